@@ -1,0 +1,174 @@
+"""Everything mailkit raises on purpose; the class says what the caller does next.
+
+    MailkitError
+    ├── InvalidArgument     mend the input; nothing was sent          (also a ValueError)
+    ├── Unsupported         the provider can't do this; nothing was sent
+    ├── RequestError        a request was tried; provider, call, status, code and head say more
+    │   ├── NotSent                 proven before the first byte: may be sent again
+    │   ├── OutcomeUnknown          the service may have acted: look there before sending again
+    │   ├── BadAnswer               an answer that can't be read, to a call that changes nothing twice
+    │   ├── Unavailable             the service is down or overloaded: try later
+    │   ├── RateLimited             wait for retry_after seconds
+    │   ├── QuotaExhausted          wait until available_at
+    │   └── Refused                 the service said no: mend the request
+    │       ├── AuthenticationFailed    mend the credentials
+    │       └── NotFound                no such thing there
+    ├── JobExists           resume that job, or order it again
+    └── JournalError        the journal can't be read or written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
+
+__all__ = [
+    "AuthenticationFailed",
+    "BadAnswer",
+    "InvalidArgument",
+    "JobExists",
+    "JournalError",
+    "MailkitError",
+    "NotFound",
+    "NotSent",
+    "OutcomeUnknown",
+    "QuotaExhausted",
+    "RateLimited",
+    "Refused",
+    "RequestError",
+    "Unavailable",
+    "Unsupported",
+    "Where",
+]
+
+
+class MailkitError(Exception):
+    """The family's root: ``except MailkitError`` catches all that mailkit raises on purpose."""
+
+
+class InvalidArgument(MailkitError, ValueError):
+    """Input that can't be sent; the text names the place and the remedy. Nothing was sent."""
+
+
+class Unsupported(MailkitError):
+    """An option that this provider does not have. Nothing was sent."""
+
+
+@attrs.frozen
+class Where:
+    """The place of a failed request: provider, call (as ``emails.send``), HTTP status, the
+    service's own code, and ``head``, the beginning of the answer's body without secrets.
+    """
+
+    provider: str = ""
+    call: str = ""
+    status: int | None = None
+    code: int | str | None = None
+    head: str = ""
+
+
+class RequestError(MailkitError):
+    """What came of a request that did not end as a success; ``where`` tells which one."""
+
+    def __init__(self, text: str, where: Where | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.where = where or Where()
+
+    def __str__(self) -> str:
+        place = ".".join(part for part in (self.where.provider, self.where.call) if part)
+        status = f" (HTTP {self.where.status})" if self.where.status is not None else ""
+        return f"{place}: {self.text}{status}" if place else f"{self.text}{status}"
+
+    @property
+    def provider(self) -> str:
+        """The provider's name, as ``smsby``."""
+        return self.where.provider
+
+    @property
+    def call(self) -> str:
+        """The call's name, as ``emails.send``."""
+        return self.where.call
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status, or None where there was no answer."""
+        return self.where.status
+
+    @property
+    def code(self) -> int | str | None:
+        """The service's own error code, if it gave one."""
+        return self.where.code
+
+    @property
+    def head(self) -> str:
+        """The beginning of the answer's body, without secrets."""
+        return self.where.head
+
+
+class NotSent(RequestError):
+    """No byte of the request left this machine: DNS, connecting, TLS, or waiting for the pool."""
+
+
+class OutcomeUnknown(RequestError):
+    """The request may have been acted upon and no answer tells; mailkit never repeats it."""
+
+
+class BadAnswer(RequestError):
+    """A call that is safe to repeat kept getting answers that can't be read."""
+
+
+class Unavailable(RequestError):
+    """The service is down, overloaded or out of reach, even after the repeats that are safe."""
+
+
+class RateLimited(RequestError):
+    """Too many requests; ``retry_after`` is the wait in seconds that the service asks for, or None."""
+
+    def __init__(
+        self, text: str, where: Where | None = None, *, retry_after: float | None = None
+    ) -> None:
+        super().__init__(text, where)
+        self.retry_after = retry_after
+
+
+class QuotaExhausted(RequestError):
+    """A quota of the account is used up; ``available_at`` is when a permit comes free, if known."""
+
+    def __init__(
+        self, text: str, where: Where | None = None, *, available_at: datetime | None = None
+    ) -> None:
+        super().__init__(text, where)
+        self.available_at = available_at
+
+
+class Refused(RequestError):
+    """The service read the request and said no; ``reasons`` are its own words."""
+
+    def __init__(
+        self, text: str, where: Where | None = None, *, reasons: Sequence[str] = ()
+    ) -> None:
+        super().__init__(text, where)
+        self.reasons = tuple(reasons)
+
+
+class AuthenticationFailed(Refused):
+    """The credentials are missing, wrong or not allowed to do this."""
+
+
+class NotFound(Refused):
+    """What the call names does not exist at the service."""
+
+
+class JobExists(MailkitError):
+    """A job of this name, or of this message and list, is in the journal; ``name`` is that job."""
+
+    def __init__(self, text: str, *, name: str) -> None:
+        super().__init__(text)
+        self.name = name
+
+
+class JournalError(MailkitError):
+    """The journal can't be opened, read or written, or belongs to another engine now."""

@@ -1,20 +1,20 @@
 """Everything mailkit raises on purpose; the class says what the caller does next.
 
-    MailkitError
-    ├── InvalidArgument     mend the input; nothing was sent          (also a ValueError)
-    ├── Unsupported         the provider can't do this; nothing was sent
-    ├── RequestError        a request was tried; provider, call, status, code and head say more
-    │   ├── NotSent                 proven before the first byte: may be sent again
-    │   ├── OutcomeUnknown          the service may have acted: look there before sending again
-    │   ├── BadAnswer               an answer that can't be read, to a call that changes nothing twice
-    │   ├── Unavailable             the service is down or overloaded: try later
-    │   ├── RateLimited             wait for retry_after seconds
-    │   ├── QuotaExhausted          wait until available_at
-    │   └── Refused                 the service said no: mend the request
-    │       ├── AuthenticationFailed    mend the credentials
-    │       └── NotFound                no such thing there
-    ├── JobExists           resume that job, or order it again
-    └── JournalError        the journal can't be read or written
+MailkitError
+├── InvalidArgument     mend the input; nothing was sent          (also a ValueError)
+├── Unsupported         the provider can't do this; nothing was sent
+├── RequestError        a request was tried; provider, call, status, code and head say more
+│   ├── NotSent                 proven before the first byte: may be sent again
+│   ├── OutcomeUnknown          the service may have acted: look there before sending again
+│   ├── BadAnswer               an answer that can't be read, to a call safe to repeat
+│   ├── Unavailable             the service is down or overloaded: try later
+│   ├── RateLimited             wait for retry_after seconds
+│   ├── QuotaExhausted          wait until available_at
+│   └── Refused                 the service said no: mend the request
+│       ├── AuthenticationFailed    mend the credentials
+│       └── NotFound                no such thing there
+├── JobExists           resume that job, or order it again
+└── JournalError        the journal can't be read or written
 """
 
 from __future__ import annotations
@@ -121,11 +121,19 @@ class BadAnswer(RequestError):
 
 
 class Unavailable(RequestError):
-    """The service is down, overloaded or out of reach, even after the repeats that are safe."""
+    """The service is down, overloaded or out of reach, even after the repeats that are safe;
+    ``retry_after`` is the wait in seconds that it asks for, or None.
+    """
+
+    def __init__(
+        self, text: str, where: Where | None = None, *, retry_after: float | None = None
+    ) -> None:
+        super().__init__(text, where)
+        self.retry_after = retry_after
 
 
 class RateLimited(RequestError):
-    """Too many requests; ``retry_after`` is the wait in seconds that the service asks for, or None."""
+    """Too many requests; ``retry_after`` is the wait the service asks for, in seconds, or None."""
 
     def __init__(
         self, text: str, where: Where | None = None, *, retry_after: float | None = None

@@ -1,0 +1,42 @@
+"""The e-mail services as a local HTTP server, for tests, demos and measurements.
+
+    from mailkit.sandbox import Fault, Sandbox
+
+    async with Sandbox() as sandbox:
+        sandbox.faults.add(Fault("reset_after_acting", on="smsby.bulk.send", times=1))
+        ...                                     # point a client at sandbox.url
+        assert not sandbox.truth.mailed_twice
+
+The sandbox is written from the services' own documents and shares no code with the clients, so
+that the two cannot agree on a mistake. Names are looked up on first use: importing this package
+alone (as the pytest plugin does) loads no HTTP library.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailkit.sandbox.faults import Fault
+    from mailkit.sandbox.server import Sandbox
+    from mailkit.sandbox.smsby_state import SmsBySettings
+    from mailkit.sandbox.thread import sandbox_in_thread
+    from mailkit.sandbox.truth import Letter, Truth
+
+__all__ = ["Fault", "Letter", "Sandbox", "SmsBySettings", "Truth", "sandbox_in_thread"]
+
+_HOMES = {
+    "Fault": "faults",
+    "Letter": "truth",
+    "Sandbox": "server",
+    "SmsBySettings": "smsby_state",
+    "Truth": "truth",
+    "sandbox_in_thread": "thread",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,218 @@
+"""E-mail addresses: checked strictly and offline, brought to one spelling, and compared.
+
+A regular expression without backtracking decides the common address; what it can't decide
+(internationalised domains, long addresses, the reason of a refusal) costs a closer look.
+Special domains (``.test``, ``.local``, ``example.com``) are addresses like any other here:
+whether a domain takes mail is for the service to say. What no mail service takes is invalid:
+a quoted part before the @, letters outside ASCII there, an IP address for a domain.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import attrs
+
+from mailkit.errors import InvalidArgument
+
+__all__ = [
+    "Address",
+    "InvalidAddress",
+    "control_character",
+    "dedupe_key",
+    "header_text",
+    "normalise",
+]
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
+_LABEL = r"[a-z0-9]++(?:-[a-z0-9]++)*+"  # "--" is left to IDNA
+_DOMAIN = rf"(?:{_LABEL}\.)++[a-z]{{2,}}+"
+
+_common = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+@{_DOMAIN}").fullmatch
+_common_domain = re.compile(_DOMAIN).fullmatch
+_local_part = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+").fullmatch
+_not_in_local_part = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]").search
+
+_control = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
+_plain_name = re.compile(r"[\w !#$%&'*+/=?^`{|}~-]++").fullmatch
+_quoted_name = re.compile(r'"((?:[^"\\]++|\\.)*+)"').fullmatch
+
+_LONGEST = 254
+_LONGEST_LOCAL = 64
+_LONGEST_LABEL = 63
+
+
+class InvalidAddress(InvalidArgument):
+    """Text that is no e-mail address; ``reason`` says why in a few words, as ``no @``."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, reason)
+        self.address = address
+        self.reason = reason
+
+    def __str__(self) -> str:
+        shown = self.address if len(self.address) <= 80 else self.address[:80] + "…"
+        return f"{shown!r} is not an e-mail address: {self.reason}"
+
+
+def normalise(text: str) -> str:
+    """The address in its one spelling, always ASCII: no white space around it, the domain in
+    lower case and punycode, the part before the @ as it was. Raises InvalidAddress.
+    """
+    if len(text) <= _LONGEST_LABEL and _common(text):  # so short, no limit of a part is passed
+        return text
+    return _look_closer(text)
+
+
+def dedupe_key(normalised: str) -> str:
+    """What two spellings of one mailbox share: the whole address case-folded. ``+tag`` and dots
+    stay, since only some services ignore them.
+    """
+    if normalised.isascii():
+        return normalised.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", normalised).casefold())
+
+
+def control_character(text: str) -> str | None:
+    """The first character of ``text`` that must not stand in a header, in words, or None: a line
+    break of any kind, NUL, another control character, half a surrogate pair.
+    """
+    found = _control(text)
+    if found is None:
+        return None
+    char = found[0]
+    kind = "a line break" if char in "\n\r\v\f\x85\u2028\u2029" else "a control character"
+    return f"{kind} (U+{ord(char):04X})"
+
+
+def header_text(value: str, place: str) -> str:
+    """``value``, if it can stand in a header; else InvalidArgument that names ``place``."""
+    if not isinstance(value, str):
+        raise InvalidArgument(f"{place}: give text, not {type(value).__name__}")
+    if fault := control_character(value):
+        raise InvalidArgument(f"{place} has {fault}: remove it, a header is one line of text")
+    return value
+
+
+def _email(value: str) -> str:
+    return normalise(header_text(value, "address"))
+
+
+def _name(value: str) -> str:
+    return header_text(value, "name of the address").strip()
+
+
+@attrs.frozen
+class Address:
+    """A mailbox: ``email``, in the spelling of `normalise`, and the ``name`` shown beside it.
+
+    Raises InvalidAddress if the e-mail is none, InvalidArgument if either holds a line break or
+    another control character. ``str()`` gives the header form, which `parse` reads back.
+    """
+
+    email: str = attrs.field(converter=_email)
+    name: str = attrs.field(default="", converter=_name)
+
+    @classmethod
+    def parse(cls, value: Address | str) -> Address:
+        """Read ``news@shop.by``, ``Shop <news@shop.by>`` or ``"Shop, Inc." <news@shop.by>``;
+        an Address comes back as it is. One address only.
+        """
+        if isinstance(value, Address):
+            return value
+        text = header_text(value, "address").strip()
+        if not text.endswith(">"):
+            return cls(text)
+        name, bracket, email = text[:-1].rpartition("<")
+        if not bracket:
+            raise InvalidAddress(text, "a > without a <")
+        return cls(email, _display_name(name.strip(), text))
+
+    def __str__(self) -> str:
+        if not self.name:
+            return self.email
+        if _plain_name(self.name):
+            return f"{self.name} <{self.email}>"
+        escaped = self.name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}" <{self.email}>'
+
+
+def _display_name(name: str, text: str) -> str:
+    if quoted := _quoted_name(name):
+        return re.sub(r"\\(.)", r"\1", quoted[1])
+    if '"' in name:
+        raise InvalidAddress(text, "the quotes of the name don't pair")
+    if "<" in name or ("@" in name and ("," in name or ";" in name)):
+        raise InvalidAddress(text, "more than one address; give one")
+    return name
+
+
+def _look_closer(text: str) -> str:
+    address = text.strip()
+    fault = _fault(address)
+    if fault:
+        raise InvalidAddress(text, fault)
+    local, _, domain = address.partition("@")
+    try:
+        address = f"{local}@{_ascii_domain(domain)}"
+    except ValueError as error:
+        raise InvalidAddress(text, str(error)) from None
+    if len(address) > _LONGEST:
+        raise InvalidAddress(text, f"longer than {_LONGEST} characters")
+    return address
+
+
+def _fault(address: str) -> str | None:
+    """Why this is no address, judged by all but the spelling of the domain; None if it may be."""
+    if not address:
+        return "it is empty"
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return "no @"
+    if local.startswith('"'):
+        return "a quoted part before the @, which mail services refuse"
+    if address.endswith(">"):
+        return "angle brackets; give the bare address"
+    if "@" in local:
+        return "more than one @"
+    if not local:
+        return "nothing before the @"
+    if not domain:
+        return "nothing after the @"
+    if not _local_part(local):
+        if odd := _not_in_local_part(local):
+            hint = "" if odd[0].isascii() else "; only ASCII letters are accepted there"
+            return f"{odd[0]!r} before the @{hint}"
+        return "a dot before the @ at the beginning, at the end or twice in a row"
+    if len(local) > _LONGEST_LOCAL:
+        return f"local part longer than {_LONGEST_LOCAL} bytes"
+    if len(address) > _LONGEST:
+        return f"longer than {_LONGEST} characters"
+    return None
+
+
+@lru_cache(maxsize=10_000)
+def _ascii_domain(domain: str) -> str:
+    """The domain in lower case and punycode; ValueError with the reason if it can't be one."""
+    if domain.isascii():
+        domain = domain.lower()
+        if _common_domain(domain):
+            if max(map(len, domain.split("."))) > _LONGEST_LABEL:
+                raise ValueError(f"a part of the domain longer than {_LONGEST_LABEL} bytes")
+            return domain
+        if "." not in domain:
+            raise ValueError("no dot in the domain")
+        if domain.startswith("[") or domain.rpartition(".")[2].isdigit():
+            raise ValueError("an IP address for a domain")
+        if domain.endswith("."):
+            raise ValueError("a dot at the end of the domain")
+    # Imported here, since few programs meet such a domain and the import is slow.
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        found = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError(str(error).rstrip(".")) from None
+    return found.ascii_domain

@@ -1,0 +1,195 @@
+"""Recipients from CSV: a header with a column ``email``, and rows with as many fields.
+
+Quotes are read strictly, since a lenient reader takes a quote that nobody closed for a field of
+many lines, and the people in those lines vanish. A row that can't be read keeps its line and a
+reason, and reading goes on with the next line. A row with too few fields is one of those: which
+of its values is missing can't be known.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from typing import Protocol
+
+from mailkit.bulk.lines import LONGEST, Lines
+from mailkit.bulk.rows import EMAIL_NAMES, Row
+from mailkit.errors import InvalidArgument
+
+__all__ = ["CsvRows"]
+
+_row = tuple.__new__  # a third of the cost of Row(…)
+_DELIMITERS = ",;\t"
+_REREAD = 16_000_000  # characters that misquoted rows may cost, beside the file's own length
+
+
+class _Reader(Protocol):
+    """What csv.reader returns."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
+class CsvRows:
+    """Lists of rows, one for each block of lines; ``columns``, without the address's, are known
+    with the first list.
+    """
+
+    def __init__(self, lines: Lines, blocks: Iterator[list[str]], delimiter: str | None) -> None:
+        self.columns: tuple[str, ...] = ()
+        self._name = lines.name
+        self._lines = lines
+        self._blocks = blocks
+        self._delimiter = delimiter or ","
+        self._delimiters = delimiter or _DELIMITERS
+        self._width = 0
+        self._email = 0
+        self._kept: list[int] = []
+        self._line = 1  # the physical number of the next line to read
+        self._open: list[str] = []  # the lines of a row that goes on in the next block
+        self._reread = 0
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        yield self._rows(self._after_header(self._from_first_text()), last=False)
+        for block in self._blocks:
+            yield self._rows(self._open + block, last=False)
+        yield self._rows(self._open, last=True)
+
+    def _from_first_text(self) -> list[str]:
+        for block in self._blocks:
+            for n, line in enumerate(block):
+                if line.strip():
+                    return block[n:]
+                self._line += 1
+        raise InvalidArgument(f"{self._name} is empty")
+
+    def _after_header(self, lines: list[str]) -> list[str]:
+        """Read the header, with the delimiter that shows a column ``email``, else that which
+        shows the most columns; the lines after it.
+        """
+        header: list[str] = []
+        used = 0
+        for delimiter in self._delimiters:
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            try:
+                names = [name.strip() for name in next(reader)]
+            except (csv.Error, StopIteration):
+                continue
+            if (_has_email(names), len(names)) > (_has_email(header), len(header)):
+                header, used, self._delimiter = names, reader.line_num, delimiter
+        if not header or len(lines[0]) > LONGEST:
+            raise InvalidArgument(
+                f"{self._name}, line {self._line}: the header can't be read; "
+                "are its quotes closed, is it one line of column names?"
+            )
+        self._set_columns(header)
+        self._line += used
+        return lines[used:]
+
+    def _set_columns(self, header: list[str]) -> None:
+        emails = [n for n, name in enumerate(header) if name.casefold() in EMAIL_NAMES]
+        if not emails:
+            found = ", ".join(repr(name) for name in header[:20]) + ", …" * (len(header) > 20)
+            remedy = (
+                "the first line is an address: put a line with the names of the columns above it"
+                if any("@" in name for name in header)
+                else "name the column of the addresses email"
+            )
+            raise InvalidArgument(
+                f"{self._name} has no column 'email', but {found[:1000]}; {remedy}"
+            )
+        twice = [name for name, n in Counter(filter(None, header)).items() if n > 1]
+        if twice or len(emails) > 1:
+            names = twice or [header[n] for n in emails]
+            raise InvalidArgument(
+                f"{self._name} has more than one column {' or '.join(map(repr, names))}; "
+                "rename or remove the others"
+            )
+        self._width = len(header)
+        self._email = emails[0]
+        # A column without a name can't be used: its values are left out.
+        self._kept = [n for n, name in enumerate(header) if name and n != self._email]
+        self.columns = tuple(header[n] for n in self._kept)
+
+    def _rows(self, lines: list[str], *, last: bool) -> list[Row]:
+        """The rows of these lines; those of a row that isn't complete yet stay in ``_open``."""
+        self._open = []
+        rows: list[Row] = []
+        text = "".join(lines)
+        if len(text) > LONGEST:
+            for n, line in enumerate(lines):
+                if len(line) > LONGEST:
+                    rows = self._rows(lines[:n], last=True)
+                    rows.append(self._unreadable(f"a line of more than {LONGEST:,} characters"))
+                    return rows + self._rows(lines[n + 1 :], last=last)
+        nul = "\0" in text
+        while lines:
+            reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
+            first = self._line
+            try:
+                self._read(reader, rows, nul=nul)
+                break
+            except csv.Error as error:
+                before = self._line - first
+                seen = lines[before : reader.line_num]
+                length = sum(map(len, seen))
+                if reader.line_num == len(lines) and not last and length <= LONGEST:
+                    self._open = seen
+                    break
+                rows.append(self._unreadable(_reason(error, len(seen))))
+                lines = lines[before + 1 :]
+                self._count_reread(length - len(seen[0]))
+        return rows
+
+    def _read(self, reader: _Reader, rows: list[Row], *, nul: bool) -> None:
+        """Append rows until the reader ends or raises; ``_line`` stays behind the last of them."""
+        first = self._line
+        width, email = self._width, self._email
+        kept = self._kept if len(self._kept) < width - 1 else None
+        for fields in reader:
+            line = self._line
+            self._line = first + reader.line_num
+            if len(fields) != width:
+                if len(fields) > 1 or (fields and fields[0].strip()):
+                    raise _BadRow(line, _ragged(len(fields), width))
+                continue  # the line is blank
+            if nul and any("\0" in field for field in fields):
+                raise _BadRow(line, "NUL bytes")
+            if kept is not None:
+                values = tuple([fields[n] for n in kept])
+                address = fields[email]
+            else:
+                address = fields.pop(email)
+                values = tuple(fields)
+            if width > 1 or address.strip():
+                rows.append(_row(Row, (line, address, values, None)))
+
+    def _unreadable(self, reason: str) -> Row:
+        self._line += 1
+        return Row(self._line - 1, "", (), reason)
+
+    def _count_reread(self, characters: int) -> None:
+        self._reread += characters
+        if self._reread > _REREAD + self._lines.bytes_read:
+            raise InvalidArgument(
+                f"{self._name}: too many rows open a quote that is not closed, up to line "
+                f"{self._line - 1}; mend the quotes of this file"
+            )
+
+
+def _has_email(names: list[str]) -> bool:
+    return any(name.casefold() in EMAIL_NAMES for name in names)
+
+
+def _ragged(found: int, width: int) -> str:
+    return f"{found} {'field' if found == 1 else 'fields'} where the header has {width}"
+
+
+def _reason(error: csv.Error, lines: int) -> str:
+    if lines > 1 or "end of data" in str(error):
+        return "a quote that is not closed"
+    if "field limit" in str(error):
+        return f"a field of more than {csv.field_size_limit():,} characters"
+    return "text after a closing quote"

@@ -1,0 +1,270 @@
+"""One SQLite file, written by one thread; works that wait together share one commit.
+
+Every work is a function of the connection. It runs inside a transaction of its own making
+(a savepoint), so a work that fails undoes itself alone. ``durable`` works are on the disk
+(synchronous=FULL) before their result is given back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import attrs
+
+from mailkit.bulk.journal.schema import VERSION, create
+from mailkit.errors import JournalError, MailkitError
+
+__all__ = [
+    "Connector",
+    "Database",
+    "Executor",
+    "InlineExecutor",
+    "ThreadExecutor",
+    "Work",
+    "connector",
+    "run_together",
+]
+
+T = TypeVar("T")
+Connector = Callable[[], sqlite3.Connection]
+
+BUSY_SECONDS = 30.0
+WORKS_A_COMMIT = 64
+WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
+
+
+@attrs.define
+class Work:
+    """One function of the connection and the future that gets its result."""
+
+    run: Callable[[sqlite3.Connection], Any]
+    durable: bool
+    future: Future[Any] = attrs.field(factory=Future)
+
+
+class Executor(Protocol):
+    """Where works run: a thread in life, at once in a simulation."""
+
+    def submit(self, work: Work) -> None:
+        """Run the work soon; its future tells the end."""
+        ...
+
+    def close(self) -> None:
+        """End after the works already submitted; closes the connection."""
+        ...
+
+
+def connector(path: Path | None, *, adopt: bool = False) -> Connector:
+    """How to open the journal at ``path`` (None: in memory), made if it isn't there.
+
+    A file that is not a journal, is of a later version, or is the copy of another journal
+    (unless ``adopt``) raises JournalError when it is opened.
+    """
+
+    def connect() -> sqlite3.Connection:
+        if path is not None:
+            _make_private(path)
+        try:
+            db = sqlite3.connect(
+                ":memory:" if path is None else path,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,  # each belongs to one executor
+            )
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {path} can't be opened: {error}") from error
+        try:
+            _prepare(db, path, adopt)
+        except sqlite3.Error as error:
+            db.close()
+            raise JournalError(f"the journal {path} can't be used: {error}") from error
+        except JournalError:
+            db.close()
+            raise
+        return db
+
+    return connect
+
+
+def _make_private(path: Path) -> None:
+    """Make the file readable by its owner alone before SQLite, which copies the mode, sees it."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise JournalError(
+            f"the journal {path} can't be opened: {error.strerror}; "
+            "name another place with --journal or MAILKIT_JOURNAL"
+        ) from error
+
+
+def _prepare(db: sqlite3.Connection, path: Path | None, adopt: bool) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA cache_size = -16000")
+    db.execute("PRAGMA journal_size_limit = 67108864")
+    db.execute("BEGIN IMMEDIATE")  # of two processes that meet at a new journal, one makes it
+    if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        create(db)
+    db.execute("COMMIT")
+    found = db.execute("PRAGMA user_version").fetchone()[0]
+    if found != VERSION:
+        raise JournalError(
+            f"{path} is not a journal that this mailkit can read "
+            f"(its version is {found}, not {VERSION}); name another with --journal"
+        )
+    if path is None:
+        return
+    inode = path.stat().st_ino
+    db.execute("INSERT OR IGNORE INTO meta VALUES ('inode', ?)", (inode,))
+    if adopt:
+        db.execute("UPDATE meta SET value = ? WHERE key = 'inode'", (inode,))
+    elif db.execute("SELECT value FROM meta WHERE key = 'inode'").fetchone()[0] != inode:
+        raise JournalError(
+            f"{path} is a copy of another journal: what that one has sent since, this one does "
+            "not know; if the other is gone for good, open this one once with --adopt"
+        )
+
+
+def run_together(db: sqlite3.Connection, works: list[Work], begin: str) -> None:
+    """Run the works in one transaction and give each its result once it is committed."""
+    ends: list[tuple[Work, Any, BaseException | None]] = []
+    try:
+        db.execute(f"PRAGMA synchronous = {'FULL' if any(w.durable for w in works) else 'NORMAL'}")
+        db.execute(begin)
+        for work in works:
+            db.execute("SAVEPOINT work")
+            try:
+                ends.append((work, work.run(db), None))
+            except MailkitError as error:
+                db.execute("ROLLBACK TO work")
+                ends.append((work, None, error))
+            db.execute("RELEASE work")
+        db.execute("COMMIT")
+    except BaseException as error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        failure: BaseException = error
+        if isinstance(error, sqlite3.Error):
+            failure = JournalError(f"the journal can't be written: {error}")
+            failure.__cause__ = error
+        ends = [(work, None, failure) for work in works]
+        if not isinstance(error, Exception):
+            raise
+    finally:
+        for work, result, failed in ends:
+            if failed is not None:
+                work.future.set_exception(failed)
+            else:
+                work.future.set_result(result)
+
+
+class InlineExecutor:
+    """Runs each work at once, in the caller's thread, in a transaction of its own."""
+
+    def __init__(self, connect: Connector) -> None:
+        self._db = connect()
+
+    def submit(self, work: Work) -> None:
+        """Run the work now."""
+        run_together(self._db, [work], WRITE)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+
+class ThreadExecutor:
+    """Runs works in one thread of its own; those that wait together share one commit."""
+
+    def __init__(self, connect: Connector, begin: str = WRITE) -> None:
+        self._begin = begin
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._opened: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=self._work, args=(connect,), name="mailkit-journal", daemon=True
+        )
+        self._thread.start()
+        self._opened.result()
+
+    def submit(self, work: Work) -> None:
+        """Queue the work."""
+        self._queue.put(work)
+
+    def close(self) -> None:
+        """Run what is queued, close the connection and end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _work(self, connect: Connector) -> None:
+        try:
+            db = connect()
+        except MailkitError as error:
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(None)
+        try:
+            while (work := self._queue.get()) is not None:
+                works, last = [work], False
+                while len(works) < WORKS_A_COMMIT and not self._queue.empty():
+                    more = self._queue.get()
+                    if more is None:
+                        last = True
+                        break
+                    works.append(more)
+                run_together(db, works, self._begin)
+                if last:
+                    break
+        finally:
+            db.close()
+
+
+class Database:
+    """The journal's file: works that write, in order; works that read, beside them."""
+
+    def __init__(self, path: Path | None, writer: Executor, reader: Executor) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+
+    async def write(self, run: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
+        """Run the work in a transaction and give its result once that is committed.
+
+        Cancelling the wait does not undo the work: it may still be committed.
+        """
+        return await _submit(self._writer, run, durable)
+
+    async def read(self, run: Callable[[sqlite3.Connection], T]) -> T:
+        """Run the work on a snapshot of its own; it must not write."""
+        return await _submit(self._reader, run, False)
+
+    async def stream(
+        self, sql: str, parameters: Sequence[object], size: int = 1_000
+    ) -> AsyncIterator[list[Any]]:
+        """The query's rows, ``size`` at a time; the journal may be written between."""
+        cursor = await self.read(lambda db: db.execute(sql, parameters))
+        try:
+            while rows := await self.read(lambda db: cursor.fetchmany(size)):
+                yield rows
+        finally:
+            self._reader.submit(Work(lambda db: cursor.close(), durable=False))
+
+    def close(self) -> None:
+        """End both threads after the works already handed over."""
+        self._writer.close()
+        if self._reader is not self._writer:
+            self._reader.close()
+
+
+async def _submit(executor: Executor, run: Callable[[sqlite3.Connection], T], durable: bool) -> T:
+    work = Work(run, durable)
+    executor.submit(work)
+    result: T = await asyncio.wrap_future(work.future)
+    return result

@@ -1,0 +1,295 @@
+"""Jobs in the journal: made, planned, found, owned by one engine at a time, forgotten."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import attrs
+import msgspec
+from filelock import FileLock, Timeout
+
+from mailkit.bulk.journal.database import Database
+from mailkit.bulk.journal.schema import ROWS_A_JOB
+from mailkit.errors import InvalidArgument, JobExists, JournalError
+
+__all__ = ["JobRecord", "Jobs", "Lease"]
+
+_COLUMNS = (
+    "id, name, provider, account, state, message, columns, fingerprint, read, fence, created, "
+    "stopped"
+)
+
+
+@attrs.frozen
+class JobRecord:
+    """A job as the journal knows it; ``message`` is its JSON, times are seconds since 1970."""
+
+    id: int
+    name: str
+    provider: str
+    account: str
+    state: str
+    message: str
+    columns: Sequence[str]
+    fingerprint: bytes | None
+    read: int
+    fence: int
+    created: float
+    stopped: str | None
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """The first and last id that a row of this job can have."""
+        return self.id * ROWS_A_JOB, self.id * ROWS_A_JOB + ROWS_A_JOB - 1
+
+
+def _record(row: Sequence[object]) -> JobRecord:
+    values = list(row)
+    values[6] = msgspec.json.decode(str(values[6]), type=list[str])
+    return JobRecord(*values)  # type: ignore[arg-type]
+
+
+def find(db: sqlite3.Connection, name: str) -> JobRecord | None:
+    """The job of this name, or None."""
+    row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE name = ?", (name,)).fetchone()
+    return None if row is None else _record(row)
+
+
+def own(db: sqlite3.Connection, job: JobRecord) -> None:
+    """Refuse what an engine does after another one took the job over."""
+    row = db.execute("SELECT fence FROM jobs WHERE id = ?", (job.id,)).fetchone()
+    if row is None or row[0] != job.fence:
+        raise JournalError(f"another engine has taken over the job {job.name}; this one stops")
+
+
+class Lease:
+    """The right to run a job: an OS lock beside the journal, gone with the process that holds it."""
+
+    def __init__(self, journal: Path | None, job_id: int) -> None:
+        self._lock: FileLock | None = None
+        if journal is not None:
+            folder = journal.with_name(journal.name + "-locks")
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self._lock = FileLock(folder / f"job-{job_id}.lock", mode=0o600, thread_local=False)
+
+    def take(self) -> bool:
+        """Take the lease; False if a living engine has it."""
+        if self._lock is not None:
+            try:
+                self._lock.acquire(blocking=False)
+            except Timeout:
+                return False
+        return True
+
+    def release(self) -> None:
+        """Give the lease back."""
+        if self._lock is not None:
+            self._lock.release()
+
+
+class Jobs:
+    """The journal's jobs."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def create(
+        self,
+        name: str | None,
+        provider: str,
+        account: str,
+        message: str,
+        *,
+        again: bool,
+        now: float,
+    ) -> tuple[JobRecord, Lease]:
+        """A new job in the state ``planning``, and its lease, taken.
+
+        JobExists if the name is taken; with ``again`` the new job gets the next free name, as
+        ``autumn-2``. Without a name it has a provisional one until its planning ends.
+        """
+
+        def work(db: sqlite3.Connection) -> tuple[JobRecord, Lease]:
+            chosen = name or f".{secrets.token_hex(8)}"
+            if find(db, chosen) is not None:
+                if not again:
+                    raise exists(chosen)
+                chosen = _free_name(db, chosen)
+            db.execute(
+                "INSERT INTO jobs (name, provider, account, state, message, columns, read, fence, "
+                "created) VALUES (?, ?, ?, 'planning', ?, '[]', 0, 0, ?)",
+                (chosen, provider, account, message, now),
+            )
+            job = find(db, chosen)
+            assert job is not None  # noqa: S101 - inserted above
+            lease = self.lease(job.id)
+            lease.take()  # before anybody can see the job
+            return job, lease
+
+        return await self._db.write(work)
+
+    async def sweep(self) -> None:
+        """Forget jobs whose planning was cut off: nothing of them was sent."""
+
+        def work(db: sqlite3.Connection) -> list[JobRecord]:
+            rows = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE state = 'planning'")
+            return [_record(row) for row in rows]
+
+        for job in await self._db.read(work):
+            lease = self.lease(job.id)
+            if lease.take():
+                try:
+                    await self.forget(job)
+                finally:
+                    lease.release()
+
+    async def find(self, name: str) -> JobRecord | None:
+        """The job of this name, or None."""
+        return await self._db.read(lambda db: find(db, name))
+
+    async def get(self, name: str) -> JobRecord:
+        """The job of this name; InvalidArgument names the ones there are."""
+        job = await self.find(name)
+        if job is None or job.state == "planning":
+            names = [record.name for record in await self.list()]
+            known = f"the journal has {', '.join(names[:10])}" if names else "the journal is empty"
+            raise InvalidArgument(f"there is no job {name}; {known}")
+        return job
+
+    async def list(self) -> list[JobRecord]:
+        """Every planned job, the newest first."""
+
+        def work(db: sqlite3.Connection) -> list[JobRecord]:
+            rows = db.execute(
+                f"SELECT {_COLUMNS} FROM jobs WHERE state = 'planned' ORDER BY id DESC"
+            )
+            return [_record(row) for row in rows]
+
+        return await self._db.read(work)
+
+    def lease(self, job_id: int) -> Lease:
+        """The job's lease, not taken yet."""
+        return Lease(self._db.path, job_id)
+
+    async def running(self, job: JobRecord) -> bool:
+        """Whether an engine runs the job at this moment."""
+        lease = self.lease(job.id)
+        if lease.take():
+            lease.release()
+            return False
+        return True
+
+    async def adopt(self, job: JobRecord) -> JobRecord:
+        """Become the job's engine: a new fence; what the last one was sending is in doubt.
+
+        The caller holds the lease.
+        """
+
+        def work(db: sqlite3.Connection) -> JobRecord:
+            db.execute("UPDATE jobs SET fence = fence + 1, stopped = NULL WHERE id = ?", (job.id,))
+            db.execute(
+                "UPDATE chunks SET state = 'in doubt', reason = ? "
+                "WHERE job = ? AND state = 'sending'",
+                ("the process ended while the request was under way", job.id),
+            )
+            adopted = find(db, job.name)
+            if adopted is None:
+                raise JournalError(f"the job {job.name} is gone from the journal")
+            return adopted
+
+        return await self._db.write(work)
+
+    async def stop(self, job: JobRecord, reason: str) -> None:
+        """Note why the engine stopped before the end."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "UPDATE jobs SET stopped = ? WHERE id = ? AND fence = ?",
+                (reason, job.id, job.fence),
+            )
+
+        await self._db.write(work)
+
+    async def finish_planning(
+        self,
+        job: JobRecord,
+        *,
+        columns: Sequence[str],
+        fingerprint: bytes,
+        named: bool,
+        again: bool,
+    ) -> JobRecord:
+        """Make the job ``planned``: from here on it is sent.
+
+        JobExists if the journal has a job of this message and list, unless ``again``. A job that
+        is not ``named`` gets a name made from both.
+        """
+
+        def work(db: sqlite3.Connection) -> JobRecord:
+            twin = db.execute(
+                "SELECT name FROM jobs WHERE fingerprint = ? AND state = 'planned' ORDER BY id",
+                (fingerprint,),
+            ).fetchone()
+            if twin is not None and not again:
+                raise JobExists(
+                    f"this message has gone to this list already, as the job {twin[0]}: "
+                    "resume that one, or order it --again",
+                    name=twin[0],
+                )
+            name = job.name if named else _free_name(db, fingerprint.hex()[:8])
+            db.execute(
+                "UPDATE jobs SET state = 'planned', columns = ?, fingerprint = ?, name = ? "
+                "WHERE id = ?",
+                (_json(columns), fingerprint, name, job.id),
+            )
+            planned = find(db, name)
+            assert planned is not None  # noqa: S101 - updated above
+            return planned
+
+        return await self._db.write(work)
+
+    async def forget(self, job: JobRecord) -> None:
+        """Remove a job that was never planned to the end, a few rows at a time."""
+        first, last = job.ids
+
+        def some(db: sqlite3.Connection) -> int:
+            return db.execute(
+                "DELETE FROM rows WHERE id IN "
+                "(SELECT id FROM rows WHERE id BETWEEN ? AND ? LIMIT 10000)",
+                (first, last),
+            ).rowcount
+
+        def rest(db: sqlite3.Connection) -> None:
+            for table, column in (("chunks", "job"), ("suppressions", "job"), ("jobs", "id")):
+                db.execute(f"DELETE FROM {table} WHERE {column} = ?", (job.id,))  # noqa: S608
+
+        while await self._db.write(some, durable=False):
+            pass
+        await self._db.write(rest)
+
+
+def exists(name: str) -> JobExists:
+    """The refusal to start a name that is taken."""
+    return JobExists(f"the job {name} exists: resume it, or order it --again", name=name)
+
+
+def _free_name(db: sqlite3.Connection, base: str) -> str:
+    for name in _numbered(base):
+        if find(db, name) is None:
+            return name
+    raise AssertionError
+
+
+def _numbered(base: str) -> Iterator[str]:
+    yield base
+    number = 2
+    while True:
+        yield f"{base}-{number}"
+        number += 1
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

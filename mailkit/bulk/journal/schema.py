@@ -1,0 +1,89 @@
+"""The journal's tables, and what each column means.
+
+A row is stored once, in reading order, under ``id = job * 2**32 + n``. Its state is its own
+``state`` if set, else that of its chunk; so accepting a chunk of 500 writes one line, not 500.
+``chunks.rows`` counts the rows that follow their chunk: every row is counted exactly once, in
+``rows.state`` or in one chunk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+__all__ = ["ROWS_A_JOB", "VERSION", "create"]
+
+VERSION = 1
+ROWS_A_JOB = 1 << 32
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE jobs (
+    id          INTEGER PRIMARY KEY,
+    name        TEXT NOT NULL UNIQUE,
+    provider    TEXT NOT NULL,
+    account     TEXT NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('planning', 'planned')),
+    message     TEXT NOT NULL,           -- Message.to_json
+    columns     TEXT NOT NULL,           -- JSON array: the names of the rows' fields
+    fingerprint BLOB,                    -- of message and list, once planned
+    read        INTEGER NOT NULL,        -- rows read from the source
+    fence       INTEGER NOT NULL,        -- number of the engine that owns the job now
+    created     REAL NOT NULL,           -- seconds since 1970, as all times here
+    stopped     TEXT                     -- why the last engine stopped before the end
+);
+CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint);
+
+CREATE TABLE rows (
+    id       INTEGER PRIMARY KEY,        -- job * 2**32 + n
+    line     INTEGER NOT NULL,
+    address  TEXT NOT NULL,              -- as it goes on the wire; as read if invalid
+    key      TEXT,                       -- what makes two addresses the same, if not address
+    fields   TEXT,                       -- JSON array in the order of jobs.columns
+    size     INTEGER,                    -- bytes in the request
+    state    TEXT CHECK (state IN
+             ('invalid', 'duplicate', 'suppressed', 'accepted', 'rejected', 'in doubt')),
+    reason   TEXT,
+    chunk    INTEGER,                    -- set where the row left the range of its chunk
+    delivery INTEGER                     -- DeliveryStatus, as last heard
+);
+CREATE INDEX rows_by_state ON rows (state, id) WHERE state IS NOT NULL;
+CREATE INDEX rows_moved ON rows (chunk, id) WHERE chunk IS NOT NULL;
+
+CREATE TABLE chunks (
+    job        INTEGER NOT NULL,
+    n          INTEGER NOT NULL,
+    state      TEXT NOT NULL CHECK (state IN
+               ('planned', 'sending', 'accepted', 'rejected', 'in doubt')),
+    first      INTEGER NOT NULL,         -- rows.id, inclusive; 0 and -1: moved rows only
+    last       INTEGER NOT NULL,
+    rows       INTEGER NOT NULL,         -- rows whose state is this chunk's
+    attempt    INTEGER NOT NULL,
+    fence      INTEGER,
+    started    REAL,                     -- committed before the request's first byte
+    ended      REAL,
+    reference  TEXT,                     -- the provider's name for it
+    reason     TEXT,
+    reconciled INTEGER NOT NULL,         -- every row was found, or the deadline passed
+    unfinished INTEGER NOT NULL,         -- rows whose delivery is not final, once reconciled
+    cursor     TEXT,                     -- the provider's mark for the next poll
+    PRIMARY KEY (job, n)
+) WITHOUT ROWID;
+CREATE INDEX chunks_by_state ON chunks (job, state, n);
+CREATE INDEX chunks_by_first ON chunks (job, first);
+
+CREATE TABLE suppressions (
+    job    INTEGER NOT NULL,             -- 0: every job
+    key    TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    since  REAL NOT NULL,
+    PRIMARY KEY (job, key)
+) WITHOUT ROWID;
+"""
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Create the tables in an empty database; the caller holds the transaction."""
+    for statement in _TABLES.split(";\n"):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {VERSION}")

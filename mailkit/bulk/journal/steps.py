@@ -1,0 +1,227 @@
+"""The steps of a job: a chunk goes planned → sending → accepted | rejected | in doubt.
+
+``take`` commits *sending* before the request's first byte; ``settle`` commits what came of it.
+Both refuse an engine that no longer owns the job.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import attrs
+import msgspec
+
+from mailkit.bulk.journal.database import Database
+from mailkit.bulk.journal.jobs import JobRecord, own
+from mailkit.core.dispatch import Chunk, ChunkRow
+from mailkit.errors import JournalError
+
+__all__ = ["DueChunk", "RowChange", "RowKey", "Steps"]
+
+_N = (1 << 32) - 1
+_FIELDS = msgspec.json.Decoder(list[str])
+
+
+class RowKey(NamedTuple):
+    """A row of an accepted chunk, for matching with the provider's statuses."""
+
+    id: int
+    key: str
+    state: str | None
+    delivery: int | None
+
+
+class RowChange(NamedTuple):
+    """What a poll changes of a row; ``state`` None: it follows its chunk."""
+
+    id: int
+    state: str | None
+    reason: str | None
+    delivery: int | None
+
+
+@attrs.frozen
+class DueChunk:
+    """An accepted chunk that can still be asked about; times are seconds since 1970."""
+
+    n: int
+    reference: str
+    ended: float
+    reconciled: bool
+    cursor: str | None
+
+
+class Steps:
+    """Moves the chunks of a job through their states."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def take(self, job: JobRecord, now: float) -> Chunk | None:
+        """The next planned chunk, marked *sending* on the disk; None if none is planned."""
+
+        def work(db: sqlite3.Connection) -> Chunk | None:
+            own(db, job)
+            row = db.execute(
+                "SELECT n, attempt FROM chunks WHERE job = ? AND state = 'planned' "
+                "ORDER BY n LIMIT 1",
+                (job.id,),
+            ).fetchone()
+            if row is None:
+                return None
+            n, attempt = row
+            db.execute(
+                "UPDATE chunks SET state = 'sending', fence = ?, started = ?, reason = NULL "
+                "WHERE job = ? AND n = ?",
+                (job.fence, now, job.id, n),
+            )
+            rows = [
+                ChunkRow(row_id & _N, address, _FIELDS.decode(fields) if fields else ())
+                for row_id, address, fields in _following(db, job, n, "id, address, fields")
+            ]
+            return Chunk(job=job.name, n=n, attempt=attempt, rows=rows)
+
+        return await self._db.write(work)
+
+    async def accept(
+        self,
+        job: JobRecord,
+        n: int,
+        now: float,
+        *,
+        reference: str | None,
+        refused: Mapping[int, str],
+        polls: bool,
+    ) -> None:
+        """The provider took the chunk; ``refused`` rows (by number) become rejected.
+
+        Without a way to poll, the chunk counts as reconciled.
+        """
+
+        def work(db: sqlite3.Connection) -> None:
+            first = job.ids[0]
+            _settle(db, job, n, "accepted", None, now)
+            db.execute(
+                "UPDATE chunks SET reference = ?, reconciled = ? WHERE job = ? AND n = ?",
+                (reference, not polls or reference is None, job.id, n),
+            )
+            _override(
+                db, job, n, [(first + row, "rejected", why, None) for row, why in refused.items()]
+            )
+
+        await self._db.write(work)
+
+    async def reject(self, job: JobRecord, n: int, now: float, reason: str) -> None:
+        """The provider refused the whole chunk: nobody of it was mailed."""
+        await self._db.write(lambda db: _settle(db, job, n, "rejected", reason, now))
+
+    async def doubt(self, job: JobRecord, n: int, now: float, reason: str) -> None:
+        """Nothing tells whether the provider took the chunk."""
+        await self._db.write(lambda db: _settle(db, job, n, "in doubt", reason, now))
+
+    async def put_back(self, job: JobRecord, n: int, now: float, reason: str) -> None:
+        """The request was provably not acted upon: the chunk is planned again."""
+        await self._db.write(lambda db: _settle(db, job, n, "planned", reason, now))
+
+    async def due(self, job: JobRecord, *, track: bool) -> list[DueChunk]:
+        """The accepted chunks to ask about: not reconciled, and with ``track`` also unfinished."""
+        unfinished = "OR unfinished > 0" if track else ""
+
+        def work(db: sqlite3.Connection) -> list[DueChunk]:
+            found = db.execute(
+                "SELECT n, reference, ended, reconciled, cursor FROM chunks "
+                "WHERE job = ? AND state = 'accepted' AND reference IS NOT NULL "
+                f"AND (reconciled = 0 {unfinished}) ORDER BY n",  # noqa: S608 - a constant
+                (job.id,),
+            )
+            return [DueChunk(n, ref, end, bool(done), mark) for n, ref, end, done, mark in found]
+
+        return await self._db.read(work)
+
+    async def keys(self, job: JobRecord, n: int) -> list[RowKey]:
+        """Every row of the chunk, also those that have a state of their own."""
+
+        def work(db: sqlite3.Connection) -> list[RowKey]:
+            columns = "id, coalesce(key, address), state, delivery"
+            rows = [RowKey(*row) for row in _following(db, job, n, columns)]
+            moved = db.execute(
+                f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "  # noqa: S608
+                "AND state IS NOT NULL",
+                (n, *job.ids),
+            )
+            return rows + [RowKey(*row) for row in moved]
+
+        return await self._db.read(work)
+
+    async def reconcile(
+        self,
+        job: JobRecord,
+        n: int,
+        changes: Sequence[RowChange],
+        *,
+        reconciled: bool,
+        unfinished: int,
+        cursor: str | None,
+    ) -> None:
+        """Store what a poll said of the chunk's rows."""
+
+        def work(db: sqlite3.Connection) -> None:
+            own(db, job)
+            _override(db, job, n, changes)
+            db.execute(
+                "UPDATE chunks SET reconciled = max(reconciled, ?), unfinished = ?, cursor = ? "
+                "WHERE job = ? AND n = ?",
+                (reconciled, unfinished, cursor, job.id, n),
+            )
+
+        await self._db.write(work)
+
+
+def _following(db: sqlite3.Connection, job: JobRecord, n: int, columns: str) -> sqlite3.Cursor:
+    """The rows whose state is this chunk's, in reading order."""
+    first, last = db.execute(
+        "SELECT first, last FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+    ).fetchone()
+    return db.execute(
+        f"SELECT {columns} FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL "  # noqa: S608
+        "AND chunk IS NULL UNION ALL "
+        f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IS NULL",
+        (first, last, n, *job.ids),
+    )
+
+
+def _settle(
+    db: sqlite3.Connection, job: JobRecord, n: int, state: str, reason: str | None, now: float
+) -> None:
+    own(db, job)
+    settled = db.execute(
+        "UPDATE chunks SET state = ?, reason = ?, ended = ? "
+        "WHERE job = ? AND n = ? AND state = 'sending' AND fence = ?",
+        (state, reason, now, job.id, n, job.fence),
+    )
+    if settled.rowcount != 1:
+        raise JournalError(f"chunk {n} of the job {job.name} was not being sent by this engine")
+
+
+def _override(
+    db: sqlite3.Connection,
+    job: JobRecord,
+    n: int,
+    changes: Sequence[tuple[int, str | None, str | None, int | None]],
+) -> None:
+    """Give rows of the chunk a state of their own (or None: the chunk's again)."""
+    followers = db.execute(
+        "SELECT rows FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+    ).fetchone()[0]
+    for row_id, state, reason, delivery in changes:
+        (before,) = db.execute("SELECT state FROM rows WHERE id = ?", (row_id,)).fetchone()
+        followers += (before is not None) - (state is not None)
+    db.executemany(
+        "UPDATE rows SET reason = CASE WHEN state IS ?1 THEN coalesce(?2, reason) ELSE ?2 END, "
+        "state = ?1, delivery = coalesce(?3, delivery), "
+        "chunk = CASE WHEN ?1 IS NULL THEN chunk ELSE ?4 END WHERE id = ?5",
+        [(state, why, heard, n, row_id) for row_id, state, why, heard in changes],
+    )
+    db.execute("UPDATE chunks SET rows = ? WHERE job = ? AND n = ?", (followers, job.id, n))

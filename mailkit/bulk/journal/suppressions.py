@@ -1,0 +1,61 @@
+"""The suppression store: addresses that no job of this journal mails any more."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from typing import NamedTuple
+
+from mailkit.address import dedupe_key, normalise
+from mailkit.bulk.journal.database import Database
+
+__all__ = ["Suppression", "Suppressions"]
+
+
+class Suppression(NamedTuple):
+    """A suppressed address, why, and since when (seconds since 1970)."""
+
+    address: str
+    reason: str
+    since: float
+
+
+class Suppressions:
+    """One store for all jobs, because people unsubscribe from a sender, not from a job."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def add(self, addresses: Iterable[str], *, reason: str, now: float) -> int:
+        """Suppress these addresses; returns how many were new.
+
+        An address that can't be one raises InvalidArgument, and none is added.
+        """
+        rows = [(dedupe_key(normalise(address)), reason, now) for address in addresses]
+
+        def work(db: sqlite3.Connection) -> int:
+            before = db.total_changes
+            db.executemany("INSERT OR IGNORE INTO suppressions VALUES (0, ?, ?, ?)", rows)
+            return db.total_changes - before
+
+        return await self._db.write(work)
+
+    async def remove(self, addresses: Iterable[str]) -> int:
+        """Allow these addresses again; returns how many were suppressed."""
+        keys = [(dedupe_key(normalise(address)),) for address in addresses]
+
+        def work(db: sqlite3.Connection) -> int:
+            before = db.total_changes
+            db.executemany("DELETE FROM suppressions WHERE job = 0 AND key = ?", keys)
+            return db.total_changes - before
+
+        return await self._db.write(work)
+
+    async def list(self) -> AsyncIterator[Suppression]:
+        """Every suppressed address, in alphabetical order."""
+        found = self._db.stream(
+            "SELECT key, reason, since FROM suppressions WHERE job = 0 ORDER BY key", ()
+        )
+        async for rows in found:
+            for row in rows:
+                yield Suppression(*row)

@@ -1,0 +1,212 @@
+"""The lines of a file or stream, in blocks: its encoding, its line ends, and what is no text.
+
+A block is a list of whole lines with their ends, of about a quarter of a megabyte, so that
+memory stays flat however long the file is. Lines end with LF, CR LF or CR.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import stat
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from mailkit.errors import InvalidArgument
+
+__all__ = ["LONGEST", "Lines", "Readable", "check_encoding"]
+
+LONGEST = 1_000_000
+"""Characters of a line; a longer one is cut somewhere beyond that, and can't be used."""
+
+_BLOCK = 1 << 18
+_HEAD = 16  # bytes that tell the encoding, or that it is no text
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MAGIC = (
+    (b"PK\x03\x04", "an Excel workbook or another zip archive; save it as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save it as CSV"),
+    (b"\x1f\x8b", "a gzip archive; unpack it first"),
+    (b"BZh", "a bzip2 archive; unpack it first"),
+    (b"\xfd7zXZ", "an xz archive; unpack it first"),
+    (b"7z\xbc\xaf", "a 7-Zip archive; unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it first"),
+    (b"Rar!", "a RAR archive; unpack it first"),
+    (b"%PDF", "a PDF; export the list as CSV"),
+    (b"SQLite format 3", "a SQLite database; pass its rows as an iterable"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+)
+
+
+class Readable(Protocol):
+    """An open file: ``read`` gives at most so many bytes, or characters; nothing at the end."""
+
+    def read(self, size: int, /) -> bytes | str: ...
+
+
+def check_encoding(encoding: str) -> None:
+    """Raise InvalidArgument if Python knows no text encoding of that name."""
+    try:
+        codecs.getincrementaldecoder(encoding)
+        b"".decode(encoding)
+    except (LookupError, ValueError, TypeError):
+        raise InvalidArgument(
+            f"encoding: {encoding!r} is no text encoding; give one as utf-8 or cp1251"
+        ) from None
+
+
+class Lines:
+    """The blocks of lines of ``file``: a path, which is opened and closed here, or a binary or
+    text file object, which stays open.
+
+    A byte-order mark decides the encoding, else ``encoding``, else it is UTF-8. ``name`` stands
+    in the errors, all InvalidArgument. ``bytes_read`` of ``size`` (None where that can't be
+    known) tell how far reading is.
+    """
+
+    def __init__(self, file: Path | Readable, name: str, encoding: str | None = None) -> None:
+        self.name = name
+        self.bytes_read = 0
+        self.size: int | None = None
+        self._file = file
+        self._encoding = encoding
+        self._line_ends = 0
+
+    def __iter__(self) -> Generator[list[str], None, None]:
+        if not isinstance(self._file, Path):
+            yield from self._blocks(self._file)
+            return
+        try:
+            file = self._file.open("rb", buffering=0)
+        except FileNotFoundError:
+            raise InvalidArgument(f"there is no file {self._file}") from None
+        except IsADirectoryError:
+            raise InvalidArgument(f"{self._file} is a directory; give a file") from None
+        except (OSError, ValueError) as error:  # ValueError: NUL in the path
+            raise InvalidArgument(f"{self._file} can't be read: {error}") from None
+        with file:
+            yield from self._blocks(file)
+
+    def _blocks(self, file: Readable) -> Iterator[list[str]]:
+        self.size = _size(file)
+        blocks = _whole_lines(self._clean(self._texts(file)))
+        for first in blocks:
+            if "\0" in first[0]:
+                raise InvalidArgument(
+                    f"{self.name} has NUL bytes in its first line: it is no text, or UTF-16 "
+                    "without a mark; for the latter pass encoding='utf-16-le'"
+                )
+            yield first
+            break
+        yield from blocks
+
+    def _clean(self, texts: Iterator[str]) -> Iterator[str]:
+        for text in texts:
+            if not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    raise InvalidArgument(
+                        f"{self.name} has bytes that its encoding could not read; open it with "
+                        "the encoding it has"
+                    ) from None
+            yield text
+
+    def _texts(self, file: Readable) -> Iterator[str]:
+        data = self._read(file)
+        if isinstance(data, str):
+            if self._encoding is not None:
+                raise InvalidArgument(f"{self.name} is open as text: encoding= comes too late")
+            data = data.removeprefix("\ufeff")
+            while data:
+                yield data
+                data = self._read(file)
+            return
+        while len(data) < _HEAD and (more := self._read(file)):
+            data += more
+        for magic, what in _MAGIC:
+            if data.startswith(magic):
+                raise InvalidArgument(f"{self.name} is {what}")
+        marked = (encoding for mark, encoding in _MARKS if data.startswith(mark))
+        encoding = next(marked, self._encoding or "utf-8")
+        decoder = codecs.getincrementaldecoder(encoding)()
+        while True:
+            try:
+                text = decoder.decode(data, not data)
+            except UnicodeDecodeError as error:
+                raise InvalidArgument(self._undecodable(error, encoding)) from None
+            except UnicodeError as error:  # UTF-16 that ends within a character
+                raise InvalidArgument(f"{self.name} is not {encoding}: {error}") from None
+            self._line_ends += text.count("\n")
+            yield text
+            if not data:
+                return
+            data = self._read(file)
+
+    def _read(self, file: Readable) -> Any:
+        # A pipe's read() waits until all is there; read1() gives what has come.
+        read = getattr(file, "read1", file.read)
+        try:
+            data = read(_BLOCK)
+        except UnicodeDecodeError as error:
+            raise InvalidArgument(
+                f"{self.name} was opened with another encoding than it has: {error}"
+            ) from None
+        except (OSError, ValueError) as error:  # ValueError: a closed file
+            raise InvalidArgument(f"{self.name} can't be read: {error}") from None
+        if not isinstance(data, bytes | str):
+            raise InvalidArgument(
+                f"{self.name} gives {type(data).__name__} where a file gives bytes or text"
+            )
+        self.bytes_read += len(data)
+        return data
+
+    def _undecodable(self, error: UnicodeDecodeError, encoding: str) -> str:
+        at = self.bytes_read - len(error.object) + error.start + 1
+        line = self._line_ends + error.object.count(b"\n", 0, error.start) + 1
+        return (
+            f"{self.name} is not {encoding}: line {line}, byte {at} of the file is "
+            f"0x{error.object[error.start]:02x}; pass the encoding it has, as encoding='cp1251'"
+        )
+
+
+def _whole_lines(texts: Iterator[str]) -> Iterator[list[str]]:
+    rest = ""
+    skipping = False  # the rest of a line that is too long
+    for text in texts:
+        text = rest + text
+        end = len(text) - text.endswith("\r")  # which may be half of a CR LF
+        cut = max(text.rfind("\n", 0, end), text.rfind("\r", 0, end)) + 1
+        rest = text[cut:]
+        lines = list(io.StringIO(text[:cut], newline=""))
+        if skipping and lines:
+            skipping = False
+            del lines[0]
+        if skipping:
+            rest = rest[-1:]
+        elif len(rest) > LONGEST:
+            skipping = True
+            lines.append(rest)
+            rest = rest[-1:]
+        if lines:
+            yield lines
+    if rest and not skipping:
+        yield list(io.StringIO(rest, newline=""))
+
+
+def _size(file: Readable) -> int | None:
+    if not isinstance(file, io.FileIO | io.BufferedReader):
+        return None  # bytes read of a GzipFile, say, are not those of its file
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

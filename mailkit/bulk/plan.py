@@ -1,0 +1,206 @@
+"""The plan phase: the list is read once into the journal, checked, and cut. It sends nothing.
+
+Every row that is read gets its place there, also one that can't be mailed: with its line and the
+reason. Killed half-way, the job is forgotten and planned again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import anyio
+import msgspec
+
+from mailkit.address import dedupe_key, normalise
+from mailkit.bulk.journal import JobRecord, Journal, Lease, PlannedRow
+from mailkit.core.dispatch import BulkProvider, Dispatch
+from mailkit.bulk.source import RecipientSource, Row
+from mailkit.bulk.template import InvalidRow, Template, check_columns
+from mailkit.core.clock import Clock
+from mailkit.errors import InvalidArgument
+from mailkit.message import Message
+
+__all__ = ["plan"]
+
+ROWS_A_COMMIT = 1_000
+_encode = msgspec.json.Encoder().encode
+
+
+async def plan(
+    journal: Journal,
+    provider: BulkProvider,
+    message: Message,
+    recipients: RecipientSource,
+    *,
+    name: str | None,
+    again: bool,
+    suppress: RecipientSource | None,
+    clock: Clock,
+) -> tuple[JobRecord, Lease]:
+    """Read the list into a new job and cut it into chunks; gives the job and its lease, taken.
+
+    Raises what ``BulkSender.start`` says; then the journal holds nothing of the job.
+    """
+    if message.send_at is not None and message.send_at.timestamp() <= clock.now():
+        raise InvalidArgument(
+            f"send_at ({message.send_at.isoformat()}) has passed: take it out to send at once"
+        )
+    template = Template.parse(message)
+    batches = recipients.batches(ROWS_A_COMMIT)
+    batch = await anext(batches, [])  # with it a table's header is known
+    table = any(isinstance(row.values, tuple) for row in batch if row.reason is None)
+    columns = _Columns(template, recipients.columns if table else None)
+    dispatch = provider.dispatch(message, columns.names)
+    await dispatch.check()
+    await journal.jobs.sweep()
+    job, lease = await journal.jobs.create(
+        name,
+        provider.name,
+        provider.account,
+        _encode(message.to_json()).decode(),
+        again=again,
+        now=clock.now(),
+    )
+    try:
+        if suppress is not None:
+            await _suppress(journal, job, suppress, clock)
+        rows = _Rows(job, columns, dispatch)
+        while batch:
+            await journal.planning.add(job, rows.planned(batch))
+            await clock.sleep(0.001)  # other processes on the journal get their turn
+            batch = await anext(batches, [])
+        rows.check()
+        await journal.planning.mark_duplicates(job)
+        await journal.planning.mark_suppressed(job)
+        await journal.planning.cut(
+            job,
+            rows=dispatch.chunk_rows,
+            size=dispatch.chunk_bytes - dispatch.base_bytes,
+        )
+        job = await journal.jobs.finish_planning(
+            job,
+            columns=columns.names,
+            fingerprint=message.fingerprint() + rows.digest(),
+            named=name is not None,
+            again=again,
+        )
+    except BaseException:
+        await _forget(journal, job, lease)
+        raise
+    return job, lease
+
+
+class _Columns:
+    """The fields' order: a table's header, or, where rows are mappings, first the fields that
+    the message uses and then the others as they appear.
+    """
+
+    def __init__(self, template: Template, header: Sequence[str] | None) -> None:
+        self.fixed = header is not None
+        self.names = [name for name in template.fields if name != "email"]
+        if header is not None:
+            self.names = list(header)
+        self._template = template
+        self._seen: set[str] = set(header or ())
+        self._index = {name: index for index, name in enumerate(self.names)}
+        if header is not None:
+            check_columns(template, ("email", *header))
+
+    def values(self, fields: Sequence[str] | Mapping[str, str]) -> Sequence[str]:
+        if not isinstance(fields, Mapping):
+            return fields
+        for name in fields.keys() - self._seen:
+            self._seen.add(name)
+            if name not in self._index:
+                self._index[name] = len(self.names)
+                self.names.append(name)
+        values = [""] * len(self.names)
+        for name, value in fields.items():
+            values[self._index[name]] = value
+        return values
+
+    def check(self) -> None:
+        """No row had a field that the message uses: InvalidArgument names it."""
+        if not self.fixed:
+            check_columns(self._template, ("email", *sorted(self._seen)))
+
+
+class _Rows:
+    """Turns rows as read into rows as planned, and remembers what list it was."""
+
+    def __init__(self, job: JobRecord, columns: _Columns, dispatch: Dispatch) -> None:
+        self._next = job.ids[0] + 1
+        self._columns = columns
+        self._dispatch = dispatch
+        self._limit = dispatch.chunk_bytes - dispatch.base_bytes
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._count = 0
+
+    def planned(self, batch: Sequence[Row]) -> list[PlannedRow]:
+        """The rows of a batch, each with its state if it can't be mailed."""
+        rows = [self._planned(row) for row in batch]
+        self._hash.update(_encode([(row.address, row.fields) for row in rows]))
+        self._count += len(rows)
+        return rows
+
+    def check(self) -> None:
+        """An empty list, or fields that no row had, raise InvalidArgument."""
+        if not self._count:
+            raise InvalidArgument("the list has no rows: there is nobody to mail")
+        self._columns.check()
+
+    def digest(self) -> bytes:
+        """What tells this list from others: every address and field, in order."""
+        return self._hash.digest()
+
+    def _planned(self, row: Row) -> PlannedRow:
+        row_id = self._next
+        self._next += 1
+        values = self._columns.values(row.values)
+        fields = _encode(values).decode() if values else None
+        reason = row.reason
+        if reason is None:
+            try:
+                address = normalise(row.address)
+                size = self._dispatch.measure(address, values)
+            except (InvalidArgument, InvalidRow) as error:
+                reason = str(getattr(error, "reason", error))
+            else:
+                if size <= self._limit:
+                    key = dedupe_key(address)
+                    return PlannedRow(
+                        row_id,
+                        row.line,
+                        address,
+                        None if key == address else key,
+                        fields,
+                        size,
+                        None,
+                        None,
+                    )
+                reason = f"the letter has {size} bytes, more than a request may have"
+        return PlannedRow(
+            row_id, row.line, row.address[:500], None, fields, None, "invalid", reason
+        )
+
+
+async def _suppress(
+    journal: Journal, job: JobRecord, source: RecipientSource, clock: Clock
+) -> None:
+    async for batch in source.batches(ROWS_A_COMMIT):
+        keys = []
+        for row in batch:
+            try:
+                keys.append(dedupe_key(normalise(row.address)))
+            except InvalidArgument as error:
+                raise InvalidArgument(f"suppressions, line {row.line}: {error}") from None
+        await journal.planning.suppress(job, keys, clock.now())
+
+
+async def _forget(journal: Journal, job: JobRecord, lease: Lease) -> None:
+    with anyio.CancelScope(shield=True):
+        try:
+            await journal.jobs.forget(job)
+        finally:
+            lease.release()

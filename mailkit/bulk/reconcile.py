@@ -1,0 +1,80 @@
+"""Matching what a provider says of a chunk with the chunk's rows: nobody may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from mailkit.address import dedupe_key, normalise
+from mailkit.bulk.journal import RowChange, RowKey
+from mailkit.core.dispatch import RowStatus
+from mailkit.errors import InvalidArgument
+from mailkit.events import DeliveryStatus
+
+__all__ = ["Match", "doubted", "match"]
+
+
+@attrs.frozen
+class Match:
+    """What a poll found: the rows it changes, those it does not name, those still on their way."""
+
+    changes: Sequence[RowChange]
+    missing: Sequence[RowKey]
+    unfinished: int
+
+
+def match(rows: Iterable[RowKey], statuses: Iterable[RowStatus]) -> Match:
+    """Join rows and statuses by address; statuses of strangers are ignored.
+
+    An address named as refused is rejected, also if it is named as taken too. Deliveries only
+    go up (see DeliveryStatus).
+    """
+    heard = _by_key(statuses)
+    changes: list[RowChange] = []
+    missing: list[RowKey] = []
+    unfinished = 0
+    for row in rows:
+        status = heard.get(row.key)
+        if status is None:
+            if row.state is None:
+                missing.append(row)
+            continue
+        if status.refused:
+            if row.state != "rejected":
+                changes.append(RowChange(row.id, "rejected", status.reason or "refused", None))
+            continue
+        delivery = max(row.delivery or 0, status.delivery or 0) or None
+        if delivery is None or not DeliveryStatus(delivery).final:
+            unfinished += 1
+        state = None if row.state == "in doubt" else row.state
+        if delivery != row.delivery or state != row.state:
+            changes.append(RowChange(row.id, state, status.reason or None, delivery))
+    return Match(changes, missing, unfinished)
+
+
+def doubted(rows: Iterable[RowKey], why: str) -> list[RowChange]:
+    """These rows were in an accepted chunk, but the provider never named them: in doubt."""
+    return [RowChange(row.id, "in doubt", why, None) for row in rows]
+
+
+def _by_key(statuses: Iterable[RowStatus]) -> dict[str, RowStatus]:
+    heard: dict[str, RowStatus] = {}
+    for status in statuses:
+        key = _key(status.address)
+        before = heard.get(key)
+        if before is None or (status.refused and not before.refused):
+            heard[key] = status
+        elif not before.refused and (status.delivery or 0) > (before.delivery or 0):
+            heard[key] = status
+    return heard
+
+
+def _key(address: str) -> str:
+    key = address.strip().lower()
+    if key.isascii():
+        return key
+    try:
+        return dedupe_key(normalise(key))
+    except InvalidArgument:
+        return key

@@ -1,0 +1,129 @@
+"""The report of a job: every row that was read, in exactly one state, and the sum that proves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import attrs
+import msgspec
+
+from mailkit.bulk.journal import ChunkRecord, Counts, JobRecord, Journal
+from mailkit.errors import JournalError
+from mailkit.events import DeliveryStatus
+
+__all__ = ["Doubt", "Report", "make_report"]
+
+
+@attrs.frozen
+class Doubt:
+    """A chunk, or rows of one, whose outcome is unknown; ``chunk`` is what `resolve` takes."""
+
+    chunk: int
+    label: str
+    rows: int
+    first: str
+    last: str
+    started: datetime | None
+    reason: str
+
+
+@attrs.frozen
+class Report:
+    """What became of a job so far.
+
+    ``counts`` says how many rows are in each state, ``deliveries`` how many were last heard of in
+    each delivery status, ``doubts`` which chunks a person must look at, ``rejections`` why chunks
+    were refused whole. ``stopped`` is why the last engine ended early, ``running`` whether one is
+    at work now.
+    """
+
+    job: str
+    provider: str
+    subject: str
+    created: datetime
+    counts: Counts
+    unreconciled: int
+    deliveries: Mapping[DeliveryStatus, int]
+    doubts: Sequence[Doubt]
+    rejections: Sequence[str]
+    stopped: str | None
+    running: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row has a known outcome: nothing in doubt, nothing unsent."""
+        return not self.counts.in_doubt and not self.counts.unsent
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as plain values, ready for JSON; times are ISO 8601 in UTC."""
+        counts = attrs.asdict(self.counts)
+        return {
+            "job": self.job,
+            "provider": self.provider,
+            "subject": self.subject,
+            "created": self.created.isoformat(timespec="seconds"),
+            "rows": counts.pop("read"),
+            **counts,
+            "unreconciled": self.unreconciled,
+            "deliveries": {status.name.lower(): n for status, n in self.deliveries.items()},
+            "doubts": [
+                {
+                    **attrs.asdict(doubt),
+                    "started": doubt.started and doubt.started.isoformat(timespec="seconds"),
+                }
+                for doubt in self.doubts
+            ],
+            "rejections": list(self.rejections),
+            "stopped": self.stopped,
+            "running": self.running,
+            "complete": self.complete,
+        }
+
+    def to_json(self) -> str:
+        """The same as one JSON object."""
+        return msgspec.json.encode(self.to_dict()).decode()
+
+
+async def make_report(journal: Journal, name: str) -> Report:
+    """Read the report of the job of this name from the journal, at any moment of its life.
+
+    InvalidArgument if there is no such job; JournalError if its rows do not add up, which must
+    never happen.
+    """
+    job = await journal.jobs.get(name)
+    running = await journal.jobs.running(job)
+    counts = await journal.accounts.counts(job, running=running)
+    stored = await journal.accounts.stored(job)
+    if not counts.read == counts.accounted == stored:
+        raise JournalError(
+            f"the journal of {job.name} does not add up: {counts.read} rows were read, {stored} "
+            f"are stored, {counts.accounted} have a state"
+        )
+    doubts = await journal.accounts.doubts(job, running=running)
+    rejected = await journal.accounts.chunks(job, "rejected")
+    return Report(
+        job=job.name,
+        provider=job.provider,
+        subject=msgspec.json.decode(job.message)["subject"],
+        created=datetime.fromtimestamp(job.created, UTC),
+        counts=counts,
+        unreconciled=await journal.accounts.unreconciled(job),
+        deliveries=await journal.accounts.deliveries(job),
+        doubts=[_doubt(job, chunk) for chunk in doubts],
+        rejections=[f"chunk {chunk.n}, {chunk.rows} rows: {chunk.reason}" for chunk in rejected],
+        stopped=None if running else job.stopped,
+        running=running,
+    )
+
+
+def _doubt(job: JobRecord, chunk: ChunkRecord) -> Doubt:
+    return Doubt(
+        chunk=chunk.n,
+        label=f"{job.name} #{chunk.n}" + (f".{chunk.attempt}" if chunk.attempt > 1 else ""),
+        rows=chunk.rows,
+        first=chunk.first_address or "",
+        last=chunk.last_address or "",
+        started=None if chunk.started is None else datetime.fromtimestamp(chunk.started, UTC),
+        reason=chunk.reason or "the process ended while the request was under way",
+    )

@@ -1,0 +1,180 @@
+"""BulkSender: the engine's public face. It plans a job, runs it, and takes up cut-off ones."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from types import TracebackType
+
+import anyio
+import attrs
+import msgspec
+
+from mailkit.bulk.engine import Engine, EngineSettings
+from mailkit.bulk.job import Job
+from mailkit.bulk.journal import JobRecord, Journal, Lease
+from mailkit.bulk.plan import plan
+from mailkit.core.dispatch import BulkProvider
+from mailkit.bulk.report import Report, make_report
+from mailkit.bulk.source import RecipientSource
+from mailkit.core.clock import Clock
+from mailkit.errors import InvalidArgument
+from mailkit.message import Message
+
+__all__ = ["BulkSender"]
+
+
+class BulkSender:
+    """Sends one message to a list of any length, through one provider, and keeps the record.
+
+    ``journal`` is the journal's path, an open Journal (which is not closed here), or None for
+    the default place. ``settings`` say how many requests run at once and how long to look for
+    rows that the provider does not name. Leaving the ``async with`` block stops what still runs.
+    """
+
+    def __init__(
+        self,
+        provider: BulkProvider,
+        *,
+        journal: str | Path | Journal | None = None,
+        settings: EngineSettings = EngineSettings(),
+        clock: Clock = Clock(),
+        rng: random.Random | None = None,
+    ) -> None:
+        self._provider = provider
+        self._place = journal
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+        self._journal: Journal | None = None
+        self._jobs: list[Job] = []
+
+    async def __aenter__(self) -> BulkSender:
+        if isinstance(self._place, Journal):
+            self._journal = self._place
+        else:
+            self._journal = await Journal.open(self._place)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            for job in self._jobs:
+                job.stop()
+            for job in self._jobs:
+                await job.end(quiet=error is not None)
+        finally:
+            journal, self._journal = self.journal, None
+            if journal is not self._place:
+                with anyio.CancelScope(shield=True):
+                    await journal.close()
+
+    @property
+    def journal(self) -> Journal:
+        """The open journal; only inside the ``async with`` block."""
+        if self._journal is None:
+            raise InvalidArgument("enter the BulkSender first: async with BulkSender(...) as sender")
+        return self._journal
+
+    async def start(
+        self,
+        message: Message,
+        recipients: RecipientSource,
+        *,
+        name: str | None = None,
+        again: bool = False,
+        suppress: RecipientSource | None = None,
+    ) -> Job:
+        """Plan the job (read and check the whole list) and begin to send it.
+
+        The credentials are tried first. ``name`` defaults to one made from message and list.
+        JobExists if the name, or the same message with the same list, is in the journal, unless
+        ``again``. ``suppress`` names addresses that this job must not mail, beside the journal's
+        own suppressions. InvalidArgument and Unsupported say what to mend: nothing was sent.
+        """
+        record, lease = await plan(
+            self.journal,
+            self._provider,
+            message,
+            recipients,
+            name=name,
+            again=again,
+            suppress=suppress,
+            clock=self._clock,
+        )
+        return await self._run(record, lease, self._settings, check=False)
+
+    async def resume(self, name: str) -> Job:
+        """Go on with a job that was stopped or cut off; what was under way then is in doubt.
+
+        InvalidArgument if there is no such job, if an engine runs it at this moment, or if it
+        was begun with another provider or account.
+        """
+        record = await self._known(name)
+        return await self._run(record, await take_lease(self.journal, record), self._settings)
+
+    async def follow(self, name: str, seconds: float) -> Job:
+        """Ask for so long what became of the job's letters; sends nothing.
+
+        Raises as ``resume`` does.
+        """
+        settings = attrs.evolve(self._settings, senders=0, track=seconds)
+        record = await self._known(name)
+        return await self._run(record, await take_lease(self.journal, record), settings)
+
+    async def report(self, name: str) -> Report:
+        """The report of a job, at any moment of its life."""
+        return await make_report(self.journal, name)
+
+    async def _known(self, name: str) -> JobRecord:
+        record = await self.journal.jobs.get(name)
+        if record.provider != self._provider.name:
+            raise InvalidArgument(
+                f"the job {name} was begun with {record.provider}, not {self._provider.name}"
+            )
+        if record.account != self._provider.account:
+            raise InvalidArgument(
+                f"the job {name} was begun with another account of {record.provider}; if the "
+                f"credential was only renewed, name the account: account={record.account!r}"
+            )
+        return record
+
+    async def _run(
+        self, record: JobRecord, lease: Lease, settings: EngineSettings, *, check: bool = True
+    ) -> Job:
+        try:
+            message = Message.from_json(msgspec.json.decode(record.message))
+            dispatch = self._provider.dispatch(message, record.columns)
+            if check:
+                await dispatch.check()
+            record = await self.journal.jobs.adopt(record)
+        except BaseException:
+            lease.release()
+            raise
+        engine = Engine(
+            self.journal,
+            dispatch,
+            record,
+            send_at=message.send_at,
+            settings=settings,
+            clock=self._clock,
+            rng=self._rng,
+        )
+        job = Job(self.journal, record, engine, lease, self._clock)
+        self._jobs.append(job)
+        return job
+
+
+async def take_lease(journal: Journal, record: JobRecord) -> Lease:
+    """The right to run the job; InvalidArgument while another engine has it."""
+    lease = journal.jobs.lease(record.id)
+    if not lease.take():
+        raise InvalidArgument(
+            f"the job {record.name} is being sent by another process right now: "
+            f"look at it with: mailkit status {record.name}"
+        )
+    return lease

@@ -1,0 +1,283 @@
+"""Whom a bulk send goes to: files, streams and iterables, read as rows in batches.
+
+Reading is streamed, so that ten million rows need no more memory than ten thousand. Nothing is
+validated here beyond what it takes to tell one row from the next, and no row is dropped: one that
+can't be read comes with its line and the reason.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import aclosing, closing, suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import anyio.lowlevel
+import anyio.to_thread
+
+from mailkit.bulk.csv_source import CsvRows
+from mailkit.bulk.jsonl_source import JsonRows
+from mailkit.bulk.lines import Lines, Readable, check_encoding
+from mailkit.bulk.rows import Item, Row, row_of
+from mailkit.errors import InvalidArgument
+from mailkit.message import Recipient
+
+__all__ = ["Item", "RecipientSource", "Row", "read_recipients"]
+
+Format = Literal["csv", "jsonl"]
+
+_FORMATS: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+_ITEMS = 1000  # of an iterable between two pauses for the rest of the program
+_BLOCKS = 4  # of a file, at most, in one batch
+
+
+class RecipientSource:
+    """Rows from one place; made by `read_recipients`.
+
+    ``name`` is the file's name without suffix, or ``stdin``, ``file`` or ``recipients``.
+    ``rows_read`` counts the rows given so far, unreadable ones too.
+    """
+
+    def __init__(self, name: str, *, once: bool) -> None:
+        self.name = name
+        self.rows_read = 0
+        self._once = once
+        self._begun = False
+
+    @property
+    def progress(self) -> float | None:
+        """How much of a file is read, from 0 to 1; None where that can't be known."""
+        return None
+
+    async def columns(self) -> tuple[str, ...] | None:
+        """The header of CSV without the address's column, read ahead of the rows: each row then
+        has a tuple of values in this order. None for all else, where each row has a dict.
+        """
+        return None
+
+    async def batches(self, size: int = 1000) -> AsyncGenerator[list[Row], None]:
+        """All rows in order, in lists of at most ``size``, shorter where rows are very long.
+
+        Begins anew each time, but raises InvalidArgument the second time if the source can be
+        read only once. What is wrong with the whole (no such file, no text, another encoding, no
+        column ``email``) raises InvalidArgument; an error of the caller's iterator comes as it is.
+        """
+        self.rows_read = 0
+        waiting: list[Row] = []
+        blocks_waiting = 0
+        async with aclosing(self._blocks()) as blocks:
+            async for block in blocks:
+                waiting += block
+                blocks_waiting += 1
+                while len(waiting) >= size or (waiting and blocks_waiting >= _BLOCKS):
+                    batch = waiting[:size]
+                    del waiting[:size]
+                    blocks_waiting = 0
+                    self.rows_read += len(batch)
+                    yield batch
+        if waiting:
+            self.rows_read += len(waiting)
+            yield waiting
+
+    def _blocks(self) -> AsyncGenerator[list[Row], None]:
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        if self._begun and self._once:
+            raise InvalidArgument(
+                f"{self.name} can be read only once, and was read before; save it as a file first"
+            )
+        self._begun = True
+
+
+class _FileSource(RecipientSource):
+    def __init__(
+        self,
+        file: Path | Readable,
+        name: str,
+        *,
+        shown: str,
+        encoding: str | None,
+        delimiter: str | None,
+        format: Format | None,
+    ) -> None:
+        super().__init__(name, once=not isinstance(file, Path) or _is_stream(file))
+        self._file = file
+        self._shown = shown
+        self._encoding = encoding
+        self._delimiter = delimiter
+        self._format = format
+        self._lines = Lines(file, shown, encoding)
+        self._reader: CsvRows | JsonRows | None = None
+        self._ahead: tuple[list[Row] | None, Generator[list[Row], None, None]] | None = None
+
+    @property
+    def progress(self) -> float | None:
+        size = self._lines.size
+        return min(self._lines.bytes_read / size, 1.0) if size else None
+
+    async def columns(self) -> tuple[str, ...] | None:
+        if self._reader is None:
+            blocks = self._read()
+            first = await self._next(blocks)
+            if self._once:
+                self._ahead = (first, blocks)
+            else:
+                blocks.close()
+        return self._reader.columns if isinstance(self._reader, CsvRows) else None
+
+    async def _blocks(self) -> AsyncGenerator[list[Row], None]:
+        if self._ahead is None:
+            blocks = self._read()
+            rows = await self._next(blocks)
+        else:
+            rows, blocks = self._ahead
+            self._ahead = None
+        try:
+            while rows is not None:
+                yield rows
+                rows = await self._next(blocks)
+        finally:
+            with suppress(ValueError):  # a read that was left to itself is still in there
+                blocks.close()
+
+    async def _next(self, blocks: Generator[list[Row], None, None]) -> list[Row] | None:
+        # A cancelled read of a stream is left to itself, since it may wait for ever.
+        return await anyio.to_thread.run_sync(next, blocks, None, abandon_on_cancel=self._once)
+
+    def _read(self) -> Generator[list[Row], None, None]:
+        """Runs in worker threads, a block at a time."""
+        self._begin()
+        lines = self._lines = Lines(self._file, self._shown, self._encoding)
+        with closing(iter(lines)) as line_blocks:
+            first = next(line_blocks, [])
+            blocks = chain([first], line_blocks)
+            if (self._format or _sniffed(first, self._shown)) == "csv":
+                self._reader = CsvRows(lines, blocks, self._delimiter)
+            elif self._delimiter is not None:
+                raise InvalidArgument(f"{self._shown} is JSON lines, which have no delimiter")
+            else:
+                self._reader = JsonRows(self._shown, blocks)
+            any_rows = False
+            for rows in self._reader:
+                any_rows = any_rows or bool(rows)
+                yield rows
+            if not any_rows:
+                raise InvalidArgument(f"{self._shown} has a header and nothing below it")
+
+
+class _ItemSource(RecipientSource):
+    def __init__(self, items: Iterable[Item] | AsyncIterable[Item]) -> None:
+        super().__init__("recipients", once=isinstance(items, Iterator | AsyncIterator))
+        self._items = items
+
+    async def _blocks(self) -> AsyncGenerator[list[Row], None]:
+        self._begin()
+        rows: list[Row] = []
+        number = 0
+        async with aclosing(_each(self._items)) as items:
+            async for item in items:
+                number += 1
+                rows.append(row_of(item, number))
+                if len(rows) >= _ITEMS:
+                    yield rows
+                    rows = []
+        if rows:
+            yield rows
+
+
+async def _each(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerator[Item, None]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+        return
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % _ITEMS == 0:
+            await anyio.lowlevel.checkpoint()
+
+
+def _is_stream(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_file()
+    except OSError:
+        return False  # opening it will say why
+
+
+def _sniffed(lines: list[str], shown: str) -> Format:
+    begin = next((line.strip() for line in lines if line.strip()), "")
+    if begin.startswith("["):
+        raise InvalidArgument(
+            f"{shown} is one JSON list; write an object a line (jq -c '.[]' does that)"
+        )
+    return "jsonl" if begin.startswith("{") else "csv"
+
+
+def read_recipients(
+    source: str | Path | Readable | Iterable[Item] | AsyncIterable[Item],
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    format: Format | None = None,
+) -> RecipientSource:
+    """Recipients from a path, from ``-`` (stdin) or an open file, or from an iterable or async
+    iterable of addresses, Recipients, mappings with ``email`` or (address, mapping) pairs.
+
+    Nothing is opened before the first batch is asked for. ``.csv``, ``.tsv`` and ``.txt`` are
+    CSV, ``.jsonl`` and ``.ndjson`` JSON lines; for other names ``format`` says which, or the first
+    character. CSV has a header with a column ``email`` (or ``e-mail``, in any case); its
+    ``delimiter`` is the one of comma, semicolon and tab that makes sense of the header. A
+    byte-order mark decides the encoding, else ``encoding``, else it is UTF-8. A plain iterable is
+    walked in the event loop's thread: give an async one where the next item must be waited for.
+    Raises InvalidArgument.
+    """
+    if encoding is not None:
+        check_encoding(encoding)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise InvalidArgument(f"delimiter: give one character, as ';', not {delimiter!r}")
+    if format not in (None, "csv", "jsonl"):
+        raise InvalidArgument(f"format: give 'csv' or 'jsonl', not {format!r}")
+    file: Path | Readable
+    if source == "-":
+        file, name, shown = getattr(sys.stdin, "buffer", sys.stdin), "stdin", "stdin"
+    elif isinstance(source, str | Path):
+        file = Path(source)
+        name, shown = file.stem, str(file)
+        format = format or _FORMATS.get(file.suffix.lower())
+    elif hasattr(source, "read"):
+        file = cast("Readable", source)
+        path = getattr(file, "name", None)
+        name, shown = (Path(path).stem, path) if isinstance(path, str) else ("file", "the file")
+        if inspect.iscoroutinefunction(file.read):
+            raise InvalidArgument(f"{shown} is read asynchronously; pass its path instead")
+    elif (encoding, delimiter, format) != (None, None, None):
+        raise InvalidArgument("encoding, delimiter and format are for files, not for iterables")
+    elif isinstance(source, bytes | Mapping | Recipient) or not isinstance(
+        source, Iterable | AsyncIterable
+    ):
+        raise InvalidArgument(
+            f"recipients can't be read from a {type(source).__name__}; give a path, an open "
+            "file, or an iterable of addresses, Recipients or mappings with 'email'"
+        )
+    else:
+        return _ItemSource(source)
+    return _FileSource(
+        file, name, shown=shown, encoding=encoding, delimiter=delimiter, format=format
+    )

@@ -1,0 +1,167 @@
+"""``mailkit demo``: the main job, end to end, against the sandbox; no account needed."""
+
+from __future__ import annotations
+
+import csv
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import anyio.to_thread
+import msgspec
+import typer
+
+from mailkit.bulk.job import Job
+from mailkit.bulk.journal import Journal
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.source import read_recipients
+from mailkit.cli.options import AsJson
+from mailkit.cli.run import Exit, exit_code, graceful, run
+from mailkit.cli.send import print_report
+from mailkit.cli.show import planning, sending_bar
+from mailkit.message import Message
+from mailkit.providers.smsby import SmsBy
+
+__all__ = ["demo"]
+
+MESSAGE = """\
+sender = "The Lamp Shop <news@lamps.example>"
+subject = "{{ name | 'Dear friend' }}, the autumn lamps are here"
+html = '''
+<p>Hello {{ name | 'dear friend' }},</p>
+<p>the new lamps have come to {{ city }}. <a href="https://lamps.example/{{ code }}">Look</a></p>
+'''
+"""
+NAMES = ("Anna", "Борис", "Chloé", "Дарья", "Emil & Co", "")
+CITIES = ("Minsk", "Гродно", "Brest", "Віцебск")
+
+
+def demo(
+    rows: Annotated[int, typer.Option(min=100, help="How long the list is.")] = 100_000,
+    as_json: AsJson = False,
+) -> None:
+    """Send a made-up list through a sandbox, and compare the report with the sandbox's truth."""
+
+    async def command() -> int:
+        with tempfile.TemporaryDirectory(prefix="mailkit-demo-") as folder, _sandbox() as settings:
+            return await _demo(Path(folder), settings, rows, as_json=as_json)
+
+    raise typer.Exit(run(command))
+
+
+async def _demo(folder: Path, settings: dict[str, str], rows: int, *, as_json: bool) -> int:
+    url, token = settings["MAILKIT_SMSBY_URL"], settings["MAILKIT_SMSBY_TOKEN"]
+    letter, table = folder / "message.toml", folder / "autumn.csv"
+    letter.write_text(MESSAGE, encoding="utf-8")
+    suppressed = await anyio.to_thread.run_sync(write_list, table, rows)
+    if not as_json:
+        print(f"A list of {rows:,} rows goes out to a local sandbox at {url}; nobody is mailed.")
+    began = time.monotonic()
+    journal = await Journal.open(folder / "journal.db")
+    try:
+        await journal.suppressions.add(suppressed, reason="unsubscribed", now=time.time())
+        source = read_recipients(table)
+        async with (
+            SmsBy(token=token, url=url) as provider,
+            BulkSender(provider, journal=journal) as sender,
+        ):
+            with planning(source, quiet=as_json):
+                job = await sender.start(Message.from_toml(letter), source, name="autumn")
+            with graceful(job.stop):
+                if not as_json:
+                    await sending_bar(job.name, job.progress())
+                report = await job.wait()
+        seconds = time.monotonic() - began
+        twice, lost, strangers = await _compare(journal, job, url)
+    finally:
+        await journal.close()
+    if as_json:
+        counts = report.to_dict()
+        words = "rows invalid duplicate suppressed accepted rejected in_doubt unsent".split()
+        result = {word: counts[word] for word in words}
+        result |= {"mailed_twice": twice, "lost": lost, "seconds": round(seconds, 2)}
+        print(msgspec.json.encode(result).decode())
+    else:
+        print_report(report, as_json=False)
+        print(f"The sandbox's own truth: {twice} mailed twice, {lost} lost, {strangers} unexpected.")
+        rate = report.counts.read / seconds
+        print(f"Planned, sent and reconciled in {seconds:.1f} s: {rate:,.0f} rows a second.")
+    agrees = not (twice or lost or strangers)
+    return exit_code(report, failed=not agrees or job.error is not None)
+
+
+def write_list(path: Path, rows: int) -> list[str]:
+    """A list with the dirt that real ones have; gives the addresses to suppress.
+
+    Of a hundred rows 3 are invalid, 4 repeat an address in another case, 1 is suppressed, and 2
+    are good to the eye but refused by the service or bounce there.
+    """
+    rng = random.Random(rows)  # noqa: S311 - the same list each time
+    suppressed: list[str] = []
+    earlier = "first@friends.example"
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        table = csv.writer(file, lineterminator="\r\n")
+        table.writerow(("Name", "EMAIL", "city", "code"))
+        for n in range(rows):
+            address = f"friend{n}@friends{n % 997}.example"
+            match n % 100:
+                case 7:
+                    address = ("", "no-at-sign.example", f"two@@at{n}.example")[n // 100 % 3]
+                case 23:
+                    address = f"дядя{n}@почта.example"
+                case 41:
+                    address = f"spaces in{n}@friends.example"
+                case 13 | 37 | 59 | 83:
+                    address = earlier.upper()
+                case 61:
+                    address = f"friend{n}@bücher{n % 17}.example"
+                case 71:
+                    suppressed.append(address)
+                case 89:
+                    address = f"invalid{n}@friends.example"
+                case 97:
+                    address = f"bounce{n}@friends.example"
+                case _:
+                    earlier = address
+            table.writerow((rng.choice(NAMES), address, rng.choice(CITIES), f"c{n:x}"))
+    return suppressed
+
+
+@contextmanager
+def _sandbox() -> Iterator[dict[str, str]]:
+    """A sandbox in a process of its own; gives the environment that points to it."""
+    command = [sys.executable, "-m", "mailkit", "sandbox", "--port", "0", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)  # noqa: S603
+    try:
+        assert process.stdout is not None  # noqa: S101 - a pipe
+        yield msgspec.json.decode(process.stdout.readline(), type=dict[str, str])
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def _compare(journal: Journal, job: Job, url: str) -> tuple[int, int, int]:
+    """How many the sandbox mailed twice, how many accepted ones it never mailed, and how many
+    it mailed that the journal does not count as accepted.
+    """
+    record = await journal.jobs.get(job.name)
+    believed: list[str] = []
+    async for found in journal.accounts.rows(record, running=False, states=("accepted",)):
+        believed += [row.address for row in found]
+    request = urllib.request.Request(  # noqa: S310 - the sandbox's own address
+        f"{url}/sandbox/truth/compare", data=msgspec.json.encode(believed), method="POST"
+    )
+
+    def ask() -> dict[str, Sequence[str]]:
+        with urllib.request.urlopen(request) as answer:  # noqa: S310
+            return msgspec.json.decode(answer.read(), type=dict[str, Sequence[str] | bool])  # type: ignore[return-value]
+
+    truth = await anyio.to_thread.run_sync(ask)
+    return len(truth["mailed_twice"]), len(truth["missing"]), len(truth["unexpected"])

@@ -1,0 +1,151 @@
+"""``mailkit status``, ``report`` and ``resolve``: looking at jobs, and ending their doubts."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from mailkit.bulk.engine import EngineSettings
+from mailkit.bulk.journal import ROW_STATES, Journal
+from mailkit.bulk.report import make_report
+from mailkit.bulk.resolve import resolve as end_doubts
+from mailkit.bulk.sender import BulkSender
+from mailkit.cli.options import Account, AsJson, JournalPath, duration, open_provider
+from mailkit.cli.run import Exit, exit_code, graceful, opened, run
+from mailkit.cli.send import follow_job, print_report
+from mailkit.cli.show import jobs_table
+from mailkit.errors import InvalidArgument
+
+__all__ = ["report", "resolve", "status"]
+
+JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
+
+
+def status(
+    job: Annotated[str | None, typer.Argument(help="The job's name; every job without it.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on asking the provider about deliveries.")
+    ] = False,
+    track: Annotated[str, typer.Option(help="With --follow: for how long, as 30m.")] = "2h",
+    account: Account = None,
+    journal: JournalPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """How the jobs stand, or one of them."""
+
+    async def command() -> int:
+        async with opened(journal) as store:
+            if job is None:
+                names = [record.name for record in await store.jobs.list()]
+                reports = [await make_report(store, name) for name in names]
+                if as_json:
+                    print(msgspec.json.encode([one.to_dict() for one in reports]).decode())
+                elif reports:
+                    jobs_table(reports)
+                else:
+                    print(f"no jobs yet in {store.path}")
+                return Exit.DONE
+            record = await store.jobs.get(job)
+            if follow:
+                provider = open_provider(record.provider, account)
+                settings = EngineSettings()
+                async with provider, BulkSender(provider, journal=store, settings=settings) as bulk:
+                    run_of = await bulk.follow(job, duration(track))
+                    with graceful(run_of.stop):
+                        await follow_job(run_of, quiet=as_json)
+            found = await make_report(store, job)
+            print_report(found, as_json=as_json)
+            return exit_code(found, failed=False)
+
+    raise typer.Exit(run(command))
+
+
+def report(
+    job: JobName,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Every row as CSV.")] = False,
+    state: Annotated[
+        str | None, typer.Option(help="With --csv: only these states, as rejected,unsent.")
+    ] = None,
+    as_recipients: Annotated[
+        bool,
+        typer.Option("--as-recipients", help="With --csv: a list that can be sent to again."),
+    ] = False,
+    journal: JournalPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """What became of every row, and the sum that proves it."""
+
+    async def command() -> int:
+        async with opened(journal) as store:
+            if as_csv or as_recipients or state:
+                await _rows(store, job, _states(state), as_recipients=as_recipients)
+                return Exit.DONE
+            found = await make_report(store, job)
+            print_report(found, as_json=as_json)
+            return exit_code(found, failed=False)
+
+    raise typer.Exit(run(command))
+
+
+def resolve(
+    job: JobName,
+    chunk: Annotated[int | None, typer.Argument(help="One chunk; else all in doubt.")] = None,
+    accepted: Annotated[
+        bool, typer.Option("--accepted", help="The provider took them: they count as accepted.")
+    ] = False,
+    not_sent: Annotated[
+        bool, typer.Option("--not-sent", help="They were not sent: resume sends them.")
+    ] = False,
+    journal: JournalPath = None,
+) -> None:
+    """Say what became of rows in doubt, after looking in the provider's panel."""
+    if accepted == not_sent:
+        raise typer.BadParameter("say either --accepted or --not-sent")
+
+    async def command() -> int:
+        async with opened(journal) as store:
+            rows = await end_doubts(store, job, chunk, accepted=accepted)
+        if accepted:
+            print(f"{rows:,} rows count as accepted now")
+        else:
+            print(f"{rows:,} rows are planned again; send them with: mailkit resume {job}")
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+def _states(text: str | None) -> tuple[str, ...]:
+    states = tuple(part.strip().replace("_", " ") for part in (text or "").split(",") if part)
+    for state in states:
+        if state not in ROW_STATES:
+            raise InvalidArgument(f"there is no state {state!r}: choose of {', '.join(ROW_STATES)}")
+    return states
+
+
+async def _rows(
+    store: Journal, name: str, states: tuple[str, ...], *, as_recipients: bool
+) -> None:
+    """The job's rows as CSV on stdout; cells that a spreadsheet would run are quoted with a '."""
+    record = await store.jobs.get(name)
+    running = await store.jobs.running(record)
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    facts = () if as_recipients else ("line", "state", "reason", "chunk", "delivery")
+    out.writerow(("email", *record.columns, *facts))
+    async for rows in store.accounts.rows(record, running=running, states=states):
+        for row in rows:
+            cells = [row.address, *row.fields, *[""] * (len(record.columns) - len(row.fields))]
+            if as_recipients:
+                out.writerow(cells)
+                continue
+            delivery = "" if row.delivery is None else row.delivery.name.lower()
+            cells += [str(row.line), row.state, row.reason or "", str(row.chunk or ""), delivery]
+            out.writerow([_harmless(cell) for cell in cells])
+
+
+def _harmless(cell: str) -> str:
+    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -1,0 +1,53 @@
+"""The options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailkit.errors import InvalidArgument
+from mailkit.providers.smsby import SmsBy
+
+__all__ = ["Account", "AsJson", "JournalPath", "Senders", "duration", "open_provider"]
+
+JournalPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        help="The journal's file, for all jobs.",
+        envvar="MAILKIT_JOURNAL",
+        show_default="in the user's state directory",
+        dir_okay=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no bar.")]
+Senders = Annotated[int, typer.Option(min=1, max=100, help="Requests under way at once.")]
+Account = Annotated[
+    str | None,
+    typer.Option(help="Whose quotas these are; by default told by the credential."),
+]
+
+_PROVIDERS = {"smsby": SmsBy}
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def open_provider(name: str, account: str | None) -> SmsBy:
+    """The provider's client, with the credentials of the environment."""
+    if name not in _PROVIDERS:
+        raise InvalidArgument(
+            f"there is no provider {name!r}: choose one of {', '.join(sorted(_PROVIDERS))}"
+        )
+    return _PROVIDERS[name].from_env(account=account)
+
+
+def duration(text: str | None) -> float:
+    """``90s``, ``15m``, ``2h`` or ``1d`` in seconds; None is 0."""
+    if text is None:
+        return 0.0
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
+    if found is None:
+        raise InvalidArgument(f"{text!r} is no duration: write it as 90s, 15m or 2h")
+    return float(found[1]) * _UNITS[found[2] or "s"]

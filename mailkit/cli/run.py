@@ -1,0 +1,105 @@
+"""How a command runs: an event loop, errors as sentences, exit codes, Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from mailkit.bulk.job import Job
+from mailkit.bulk.journal import Journal
+from mailkit.bulk.report import Report
+from mailkit.errors import InvalidArgument, MailkitError
+
+__all__ = ["Exit", "exit_code", "graceful", "opened", "run"]
+
+
+class Exit(IntEnum):
+    """The exit codes; a usage error is 2, as everywhere."""
+
+    DONE = 0
+    ERROR = 1
+    IN_DOUBT = 3
+    UNSENT = 4
+
+
+def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
+    """Doubt comes first, then an error that stopped the job, then rows that are merely unsent."""
+    if report.counts.in_doubt:
+        return Exit.IN_DOUBT
+    if failed:
+        return Exit.ERROR
+    if report.counts.unsent:
+        return Exit.UNSENT
+    refused = report.counts.invalid + report.counts.rejected
+    return Exit.ERROR if strict and refused else Exit.DONE
+
+
+def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """Run the command; what mailkit raises becomes a sentence on stderr and exit code 1."""
+    try:
+        return _loop()(command())
+    except MailkitError as error:
+        print(f"mailkit: {error}", file=sys.stderr)
+        return Exit.ERROR
+    except BrokenPipeError:
+        # The reader of the output went away: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.ERROR
+
+
+def _loop() -> Callable[[Coroutine[Any, Any, int]], int]:
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return asyncio.run
+    return uvloop.run
+
+
+@contextlib.asynccontextmanager
+async def opened(path: Path | None, *, adopt: bool = False) -> AsyncIterator[Journal]:
+    """The journal, closed afterwards; one that isn't there yet is made only by a send."""
+    journal = await Journal.open(path, adopt=adopt)
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+@contextlib.contextmanager
+def graceful(stop: Callable[[], None]) -> Any:
+    """The first Ctrl-C or SIGTERM stops gently; the second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    asked = False
+
+    def hear() -> None:
+        nonlocal asked
+        if asked:
+            print(
+                "mailkit: ended at once; requests under way are in doubt", file=sys.stderr, flush=True
+            )
+            os._exit(Exit.IN_DOUBT)
+        asked = True
+        print(
+            "mailkit: stopping: requests under way end first (once more ends at once)",
+            file=sys.stderr,
+            flush=True,
+        )
+        stop()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        with contextlib.suppress(NotImplementedError):  # no signal handlers on Windows' loops
+            loop.add_signal_handler(number, hear)
+    try:
+        yield
+    finally:
+        for number in signals:
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)

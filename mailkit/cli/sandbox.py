@@ -1,0 +1,43 @@
+"""``mailkit sandbox``: the services as a local server, until Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from mailkit.cli.options import AsJson
+from mailkit.cli.run import Exit, run
+from mailkit.errors import InvalidArgument
+from mailkit.sandbox import Sandbox
+
+__all__ = ["sandbox"]
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8025,
+    speed: Annotated[float, typer.Option(min=0, help="How fast the sandbox's time runs.")] = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Run the services as a local server that mails nobody; prints what to put where."""
+
+    async def command() -> int:
+        server = Sandbox(port=port, speed=speed)
+        try:
+            await server.start()
+        except OSError as error:
+            raise InvalidArgument(
+                f"port {port} can't be listened on ({error.strerror}): name another with --port"
+            ) from None
+        if as_json:
+            print(msgspec.json.encode(server.environment()).decode(), flush=True)
+        else:
+            print(f"The sandbox listens on {server.url} and mails nobody. In another terminal:\n")
+            for name, value in server.environment().items():
+                print(f"export {name}={value}")
+            print(f"\nWho was mailed: {server.url}/sandbox/truth   End: Ctrl-C", flush=True)
+        await server.serve_forever()
+        return Exit.DONE
+
+    raise typer.Exit(run(command))

@@ -1,0 +1,156 @@
+"""``mailkit send`` and ``mailkit resume``: a job is planned, sent, reconciled, reported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import attrs
+import typer
+
+from mailkit.bulk.engine import EngineSettings
+from mailkit.bulk.job import Job
+from mailkit.bulk.report import Report
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.source import RecipientSource, read_recipients
+from mailkit.cli.options import Account, AsJson, JournalPath, Senders, duration, open_provider
+from mailkit.cli.run import Exit, exit_code, graceful, opened, run
+from mailkit.cli.show import planning, report_text, sending_bar
+from mailkit.message import Message
+
+__all__ = ["follow_job", "print_report", "resume", "send"]
+
+Track = Annotated[
+    str | None, typer.Option(help="Go on asking about deliveries for so long, as 2h or 30m.")
+]
+Late = Annotated[bool, typer.Option("--late", help="Send at once although send_at has passed.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected rows are an error.")]
+
+
+def send(
+    message: Annotated[Path, typer.Argument(help="The letter: a message.toml.")],
+    recipients: Annotated[str, typer.Argument(help="The list: CSV or JSONL; - is stdin.")],
+    provider: Annotated[str, typer.Option(help="The service to send with: smsby.")],
+    name: Annotated[str | None, typer.Option(help="The job's name; else one is made.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send although this job, or letter and list, exists.")
+    ] = False,
+    late: Late = False,
+    strict: Strict = False,
+    track: Track = None,
+    suppress: Annotated[
+        str | None, typer.Option(help="A list of addresses that this job must not mail.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="The list's encoding, as cp1251.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="What separates the list's columns.")] = None,
+    senders: Senders = 8,
+    account: Account = None,
+    journal: JournalPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send a letter to a list: plan, send, look for every recipient, report.
+
+    Credentials come from the environment (MAILKIT_SMSBY_TOKEN). Exit codes: 0 every row has a
+    known outcome, 3 something is in doubt, 4 stopped with rows unsent, 1 error, 2 usage.
+    """
+
+    async def command() -> int:
+        letter = Message.from_toml(message)
+        source = read_recipients(
+            "-" if recipients == "-" else Path(recipients), encoding=encoding, delimiter=delimiter
+        )
+        unwanted = None if suppress is None else read_recipients(Path(suppress))
+        settings = EngineSettings(senders=senders, track=duration(track), late=late)
+
+        async def start(sender: BulkSender) -> Job:
+            with planning(source, quiet=as_json):
+                return await sender.start(
+                    letter, source, name=name, again=again, suppress=unwanted
+                )
+
+        return await _send(
+            provider, account, journal, settings, start, as_json=as_json, strict=strict
+        )
+
+    raise typer.Exit(run(command))
+
+
+def resume(
+    job: Annotated[str, typer.Argument(help="The job's name.")],
+    late: Late = False,
+    strict: Strict = False,
+    track: Track = None,
+    senders: Senders = 8,
+    account: Account = None,
+    journal: JournalPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a job that was stopped or cut off. What was under way then is in doubt."""
+
+    async def command() -> int:
+        async with opened(journal) as store:
+            provider = (await store.jobs.get(job)).provider
+        settings = EngineSettings(senders=senders, track=duration(track), late=late)
+        return await _send(
+            provider,
+            account,
+            journal,
+            settings,
+            lambda sender: sender.resume(job),
+            as_json=as_json,
+            strict=strict,
+        )
+
+    raise typer.Exit(run(command))
+
+
+async def _send(
+    provider: str,
+    account: str | None,
+    journal: Path | None,
+    settings: EngineSettings,
+    start: Callable[[BulkSender], Awaitable[Job]],
+    *,
+    as_json: bool,
+    strict: bool,
+) -> int:
+    async with (
+        open_provider(provider, account) as client,
+        BulkSender(client, journal=journal, settings=settings) as sender,
+    ):
+        job: Job | None = None
+        with anyio.CancelScope() as planning:
+
+            def stop() -> None:
+                if job is None:
+                    planning.cancel()
+                else:
+                    job.stop()
+
+            with graceful(stop):
+                job = await start(sender)
+                report = await follow_job(job, quiet=as_json)
+        if job is None:
+            print("mailkit: stopped while planning: nothing was sent", file=sys.stderr)
+            return Exit.UNSENT
+        print_report(report, as_json=as_json)
+        return exit_code(report, failed=job.error is not None, strict=strict)
+
+
+async def follow_job(job: Job, *, quiet: bool) -> Report:
+    """Wait for the job's end, behind a progress bar unless ``quiet``."""
+    if not quiet:
+        await sending_bar(job.name, job.progress())
+    return await job.wait()
+
+
+def print_report(report: Report, *, as_json: bool) -> None:
+    """The report on stdout."""
+    if as_json:
+        print(report.to_json())
+    else:
+        for line in report_text(report):
+            print(line)

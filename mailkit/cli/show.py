@@ -1,0 +1,154 @@
+"""What the commands print: the progress bar, the report, the table of jobs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress as Bar,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from mailkit.bulk.job import Progress
+from mailkit.bulk.report import Doubt, Report
+from mailkit.bulk.source import RecipientSource
+
+__all__ = ["jobs_table", "plain", "planning", "report_text", "sending_bar"]
+
+STATES = ("invalid", "duplicate", "suppressed", "accepted", "rejected", "in doubt", "unsent")
+SHOWN = 10
+
+
+def plain(text: str) -> str:
+    """Text from a list or a service with its control characters made visible."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def console() -> Console:
+    """Where bars go: stderr, so that stdout stays clean for the report."""
+    return Console(stderr=True, highlight=False)
+
+
+class _RowsRead(ProgressColumn):
+    """How many rows of the list have been read so far."""
+
+    def __init__(self, source: RecipientSource) -> None:
+        super().__init__()
+        self._source = source
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{self._source.rows_read:,} rows")
+
+
+@contextmanager
+def planning(source: RecipientSource, *, quiet: bool) -> Iterator[None]:
+    """A line that counts the rows while the list is read and checked, unless ``quiet``."""
+    if quiet:
+        yield
+        return
+    columns = (TextColumn("reading"), SpinnerColumn(), _RowsRead(source), TimeElapsedColumn())
+    with Bar(*columns, console=console(), transient=True) as bar:
+        bar.add_task("")
+        yield
+
+
+async def sending_bar(name: str, steps: AsyncIterator[Progress]) -> None:
+    """A bar of what is sent, and a line below it of what was found in the status lists."""
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        console=console(),
+    )
+    with bar:
+        sent = bar.add_task(plain(name), total=None, note="")
+        checked = bar.add_task("checked", total=None, note="")
+        async for step in steps:
+            counts = step.counts
+            note = f"{step.sent:,} of {counts.to_send:,}"
+            if step.rate and not step.done:
+                note += f", {step.rate:,.0f} a second"
+            if counts.rejected or counts.in_doubt:
+                note += f", {counts.rejected:,} rejected, {counts.in_doubt:,} in doubt"
+            if step.waiting:
+                note += f" — {plain(step.waiting)}"
+            bar.update(sent, completed=step.sent, total=counts.to_send, note=note)
+            bar.update(checked, completed=step.checked, total=max(counts.accepted, 1))
+
+
+def report_text(report: Report) -> Iterator[str]:
+    """The report, line by line."""
+    counts = report.counts
+    yield f"{plain(report.job)} over {report.provider}: {plain(report.subject)}"
+    yield f"  {'rows read':<12}{counts.read:>14,}"
+    for state in STATES:
+        yield f"  {state:<12}{getattr(counts, state.replace(' ', '_')):>14,}"
+    agrees = "= rows read" if counts.accounted == counts.read else "≠ ROWS READ"
+    yield f"  {'sum':<12}{counts.accounted:>14,}  {agrees}"
+    if report.deliveries:
+        heard = (
+            f"{status.name.lower().replace('_', ' ')} {rows:,}"
+            for status, rows in report.deliveries.items()
+        )
+        yield f"  delivery: {', '.join(heard)}"
+    if report.unreconciled:
+        yield f"  {report.unreconciled:,} accepted rows are not yet found in the status lists"
+    yield from _some([plain(text) for text in report.rejections], "  rejected: ")
+    if report.doubts:
+        yield "in doubt:"
+        yield from _some([_doubt(doubt) for doubt in report.doubts], "  ")
+        yield "Look in the provider's panel whether they were sent, then say what you found:"
+        yield f"  mailkit resolve {plain(report.job)} {report.doubts[0].chunk} --accepted"
+        yield f"  mailkit resolve {plain(report.job)} {report.doubts[0].chunk} --not-sent"
+    if report.running:
+        yield f"It is being sent now: mailkit status {plain(report.job)} --follow"
+    elif counts.unsent:
+        why = f"Stopped: {plain(report.stopped)}. " if report.stopped else ""
+        yield f"{why}Send the rest with: mailkit resume {plain(report.job)}"
+    elif report.stopped:
+        yield f"Stopped: {plain(report.stopped)}"
+
+
+def _doubt(doubt: Doubt) -> str:
+    people = doubt.first if doubt.rows == 1 else f"{doubt.first} … {doubt.last}"
+    rows = "1 row" if doubt.rows == 1 else f"{doubt.rows:,} rows"
+    return plain(f"chunk {doubt.chunk} ({doubt.label}, {rows}, {people}): {doubt.reason}")
+
+
+def _some(lines: Sequence[str], indent: str) -> Iterator[str]:
+    for line in lines[:SHOWN]:
+        yield indent + line
+    if len(lines) > SHOWN:
+        yield f"{indent}and {len(lines) - SHOWN:,} more: see --json"
+
+
+def jobs_table(reports: Sequence[Report]) -> None:
+    """Every job in a line."""
+    table = Table("job", "provider", "begun", box=None, pad_edge=False)
+    for heading in ("rows", "accepted", "rejected", "in doubt", "unsent"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for report in reports:
+        counts = report.counts
+        numbers = (counts.read, counts.accepted, counts.rejected, counts.in_doubt, counts.unsent)
+        table.add_row(
+            plain(report.job),
+            report.provider,
+            f"{report.created.astimezone():%Y-%m-%d %H:%M}",
+            *(f"{number:,}" for number in numbers),
+            "running" if report.running else "done" if report.complete else "",
+        )
+    Console(file=sys.stdout, highlight=False).print(table)

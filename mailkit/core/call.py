@@ -1,0 +1,307 @@
+"""Calls as values: each endpoint of a service is written once, as a class.
+
+    @post("/addressbooks", repeatable=False)
+    class CreateMailingList(Call[int]):
+        name: str = arg(wire="bookName")
+
+    class MailingLists(Resource):
+        create = method(CreateMailingList)
+
+    class SomeService(Client):
+        mailing_lists = resource(MailingLists)
+
+    list_id = await service.mailing_lists.create("Autumn")
+    reply = await service.mailing_lists.create.raw("Autumn")    # status, headers, value
+
+Names in the path fill the path; what else a class declares is the query of a GET, else the body.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    overload,
+)
+
+import attrs
+
+from mailkit.core.encoding import Encoding
+
+__all__ = [
+    "Bound",
+    "Call",
+    "Method",
+    "Reply",
+    "Resource",
+    "Route",
+    "answer_of",
+    "arg",
+    "delete",
+    "get",
+    "method",
+    "patch",
+    "post",
+    "put",
+    "resource",
+    "wire",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Body = Literal["json", "form", "none"]
+
+
+@attrs.frozen
+class Route:
+    """What the verb decorator says about a call; the same for all calls of the class.
+
+    ``body`` is how the fields travel that are neither in the path nor in ``query``: ``none`` puts
+    them into the query. ``quotas`` names the quotas that a request takes from, besides
+    ``requests``. ``multipart`` tells for one call whether its form goes out as multipart. ``pick``
+    names the key of the answer that holds the value, where that is not the whole answer.
+    """
+
+    verb: str
+    path: str
+    repeatable: bool
+    body: Body
+    query: tuple[str, ...] = ()
+    fixed: Mapping[str, object] = attrs.field(factory=dict[str, object])
+    quotas: tuple[str, ...] = ()
+    multipart: Callable[[Any, Encoding], bool] | None = None
+    pick: str | None = None
+
+
+@attrs.frozen
+class Reply(Generic[T_co]):
+    """An answer with what surrounds it: HTTP status, headers (any case) and the value."""
+
+    status: int
+    headers: Mapping[str, str]
+    value: T_co
+
+
+def wire(name: str, *also: str) -> dict[str, object]:
+    """Metadata for an attrs field whose name on the wire differs; ``also`` are names read too."""
+    return {"wire": name, "also": also}
+
+
+def arg(
+    *,
+    default: Any = attrs.NOTHING,
+    wire: str | None = None,
+    write: Callable[[Any, Encoding], object] | None = None,
+    spread: Callable[[Any, Encoding], Mapping[str, object]] | None = None,
+    slow: bool = False,
+) -> Any:
+    """A field of a call: its wire name where that differs from Python's, and how it is written.
+
+    ``write`` turns the caller's value into the one that travels; ``spread`` turns it into several
+    wire names with their values. A wire name that ends in ``[]`` repeats for each item of a list.
+    ``slow``: writing may read a file, and is done off the event loop.
+    """
+    said = {"wire": wire, "write": write, "spread": spread, "slow": slow}
+    return attrs.field(default=default, metadata=said)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(arg,))
+class Call(Generic[T_co]):
+    """One request as a frozen value; ``T`` is what its answer is read into, None for nothing.
+
+    ``class Send(Call[Sent], kw_only=True)`` makes all arguments keyword-only.
+    """
+
+    __slots__ = ()
+    __route__: ClassVar[Route]
+    __kw_only__: ClassVar[bool] = False
+
+    def __init_subclass__(cls, *, kw_only: bool | None = None) -> None:
+        super().__init_subclass__()
+        if kw_only is not None:
+            cls.__kw_only__ = kw_only
+
+
+C = TypeVar("C", bound=Call[Any])
+
+
+def answer_of(call: type[Call[Any]]) -> Any:
+    """The ``T`` of ``Call[T]``."""
+    for base in call.__orig_bases__:  # type: ignore[attr-defined]  # Call[T] is generic
+        if get_origin(base) is Call:
+            return get_args(base)[0]
+    raise TypeError(f"{call.__name__} does not say Call[...] among its bases")
+
+
+class Verb:
+    """A decorator that makes a class of fields a call of one HTTP method.
+
+    ``repeatable`` says whether a second arrival at the service would do no harm; it is asked for
+    on every call, since a GET can send a letter and a POST can be a poll.
+    """
+
+    def __init__(self, name: str, body: Body) -> None:
+        self.name = name
+        self.body: Body = body
+
+    def __call__(
+        self,
+        path: str,
+        *,
+        repeatable: bool,
+        body: Body | None = None,
+        query: tuple[str, ...] = (),
+        fixed: Mapping[str, object] | None = None,
+        quotas: tuple[str, ...] = (),
+        multipart: Callable[[Any, Encoding], bool] | None = None,
+        pick: str | None = None,
+    ) -> Callable[[type[C]], type[C]]:
+        """Declare the call; ``query`` names the fields of a body call that go into the query."""
+        route = Route(
+            verb=self.name,
+            path=path,
+            repeatable=repeatable,
+            body=body or self.body,
+            query=query,
+            fixed=fixed or {},
+            quotas=quotas,
+            multipart=multipart,
+            pick=pick,
+        )
+
+        def declare(cls: type[C]) -> type[C]:
+            call = attrs.frozen(cls, kw_only=cls.__kw_only__)
+            call.__route__ = route
+            return call
+
+        return declare
+
+
+get: Final = Verb("GET", "none")
+post: Final = Verb("POST", "json")
+put: Final = Verb("PUT", "json")
+patch: Final = Verb("PATCH", "json")
+delete: Final = Verb("DELETE", "json")
+
+
+class Caller(Protocol):
+    """Who carries calls out: the client."""
+
+    async def exchange(self, call: Call[T], name: str) -> Reply[T]:
+        """Carry the call out under its name, as ``emails.send``."""
+        ...
+
+
+class Resource:
+    """A group of methods under one name of the client, as ``client.emails``."""
+
+    def __init__(self, client: Caller, name: str) -> None:
+        self.client = client
+        self.name = name
+
+
+R_co = TypeVar("R_co", bound=Resource, covariant=True)
+
+
+class resource(Generic[R_co]):  # noqa: N801 - reads as a keyword in the class body, like property
+    """``emails = resource(Emails)`` in a client: the resource, made at its first use."""
+
+    def __init__(self, cls: type[R_co]) -> None:
+        self.cls = cls
+        self.__doc__ = cls.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, client: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, client: Caller, owner: type) -> R_co: ...
+    def __get__(self, client: Caller | None, owner: type) -> Self | R_co:
+        if client is None:
+            return self
+        made = vars(client)[self.name] = self.cls(client, self.name)
+        return made
+
+
+class Bound(Generic[P, T_co]):
+    """A method of a resource: awaiting it carries the call out and returns the value."""
+
+    def __init__(
+        self,
+        call: Callable[P, Call[T_co]],
+        client: Caller,
+        name: str,
+        signature: inspect.Signature,
+    ) -> None:
+        self.call = call
+        self.client = client
+        self.name = name
+        self.__name__ = name.rpartition(".")[2]
+        self.__doc__ = call.__doc__
+        self.__signature__ = signature
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co:
+        """Carry the call out and return what its answer holds."""
+        return (await self.client.exchange(self.call(*args, **kwargs), self.name)).value
+
+    async def raw(self, *args: P.args, **kwargs: P.kwargs) -> Reply[T_co]:
+        """The same with the HTTP status and the headers around the value."""
+        return await self.client.exchange(self.call(*args, **kwargs), self.name)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}{self.__signature__}>"
+
+
+class Method(Generic[P, T_co]):
+    """A call's place in a resource; keeps the constructor's signature for both type checkers."""
+
+    def __init__(self, call: Callable[P, Call[T_co]]) -> None:
+        self.call = call
+        self.__doc__ = call.__doc__
+
+    def __set_name__(self, owner: type[Resource], name: str) -> None:
+        self.name = name
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The arguments, as written once in the call's class."""
+        call = cast("type[Call[T_co]]", self.call)
+        return inspect.signature(call).replace(return_annotation=answer_of(call))
+
+    @property
+    def route(self) -> Route:
+        """What the verb decorator said."""
+        return cast("type[Call[T_co]]", self.call).__route__
+
+    @overload
+    def __get__(self, group: None, owner: type[Resource]) -> Self: ...
+    @overload
+    def __get__(self, group: Resource, owner: type[Resource]) -> Bound[P, T_co]: ...
+    def __get__(self, group: Resource | None, owner: type[Resource]) -> Self | Bound[P, T_co]:
+        if group is None:
+            return self
+        bound = Bound(self.call, group.client, f"{group.name}.{self.name}", self.signature)
+        vars(group)[self.name] = bound  # the next look-up finds it without coming here
+        return bound
+
+
+def method(call: Callable[P, Call[T_co]]) -> Method[P, T_co]:
+    """Make a call class a method of a resource, with the same arguments and a ``raw`` beside it."""
+    return Method(call)

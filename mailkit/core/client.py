@@ -1,0 +1,311 @@
+"""What all services' clients share: a call goes out, an answer or an error comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from random import Random, SystemRandom
+from types import TracebackType
+from typing import ClassVar, Generic, Self, TypeVar
+
+import anyio.to_thread
+import attrs
+
+from mailkit.core.auth import Auth
+from mailkit.core.call import Call, Reply, Resource, Route
+from mailkit.core.clock import Clock
+from mailkit.core.codec import Plan, plan_of, write
+from mailkit.core.encoding import Encoding
+from mailkit.core.http import Transport
+from mailkit.core.quota import Permit, Permits, Quota, Window
+from mailkit.core.reading import Reader, reader_of
+from mailkit.core.retry import Outcome, Policy, delay
+from mailkit.core.verdict import Failure, Opener, error_of, judge
+from mailkit.core.wire import Answer, Request
+from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted, Where
+
+__all__ = ["Attempt", "Client", "Hook"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("mailkit")
+_SLACK = 2.0  # seconds that a timeout may come late
+
+
+@attrs.frozen
+class Attempt:
+    """One attempt of a call, as hooks see it: before it (no outcome yet) and after it.
+
+    ``call`` is the name, as ``emails.send``, ``kind`` the call's class name, ``route`` its path
+    with the fields' names. Never holds credentials, addresses or bodies.
+    """
+
+    provider: str
+    call: str
+    kind: str
+    verb: str
+    route: str
+    attempt: int
+    outcome: Outcome | None = None
+    status: int | None = None
+    seconds: float = 0.0
+
+
+Hook = Callable[[Attempt], None]
+
+
+@attrs.frozen
+class _Options:
+    timeout: float = 30.0
+    quota_wait: float = 30.0
+    policy: Policy = attrs.field(factory=Policy)
+
+
+@attrs.define(eq=False)
+class _Job(Generic[T]):
+    """A call on its way: what its attempts share."""
+
+    name: str
+    kind: str
+    route: Route
+    request: Request
+    reader: Reader[T]
+    attempt: int = 0
+
+
+class Client:
+    """The base of the services' clients; opens nothing until the first call.
+
+    A call that may be repeated is tried up to three times within 60 seconds; any other only if it
+    certainly did nothing. Raises the errors of `mailkit.errors`. Hooks are called before and
+    after each attempt and must not raise.
+    """
+
+    name: ClassVar[str]
+    """The provider's short name."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        account: str,
+        auth: Auth,
+        opener: Opener,
+        transport: Transport,
+        encoding: Encoding,
+        timeout: float = 30.0,
+        quotas: Mapping[str, Quota] | None = None,
+        hooks: Sequence[Hook] = (),
+        clock: Clock | None = None,
+        random: Random | None = None,
+    ) -> None:
+        self.account = account
+        self.quotas = quotas or {}
+        self._url = url
+        self._auth = auth
+        self._opener = opener
+        self._transport = transport
+        self._encoding = encoding
+        self._hooks = tuple(hooks)
+        self._clock = clock or Clock()
+        self._random = random or SystemRandom()
+        self._permits: Mapping[str, Permits] = {
+            key: Window(quota, self._clock, provider=self.name)
+            for key, quota in self.quotas.items()
+        }
+        self._options = _Options(timeout=_positive(timeout, "timeout"))
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        attempts: int | None = None,
+        quota_wait: float | None = None,
+    ) -> Self:
+        """This client with other limits, over the same connections and quotas.
+
+        ``timeout``: seconds for one attempt. ``attempts``: how often a call is tried at most.
+        ``quota_wait``: seconds to wait for a quota before QuotaExhausted; inf waits on.
+        """
+        options = self._options
+        if timeout is not None:
+            options = attrs.evolve(options, timeout=_positive(timeout, "timeout"))
+        if attempts is not None:
+            policy = attrs.evolve(options.policy, attempts=int(_positive(attempts, "attempts")))
+            options = attrs.evolve(options, policy=policy)
+        if quota_wait is not None:
+            options = attrs.evolve(options, quota_wait=quota_wait)
+        other = self._copy()
+        other._options = options
+        return other
+
+    def with_permits(self, permits: Mapping[str, Permits]) -> Self:
+        """This client taking the permits of its quotas elsewhere, by the quotas' names."""
+        other = self._copy()
+        other._permits = permits
+        return other
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections that this client opened; a session it was given stays open."""
+        await self._transport.aclose()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.account} at {self._url}>"
+
+    async def exchange(self, call: Call[T], name: str) -> Reply[T]:
+        """Carry a call out under this name; what the methods of the resources do."""
+        kind = type(call)
+        plan = plan_of(kind)
+        if plan.slow and any(getattr(call, field) is not None for field in plan.slow):
+            request = await anyio.to_thread.run_sync(self._write, call, plan)
+        else:
+            request = self._write(call, plan)
+        job = _Job(name, kind.__name__, plan.route, request, reader_of(kind))
+        policy, repeatable = self._options.policy, plan.route.repeatable
+        timeout = self._options.timeout
+        start = self._clock.monotonic()
+        renewed = False
+        while True:
+            job.attempt += 1
+            end = await self._attempt(job, timeout)
+            if isinstance(end, Reply):
+                return end
+            if not renewed and end.answer is not None and end.answer.status == 401:
+                renewed = True
+                if await self._auth.renew(request):
+                    continue
+            elapsed = self._clock.monotonic() - start
+            wait = delay(
+                end.outcome,
+                later=end.refusal.later,
+                asked=end.asked,
+                attempt=job.attempt,
+                elapsed=elapsed,
+                repeatable=repeatable,
+                policy=policy,
+                random=self._random,
+            )
+            if wait is None:
+                raise error_of(
+                    end,
+                    provider=self.name,
+                    call=name,
+                    repeatable=repeatable,
+                    secrets=self._auth.secrets,
+                    now=self._clock.now(),
+                )
+            await self._clock.sleep(wait)
+            if repeatable:  # for others, an answer that comes late is better than none
+                timeout = min(timeout, max(policy.total - elapsed - wait, 1.0))
+
+    def _copy(self) -> Self:
+        other = object.__new__(type(self))
+        for key, value in vars(self).items():
+            if not isinstance(value, Resource):  # those are bound to this client
+                setattr(other, key, value)
+        return other
+
+    def _write(self, call: Call[T], plan: Plan) -> Request:
+        return write(call, plan, self._encoding, self._url, self._auth.fields)
+
+    async def _attempt(
+        self,
+        job: _Job[T],
+        timeout: float,  # noqa: ASYNC109 - handed to the transport, which keeps it
+    ) -> Reply[T] | Failure:
+        request = job.request
+        permits = await self._take(job, timeout) if self._permits else ()
+        answer: Answer | None = None
+        request.began = False
+        start = self._clock.monotonic()
+        try:
+            await self._auth.sign(request)
+            for hook in self._hooks:
+                hook(self._seen(job))
+            for permit in permits:
+                permit.sent()
+            answer = await self._transport.send(request, timeout)
+        except NotSent as error:
+            request.began = False
+            end: Reply[T] | Failure = Failure(Outcome.NOT_SENT, error.text)
+        except OutcomeUnknown as error:
+            end = Failure(Outcome.UNKNOWN, error.text)
+        except asyncio.CancelledError:
+            cut = Outcome.NOT_SENT if request.began is False else Outcome.UNKNOWN
+            self._tell(job, cut, answer, start)
+            raise
+        else:
+            end = judge(answer, self._opener, job.reader, self._auth.secrets, self._clock.now())
+        finally:
+            for permit in permits:
+                if answer is not None:
+                    permit.done()
+                elif request.began is False:
+                    permit.release()
+        if self._hooks or _log.isEnabledFor(logging.DEBUG):
+            outcome = Outcome.ANSWERED if isinstance(end, Reply) else end.outcome
+            self._tell(job, outcome, answer, start)
+        return end
+
+    async def _take(self, job: _Job[T], timeout: float) -> list[Permit]:  # noqa: ASYNC109
+        wait = None if self._options.quota_wait == inf else self._options.quota_wait
+        taken: list[Permit] = []
+        try:
+            for name in ("requests", *job.route.quotas):
+                if name in self._permits:
+                    taken.append(await self._permits[name].acquire(wait, timeout + _SLACK))
+        except BaseException as error:
+            for permit in taken:
+                permit.release()
+            if isinstance(error, QuotaExhausted):
+                error.where = Where(self.name, job.name)
+            raise
+        return taken
+
+    def _seen(
+        self,
+        job: _Job[T],
+        outcome: Outcome | None = None,
+        status: int | None = None,
+        seconds: float = 0.0,
+    ) -> Attempt:
+        verb, path = job.route.verb, job.route.path
+        return Attempt(
+            self.name, job.name, job.kind, verb, path, job.attempt, outcome, status, seconds
+        )
+
+    def _tell(self, job: _Job[T], outcome: Outcome, answer: Answer | None, start: float) -> None:
+        status = None if answer is None else answer.status
+        seconds = self._clock.monotonic() - start
+        _log.debug(
+            "%s %s: %s %s, attempt %d: %s, HTTP %s, %.3f s",
+            self.name,
+            job.name,
+            job.route.verb,
+            job.route.path,
+            job.attempt,
+            outcome.value,
+            status,
+            seconds,
+        )
+        for hook in self._hooks:
+            hook(self._seen(job, outcome, status, seconds))
+
+
+def _positive(value: float, name: str) -> float:
+    if not value > 0:
+        raise InvalidArgument(f"{name}: {value!r} is not above zero")
+    return value

@@ -1,0 +1,211 @@
+"""From a call to a request: which field goes where, and the bytes of path, query and body.
+
+What a class says is worked out once (`Plan`); writing a call then is one pass over its fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, time
+from enum import Enum
+from typing import Any, cast
+from urllib.parse import quote
+
+import attrs
+import msgspec
+
+from mailkit.core.auth import Credential
+from mailkit.core.call import Body, Call, Route
+from mailkit.core.encoding import Encoding
+from mailkit.core.forms import File, Pair, flatten, multipart, parts_of, urlencoded
+from mailkit.core.wire import Request
+from mailkit.errors import InvalidArgument
+
+__all__ = ["Plan", "plan_of", "write"]
+
+_HEADERS = {"Accept": "application/json"}
+_FORM = {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
+_JSON = {**_HEADERS, "Content-Type": "application/json"}
+
+Write = Callable[[Any, Encoding], object]
+
+
+@attrs.frozen
+class Part:
+    """One field of a call on its way out."""
+
+    name: str
+    wire: str
+    write: Write | None
+    spread: Callable[[Any, Encoding], Mapping[str, object]] | None
+
+
+@attrs.frozen
+class Plan:
+    """What there is to know about a call class; made once for each class.
+
+    ``path`` holds texts and the names of fields by turns, starting with a text; ``end`` the same
+    for the optional end. ``slow`` names the fields whose writing may read a file.
+    """
+
+    route: Route
+    path: tuple[str, ...]
+    end: tuple[str, ...]
+    query: tuple[Part, ...]
+    body: tuple[Part, ...]
+    slow: tuple[str, ...]
+    fixed_path: bool
+
+
+_plans: dict[type, Plan] = {}
+
+
+def plan_of(kind: type[Call[Any]]) -> Plan:
+    """The plan of a call class."""
+    plan = _plans.get(kind)
+    if plan is None:
+        plan = _plans[kind] = _plan(kind)
+    return plan
+
+
+def _plan(kind: type[Call[Any]]) -> Plan:
+    route = kind.__route__
+    path, _, end = route.path.partition("[")
+    paths, ends = (tuple(re.split(r"[{}]", text.rstrip("]"))) for text in (path, end))
+    taken = {*paths[1::2], *ends[1::2]}
+    query: list[Part] = []
+    body: list[Part] = []
+    slow: list[str] = []
+    for field in attrs.fields(cast("Any", kind)):
+        if field.name in taken:
+            continue
+        said = field.metadata
+        wire = said.get("wire") or field.name
+        part = Part(field.name, wire, said.get("write"), said.get("spread"))
+        (query if route.body == "none" or field.name in route.query else body).append(part)
+        if said.get("slow"):
+            slow.append(field.name)
+    return Plan(route, paths, ends, tuple(query), tuple(body), tuple(slow), not taken)
+
+
+def write(
+    call: Call[object], plan: Plan, encoding: Encoding, base: str, credential: Credential
+) -> Request:
+    """The request of a call at this address; InvalidArgument for what can't be sent.
+
+    The credential's fields stand last, so that a server that cuts an overlong form loses them
+    first and refuses the whole instead of dropping recipients.
+    """
+    # No name in these frames may hold the credential's text: tracebacks can show names' values.
+    route = plan.route
+    body: Body = "none" if type(call) in encoding.in_query else route.body
+    url = base + (plan.path[0] if plan.fixed_path else _path(call, plan))
+    if plan.query or body == "none":
+        query: list[Pair] = []
+        _add(query, call, plan.query, encoding)
+        if body == "none":
+            _add(query, call, plan.body, encoding)
+            _add_fixed(query, route)
+            text = urlencoded(query)
+            return Request(route.verb, url + credential.after(text, "?"), dict(_HEADERS), None)
+        url += f"?{urlencoded(query)}" if query else ""
+    if body == "json":
+        return Request(route.verb, url, dict(_JSON), _json(call, plan, encoding))
+    pairs: list[Pair] = []
+    _add(pairs, call, plan.body, encoding)
+    _add_fixed(pairs, route)
+    files = plan.slow and any(getattr(call, name) is not None for name in plan.slow)
+    if files or (route.multipart is not None and route.multipart(call, encoding)):
+        request = Request(route.verb, url, dict(_HEADERS), None)
+        request.headers["Content-Type"], request.body = multipart(
+            pairs, credential.pairs(), encoding.random
+        )
+        return request
+    text = urlencoded(pairs)
+    return Request(route.verb, url, dict(_FORM), credential.after(text, "").encode("ascii"))
+
+
+def _path(call: Call[object], plan: Plan) -> str:
+    pieces = _filled(call, plan.path)
+    if any(getattr(call, name) is not None for name in plan.end[1::2]):
+        pieces += _filled(call, plan.end)
+    return "".join(pieces)
+
+
+def _filled(call: Call[object], path: Sequence[str]) -> list[str]:
+    pieces = list(path)
+    for place in range(1, len(path), 2):
+        value = getattr(call, path[place])
+        text = str(value.value) if isinstance(value, Enum) else str(value)
+        if value is None or text in ("", ".", ".."):
+            raise InvalidArgument(f"{path[place]}: {text!r} can't stand in an address")
+        try:
+            pieces[place] = quote(text, safe="")
+        except UnicodeEncodeError:
+            raise InvalidArgument(f"{path[place]}: half a surrogate pair: remove it") from None
+    return pieces
+
+
+def _add(
+    pairs: list[Pair], call: Call[object], parts: tuple[Part, ...], encoding: Encoding
+) -> None:
+    for part in parts:
+        value = getattr(call, part.name)
+        if value is None:
+            continue
+        if part.spread is not None:
+            for key, item in part.spread(value, encoding).items():
+                if type(item) is str:
+                    pairs.append((key, item))
+                else:
+                    flatten(pairs, key, item)
+            continue
+        if part.write is not None:
+            value = part.write(value, encoding)
+        if type(value) is str:
+            pairs.append((part.wire, value))
+        else:
+            flatten(pairs, part.wire, value)
+
+
+def _add_fixed(pairs: list[Pair], route: Route) -> None:
+    for key, value in route.fixed.items():
+        flatten(pairs, key, value)
+
+
+def _json(call: Call[object], plan: Plan, encoding: Encoding) -> bytes:
+    tree: dict[str, object] = {}
+    for part in plan.body:
+        value = getattr(call, part.name)
+        if value is None:
+            continue
+        if part.spread is not None:
+            tree.update(
+                (key, _plain(key, item)) for key, item in part.spread(value, encoding).items()
+            )
+            continue
+        if part.write is not None:
+            value = part.write(value, encoding)
+        tree[part.wire] = _plain(part.wire, value)
+    tree.update(plan.route.fixed)
+    try:
+        return msgspec.json.encode(tree)
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"{plan.route.path}: half a surrogate pair in a text") from None
+
+
+def _plain(key: str, value: object) -> object:
+    """The value as JSON's own types; an attrs object becomes a map without its None fields."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(key, item) for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [_plain(key, item) for item in value]
+    if attrs.has(type(value)) and not isinstance(value, File):
+        return {name: _plain(key, item) for name, item in parts_of(value) if item is not None}
+    what = "a moment without a declared format" if isinstance(value, date | time) else "a value"
+    raise InvalidArgument(f"{key}: {what} of type {type(value).__name__} can't be sent")

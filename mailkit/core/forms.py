@@ -1,0 +1,144 @@
+"""Form data: PHP's brackets, urlencoded text and multipart bytes.
+
+A form is a list of pairs in the order they are sent. Multipart needs no percent-encoding, which
+makes it some 20 times cheaper than urlencoded text for long letters.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from functools import lru_cache
+from math import isfinite
+from random import Random
+from typing import Any
+
+import attrs
+from yarl import URL
+
+from mailkit.errors import InvalidArgument
+
+__all__ = ["File", "Pair", "flatten", "multipart", "parts_of", "urlencoded"]
+
+
+@attrs.frozen
+class File:
+    """A file in a form: the name it gets there, its media type and its bytes."""
+
+    name: str
+    media_type: str
+    data: bytes = attrs.field(repr=False)
+
+
+Pair = tuple[str, str | File]
+
+_NOWHERE = URL()
+
+
+def flatten(pairs: list[Pair], key: str, value: object) -> None:
+    """Add a value to the form under its key, as PHP reads it back.
+
+    Lists become ``key[0]``, maps ``key[name]``, a key that ends in ``[]`` repeats. None is left
+    out, booleans are 1 and 0. Raises InvalidArgument for what a form can't carry.
+    """
+    kind = type(value)
+    if kind is str or kind is File:
+        pairs.append((key, value))  # type: ignore[arg-type]  # exactly one of the two
+    elif value is None:
+        return
+    elif kind is bool:
+        pairs.append((key, "1" if value else "0"))
+    elif isinstance(value, Enum):
+        flatten(pairs, key, value.value)
+    elif isinstance(value, str | int):
+        pairs.append((key, str(value)))
+    elif isinstance(value, float) and isfinite(value):
+        pairs.append((key, repr(value)))
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            flatten(pairs, f"{key}[{name}]", item)
+    elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        for place, item in enumerate(value):
+            flatten(pairs, key if key.endswith("[]") else f"{key}[{place}]", item)
+    elif attrs.has(kind):
+        for name, item in parts_of(value):
+            flatten(pairs, f"{key}[{name}]", item)
+    else:
+        raise InvalidArgument(f"{key}: a {kind.__name__} can't be sent")
+
+
+def parts_of(value: object) -> Iterator[tuple[str, object]]:
+    """An attrs object's fields under their wire names."""
+    kind: Any = type(value)
+    for name, wire in _fields(kind):
+        yield wire, getattr(value, name)
+
+
+@lru_cache(maxsize=256)
+def _fields(kind: type[Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((f.name, f.metadata.get("wire") or f.name) for f in attrs.fields(kind))
+
+
+def urlencoded(pairs: Sequence[Pair]) -> str:
+    """The pairs as ``application/x-www-form-urlencoded`` or a query, in ASCII."""
+    for key, value in pairs:
+        if type(value) is not str:
+            raise InvalidArgument(f"{key}: a file can't travel in this form")
+        if not value.isascii():
+            _utf8(key, value)  # yarl would drop half a surrogate pair without a word
+    return _NOWHERE.with_query(pairs).raw_query_string  # type: ignore[arg-type]  # no File left
+
+
+def multipart(
+    pairs: Sequence[Pair], last: Iterable[tuple[str, str]], random: Random
+) -> tuple[str, bytes]:
+    """The pairs and then ``last`` as ``multipart/form-data``: the content type and the body.
+
+    No value can end its own part, since a boundary that occurs in the content is thrown away.
+    """
+    # Comprehensions and slices: this is where the time of a large chunk goes.
+    heads = [_file_head(k, v) if isinstance(v, File) else _head(k) for k, v in pairs]
+    try:
+        data = [v.data if isinstance(v, File) else v.encode() for _, v in pairs]
+    except UnicodeEncodeError:
+        data = [v.data if isinstance(v, File) else _utf8(k, v) for k, v in pairs]  # raises
+    for key, text in last:
+        heads.append(_head(key))
+        data.append(text.encode())
+    count = len(data)
+    pieces = [b""] * (3 * count)
+    pieces[1::3] = heads
+    pieces[2::3] = data
+    while True:
+        boundary = b32encode(random.randbytes(20))  # capitals: quick to search letters for
+        pieces[::3] = [b"\r\n--" + boundary + b"\r\n"] * count
+        pieces[0] = pieces[0][2:]
+        body = b"".join((*pieces, b"\r\n--", boundary, b"--\r\n"))
+        if body.count(boundary) == count + 1:
+            return f"multipart/form-data; boundary={boundary.decode()}", body
+
+
+@lru_cache(maxsize=4096)
+def _head(key: str) -> bytes:
+    return b'Content-Disposition: form-data; name="%b"\r\n\r\n' % _quoted(key)
+
+
+def _file_head(key: str, file: File) -> bytes:
+    head = b'Content-Disposition: form-data; name="%b"; filename="%b"\r\nContent-Type: %b\r\n\r\n'
+    return head % (_quoted(key), _quoted(file.name), _quoted(file.media_type))
+
+
+def _quoted(name: str) -> bytes:
+    # The three characters that browsers escape, and nothing else.
+    escaped = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    return _utf8(name, escaped)
+
+
+def _utf8(key: str, value: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"{key}: half a surrogate pair at character {error.start + 1}: remove it"
+        ) from None

@@ -1,0 +1,229 @@
+"""From an answer's bytes to a typed value.
+
+Two ways lead there. msgspec decodes straight into the attrs classes, which is the fast one and
+all that an orderly answer needs. Where it meets something odd, cattrs reads the same bytes again
+and makes allowances: numbers for text and text for numbers, null for a default, other names of a
+key, unknown codes as they came. Unknown keys are ignored either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import attrs
+import cattrs
+import msgspec
+from cattrs.gen import make_dict_structure_fn
+
+from mailkit.core.call import Call, answer_of
+from mailkit.core.wire import Unreadable
+
+__all__ = ["Reader", "decode", "reader_of", "teach"]
+
+T = TypeVar("T")
+
+_taught: dict[Any, Callable[[Any], Any]] = {}
+
+
+def teach(kind: type[T], read: Callable[[Any], T]) -> None:
+    """Read this type by a function of its own; ValueError or TypeError there mean unreadable.
+
+    To be called beside the type's definition, before its first answer.
+    """
+    _taught[kind] = read
+
+
+def decode(raw: bytes | msgspec.Raw) -> Any:
+    """The JSON of an answer; Unreadable if it is none."""
+    try:
+        return msgspec.json.decode(raw)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"not JSON: {error}") from None
+
+
+class Reader(Generic[T]):
+    """Reads the answers of one call."""
+
+    def __init__(self, kind: Any, pick: str | None = None) -> None:
+        self.kind = kind
+        self.pick = pick
+        self._fast = None if pick or kind is NoneType or _odd(kind) else _decoder(kind)
+
+    def __call__(self, raw: bytes | msgspec.Raw) -> T:
+        """The value in the bytes; Unreadable says what is wrong with them."""
+        if self._fast is not None:
+            try:
+                return cast("T", self._fast.decode(raw))
+            except (ValueError, RecursionError):  # malformed, or only odd: the next line tells
+                pass
+        return self.tree(None if self.kind is NoneType else decode(raw))
+
+    def tree(self, tree: Any) -> T:
+        """The value in decoded JSON."""
+        if self.kind is NoneType:
+            return cast("T", None)
+        try:
+            if self.pick is not None:
+                tree = tree[self.pick]
+            return cast("T", _converter().structure(tree, self.kind))
+        except LookupError as error:
+            raise Unreadable(f"no {error} in the answer") from None
+        except (TypeError, ValueError) as error:
+            raise Unreadable(f"unexpected answer: {error}") from None
+
+
+_readers: dict[type, Reader[Any]] = {}
+
+
+def reader_of(kind: type[Call[T]]) -> Reader[T]:
+    """The reader of a call class."""
+    reader = _readers.get(kind)
+    if reader is None:
+        reader = _readers[kind] = Reader(answer_of(kind), kind.__route__.pick)
+    return reader
+
+
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any] | None:
+    try:
+        return msgspec.json.Decoder(kind, strict=False)
+    except TypeError:  # unions that only cattrs can tell apart
+        return None
+
+
+def _odd(kind: Any, seen: frozenset[Any] = frozenset()) -> bool:
+    """Whether the type has something that msgspec would read wrongly instead of stumbling."""
+    if kind in _taught:
+        return True
+    if attrs.has(kind) and kind not in seen:
+        hints = get_type_hints(kind)
+        return any(
+            "wire" in field.metadata or _odd(hints[field.name], seen | {kind})
+            for field in attrs.fields(kind)
+        )
+    return any(_odd(argument, seen) for argument in get_args(kind))
+
+
+@cache
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False)
+    converter.register_structure_hook_factory(attrs.has, lambda kind: _object(converter, kind))
+    converter.register_structure_hook_factory(_is_list, lambda kind: _list(converter, kind))
+    converter.register_structure_hook_factory(_is_open_code, _open_code)
+    converter.register_structure_hook_factory(
+        _is_optional_number, lambda kind: _optional_number(converter, kind)
+    )
+    for kind, hook in ((int, _int), (float, _float), (str, _str), (bool, _bool)):
+        converter.register_structure_hook(kind, hook)
+    converter.register_structure_hook_func(
+        lambda kind: kind in _taught, lambda value, kind: _taught[kind](value)
+    )
+    return converter
+
+
+def _object(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    names = [
+        (field.name, [field.metadata["wire"], *field.metadata["also"]])
+        for field in attrs.fields(kind)
+        if "wire" in field.metadata
+    ]
+    build = make_dict_structure_fn(kind, converter)
+
+    def read(value: Any, _: Any) -> Any:
+        if type(value) is not dict:
+            raise TypeError(f"{kind.__name__} is no {type(value).__name__}")
+        known = {key: item for key, item in value.items() if item is not None}
+        for name, wires in names:
+            known[name] = next((known[wire] for wire in wires if wire in known), None)
+            if known[name] is None:
+                del known[name]
+        return build(known, kind)
+
+    return read
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) in (list, tuple)
+
+
+def _list(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    make, item = get_origin(kind), get_args(kind)[0]
+    read = converter.get_structure_hook(item)
+
+    def read_all(value: Any, _: Any) -> Any:
+        if type(value) is not list:
+            raise TypeError(f"a list is no {type(value).__name__}")
+        return make(read(one, item) for one in value)
+
+    return read_all
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType)
+
+
+def _is_open_code(kind: Any) -> bool:
+    return _is_union(kind) and any(_is_enum(member) for member in get_args(kind))
+
+
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+
+def _open_code(kind: Any) -> Callable[[Any, Any], Any]:
+    """``Status | int``: a known code as its enum member, any other as it came."""
+    members = get_args(kind)
+    codes: type[Enum] = next(member for member in members if _is_enum(member))
+    known = {code.value: code for code in codes}
+    plain = _int if issubclass(codes, int) else _str
+
+    def read(value: Any, _: Any) -> Any:
+        if value is None and NoneType in members:
+            return None
+        code = plain(value)
+        return known.get(code, code)
+
+    return read
+
+
+def _is_optional_number(kind: Any) -> bool:
+    return _is_union(kind) and set(get_args(kind)) in ({int, NoneType}, {float, NoneType})
+
+
+def _optional_number(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    number = next(member for member in get_args(kind) if member is not NoneType)
+    read = converter.get_structure_hook(number)
+    return lambda value, _: None if value is None or value == "" else read(value, number)
+
+
+def _int(value: Any, _: Any = None) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str | float):
+        raise TypeError(f"{value!r} is no number")
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(f"{value!r} is no whole number")
+    return int(value)
+
+
+def _float(value: Any, _: Any = None) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | str | float):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
+def _str(value: Any, _: Any = None) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{type(value).__name__} is no text")
+    return str(value)
+
+
+def _bool(value: Any, _: Any = None) -> bool:
+    known = {True: True, False: False, "1": True, "0": False, "true": True, "false": False}
+    text = value.lower() if isinstance(value, str) else value
+    if not isinstance(text, str | int) or text not in known:
+        raise ValueError(f"{value!r} is neither yes nor no")
+    return known[text]

@@ -1,0 +1,85 @@
+"""What travels: a request, an answer, and what the answer turned out to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import attrs
+
+from mailkit.errors import InvalidArgument
+
+__all__ = ["Answer", "Refusal", "Request", "Unreadable", "base_url"]
+
+
+@attrs.define(eq=False)
+class Request:
+    """A request ready to go; a repeat sends the same object, and so the same bytes.
+
+    ``began`` is what the transport knows of the last attempt: False if certainly no byte of it
+    left, True if one may have, None if it can't tell.
+    """
+
+    verb: str
+    url: str = attrs.field(repr=False)
+    headers: dict[str, str] = attrs.field(repr=False)
+    body: bytes | None = attrs.field(repr=False)
+    began: bool | None = None
+
+
+@attrs.frozen
+class Answer:
+    """What came back, read to its end."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Refusal:
+    """A readable no; ``reasons`` are the service's words.
+
+    ``later``: the same request may succeed after a wait, of ``wait`` seconds if that is known.
+    ``quota``: a quota of the account is used up. ``credentials``: they are what is refused.
+    """
+
+    reasons: tuple[str, ...] = ()
+    code: int | str | None = None
+    later: bool = False
+    wait: float | None = None
+    quota: bool = False
+    credentials: bool = False
+
+
+class Unreadable(ValueError):
+    """An answer's body that does not say what it should; the text tells what is wrong with it."""
+
+
+def base_url(url: str, what: str) -> str:
+    """The address without a final slash; anything but https is refused unless it is loopback.
+
+    ``what`` names the address in the error's text.
+    """
+    parts = urlsplit(url.strip())
+    host = parts.hostname
+    if parts.scheme not in ("http", "https") or not host:
+        raise InvalidArgument(f"{what}: not an http(s) address; write it as https://host")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise InvalidArgument(f"{what}: an address without user name, query and fragment is needed")
+    if parts.scheme == "http" and not _loopback(host):
+        raise InvalidArgument(
+            f"{what}: {host} would get the credential unencrypted; use https "
+            "(http is for this machine only)"
+        )
+    return url.strip().rstrip("/")
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,275 @@
+"""What is sent and to whom: Message, Attachment and Recipient, checked when they are made."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timezone
+from mimetypes import MimeTypes
+from pathlib import Path
+from typing import Any, cast
+
+import attrs
+
+from mailkit.address import Address, header_text
+from mailkit.errors import InvalidArgument
+
+__all__ = ["Address", "Attachment", "Message", "Recipient"]
+
+_LARGEST = 50_000_000  # bytes of one file; mail services take letters of about half of that
+
+
+def _bytes(content: bytes | str | Path) -> bytes:
+    if isinstance(content, Path):
+        return read_file(content, "attachment")
+    if isinstance(content, str):
+        return _encoded(content, "attachment")
+    if isinstance(content, bytes | bytearray | memoryview):
+        return bytes(content)
+    raise InvalidArgument(
+        f"attachment: give bytes, text or a Path as the content, not {type(content).__name__}"
+    )
+
+
+def _file_name(name: str) -> str:
+    header_text(name, "name of the attachment")
+    if not name.strip() or name in {".", ".."}:
+        raise InvalidArgument(f"attachment: {name!r} is no file name; give one, as price.pdf")
+    for char in '"/\\':
+        if char in name:
+            raise InvalidArgument(
+                f"attachment: {char!r} in the file name {name!r}: give another with name=…"
+            )
+    return name
+
+
+def _content_type(value: str) -> str:
+    header_text(value, "content_type of the attachment")
+    kind, slash, subtype = value.partition("/")
+    if not (kind and slash and subtype) or " " in kind:
+        raise InvalidArgument(f"attachment: content_type {value!r} is not of the form type/subtype")
+    return value
+
+
+def _guessed_type(file: Attachment) -> str:
+    # An instance of its own, since the functions of mimetypes use the machine's tables.
+    return MimeTypes().guess_type(file.name)[0] or "application/octet-stream"
+
+
+@attrs.frozen
+class Attachment:
+    """A file that goes with a letter: its ``name`` there, its ``content``, its ``content_type``.
+
+    The content is bytes, text (sent as UTF-8) or the Path of a file of at most 50 MB, which is
+    read at once, so that the attachment never changes afterwards. The type is guessed from the
+    name. Raises InvalidArgument for a file that can't be read, and for a name with a control
+    character, a quote or a path separator.
+    """
+
+    name: str = attrs.field(converter=_file_name)
+    content: bytes = attrs.field(converter=_bytes, repr=lambda content: f"<{len(content)} bytes>")
+    content_type: str = attrs.field(
+        default=attrs.Factory(_guessed_type, takes_self=True), converter=_content_type
+    )
+
+    @classmethod
+    def of(cls, source: Attachment | Path | str | bytes, name: str | None = None) -> Attachment:
+        """An attachment from a path (a Path, or a str), from bytes with a ``name``, or as it is."""
+        if isinstance(source, Attachment):
+            return source if name is None else attrs.evolve(source, name=name)
+        if isinstance(source, bytes):
+            if name is None:
+                raise InvalidArgument("attachment: bytes need a name; give name=…")
+            return cls(name, source)
+        if not isinstance(source, str | Path):
+            raise InvalidArgument(
+                f"attachment: give a path, bytes or an Attachment, not {type(source).__name__}"
+            )
+        path = Path(source)
+        return cls(path.name if name is None else name, path)
+
+    def read(self) -> bytes:
+        """The content."""
+        return self.content
+
+
+def _sender(value: Address | str) -> Address:
+    try:
+        return Address.parse(value)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"sender: {error}") from None
+
+
+def _attachments(values: Iterable[Attachment | Path | str]) -> tuple[Attachment, ...]:
+    if isinstance(values, str | bytes | Path | Attachment):
+        raise InvalidArgument("attachments: give a list, even of one")
+    return tuple(map(Attachment.of, values))
+
+
+def _fixed_offset(value: datetime | None) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise InvalidArgument(f"send_at: give a datetime, not {type(value).__name__}")
+    offset = value.utcoffset()
+    if offset is None:
+        raise InvalidArgument(
+            f"send_at: {value.isoformat()} has no time zone, so it could be any of 38 moments; "
+            "give one with an offset, as 2030-05-01T10:00:00+03:00"
+        )
+    return value.replace(tzinfo=timezone(offset))
+
+
+@attrs.frozen
+class Message:
+    """A letter to one or to many: sender, subject and exactly one body, ``html`` or ``text``.
+
+    ``sender`` is an Address, or text as ``Shop <news@shop.by>``. ``attachments`` are Attachments
+    or paths. ``send_at`` is a datetime with an offset, which it keeps; None sends at once.
+    ``track_opens`` and ``track_clicks`` are True, False, or None for the service's own default.
+    Subject and body may hold placeholders, ``{{ field }}``. Whatever can't be sent raises
+    InvalidArgument here, with the place and the remedy.
+    """
+
+    sender: Address = attrs.field(converter=_sender)
+    subject: str
+    html: str | None = attrs.field(default=None, kw_only=True)
+    text: str | None = attrs.field(default=None, kw_only=True)
+    attachments: tuple[Attachment, ...] = attrs.field(
+        default=(), converter=_attachments, kw_only=True
+    )
+    send_at: datetime | None = attrs.field(default=None, converter=_fixed_offset, kw_only=True)
+    track_opens: bool | None = attrs.field(default=None, kw_only=True)
+    track_clicks: bool | None = attrs.field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        header_text(self.subject, "subject")
+        if not self.subject.strip():
+            raise InvalidArgument("subject: it is empty; give the letter one")
+        if (self.html is None) == (self.text is None):
+            found = "neither" if self.html is None else "both"
+            raise InvalidArgument(f"give the letter one body, html or text; it has {found}")
+        place = "text" if self.html is None else "html"
+        body = _encoded(self.body, place)
+        if not body.strip():
+            raise InvalidArgument(f"{place}: it is empty; give the letter a body")
+        for word in ("track_opens", "track_clicks"):
+            if not isinstance(value := getattr(self, word), bool | None):
+                raise InvalidArgument(f"{word}: give True, False or None, not {value!r}")
+
+    @property
+    def body(self) -> str:
+        """The one body there is, ``html`` or ``text``."""
+        return cast("str", self.text if self.html is None else self.html)
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Message:
+        """The message in a TOML file, which has the words of this class, or ``html_file`` and
+        ``text_file`` in place of the body; paths are relative to that file.
+        """
+        from mailkit.message_file import read_message
+
+        return read_message(Path(path))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a journal: attachments in base64, ``send_at`` as ISO 8601."""
+        return {
+            "sender": {"email": self.sender.email, "name": self.sender.name},
+            "subject": self.subject,
+            "html": self.html,
+            "text": self.text,
+            "attachments": [
+                {
+                    "name": file.name,
+                    "content_type": file.content_type,
+                    "content": base64.b64encode(file.content).decode("ascii"),
+                }
+                for file in self.attachments
+            ],
+            "send_at": None if self.send_at is None else self.send_at.isoformat(),
+            "track_opens": self.track_opens,
+            "track_clicks": self.track_clicks,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Message:
+        """The message that `to_json` wrote; InvalidArgument if it is damaged."""
+        try:
+            return cls(
+                **{
+                    **data,
+                    "sender": Address(**data["sender"]),
+                    "attachments": [
+                        Attachment(
+                            file["name"],
+                            base64.b64decode(file["content"], validate=True),
+                            file["content_type"],
+                        )
+                        for file in data["attachments"]
+                    ],
+                    "send_at": data["send_at"] and datetime.fromisoformat(data["send_at"]),
+                }
+            )
+        except (KeyError, TypeError, ValueError, binascii.Error) as error:
+            raise InvalidArgument(f"this is not a message written by to_json: {error}") from None
+
+    def fingerprint(self) -> bytes:
+        """16 bytes that are the same for equal messages in every process and on every machine:
+        attachments count by name and content, ``send_at`` as the moment it is.
+        """
+        canonical = self.to_json() | {
+            "attachments": [
+                [file.name, hashlib.blake2b(file.content, digest_size=16).hexdigest()]
+                for file in self.attachments  # without the type: guesses change with Python
+            ],
+            "send_at": self.send_at and self.send_at.astimezone(UTC).isoformat(),
+        }
+        text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+@attrs.frozen
+class Recipient:
+    """Whom to write to: an address as it was given, the fields that fill the placeholders, and
+    the line it stands in, if it was read from a file.
+    """
+
+    address: str
+    fields: Mapping[str, str] = attrs.field(factory=dict)
+    line: int | None = None
+
+
+def read_file(path: Path, place: str) -> bytes:
+    """The bytes of a regular file of at most 50 MB; else InvalidArgument that names ``place``."""
+    try:
+        if path.is_dir():
+            raise InvalidArgument(f"{place}: {path} is a directory; give a file")
+        if path.exists() and not path.is_file():
+            raise InvalidArgument(f"{place}: {path} is not a regular file")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except InvalidArgument:
+        raise
+    except FileNotFoundError:
+        raise InvalidArgument(f"{place}: there is no file {path}") from None
+    except (OSError, ValueError) as error:  # ValueError: NUL in a path
+        raise InvalidArgument(f"{place}: {path} can't be read: {error}") from None
+    if len(content) > _LARGEST:
+        raise InvalidArgument(
+            f"{place}: {path} is larger than {_LARGEST // 1_000_000} MB, which no letter can be"
+        )
+    return content
+
+
+def _encoded(text: str, place: str) -> bytes:
+    if not isinstance(text, str):
+        raise InvalidArgument(f"{place}: give text, not {type(text).__name__}")
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"{place}: half a surrogate pair at character {error.start + 1}: remove it"
+        ) from None

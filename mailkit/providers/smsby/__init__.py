@@ -1,0 +1,156 @@
+"""The e-mail part of sms.by: letters, bulk sends, unsubscriptions, templates, mailing lists.
+
+https://sms.by/api
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import tzinfo
+from random import Random, SystemRandom
+from typing import Self, TypedDict, Unpack
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from mailkit.core.auth import FieldToken, credential
+from mailkit.core.call import resource
+from mailkit.core.client import Client, Hook
+from mailkit.core.clock import Clock
+from mailkit.core.encoding import Encoding
+from mailkit.core.http import AiohttpTransport, Session, Transport
+from mailkit.core.quota import Quota
+from mailkit.core.secret import Secret
+from mailkit.core.wire import base_url
+from mailkit.errors import InvalidArgument
+from mailkit.providers.smsby.bulk import Bulk, BulkError, BulkSent, BulkStatus, PersonalLetter
+from mailkit.providers.smsby.emails import Emails, EmailSent, EmailStatus, ListSending
+from mailkit.providers.smsby.envelope import opened
+from mailkit.providers.smsby.mailing_lists import (
+    ImportContacts,
+    Imported,
+    ImportProblem,
+    MailingLists,
+)
+from mailkit.providers.smsby.subscriptions import Subscriptions
+from mailkit.providers.smsby.templates import Template, Templates
+
+__all__ = [
+    "BulkError",
+    "BulkSent",
+    "BulkStatus",
+    "EmailSent",
+    "EmailStatus",
+    "ImportProblem",
+    "Imported",
+    "ListSending",
+    "PersonalLetter",
+    "SmsBy",
+    "Template",
+]
+
+_URL = "https://app.sms.by"
+
+
+class Options(TypedDict, total=False):
+    """What SmsBy takes besides its credential and address."""
+
+    account: str | None
+    zone: str | tzinfo
+    multipart: bool
+    imports_in_query: bool
+    requests: Quota | None
+    session: Session | None
+    connections: int
+    timeout: float
+    hooks: Sequence[Hook]
+    clock: Clock | None
+    random: Random | None
+    transport: Transport | None
+
+
+class SmsBy(Client):
+    """The client of sms.by; making one opens nothing and needs no event loop.
+
+    ``account`` names the account in quotas and journals; without it, a hash of the token does.
+    ``zone`` is the one that the service reads dates in, which it doesn't publish. ``multipart``:
+    personal letters go out as multipart, which saves much time, else urlencoded.
+    ``imports_in_query``: contacts to import go into the query, as the page has it, else into the
+    form. ``requests`` is the account's rate limit, unpublished and therefore none by default.
+    ``session`` is an aiohttp session to use and leave open, ``connections`` the size of the pool
+    otherwise, ``timeout`` the seconds for one attempt. https://sms.by/api
+    """
+
+    name = "smsby"
+
+    emails = resource(Emails)
+    bulk = resource(Bulk)
+    subscriptions = resource(Subscriptions)
+    templates = resource(Templates)
+    mailing_lists = resource(MailingLists)
+
+    def __init__(
+        self,
+        token: str | Secret,
+        url: str = _URL,
+        *,
+        account: str | None = None,
+        zone: str | tzinfo = "Europe/Minsk",
+        multipart: bool = True,
+        imports_in_query: bool = False,
+        requests: Quota | None = None,
+        session: Session | None = None,
+        connections: int = 100,
+        timeout: float = 30.0,
+        hooks: Sequence[Hook] = (),
+        clock: Clock | None = None,
+        random: Random | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        token = Secret(token)  # before anything can raise: tracebacks can show names' values
+        token = credential(token, "token")
+        random = random or SystemRandom()
+        super().__init__(
+            url=base_url(url, "url"),
+            account=account or token.fingerprint(),
+            auth=FieldToken(token),
+            opener=opened,
+            transport=transport or AiohttpTransport(session, connections=connections),
+            encoding=Encoding(
+                zone=_zone(zone),
+                multipart=multipart,
+                in_query=frozenset({ImportContacts}) if imports_in_query else frozenset(),
+                random=random,
+            ),
+            timeout=timeout,
+            quotas={"requests": requests} if requests else {},
+            hooks=hooks,
+            clock=clock,
+            random=random,
+        )
+
+    @classmethod
+    def from_env(cls, **options: Unpack[Options]) -> Self:
+        """The client with MAILKIT_SMSBY_TOKEN, at MAILKIT_SMSBY_URL if that is set.
+
+        Raises InvalidArgument if there is no token or the address can't be used.
+        """
+        # The environment is never a name's value here: a traceback could show it.
+        if not os.environ.get("MAILKIT_SMSBY_TOKEN"):
+            raise InvalidArgument(
+                "MAILKIT_SMSBY_TOKEN is not set: put the API key of your sms.by account there, "
+                "or pass token=…"
+            )
+        return cls(
+            Secret(os.environ["MAILKIT_SMSBY_TOKEN"].strip()),
+            base_url(os.environ.get("MAILKIT_SMSBY_URL") or _URL, "MAILKIT_SMSBY_URL"),
+            **options,
+        )
+
+
+def _zone(zone: str | tzinfo) -> tzinfo:
+    if isinstance(zone, tzinfo):
+        return zone
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise InvalidArgument(f"zone: there is no zone {zone!r}; as Europe/Minsk") from None

@@ -1,0 +1,155 @@
+"""One letter to many addresses, or many personal letters, in one request. https://sms.by/api"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple, cast
+
+import attrs
+
+from mailkit.address import Address, header_text
+from mailkit.core.call import Call, Resource, arg, method, post
+from mailkit.core.encoding import Encoding
+from mailkit.errors import InvalidArgument
+from mailkit.providers.smsby import fields
+from mailkit.providers.smsby.emails import EmailStatus
+
+__all__ = ["Bulk", "BulkError", "BulkSent", "BulkStatus", "PersonalLetter"]
+
+
+class PersonalLetter(NamedTuple):
+    """A letter of its own for one address; ``message`` is HTML, or plain text."""
+
+    email: str
+    subject: str
+    message: str
+
+
+@attrs.frozen
+class BulkSent:
+    """The service took the request; ``uuid`` asks for what became of it."""
+
+    uuid: str
+
+
+@attrs.frozen
+class BulkError:
+    """An address that the service took no letter for, and why."""
+
+    email: str = ""
+    error: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The address without white space around it."""
+        return self.email.strip()
+
+
+@attrs.frozen
+class BulkStatus:
+    """One message of a bulk request: the letters taken in ``success``, the others in ``errors``."""
+
+    message_id: int | None = None
+    name: str | None = None
+    sender_email: str | None = None
+    sender_name: str | None = None
+    success: tuple[EmailStatus, ...] = ()
+    errors: tuple[BulkError, ...] = ()
+
+
+def _deliveries(
+    value: Sequence[str | Address] | Sequence[PersonalLetter], encoding: Encoding
+) -> Mapping[str, object]:
+    if _personal(value):
+        return _letters(cast("Sequence[PersonalLetter]", value))
+    return _addresses(cast("Sequence[str | Address]", value))
+
+
+def _addresses(addresses: Iterable[str | Address]) -> Mapping[str, object]:
+    form: dict[str, object] = {"message_type": "bulk"}
+    for place, address in enumerate(addresses):
+        email = address.email if isinstance(address, Address) else address
+        if not (type(email) is str and email.isprintable()):  # quick; the next line is exact
+            header_text(email, f"delivery_list[{place}]")
+        form[f"delivery_list[{place}]"] = email
+    return form
+
+
+def _letters(letters: Iterable[PersonalLetter]) -> Mapping[str, object]:
+    form: dict[str, object] = {"message_type": "personal"}
+    for place, letter in enumerate(letters):
+        if not isinstance(letter, PersonalLetter):
+            raise InvalidArgument(
+                f"delivery_list[{place}]: addresses and personal letters don't go together"
+            )
+        in_email, in_subject, in_message = _keys(place)
+        email, subject, form[in_message] = letter
+        if not (email.isprintable() and subject.isprintable()):  # quick; the next lines are exact
+            header_text(email, in_email)
+            header_text(subject, in_subject)
+        form[in_email] = email
+        form[in_subject] = subject
+    return form
+
+
+@lru_cache(maxsize=4096)
+def _keys(place: int) -> tuple[str, str, str]:
+    start = f"delivery_list[{place}]"
+    return f"{start}[email]", f"{start}[subject]", f"{start}[message]"
+
+
+def _personal(value: Sequence[object]) -> bool:
+    return isinstance(value[0], PersonalLetter)
+
+
+def _as_multipart(call: SendBulk, encoding: Encoding) -> bool:
+    return encoding.multipart and _personal(call.delivery_list)
+
+
+@post("/api/v2/sendBulkEmail", repeatable=False, body="form", multipart=_as_multipart)
+class SendBulk(Call[BulkSent], kw_only=True):
+    """Send one letter to many addresses, or a personal letter to each.
+
+    ``delivery_list`` holds addresses, with ``subject`` and ``html`` for all of them, or
+    PersonalLetters, which have their own. Wrong addresses don't refuse the request: they are named
+    in the status. ``name`` names the sending in the panel. How many addresses a request may have
+    is unpublished. https://sms.by/api
+    """
+
+    sender: Address | str = arg(spread=fields.sender)
+    subject: str | None = arg(default=None, write=fields.one_line("subject"))
+    html: str | None = arg(default=None, wire="message")
+    name: str | None = arg(default=None, write=fields.one_line("name"))
+    send_at: datetime | None = arg(default=None, wire="d_schedule", write=fields.moment)
+    track_opens: bool | None = arg(default=None, wire="track_open")
+    track_clicks: bool | None = arg(default=None, wire="track_click")
+    delivery_list: Sequence[str | Address] | Sequence[PersonalLetter] = arg(spread=_deliveries)
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.delivery_list, str) or not self.delivery_list:
+            raise InvalidArgument("delivery_list: give a list with at least one address or letter")
+        common = (self.subject is not None, self.html is not None)
+        if _personal(self.delivery_list):
+            if any(common):
+                raise InvalidArgument("subject and html stand in the personal letters themselves")
+        elif not all(common):
+            raise InvalidArgument("give subject and html for a list of addresses")
+
+
+@post("/api/v2/statusBulkEmail", repeatable=True, body="form")
+class GetBulkStatus(Call[list[BulkStatus]]):
+    """What became of the addresses of a bulk request; one sending can be several messages.
+
+    ``uuid`` comes from ``bulk.send``. https://sms.by/api
+    """
+
+    uuid: str
+
+
+class Bulk(Resource):
+    """Many addresses in one request."""
+
+    send = method(SendBulk)
+    status = method(GetBulkStatus)

@@ -1,0 +1,129 @@
+"""Single letters, letters to a mailing list, and what became of them. https://sms.by/api"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from mailkit.address import Address
+from mailkit.core.call import Call, Resource, arg, method, post
+from mailkit.events import DeliveryStatus
+from mailkit.providers.smsby import fields
+
+__all__ = ["EmailSent", "EmailStatus", "Emails", "ListSending"]
+
+_DELIVERY = {
+    "NEW": DeliveryStatus.QUEUED,
+    "PENDING": DeliveryStatus.QUEUED,
+    "QUEUED": DeliveryStatus.QUEUED,
+    "SCHEDULED": DeliveryStatus.QUEUED,
+    "SENT": DeliveryStatus.SENT,
+    "DELIVERED": DeliveryStatus.DELIVERED,
+    "OPEN": DeliveryStatus.OPENED,
+    "OPENED": DeliveryStatus.OPENED,
+    "CLICK": DeliveryStatus.CLICKED,
+    "CLICKED": DeliveryStatus.CLICKED,
+    "UNDELIVERED": DeliveryStatus.UNDELIVERED,
+    "EXPIRED": DeliveryStatus.EXPIRED,
+    "REJECTED": DeliveryStatus.REJECTED,
+    "UNSUBSCRIBED": DeliveryStatus.UNSUBSCRIBED,
+    "SPAM": DeliveryStatus.COMPLAINED,
+}
+
+
+@attrs.frozen
+class EmailSent:
+    """The service took the letter; ``email_id`` is its number there."""
+
+    email_id: int
+
+
+@attrs.frozen
+class ListSending:
+    """The service took the letter to a list: its number, and how many addresses get it."""
+
+    message_id: int
+    count_emails: int | None = None
+
+
+@attrs.frozen
+class EmailStatus:
+    """What became of the letter to one address.
+
+    ``status`` is the service's own word: DELIVERED, UNDELIVERED and OPEN have been seen, the full
+    list is unpublished. ``error`` is its reason, empty or None if there is none.
+    """
+
+    email_id: int | None = None
+    status: str = ""
+    error: str | None = None
+    email: str | None = None
+    recipient: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The recipient, which some answers call ``recipient`` and some ``email``."""
+        return (self.recipient or self.email or "").strip()
+
+    @property
+    def delivery(self) -> DeliveryStatus | None:
+        """The status in mailkit's words, None for one that is not known."""
+        return _DELIVERY.get(self.status.strip().upper())
+
+
+@post("/api/v2/sendEmail", repeatable=False, body="form")
+class SendEmail(Call[EmailSent], kw_only=True):
+    """Send one letter to one address.
+
+    ``sender`` is an Address or ``Shop <news@shop.by>``. ``html`` may be plain text as well.
+    ``attachment`` is one Attachment, Path or bytes. ``send_at`` is an aware datetime, rounded up
+    to the minute; without it the letter goes at once. ``track_opens`` and ``track_clicks`` are on
+    unless False. https://sms.by/api
+    """
+
+    sender: Address | str = arg(spread=fields.sender)
+    to: Address | str = arg(wire="email", write=fields.recipient)
+    subject: str = arg(write=fields.one_line("subject"))
+    html: str = arg(wire="message")
+    attachment: fields.FileLike | None = arg(default=None, write=fields.file, slow=True)
+    send_at: datetime | None = arg(default=None, wire="d_schedule", write=fields.moment)
+    track_opens: bool | None = arg(default=None, wire="track_open")
+    track_clicks: bool | None = arg(default=None, wire="track_click")
+
+
+@post("/api/v2/sendEmailByList", repeatable=False, body="form")
+class SendToList(Call[ListSending], kw_only=True):
+    """Send one letter to all addresses of a mailing list.
+
+    ``name`` names the sending in the panel; the service makes one up otherwise. The other
+    arguments are those of ``emails.send``. https://sms.by/api
+    """
+
+    list_id: int
+    sender: Address | str = arg(spread=fields.sender)
+    subject: str = arg(write=fields.one_line("subject"))
+    html: str = arg(wire="message")
+    name: str | None = arg(default=None, write=fields.one_line("name"))
+    attachment: fields.FileLike | None = arg(default=None, write=fields.file, slow=True)
+    send_at: datetime | None = arg(default=None, wire="d_schedule", write=fields.moment)
+    track_opens: bool | None = arg(default=None, wire="track_open")
+    track_clicks: bool | None = arg(default=None, wire="track_click")
+
+
+@post("/api/v2/getEmailDeliveryList", repeatable=True, body="form")
+class DeliveryList(Call[list[EmailStatus]]):
+    """The recipients of a sending with their statuses.
+
+    ``message_id`` comes from ``emails.send_to_list`` or ``bulk.status``. https://sms.by/api
+    """
+
+    message_id: int
+
+
+class Emails(Resource):
+    """Single letters and letters to a mailing list."""
+
+    send = method(SendEmail)
+    send_to_list = method(SendToList)
+    delivery_list = method(DeliveryList)

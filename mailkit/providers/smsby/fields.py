@@ -1,0 +1,86 @@
+"""How sms.by's calls write Python's values; most refusals before the network stand here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+from mailkit.address import Address, header_text, normalise
+from mailkit.core.encoding import Encoding
+from mailkit.core.forms import File
+from mailkit.errors import InvalidArgument
+from mailkit.message import Attachment
+
+__all__ = ["FileLike", "file", "ids", "moment", "one_line", "recipient", "sender"]
+
+FileLike = Attachment | Path | bytes
+
+
+def sender(value: Address | str, encoding: Encoding) -> Mapping[str, object]:
+    """``Shop <news@shop.by>`` as sender_email and sender_name."""
+    return _sender(value)
+
+
+def recipient(value: Address | str, encoding: Encoding) -> str:
+    """The bare address of one recipient."""
+    if isinstance(value, Address):
+        return value.email
+    try:
+        if value.endswith(">"):
+            return Address.parse(value).email
+        return normalise(header_text(value, "the address"))
+    except InvalidArgument as error:
+        raise InvalidArgument(f"the recipient: {error}") from None
+
+
+def one_line(place: str) -> Callable[[str, Encoding], str]:
+    """A writer of text that must hold no line break and no other control character."""
+    return lambda value, encoding: header_text(value, place)
+
+
+def moment(value: datetime, encoding: Encoding) -> str:
+    """The minute in the zone of the client, never earlier than asked: seconds round up."""
+    if value.utcoffset() is None:
+        raise InvalidArgument(
+            f"send_at: {value.isoformat()} has no time zone; give one with an offset, "
+            "as datetime(2030, 5, 1, 10, tzinfo=ZoneInfo('Europe/Minsk'))"
+        )
+    try:
+        exact = value.astimezone(UTC)
+        minute = exact.replace(second=0, microsecond=0)
+        if minute < exact:
+            minute += timedelta(minutes=1)
+        return minute.astimezone(encoding.zone).strftime("%Y-%m-%d %H:%M")
+    except OverflowError:
+        raise InvalidArgument(f"send_at: {value.isoformat()} is out of reach") from None
+
+
+def file(value: FileLike, encoding: Encoding) -> File:
+    """A file part; a Path is read here."""
+    name = "attachment" if isinstance(value, bytes) else None
+    attachment = Attachment.of(value, name)
+    return File(attachment.name, attachment.content_type, attachment.read())
+
+
+def ids(value: Sequence[int], encoding: Encoding) -> str:
+    """The lists' ids with commas between."""
+    if isinstance(cast("object", value), str) or not value:
+        # Without ids the service takes the address off every list, which nobody means by [].
+        raise InvalidArgument("list_ids: give at least one id; leave it out for every list")
+    return ",".join(str(int(one)) for one in value)
+
+
+@lru_cache(maxsize=64)
+def _sender(value: Address | str) -> Mapping[str, object]:
+    try:
+        address = Address.parse(value)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"sender: {error}") from None
+    fields = {"sender_email": address.email}
+    if address.name:
+        fields["sender_name"] = address.name
+    return MappingProxyType(fields)

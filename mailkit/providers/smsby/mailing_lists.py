@@ -1,0 +1,80 @@
+"""Mailing lists, which ``emails.send_to_list`` writes to. https://sms.by/api"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from mailkit.core.call import Call, Resource, arg, method, post
+from mailkit.core.encoding import Encoding
+from mailkit.errors import InvalidArgument
+from mailkit.providers.smsby import fields
+
+__all__ = ["ImportProblem", "Imported", "MailingLists"]
+
+_CONTACTS = 500  # in one call
+_FIELDS = 30
+
+Cell = str | int | float | None
+
+
+@attrs.frozen
+class ImportProblem:
+    """A contact that was not taken: its place in the call, and why."""
+
+    index: int
+    error_message: str = ""
+
+
+@attrs.frozen
+class Imported:
+    """How many contacts were new, known and wrong; ``log`` tells about the wrong ones."""
+
+    inserted: int = 0
+    updated: int = 0
+    invalid: int = 0
+    log: tuple[ImportProblem, ...] = ()
+
+
+def _rows(rows: Sequence[Sequence[Cell]], encoding: Encoding) -> object:
+    return [["" if cell is None else cell for cell in row] for row in rows]
+
+
+@post("/api/v2/createSubscriberList", repeatable=False, body="none", pick="list_id")
+class CreateMailingList(Call[int]):
+    """Make a mailing list and return its id. https://sms.by/api"""
+
+    name: str = arg(write=fields.one_line("name"))
+
+
+@post("/api/v2/importContacts", repeatable=True, body="form")
+class ImportContacts(Call[Imported]):
+    """Add contacts to a list, or bring known ones up to date: at most 500 of up to 30 fields.
+
+    ``field_names`` has ``email`` or ``phone`` among its names; each of ``rows`` has a value for
+    each name. Some contacts may be taken and others not: ``log`` tells. https://sms.by/api
+    """
+
+    list_id: int
+    field_names: Sequence[str]
+    rows: Sequence[Sequence[Cell]] = arg(wire="data", write=_rows)
+
+    def __attrs_post_init__(self) -> None:
+        names = [name.strip().casefold() for name in self.field_names]
+        if isinstance(self.field_names, str) or not 1 <= len(names) <= _FIELDS:
+            raise InvalidArgument(f"field_names: give a list of 1 to {_FIELDS} names")
+        if "email" not in names and "phone" not in names:
+            raise InvalidArgument("field_names: email or phone must be among them")
+        if not 1 <= len(self.rows) <= _CONTACTS:
+            raise InvalidArgument(f"rows: give 1 to {_CONTACTS} contacts, not {len(self.rows)}")
+        for place, row in enumerate(self.rows):
+            if isinstance(row, str) or len(row) != len(names):
+                raise InvalidArgument(f"rows[{place}]: give {len(names)} values, one for each name")
+
+
+class MailingLists(Resource):
+    """Mailing lists and their contacts."""
+
+    create = method(CreateMailingList)
+    import_contacts = method(ImportContacts)

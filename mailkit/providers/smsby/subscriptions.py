@@ -1,0 +1,41 @@
+"""Who wants no more letters. https://sms.by/api"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailkit.address import Address
+from mailkit.core.call import Call, Resource, arg, method, post
+from mailkit.providers.smsby import fields
+
+__all__ = ["Subscriptions"]
+
+
+@post("/api/v2/unsubscribeEmail", repeatable=True, body="form")
+class Unsubscribe(Call[None]):
+    """Take an address off the lists with these ids, off every list without ``list_ids``.
+
+    ``reason`` is kept as a comment. https://sms.by/api
+    """
+
+    email: Address | str = arg(write=fields.recipient)
+    list_ids: Sequence[int] | None = arg(default=None, write=fields.ids)
+    reason: str | None = None
+
+
+@post("/api/v2/subscribeEmail", repeatable=True, body="form")
+class Subscribe(Call[None]):
+    """Undo an unsubscription, from the lists with these ids or from every list.
+
+    https://sms.by/api
+    """
+
+    email: Address | str = arg(write=fields.recipient)
+    list_ids: Sequence[int] | None = arg(default=None, write=fields.ids)
+
+
+class Subscriptions(Resource):
+    """Unsubscribing and undoing it."""
+
+    unsubscribe = method(Unsubscribe)
+    subscribe = method(Subscribe)

@@ -1,0 +1,28 @@
+"""The templates of the account. https://sms.by/api"""
+
+from __future__ import annotations
+
+import attrs
+
+from mailkit.core.call import Call, Resource, method, post
+
+__all__ = ["Template", "Templates"]
+
+
+@attrs.frozen
+class Template:
+    """A template's number and title."""
+
+    id: int
+    title: str = ""
+
+
+@post("/api/v2/getEmailTemplates", repeatable=True, body="none")
+class ListTemplates(Call[list[Template]]):
+    """All e-mail templates of the account. https://sms.by/api"""
+
+
+class Templates(Resource):
+    """E-mail templates."""
+
+    list = method(ListTemplates)

@@ -1,0 +1,37 @@
+"""The sandbox's own time: it can run fast, stand still, or be moved by hand."""
+
+import math
+import time
+from collections.abc import Callable
+
+
+class Clock:
+    """Seconds since the epoch, running `speed` times as fast as real time.
+
+    With speed 0 the time stands still and only `advance` moves it. `real` is the clock
+    underneath (seconds, monotonic); `start` is the first reading, by default the present.
+    """
+
+    def __init__(
+        self,
+        speed: float = 1.0,
+        *,
+        start: float | None = None,
+        real: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not (math.isfinite(speed) and speed >= 0):
+            raise ValueError(f"speed must be 0 or a positive number, not {speed!r}")
+        self.speed = speed
+        self._real = real
+        self._began = real()
+        self._base = time.time() if start is None else start
+
+    def now(self) -> float:
+        """The sandbox's time, in seconds since the epoch."""
+        return self._base + (self._real() - self._began) * self.speed
+
+    def advance(self, seconds: float) -> None:
+        """Move the time forward by `seconds`; a negative number raises ValueError."""
+        if not seconds >= 0:
+            raise ValueError("the sandbox's time can only go forward")
+        self._base += seconds

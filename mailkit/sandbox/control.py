@@ -1,0 +1,124 @@
+"""The sandbox's own paths, for other processes: truth, faults, reset, health.
+
+They answer JSON, and only to a client on this machine.
+"""
+
+import ipaddress
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from mailkit.sandbox.faults import Fault
+from mailkit.sandbox.service import Reply
+from mailkit.sandbox.wire import read_body
+
+if TYPE_CHECKING:
+    from mailkit.sandbox.server import Sandbox
+
+PREFIX = "/sandbox/"
+
+
+class BadOrder(ValueError):
+    """The body of a control request is not what it should be."""
+
+
+async def control(sandbox: "Sandbox", request: web.BaseRequest) -> Reply:
+    """Carry out a control request."""
+    if not _is_local(request.remote):
+        return Reply(403, {"error": "only from this machine"})
+    body = await read_body(request) or b""
+    handler = _HANDLERS.get((request.method, request.path))
+    if handler is None:
+        return Reply(404, {"error": f"no {request.method} {request.path}"})
+    try:
+        return Reply(200, handler(sandbox, request, body))
+    except BadOrder as error:
+        return Reply(400, {"error": str(error)})
+
+
+def _health(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+    return {"status": "ok", "url": sandbox.url, "now": sandbox.clock.now()}
+
+
+def _truth(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+    truth = sandbox.truth
+    twice = truth.mailed_twice
+    summary: dict[str, object] = {
+        "letters": truth.letters,
+        "addresses": truth.addresses,
+        "mailed_twice": len(twice),
+        "requests": dict(sandbox.requests),
+    }
+    if request.query.get("full") == "1":
+        summary["mailed"] = dict(truth.mailed)
+        summary["mailed_twice_addresses"] = twice
+    return summary
+
+
+def _compare(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+    believed = _json(body)
+    if not isinstance(believed, list) or not all(isinstance(one, str) for one in believed):
+        raise BadOrder("a JSON list of addresses is needed")
+    found = sandbox.truth.compare(believed)
+    return {
+        "agrees": found.agrees,
+        "missing": found.missing,
+        "unexpected": found.unexpected,
+        "mailed_twice": found.mailed_twice,
+    }
+
+
+def _faults(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+    ordered = _json(body)
+    try:
+        faults = [_fault(one) for one in (ordered if isinstance(ordered, list) else [ordered])]
+        for fault in faults:
+            sandbox.faults.add(fault)
+    except (TypeError, ValueError) as error:
+        raise BadOrder(str(error.args[0])) from error
+    return {"added": len(faults)}
+
+
+def _clear_faults(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+    sandbox.faults.clear()
+    return {"status": "ok"}
+
+
+def _reset(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+    sandbox.reset()
+    return {"status": "ok"}
+
+
+def _fault(order: Any) -> Fault:
+    if not isinstance(order, dict):
+        raise BadOrder("a fault is a JSON object")
+    return Fault(**order)
+
+
+def _json(body: bytes) -> object:
+    try:
+        value: object = msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise BadOrder(f"not JSON: {error}") from error
+    return value
+
+
+def _is_local(remote: str | None) -> bool:
+    try:
+        address = ipaddress.ip_address((remote or "").partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+_HANDLERS: dict[tuple[str, str], Callable[["Sandbox", web.BaseRequest, bytes], object]] = {
+    ("GET", "/sandbox/health"): _health,
+    ("GET", "/sandbox/truth"): _truth,
+    ("POST", "/sandbox/truth/compare"): _compare,
+    ("POST", "/sandbox/faults"): _faults,
+    ("DELETE", "/sandbox/faults"): _clear_faults,
+    ("POST", "/sandbox/reset"): _reset,
+}

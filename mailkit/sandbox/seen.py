@@ -1,0 +1,61 @@
+"""The requests that arrived: how many of each operation, and the last of them in full."""
+
+from collections import Counter, deque
+
+import attrs
+
+from mailkit.sandbox.php import PhpArray, plain
+from mailkit.sandbox.service import Call, Raw
+
+MAX_BYTES = 32 * 1024 * 1024
+
+
+@attrs.frozen
+class Seen:
+    """A request as the service read it."""
+
+    method: str
+    path: str
+    operation: str
+    content_type: str
+    query: PhpArray
+    form: PhpArray
+    files: tuple[tuple[str, str, int], ...]
+    """Field, file name and size of each upload."""
+
+    @property
+    def params(self) -> dict[str, object]:
+        """Query and form together, with lists where the keys count from 0."""
+        both = {**self.query, **self.form}
+        return {str(name): plain(value) for name, value in both.items()}
+
+
+class Requests(Counter[str]):
+    """Requests by operation id; `last` holds the newest that were read, oldest first.
+
+    A request counts when its headers are in, whatever becomes of it. `last` is bounded by number,
+    and by the bytes of their bodies.
+    """
+
+    def __init__(self, *, keep: int = 32) -> None:
+        super().__init__()
+        self.last: deque[Seen] = deque(maxlen=keep)
+        self._sizes: deque[int] = deque(maxlen=keep)
+
+    def keep(self, raw: Raw, call: Call) -> None:
+        """Remember a request that was read."""
+        files = tuple((file.field, file.name, len(file.data)) for file in call.files)
+        seen = Seen(
+            raw.method, raw.path, raw.operation, raw.content_type, call.query, call.form, files
+        )
+        self.last.append(seen)
+        self._sizes.append(len(raw.body or b""))
+        while len(self._sizes) > 1 and sum(self._sizes) > MAX_BYTES:
+            self.last.popleft()
+            self._sizes.popleft()
+
+    def clear(self) -> None:
+        """Start from zero."""
+        super().clear()
+        self.last.clear()
+        self._sizes.clear()

@@ -1,0 +1,164 @@
+"""What really happened: who was mailed, how often, when, and by which call.
+
+A letter counts at the moment the service acts on the request, before any answer is written, so a
+connection that is reset afterwards changes nothing here. For each address one number is kept; a
+mailing keeps its addresses by reference; whole letters are kept only for the last few.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from threading import RLock
+from types import MappingProxyType
+
+import attrs
+
+
+def normalised(address: str) -> str:
+    """An address as the services compare it: without outer blanks, in lower case."""
+    return address.strip().lower()
+
+
+@attrs.frozen
+class Attached:
+    """An attachment of a letter: its file name and its size in bytes."""
+
+    name: str
+    size: int
+
+
+@attrs.frozen
+class Mailing:
+    """One accepted call: when (sandbox seconds), by whom, and the addresses it mailed.
+
+    `subject` is the common subject, or "" where each letter has its own.
+    """
+
+    operation: str
+    at: float
+    sender: str
+    subject: str
+    addresses: Sequence[str]
+    attachments: tuple[Attached, ...] = ()
+
+
+@attrs.frozen
+class Letter:
+    """One letter, whole."""
+
+    address: str
+    operation: str
+    at: float
+    sender: str
+    subject: str
+    text: str
+    attachments: tuple[Attached, ...]
+
+
+@attrs.frozen
+class Comparison:
+    """The difference between what a client believes and the truth; empty if they agree."""
+
+    missing: list[str]
+    """Believed to be mailed, but never mailed."""
+    unexpected: list[str]
+    """Mailed, but not known to the client."""
+    mailed_twice: list[str]
+
+    @property
+    def agrees(self) -> bool:
+        """True if the same people were mailed, each of them once."""
+        return not (self.missing or self.unexpected or self.mailed_twice)
+
+
+class Truth:
+    """The record of all letters; safe to read from any thread."""
+
+    def __init__(self, *, keep_letters: int = 1000, lock: "RLock | None" = None) -> None:
+        self._lock = RLock() if lock is None else lock
+        self._counts: dict[str, int] = {}
+        self._twice: list[str] = []
+        self._letters = 0
+        self._mailings: list[Mailing] = []
+        self._kept: deque[tuple[Mailing, str, str, str]] = deque(maxlen=keep_letters)
+
+    @property
+    def letters(self) -> int:
+        """How many letters were accepted for sending."""
+        return self._letters
+
+    @property
+    def addresses(self) -> int:
+        """How many different addresses were mailed."""
+        return len(self._counts)
+
+    @property
+    def mailed(self) -> Mapping[str, int]:
+        """A live view: address to number of letters."""
+        return MappingProxyType(self._counts)
+
+    @property
+    def mailed_twice(self) -> list[str]:
+        """The addresses mailed more than once, in the order of their second letter."""
+        with self._lock:
+            return list(self._twice)
+
+    @property
+    def mailings(self) -> list[Mailing]:
+        """The accepted calls, oldest first."""
+        with self._lock:
+            return list(self._mailings)
+
+    @property
+    def kept(self) -> list[Letter]:
+        """The last letters, whole, oldest first; as many as `keep_letters` allows."""
+        with self._lock:
+            return [
+                Letter(address, m.operation, m.at, m.sender, subject, text, m.attachments)
+                for m, address, subject, text in self._kept
+            ]
+
+    def count(self, address: str) -> int:
+        """How many letters went to the address."""
+        return self._counts.get(normalised(address), 0)
+
+    def mailings_to(self, address: str) -> Iterator[Mailing]:
+        """The accepted calls that mailed the address: when, and by which operation."""
+        wanted = normalised(address)
+        return (mailing for mailing in self.mailings if wanted in mailing.addresses)
+
+    def compare(self, believed: Iterable[str]) -> Comparison:
+        """Compare with the addresses that a client believes it has mailed."""
+        with self._lock:
+            known = {normalised(address) for address in believed}
+            return Comparison(
+                missing=sorted(known - self._counts.keys()),
+                unexpected=sorted(self._counts.keys() - known),
+                mailed_twice=list(self._twice),
+            )
+
+    def record(self, mailing: Mailing, texts: Sequence[tuple[str, str]]) -> None:
+        """Count a mailing; `texts` holds (subject, text) of each address, in the same order."""
+        with self._lock:
+            counts = self._counts
+            for address in mailing.addresses:
+                count = counts.get(address, 0) + 1
+                counts[address] = count
+                if count == 2:
+                    self._twice.append(address)
+            self._letters += len(mailing.addresses)
+            self._mailings.append(mailing)
+            self._keep(mailing, texts)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._counts.clear()
+            self._twice.clear()
+            self._mailings.clear()
+            self._kept.clear()
+            self._letters = 0
+
+    def _keep(self, mailing: Mailing, texts: Sequence[tuple[str, str]]) -> None:
+        total = len(mailing.addresses)
+        for index in range(max(0, total - (self._kept.maxlen or 0)), total):
+            self._kept.append((mailing, mailing.addresses[index], *texts[index]))

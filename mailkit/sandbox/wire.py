@@ -1,0 +1,144 @@
+"""Answers as they go onto the socket: whole, cut, trickled, or a reset instead of any.
+
+The bytes are written by hand, because an answer that breaks the rules of HTTP cannot be had from
+an HTTP library, and because a ready block of bytes is the cheapest answer of all.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from mailkit.sandbox.service import Reply
+
+Headers = Iterable[tuple[str, str]]
+Pause = Callable[[float], Awaitable[None]]
+
+JSON = "application/json; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+
+
+class Bytes(web.StreamResponse):
+    """An answer of ready bytes; with `keep` false the connection is closed behind it.
+
+    `steps` are written one after another, with a pause of `interval` real seconds between them.
+    """
+
+    def __init__(
+        self,
+        *steps: bytes,
+        keep: bool = True,
+        interval: float = 0.0,
+        pause: Pause | None = None,
+    ) -> None:
+        super().__init__()
+        self._steps = steps
+        self._keep = keep
+        self._interval = interval
+        self._pause = pause
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether a further request may follow on the connection."""
+        return self._keep
+
+    def force_close(self) -> None:
+        """Close the connection behind the answer."""
+        self._keep = False
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Write it all; a client that has gone away raises ConnectionResetError."""
+        self._keep = self._keep and request.keep_alive
+        for number, step in enumerate(self._steps):
+            if number and self._pause is not None:
+                await self._pause(self._interval)
+            transport = request.transport
+            if transport is None or transport.is_closing():
+                raise ConnectionResetError("the client has gone away")
+            transport.write(step)
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing is left to write."""
+
+
+class Reset(web.StreamResponse):
+    """A TCP reset and nothing else: what was not yet read or written is thrown away."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """A reset connection takes no further request."""
+        return False
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Reset the connection."""
+        transport = request.transport
+        if transport is not None:
+            reset(transport)
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing can be written any more."""
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close at once with RST: a socket that lingers for zero seconds sends no FIN."""
+    sock: socket.socket = transport.get_extra_info("socket")
+    sock.setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+    )
+    transport.abort()
+
+
+def head(status: int, length: int, headers: Headers = (), content_type: str = JSON) -> bytes:
+    """Status line and headers, with the blank line."""
+    try:
+        reason = HTTPStatus(status).phrase
+    except ValueError:
+        reason = "Unknown"
+    lines = [
+        f"HTTP/1.1 {status} {reason}",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {length}",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+def encoded(reply: Reply) -> bytes:
+    """The body of a reply."""
+    return msgspec.json.encode(reply.value)
+
+
+def answer(reply: Reply) -> Bytes:
+    """The reply as it should be."""
+    body = encoded(reply)
+    return Bytes(head(reply.status, len(body), reply.headers) + body)
+
+
+def last_answer(reply: Reply) -> Bytes:
+    """The reply as it should be, on a connection that ends with it."""
+    body = encoded(reply)
+    headers = (*reply.headers, ("Connection", "close"))
+    return Bytes(head(reply.status, len(body), headers) + body, keep=False)
+
+
+async def read_body(request: web.BaseRequest, limit: int | None = None) -> bytes | None:
+    """The whole body; None if it exceeds the limit, in which case it is read and thrown away."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.content.iter_any():
+        size += len(piece)
+        if limit is None or size <= limit:
+            pieces.append(piece)
+        else:
+            pieces.clear()
+    return b"".join(pieces) if limit is None or size <= limit else None

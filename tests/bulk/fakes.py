@@ -1,0 +1,129 @@
+"""A provider of a few lines and a clock that never waits, for runs of the engine in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import asynccontextmanager
+
+import attrs
+
+from mailkit.bulk.journal import InlineExecutor, Journal
+from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
+from mailkit.events import DeliveryStatus
+from mailkit.message import Message
+
+MESSAGE = Message(sender="Shop <news@shop.example>", subject="Hi", html="<p>Hi</p>")
+
+Act = Callable[[Chunk], Sent | Exception]
+
+
+class FakeTime:
+    """Time that jumps to the next waiter as soon as nothing else is to be done."""
+
+    def __init__(self, start: float = 1_000_000.0) -> None:
+        self.now = start
+        self._waiters: list[float] = []
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(now=lambda: self.now, monotonic=lambda: self.now, sleep=self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        due = max(self.now + seconds, math.nextafter(self.now, math.inf))
+        self._waiters.append(due)
+        try:
+            while self.now < due:
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                if self.now < due and min(self._waiters) == due:
+                    self.now = due
+        finally:
+            self._waiters.remove(due)
+
+
+@attrs.define
+class FakeProvider:
+    """Takes every chunk, unless ``acts`` has something else for the next ones.
+
+    An act that returns an exception has it raised; ``mailed`` counts what was really sent:
+    all that is taken, and what is listed in ``unknown_but_sent``.
+    """
+
+    name: str = "fake"
+    account: str = "account"
+    chunk_rows: int = 3
+    acts: list[Act | Exception] = attrs.field(factory=list)
+    hidden: set[str] = attrs.field(factory=set)
+    bad: set[str] = attrs.field(factory=set)
+    mailed: Counter[str] = attrs.field(factory=Counter)
+    chunks: list[Chunk] = attrs.field(factory=list)
+    polls_answered: int = 0
+    on_send: Callable[[Chunk], None] | None = None
+
+    def dispatch(self, message: Message, columns: Sequence[str]) -> FakeDispatch:
+        return FakeDispatch(self)
+
+
+@attrs.define
+class FakeDispatch:
+    provider: FakeProvider
+    chunk_bytes: int = 1_000_000
+    base_bytes: int = 0
+    polls: bool = True
+
+    @property
+    def chunk_rows(self) -> int:
+        return self.provider.chunk_rows
+
+    def measure(self, address: str, values: Sequence[str]) -> int:
+        return len(address)
+
+    async def check(self) -> None:
+        return
+
+    async def send(self, chunk: Chunk, *, late: bool) -> Sent:
+        await asyncio.sleep(0)
+        self.provider.chunks.append(chunk)
+        if self.provider.on_send is not None:
+            self.provider.on_send(chunk)
+        outcome: Sent | Exception = Sent(reference=str(len(self.provider.chunks)))
+        if self.provider.acts:
+            act = self.provider.acts.pop(0)
+            outcome = act if isinstance(act, Exception) else act(chunk)
+        if isinstance(outcome, Exception):
+            raise outcome
+        self.provider.mailed.update(row.address for row in chunk.rows)
+        return outcome
+
+    async def poll(self, reference: str, cursor: str | None) -> Polled:
+        self.provider.polls_answered += 1
+        chunk = self.provider.chunks[int(reference) - 1]
+        return Polled(
+            [
+                RowStatus(
+                    row.address.upper(),
+                    DeliveryStatus.DELIVERED,
+                    row.address in self.provider.bad,
+                    "no such mailbox" if row.address in self.provider.bad else "",
+                )
+                for row in chunk.rows
+                if row.address not in self.provider.hidden
+            ]
+        )
+
+
+@asynccontextmanager
+async def memory_journal():
+    journal = await Journal.open(":memory:", executor=InlineExecutor)
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+def people(count: int) -> list[str]:
+    return [f"p{n}@example.com" for n in range(count)]

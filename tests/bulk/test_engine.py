@@ -1,0 +1,413 @@
+"""The engine against a provider of a few lines: every outcome, stops, resumes, doubts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailkit.bulk.engine import EngineSettings
+from mailkit.bulk.journal import Journal
+from mailkit.bulk.report import Report, make_report
+from mailkit.bulk.resolve import resolve
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.source import read_recipients
+from mailkit.core.dispatch import Chunk, Sent
+from mailkit.errors import (
+    AuthenticationFailed,
+    InvalidArgument,
+    JobExists,
+    JournalError,
+    NotSent,
+    OutcomeUnknown,
+    QuotaExhausted,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
+from mailkit.message import Message
+
+from .fakes import MESSAGE, FakeProvider, FakeTime, memory_journal, people
+
+ONE_SENDER = EngineSettings(senders=1)
+
+
+@pytest.fixture
+async def journal() -> AsyncIterator[Journal]:
+    async with memory_journal() as opened:
+        yield opened
+
+
+async def send(
+    journal: Journal,
+    provider: FakeProvider,
+    addresses: Sequence[str],
+    *,
+    message: Message = MESSAGE,
+    time: FakeTime | None = None,
+    settings: EngineSettings = ONE_SENDER,
+    **options: object,
+) -> Report:
+    clock = (time or FakeTime()).clock
+    async with BulkSender(provider, journal=journal, clock=clock, settings=settings) as sender:
+        job = await sender.start(message, read_recipients(addresses), **options)  # type: ignore[arg-type]
+        return await job.wait()
+
+
+async def resume(
+    journal: Journal,
+    provider: FakeProvider,
+    name: str,
+    *,
+    time: FakeTime | None = None,
+    settings: EngineSettings = ONE_SENDER,
+) -> Report:
+    clock = (time or FakeTime()).clock
+    async with BulkSender(provider, journal=journal, clock=clock, settings=settings) as sender:
+        return await (await sender.resume(name)).wait()
+
+
+async def test_everybody_is_mailed_once_and_the_sum_holds(journal: Journal) -> None:
+    provider = FakeProvider()
+    report = await send(
+        journal,
+        provider,
+        [*people(10), "P1@EXAMPLE.com", "no-at-sign", " p2@example.com "],
+        settings=EngineSettings(senders=4),
+    )
+    assert provider.mailed == dict.fromkeys(people(10), 1)
+    counts = report.counts
+    assert (counts.read, counts.accepted, counts.invalid, counts.duplicate) == (13, 10, 1, 2)
+    assert counts.accounted == counts.read
+    assert report.complete
+    assert report.unreconciled == 0
+
+
+async def test_what_the_provider_refuses_by_name_is_rejected(journal: Journal) -> None:
+    provider = FakeProvider(bad={"p1@example.com"})
+    report = await send(journal, provider, people(4))
+    assert (report.counts.accepted, report.counts.rejected) == (3, 1)
+
+
+async def test_rows_refused_in_the_answer_are_rejected_with_its_reason(journal: Journal) -> None:
+    provider = FakeProvider(acts=[lambda chunk: Sent("1", {chunk.rows[1].n: "unsubscribed"})])
+    report = await send(journal, provider, people(3), name="a")
+    record = await journal.jobs.get("a")
+    rows = [row async for rows in journal.accounts.rows(record, running=False) for row in rows]
+    assert (report.counts.accepted, report.counts.rejected) == (2, 1)
+    assert [(row.state, row.reason) for row in rows if row.state == "rejected"] == [
+        ("rejected", "unsubscribed")
+    ]
+
+
+async def test_a_row_missing_from_the_status_list_is_in_doubt_after_the_deadline(
+    journal: Journal,
+) -> None:
+    provider, time = FakeProvider(hidden={"p4@example.com"}), FakeTime()
+    began = time.now
+    report = await send(journal, provider, people(6), time=time, name="a")
+    assert (report.counts.accepted, report.counts.in_doubt) == (5, 1)
+    assert time.now - began >= 600
+    [doubt] = report.doubts
+    assert (doubt.chunk, doubt.rows, doubt.first) == (2, 1, "p4@example.com")
+
+    provider.hidden.clear()  # it appears after all
+    async with BulkSender(provider, journal=journal, clock=time.clock) as sender:
+        report = await (await sender.follow("a", 3600)).wait()
+    assert report.counts.in_doubt == 1  # the chunk was finished, nobody asked about it again
+
+
+async def test_a_refused_chunk_is_rejected_and_the_rest_goes_on(journal: Journal) -> None:
+    provider = FakeProvider(acts=[Refused("bad subject")])
+    report = await send(journal, provider, people(6))
+    assert (report.counts.rejected, report.counts.accepted) == (3, 3)
+    assert report.rejections == ["chunk 1, 3 rows: bad subject"]
+
+
+async def test_three_refusals_in_a_row_stop_the_job(journal: Journal) -> None:
+    provider = FakeProvider(acts=[Refused("no")] * 9)
+    report = await send(journal, provider, people(30))
+    assert (report.counts.rejected, report.counts.unsent) == (9, 21)
+    assert report.stopped is not None
+    assert "refused 3 chunks" in report.stopped
+
+
+@pytest.mark.parametrize(
+    "error", [NotSent("dns"), Unavailable("503"), RateLimited("slow down"), QuotaExhausted("4")]
+)
+async def test_what_was_not_taken_is_sent_again(journal: Journal, error: Exception) -> None:
+    provider = FakeProvider(acts=[error, error])
+    report = await send(journal, provider, people(6))
+    assert provider.mailed == dict.fromkeys(people(6), 1)
+    assert report.complete
+
+
+async def test_the_wait_that_the_provider_asks_for_is_kept(journal: Journal) -> None:
+    time = FakeTime()
+    began = time.now
+    free = datetime.fromtimestamp(time.now + 2000, UTC)
+    provider = FakeProvider(
+        acts=[RateLimited("wait", retry_after=700), QuotaExhausted("wait", available_at=free)]
+    )
+    await send(journal, provider, people(3), time=time)
+    assert 2000 <= time.now - began < 2010
+
+
+async def test_an_unreachable_provider_stops_the_job_with_everything_unsent(
+    journal: Journal,
+) -> None:
+    provider = FakeProvider(acts=[NotSent("connection refused")] * 100)
+    report = await send(journal, provider, people(6), name="a")
+    assert report.counts.unsent == 6
+    assert report.stopped == "the provider can't be reached: connection refused"
+    provider.acts.clear()
+    assert (await resume(journal, provider, "a")).complete
+    assert provider.mailed == dict.fromkeys(people(6), 1)
+
+
+async def test_an_unknown_outcome_is_in_doubt_and_never_sent_again(journal: Journal) -> None:
+    provider = FakeProvider(acts=[OutcomeUnknown("reset")])
+    report = await send(journal, provider, people(6), name="a")
+    assert (report.counts.in_doubt, report.counts.accepted) == (3, 3)
+    assert [doubt.label for doubt in report.doubts] == ["a #1"]
+    report = await resume(journal, provider, "a")
+    assert report.counts.in_doubt == 3
+    assert len(provider.chunks) == 2
+
+
+async def test_three_unknown_outcomes_in_a_row_stop_the_job(journal: Journal) -> None:
+    provider = FakeProvider(acts=[OutcomeUnknown("timeout")] * 9)
+    report = await send(journal, provider, people(30))
+    assert (report.counts.in_doubt, report.counts.unsent) == (9, 21)
+
+
+async def test_refused_credentials_stop_the_job_and_reject_nobody(journal: Journal) -> None:
+    provider = FakeProvider(acts=[AuthenticationFailed("wrong token")])
+    report = await send(journal, provider, people(6), name="a")
+    assert report.counts.unsent == 6
+    assert (await resume(journal, provider, "a")).complete
+
+
+async def test_a_stop_leaves_the_rest_unsent_and_resume_sends_it(journal: Journal) -> None:
+    provider = FakeProvider()
+    async with BulkSender(
+        provider, journal=journal, clock=FakeTime().clock, settings=ONE_SENDER
+    ) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(9)), name="a")
+        provider.on_send = lambda chunk: job.stop()
+        report = await job.wait()
+    assert (report.counts.accepted, report.counts.unsent) == (3, 6)
+    assert report.stopped == "stopped on request"
+    provider.on_send = None
+    report = await resume(journal, provider, "a")
+    assert report.complete
+    assert provider.mailed == dict.fromkeys(people(9), 1)
+
+
+async def test_a_bug_in_the_provider_leaves_the_chunk_in_doubt(journal: Journal) -> None:
+    provider = FakeProvider(acts=[ZeroDivisionError()])
+    with pytest.raises(ZeroDivisionError):
+        await send(journal, provider, people(3), name="a")
+    assert (await make_report(journal, "a")).counts.in_doubt == 3
+
+
+async def test_what_a_dead_engine_was_sending_is_in_doubt(journal: Journal) -> None:
+    provider = FakeProvider(acts=[NotSent("dns")] * 50)
+    await send(journal, provider, people(6), name="a")
+    record = await journal.jobs.adopt(await journal.jobs.get("a"))
+    assert await journal.steps.take(record, 0.0) is not None  # and then it dies
+    provider.acts.clear()
+    report = await resume(journal, provider, "a")
+    assert (report.counts.in_doubt, report.counts.accepted) == (3, 3)
+    assert provider.mailed == dict.fromkeys(people(6)[3:], 1)
+
+
+async def test_a_stale_engine_can_neither_take_nor_settle(journal: Journal) -> None:
+    provider = FakeProvider(acts=[NotSent("dns")] * 50)
+    await send(journal, provider, people(6), name="a")
+    old = await journal.jobs.adopt(await journal.jobs.get("a"))
+    chunk = await journal.steps.take(old, 0.0)
+    assert chunk is not None
+    new = await journal.jobs.adopt(old)
+    with pytest.raises(JournalError, match="another engine has taken over"):
+        await journal.steps.take(old, 0.0)
+    for settle in (
+        journal.steps.reject(old, chunk.n, 0.0, "late"),
+        journal.steps.accept(old, chunk.n, 0.0, reference="x", refused={}, polls=True),
+        journal.steps.accept(new, chunk.n, 0.0, reference="x", refused={}, polls=True),
+    ):
+        with pytest.raises(JournalError):
+            await settle
+    assert (await journal.accounts.counts(new, running=True)).in_doubt == 3
+
+
+async def test_doubts_resolved_as_accepted_end_the_job(journal: Journal) -> None:
+    provider = FakeProvider(acts=[OutcomeUnknown("reset")])
+    await send(journal, provider, people(6), name="a")
+    assert await resolve(journal, "a", 1, accepted=True) == 3
+    report = await make_report(journal, "a")
+    assert report.complete
+    assert report.counts.accepted == 6
+
+
+async def test_doubts_resolved_as_not_sent_are_sent_by_resume(journal: Journal) -> None:
+    provider = FakeProvider(acts=[OutcomeUnknown("reset")])
+    await send(journal, provider, people(6), name="a")
+    assert await resolve(journal, "a", accepted=False) == 3
+    report = await resume(journal, provider, "a")
+    assert report.complete
+    assert provider.mailed == dict.fromkeys(people(6), 1)
+    assert provider.chunks[-1].label == "a #1.2"
+
+
+async def test_single_rows_in_doubt_are_sent_in_a_chunk_of_their_own(journal: Journal) -> None:
+    provider = FakeProvider(hidden={"p1@example.com", "p5@example.com"})
+    report = await send(journal, provider, people(6), name="a")
+    assert report.counts.in_doubt == 2
+    assert [doubt.rows for doubt in report.doubts] == [1, 1]
+    provider.hidden.clear()
+    assert await resolve(journal, "a", 1, accepted=True) == 1
+    assert await resolve(journal, "a", 2, accepted=False) == 1
+    report = await resume(journal, provider, "a")
+    assert report.complete
+    assert report.counts.accepted == report.counts.accounted == 6
+    assert [row.address for row in provider.chunks[-1].rows] == ["p5@example.com"]
+
+
+async def test_only_what_is_in_doubt_can_be_resolved(journal: Journal) -> None:
+    await send(journal, FakeProvider(), people(3), name="a")
+    with pytest.raises(InvalidArgument, match="chunk 1 of the job a is not in doubt"):
+        await resolve(journal, "a", 1, accepted=True)
+    assert await resolve(journal, "a", accepted=True) == 0
+
+
+async def test_a_name_that_exists_is_refused_and_again_numbers_it(journal: Journal) -> None:
+    provider = FakeProvider()
+    await send(journal, provider, people(3), name="a")
+    with pytest.raises(JobExists, match="the job a exists: resume it, or order it --again"):
+        await send(journal, provider, people(4), name="a")
+    report = await send(journal, provider, people(4), name="a", again=True)
+    assert report.job == "a-2"
+
+
+async def test_the_same_letter_to_the_same_list_is_refused(journal: Journal) -> None:
+    provider = FakeProvider()
+    first = await send(journal, provider, people(3))
+    with pytest.raises(JobExists, match=f"as the job {first.job}"):
+        await send(journal, provider, people(3))
+    with pytest.raises(JobExists):
+        await send(journal, provider, people(3), name="another")
+    assert sum(provider.mailed.values()) == 3
+    assert [job.name for job in await journal.jobs.list()] == [first.job]
+    other = attrs.evolve(MESSAGE, subject="Another")
+    assert (await send(journal, provider, people(3), message=other)).job != first.job
+
+
+async def test_suppressed_people_are_not_mailed(journal: Journal) -> None:
+    await journal.suppressions.add(["P1@example.com"], reason="unsubscribed", now=0.0)
+    provider = FakeProvider()
+    report = await send(
+        journal, provider, people(4), suppress=read_recipients(["p2@example.com"])
+    )
+    assert set(provider.mailed) == {"p0@example.com", "p3@example.com"}
+    assert report.counts.suppressed == 2
+    report = await send(journal, provider, people(4), again=True)
+    assert report.counts.suppressed == 1  # a list named for one job is that job's alone
+
+
+async def test_a_send_at_that_passes_pauses_the_job_until_it_is_allowed_late(
+    journal: Journal,
+) -> None:
+    time = FakeTime()
+    message = attrs.evolve(MESSAGE, send_at=datetime.fromtimestamp(time.now + 60, UTC))
+    provider = FakeProvider(acts=[RateLimited("wait", retry_after=90)])
+    report = await send(journal, provider, people(3), message=message, time=time, name="a")
+    assert report.counts.unsent == 3
+    assert report.stopped is not None
+    assert "has passed: resume with --late" in report.stopped
+    late = EngineSettings(late=True)
+    assert (await resume(journal, provider, "a", time=time, settings=late)).complete
+
+
+async def test_a_send_at_in_the_past_is_refused_at_once(journal: Journal) -> None:
+    message = attrs.evolve(MESSAGE, send_at=datetime(2001, 1, 1, tzinfo=UTC))
+    with pytest.raises(InvalidArgument, match="has passed"):
+        await send(journal, FakeProvider(), people(3), message=message, time=FakeTime(1e9))
+
+
+async def test_an_empty_list_leaves_nothing_in_the_journal(journal: Journal) -> None:
+    with pytest.raises(InvalidArgument, match="nobody to mail"):
+        await send(journal, FakeProvider(), [], name="a")
+    assert await journal.jobs.find("a") is None
+
+
+async def test_a_source_that_fails_half_way_leaves_nothing_in_the_journal(
+    journal: Journal,
+) -> None:
+    def rows() -> list[str]:
+        raise OSError("the database went away")
+
+    def broken() -> object:
+        yield from people(2500)
+        rows()
+
+    with pytest.raises(OSError, match="went away"):
+        await send(journal, FakeProvider(), broken(), name="a")  # type: ignore[arg-type]
+    assert await journal.jobs.find("a") is None
+    report = await send(journal, FakeProvider(), people(3), name="a")
+    assert report.counts.read == 3
+
+
+async def test_another_provider_or_account_can_not_resume_a_job(journal: Journal) -> None:
+    await send(journal, FakeProvider(), people(3), name="a")
+    with pytest.raises(InvalidArgument, match="was begun with fake, not other"):
+        await resume(journal, FakeProvider(name="other"), "a")
+    with pytest.raises(InvalidArgument, match="another account"):
+        await resume(journal, FakeProvider(account="b"), "a")
+    with pytest.raises(InvalidArgument, match="there is no job b; the journal has a"):
+        await resume(journal, FakeProvider(), "b")
+
+
+OUTCOMES = st.sampled_from(
+    ["taken", "refused", "not sent", "limited", "unknown", "unknown but sent", "credentials"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(script=st.lists(OUTCOMES, max_size=40), count=st.integers(1, 40), senders=st.integers(1, 4))
+async def test_whatever_happens_nobody_is_mailed_twice_and_nobody_is_lost(
+    script: list[str], count: int, senders: int
+) -> None:
+    provider = FakeProvider(name="fake")
+
+    def act(outcome: str) -> object:
+        def run(chunk: Chunk) -> Sent | Exception:
+            if outcome == "unknown but sent":
+                provider.mailed.update(row.address for row in chunk.rows)
+                return OutcomeUnknown("reset after acting")
+            return {
+                "taken": Sent(str(len(provider.chunks))),
+                "refused": Refused("no"),
+                "not sent": NotSent("dns"),
+                "limited": RateLimited("wait", retry_after=5),
+                "unknown": OutcomeUnknown("reset"),
+                "credentials": AuthenticationFailed("token"),
+            }[outcome]
+
+        return run
+
+    provider.acts = [act(outcome) for outcome in script]  # type: ignore[misc]
+    engine = EngineSettings(senders=senders)
+    async with memory_journal() as journal:
+        report = await send(journal, provider, people(count), settings=engine, name="a")
+        while report.counts.unsent:
+            report = await resume(journal, provider, "a", settings=engine)
+    counts = report.counts
+    assert max(provider.mailed.values(), default=0) <= 1
+    assert counts.accounted == counts.read == count
+    mailed = sum(provider.mailed.values())
+    assert counts.accepted <= mailed <= counts.accepted + counts.in_doubt

@@ -1,0 +1,665 @@
+"""Sources: every row comes out once, with its line, readable or with the reason why not."""
+
+import asyncio
+import csv
+import gzip
+import io
+import itertools
+import json
+import math
+import os
+import sqlite3
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mailkit.bulk import lines as lines_module
+from mailkit.bulk.source import Item, RecipientSource, Row, read_recipients
+from mailkit.errors import InvalidArgument
+from mailkit.message import Recipient
+
+UTF16 = "email,name\na@b.by,Анна\n"
+
+
+async def rows_of(source: RecipientSource, size: int = 1000) -> list[Row]:
+    return [row async for batch in source.batches(size) for row in batch]
+
+
+async def read(content: str | bytes, **options: Any) -> list[Row]:
+    data = content.encode() if isinstance(content, str) else content
+    return await rows_of(read_recipients(io.BytesIO(data), **options))
+
+
+async def refusal(content: str | bytes, **options: Any) -> str:
+    with pytest.raises(InvalidArgument) as caught:
+        await read(content, **options)
+    return str(caught.value)
+
+
+def broken(rows: list[Row]) -> dict[int, str]:
+    return {row.line: row.reason for row in rows if row.reason is not None}
+
+
+# CSV
+
+
+async def test_a_csv_file_gives_rows_in_the_order_of_its_columns(tmp_path: Path) -> None:
+    file = tmp_path / "autumn.csv"
+    file.write_text('name,Email,city\nAnna,a@b.by,"Minsk, ""BY"""\n\n , x ,\n', newline="")
+    source = read_recipients(file)
+    assert source.name == "autumn"
+    assert (source.progress, source.rows_read) == (None, 0)
+    assert await source.columns() == ("name", "city")
+    assert await rows_of(source) == [
+        Row(2, "a@b.by", ("Anna", 'Minsk, "BY"')),
+        Row(4, " x ", (" ", "")),
+    ]
+    assert (source.progress, source.rows_read) == (1.0, 2)
+    assert len(await rows_of(source)) == 2, "a file can be read again"
+
+
+@pytest.mark.parametrize(
+    ("head", "columns"),
+    [
+        ("email;name, surname", ("name, surname",)),
+        ("email\tname;surname,", ("name;surname,",)),
+        ("EMAIL,name", ("name",)),
+        ("E-Mail , name ", ("name",)),
+        ('"email","first\nname"', ("first\nname",)),
+        ("email", ()),
+        ("email,name,,", ("name",)),
+        ("\n \nemail,name", ("name",)),
+    ],
+)
+async def test_the_delimiter_is_the_one_that_makes_sense_of_the_header(
+    head: str, columns: tuple[str, ...]
+) -> None:
+    source = read_recipients(io.StringIO(head + "\n" + "a@b.by" + "\n"))
+    assert await source.columns() == columns
+
+
+async def test_the_delimiter_can_be_given() -> None:
+    assert await read("email|name\na@b.by|Anna", delimiter="|") == [Row(2, "a@b.by", ("Anna",))]
+
+
+async def test_columns_without_a_name_are_left_out() -> None:
+    assert await read("x,,email,\n1,2,a@b.by,4\n") == [Row(2, "a@b.by", ("1",))]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+async def test_lines_are_counted_as_they_stand_in_the_file(end: str) -> None:
+    text = end.join(["email,name", 'a@b.by,"An', 'na"', "", "c@d.by,Ivan", "   ", "e@f.by", ""])
+    rows = await read(text)
+    assert [row.line for row in rows] == [2, 5, 7]
+    assert rows[0].values == (f"An{end}na",)
+
+
+async def test_a_row_with_too_few_or_too_many_fields_keeps_its_line_and_the_reason() -> None:
+    rows = await read("email,name\na@b.by\nc@d.by,Ivan\ne@f.by,x,y\n")
+    assert broken(rows) == {
+        2: "1 field where the header has 2",
+        4: "3 fields where the header has 2",
+    }
+    assert rows[0] == Row(2, "", (), rows[0].reason)
+
+
+async def test_blank_lines_are_skipped_and_empty_addresses_are_not() -> None:
+    assert await read("email\n\n  \na@b.by\n") == [Row(4, "a@b.by", ())]
+    assert await read("email,name\n,\n") == [Row(2, "", ("",))]
+
+
+async def test_a_quote_that_is_not_closed_costs_its_own_line_only() -> None:
+    rows = await read('email,name\na@b.by,"Anna\nc@d.by,Ivan\n"e@f.by",Olga\ng@h.by,"Oleg')
+    assert broken(rows) == {2: "a quote that is not closed", 5: "a quote that is not closed"}
+    assert [row.address for row in rows] == ["", "c@d.by", "e@f.by", ""]
+
+
+async def test_text_after_a_closing_quote_makes_the_row_invalid() -> None:
+    rows = await read('email,name\na@b.by,"Shop" Inc\nc@d.by,Ivan "the" Great\n')
+    assert broken(rows) == {2: "text after a closing quote"}
+    assert rows[1].values == ('Ivan "the" Great',)
+
+
+async def test_a_quote_that_is_never_closed_does_not_eat_the_memory() -> None:
+    others = [f"user{n}@shop.by,Anna Petrova" for n in range(200_000)]
+    text = "\n".join(["email,name", 'a@b.by,"Anna', *others])
+    source = read_recipients(io.BytesIO(text.encode()))
+    count = 0
+    tracemalloc.start()
+    async for batch in source.batches():
+        count += len(batch)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 200_001
+    assert peak < 20_000_000
+
+
+async def test_too_many_quotes_that_are_not_closed_end_the_reading() -> None:
+    text = "email,name,x\n" + 'a",b,"c\n' * 200_000
+    assert "too many rows open a quote that is not closed" in await refusal(text)
+
+
+async def test_a_field_and_a_line_have_a_bound() -> None:
+    huge = "x" * 10_000_000
+    text = f'email,name\na@b.by,{huge}\nc@d.by,"{"y" * 200_000}"\ne@f.by,Olga\n'
+    rows = await read(text)
+    assert [row.line for row in rows] == [2, 3, 4]
+    assert broken(rows) == {
+        2: "a line of more than 1,000,000 characters",
+        3: "a field of more than 131,072 characters",
+    }
+    assert "the header can't be read" in await refusal("email," + huge + "\na@b.by,x\n")
+
+
+async def test_reading_leaves_the_limits_of_the_process_alone() -> None:
+    before = csv.field_size_limit()
+    await read('email,name\na@b.by,"' + "x" * 500_000)
+    assert csv.field_size_limit() == before
+
+
+async def test_a_hundred_thousand_columns_are_read() -> None:
+    names = ",".join(f"c{n}" for n in range(100_000))
+    values = "," * 100_000
+    source = read_recipients(
+        io.BytesIO(f"email,{names}\n{f'a@b.by{values}{chr(10)}' * 20}".encode())
+    )
+    batches = [batch async for batch in source.batches()]
+    assert sum(map(len, batches)) == 20
+    assert len(batches) > 1, "such rows come in small batches"
+    assert len(await source.columns() or ()) == 100_000
+
+
+async def test_nul_bytes_make_a_row_invalid() -> None:
+    rows = await read("email,name\na@b.by,An\0na\nc@d.by,Ivan\n")
+    assert broken(rows) == {2: "NUL bytes"}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "the file is empty"),
+        ("\n \n\n", "the file is empty"),
+        ("\ufeff", "the file is empty"),
+        ("email,name\n", "has a header and nothing below it"),
+        ("name,city\nAnna,Minsk\n", "has no column 'email', but 'name', 'city'; name the column"),
+        ("a@b.by\nc@d.by\n", "the first line is an address: put a line with the names"),
+        ("email,name,name\n", "more than one column 'name'"),
+        ("email,E-mail\n", "more than one column 'email' or 'E-mail'"),
+        ('"email,name\na@b.by,x\n', "line 1: the header can't be read"),
+        (b"PK\x03\x04" + b"\0" * 50, "is an Excel workbook or another zip archive; save it as CSV"),
+        (gzip.compress(b"email\na@b.by\n"), "is a gzip archive; unpack it first"),
+        (b"%PDF-1.7\n\0\n", "is a PDF"),
+        (b"\x7fELF\0\0\0\n", "NUL bytes in its first line"),
+        (UTF16.encode("utf-16-le"), "pass encoding='utf-16-le'"),
+    ],
+)
+async def test_what_is_no_list_is_refused_with_a_sentence(
+    content: str | bytes, sentence: str
+) -> None:
+    assert sentence in await refusal(content)
+
+
+# Encodings
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+async def test_a_mark_decides_the_encoding(encoding: str) -> None:
+    expected = [Row(2, "a@b.by", ("Анна",))]
+    assert await read(UTF16.encode(encoding)) == expected
+    if encoding != "utf-8":
+        assert await read(UTF16.encode(encoding), encoding="cp1251") == expected
+
+
+async def test_an_encoding_can_be_given() -> None:
+    for encoding in ("cp1251", "koi8-r", "utf-16-le", "utf-16-be"):
+        rows = await read(UTF16.encode(encoding), encoding=encoding)
+        assert rows == [Row(2, "a@b.by", ("Анна",))]
+
+
+async def test_bytes_that_cannot_be_decoded_are_named_with_place_and_remedy() -> None:
+    sentence = await refusal("email,name\na@b.by,x\nc@d.by,Анна\n".encode("cp1251"))
+    assert "is not utf-8: line 3, byte 28 of the file is 0xc0" in sentence
+    assert "encoding='cp1251'" in sentence
+    far = b"email\n" + b"a@b.by\n" * 300_000 + b"\xff\n"
+    assert f"line 300002, byte {len(far) - 1} of the file" in await refusal(far)
+    assert "is not utf-8" in await refusal(b"email\na@b.by\xd0")
+    assert "is not cp1251: line 2, byte 7" in await refusal(b"email\n\x98\n", encoding="cp1251")
+    assert "is not utf-16" in await refusal(UTF16.encode("utf-16") + b"\0", encoding="utf-8")
+
+
+async def test_a_file_that_is_open_as_text_is_read_as_it_is() -> None:
+    rows = await rows_of(read_recipients(io.StringIO("\ufeffemail\r\na@b.by\r\n")))
+    assert rows == [Row(2, "a@b.by", ())]
+    with pytest.raises(InvalidArgument, match="encoding= comes too late"):
+        await rows_of(read_recipients(io.StringIO("email\na@b.by"), encoding="cp1251"))
+    text = io.TextIOWrapper(io.BytesIO(b"email,name\na@b.by,\xff\n"), "utf-8", "surrogateescape")
+    with pytest.raises(InvalidArgument, match="its encoding could not read"):
+        await rows_of(read_recipients(text))
+    text = io.TextIOWrapper(io.BytesIO(b"email,name\na@b.by,\xff\n"), "utf-8")
+    with pytest.raises(InvalidArgument, match="opened with another encoding"):
+        await rows_of(read_recipients(text))
+
+
+# JSON lines
+
+
+async def test_json_lines_give_rows_with_named_values(tmp_path: Path) -> None:
+    file = tmp_path / "autumn.jsonl"
+    file.write_text(
+        '{"email": "a@b.by", "name": "Анна \\"x\\"\\n", "n": 1.50, "ok": true, "no": null}\r\n'
+        "\n"
+        '{"name": "Ivan", "E-Mail": "c@d.by"}\n',
+        encoding="utf-8",
+    )
+    source = read_recipients(file)
+    assert await source.columns() is None
+    assert await rows_of(source) == [
+        Row(1, "a@b.by", {"name": 'Анна "x"\n', "n": "1.50", "ok": "true", "no": ""}),
+        Row(3, "c@d.by", {"name": "Ivan"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"name": "Anna"}', "no key 'email'"),
+        ('{"email": "a@b.by", "x": [1]}', "a list for the value of 'x'"),
+        ('{"email": "a@b.by", "x": {}}', "an object for the value of 'x'"),
+        ('{"email": "a@b.by", "x": "1", "x": "2"}', "the key 'x' twice"),
+        ('{"email": "a@b.by", "x": 1, "x": 2}', "the key 'x' twice"),
+        ('{"email": "a@b.by", "email": "c@d.by"}', "the key 'email' twice"),
+        ('{"email": "a@b.by", "x": NaN}', "no JSON: NaN"),
+        ('{"email": "a@b.by", "x": -Infinity}', "no JSON: NaN"),
+        ('{"email": "a@b.by", "x": "\\ud800"}', "half a surrogate pair"),
+        ('{"email": "a@b.by"', "no JSON: Expecting ',' delimiter at character"),
+        ('{"email": "a@b.by"} x', "no JSON: Extra data at character 21"),
+        ('["a@b.by"]', "JSON, but no object"),
+        ('"a@b.by"', "JSON, but no object"),
+        ("5", "JSON, but no object"),
+        ("a@b.by", "no JSON"),
+        ('{"email": "a@b.by", "x": ' + "[" * 100_000, "JSON that is nested too deeply"),
+        ('{"x": ' * 100_000, "JSON that is nested too deeply"),
+        ('{"email": "a@b.by", "x": "' + "y" * 10_000_000 + '"}', "a line of more than 1,000,000"),
+    ],
+)
+async def test_a_line_that_is_no_row_keeps_its_number_and_the_reason(
+    line: str, reason: str
+) -> None:
+    good = '{"email": "c@d.by"}'
+    rows = await read(f"{good}\n{line}\n{good}\n", format="jsonl")
+    assert [(row.line, row.address) for row in rows] == [(1, "c@d.by"), (2, ""), (3, "c@d.by")]
+    assert reason in broken(rows)[2]
+
+
+async def test_a_row_with_a_hundred_thousand_keys_is_read() -> None:
+    fields = {"email": "a@b.by"} | {f'"{n}': n for n in range(50_000)}
+    [row] = await read(json.dumps(fields))
+    assert len(row.values) == 50_000
+
+
+FIELDS = st.dictionaries(
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
+)
+
+
+@given(st.lists(FIELDS.map(lambda fields: {**fields, "email": "a@b.by"}), min_size=1))
+async def test_what_json_writes_is_read_back(objects: list[dict[str, Any]]) -> None:
+    for ascii_only in (True, False):
+        text = "\n".join(json.dumps(fields, ensure_ascii=ascii_only) for fields in objects)
+        rows = await read(text)
+        assert [row.reason for row in rows] == [None] * len(objects)
+        for row, fields in zip(rows, objects, strict=True):
+            assert row.address == fields["email"]
+            assert row.values == {
+                key: value if isinstance(value, str) else "" if value is None else json.dumps(value)
+                for key, value in fields.items()
+                if key != "email"
+            }
+
+
+# Which format it is
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "email\na@b.by"),
+        ("a.TSV", "email\tname\na@b.by\tAnna"),
+        ("a.txt", "email\na@b.by"),
+        ("a", "email\na@b.by"),
+        ("a.ndjson", '{"email": "a@b.by"}'),
+        ("a.json", ' \n{"email": "a@b.by"}'),
+    ],
+)
+async def test_the_format_is_told_by_the_suffix_or_the_first_character(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    [row] = await rows_of(read_recipients(str(tmp_path / name)))
+    assert row.address == "a@b.by"
+
+
+async def test_a_json_list_is_refused_with_the_remedy() -> None:
+    assert "write an object a line" in await refusal('[\n{"email": "a@b.by"}\n]')
+
+
+async def test_a_path_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    for path, sentence in (
+        (tmp_path / "none.csv", "there is no file"),
+        (tmp_path, "is a directory"),
+        (Path("a\0b"), "can't be read"),
+        (Path("x" * 5000), "can't be read"),
+    ):
+        with pytest.raises(InvalidArgument, match=sentence):
+            await rows_of(read_recipients(path))
+        with pytest.raises(InvalidArgument, match=sentence):
+            await read_recipients(path).columns()
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "sentence"),
+    [
+        ("x.csv", {"encoding": "klingon"}, "'klingon' is no text encoding"),
+        ("x.csv", {"encoding": "base64"}, "'base64' is no text encoding"),
+        ("x.csv", {"delimiter": "\\t"}, "delimiter: give one character"),
+        ("x.csv", {"delimiter": '"'}, "delimiter: give one character"),
+        ("x.csv", {"format": "xlsx"}, "format: give 'csv' or 'jsonl'"),
+        ([], {"encoding": "utf-8"}, "are for files, not for iterables"),
+        (5, {}, "can't be read from a int"),
+        (None, {}, "can't be read from a NoneType"),
+        (b"a@b.by", {}, "can't be read from a bytes"),
+        ({"email": "a@b.by"}, {}, "can't be read from a dict"),
+        (Recipient("a@b.by"), {}, "can't be read from a Recipient"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_reading(
+    source: Any, options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=sentence):
+        read_recipients(source, **options)
+
+
+async def test_a_delimiter_for_json_lines_is_refused() -> None:
+    assert "have no delimiter" in await refusal('{"email": "a@b.by"}', delimiter=";")
+
+
+# Streams
+
+
+async def test_stdin_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO("email,name\na@b.by,Анна\n".encode()), "ascii")
+    monkeypatch.setattr("sys.stdin", stdin)
+    source = read_recipients("-")
+    assert source.name == "stdin"
+    assert await source.columns() == ("name",)
+    assert await source.columns() == ("name",)
+    assert await rows_of(source) == [Row(2, "a@b.by", ("Анна",))]
+    with pytest.raises(InvalidArgument, match="stdin can be read only once"):
+        await rows_of(source)
+
+
+async def test_an_open_file_is_not_closed(tmp_path: Path) -> None:
+    (tmp_path / "autumn.csv").write_text("email\na@b.by\n")
+    with (tmp_path / "autumn.csv").open("rb") as file:
+        source = read_recipients(file)
+        assert source.name == "autumn"
+        assert len(await rows_of(source)) == 1
+        assert source.progress == 1.0
+        assert not file.closed
+    with pytest.raises(InvalidArgument, match="can't be read"):
+        await rows_of(read_recipients(file))
+
+
+async def test_a_stream_that_gives_anything_but_bytes_or_text_is_refused() -> None:
+    class Odd:
+        def read(self, size: int) -> Any:
+            return None
+
+    class Later:
+        async def read(self, size: int) -> bytes:
+            return b""
+
+    class Broken:
+        def read(self, size: int) -> bytes:
+            raise OSError("the disk is gone")
+
+    with pytest.raises(InvalidArgument, match="gives NoneType where a file gives bytes"):
+        await rows_of(read_recipients(Odd()))  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="read asynchronously"):
+        read_recipients(Later())  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="the disk is gone"):
+        await rows_of(read_recipients(Broken()))  # type: ignore[arg-type]
+
+
+async def test_a_gzip_stream_is_read_without_a_fraction() -> None:
+    with gzip.open(io.BytesIO(gzip.compress(b"email\na@b.by\n"))) as file:
+        source = read_recipients(file)
+        assert len(await rows_of(source)) == 1
+        assert source.progress is None
+
+
+async def test_rows_come_while_a_pipe_is_still_open() -> None:
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, "rb") as reading, os.fdopen(theirs, "wb", buffering=0) as writing:
+        writing.write(b"email,name\n" + b"a@b.by,Anna\n" * 10)
+        async with aclosing(read_recipients(reading).batches(2)) as batches:
+            assert len(await anext(batches)) == 2
+
+
+async def test_waiting_for_a_pipe_can_be_cancelled() -> None:
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, "rb") as reading, os.fdopen(theirs, "wb", buffering=0) as writing:
+        source = read_recipients(reading)
+        with anyio.move_on_after(0.05) as scope:
+            await rows_of(source)
+        assert scope.cancelled_caught
+        writing.close()  # lets the read that was left to itself end
+
+
+async def test_the_event_loop_goes_on_while_a_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "big.csv"
+    file.write_text("email,name\n" + "user@shop.by,Anna\n" * 200_000)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    assert len(await rows_of(read_recipients(file))) == 200_000
+    counting.cancel()
+    assert turns > 10
+
+
+async def test_a_reading_that_is_left_early_closes_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("email\n" + "a@b.by\n" * 100_000)
+    source = read_recipients(file)
+    async with aclosing(source.batches()) as batches:
+        assert len(await anext(batches)) == 1000
+    assert source.rows_read == 1000
+    assert source.progress is not None
+    assert 0 < source.progress < 1
+
+
+async def test_batches_are_of_the_size_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("email\n" + "a@b.by\n" * 2500)
+    source = read_recipients(file)
+    assert [len(batch) async for batch in source.batches(1000)] == [1000, 1000, 500]
+
+
+# Iterables
+
+
+async def test_an_iterable_may_give_all_kinds_of_items() -> None:
+    items: list[Item] = [
+        "a@b.by",
+        Recipient("c@d.by", {"name": "Anna"}, line=7),
+        {"Email": "e@f.by", "n": 1, "x": None, "ok": True, "sum": Decimal("1.50")},
+        ("g@h.by", {"day": date(2030, 5, 1), "at": datetime(2030, 5, 1, 10)}),
+    ]
+    source = read_recipients(items)
+    assert await source.columns() is None
+    expected = [
+        Row(1, "a@b.by", {}),
+        Row(7, "c@d.by", {"name": "Anna"}),
+        Row(3, "e@f.by", {"n": "1", "x": "", "ok": "true", "sum": "1.50"}),
+        Row(4, "g@h.by", {"day": "2030-05-01", "at": "2030-05-01T10:00:00"}),
+    ]
+    assert await rows_of(source) == expected
+    assert await rows_of(source) == expected, "a list can be read again"
+    assert (source.name, source.progress, source.rows_read) == ("recipients", None, 4)
+
+
+async def test_rows_of_a_database_are_mappings() -> None:
+    with sqlite3.connect(":memory:") as database:
+        database.row_factory = sqlite3.Row
+        cursor = database.execute("select 'a@b.by' as email, 5 as n")
+        assert await rows_of(read_recipients(cursor)) == [Row(1, "a@b.by", {"n": "5"})]
+    database.close()
+
+
+async def test_an_item_that_is_no_recipient_keeps_its_number_and_the_reason() -> None:
+    items: list[Any] = [
+        {"name": "Anna"},
+        {"email": "a@b.by", "x": [1]},
+        {"email": "a@b.by", "x": b"1"},
+        {"email": "a@b.by", "x": "\ud800"},
+        ("a@b.by", {"x": object()}),
+        {},
+    ]
+    rows = await rows_of(read_recipients(items))
+    assert list(broken(rows).values()) == [
+        "no key 'email'",
+        "a list for a value; give text or a number",
+        "a bytes for a value; give text or a number",
+        "half a surrogate pair in '\\ud800'",
+        "a object for a value; give text or a number",
+        "no key 'email'",
+    ]
+
+
+@pytest.mark.parametrize("item", [5, None, ("a@b.by",), ("a@b.by", "x"), b"a@b.by", ["a@b.by"]])
+async def test_an_item_of_another_kind_is_refused_with_its_number(item: Any) -> None:
+    with pytest.raises(InvalidArgument, match="item 2 of the recipients is a"):
+        await rows_of(read_recipients(["a@b.by", item]))
+
+
+async def test_an_async_iterator_is_read_once_and_its_errors_come_as_they_are() -> None:
+    async def cursor() -> AsyncIterator[str]:
+        for n in range(2500):
+            yield f"user{n}@shop.by"
+        raise ZeroDivisionError("mine")
+
+    source = read_recipients(cursor())
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        await rows_of(source)
+    assert source.rows_read == 2000
+    with pytest.raises(InvalidArgument, match="only once"):
+        await rows_of(source)
+
+
+async def test_an_iterator_is_read_once_and_pauses_for_others() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    def cursor() -> Iterator[str]:
+        yield from itertools.repeat("a@b.by", 10_000)
+
+    counting = asyncio.create_task(count())
+    source = read_recipients(cursor())
+    assert len(await rows_of(source)) == 10_000
+    counting.cancel()
+    assert turns >= 9
+    with pytest.raises(InvalidArgument, match="only once"):
+        await rows_of(source)
+
+
+# Any text at all
+
+WILD = st.text(st.sampled_from('a@b,;"\n\r\t \0é\u2028\x85{}[]:'), max_size=80)
+
+
+@given(st.lists(WILD, max_size=6).map("\n".join))
+@example('x,"\n\n\n"y\n,"')
+async def test_every_line_below_a_header_is_accounted_for(text: str) -> None:
+    physical = list(io.StringIO(text, newline=""))
+    try:
+        rows = await read("email,name\n" + text)
+    except InvalidArgument as error:
+        assert "nothing below it" in str(error)  # noqa: PT017
+        assert not text.strip()
+        return
+    assert [row.line for row in rows] == sorted({row.line for row in rows})
+    ends = [row.line for row in rows[1:]] + [len(physical) + 2]
+    covered = set()
+    for row, end in zip(rows, ends, strict=True):
+        covered.add(row.line)
+        breaks = len(list(io.StringIO("".join((row.address, *row.values)), newline="")))
+        below = [n for n in range(row.line + 1, end) if physical[n - 2].strip()]
+        assert len(below) <= breaks
+        covered.update(below)
+    assert covered == {n for n, line in enumerate(physical, 2) if line.strip()}
+
+
+@given(st.lists(WILD, max_size=6).map("\n".join), st.integers(1, 40))
+async def test_rows_do_not_depend_on_the_size_of_blocks(text: str, size: int) -> None:
+    async def outcome(head: str, **options: Any) -> list[Row] | str:
+        try:
+            return await read(head + text, **options)
+        except InvalidArgument as error:
+            return str(error)
+
+    for head, options in (("email,name\n", {}), ('{"email":"a@b"}\n', {"format": "jsonl"})):
+        whole = await outcome(head, **options)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lines_module, "_BLOCK", size)
+            assert await outcome(head, **options) == whole
+
+
+@given(
+    st.lists(st.tuples(*[st.text(st.characters(exclude_categories=["Cs"]))] * 3), min_size=1),
+    st.sampled_from(",;\t"),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+async def test_what_the_csv_module_writes_is_read_back(
+    records: list[tuple[str, ...]], delimiter: str, encoding: str
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL)
+    writer.writerows([("name", "email", "city"), *records])
+    rows = await read(text.getvalue().encode(encoding))
+    for row, (name, email, city) in zip(rows, records, strict=True):
+        if "\0" in name + email + city:
+            assert row.reason == "NUL bytes"
+        else:
+            assert (row.address, row.values, row.reason) == (email, (name, city), None)
+
+
+@given(st.binary(max_size=200), st.sampled_from([None, "csv", "jsonl"]))
+async def test_any_bytes_are_rows_or_refused(data: bytes, format: Any) -> None:
+    for head in (b"", b"email,name\n", b'{"email": "a@b.by"}\n'):
+        try:
+            rows = await read(head + data, format=format)
+        except InvalidArgument as error:
+            assert str(error)  # noqa: PT017
+        else:
+            assert all(math.isfinite(row.line) for row in rows)

@@ -1,0 +1,201 @@
+"""Templates: values go in at the placeholders, and nothing else ever changes."""
+
+import html
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailkit.bulk.template import InvalidRow, Template, check_columns, rewrite
+from mailkit.errors import InvalidArgument
+from mailkit.message import Message
+
+
+def template(body: str = "Hello", subject: str = "Hi", *, text: bool = False) -> Template:
+    words: dict[str, Any] = {"text" if text else "html": body}
+    return Template.parse(Message("news@shop.by", subject, **words))
+
+
+def rendered(body: str, **values: str) -> str:
+    return template(body).render(values)[1]
+
+
+def test_values_go_in_at_the_placeholders() -> None:
+    letter = template("<p>Dear {{ name }}, {{city}}!</p>", "{{ name }}, hi")
+    assert letter.fields == ("name", "city")
+    render = letter.compile(["city", "age", "name"])
+    assert render(["Minsk", "5", "Anna"]) == ("Anna, hi", "<p>Dear Anna, Minsk!</p>")
+    assert letter.render({"name": "Anna", "city": "Minsk"}) == render(("Minsk", "", "Anna"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "name",
+        "имя",
+        "first name",
+        "first-name",
+        "first.name",
+        "_1",
+        "2024",
+        "И\u0306мя",
+        "ім'я"[:2],
+    ],
+)
+def test_any_plain_column_name_can_be_a_placeholder(name: str) -> None:
+    assert rendered(f"<{{{{{name}}}}}|{{{{  {name}\n}}}}>", **{name: "x"}) == "<x|x>"
+
+
+def test_accents_set_apart_and_joined_are_one_name() -> None:
+    letter = template("{{ \u0419 }}")
+    assert letter.compile(["\u0418\u0306"])(["x"]) == ("Hi", "x")
+
+
+def test_values_are_escaped_in_html_and_plain_elsewhere() -> None:
+    value = """<b> & "c" 'd'"""
+    assert rendered("<p>{{ x }}</p>", x=value) == f"<p>{html.escape(value)}</p>"
+    plain = template("[{{ x }}]", "{{ x }}", text=True)
+    assert plain.render({"x": value}) == (value, f"[{value}]")
+
+
+def test_a_default_stands_in_for_an_empty_value() -> None:
+    body = """{{ x | 'friend' }} {{ x|"it's" }} {{ x | '' }}."""
+    assert rendered(body, x="") == "friend it&#x27;s ."
+    assert rendered(body, x=" \t") == "friend it&#x27;s ."
+    assert rendered(body, x="Anna") == "Anna Anna Anna."
+
+
+def test_an_empty_value_without_default_makes_the_row_invalid() -> None:
+    with pytest.raises(InvalidRow, match=r"no value for \{\{ name \}\}") as caught:
+        rendered("{{ name }}", name=" ")
+    assert caught.value.reason == "no value for {{ name }}"
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("char", ["\r", "\n", "\0", "\u2028", "\u2029", "\x0b", "\x85"])
+def test_control_characters_in_a_value_are_refused_in_the_subject_only(char: str) -> None:
+    letter = template("{{ y }}", "Hi {{ x }}")
+    assert letter.render({"x": "Anna", "y": f"a{char}b"})[1] == f"a{char}b"
+    with pytest.raises(InvalidRow, match=rf"value of \{{\{{ x \}}\}} has .*U\+{ord(char):04X}"):
+        letter.render({"x": f"Anna{char}Bcc: all@shop.by", "y": "b"})
+
+
+def test_a_subject_that_may_come_out_empty_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="subject: it may come out empty"):
+        template(subject="{{ x | '' }} {{ y | ' ' }}")
+    assert template(subject="{{ x }}").fields == ("x",)
+
+
+def test_the_unsubscribe_link_is_no_field() -> None:
+    letter = template("<a href='{{ unsubscribe }}'>{{ name }}</a>")
+    assert (letter.fields, letter.unsubscribe, letter.static) == (("name",), True, False)
+    render = letter.compile(["name"], unsubscribe="https://shop.by/?a=1&b=2")
+    assert render(["x"])[1] == "<a href='https://shop.by/?a=1&amp;b=2'>x</a>"
+    with pytest.raises(InvalidArgument, match="there is no link to put there"):
+        letter.compile(["name"])
+    with pytest.raises(InvalidArgument, match="it has no default"):
+        template("{{ unsubscribe | 'x' }}")
+
+
+def test_a_letter_without_placeholders_is_static() -> None:
+    assert template("a } }} { b").static
+    assert template("a } }} { b").render({})[1] == "a } }} { b"
+    assert not template("{{ unsubscribe }}").static
+    assert not template(subject="{{ x }}").static
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ("{{", r"line 1, column 1: '\{\{' has no end"),
+        ("ok\n  {{ name", r"line 2, column 3: '\{\{ name' has no end"),
+        ("a {{ }} b", r"line 1, column 3: '\{\{ \}\}' is not"),
+        ("{{{ name }}}", "line 1, column 1"),
+        ("{{ name | upper }}", "line 1, column 1"),
+        ("{{ name | 'x }}", "is not a placeholder"),
+        ("{{ name | 'x\" }}", "is not a placeholder"),
+        ("{{ first\nname }}", "is not a placeholder"),
+        ("{{ name() }}", "is not a placeholder"),
+        ("{{ name }", "has no end"),
+    ],
+)
+def test_a_malformed_placeholder_is_refused_with_its_place(body: str, place: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"html, line .*{place}|html, {place}") as caught:
+        template(body)
+    assert "write {{ field }}" in str(caught.value)
+
+
+def test_the_subject_is_checked_too() -> None:
+    with pytest.raises(InvalidArgument, match="subject, line 1, column 4"):
+        template(subject="Hi {{ name")
+
+
+def test_a_placeholder_without_a_column_names_both_and_the_nearest() -> None:
+    letter = template("{{ nmae }}")
+    with pytest.raises(InvalidArgument) as caught:
+        check_columns(letter, ["Name", "city"])
+    sentence = "{{ nmae }}: the list has no column of that name; did you mean {{ Name }}?"
+    assert str(caught.value) == f"{sentence} it has Name, city"
+    with pytest.raises(InvalidArgument, match="it has none but the address"):
+        letter.compile([])
+    with pytest.raises(InvalidArgument, match=r"it has c0, c1, .*, …"):
+        check_columns(letter, [f"c{n}" for n in range(100_000)])
+    check_columns(letter, ["x", "nmae"])
+
+
+def test_placeholders_can_be_rewritten_for_another_service() -> None:
+    body = "Hi {{ name | 'you' }}, {{ a }} } {"
+    assert rewrite(body, lambda name, default: f"[{name}]") == "Hi [name], [a] } {"
+    assert rewrite(body, lambda name, default: default or "-") == "Hi you, - } {"
+    with pytest.raises(InvalidArgument, match="template, line 1"):
+        rewrite("{{", lambda name, default: "")
+
+
+LITERALS = st.text(max_size=30).filter(
+    lambda text: "{" not in text and max(text, default="") < "\ud800"
+)
+NAMES = st.sampled_from(["name", "имя", "first name", "a.b-c_d"])
+VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(st.lists(st.tuples(LITERALS, NAMES), max_size=6), LITERALS, st.data())
+def test_rendering_never_changes_the_text_between(
+    pieces: list[tuple[str, str]], end: str, data: st.DataObject
+) -> None:
+    values = {name: data.draw(VALUES) for name in dict.fromkeys(name for _, name in pieces)}
+    body = "".join(f"{text}{{{{ {name} | '-' }}}}" for text, name in pieces) + end + "."
+    expected = "".join(
+        text + html.escape(values[name] if values[name].strip() else "-") for text, name in pieces
+    )
+    letter = template(body)
+    assert letter.render(values) == ("Hi", expected + end + ".")
+    assert letter.compile(list(values))(list(values.values())) == letter.render(values)
+    assert rewrite(body, lambda name, default: f"{{{{ {name} | '{default}' }}}}") == body
+
+
+@given(st.text(st.sampled_from("{}ab |'\"\n"), max_size=40))
+def test_any_body_is_cut_or_refused(body: str) -> None:
+    try:
+        letter = template("." + body)
+    except InvalidArgument as error:
+        assert "{{" in str(error)  # noqa: PT017 - either end is right
+    else:
+        assert letter.static == ("{{" not in body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{{" * 500_000,
+        "{{ " + "a" * 1_000_000,
+        "{{ a" + " a" * 500_000,
+        "{{ a | '" + "x" * 1_000_000,
+    ],
+)
+def test_long_garbage_is_refused_at_once(body: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(InvalidArgument):
+        template(body)
+    assert time.perf_counter() - began < 0.5

@@ -1,0 +1,40 @@
+import pytest
+
+from mailkit.sandbox.clock import Clock
+
+
+class Real:
+    def __init__(self) -> None:
+        self.seconds = 5.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_time_runs_as_fast_as_asked() -> None:
+    real = Real()
+    clock = Clock(60, start=1000, real=real)
+    assert clock.now() == 1000
+    real.seconds += 2
+    assert clock.now() == 1120
+
+
+def test_speed_zero_stands_still_until_moved() -> None:
+    real = Real()
+    clock = Clock(0, start=1000, real=real)
+    real.seconds += 100
+    assert clock.now() == 1000
+    clock.advance(7.5)
+    assert clock.now() == 1007.5
+
+
+@pytest.mark.parametrize("speed", [-1, float("inf"), float("nan")])
+def test_a_speed_that_makes_no_sense_is_refused(speed: float) -> None:
+    with pytest.raises(ValueError, match="speed"):
+        Clock(speed)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan")])
+def test_time_never_goes_back(seconds: float) -> None:
+    with pytest.raises(ValueError, match="forward"):
+        Clock(0).advance(seconds)

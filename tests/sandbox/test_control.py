@@ -1,0 +1,131 @@
+import attrs
+import pytest
+
+from mailkit.sandbox import Fault, Sandbox
+from mailkit.sandbox import control as control_module
+
+from .conftest import BULK, LETTER, Api
+
+
+async def test_health(api: Api, sandbox: Sandbox) -> None:
+    async with api.session.get("/sandbox/health") as response:
+        assert await response.json() == {
+            "status": "ok",
+            "url": sandbox.url,
+            "now": sandbox.clock.now(),
+        }
+
+
+async def test_truth(api: Api) -> None:
+    await api.post("sendBulkEmail", BULK)
+    await api("sendEmail", **LETTER, email="anna@mail.by")
+    async with api.session.get("/sandbox/truth") as response:
+        summary = await response.json()
+    assert summary == {
+        "letters": 3,
+        "addresses": 2,
+        "mailed_twice": 1,
+        "requests": {"smsby.bulk.send": 1, "smsby.emails.send": 1},
+    }
+    async with api.session.get("/sandbox/truth?full=1") as response:
+        full = await response.json()
+    assert full == {
+        **summary,
+        "mailed": {"anna@mail.by": 2, "boris@mail.by": 1},
+        "mailed_twice_addresses": ["anna@mail.by"],
+    }
+
+
+async def test_compare(api: Api) -> None:
+    await api.post("sendBulkEmail", BULK)
+    believed = ["anna@mail.by", "carl@mail.by"]
+    async with api.session.post("/sandbox/truth/compare", json=believed) as response:
+        assert await response.json() == {
+            "agrees": False,
+            "missing": ["carl@mail.by"],
+            "unexpected": ["boris@mail.by"],
+            "mailed_twice": [],
+        }
+
+
+async def test_faults_are_ordered_and_cleared(api: Api, sandbox: Sandbox) -> None:
+    orders = [
+        {"kind": "server_error", "on": "smsby.bulk.send", "after": 1, "status": 503},
+        {"kind": "rate_limited", "times": 1, "retry_after": "7"},
+    ]
+    async with api.session.post("/sandbox/faults", json=orders) as response:
+        assert await response.json() == {"added": 2}
+    assert sandbox.faults.active() == [
+        Fault("server_error", on="smsby.bulk.send", after=1, status=503),
+        Fault("rate_limited", times=1, retry_after="7"),
+    ]
+    assert (await api.post("sendBulkEmail", BULK)).headers["Retry-After"] == "7"
+    assert (await api.post("sendBulkEmail", BULK)).status == 503
+    async with api.session.delete("/sandbox/faults") as response:
+        assert response.status == 200
+    assert (await api.post("sendBulkEmail", BULK)).status == 200
+    one = attrs.asdict(Fault("cut_json"))
+    async with api.session.post("/sandbox/faults", json=one) as response:
+        assert await response.json() == {"added": 1}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no json",
+        b"7",
+        b'["cut_json"]',
+        b'{"kind": "explode"}',
+        b'{"on": "*"}',
+        b'{"kind": "cut_json", "colour": "red"}',
+        b'{"kind": "cut_json", "on": "smsby.nothing"}',
+        b'[{"kind": "cut_json"}, {"kind": "explode"}]',
+    ],
+)
+async def test_a_wrong_order_changes_nothing(body: bytes, api: Api, sandbox: Sandbox) -> None:
+    async with api.session.post("/sandbox/faults", data=body) as response:
+        assert response.status == 400
+        assert (await response.json())["error"]
+    assert sandbox.faults.active() == []
+
+
+async def test_compare_needs_a_list(api: Api) -> None:
+    async with api.session.post("/sandbox/truth/compare", json={"a@b.by": 1}) as response:
+        assert response.status == 400
+
+
+async def test_reset_forgets(api: Api, sandbox: Sandbox) -> None:
+    uuid = (await api.post("sendBulkEmail", BULK)).result["uuid"]
+    sandbox.faults.add(Fault("cut_json", after=9))
+    async with api.session.post("/sandbox/reset") as response:
+        assert response.status == 200
+    assert (sandbox.truth.letters, sandbox.truth.addresses) == (0, 0)
+    assert sandbox.faults.active() == []
+    assert not sandbox.requests
+    assert not sandbox.requests.last
+    assert "error" in (await api("statusBulkEmail", uuid=uuid)).value
+
+
+async def test_control_requests_are_not_counted_and_not_disturbed(
+    api: Api, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(Fault("server_error"))
+    async with api.session.get("/sandbox/health") as response:
+        assert response.status == 200
+    async with api.session.get("/sandbox/nothing") as response:
+        assert response.status == 404
+    assert not sandbox.requests
+
+
+async def test_other_machines_are_turned_away(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_local = control_module._is_local
+    assert is_local("127.0.0.1")
+    assert is_local("::1")
+    assert is_local("::ffff:127.0.0.1")
+    assert not is_local("192.168.1.5")
+    assert not is_local("fe80::1%eth0")
+    assert not is_local(None)
+    monkeypatch.setattr(control_module, "_is_local", lambda remote: False)
+    async with api.session.get("/sandbox/truth") as response:
+        assert response.status == 403

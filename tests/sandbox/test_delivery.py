@@ -1,0 +1,86 @@
+import pytest
+
+from mailkit.sandbox.delivery import arrival, is_address, meaning, state
+
+
+def stage(address: str, age: float, *, tracked: bool = True, open_share: float = 0) -> str:
+    return state(address, 1000, 1000 + age, tracked=tracked, open_share=open_share).stage
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@b.by",
+        "first.last+tag@sub.domain.co",
+        "o'neil@xn--90ais.xn--90ais",
+        "x" * 60 + "@" + "d" * 63 + ".by",
+    ],
+)
+def test_addresses_of_the_right_form(address: str) -> None:
+    assert is_address(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "a",
+        "a@b",
+        "a@b.c",
+        "@b.by",
+        "a@@b.by",
+        ".a@b.by",
+        "a.@b.by",
+        "a..b@c.by",
+        "a b@c.by",
+        "a@-b.by",
+        "a@b..by",
+        "анна@mail.by",
+        "a@почта.бел",
+        "a@b.by\n",
+        "x" * 250 + "@b.by",
+        "a@" + "d" * 64 + ".by",
+    ],
+)
+def test_addresses_of_the_wrong_form(address: str) -> None:
+    assert not is_address(address)
+
+
+def test_an_ordinary_letter_is_queued_then_sent_then_delivered() -> None:
+    assert [stage("anna@b.by", age) for age in (-10, 0.5, 1.5, 31)] == [
+        "queued",
+        "queued",
+        "sent",
+        "delivered",
+    ]
+    assert 2 <= arrival("anna@b.by") <= 30
+
+
+@pytest.mark.parametrize(
+    ("address", "soon", "in_two_hours"),
+    [
+        ("bounce@b.by", "undelivered", "undelivered"),
+        ("bounce-77@b.by", "undelivered", "undelivered"),
+        ("opens@b.by", "delivered", "opened"),
+        ("complaint@b.by", "delivered", "delivered"),
+        ("slow.one@b.by", "sent", "delivered"),
+    ],
+)
+def test_addresses_with_a_meaning(address: str, soon: str, in_two_hours: str) -> None:
+    assert address.startswith(meaning(address))
+    assert meaning(address)
+    assert stage(address, 30.5) == soon
+    assert stage(address, 7200) == in_two_hours
+
+
+def test_an_untracked_letter_is_never_seen_to_be_opened() -> None:
+    assert stage("opens@b.by", 7200, tracked=False) == "delivered"
+    assert stage("anna@b.by", 9000, tracked=False, open_share=1) == "delivered"
+
+
+def test_a_share_of_the_ordinary_addresses_opens() -> None:
+    people = [f"person{number}@b.by" for number in range(1000)]
+    opened = sum(stage(one, 9000, open_share=0.2) == "opened" for one in people)
+    assert 130 < opened < 270
+    assert all(stage(one, 9000, open_share=1) == "opened" for one in people)
+    assert not any(stage(one, 9000, open_share=0) == "opened" for one in people)

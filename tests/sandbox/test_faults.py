@@ -1,0 +1,138 @@
+from random import Random
+from typing import Any
+
+import pytest
+
+from mailkit.sandbox.distort import STRANGER, partial, wrong_types
+from mailkit.sandbox.faults import KINDS, Fault, Faults
+
+
+def strikes(faults: Faults, *operations: str) -> list[str]:
+    return [fault.kind if (fault := faults.take(one)) else "" for one in operations]
+
+
+def test_a_fault_skips_some_requests_and_strikes_so_often() -> None:
+    faults = Faults()
+    faults.add(Fault("cut_json", on="a.send", after=2, times=2))
+    assert strikes(faults, "a.send", "b.send", "a.send", "a.send", "a.send", "a.send") == [
+        "",
+        "",
+        "",
+        "cut_json",
+        "cut_json",
+        "",
+    ]
+    assert faults.active() == []
+    assert faults.struck == {"cut_json": 2}
+
+
+def test_without_times_it_strikes_for_ever() -> None:
+    faults = Faults()
+    faults.add(Fault("cut_json"))
+    assert strikes(faults, *["a"] * 50) == ["cut_json"] * 50
+    faults.clear()
+    assert faults.take("a") is None
+
+
+def test_the_first_added_strikes_and_all_of_them_count() -> None:
+    faults = Faults()
+    faults.add(Fault("cut_json", times=1))
+    faults.add(Fault("html_200", after=1, times=1))
+    assert strikes(faults, "a", "a", "a") == ["cut_json", "html_200", ""]
+
+
+def test_a_star_at_the_end_means_every_operation_that_begins_so() -> None:
+    assert Fault("cut_json", on="smsby.*").matches("smsby.bulk.send")
+    assert not Fault("cut_json", on="smsby.emails.*").matches("smsby.bulk.send")
+    assert not Fault("cut_json", on="smsby.bulk").matches("smsby.bulk.send")
+
+
+def test_chance_can_be_repeated() -> None:
+    def run() -> list[str]:
+        faults = Faults(chance=Random(7))
+        faults.add(Fault("cut_json", probability=0.2))
+        return strikes(faults, *["a"] * 500)
+
+    assert run() == run()
+    assert 60 < run().count("cut_json") < 140
+
+
+def test_a_probability_of_zero_never_strikes() -> None:
+    faults = Faults()
+    faults.add(Fault("cut_json", probability=0))
+    assert strikes(faults, *["a"] * 50) == [""] * 50
+
+
+def test_refuse_closes_the_port_at_once_or_after_some_requests() -> None:
+    closed: list[float] = []
+    faults = Faults(close_port=closed.append)
+    faults.add(Fault("refuse", seconds=3))
+    assert closed == [3]
+    faults.add(Fault("refuse", after=2, seconds=4))
+    assert strikes(faults, "a", "a", "a") == ["", "refuse", ""]
+    assert faults.struck == {"refuse": 2}
+
+
+def test_an_unknown_operation_is_refused() -> None:
+    faults = Faults(operations=["smsby.bulk.send"])
+    with pytest.raises(ValueError, match=r"smsby\.bulk\.sent"):
+        faults.add(Fault("cut_json", on="smsby.bulk.sent"))
+    faults.add(Fault("cut_json", on="smsby.*"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "explode"},
+        {"kind": "cut_json", "after": -1},
+        {"kind": "cut_json", "times": 0},
+        {"kind": "cut_json", "probability": 1.5},
+        {"kind": "cut_json", "seconds": -1},
+        {"kind": "cut_json", "after": "2"},
+        {"kind": "cut_json", "on": None},
+        {"kind": "server_error", "status": 99},
+        {"kind": "rate_limited", "retry_after": []},
+        {"kind": "reset_after_acting", "acted": False},
+        {"kind": "slow_answer", "acted": False},
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        Fault(**fields)
+
+
+def test_which_kinds_act() -> None:
+    assert {kind for kind in KINDS if not Fault(kind).acts} == {  # type: ignore[arg-type]
+        "reset_before_reading",
+        "reset_after_reading",
+        "rate_limited",
+        "server_error",
+        "error_envelope",
+        "token_refused",
+        "redirect",
+    }
+    assert Fault("server_error", acted=True).acts
+    assert not Fault("cut_json", acted=False).acts
+
+
+def test_wrong_types_keep_the_envelope() -> None:
+    assert wrong_types({"status": "OK", "result": {"uuid": "x", "rows": [{"id": 1}]}}) == {
+        "status": "OK",
+        "result": {"uuid": ["x"], "rows": {"0": {"id": [1]}}},
+    }
+    assert wrong_types({"status": "OK"}) == {"status": "OK"}
+    assert wrong_types([1]) == [[1]]
+
+
+def test_partial_reverses_drops_and_adds() -> None:
+    rows = [{"email": f"{name}@b.by", "email_id": name} for name in "abc"]
+    assert partial({"status": "OK", "result": rows}) == {
+        "status": "OK",
+        "result": [rows[2], rows[1], {"email": STRANGER, "email_id": "999999999"}],
+    }
+    assert partial([{"success": rows, "errors": []}, {"success": []}]) == [
+        {"success": []},
+        {"success": [rows[2], rows[1], {"email": STRANGER, "email_id": "999999999"}], "errors": []},
+    ]
+    assert partial([1, 2, 3]) == [3, 2]
+    assert partial([]) == []

@@ -1,0 +1,179 @@
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+import urllib.request
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+
+import mailkit.sandbox
+from mailkit.sandbox import Fault, Sandbox, sandbox_in_thread
+
+from .conftest import LETTER, Api, request_bytes
+
+
+def send(sandbox: Sandbox, address: str) -> object:
+    form = {**LETTER, "token": sandbox.smsby.token, "email": address}
+    with urllib.request.urlopen(
+        f"{sandbox.url}/api/v2/sendEmail", urlencode(form).encode(), timeout=10
+    ) as answer:
+        return json.load(answer)["result"]
+
+
+def test_a_plain_test_gets_a_running_sandbox(mailkit_sandbox: Sandbox) -> None:
+    assert send(mailkit_sandbox, "anna@mail.by") == {"email_id": 1234567}
+    assert mailkit_sandbox.truth.count("anna@mail.by") == 1
+    mailkit_sandbox.reset()
+    assert mailkit_sandbox.truth.letters == 0
+    assert mailkit_sandbox.clock.speed == 1
+
+
+async def test_an_async_test_gets_the_same(mailkit_sandbox: Sandbox) -> None:
+    async with aiohttp.ClientSession(mailkit_sandbox.url) as session:
+        api = Api(session, mailkit_sandbox.smsby.token)
+        assert (await api("sendEmail", **LETTER, email="anna@mail.by")).result
+    assert mailkit_sandbox.truth.letters == 1
+
+
+@pytest.mark.mailkit_sandbox(speed=0, smsby_token="mine")
+def test_settings_come_from_the_marker(mailkit_sandbox: Sandbox) -> None:
+    assert mailkit_sandbox.environment()["MAILKIT_SMSBY_TOKEN"] == "mine"
+    before = mailkit_sandbox.clock.now()
+    mailkit_sandbox.clock.advance(5)
+    assert mailkit_sandbox.clock.now() == before + 5
+
+
+def test_the_port_can_be_closed_from_another_thread(mailkit_sandbox: Sandbox) -> None:
+    mailkit_sandbox.faults.add(Fault("refuse", seconds=1000))
+    with pytest.raises(OSError, match="refused"):
+        send(mailkit_sandbox, "anna@mail.by")
+    mailkit_sandbox.faults.clear()
+    assert send(mailkit_sandbox, "anna@mail.by")
+
+
+def test_several_threads_may_read_while_it_works(mailkit_sandbox: Sandbox) -> None:
+    sender = threading.Thread(
+        target=lambda: [send(mailkit_sandbox, f"person{n}@mail.by") for n in range(40)]
+    )
+    sender.start()
+    while sender.is_alive():
+        assert mailkit_sandbox.truth.mailed_twice == []
+        assert len(mailkit_sandbox.truth.kept) <= mailkit_sandbox.truth.letters
+    sender.join()
+    assert mailkit_sandbox.truth.letters == 40
+
+
+def test_what_goes_wrong_at_the_start_is_raised() -> None:
+    with pytest.raises(ValueError, match="speed"), sandbox_in_thread(speed=-1):
+        pass
+    with sandbox_in_thread() as first:
+        port = int(first.url.rpartition(":")[2])
+        with pytest.raises(OSError, match="in use"), sandbox_in_thread(port=port):
+            pass
+    assert not [t for t in threading.enumerate() if t.name == "mailkit-sandbox"]
+
+
+def test_a_stopped_sandbox_can_still_be_asked() -> None:
+    with sandbox_in_thread() as sandbox:
+        send(sandbox, "anna@mail.by")
+    assert sandbox.truth.letters == 1
+    sandbox.faults.clear()
+    sandbox.reset()
+
+
+def test_it_works_on_uvloop() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def run() -> None:
+        async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as session:
+            api = Api(session, sandbox.smsby.token)
+            assert (await api("sendEmail", **LETTER, email="anna@mail.by")).result
+            sandbox.faults.add(Fault("reset_after_acting", times=1))
+            host, port = sandbox.url.removeprefix("http://").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            letter = {**LETTER, "message": "x", "email": "a@b.by", "token": api.token}
+            writer.write(request_bytes("sendEmail", letter))
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+            writer.transport.abort()
+            assert sandbox.truth.letters == 2
+            sandbox.faults.add(Fault("refuse", seconds=1000))
+            async with aiohttp.ClientSession(sandbox.url) as fresh:
+                again = Api(fresh, api.token)
+                with pytest.raises(aiohttp.ClientConnectorError):
+                    await again("statusBulkEmail", uuid="x")
+                sandbox.faults.clear()
+                assert (await again("statusBulkEmail", uuid="x")).status == 200
+
+    uvloop.run(run())
+
+
+def loaded(statement: str) -> set[str]:
+    """The modules that a statement loads, with an empty `mailkit` above the sandbox."""
+    script = (
+        "import sys, types; sys.modules['mailkit'] = parent = types.ModuleType('mailkit');"
+        f"parent.__path__ = {[*mailkit.__path__]!r}; {statement}; print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.split())
+
+
+def test_the_plugin_alone_loads_no_server() -> None:
+    modules = loaded("import mailkit.sandbox.pytest_plugin")
+    assert "mailkit.sandbox.pytest_plugin" in modules
+    assert not modules & {"aiohttp", "attr", "mailkit.sandbox.server"}
+
+
+def test_the_sandbox_imports_nothing_else_of_mailkit() -> None:
+    modules = loaded("from mailkit.sandbox import *")
+    assert "mailkit.sandbox.server" in modules
+    assert not {name for name in modules if name.startswith("mailkit.")} - {
+        name for name in modules if name.split(".")[1:2] == ["sandbox"]
+    }
+
+
+def test_users_with_another_asyncio_mode(pytester_dir: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "-o", "asyncio_mode=strict", "--strict-markers", pytester_dir],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=pytester_dir,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
+@pytest.fixture
+def pytester_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nasyncio_default_fixture_loop_scope = function\n", encoding="utf-8"
+    )
+    (folder / "test_user.py").write_text(
+        "import pytest, urllib.request\n"
+        "def ask(sandbox):\n"
+        "    with urllib.request.urlopen(sandbox.url + '/sandbox/health') as answer:\n"
+        "        return answer.status\n"
+        "@pytest.mark.mailkit_sandbox(speed=60)\n"
+        "def test_plain(mailkit_sandbox):\n"
+        "    assert ask(mailkit_sandbox) == 200\n"
+        "@pytest.mark.asyncio\n"
+        "async def test_async(mailkit_sandbox):\n"
+        "    assert ask(mailkit_sandbox) == 200\n",
+        encoding="utf-8",
+    )
+    return str(folder)
+
+
+def test_the_public_names_are_all_there() -> None:
+    for name in mailkit.sandbox.__all__:
+        assert getattr(mailkit.sandbox, name)
+    with pytest.raises(AttributeError, match="nothing_such"):
+        mailkit.sandbox.nothing_such  # noqa: B018

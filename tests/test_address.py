@@ -1,0 +1,225 @@
+"""Addresses: what is one, what is none and why, and which two are the same."""
+
+import string
+import time
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailkit.address import Address, InvalidAddress, dedupe_key, header_text, normalise
+from mailkit.errors import InvalidArgument
+
+ATOMS = st.text(string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~-", min_size=1)
+LOCALS = st.lists(ATOMS, min_size=1, max_size=3).map(".".join).filter(lambda text: len(text) <= 64)
+DOMAINS = st.sampled_from(
+    [
+        "shop.by",
+        "EXAMPLE.com",
+        "mail.co.uk",
+        "a.test",
+        "printer.local",
+        "почта.рф",
+        "xn--p1ai.xn--p1ai",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("given_text", "expected"),
+    [
+        ("a@b.by", "a@b.by"),
+        ("  Anna.Petrova@Shop.BY\t", "Anna.Petrova@shop.by"),
+        ("news+autumn@sub.mail.example.com", "news+autumn@sub.mail.example.com"),
+        ("o'neil@shop.ie", "o'neil@shop.ie"),
+        ("info@почта.рф", "info@xn--80a1acny.xn--p1ai"),
+        ("info@ПОЧТА.РФ", "info@xn--80a1acny.xn--p1ai"),
+        ("info@XN--80A1ACNY.xn--p1ai", "info@xn--80a1acny.xn--p1ai"),
+        ("a@faß.de", "a@xn--fa-hia.de"),
+        ("anna@printer.local", "anna@printer.local"),
+        ("anna@something.invalid", "anna@something.invalid"),
+        ("anna@something.test", "anna@something.test"),
+        ("x" * 64 + "@shop.by", "x" * 64 + "@shop.by"),
+        ("a@" + "d" * 63 + ".by", "a@" + "d" * 63 + ".by"),
+    ],
+)
+def test_an_address_is_brought_to_its_one_spelling(given_text: str, expected: str) -> None:
+    assert normalise(given_text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "it is empty"),
+        ("   ", "it is empty"),
+        ("anna", "no @"),
+        ("anna@", "nothing after the @"),
+        ("@shop.by", "nothing before the @"),
+        ("a@b@shop.by", "more than one @"),
+        ("a@b.by,c@d.by", "more than one @"),
+        ("Anna <a@b.by>", "angle brackets"),
+        ('"anna petrova"@shop.by', "quoted part"),
+        ("анна@shop.by", "'а' before the @; only ASCII"),
+        ("anna petrova@shop.by", "' ' before the @"),
+        (".anna@shop.by", "a dot before the @"),
+        ("anna.@shop.by", "a dot before the @"),
+        ("an..na@shop.by", "a dot before the @"),
+        ("x" * 65 + "@shop.by", "local part longer than 64 bytes"),
+        ("a@" + "b." * 130 + "by", "longer than 254 characters"),
+        ("a@" + "d" * 64 + ".by", "longer than 63 bytes"),
+        ("a@localhost", "no dot in the domain"),
+        ("a@127.0.0.1", "an IP address"),
+        ("a@[127.0.0.1]", "an IP address"),
+        ("a@shop.by.", "a dot at the end"),
+        ("a@shop..by", "two periods"),
+        ("a@-shop.by", "hyphen"),
+        ("a@my_shop.by", "invalid characters"),
+        ("a@xn--zzzzzz.by", "not valid IDNA"),
+        ("a@sh\u202eop.by", "unsafe characters"),
+        ("a\0@shop.by", "before the @"),
+        ("a@sh\ud800op.by", "unsafe characters"),
+    ],
+)
+def test_what_is_no_address_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(InvalidAddress) as caught:
+        normalise(text)
+    assert reason in caught.value.reason
+    assert caught.value.reason in str(caught.value)
+    assert isinstance(caught.value, InvalidArgument)
+
+
+def test_a_refusal_shows_a_short_part_of_a_long_text() -> None:
+    with pytest.raises(InvalidAddress) as caught:
+        normalise("x" * 1_000_000)
+    assert len(str(caught.value)) < 200
+
+
+@given(LOCALS, DOMAINS)
+def test_normalising_twice_changes_nothing_more(local: str, domain: str) -> None:
+    once = normalise(f" {local}@{domain} ")
+    assert normalise(once) == once
+    assert once.isascii()
+    assert once.startswith(local + "@")
+
+
+@given(LOCALS, DOMAINS)
+def test_spellings_in_other_cases_have_the_same_key(local: str, domain: str) -> None:
+    keys = {
+        dedupe_key(normalise(f"{name}@{place}"))
+        for name in (local, local.upper(), local.lower())
+        for place in (domain, domain.upper())
+    }
+    assert len(keys) == 1
+
+
+def test_tags_and_dots_tell_mailboxes_apart() -> None:
+    same = {dedupe_key(text) for text in ("anna@b.by", "anna+x@b.by", "an.na@b.by")}
+    assert len(same) == 3
+
+
+@given(st.text())
+def test_any_text_is_an_address_or_refused(text: str) -> None:
+    for candidate in (text, text + "@shop.by", "anna@" + text, "anna@" + text + ".by"):
+        with suppress(InvalidAddress):
+            assert normalise(normalise(candidate)) == normalise(candidate)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "a" * 1_000_000,
+        "a." * 500_000 + "@",
+        "@" * 1_000_000,
+        "a@" + "b-" * 500_000,
+        "a@" + "b." * 500_000,
+        "a@" + "ж" * 1_000_000,
+        "a@" + "ж" * 252,
+        "a@" + "xn--" * 62,
+        "." * 1_000_000 + "a@b.by",
+        '"' * 1_000_000 + "@b.by",
+    ],
+)
+def test_long_garbage_is_refused_at_once(garbage: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(InvalidAddress):
+        normalise(garbage)
+    assert time.perf_counter() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "email", "name"),
+    [
+        ("news@shop.by", "news@shop.by", ""),
+        (" news@SHOP.by ", "news@shop.by", ""),
+        ("<news@shop.by>", "news@shop.by", ""),
+        ("Shop <news@shop.by>", "news@shop.by", "Shop"),
+        ("Мой магазин <news@shop.by>", "news@shop.by", "Мой магазин"),
+        ("Shop, Inc. <news@shop.by>", "news@shop.by", "Shop, Inc."),
+        ('"Shop, Inc." <news@shop.by>', "news@shop.by", "Shop, Inc."),
+        (r'"The \"Shop\" \\ Minsk" <news@shop.by>', "news@shop.by", r'The "Shop" \ Minsk'),
+        ('"Shop <old>" <news@shop.by>', "news@shop.by", "Shop <old>"),
+        ("news@shop.by <news@shop.by>", "news@shop.by", "news@shop.by"),
+    ],
+)
+def test_an_address_is_read_with_its_name(text: str, email: str, name: str) -> None:
+    address = Address.parse(text)
+    assert (address.email, address.name) == (email, name)
+    assert Address.parse(str(address)) == address
+
+
+def test_an_address_comes_back_as_it_is() -> None:
+    address = Address("news@shop.by", "Shop")
+    assert Address.parse(address) is address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Shop",
+        "Shop <news@shop.by",
+        "Shop news@shop.by>",
+        "Shop <>",
+        'Shop "x <news@shop.by>',
+        "A <a@b.by>, B <c@d.by>",
+        "a@b.by, B <c@d.by>",
+    ],
+)
+def test_what_is_not_one_address_is_refused(text: str) -> None:
+    with pytest.raises(InvalidAddress):
+        Address.parse(text)
+
+
+@pytest.mark.parametrize(
+    "char", ["\r", "\n", "\0", "\t", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"]
+)
+def test_control_characters_are_refused_everywhere_in_an_address(char: str) -> None:
+    for text in (f"Sh{char}op <news@shop.by>", f"news@sh{char}op.by", f"news@shop.by{char}"):
+        with pytest.raises(InvalidArgument, match=f"U\\+{ord(char):04X}"):
+            Address.parse(text)
+    with pytest.raises(InvalidArgument, match="name of the address"):
+        Address("news@shop.by", f"Shop{char}")
+
+
+def test_an_address_that_is_no_text_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="give text, not NoneType"):
+        Address.parse(None)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="give text, not bytes"):
+        Address(b"a@b.by")  # type: ignore[arg-type]
+
+
+@given(st.text())
+def test_every_name_that_is_taken_can_be_read_back(name: str) -> None:
+    try:
+        address = Address("news@shop.by", name)
+    except InvalidArgument:
+        return
+    assert Address.parse(str(address)) == address
+
+
+@given(st.text())
+def test_any_text_parses_or_is_refused(text: str) -> None:
+    for candidate in (text, text + "<a@b.by>", f'"{text}" <a@b.by>'):
+        with suppress(InvalidArgument):
+            address = Address.parse(candidate)
+            assert header_text(str(address), "header") == str(address)

@@ -32,6 +32,10 @@ class _Reader(Protocol):
     def __iter__(self) -> Iterator[list[str]]: ...
 
 
+class _Misread(csv.Error):
+    """A row of many lines that is wrong in itself: a stray quote may have swallowed others."""
+
+
 class CsvRows:
     """Lists of rows, one for each block of lines; ``columns``, without the address's, are known
     with the first list.
@@ -151,12 +155,16 @@ class CsvRows:
         for fields in reader:
             line = self._line
             self._line = first + reader.line_num
-            if len(fields) != width:
-                if len(fields) > 1 or (fields and fields[0].strip()):
-                    raise _BadRow(line, _ragged(len(fields), width))
-                continue  # the line is blank
-            if nul and any("\0" in field for field in fields):
-                raise _BadRow(line, "NUL bytes")
+            if len(fields) != width or (nul and any("\0" in field for field in fields)):
+                if not fields or (len(fields) == 1 and not fields[0].strip()):
+                    continue  # a blank line
+                fault = "NUL bytes" if len(fields) == width else _ragged(len(fields), width)
+                span = self._line - line
+                if span > 1:
+                    self._line = line
+                    raise _Misread(f"{fault}, over {span} lines")
+                rows.append(Row(line, "", (), fault))
+                continue
             if kept is not None:
                 values = tuple([fields[n] for n in kept])
                 address = fields[email]
@@ -188,6 +196,8 @@ def _ragged(found: int, width: int) -> str:
 
 
 def _reason(error: csv.Error, lines: int) -> str:
+    if isinstance(error, _Misread):
+        return str(error)
     if lines > 1 or "end of data" in str(error):
         return "a quote that is not closed"
     if "field limit" in str(error):

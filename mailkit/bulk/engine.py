@@ -25,7 +25,7 @@ import attrs
 
 from mailkit.bulk.journal import DueChunk, JobRecord, Journal
 from mailkit.core.dispatch import Chunk, Dispatch
-from mailkit.bulk.reconcile import doubted, match
+from mailkit.bulk.reconcile import doubted, match, unfinished
 from mailkit.core.clock import Clock
 from mailkit.errors import (
     AuthenticationFailed,
@@ -226,14 +226,14 @@ class Engine:
     def _hold(self, error: NotSent | RateLimited | QuotaExhausted | Unavailable) -> None:
         """Let every sender wait: as long as the provider asks, else longer each time."""
         self._tries += 1
+        if isinstance(error, NotSent | Unavailable) and self._tries >= TRIES_TO_STOP:
+            self._fail(error, f"the provider can't be reached: {error}")
+            return
         wait = min(60.0, 2.0 ** (self._tries - 1)) * self._rng.uniform(0.8, 1.2)
-        if isinstance(error, RateLimited) and error.retry_after is not None:
+        if isinstance(error, RateLimited | Unavailable) and error.retry_after is not None:
             wait = max(error.retry_after, 0.1)
         elif isinstance(error, QuotaExhausted) and error.available_at is not None:
             wait = max(error.available_at.timestamp() - self._clock.now(), 0.1)
-        elif isinstance(error, NotSent | Unavailable) and self._tries >= TRIES_TO_STOP:
-            self._fail(error, f"the provider can't be reached: {error}")
-            return
         self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)
         until = datetime.fromtimestamp(self._clock.now() + wait, UTC).astimezone()
         self.waiting = f"{error.text}; sending goes on at {until:%H:%M:%S}"
@@ -294,9 +294,9 @@ class Engine:
         found = match(rows, statuses)
         changes, missing = list(found.changes), found.missing
         late = self._clock.now() >= deadline
-        unfinished = found.unfinished
+        moving = found.unfinished
         if chunk.reconciled:
-            unfinished += len(missing)
+            moving += unfinished(missing)
         elif late:
             changes += doubted(missing, why)
         reconciled = chunk.reconciled or late or not missing
@@ -305,19 +305,19 @@ class Engine:
             chunk.n,
             changes,
             reconciled=reconciled,
-            unfinished=unfinished,
+            unfinished=moving,
             cursor=cursor,
         )
         chunk = attrs.evolve(chunk, reconciled=reconciled, cursor=cursor if reconciled else None)
-        self._poll_again(chunk, poll.tries + 1, unfinished)
+        self._poll_again(chunk, poll.tries + 1, moving)
 
-    def _poll_again(self, chunk: DueChunk, tries: int, unfinished: int) -> None:
+    def _poll_again(self, chunk: DueChunk, tries: int, moving: int) -> None:
         """When to ask about the chunk next, if at all."""
         now = self._clock.monotonic()
         scheduled = self._send_at is not None and self._send_at > self._clock.now()
         if not chunk.reconciled and not scheduled:
             self._schedule(chunk, now + min(FIRST_POLL * 2.0**tries, LAST_POLL), tries)
-        elif self._settings.track and (unfinished or not chunk.reconciled):
+        elif self._settings.track and (moving or not chunk.reconciled):
             if self._track_until is None or self._senders_left:
                 self._track_until = now + self._settings.track
             wait = min(FIRST_LOOK * 2.0 ** min(tries, 10), LAST_LOOK)

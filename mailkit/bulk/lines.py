@@ -47,16 +47,18 @@ _MAGIC = (
 
 
 class Readable(Protocol):
-    """An open file: ``read`` gives at most so many bytes, or characters; nothing at the end."""
+    """An open file, binary or text."""
 
-    def read(self, size: int, /) -> bytes | str: ...
+    def read(self, size: int, /) -> bytes | str:
+        """At most so many bytes, or characters; nothing at the end."""
+        ...
 
 
 def check_encoding(encoding: str) -> None:
     """Raise InvalidArgument if Python knows no text encoding of that name."""
     try:
         codecs.getincrementaldecoder(encoding)
-        b"".decode(encoding)
+        "x".encode(encoding)  # refuses those that are no text encodings, as base64
     except (LookupError, ValueError, TypeError):
         raise InvalidArgument(
             f"encoding: {encoding!r} is no text encoding; give one as utf-8 or cp1251"
@@ -207,6 +209,6 @@ def _size(file: Readable) -> int | None:
         return None  # bytes read of a GzipFile, say, are not those of its file
     try:
         status = os.fstat(file.fileno())
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a closed file
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None

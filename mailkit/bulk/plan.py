@@ -47,10 +47,7 @@ async def plan(
             f"send_at ({message.send_at.isoformat()}) has passed: take it out to send at once"
         )
     template = Template.parse(message)
-    batches = recipients.batches(ROWS_A_COMMIT)
-    batch = await anext(batches, [])  # with it a table's header is known
-    table = any(isinstance(row.values, tuple) for row in batch if row.reason is None)
-    columns = _Columns(template, recipients.columns if table else None)
+    columns = _Columns(template, await recipients.columns())
     dispatch = provider.dispatch(message, columns.names)
     await dispatch.check()
     await journal.jobs.sweep()
@@ -66,10 +63,9 @@ async def plan(
         if suppress is not None:
             await _suppress(journal, job, suppress, clock)
         rows = _Rows(job, columns, dispatch)
-        while batch:
+        async for batch in recipients.batches(ROWS_A_COMMIT):
             await journal.planning.add(job, rows.planned(batch))
             await clock.sleep(0.001)  # other processes on the journal get their turn
-            batch = await anext(batches, [])
         rows.check()
         await journal.planning.mark_duplicates(job)
         await journal.planning.mark_suppressed(job)

@@ -12,7 +12,7 @@ from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
 
-__all__ = ["Match", "doubted", "match"]
+__all__ = ["Match", "doubted", "match", "unfinished"]
 
 
 @attrs.frozen
@@ -33,7 +33,7 @@ def match(rows: Iterable[RowKey], statuses: Iterable[RowStatus]) -> Match:
     heard = _by_key(statuses)
     changes: list[RowChange] = []
     missing: list[RowKey] = []
-    unfinished = 0
+    moving = 0
     for row in rows:
         status = heard.get(row.key)
         if status is None:
@@ -45,12 +45,16 @@ def match(rows: Iterable[RowKey], statuses: Iterable[RowStatus]) -> Match:
                 changes.append(RowChange(row.id, "rejected", status.reason or "refused", None))
             continue
         delivery = max(row.delivery or 0, status.delivery or 0) or None
-        if delivery is None or not DeliveryStatus(delivery).final:
-            unfinished += 1
+        moving += not _final(delivery)
         state = None if row.state == "in doubt" else row.state
         if delivery != row.delivery or state != row.state:
             changes.append(RowChange(row.id, state, status.reason or None, delivery))
-    return Match(changes, missing, unfinished)
+    return Match(changes, missing, moving)
+
+
+def unfinished(rows: Iterable[RowKey]) -> int:
+    """How many of these rows are still on their way, as far as was heard before."""
+    return sum(not _final(row.delivery) for row in rows)
 
 
 def doubted(rows: Iterable[RowKey], why: str) -> list[RowChange]:
@@ -58,16 +62,22 @@ def doubted(rows: Iterable[RowKey], why: str) -> list[RowChange]:
     return [RowChange(row.id, "in doubt", why, None) for row in rows]
 
 
+def _final(delivery: int | None) -> bool:
+    return delivery is not None and DeliveryStatus(delivery).final
+
+
 def _by_key(statuses: Iterable[RowStatus]) -> dict[str, RowStatus]:
     heard: dict[str, RowStatus] = {}
     for status in statuses:
         key = _key(status.address)
         before = heard.get(key)
-        if before is None or (status.refused and not before.refused):
-            heard[key] = status
-        elif not before.refused and (status.delivery or 0) > (before.delivery or 0):
+        if before is None or _weight(status) > _weight(before):
             heard[key] = status
     return heard
+
+
+def _weight(status: RowStatus) -> tuple[bool, int]:
+    return status.refused, status.delivery or 0
 
 
 def _key(address: str) -> str:

@@ -19,9 +19,9 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import aclosing, closing, suppress
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import anyio.lowlevel
 import anyio.to_thread
@@ -167,9 +167,13 @@ class _FileSource(RecipientSource):
         self._begin()
         lines = self._lines = Lines(self._file, self._shown, self._encoding)
         with closing(iter(lines)) as line_blocks:
-            first = next(line_blocks, [])
-            blocks = chain([first], line_blocks)
-            if (self._format or _sniffed(first, self._shown)) == "csv":
+            first = []
+            for block in islice(line_blocks, _BLOCKS):
+                first.append(block)
+                if any(map(str.strip, block)):
+                    break
+            blocks = chain(first, line_blocks)
+            if (self._format or _sniffed(chain.from_iterable(first), self._shown)) == "csv":
                 self._reader = CsvRows(lines, blocks, self._delimiter)
             elif self._delimiter is not None:
                 raise InvalidArgument(f"{self._shown} is JSON lines, which have no delimiter")
@@ -221,7 +225,7 @@ def _is_stream(path: Path) -> bool:
         return False  # opening it will say why
 
 
-def _sniffed(lines: list[str], shown: str) -> Format:
+def _sniffed(lines: Iterable[str], shown: str) -> Format:
     begin = next((line.strip() for line in lines if line.strip()), "")
     if begin.startswith("["):
         raise InvalidArgument(

@@ -108,7 +108,7 @@ def write_list(path: Path, rows: int) -> list[str]:
     earlier = "first@friends.example"
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.writer(file, lineterminator="\r\n")
-        table.writerow(("Name", "EMAIL", "city", "code"))
+        table.writerow(("name", "EMAIL", "city", "code"))
         for n in range(rows):
             address = f"friend{n}@friends{n % 997}.example"
             match n % 100:
@@ -137,7 +137,7 @@ def write_list(path: Path, rows: int) -> list[str]:
 @contextmanager
 def _sandbox() -> Iterator[dict[str, str]]:
     """A sandbox in a process of its own; gives the environment that points to it."""
-    command = [sys.executable, "-m", "mailkit", "sandbox", "--port", "0", "--json"]
+    command = [sys.executable, "-m", "mailkit", "sandbox", "--port", "0", "--speed", "3600", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)  # noqa: S603
     try:
         assert process.stdout is not None  # noqa: S101 - a pipe

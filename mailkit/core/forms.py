@@ -6,7 +6,6 @@ makes it some 20 times cheaper than urlencoded text for long letters.
 
 from __future__ import annotations
 
-from base64 import b32encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
@@ -111,7 +110,7 @@ def multipart(
     pieces[1::3] = heads
     pieces[2::3] = data
     while True:
-        boundary = b32encode(random.randbytes(20))  # capitals: quick to search letters for
+        boundary = b"%032X" % random.getrandbits(128)
         pieces[::3] = [b"\r\n--" + boundary + b"\r\n"] * count
         pieces[0] = pieces[0][2:]
         body = b"".join((*pieces, b"\r\n--", boundary, b"--\r\n"))

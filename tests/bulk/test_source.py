@@ -123,6 +123,12 @@ async def test_a_quote_that_is_not_closed_costs_its_own_line_only() -> None:
     assert [row.address for row in rows] == ["", "c@d.by", "e@f.by", ""]
 
 
+async def test_a_stray_quote_that_swallows_lines_costs_its_own_line_only() -> None:
+    rows = await read('email,name\n"a@b.by,Anna\nc@d.by,Ivan\ne@f.by,x"\ng@h.by,Olga\n')
+    assert broken(rows) == {2: "1 field where the header has 2, over 3 lines"}
+    assert [row.address for row in rows] == ["", "c@d.by", "e@f.by", "g@h.by"]
+
+
 async def test_text_after_a_closing_quote_makes_the_row_invalid() -> None:
     rows = await read('email,name\na@b.by,"Shop" Inc\nc@d.by,Ivan "the" Great\n')
     assert broken(rows) == {2: "text after a closing quote"}
@@ -130,7 +136,7 @@ async def test_text_after_a_closing_quote_makes_the_row_invalid() -> None:
 
 
 async def test_a_quote_that_is_never_closed_does_not_eat_the_memory() -> None:
-    others = [f"user{n}@shop.by,Anna Petrova" for n in range(200_000)]
+    others = [f"user{n}@shop.by,Anna Petrova" for n in range(60_000)]
     text = "\n".join(["email,name", 'a@b.by,"Anna', *others])
     source = read_recipients(io.BytesIO(text.encode()))
     count = 0
@@ -139,7 +145,7 @@ async def test_a_quote_that_is_never_closed_does_not_eat_the_memory() -> None:
         count += len(batch)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert count == 200_001
+    assert count == 60_001
     assert peak < 20_000_000
 
 
@@ -434,11 +440,11 @@ async def test_a_stream_that_gives_anything_but_bytes_or_text_is_refused() -> No
             raise OSError("the disk is gone")
 
     with pytest.raises(InvalidArgument, match="gives NoneType where a file gives bytes"):
-        await rows_of(read_recipients(Odd()))  # type: ignore[arg-type]
+        await rows_of(read_recipients(Odd()))
     with pytest.raises(InvalidArgument, match="read asynchronously"):
         read_recipients(Later())  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="the disk is gone"):
-        await rows_of(read_recipients(Broken()))  # type: ignore[arg-type]
+        await rows_of(read_recipients(Broken()))
 
 
 async def test_a_gzip_stream_is_read_without_a_fraction() -> None:

@@ -16,13 +16,16 @@ from mailkit.core.auth import FieldToken, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client, Hook
 from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Dispatch
 from mailkit.core.encoding import Encoding
 from mailkit.core.http import AiohttpTransport, Session, Transport
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
 from mailkit.errors import InvalidArgument
+from mailkit.message import Message
 from mailkit.providers.smsby.bulk import Bulk, BulkError, BulkSent, BulkStatus, PersonalLetter
+from mailkit.providers.smsby.dispatch import ChunkLimits, SmsByDispatch
 from mailkit.providers.smsby.emails import Emails, EmailSent, EmailStatus, ListSending
 from mailkit.providers.smsby.envelope import opened
 from mailkit.providers.smsby.mailing_lists import (
@@ -38,6 +41,7 @@ __all__ = [
     "BulkError",
     "BulkSent",
     "BulkStatus",
+    "ChunkLimits",
     "EmailSent",
     "EmailStatus",
     "ImportProblem",
@@ -66,6 +70,8 @@ class Options(TypedDict, total=False):
     clock: Clock | None
     random: Random | None
     transport: Transport | None
+    limits: ChunkLimits
+    unsubscribe_url: str | None
 
 
 class SmsBy(Client):
@@ -73,11 +79,13 @@ class SmsBy(Client):
 
     ``account`` names the account in quotas and journals; without it, a hash of the token does.
     ``zone`` is the one that the service reads dates in, which it doesn't publish. ``multipart``:
-    personal letters go out as multipart, which saves much time, else urlencoded.
+    letters go out as multipart, which saves much time, else urlencoded.
     ``imports_in_query``: contacts to import go into the query, as the page has it, else into the
     form. ``requests`` is the account's rate limit, unpublished and therefore none by default.
     ``session`` is an aiohttp session to use and leave open, ``connections`` the size of the pool
-    otherwise, ``timeout`` the seconds for one attempt. https://sms.by/api
+    otherwise, ``timeout`` the seconds for one attempt. ``limits``: how much one request of a bulk
+    send carries. ``unsubscribe_url``: what ``{{ unsubscribe }}`` becomes in a bulk send.
+    https://sms.by/api
     """
 
     name = "smsby"
@@ -105,7 +113,11 @@ class SmsBy(Client):
         clock: Clock | None = None,
         random: Random | None = None,
         transport: Transport | None = None,
+        limits: ChunkLimits = ChunkLimits(),
+        unsubscribe_url: str | None = None,
     ) -> None:
+        self._limits = limits
+        self._unsubscribe = unsubscribe_url
         token = Secret(token)  # before anything can raise: tracebacks can show names' values
         token = credential(token, "token")
         random = random or SystemRandom()
@@ -128,9 +140,19 @@ class SmsBy(Client):
             random=random,
         )
 
+    def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
+        """This client's part in a bulk send of the message; see BulkSender.
+
+        Raises Unsupported for attachments, InvalidArgument for placeholders without a column.
+        """
+        return SmsByDispatch(
+            self, message, columns, limits=self._limits, unsubscribe=self._unsubscribe
+        )
+
     @classmethod
     def from_env(cls, **options: Unpack[Options]) -> Self:
-        """The client with MAILKIT_SMSBY_TOKEN, at MAILKIT_SMSBY_URL if that is set.
+        """The client with MAILKIT_SMSBY_TOKEN, at MAILKIT_SMSBY_URL if that is set, with
+        MAILKIT_SMSBY_UNSUBSCRIBE_URL for ``{{ unsubscribe }}``.
 
         Raises InvalidArgument if there is no token or the address can't be used.
         """
@@ -140,6 +162,9 @@ class SmsBy(Client):
                 "MAILKIT_SMSBY_TOKEN is not set: put the API key of your sms.by account there, "
                 "or pass token=…"
             )
+        options.setdefault(
+            "unsubscribe_url", os.environ.get("MAILKIT_SMSBY_UNSUBSCRIBE_URL") or None
+        )
         return cls(
             Secret(os.environ["MAILKIT_SMSBY_TOKEN"].strip()),
             base_url(os.environ.get("MAILKIT_SMSBY_URL") or _URL, "MAILKIT_SMSBY_URL"),

@@ -36,17 +36,15 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
         envelope = _decode(answer.body)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not an answer of sms.by: {error}") from None
-    marks = [mark for mark in (envelope.status, envelope.success) if mark is not None]
-    if not envelope.error and marks and all(_good(mark) for mark in marks):
-        if envelope.result:
-            return envelope.result
-        return envelope.data or answer.body
-    if not marks and envelope.error is None and envelope.message is None:
+    mark = envelope.success if envelope.status is None else envelope.status
+    if not envelope.error and _good(mark):
+        return envelope.result or envelope.data or answer.body
+    if mark is None and envelope.error is None and envelope.message is None:
         raise Unreadable("neither a status nor an error in the answer")
     reasons = tuple(_text(said) for said in (envelope.error, envelope.message) if said)
     code = envelope.code if isinstance(envelope.code, int | str) else None
     return Refusal(
-        reasons or (f"status {_text(marks[0])}" if marks else "an empty error",),
+        reasons or (f"status {_text(mark)}",),
         code,
         credentials=any(_of_the_token(reason) for reason in reasons),
     )

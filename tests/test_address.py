@@ -67,6 +67,7 @@ def test_an_address_is_brought_to_its_one_spelling(given_text: str, expected: st
         ("an..na@shop.by", "a dot before the @"),
         ("x" * 65 + "@shop.by", "local part longer than 64 bytes"),
         ("a@" + "b." * 130 + "by", "longer than 254 characters"),
+        ("x" * 64 + "@" + "жук." * 20 + "by", "longer than 254 characters"),
         ("a@" + "d" * 64 + ".by", "longer than 63 bytes"),
         ("a@localhost", "no dot in the domain"),
         ("a@127.0.0.1", "an IP address"),
@@ -111,6 +112,10 @@ def test_spellings_in_other_cases_have_the_same_key(local: str, domain: str) -> 
         for place in (domain, domain.upper())
     }
     assert len(keys) == 1
+
+
+def test_a_key_of_raw_text_is_folded_too() -> None:
+    assert dedupe_key("И\u0306@ПОЧТА.РФ") == dedupe_key("й@почта.рф")
 
 
 def test_tags_and_dots_tell_mailboxes_apart() -> None:

@@ -130,10 +130,10 @@ class CsvRows:
                     return rows + self._rows(lines[n + 1 :], last=last)
         nul = "\0" in text
         while lines:
-            reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
+            reader: _Reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
             first = self._line
             try:
-                self._read(reader, rows, nul=nul)
+                self._read(lines, reader, rows, nul=nul)
                 break
             except csv.Error as error:
                 before = self._line - first
@@ -147,8 +147,10 @@ class CsvRows:
                 self._count_reread(length - len(seen[0]))
         return rows
 
-    def _read(self, reader: _Reader, rows: list[Row], *, nul: bool) -> None:
-        """Append rows until the reader ends or raises; ``_line`` stays behind the last of them."""
+    def _read(self, lines: list[str], reader: _Reader, rows: list[Row], *, nul: bool) -> None:
+        """Append rows until the reader of these lines ends or raises; then ``_line`` is the line
+        after the last good one.
+        """
         first = self._line
         width, email = self._width, self._email
         kept = self._kept if len(self._kept) < width - 1 else None
@@ -156,8 +158,8 @@ class CsvRows:
             line = self._line
             self._line = first + reader.line_num
             if len(fields) != width or (nul and any("\0" in field for field in fields)):
-                if not fields or (len(fields) == 1 and not fields[0].strip()):
-                    continue  # a blank line
+                if lines[line - first].isspace():
+                    continue
                 fault = "NUL bytes" if len(fields) == width else _ragged(len(fields), width)
                 span = self._line - line
                 if span > 1:
@@ -171,7 +173,7 @@ class CsvRows:
             else:
                 address = fields.pop(email)
                 values = tuple(fields)
-            if width > 1 or address.strip():
+            if width > 1 or not lines[line - first].isspace():
                 rows.append(_row(Row, (line, address, values, None)))
 
     def _unreadable(self, reason: str) -> Row:

@@ -303,6 +303,7 @@ class Engine:
         await self._journal.steps.reconcile(
             self._job,
             chunk.n,
+            found.deliveries,
             changes,
             reconciled=reconciled,
             unfinished=moving,

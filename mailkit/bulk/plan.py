@@ -7,6 +7,7 @@ reason. Killed half-way, the job is forgotten and planned again.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 
 import anyio
@@ -77,8 +78,8 @@ async def plan(
         job = await journal.jobs.finish_planning(
             job,
             columns=columns.names,
-            fingerprint=message.fingerprint() + rows.digest(),
-            named=name is not None,
+            fingerprint=rows.fingerprint(message),
+            stem=None if name else re.sub(r"[^\w.-]+", "-", recipients.name)[:40],
             again=again,
         )
     except BaseException:
@@ -146,8 +147,9 @@ class _Rows:
             raise InvalidArgument("the list has no rows: there is nobody to mail")
         self._columns.check()
 
-    def digest(self) -> bytes:
-        """What tells this list from others: every address and field, in order."""
+    def fingerprint(self, message: Message) -> bytes:
+        """What tells this letter to this list from others: every word, address and field."""
+        self._hash.update(message.fingerprint())
         return self._hash.digest()
 
     def _planned(self, row: Row) -> PlannedRow:

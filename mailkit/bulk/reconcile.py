@@ -17,8 +17,11 @@ __all__ = ["Match", "doubted", "match", "unfinished"]
 
 @attrs.frozen
 class Match:
-    """What a poll found: the rows it changes, those it does not name, those still on their way."""
+    """What a poll found: rows whose delivery alone moved on (delivery, id), rows that change
+    their state or reason, those it does not name, and how many are still on their way.
+    """
 
+    deliveries: Sequence[tuple[int, int]]
     changes: Sequence[RowChange]
     missing: Sequence[RowKey]
     unfinished: int
@@ -31,6 +34,7 @@ def match(rows: Iterable[RowKey], statuses: Iterable[RowStatus]) -> Match:
     go up (see DeliveryStatus).
     """
     heard = _by_key(statuses)
+    deliveries: list[tuple[int, int]] = []
     changes: list[RowChange] = []
     missing: list[RowKey] = []
     moving = 0
@@ -47,9 +51,11 @@ def match(rows: Iterable[RowKey], statuses: Iterable[RowStatus]) -> Match:
         delivery = max(row.delivery or 0, status.delivery or 0) or None
         moving += not _final(delivery)
         state = None if row.state == "in doubt" else row.state
-        if delivery != row.delivery or state != row.state:
+        if state != row.state or (status.reason and delivery != row.delivery):
             changes.append(RowChange(row.id, state, status.reason or None, delivery))
-    return Match(changes, missing, moving)
+        elif delivery is not None and delivery != row.delivery:
+            deliveries.append((delivery, row.id))
+    return Match(deliveries, changes, missing, moving)
 
 
 def unfinished(rows: Iterable[RowKey]) -> int:

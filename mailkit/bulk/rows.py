@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from decimal import Decimal
+from numbers import Number
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,7 +21,7 @@ Item = Recipient | str | Mapping[str, Any] | tuple[str, Mapping[str, Any]]
 address and a mapping. Database rows with ``keys()``, as sqlite3.Row, count as mappings.
 """
 
-_SCALARS = (int, float, Decimal, date, time, UUID)
+_SCALARS = (Number, date, time, UUID)
 
 
 class Row(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -48,7 +49,7 @@ _ITEMS = 1000  # of an iterable between two pauses for the rest of the program
 _BLOCKS = 4  # of a file, at most, in one batch
 
 
-class RecipientSource:
+class RecipientSource(ABC):
     """Rows from one place; made by `read_recipients`.
 
     ``name`` is the file's name without suffix, or ``stdin``, ``file`` or ``recipients``.
@@ -96,8 +97,9 @@ class RecipientSource:
             self.rows_read += len(waiting)
             yield waiting
 
+    @abstractmethod
     def _blocks(self) -> AsyncGenerator[list[Row], None]:
-        raise NotImplementedError
+        """The rows as they come, in lists of any length."""
 
     def _begin(self) -> None:
         if self._begun and self._once:

@@ -12,7 +12,6 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import NamedTuple
 
 import attrs
@@ -148,17 +147,20 @@ class Template:
 def check_columns(template: Template, columns: Sequence[str]) -> None:
     """Raise InvalidArgument if a placeholder has no column, naming both and the nearest name."""
     known = [unicodedata.normalize("NFC", name) for name in columns]
-    for name in template.fields:
-        if name in known:
-            continue
-        folded = {column.casefold(): column for column in known[:1000]}
-        near = get_close_matches(name.casefold(), folded, 1)
-        hint = f"; did you mean {{{{ {folded[near[0]]} }}}}?" if near else ""
-        shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
-        raise InvalidArgument(
-            f"{{{{ {name} }}}}: the list has no column of that name{hint or ';'} "
-            f"it has {shown or 'none but the address'}"
-        )
+    among = frozenset(known)
+    missing = next((name for name in template.fields if name not in among), None)
+    if missing is None:
+        return
+    from difflib import get_close_matches  # an import that only an error needs
+
+    folded = {column.casefold(): column for column in known[:1000]}
+    near = get_close_matches(missing.casefold(), folded, 1)
+    hint = f"; did you mean {{{{ {folded[near[0]]} }}}}?" if near else ";"
+    shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+    raise InvalidArgument(
+        f"{{{{ {missing} }}}}: the list has no column of that name{hint} "
+        f"it has {shown or 'none but the address'}"
+    )
 
 
 def rewrite(text: str, by: Callable[[str, str | None], str]) -> str:

@@ -6,6 +6,7 @@ makes it some 20 times cheaper than urlencoded text for long letters.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
@@ -33,6 +34,8 @@ class File:
 Pair = tuple[str, str | File]
 
 _NOWHERE = URL()
+_SHORT = 512  # bytes
+_harmless = re.compile(r"[A-Za-z0-9_.~@:/?-]*+").fullmatch
 
 
 def flatten(pairs: list[Pair], key: str, value: object) -> None:
@@ -81,12 +84,18 @@ def _fields(kind: type[Any]) -> tuple[tuple[str, str], ...]:
 
 def urlencoded(pairs: Sequence[Pair]) -> str:
     """The pairs as ``application/x-www-form-urlencoded`` or a query, in ASCII."""
-    for key, value in pairs:
-        if type(value) is not str:
-            raise InvalidArgument(f"{key}: a file can't travel in this form")
-        if not value.isascii():
-            _utf8(key, value)  # yarl would drop half a surrogate pair without a word
-    return _NOWHERE.with_query(pairs).raw_query_string  # type: ignore[arg-type]  # no File left
+    return "&".join([f"{_quote(key, key)}={_quote(key, value)}" for key, value in pairs])
+
+
+def _quote(key: str, value: str | File) -> str:
+    if type(value) is not str:
+        raise InvalidArgument(f"{key}: a file can't travel in this form")
+    if _harmless(value):
+        return value
+    data = _utf8(key, value)
+    if len(data) <= _SHORT:
+        return "%" + data.hex("%")  # every byte encoded: longer than need be, and done at once
+    return _NOWHERE.with_query({"": value}).raw_query_string[1:]
 
 
 def multipart(

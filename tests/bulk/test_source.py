@@ -115,6 +115,7 @@ async def test_a_row_with_too_few_or_too_many_fields_keeps_its_line_and_the_reas
 async def test_blank_lines_are_skipped_and_empty_addresses_are_not() -> None:
     assert await read("email\n\n  \na@b.by\n") == [Row(4, "a@b.by", ())]
     assert await read("email,name\n,\n") == [Row(2, "", ("",))]
+    assert await read('email\n""\n') == [Row(2, "", ())]
 
 
 async def test_a_quote_that_is_not_closed_costs_its_own_line_only() -> None:
@@ -239,6 +240,7 @@ async def test_bytes_that_cannot_be_decoded_are_named_with_place_and_remedy() ->
     assert f"line 300002, byte {len(far) - 1} of the file" in await refusal(far)
     assert "is not utf-8" in await refusal(b"email\na@b.by\xd0")
     assert "is not cp1251: line 2, byte 7" in await refusal(b"email\n\x98\n", encoding="cp1251")
+    assert "is not utf-16" in await refusal(UTF16.encode("utf-16-le"), encoding="utf-16")
     assert "is not utf-16" in await refusal(UTF16.encode("utf-16") + b"\0", encoding="utf-8")
 
 
@@ -315,10 +317,11 @@ async def test_a_row_with_a_hundred_thousand_keys_is_read() -> None:
 FIELDS = st.dictionaries(
     st.text(st.characters(exclude_categories=["Cs"])),
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
+    max_size=4,
 )
 
 
-@given(st.lists(FIELDS.map(lambda fields: {**fields, "email": "a@b.by"}), min_size=1))
+@given(st.lists(FIELDS.map(lambda fields: {**fields, "email": "a@b.by"}), min_size=1, max_size=4))
 async def test_what_json_writes_is_read_back(objects: list[dict[str, Any]]) -> None:
     for ascii_only in (True, False):
         text = "\n".join(json.dumps(fields, ensure_ascii=ascii_only) for fields in objects)
@@ -601,11 +604,13 @@ async def test_an_iterator_is_read_once_and_pauses_for_others() -> None:
 
 # Any text at all
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 WILD = st.text(st.sampled_from('a@b,;"\n\r\t \0é\u2028\x85{}[]:'), max_size=80)
 
 
 @given(st.lists(WILD, max_size=6).map("\n".join))
 @example('x,"\n\n\n"y\n,"')
+@example('""\n" "\n"\n"')
 async def test_every_line_below_a_header_is_accounted_for(text: str) -> None:
     physical = list(io.StringIO(text, newline=""))
     try:
@@ -642,7 +647,7 @@ async def test_rows_do_not_depend_on_the_size_of_blocks(text: str, size: int) ->
 
 
 @given(
-    st.lists(st.tuples(*[st.text(st.characters(exclude_categories=["Cs"]))] * 3), min_size=1),
+    st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1),
     st.sampled_from(",;\t"),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
 )
@@ -654,10 +659,7 @@ async def test_what_the_csv_module_writes_is_read_back(
     writer.writerows([("name", "email", "city"), *records])
     rows = await read(text.getvalue().encode(encoding))
     for row, (name, email, city) in zip(rows, records, strict=True):
-        if "\0" in name + email + city:
-            assert row.reason == "NUL bytes"
-        else:
-            assert (row.address, row.values, row.reason) == (email, (name, city), None)
+        assert (row.address, row.values, row.reason) == (email, (name, city), None)
 
 
 @given(st.binary(max_size=200), st.sampled_from([None, "csv", "jsonl"]))

@@ -219,13 +219,13 @@ class Jobs:
         *,
         columns: Sequence[str],
         fingerprint: bytes,
-        named: bool,
+        stem: str | None,
         again: bool,
     ) -> JobRecord:
         """Make the job ``planned``: from here on it is sent.
 
-        JobExists if the journal has a job of this message and list, unless ``again``. A job that
-        is not ``named`` gets a name made from both.
+        JobExists if the journal has a job of this message and list, unless ``again``. With a
+        ``stem`` the job's provisional name is replaced: by the stem and a hash of both.
         """
 
         def work(db: sqlite3.Connection) -> JobRecord:
@@ -239,7 +239,9 @@ class Jobs:
                     "resume that one, or order it --again",
                     name=twin[0],
                 )
-            name = job.name if named else _free_name(db, fingerprint.hex()[:8])
+            name = job.name
+            if stem is not None:
+                name = _free_name(db, f"{stem}-{fingerprint.hex()[:8]}")
             db.execute(
                 "UPDATE jobs SET state = 'planned', columns = ?, fingerprint = ?, name = ? "
                 "WHERE id = ?",

@@ -72,7 +72,7 @@ class EmailStatus:
         return _DELIVERY.get(self.status.strip().upper())
 
 
-@post("/api/v2/sendEmail", repeatable=False, body="form", multipart=fields.quick)
+@post("/api/v2/sendEmail", repeatable=False, body="form", multipart=fields.long)
 class SendEmail(Call[EmailSent], kw_only=True):
     """Send one letter to one address.
 
@@ -92,7 +92,7 @@ class SendEmail(Call[EmailSent], kw_only=True):
     track_clicks: bool | None = arg(default=None, wire="track_click")
 
 
-@post("/api/v2/sendEmailByList", repeatable=False, body="form", multipart=fields.quick)
+@post("/api/v2/sendEmailByList", repeatable=False, body="form", multipart=fields.long)
 class SendToList(Call[ListSending], kw_only=True):
     """Send one letter to all addresses of a mailing list.
 

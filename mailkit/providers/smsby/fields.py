@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
+from typing import Protocol, cast
 
 from mailkit.address import Address, header_text, normalise
 from mailkit.core.encoding import Encoding
@@ -15,7 +15,15 @@ from mailkit.core.forms import File
 from mailkit.errors import InvalidArgument
 from mailkit.message import Attachment
 
-__all__ = ["FileLike", "file", "ids", "moment", "one_line", "quick", "recipient", "sender"]
+__all__ = ["FileLike", "file", "ids", "long", "moment", "one_line", "recipient", "sender"]
+
+
+class Letter(Protocol):
+    """A call that carries a letter."""
+
+    @property
+    def html(self) -> str: ...
+
 
 FileLike = Attachment | Path | bytes
 
@@ -74,9 +82,9 @@ def ids(value: Sequence[int], encoding: Encoding) -> str:
     return ",".join(str(int(one)) for one in value)
 
 
-def quick(call: object, encoding: Encoding) -> bool:
-    """Letters go out as multipart, which is read alike and needs no percent-encoding."""
-    return encoding.multipart
+def long(call: Letter, encoding: Encoding) -> bool:
+    """Long letters go out as multipart, which is read alike and needs no percent-encoding."""
+    return encoding.multipart and len(call.html) > 1000
 
 
 @lru_cache(maxsize=64)

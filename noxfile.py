@@ -8,7 +8,7 @@ nox.options.default_venv_backend = "venv"
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
-def groups(*names: str) -> list[str]:
+def groups(*names: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, *names)
 
 
@@ -23,9 +23,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The tests, on all cores, with line and branch coverage."""
     session.install("-e", ".[cli,fast]", *groups("tests"))
-    session.run(
-        "pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered", *session.posargs
-    )
+    session.run("pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered", *session.posargs)
 
 
 @nox.session

@@ -24,9 +24,9 @@ import anyio
 import attrs
 
 from mailkit.bulk.journal import DueChunk, JobRecord, Journal
-from mailkit.core.dispatch import Chunk, Dispatch
 from mailkit.bulk.reconcile import doubted, match, unfinished
 from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Chunk, Dispatch, Polled
 from mailkit.errors import (
     AuthenticationFailed,
     InvalidArgument,
@@ -191,7 +191,9 @@ class Engine:
             await self._settle(self._doubt(chunk, str(error)))
             self._doubts += 1
             if self._doubts >= DOUBTS_TO_STOP:
-                self._fail(error, f"the outcome of {self._doubts} chunks running is unknown: {error}")
+                self._fail(
+                    error, f"the outcome of {self._doubts} chunks running is unknown: {error}"
+                )
         except BaseException as error:
             await self._settle(self._doubt(chunk, f"cut off while sending: {type(error).__name__}"))
             raise
@@ -285,13 +287,12 @@ class Engine:
             self._fail(error, f"the provider can't be used: {error}")
             return
         except MailkitError as error:
-            statuses, cursor = (), chunk.cursor
+            polled = Polled((), chunk.cursor)
             why = f"no status was to be had: {error}"
         else:
-            statuses, cursor = polled.statuses, polled.cursor
             why = "taken with its chunk, but missing in the provider's status list"
         rows = await self._journal.steps.keys(self._job, chunk.n)
-        found = match(rows, statuses)
+        found = match(rows, polled.statuses)
         changes, missing = list(found.changes), found.missing
         late = self._clock.now() >= deadline
         moving = found.unfinished
@@ -300,6 +301,7 @@ class Engine:
         elif late:
             changes += doubted(missing, why)
         reconciled = chunk.reconciled or late or not missing
+        cursor = polled.cursor if reconciled else None  # until then, always the whole list
         await self._journal.steps.reconcile(
             self._job,
             chunk.n,
@@ -309,7 +311,7 @@ class Engine:
             unfinished=moving,
             cursor=cursor,
         )
-        chunk = attrs.evolve(chunk, reconciled=reconciled, cursor=cursor if reconciled else None)
+        chunk = attrs.evolve(chunk, reconciled=reconciled, cursor=cursor)
         self._poll_again(chunk, poll.tries + 1, moving)
 
     def _poll_again(self, chunk: DueChunk, tries: int, moving: int) -> None:

@@ -15,10 +15,10 @@ import msgspec
 
 from mailkit.address import dedupe_key, normalise
 from mailkit.bulk.journal import JobRecord, Journal, Lease, PlannedRow
-from mailkit.core.dispatch import BulkProvider, Dispatch
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.bulk.template import InvalidRow, Template, check_columns
 from mailkit.core.clock import Clock
+from mailkit.core.dispatch import BulkProvider, Dispatch
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 

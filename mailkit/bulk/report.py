@@ -1,4 +1,4 @@
-"""The report of a job: every row that was read, in exactly one state, and the sum that proves it."""
+"""The report of a job: every row that was read in exactly one state, and the sum to prove it."""
 
 from __future__ import annotations
 

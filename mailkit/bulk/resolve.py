@@ -8,9 +8,7 @@ from mailkit.bulk.sender import take_lease
 __all__ = ["resolve"]
 
 
-async def resolve(
-    journal: Journal, name: str, chunk: int | None = None, *, accepted: bool
-) -> int:
+async def resolve(journal: Journal, name: str, chunk: int | None = None, *, accepted: bool) -> int:
     """Say of a job's doubts, or of one chunk's, that the provider took them (``accepted``) or not.
 
     What was not taken is planned again, and the next ``resume`` sends it. Returns the number of

@@ -14,10 +14,10 @@ from mailkit.bulk.engine import Engine, EngineSettings
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import JobRecord, Journal, Lease
 from mailkit.bulk.plan import plan
-from mailkit.core.dispatch import BulkProvider
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.source import RecipientSource
 from mailkit.core.clock import Clock
+from mailkit.core.dispatch import BulkProvider
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 
@@ -77,7 +77,9 @@ class BulkSender:
     def journal(self) -> Journal:
         """The open journal; only inside the ``async with`` block."""
         if self._journal is None:
-            raise InvalidArgument("enter the BulkSender first: async with BulkSender(...) as sender")
+            raise InvalidArgument(
+                "enter the BulkSender first: async with BulkSender(...) as sender"
+            )
         return self._journal
 
     async def start(

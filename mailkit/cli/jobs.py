@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -127,9 +126,7 @@ def _states(text: str | None) -> tuple[str, ...]:
     return states
 
 
-async def _rows(
-    store: Journal, name: str, states: tuple[str, ...], *, as_recipients: bool
-) -> None:
+async def _rows(store: Journal, name: str, states: tuple[str, ...], *, as_recipients: bool) -> None:
     """The job's rows as CSV on stdout; cells that a spreadsheet would run are quoted with a '."""
     record = await store.jobs.get(name)
     running = await store.jobs.running(record)

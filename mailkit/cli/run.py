@@ -12,10 +12,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from mailkit.bulk.job import Job
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
-from mailkit.errors import InvalidArgument, MailkitError
+from mailkit.errors import MailkitError
 
 __all__ = ["Exit", "exit_code", "graceful", "opened", "run"]
 
@@ -82,7 +81,9 @@ def graceful(stop: Callable[[], None]) -> Any:
         nonlocal asked
         if asked:
             print(
-                "mailkit: ended at once; requests under way are in doubt", file=sys.stderr, flush=True
+                "mailkit: ended at once; requests under way are in doubt",
+                file=sys.stderr,
+                flush=True,
             )
             os._exit(Exit.IN_DOUBT)
         asked = True

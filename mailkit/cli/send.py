@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import anyio
-import attrs
 import typer
 
 from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.job import Job
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
-from mailkit.bulk.source import RecipientSource, read_recipients
+from mailkit.bulk.source import read_recipients
 from mailkit.cli.options import Account, AsJson, JournalPath, Senders, duration, open_provider
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.show import planning, report_text, sending_bar
@@ -45,7 +44,9 @@ def send(
         str | None, typer.Option(help="A list of addresses that this job must not mail.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="The list's encoding, as cp1251.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="What separates the list's columns.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What separates the list's columns.")
+    ] = None,
     senders: Senders = 8,
     account: Account = None,
     journal: JournalPath = None,
@@ -67,9 +68,7 @@ def send(
 
         async def start(sender: BulkSender) -> Job:
             with planning(source, quiet=as_json):
-                return await sender.start(
-                    letter, source, name=name, again=again, suppress=unwanted
-                )
+                return await sender.start(letter, source, name=name, again=again, suppress=unwanted)
 
         return await _send(
             provider, account, journal, settings, start, as_json=as_json, strict=strict

@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress as Bar,
     ProgressColumn,
     SpinnerColumn,
     Task,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
+)
+from rich.progress import (
+    Progress as Bar,
 )
 from rich.table import Table
 from rich.text import Text

@@ -170,7 +170,7 @@ class Client:
         kind = type(call)
         plan = plan_of(kind)
         if plan.slow and any(getattr(call, field) is not None for field in plan.slow):
-            request = await anyio.to_thread.run_sync(self._write, call, plan)
+            request = await anyio.to_thread.run_sync(self._write, call, plan, True)
         else:
             request = self._write(call, plan)
         job = _Job(name, kind.__name__, plan.route, request, reader_of(kind))
@@ -218,8 +218,9 @@ class Client:
                 setattr(other, key, value)
         return other
 
-    def _write(self, call: Call[T], plan: Plan) -> Request:
-        return write(call, plan, self._encoding, self._url, self._auth.fields)
+    def _write(self, call: Call[T], plan: Plan, files: bool = False) -> Request:
+        credential = self._auth.fields
+        return write(call, plan, self._encoding, self._url, credential, files=files)
 
     async def _attempt(
         self,

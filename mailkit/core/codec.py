@@ -90,9 +90,17 @@ def _plan(kind: type[Call[Any]]) -> Plan:
 
 
 def write(
-    call: Call[object], plan: Plan, encoding: Encoding, base: str, credential: Credential
+    call: Call[object],
+    plan: Plan,
+    encoding: Encoding,
+    base: str,
+    credential: Credential,
+    *,
+    files: bool = False,
 ) -> Request:
     """The request of a call at this address; InvalidArgument for what can't be sent.
+
+    ``files`` says that the form has some, and so goes out as multipart.
 
     The credential's fields stand last, so that a server that cuts an overlong form loses them
     first and refuses the whole instead of dropping recipients.
@@ -115,7 +123,6 @@ def write(
     pairs: list[Pair] = []
     _add(pairs, call, plan.body, encoding)
     _add_fixed(pairs, route)
-    files = plan.slow and any(getattr(call, name) is not None for name in plan.slow)
     if files or (route.multipart is not None and route.multipart(call, encoding)):
         request = Request(route.verb, url, dict(_HEADERS), None)
         request.headers["Content-Type"], request.body = multipart(

@@ -74,14 +74,25 @@ class Polled:
 class Dispatch(Protocol):
     """A provider's part in sending one message to many; made anew for every run of a job."""
 
-    chunk_rows: int
-    """At most so many recipients in a chunk."""
-    chunk_bytes: int
-    """At most so many bytes in a chunk's request."""
-    base_bytes: int
-    """The bytes that a chunk's request has before its first recipient."""
-    polls: bool
-    """Whether ``poll`` can tell what became of a chunk."""
+    @property
+    def chunk_rows(self) -> int:
+        """At most so many recipients in a chunk."""
+        ...
+
+    @property
+    def chunk_bytes(self) -> int:
+        """At most so many bytes in a chunk's request."""
+        ...
+
+    @property
+    def base_bytes(self) -> int:
+        """The bytes that a chunk's request has before its first recipient."""
+        ...
+
+    @property
+    def polls(self) -> bool:
+        """Whether ``poll`` can tell what became of a chunk."""
+        ...
 
     def measure(self, address: str, values: Sequence[str]) -> int:
         """The bytes this recipient adds to a request; raises InvalidRow if it can't be rendered."""

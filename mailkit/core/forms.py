@@ -84,7 +84,12 @@ def _fields(kind: type[Any]) -> tuple[tuple[str, str], ...]:
 
 def urlencoded(pairs: Sequence[Pair]) -> str:
     """The pairs as ``application/x-www-form-urlencoded`` or a query, in ASCII."""
-    return "&".join([f"{_quote(key, key)}={_quote(key, value)}" for key, value in pairs])
+    return "&".join([f"{_quoted_key(key)}={_quote(key, value)}" for key, value in pairs])
+
+
+@lru_cache(maxsize=4096)
+def _quoted_key(key: str) -> str:
+    return _quote(key, key)
 
 
 def _quote(key: str, value: str | File) -> str:

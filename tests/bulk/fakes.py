@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
 
 from mailkit.bulk.journal import InlineExecutor, Journal
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
+from mailkit.core.dispatch import Chunk, Dispatch, Polled, RowStatus, Sent
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
 
@@ -64,7 +64,7 @@ class FakeProvider:
     polls_answered: int = 0
     on_send: Callable[[Chunk], None] | None = None
 
-    def dispatch(self, message: Message, columns: Sequence[str]) -> FakeDispatch:
+    def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
         return FakeDispatch(self)
 
 
@@ -117,7 +117,7 @@ class FakeDispatch:
 
 
 @asynccontextmanager
-async def memory_journal():
+async def memory_journal() -> AsyncIterator[Journal]:
     journal = await Journal.open(":memory:", executor=InlineExecutor)
     try:
         yield journal

@@ -31,7 +31,7 @@ from mailkit.errors import (
 )
 from mailkit.message import Message
 
-from .fakes import MESSAGE, FakeProvider, FakeTime, memory_journal, people
+from .fakes import MESSAGE, Act, FakeProvider, FakeTime, memory_journal, people
 
 ONE_SENDER = EngineSettings(senders=1)
 
@@ -310,9 +310,7 @@ async def test_the_same_letter_to_the_same_list_is_refused(journal: Journal) -> 
 async def test_suppressed_people_are_not_mailed(journal: Journal) -> None:
     await journal.suppressions.add(["P1@example.com"], reason="unsubscribed", now=0.0)
     provider = FakeProvider()
-    report = await send(
-        journal, provider, people(4), suppress=read_recipients(["p2@example.com"])
-    )
+    report = await send(journal, provider, people(4), suppress=read_recipients(["p2@example.com"]))
     assert set(provider.mailed) == {"p0@example.com", "p3@example.com"}
     assert report.counts.suppressed == 2
     report = await send(journal, provider, people(4), again=True)
@@ -384,23 +382,24 @@ async def test_whatever_happens_nobody_is_mailed_twice_and_nobody_is_lost(
 ) -> None:
     provider = FakeProvider(name="fake")
 
-    def act(outcome: str) -> object:
+    def act(outcome: str) -> Act:
         def run(chunk: Chunk) -> Sent | Exception:
             if outcome == "unknown but sent":
                 provider.mailed.update(row.address for row in chunk.rows)
                 return OutcomeUnknown("reset after acting")
-            return {
+            outcomes: dict[str, Sent | Exception] = {
                 "taken": Sent(str(len(provider.chunks))),
                 "refused": Refused("no"),
                 "not sent": NotSent("dns"),
                 "limited": RateLimited("wait", retry_after=5),
                 "unknown": OutcomeUnknown("reset"),
                 "credentials": AuthenticationFailed("token"),
-            }[outcome]
+            }
+            return outcomes[outcome]
 
         return run
 
-    provider.acts = [act(outcome) for outcome in script]  # type: ignore[misc]
+    provider.acts = [act(outcome) for outcome in script]
     engine = EngineSettings(senders=senders)
     async with memory_journal() as journal:
         report = await send(journal, provider, people(count), settings=engine, name="a")

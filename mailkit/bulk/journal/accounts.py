@@ -191,7 +191,7 @@ class Accounts:
         )
         where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
         sql = (
-            "SELECT * FROM (SELECT rows.id, line, address, fields, "  # noqa: S608 - constants
+            "SELECT * FROM (SELECT rows.id, line, address, fields, "
             f"{state} AS state, coalesce(rows.reason, chunks.reason), chunks.n, delivery "
             "FROM rows LEFT JOIN chunks ON chunks.job = ? AND chunks.n = coalesce(rows.chunk, "
             "CASE WHEN rows.state IS NULL THEN (SELECT n FROM chunks WHERE job = ? "
@@ -218,7 +218,7 @@ def _chunks(db: sqlite3.Connection, job: JobRecord, states: Sequence[str]) -> li
     found = db.execute(
         "SELECT n, state, rows, attempt, started, ended, reference, reason, reconciled, "
         "(SELECT address FROM rows WHERE id = first), (SELECT address FROM rows WHERE id = last) "
-        f"FROM chunks WHERE job = ? AND state IN ({', '.join('?' * len(states))}) "  # noqa: S608
+        f"FROM chunks WHERE job = ? AND state IN ({', '.join('?' * len(states))}) "
         "ORDER BY n",
         (job.id, *states),
     )

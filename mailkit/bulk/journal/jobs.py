@@ -66,7 +66,7 @@ def own(db: sqlite3.Connection, job: JobRecord) -> None:
 
 
 class Lease:
-    """The right to run a job: an OS lock beside the journal, gone with the process that holds it."""
+    """The right to run a job: an OS lock beside the journal, gone with its holder's process."""
 
     def __init__(self, journal: Path | None, job_id: int) -> None:
         self._lock: FileLock | None = None
@@ -266,7 +266,7 @@ class Jobs:
 
         def rest(db: sqlite3.Connection) -> None:
             for table, column in (("chunks", "job"), ("suppressions", "job"), ("jobs", "id")):
-                db.execute(f"DELETE FROM {table} WHERE {column} = ?", (job.id,))  # noqa: S608
+                db.execute(f"DELETE FROM {table} WHERE {column} = ?", (job.id,))
 
         while await self._db.write(some, durable=False):
             pass

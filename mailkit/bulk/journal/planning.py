@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.jobs import JobRecord
 
-__all__ = ["Planning", "PlannedRow"]
+__all__ = ["PlannedRow", "Planning"]
 
 ROWS_A_COMMIT = 1_000
 
@@ -75,7 +75,7 @@ class Planning:
         await self._mark(
             "suppressed",
             "SELECT rows.id, min(suppressions.reason) FROM rows JOIN suppressions "
-            "  ON suppressions.job IN (0, ?) AND suppressions.key = coalesce(rows.key, rows.address)"
+            "  ON suppressions.key = coalesce(rows.key, rows.address) AND suppressions.job IN (0, ?) "
             "  WHERE rows.id BETWEEN ? AND ? AND rows.state IS NULL GROUP BY rows.id",
             (job.id, *job.ids),
         )

@@ -133,7 +133,7 @@ class Steps:
             found = db.execute(
                 "SELECT n, reference, ended, reconciled, cursor FROM chunks "
                 "WHERE job = ? AND state = 'accepted' AND reference IS NOT NULL "
-                f"AND (reconciled = 0 {unfinished}) ORDER BY n",  # noqa: S608 - a constant
+                f"AND (reconciled = 0 {unfinished}) ORDER BY n",
                 (job.id,),
             )
             return [DueChunk(n, ref, end, bool(done), mark) for n, ref, end, done, mark in found]
@@ -147,7 +147,7 @@ class Steps:
             columns = "id, coalesce(key, address), state, delivery"
             rows = [RowKey(*row) for row in _following(db, job, n, columns)]
             moved = db.execute(
-                f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "  # noqa: S608
+                f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
                 "AND state IS NOT NULL",
                 (n, *job.ids),
             )
@@ -188,7 +188,7 @@ def _following(db: sqlite3.Connection, job: JobRecord, n: int, columns: str) -> 
         "SELECT first, last FROM chunks WHERE job = ? AND n = ?", (job.id, n)
     ).fetchone()
     return db.execute(
-        f"SELECT {columns} FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL "  # noqa: S608
+        f"SELECT {columns} FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL "
         "AND chunk IS NULL UNION ALL "
         f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IS NULL",
         (first, last, n, *job.ids),
@@ -220,7 +220,7 @@ def _override(
     followers = db.execute(
         "SELECT rows FROM chunks WHERE job = ? AND n = ?", (job.id, n)
     ).fetchone()[0]
-    for row_id, state, reason, delivery in changes:
+    for row_id, state, *_ in changes:
         (before,) = db.execute("SELECT state FROM rows WHERE id = ?", (row_id,)).fetchone()
         followers += (before is not None) - (state is not None)
     db.executemany(

@@ -154,27 +154,29 @@ class CsvRows:
         first = self._line
         width, email = self._width, self._email
         kept = self._kept if len(self._kept) < width - 1 else None
-        for fields in reader:
-            line = self._line
-            self._line = first + reader.line_num
-            if len(fields) != width or (nul and any("\0" in field for field in fields)):
-                if lines[line - first].isspace():
+        done = 0
+        try:
+            for fields in reader:
+                before, done = done, reader.line_num
+                if len(fields) != width or (nul and any("\0" in field for field in fields)):
+                    if lines[before].isspace():
+                        continue
+                    fault = "NUL bytes" if len(fields) == width else _ragged(len(fields), width)
+                    if done - before > 1:
+                        done, span = before, done - before
+                        raise _Misread(f"{fault}, over {span} lines")
+                    rows.append(Row(first + before, "", (), fault))
                     continue
-                fault = "NUL bytes" if len(fields) == width else _ragged(len(fields), width)
-                span = self._line - line
-                if span > 1:
-                    self._line = line
-                    raise _Misread(f"{fault}, over {span} lines")
-                rows.append(Row(line, "", (), fault))
-                continue
-            if kept is not None:
-                values = tuple([fields[n] for n in kept])
-                address = fields[email]
-            else:
-                address = fields.pop(email)
-                values = tuple(fields)
-            if width > 1 or not lines[line - first].isspace():
-                rows.append(_row(Row, (line, address, values, None)))
+                if kept is not None:
+                    values = tuple([fields[n] for n in kept])
+                    address = fields[email]
+                else:
+                    address = fields.pop(email)
+                    values = tuple(fields)
+                if width > 1 or not lines[before].isspace():
+                    rows.append(_row(Row, (first + before, address, values, None)))
+        finally:
+            self._line = first + done
 
     def _unreadable(self, reason: str) -> Row:
         self._line += 1

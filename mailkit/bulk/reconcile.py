@@ -30,8 +30,8 @@ class Match:
 def match(rows: Iterable[RowKey], statuses: Iterable[RowStatus]) -> Match:
     """Join rows and statuses by address; statuses of strangers are ignored.
 
-    An address named as refused is rejected, also if it is named as taken too. Deliveries only
-    go up (see DeliveryStatus).
+    An address named as refused is rejected, also if it is named as taken too; a row in doubt that
+    is named is in doubt no more. Deliveries only go up (see DeliveryStatus).
     """
     heard = _by_key(statuses)
     deliveries: list[tuple[int, int]] = []
@@ -43,6 +43,7 @@ def match(rows: Iterable[RowKey], statuses: Iterable[RowStatus]) -> Match:
         if status is None:
             if row.state is None:
                 missing.append(row)
+            moving += row.state == "in doubt"
             continue
         if status.refused:
             if row.state != "rejected":

@@ -21,7 +21,9 @@ from mailkit.core.dispatch import BulkProvider
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 
-__all__ = ["BulkSender"]
+__all__ = ["BulkSender", "take_lease"]
+
+LEASE_TRIES = 10
 
 
 class BulkSender:
@@ -62,15 +64,15 @@ class BulkSender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            for job in self._jobs:
-                job.stop()
-            for job in self._jobs:
-                await job.end(quiet=error is not None)
-        finally:
-            journal, self._journal = self.journal, None
-            if journal is not self._place:
-                with anyio.CancelScope(shield=True):
+        journal, self._journal = self.journal, None
+        with anyio.CancelScope(shield=True):  # requests under way end first
+            try:
+                for job in self._jobs:
+                    job.stop()
+                for job in self._jobs:
+                    await job.end(quiet=error is not None)
+            finally:
+                if journal is not self._place:
                     await journal.close()
 
     @property
@@ -174,9 +176,11 @@ class BulkSender:
 async def take_lease(journal: Journal, record: JobRecord) -> Lease:
     """The right to run the job; InvalidArgument while another engine has it."""
     lease = journal.jobs.lease(record.id)
-    if not lease.take():
-        raise InvalidArgument(
-            f"the job {record.name} is being sent by another process right now: "
-            f"look at it with: mailkit status {record.name}"
-        )
-    return lease
+    for _ in range(LEASE_TRIES):  # one who only looks whether the job runs has it for a moment
+        if lease.take():
+            return lease
+        await anyio.sleep(0.02)
+    raise InvalidArgument(
+        f"the job {record.name} is being sent by another process right now: "
+        f"look at it with: mailkit status {record.name}"
+    )

@@ -40,7 +40,7 @@ html = '''
 '''
 """
 NAMES = ("Anna", "Борис", "Chloé", "Дарья", "Emil & Co", "")
-WORDS = "rows invalid duplicate suppressed accepted rejected in_doubt unsent".split()
+STATES = ("invalid", "duplicate", "suppressed", "accepted", "rejected", "in_doubt", "unsent")
 CITIES = ("Minsk", "Гродно", "Brest", "Віцебск")
 
 

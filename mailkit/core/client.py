@@ -20,7 +20,7 @@ from mailkit.core.codec import Plan, plan_of, write
 from mailkit.core.encoding import Encoding
 from mailkit.core.http import Transport
 from mailkit.core.quota import Permit, Permits, Quota, Window
-from mailkit.core.reading import Reader, reader_of
+from mailkit.core.reading import Reader
 from mailkit.core.retry import Outcome, Policy, delay
 from mailkit.core.verdict import Failure, Opener, error_of, judge
 from mailkit.core.wire import Answer, Request
@@ -173,7 +173,7 @@ class Client:
             request = await anyio.to_thread.run_sync(self._write, call, plan, True)
         else:
             request = self._write(call, plan)
-        job = _Job(name, kind.__name__, plan.route, request, reader_of(kind))
+        job = _Job(name, kind.__name__, plan.route, request, plan.reader)
         policy, repeatable = self._options.policy, plan.route.repeatable
         timeout = self._options.timeout
         start = self._clock.monotonic()

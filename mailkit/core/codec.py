@@ -16,9 +16,10 @@ import attrs
 import msgspec
 
 from mailkit.core.auth import Credential
-from mailkit.core.call import Body, Call, Route
+from mailkit.core.call import Body, Call, Route, answer_of
 from mailkit.core.encoding import Encoding
 from mailkit.core.forms import File, Pair, flatten, multipart, parts_of, urlencoded
+from mailkit.core.reading import Reader
 from mailkit.core.wire import Request
 from mailkit.errors import InvalidArgument
 
@@ -46,7 +47,8 @@ class Plan:
     """What there is to know about a call class; made once for each class.
 
     ``path`` holds texts and the names of fields by turns, starting with a text; ``end`` the same
-    for the optional end. ``slow`` names the fields whose writing may read a file.
+    for the optional end. ``slow`` names the fields whose writing may read a file. ``reader`` reads
+    the answers.
     """
 
     route: Route
@@ -56,6 +58,7 @@ class Plan:
     body: tuple[Part, ...]
     slow: tuple[str, ...]
     fixed_path: bool
+    reader: Reader[Any]
 
 
 _plans: dict[type, Plan] = {}
@@ -86,7 +89,16 @@ def _plan(kind: type[Call[Any]]) -> Plan:
         (query if route.body == "none" or field.name in route.query else body).append(part)
         if said.get("slow"):
             slow.append(field.name)
-    return Plan(route, paths, ends, tuple(query), tuple(body), tuple(slow), not taken)
+    return Plan(
+        route,
+        paths,
+        ends,
+        tuple(query),
+        tuple(body),
+        tuple(slow),
+        not taken,
+        Reader(answer_of(kind), route.pick),
+    )
 
 
 def write(
@@ -122,7 +134,8 @@ def write(
         return Request(route.verb, url, dict(_JSON), _json(call, plan, encoding))
     pairs: list[Pair] = []
     _add(pairs, call, plan.body, encoding)
-    _add_fixed(pairs, route)
+    if route.fixed:
+        _add_fixed(pairs, route)
     if files or (route.multipart is not None and route.multipart(call, encoding)):
         request = Request(route.verb, url, dict(_HEADERS), None)
         request.headers["Content-Type"], request.body = multipart(

@@ -19,10 +19,9 @@ import cattrs
 import msgspec
 from cattrs.gen import make_dict_structure_fn
 
-from mailkit.core.call import Call, answer_of
 from mailkit.core.wire import Unreadable
 
-__all__ = ["Reader", "decode", "reader_of", "teach"]
+__all__ = ["Reader", "decode", "teach"]
 
 T = TypeVar("T")
 
@@ -46,7 +45,7 @@ def decode(raw: bytes | msgspec.Raw) -> Any:
 
 
 class Reader(Generic[T]):
-    """Reads the answers of one call."""
+    """Reads answers into one type; ``pick`` is the key that the value stands under, if any."""
 
     def __init__(self, kind: Any, pick: str | None = None) -> None:
         self.kind = kind
@@ -74,17 +73,6 @@ class Reader(Generic[T]):
             raise Unreadable(f"no {error} in the answer") from None
         except (TypeError, ValueError) as error:
             raise Unreadable(f"unexpected answer: {error}") from None
-
-
-_readers: dict[type, Reader[Any]] = {}
-
-
-def reader_of(kind: type[Call[T]]) -> Reader[T]:
-    """The reader of a call class."""
-    reader = _readers.get(kind)
-    if reader is None:
-        reader = _readers[kind] = Reader(answer_of(kind), kind.__route__.pick)
-    return reader
 
 
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any] | None:

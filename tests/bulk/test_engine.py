@@ -115,10 +115,12 @@ async def test_a_row_missing_from_the_status_list_is_in_doubt_after_the_deadline
     [doubt] = report.doubts
     assert (doubt.chunk, doubt.rows, doubt.first) == (2, 1, "p4@example.com")
 
+    report = await resume(journal, provider, "a", time=time)
+    assert report.counts.in_doubt == 1
     provider.hidden.clear()  # it appears after all
-    async with BulkSender(provider, journal=journal, clock=time.clock) as sender:
-        report = await (await sender.follow("a", 3600)).wait()
-    assert report.counts.in_doubt == 1  # the chunk was finished, nobody asked about it again
+    report = await resume(journal, provider, "a", time=time)
+    assert report.complete
+    assert report.counts.accepted == 6
 
 
 async def test_a_refused_chunk_is_rejected_and_the_rest_goes_on(journal: Journal) -> None:

@@ -91,7 +91,10 @@ class Journal:
         ``adopt`` takes a copied file for its own. ``executor`` replaces the two threads that the
         journal works in. JournalError says why a file can't be used.
         """
-        place = None if path == ":memory:" else Path(path) if path is not None else default_path()
+        place = None
+        if path != ":memory:":
+            # resolved, so that locks stand beside the file and not beside a link to it
+            place = (default_path() if path is None else Path(path)).resolve()
         connect = connector(place, adopt=adopt)
 
         if executor is not None:

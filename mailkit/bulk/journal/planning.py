@@ -75,7 +75,8 @@ class Planning:
         await self._mark(
             "suppressed",
             "SELECT rows.id, min(suppressions.reason) FROM rows JOIN suppressions "
-            "  ON suppressions.key = coalesce(rows.key, rows.address) AND suppressions.job IN (0, ?) "
+            "  ON suppressions.key = coalesce(rows.key, rows.address) "
+            "  AND suppressions.job IN (0, ?) "
             "  WHERE rows.id BETWEEN ? AND ? AND rows.state IS NULL GROUP BY rows.id",
             (job.id, *job.ids),
         )

@@ -126,17 +126,23 @@ class Steps:
         await self._db.write(lambda db: _settle(db, job, n, "planned", reason, now))
 
     async def due(self, job: JobRecord, *, track: bool) -> list[DueChunk]:
-        """The accepted chunks to ask about: not reconciled, and with ``track`` also unfinished."""
-        unfinished = "OR unfinished > 0" if track else ""
+        """The accepted chunks to ask about: those that are not reconciled, those with a row that
+        was not found in time (it may be there by now), and with ``track`` the unfinished ones.
+        """
 
         def work(db: sqlite3.Connection) -> list[DueChunk]:
             found = db.execute(
-                "SELECT n, reference, ended, reconciled, cursor FROM chunks "
-                "WHERE job = ? AND state = 'accepted' AND reference IS NOT NULL "
-                f"AND (reconciled = 0 {unfinished}) ORDER BY n",
-                (job.id,),
+                "SELECT n, reference, ended, reconciled, cursor, doubts FROM (SELECT *, EXISTS "
+                "(SELECT 1 FROM rows WHERE rows.state = 'in doubt' AND rows.chunk = chunks.n "
+                "AND id BETWEEN ? AND ?) AS doubts FROM chunks WHERE job = ? "
+                "AND state = 'accepted' AND reference IS NOT NULL) "
+                "WHERE reconciled = 0 OR doubts OR (? AND unfinished > 0) ORDER BY n",
+                (*job.ids, job.id, track),
             )
-            return [DueChunk(n, ref, end, bool(done), mark) for n, ref, end, done, mark in found]
+            return [
+                DueChunk(n, ref, end, bool(done), None if doubts else mark)
+                for n, ref, end, done, mark, doubts in found
+            ]
 
         return await self._db.read(work)
 

@@ -15,6 +15,7 @@ What a sender does with the outcome of a request:
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import random
 from collections.abc import Awaitable, Callable
@@ -194,7 +195,7 @@ class Engine:
                 self._fail(
                     error, f"the outcome of {self._doubts} chunks running is unknown: {error}"
                 )
-        except BaseException as error:
+        except (Exception, asyncio.CancelledError) as error:
             await self._settle(self._doubt(chunk, f"cut off while sending: {type(error).__name__}"))
             raise
         else:

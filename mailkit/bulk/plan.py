@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 import anyio
 import msgspec
 
-from mailkit.address import dedupe_key, normalise
+from mailkit.address import dedupe_key, header_text, normalise
 from mailkit.bulk.journal import JobRecord, Journal, Lease, PlannedRow
 from mailkit.bulk.source import RecipientSource, Row
-from mailkit.bulk.template import InvalidRow, Template, check_columns
+from mailkit.template import InvalidRow, Template, check_columns
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import BulkProvider, Dispatch
 from mailkit.errors import InvalidArgument
@@ -43,6 +43,7 @@ async def plan(
 
     Raises what ``BulkSender.start`` says; then the journal holds nothing of the job.
     """
+    header_text(name or "", "the job's name")  # it goes to the provider with every chunk
     if message.send_at is not None and message.send_at.timestamp() <= clock.now():
         raise InvalidArgument(
             f"send_at ({message.send_at.isoformat()}) has passed: take it out to send at once"
@@ -137,7 +138,8 @@ class _Rows:
     def planned(self, batch: Sequence[Row]) -> list[PlannedRow]:
         """The rows of a batch, each with its state if it can't be mailed."""
         rows = [self._planned(row) for row in batch]
-        self._hash.update(_encode([(row.address, row.fields) for row in rows]))
+        # Without the list's brackets: how a stream was cut into batches must not matter.
+        self._hash.update(_encode([(row.address, row.fields) for row in rows])[1:-1] + b",")
         self._count += len(rows)
         return rows
 
@@ -192,7 +194,8 @@ async def _suppress(
             try:
                 keys.append(dedupe_key(normalise(row.address)))
             except InvalidArgument as error:
-                raise InvalidArgument(f"suppressions, line {row.line}: {error}") from None
+                why = row.reason or error
+                raise InvalidArgument(f"suppressions, line {row.line}: {why}") from None
         await journal.planning.suppress(job, keys, clock.now())
 
 

@@ -46,7 +46,7 @@ _FORMATS: dict[str, Format] = {
     ".ndjson": "jsonl",
 }
 _ITEMS = 1000  # of an iterable between two pauses for the rest of the program
-_BLOCKS = 4  # of a file, at most, in one batch
+_BLOCKS = 16  # of a file, at most, in one batch
 
 
 class RecipientSource(ABC):

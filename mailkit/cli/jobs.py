@@ -14,7 +14,7 @@ from mailkit.bulk.journal import ROW_STATES, Journal
 from mailkit.bulk.report import make_report
 from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
-from mailkit.cli.options import Account, AsJson, JournalPath, duration, open_provider
+from mailkit.cli.options import Account, Adopt, AsJson, JournalPath, duration, open_provider
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import follow_job, print_report
 from mailkit.cli.show import jobs_table
@@ -33,12 +33,13 @@ def status(
     track: Annotated[str, typer.Option(help="With --follow: for how long, as 30m.")] = "2h",
     account: Account = None,
     journal: JournalPath = None,
+    adopt: Adopt = False,
     as_json: AsJson = False,
 ) -> None:
     """How the jobs stand, or one of them."""
 
     async def command() -> int:
-        async with opened(journal) as store:
+        async with opened(journal, adopt=adopt) as store:
             if job is None:
                 names = [record.name for record in await store.jobs.list()]
                 reports = [await make_report(store, name) for name in names]
@@ -75,12 +76,13 @@ def report(
         typer.Option("--as-recipients", help="With --csv: a list that can be sent to again."),
     ] = False,
     journal: JournalPath = None,
+    adopt: Adopt = False,
     as_json: AsJson = False,
 ) -> None:
     """What became of every row, and the sum that proves it."""
 
     async def command() -> int:
-        async with opened(journal) as store:
+        async with opened(journal, adopt=adopt) as store:
             if as_csv or as_recipients or state:
                 await _rows(store, job, _states(state), as_recipients=as_recipients)
                 return Exit.DONE
@@ -101,13 +103,14 @@ def resolve(
         bool, typer.Option("--not-sent", help="They were not sent: resume sends them.")
     ] = False,
     journal: JournalPath = None,
+    adopt: Adopt = False,
 ) -> None:
     """Say what became of rows in doubt, after looking in the provider's panel."""
     if accepted == not_sent:
         raise typer.BadParameter("say either --accepted or --not-sent")
 
     async def command() -> int:
-        async with opened(journal) as store:
+        async with opened(journal, adopt=adopt) as store:
             rows = await end_doubts(store, job, chunk, accepted=accepted)
         if accepted:
             print(f"{rows:,} rows count as accepted now")

@@ -11,7 +11,7 @@ import typer
 from mailkit.errors import InvalidArgument
 from mailkit.providers.smsby import SmsBy
 
-__all__ = ["Account", "AsJson", "JournalPath", "Senders", "duration", "open_provider"]
+__all__ = ["Account", "Adopt", "AsJson", "JournalPath", "Senders", "duration", "open_provider"]
 
 JournalPath = Annotated[
     Path | None,
@@ -21,6 +21,13 @@ JournalPath = Annotated[
         envvar="MAILKIT_JOURNAL",
         show_default="in the user's state directory",
         dir_okay=False,
+    ),
+]
+Adopt = Annotated[
+    bool,
+    typer.Option(
+        "--adopt",
+        help="Use a journal that is the copy of another one, if that one is gone for good.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no bar.")]

@@ -7,16 +7,23 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from mailkit.bulk.journal import Journal
+from mailkit.bulk.journal import Journal, default_path
 from mailkit.bulk.report import Report
-from mailkit.errors import MailkitError
+from mailkit.errors import (
+    AuthenticationFailed,
+    JournalError,
+    MailkitError,
+    NotSent,
+    RequestError,
+    Unavailable,
+)
 
-__all__ = ["Exit", "exit_code", "graceful", "opened", "run"]
+__all__ = ["CutOff", "Exit", "exit_code", "graceful", "opened", "run"]
 
 
 class Exit(IntEnum):
@@ -26,6 +33,10 @@ class Exit(IntEnum):
     ERROR = 1
     IN_DOUBT = 3
     UNSENT = 4
+
+
+class CutOff(Exception):
+    """A signal came while the list was being read."""
 
 
 def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
@@ -45,12 +56,27 @@ def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
     try:
         return _loop()(command())
     except MailkitError as error:
-        print(f"mailkit: {error}", file=sys.stderr)
+        print(f"mailkit: {error}{_remedy(error)}", file=sys.stderr)
         return Exit.ERROR
+    except CutOff:
+        print("mailkit: stopped while planning: nothing was sent", file=sys.stderr, flush=True)
+        os._exit(Exit.UNSENT)  # else a read of stdin would hold the process until more comes
     except BrokenPipeError:
         # The reader of the output went away: nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.ERROR
+
+
+def _remedy(error: MailkitError) -> str:
+    """What a command's user can do about errors that don't say it themselves."""
+    if not isinstance(error, RequestError):
+        return ""
+    variables = f"MAILKIT_{error.provider.upper()}_"
+    if isinstance(error, AuthenticationFailed):
+        return f"; look at the credential in {variables}…"
+    if isinstance(error, NotSent | Unavailable):
+        return f"; look at the network, and at {variables}URL if it is set"
+    return ""
 
 
 def _loop() -> Callable[[Coroutine[Any, Any, int]], int]:
@@ -62,9 +88,17 @@ def _loop() -> Callable[[Coroutine[Any, Any, int]], int]:
 
 
 @contextlib.asynccontextmanager
-async def opened(path: Path | None, *, adopt: bool = False) -> AsyncIterator[Journal]:
+async def opened(
+    path: Path | None, *, adopt: bool = False, make: bool = False
+) -> AsyncIterator[Journal]:
     """The journal, closed afterwards; one that isn't there yet is made only by a send."""
-    journal = await Journal.open(path, adopt=adopt)
+    place = path or default_path()
+    if not make and not place.exists():
+        raise JournalError(
+            f"there is no journal at {place}: a send makes one; "
+            "name the one you mean with --journal or MAILKIT_JOURNAL"
+        )
+    journal = await Journal.open(place, adopt=adopt)
     try:
         yield journal
     finally:
@@ -72,7 +106,7 @@ async def opened(path: Path | None, *, adopt: bool = False) -> AsyncIterator[Jou
 
 
 @contextlib.contextmanager
-def graceful(stop: Callable[[], None]) -> Any:
+def graceful(stop: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM stops gently; the second one ends the process at once."""
     loop = asyncio.get_running_loop()
     asked = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +11,23 @@ import typer
 
 from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.job import Job
+from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
-from mailkit.cli.options import Account, AsJson, JournalPath, Senders, duration, open_provider
-from mailkit.cli.run import Exit, exit_code, graceful, opened, run
+from mailkit.cli.options import (
+    Account,
+    Adopt,
+    AsJson,
+    JournalPath,
+    Senders,
+    duration,
+    open_provider,
+)
+from mailkit.cli.run import CutOff, exit_code, graceful, opened, run
 from mailkit.cli.show import planning, report_text, sending_bar
 from mailkit.message import Message
+from mailkit.providers.smsby import SmsBy
 
 __all__ = ["follow_job", "print_report", "resume", "send"]
 
@@ -50,6 +59,7 @@ def send(
     senders: Senders = 8,
     account: Account = None,
     journal: JournalPath = None,
+    adopt: Adopt = False,
     as_json: AsJson = False,
 ) -> None:
     """Send a letter to a list: plan, send, look for every recipient, report.
@@ -70,9 +80,11 @@ def send(
             with planning(source, quiet=as_json):
                 return await sender.start(letter, source, name=name, again=again, suppress=unwanted)
 
-        return await _send(
-            provider, account, journal, settings, start, as_json=as_json, strict=strict
-        )
+        async with (
+            open_provider(provider, account) as client,
+            opened(journal, adopt=adopt, make=True) as store,
+        ):
+            return await _send(client, store, settings, start, as_json=as_json, strict=strict)
 
     raise typer.Exit(run(command))
 
@@ -85,42 +97,37 @@ def resume(
     senders: Senders = 8,
     account: Account = None,
     journal: JournalPath = None,
+    adopt: Adopt = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a job that was stopped or cut off. What was under way then is in doubt."""
 
     async def command() -> int:
-        async with opened(journal) as store:
-            provider = (await store.jobs.get(job)).provider
         settings = EngineSettings(senders=senders, track=duration(track), late=late)
-        return await _send(
-            provider,
-            account,
-            journal,
-            settings,
-            lambda sender: sender.resume(job),
-            as_json=as_json,
-            strict=strict,
-        )
+
+        async def start(sender: BulkSender) -> Job:
+            return await sender.resume(job)
+
+        async with opened(journal, adopt=adopt) as store:
+            provider = (await store.jobs.get(job)).provider
+            async with open_provider(provider, account) as client:
+                return await _send(client, store, settings, start, as_json=as_json, strict=strict)
 
     raise typer.Exit(run(command))
 
 
 async def _send(
-    provider: str,
-    account: str | None,
-    journal: Path | None,
+    client: SmsBy,
+    journal: Journal,
     settings: EngineSettings,
     start: Callable[[BulkSender], Awaitable[Job]],
     *,
     as_json: bool,
     strict: bool,
 ) -> int:
-    async with (
-        open_provider(provider, account) as client,
-        BulkSender(client, journal=journal, settings=settings) as sender,
-    ):
-        job: Job | None = None
+    job: Job | None = None
+    report: Report | None = None
+    async with BulkSender(client, journal=journal, settings=settings) as sender:
         with anyio.CancelScope() as planning:
 
             def stop() -> None:
@@ -132,11 +139,10 @@ async def _send(
             with graceful(stop):
                 job = await start(sender)
                 report = await follow_job(job, quiet=as_json)
-        if job is None:
-            print("mailkit: stopped while planning: nothing was sent", file=sys.stderr)
-            return Exit.UNSENT
-        print_report(report, as_json=as_json)
-        return exit_code(report, failed=job.error is not None, strict=strict)
+    if job is None or report is None:
+        raise CutOff
+    print_report(report, as_json=as_json)
+    return exit_code(report, failed=job.error is not None, strict=strict)
 
 
 async def follow_job(job: Job, *, quiet: bool) -> Report:

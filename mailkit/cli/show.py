@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,25 +56,33 @@ class _RowsRead(ProgressColumn):
 
 @contextmanager
 def planning(source: RecipientSource, *, quiet: bool) -> Iterator[None]:
-    """A line that counts the rows while the list is read and checked, unless ``quiet``."""
-    if quiet:
+    """A line that counts the rows while the list is read and checked, on a terminal and unless
+    ``quiet``.
+    """
+    shown = console()
+    if quiet or not shown.is_terminal:
         yield
         return
     columns = (TextColumn("reading"), SpinnerColumn(), _RowsRead(source), TimeElapsedColumn())
-    with Bar(*columns, console=console(), transient=True) as bar:
+    with Bar(*columns, console=shown, transient=True) as bar:
         bar.add_task("")
         yield
 
 
 async def sending_bar(name: str, steps: AsyncIterator[Progress]) -> None:
-    """A bar of what is sent, and a line below it of what was found in the status lists."""
+    """A bar of what is sent, and below it of what was found in the status lists; returns at once
+    where there is no terminal.
+    """
+    shown = console()
+    if not shown.is_terminal:
+        return
     bar = Bar(
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[note]}"),
         TimeElapsedColumn(),
-        console=console(),
+        console=shown,
     )
     with bar:
         sent = bar.add_task(plain(name), total=None, note="")
@@ -94,6 +103,7 @@ async def sending_bar(name: str, steps: AsyncIterator[Progress]) -> None:
 def report_text(report: Report) -> Iterator[str]:
     """The report, line by line."""
     counts = report.counts
+    job = shlex.quote(plain(report.job))
     yield f"{plain(report.job)} over {report.provider}: {plain(report.subject)}"
     yield f"  {'rows read':<12}{counts.read:>14,}"
     for state in STATES:
@@ -107,19 +117,22 @@ def report_text(report: Report) -> Iterator[str]:
         )
         yield f"  delivery: {', '.join(heard)}"
     if report.unreconciled:
-        yield f"  {report.unreconciled:,} accepted rows are not yet found in the status lists"
+        yield (
+            f"  {report.unreconciled:,} accepted rows are not yet found in the status lists; "
+            f"to look again: mailkit {'status' if report.running else 'resume'} {job}"
+        )
     yield from _some([plain(text) for text in report.rejections], "  rejected: ")
     if report.doubts:
         yield "in doubt:"
         yield from _some([_doubt(doubt) for doubt in report.doubts], "  ")
         yield "Look in the provider's panel whether they were sent, then say what you found:"
-        yield f"  mailkit resolve {plain(report.job)} {report.doubts[0].chunk} --accepted"
-        yield f"  mailkit resolve {plain(report.job)} {report.doubts[0].chunk} --not-sent"
+        yield f"  mailkit resolve {job} {report.doubts[0].chunk} --accepted"
+        yield f"  mailkit resolve {job} {report.doubts[0].chunk} --not-sent"
     if report.running:
-        yield f"It is being sent now: mailkit status {plain(report.job)} --follow"
+        yield f"It is being sent now: mailkit status {job} tells how it goes on"
     elif counts.unsent:
         why = f"Stopped: {plain(report.stopped)}. " if report.stopped else ""
-        yield f"{why}Send the rest with: mailkit resume {plain(report.job)}"
+        yield f"{why}Send the rest with: mailkit resume {job}"
     elif report.stopped:
         yield f"Stopped: {plain(report.stopped)}"
 
@@ -139,10 +152,13 @@ def _some(lines: Sequence[str], indent: str) -> Iterator[str]:
 
 def jobs_table(reports: Sequence[Report]) -> None:
     """Every job in a line."""
-    table = Table("job", "provider", "begun", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("job", overflow="fold")
+    table.add_column("provider", no_wrap=True)
+    table.add_column("begun", no_wrap=True)
     for heading in ("rows", "accepted", "rejected", "in doubt", "unsent"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for report in reports:
         counts = report.counts
         numbers = (counts.read, counts.accepted, counts.rejected, counts.in_doubt, counts.unsent)
@@ -153,4 +169,5 @@ def jobs_table(reports: Sequence[Report]) -> None:
             *(f"{number:,}" for number in numbers),
             "running" if report.running else "done" if report.complete else "",
         )
-    Console(file=sys.stdout, highlight=False).print(table)
+    width = None if sys.stdout.isatty() else 1000  # lines of a pipe or a file are not folded
+    Console(file=sys.stdout, highlight=False, width=width).print(table)

@@ -62,10 +62,14 @@ def base_url(url: str, what: str) -> str:
 
     ``what`` names the address in the error's text.
     """
-    parts = urlsplit(url.strip())
-    host = parts.hostname
-    if parts.scheme not in ("http", "https") or not host:
-        raise InvalidArgument(f"{what}: not an http(s) address; write it as https://host")
+    unusable = InvalidArgument(f"{what}: not an http(s) address; write it as https://host")
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:  # a bracket that is not closed, a port that is none
+        raise unusable from None
+    if parts.scheme not in ("http", "https") or not host or port == 0:
+        raise unusable
     if parts.username is not None or parts.query or parts.fragment:
         raise InvalidArgument(f"{what}: an address without user name, query and fragment is needed")
     if parts.scheme == "http" and not _loopback(host):

@@ -206,7 +206,7 @@ class ThreadExecutor:
     def _work(self, connect: Connector) -> None:
         try:
             db = connect()
-        except MailkitError as error:
+        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
             self._opened.set_exception(error)
             return
         self._opened.set_result(None)
@@ -266,5 +266,6 @@ class Database:
 async def _submit(executor: Executor, run: Callable[[sqlite3.Connection], T], durable: bool) -> T:
     work = Work(run, durable)
     executor.submit(work)
-    result: T = await asyncio.wrap_future(work.future)
+    # Shielded: a cancelled wait must not cancel the future that the executor is going to fill.
+    result: T = await asyncio.shield(asyncio.wrap_future(work.future))
     return result

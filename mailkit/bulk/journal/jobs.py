@@ -114,9 +114,9 @@ class Jobs:
 
         def work(db: sqlite3.Connection) -> tuple[JobRecord, Lease]:
             chosen = name or f".{secrets.token_hex(8)}"
-            if find(db, chosen) is not None:
+            if (found := find(db, chosen)) is not None:
                 if not again:
-                    raise exists(chosen)
+                    raise exists(found)
                 chosen = _free_name(db, chosen)
             db.execute(
                 "INSERT INTO jobs (name, provider, account, state, message, columns, read, fence, "
@@ -273,9 +273,11 @@ class Jobs:
         await self._db.write(rest)
 
 
-def exists(name: str) -> JobExists:
+def exists(job: JobRecord) -> JobExists:
     """The refusal to start a name that is taken."""
-    return JobExists(f"the job {name} exists: resume it, or order it --again", name=name)
+    if job.state == "planning":
+        return JobExists(f"the job {job.name} is being planned by another process", name=job.name)
+    return JobExists(f"the job {job.name} exists: resume it, or order it --again", name=job.name)
 
 
 def _free_name(db: sqlite3.Connection, base: str) -> str:

@@ -64,7 +64,8 @@ class Planning:
         """Of the rows with one address the first stays; the others become ``duplicate``."""
         await self._mark(
             "duplicate",
-            "SELECT id, 'the address is that of row ' || (first & 4294967295) FROM ("
+            "SELECT id, 'the address is that of line ' || (SELECT line FROM rows WHERE id = first) "
+            "FROM ("
             "  SELECT id, first_value(id) OVER (PARTITION BY coalesce(key, address) ORDER BY id) "
             "  AS first FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL) WHERE id <> first",
             job.ids,

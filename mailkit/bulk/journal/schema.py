@@ -19,7 +19,7 @@ _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
 CREATE TABLE jobs (
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never a second time: locks bear it
     name        TEXT NOT NULL UNIQUE,
     provider    TEXT NOT NULL,
     account     TEXT NOT NULL,

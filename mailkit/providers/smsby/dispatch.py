@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mailkit.bulk.template import Renderer, Template
+from mailkit.template import Renderer, Template
 from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.message import Message

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit.bulk.template import InvalidRow, Template, check_columns, rewrite
+from mailkit.template import InvalidRow, Template, check_columns, rewrite
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 

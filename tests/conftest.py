@@ -1,0 +1,22 @@
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from aiohttp import ClientResponse
+from aioresponses import aioresponses
+
+
+class _Response(ClientResponse):
+    """What aioresponses 0.7.9 lacks with aiohttp 3.14: the argument ``stream_writer``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
+    """Answers without a socket: ``wire.post(url, payload=…)``; what was sent is in its requests."""
+    monkeypatch.setattr("aioresponses.core.ClientResponse", _Response)
+    with aioresponses() as mocked:
+        yield mocked

@@ -1,0 +1,182 @@
+"""A transport that plays a script, a clock that never waits, and a small service to call."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from enum import IntEnum
+
+import attrs
+import msgspec
+
+from mailkit.core.auth import Auth, HeaderKey
+from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put, resource, wire
+from mailkit.core.client import Client, Hook
+from mailkit.core.clock import Clock
+from mailkit.core.encoding import Encoding
+from mailkit.core.quota import Quota
+from mailkit.core.secret import Secret
+from mailkit.core.wire import Answer, Refusal, Request, Unreadable
+
+CANARY = "canary/Qm9v+Zm9v=="
+
+
+class Time:
+    """Seconds that pass only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.slept: list[float] = []
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(now=lambda: self.seconds, monotonic=lambda: self.seconds, sleep=self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+def answer(status: int = 200, tree: object = None, headers: dict[str, str] | None = None) -> Answer:
+    body = tree if isinstance(tree, bytes) else msgspec.json.encode(tree)
+    return Answer(status, headers or {}, body)
+
+
+class Script:
+    """A transport that gives the answers, or raises the errors, of a list in turn."""
+
+    def __init__(self, *acts: Answer | BaseException) -> None:
+        self.acts = list(acts)
+        self.requests: list[tuple[str, str, dict[str, str], bytes | None]] = []
+        self.timeouts: list[float] = []
+        self.closed = False
+
+    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        self.requests.append((request.verb, request.url, dict(request.headers), request.body))
+        self.timeouts.append(timeout)
+        act = self.acts.pop(0)
+        request.began = True
+        if isinstance(act, BaseException):
+            raise act
+        return act
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class Colour(IntEnum):
+    RED = 1
+    GREEN = 2
+
+
+@attrs.frozen
+class Book:
+    id: int
+    title: str = attrs.field(default="", metadata=wire("ttile", "title"))
+    colour: Colour | int = 0
+    pages: int | None = None
+
+
+@attrs.frozen
+class Reader:
+    email: str
+    phone: str | None = attrs.field(default=None, metadata=wire("Phone"))
+
+
+def _base64(value: str, encoding: Encoding) -> str:
+    return base64.b64encode(value.encode()).decode()
+
+
+@get("/books", repeatable=True)
+class ListBooks(Call[list[Book]]):
+    """All books."""
+
+    limit: int = 100
+    status: Sequence[int] | None = arg(default=None, wire="status[]")
+    lent: bool | None = None
+
+
+@get("/books/{id}[/{language}]", repeatable=True)
+class GetBook(Call[Book]):
+    id: int | str
+    language: str | None = None
+
+
+@post("/books", repeatable=False, quotas=("books",), pick="id")
+class AddBook(Call[int], kw_only=True):
+    """Add a book and return its id."""
+
+    title: str = arg(wire="bookName")
+    body: str | None = arg(default=None, write=_base64)
+    readers: Sequence[Reader] = ()
+    rare: bool | None = None
+
+
+@delete("/books/{id}/readers", repeatable=True)
+class RemoveReaders(Call[None]):
+    id: int
+    emails: Sequence[str]
+
+
+@put("/books/{id}", repeatable=True, query=("force",), fixed={"confirm": "yes"})
+class EditBook(Call[None]):
+    id: int
+    title: str
+    force: bool | None = None
+
+
+class Books(Resource):
+    """Books."""
+
+    list = method(ListBooks)
+    get = method(GetBook)
+    add = method(AddBook)
+    remove_readers = method(RemoveReaders)
+    edit = method(EditBook)
+
+
+def opened(answer: Answer) -> bytes | Refusal:
+    try:
+        tree = msgspec.json.decode(answer.body)
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+    if isinstance(tree, dict) and "error" in tree:
+        busy = tree.get("code") == 791
+        return Refusal(
+            (tree["error"],),
+            tree.get("code"),
+            later=busy,
+            quota=busy,
+            wait=3600.0 if busy else None,
+        )
+    return answer.body
+
+
+class Library(Client):
+    """A service of its own kind: JSON, paths, a key in a header."""
+
+    name = "library"
+    books = resource(Books)
+
+    def __init__(
+        self,
+        script: Script,
+        time: Time | None = None,
+        *,
+        auth: Auth | None = None,
+        quotas: dict[str, Quota] | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        super().__init__(
+            url="https://library.test",
+            account="me",
+            auth=auth or HeaderKey(Secret(CANARY), "Key"),
+            opener=opened,
+            transport=script,
+            encoding=Encoding(),
+            quotas=quotas,
+            hooks=hooks,
+            clock=(time or Time()).clock,
+        )

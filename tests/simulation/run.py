@@ -1,0 +1,138 @@
+"""One seed, played to its end: whatever happens, nobody is mailed twice and nobody is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+
+from mailkit import Journal, Report, read_recipients, resolve
+from mailkit.bulk.report import make_report
+from mailkit.errors import InvalidArgument, JobExists, MailkitError
+
+from .world import Died, World
+
+LIVES = 40
+
+
+def play(seed: int) -> Counter[str]:
+    """Run the world of this seed; AssertionError if the promise is broken. Counts what happened."""
+    world = World(seed)
+    happened: Counter[str] = Counter()
+    try:
+        report: Report | None = None
+        for life in range(LIVES):
+            if world.rng.random() < 0.6 and life < 6:
+                world.dies_after = world.commits + world.rng.randint(1, 60)
+            _live(world, _start_or_resume(world, happened), happened)
+            world.dies_after = 0
+            report = _live(world, _look(world), happened)
+            if report is not None:
+                _check(world, report)
+                if report.complete and not report.unreconciled:
+                    break
+                if not report.counts.unsent:
+                    _live(world, _end_doubts(world, report, happened), happened)
+        assert report is not None
+        assert report.complete, report
+        _check_end(world, report, happened)
+    finally:
+        world.loop.close()
+        if world.disk.db is not None:
+            world.disk.db.close()
+    return happened
+
+
+def _live(
+    world: World, work: Coroutine[object, object, Report | None], happened: Counter[str]
+) -> Report | None:
+    """A process's life: to the end of its work, or to its death."""
+    life = world.life
+    asyncio.set_event_loop(world.loop)
+    task = world.loop.create_task(work)
+    try:
+        return world.loop.run_until_complete(task)
+    except (asyncio.CancelledError, Died):
+        happened["kills"] += 1
+        return None
+    except MailkitError:
+        return None
+    finally:
+        asyncio.set_event_loop(None)
+        if world.life == life:
+            world.life += 1
+        left = asyncio.all_tasks(world.loop)
+        for other in left:
+            other.cancel()
+        if left:
+            world.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+
+
+async def _open(world: World) -> Journal:
+    return await Journal.open(":memory:", executor=world.disk.executor)
+
+
+async def _start_or_resume(world: World, happened: Counter[str]) -> None:
+    journal = await _open(world)
+    async with world.sender(journal) as sender:
+        try:
+            job = await sender.start(world.message, read_recipients(world.people), name="job")
+        except JobExists:
+            job = await sender.resume("job")
+        if world.rng.random() < 0.1:
+            happened["second engines"] += 1
+            await asyncio.sleep(world.rng.expovariate(2))
+            async with world.sender(journal) as other:
+                await (await other.resume("job")).wait()
+        async for progress in job.progress(every=world.rng.uniform(0.1, 5)):
+            assert progress.counts.accounted == progress.counts.read == world.count
+            if world.rng.random() < 0.02:
+                happened["stops"] += 1
+                job.stop()
+        await job.wait()
+
+
+async def _look(world: World) -> Report | None:
+    journal = await _open(world)
+    await asyncio.sleep(200)  # until requests that were slow have acted
+    try:
+        return await make_report(journal, "job")
+    except InvalidArgument:
+        return None  # it died while planning
+
+
+async def _end_doubts(world: World, report: Report, happened: Counter[str]) -> None:
+    """The person who looks into the panel: the truth by chunks, or for single rows."""
+    journal = await _open(world)
+    record = await journal.jobs.get("job")
+    mailed: dict[int, bool] = {}
+    async for rows in journal.accounts.rows(record, running=False, states=["in doubt"]):
+        for row in rows:
+            assert row.chunk is not None
+            mailed[row.chunk] = mailed.get(row.chunk, False) or world.truth.count(row.address) > 0
+    for chunk, was_sent in mailed.items():
+        happened["doubts"] += 1
+        await resolve(journal, "job", chunk, accepted=was_sent)
+
+
+def _check(world: World, report: Report) -> None:
+    counts = report.counts
+    assert counts.accounted == counts.read == world.count
+    twice = {address: n for address, n in world.mailed().items() if n > 1}
+    assert not twice, f"mailed twice: {twice}"
+    assert counts.accepted <= sum(world.mailed().values()) + _refused(world)
+    if world.quota is not None:
+        for n, (life, at) in enumerate(world.arrivals):
+            same = [t for other, t in world.arrivals[n:] if other == life and t < at + 10.0]
+            assert len(same) <= world.quota.limit, "the quota was exceeded"
+
+
+def _check_end(world: World, report: Report, happened: Counter[str]) -> None:
+    good = {one["email"] for one in world.people if not one["email"].startswith("invalid")}
+    assert set(world.mailed()) == good, "somebody was lost"
+    happened["rows"] += world.count
+    happened["requests"] += len(world.arrivals)
+
+
+def _refused(world: World) -> int:
+    return sum(one["email"].startswith("invalid") for one in world.people)

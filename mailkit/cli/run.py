@@ -40,12 +40,14 @@ class CutOff(Exception):
 
 
 def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
-    """Doubt comes first, then an error that stopped the job, then rows that are merely unsent."""
+    """Doubt comes first, then an error that stopped the job, then rows that are merely unsent, or
+    that nobody has looked for because the job was stopped.
+    """
     if report.counts.in_doubt:
         return Exit.IN_DOUBT
     if failed:
         return Exit.ERROR
-    if report.counts.unsent:
+    if report.counts.unsent or (report.stopped and report.unreconciled):
         return Exit.UNSENT
     refused = report.counts.invalid + report.counts.rejected
     return Exit.ERROR if strict and refused else Exit.DONE

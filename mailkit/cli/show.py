@@ -77,10 +77,10 @@ async def sending_bar(name: str, steps: AsyncIterator[Progress]) -> None:
     if not shown.is_terminal:
         return
     bar = Bar(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         TimeElapsedColumn(),
         console=shown,
     )
@@ -163,7 +163,7 @@ def jobs_table(reports: Sequence[Report]) -> None:
         counts = report.counts
         numbers = (counts.read, counts.accepted, counts.rejected, counts.in_doubt, counts.unsent)
         table.add_row(
-            plain(report.job),
+            Text(plain(report.job)),
             report.provider,
             f"{report.created.astimezone():%Y-%m-%d %H:%M}",
             *(f"{number:,}" for number in numbers),

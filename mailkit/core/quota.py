@@ -87,8 +87,8 @@ class Window:
         return self._latest
 
     def _free(self, now: float) -> bool:
-        counted, gone = self._counted, now - self.quota.per_seconds
-        while counted and counted[0] <= gone:
+        counted, per = self._counted, self.quota.per_seconds
+        while counted and counted[0] + per <= now:  # as _next reckons, or it would wait for nothing
             counted.popleft()
         if len(counted) + len(self._open) < self.quota.limit:
             return True
@@ -96,7 +96,7 @@ class Window:
         for permit in over:
             del self._open[permit]
             insort(counted, permit.deadline)
-        while counted and counted[0] <= gone:
+        while counted and counted[0] + per <= now:
             counted.popleft()
         return len(counted) + len(self._open) < self.quota.limit
 

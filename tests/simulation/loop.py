@@ -29,6 +29,12 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         selector = _Jumping()
         selector.loop = self
         super().__init__(selector)
+        self.failures: list[BaseException] = []
+        self.set_exception_handler(self._note)
+
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self.failures.append(error or AssertionError(context["message"]))
 
     def time(self) -> float:
         return self.now

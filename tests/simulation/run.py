@@ -36,6 +36,8 @@ def play(seed: int) -> Counter[str]:
         assert report is not None
         assert report.complete, report
         _check_end(world, report, happened)
+        failures = [one for one in world.loop.failures if not isinstance(one, Died)]
+        assert not failures, failures
     finally:
         world.loop.close()
         if world.disk.db is not None:
@@ -122,16 +124,17 @@ def _check(world: World, report: Report) -> None:
     assert not twice, f"mailed twice: {twice}"
     assert counts.accepted <= sum(world.mailed().values()) + _refused(world)
     if world.quota is not None:
-        for n, (life, at) in enumerate(world.arrivals):
-            same = [t for other, t in world.arrivals[n:] if other == life and t < at + 10.0]
-            assert len(same) <= world.quota.limit, "the quota was exceeded"
+        for network in world.networks:
+            for n, at in enumerate(network.arrivals):
+                window = [one for one in network.arrivals[n:] if one < at + world.quota.per_seconds]
+                assert len(window) <= world.quota.limit, "the quota was exceeded"
 
 
 def _check_end(world: World, report: Report, happened: Counter[str]) -> None:
     good = {one["email"] for one in world.people if not one["email"].startswith("invalid")}
     assert set(world.mailed()) == good, "somebody was lost"
     happened["rows"] += world.count
-    happened["requests"] += len(world.arrivals)
+    happened["requests"] += sum(len(network.arrivals) for network in world.networks)
 
 
 def _refused(world: World) -> int:

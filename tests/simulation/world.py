@@ -86,6 +86,7 @@ class Network:
     def __init__(self, world: World) -> None:
         self._world = world
         self._life = world.life
+        self.arrivals: list[float] = []
 
     async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
         world = self._world
@@ -103,7 +104,8 @@ class Network:
             if fate == "lost before":
                 raise OutcomeUnknown("reset before reading")
             if fate == "slow":  # it acts when nobody listens any more
-                world.loop.call_later(timeout * world.rng.uniform(0.1, 3), self._act, request)
+                delay = world.rng.uniform(0.1, 3)
+                world.loop.call_later(timeout * delay, self._act, request, delay <= 1)
                 arrived = True
                 await self._pass(1000, at_least=timeout)
                 raise OutcomeUnknown("timeout")
@@ -135,9 +137,10 @@ class Network:
         wait = at_least or self._world.rng.expovariate(1 / mean)
         await asyncio.sleep(wait)
 
-    def _act(self, request: Request) -> Answer:
+    def _act(self, request: Request, counted: bool = True) -> Answer:
         world = self._world
-        world.arrivals.append((world.life, world.loop.now))
+        if counted:  # a request that was held up beyond its deadline is beyond any quota's reach
+            self.arrivals.append(world.loop.now)
         parts = urlsplit(request.url)
         operation = world.service.find("POST", parts.path) or ""
         kind = request.headers.get("Content-Type", "")
@@ -164,7 +167,6 @@ class World:
         self.life = 0
         self.commits = 0
         self.dies_after = 0
-        self.arrivals: list[tuple[int, float]] = []
         self.trouble = rng.choice((0.0, 0.05, 0.3))
         self.truth = Truth(keep_letters=0)
         self.service = Service(
@@ -183,6 +185,7 @@ class World:
         self.senders = rng.randint(1, 5)
         self.message = rng.choice((PERSONAL, COMMON))
         self.quota = Quota(rng.randint(1, 5), 10.0) if rng.random() < 0.3 else None
+        self.networks: list[Network] = []
         self.people = [
             ({"email": self._address(n), "name": f"N{n}"}) for n in range(self.count)
         ]
@@ -201,11 +204,12 @@ class World:
 
     def sender(self, journal: Journal) -> BulkSender:
         """A BulkSender of a new process."""
+        self.networks.append(Network(self))
         provider = SmsBy(
             "token",
             "http://127.0.0.1",
             requests=self.quota,
-            transport=Network(self),
+            transport=self.networks[-1],
             clock=self.clock,
             random=self.rng,
             limits=ChunkLimits(bulk_rows=self.rows, personal_rows=self.rows),

@@ -39,15 +39,22 @@ Connector = Callable[[], sqlite3.Connection]
 BUSY_SECONDS = 30.0
 WORKS_A_COMMIT = 64
 WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
+_ELSEWHERE = "name another place with --journal or MAILKIT_JOURNAL"
 
 
 @attrs.define
 class Work:
-    """One function of the connection and the future that gets its result."""
+    """One function of the connection and the future that gets its result.
+
+    The future counts as running from the start: who cancels the wait does not cancel the work.
+    """
 
     run: Callable[[sqlite3.Connection], Any]
     durable: bool
     future: Future[Any] = attrs.field(factory=Future)
+
+    def __attrs_post_init__(self) -> None:
+        self.future.set_running_or_notify_cancel()
 
 
 class Executor(Protocol):
@@ -85,6 +92,8 @@ def connector(path: Path | None, *, adopt: bool = False) -> Connector:
             _prepare(db, path, adopt)
         except sqlite3.Error as error:
             db.close()
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+                raise JournalError(f"{path} is not a journal; {_ELSEWHERE}") from None
             raise JournalError(f"the journal {path} can't be used: {error}") from error
         except JournalError:
             db.close()
@@ -101,12 +110,12 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise JournalError(
-            f"the journal {path} can't be opened: {error.strerror}; "
-            "name another place with --journal or MAILKIT_JOURNAL"
+            f"the journal {path} can't be opened: {error.strerror}; {_ELSEWHERE}"
         ) from error
 
 
 def _prepare(db: sqlite3.Connection, path: Path | None, adopt: bool) -> None:
+    _check(db, path)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA cache_size = -16000")
     db.execute("PRAGMA journal_size_limit = 67108864")
@@ -114,12 +123,6 @@ def _prepare(db: sqlite3.Connection, path: Path | None, adopt: bool) -> None:
     if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         create(db)
     db.execute("COMMIT")
-    found = db.execute("PRAGMA user_version").fetchone()[0]
-    if found != VERSION:
-        raise JournalError(
-            f"{path} is not a journal that this mailkit can read "
-            f"(its version is {found}, not {VERSION}); name another with --journal"
-        )
     if path is None:
         return
     inode = path.stat().st_ino
@@ -130,6 +133,19 @@ def _prepare(db: sqlite3.Connection, path: Path | None, adopt: bool) -> None:
         raise JournalError(
             f"{path} is a copy of another journal: what that one has sent since, this one does "
             "not know; if the other is gone for good, open this one once with --adopt"
+        )
+
+
+def _check(db: sqlite3.Connection, path: Path | None) -> None:
+    """Refuse a file that is not ours to write to; an empty one is as good as none."""
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    if tables and not {"jobs", "rows", "chunks"} <= tables:
+        raise JournalError(f"{path} is a database, but not a journal; {_ELSEWHERE}")
+    found = db.execute("PRAGMA user_version").fetchone()[0]
+    if tables and found != VERSION:
+        raise JournalError(
+            f"{path} is not a journal that this mailkit can read "
+            f"(its version is {found}, not {VERSION}); {_ELSEWHERE}"
         )
 
 

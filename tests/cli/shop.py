@@ -1,0 +1,174 @@
+"""A shop that mails its customers: a sandbox, a folder with letter and list, the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+from typer.testing import CliRunner
+
+from mailkit.cli.app import app
+from mailkit.sandbox import Sandbox, sandbox_in_thread
+
+SENDER = "Shop <news@shop.example>"
+PLAIN = {"sender": SENDER, "subject": "Autumn", "html": "<p>Hello</p>"}
+PERSONAL = {"sender": SENDER, "subject": "Hi {{ name }}", "html": "<p>Hello {{ name }}</p>"}
+SEND = "smsby.bulk.send"
+
+Process = subprocess.Popen[str]
+
+
+@attrs.frozen
+class Ended:
+    """What a command left: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@attrs.frozen
+class Shop:
+    """Runs ``mailkit`` in this process (by calling it) or in one of its own (``spawn``, ``run``)."""
+
+    sandbox: Sandbox
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def journal(self) -> Path:
+        return Path(self.environment["MAILKIT_JOURNAL"])
+
+    def __call__(self, *words: str | Path, stdin: str | bytes = "", **more: str | None) -> Ended:
+        """The command in this process; ``more`` are variables of its environment."""
+        own = dict.fromkeys((name for name in os.environ if name.startswith("MAILKIT_")))
+        ended = CliRunner().invoke(
+            app,
+            [str(word) for word in words],
+            input=stdin,
+            env={**own, **self.environment, **more},
+            catch_exceptions=False,
+        )
+        return Ended(ended.exit_code, ended.stdout, ended.stderr)
+
+    def spawn(self, *words: str | Path) -> Process:
+        """The command in a process of its own, with a pipe for its stdin."""
+        own = {k: v for k, v in os.environ.items() if not k.startswith("MAILKIT_")}
+        return subprocess.Popen(
+            [sys.executable, "-m", "mailkit", *map(str, words)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**own, **self.environment},
+        )
+
+    def run(self, *words: str | Path, stdin: str = "") -> Ended:
+        """The command in a process of its own, until its end."""
+        with self.spawn(*words) as process:
+            return end_of(process, stdin)
+
+    def send(self, *words: str | Path, stdin: str | bytes = "", **more: str | None) -> Ended:
+        """``mailkit send --provider smsby`` in this process."""
+        return self("send", *words, "--provider", "smsby", stdin=stdin, **more)
+
+    def letter(self, name: str = "message.toml", /, **words: object) -> Path:
+        """A message.toml with these words, or with those of a plain letter."""
+        path = self.folder / name
+        lines = (f"{word} = {_toml(value)}\n" for word, value in (words or PLAIN).items())
+        path.write_text("".join(lines), encoding="utf-8")
+        return path
+
+    def list(self, rows: Sequence[str], name: str = "autumn.csv") -> Path:
+        """A CSV file of these lines, the first of which is the header."""
+        path = self.folder / name
+        path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+        return path
+
+    def customers(self, count: int, name: str = "autumn.csv") -> Path:
+        """A list of so many customers with names."""
+        return self.list(["email,name", *(f"{customer(n)},Name {n}" for n in range(count))], name)
+
+    def report(self, job: str = "autumn") -> Any:
+        """The job's report as JSON."""
+        return self("report", job, "--json").json
+
+    def states(self, job: str = "autumn") -> dict[str, str]:
+        """Address to state, of every row."""
+        rows = self("report", job, "--csv").out.splitlines()
+        place = rows[0].split(",").index("state")
+        return {cells[0]: cells[place] for cells in (row.split(",") for row in rows[1:])}
+
+    def accepted(self, job: str = "autumn") -> list[str]:
+        """The addresses that the journal counts as accepted."""
+        return [address for address, state in self.states(job).items() if state == "accepted"]
+
+    def in_journal(self, table: str, where: str = "1") -> int:
+        """How many lines a table of the journal has; none if there is no journal."""
+        if not self.journal.is_file():
+            return 0
+        with closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+                return 0
+            count: int = db.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0]
+            return count
+
+    def until(self, condition: Callable[[], object], process: Process | None = None) -> None:
+        """Wait until the condition holds; a process that ends before is a failure."""
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert process is None or process.poll() is None, end_of(process)
+            assert time.monotonic() < deadline, "this never happened"
+            time.sleep(0.002)
+
+    def settled(self) -> None:
+        """Wait until the sandbox is done with every request that has reached it."""
+        self.until(lambda: not self.sandbox._busy)
+
+
+def customer(n: int) -> str:
+    return f"customer{n}@example.com"
+
+
+def end_of(process: Process, stdin: str | None = None) -> Ended:
+    """Wait for the process to end."""
+    out, err = process.communicate(stdin, timeout=30)
+    return Ended(process.returncode, out, err)
+
+
+def kill(process: Process) -> None:
+    """kill -9."""
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+
+
+@contextmanager
+def open_shop(folder: Path, **settings: Any) -> Iterator[Shop]:
+    """A shop with a sandbox in a thread."""
+    with sandbox_in_thread(**settings) as sandbox:
+        environment = {
+            **sandbox.environment(),
+            "MAILKIT_JOURNAL": str(folder / "journal.db"),
+            "PYTHONWARNINGS": "error",
+        }
+        yield Shop(sandbox, folder, environment)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping | Sequence) or value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return str(value)

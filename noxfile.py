@@ -44,6 +44,13 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def simulation(session: nox.Session) -> None:
+    """The promise in 10,000 made-up worlds; ``-- --seed N`` plays one again."""
+    session.install("-e", ".")
+    session.run("python", "-m", "tests.simulation", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """The measurements of benchmarks/; ``nox -s bench -- --quick`` for a short look."""
     session.install("-e", ".[cli,fast]")

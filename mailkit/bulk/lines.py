@@ -104,7 +104,8 @@ class Lines:
             if "\0" in first[0]:
                 raise InvalidArgument(
                     f"{self.name} has NUL bytes in its first line: it is no text, or UTF-16 "
-                    "without a mark; for the latter pass encoding='utf-16-le'"
+                    "without a mark; for the latter pass encoding='utf-16-le' "
+                    "(--encoding utf-16-le)"
                 )
             yield first
             break
@@ -176,7 +177,8 @@ class Lines:
         line = self._line_ends + error.object.count(b"\n", 0, error.start) + 1
         return (
             f"{self.name} is not {encoding}: line {line}, byte {at} of the file is "
-            f"0x{error.object[error.start]:02x}; pass the encoding it has, as encoding='cp1251'"
+            f"0x{error.object[error.start]:02x}; pass the encoding it has, as encoding='cp1251' "
+            "(--encoding cp1251)"
         )
 
 

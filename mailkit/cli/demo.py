@@ -160,18 +160,17 @@ def _sandbox() -> Iterator[dict[str, str]]:
         "3600",
         "--json",
     ]
-    process = subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(  # noqa: S603
         command,
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is meant for the sender
-    )
-    try:
-        assert process.stdout is not None  # noqa: S101 - a pipe
-        yield msgspec.json.decode(process.stdout.readline(), type=dict[str, str])
-    finally:
-        process.terminate()
-        process.wait()
+    ) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101 - a pipe
+            yield msgspec.json.decode(process.stdout.readline(), type=dict[str, str])
+        finally:
+            process.terminate()
 
 
 async def _compare(journal: Journal, job: Job, url: str) -> tuple[int, int, int]:

@@ -134,17 +134,20 @@ async def _rows(store: Journal, name: str, states: tuple[str, ...], *, as_recipi
     record = await store.jobs.get(name)
     running = await store.jobs.running(record)
     out = csv.writer(sys.stdout, lineterminator="\n")
+    quoted = csv.writer(sys.stdout, lineterminator="\n", quoting=csv.QUOTE_ALL)
     facts = () if as_recipients else ("line", "state", "reason", "chunk", "delivery")
     out.writerow(("email", *record.columns, *facts))
     async for rows in store.accounts.rows(record, running=running, states=states):
         for row in rows:
             cells = [row.address, *row.fields, *[""] * (len(record.columns) - len(row.fields))]
+            # A CR needs quotes too, which not every version of the csv module gives it.
+            writer = quoted if any("\r" in cell for cell in cells) else out
             if as_recipients:
-                out.writerow(cells)
+                writer.writerow(cells)
                 continue
             delivery = "" if row.delivery is None else row.delivery.name.lower()
             cells += [str(row.line), row.state, row.reason or "", str(row.chunk or ""), delivery]
-            out.writerow([_harmless(cell) for cell in cells])
+            writer.writerow([_harmless(cell) for cell in cells])
 
 
 def _harmless(cell: str) -> str:

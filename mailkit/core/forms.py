@@ -89,7 +89,8 @@ def urlencoded(pairs: Sequence[Pair]) -> str:
 
 @lru_cache(maxsize=4096)
 def _quoted_key(key: str) -> str:
-    return _quote(key, key)
+    _utf8(key, key)  # yarl would drop half a surrogate pair without a word
+    return _NOWHERE.with_query({key: ""}).raw_query_string[:-1]
 
 
 def _quote(key: str, value: str | File) -> str:

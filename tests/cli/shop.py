@@ -43,7 +43,7 @@ class Ended:
 
 @attrs.frozen
 class Shop:
-    """Runs ``mailkit`` in this process (by calling it) or in one of its own (``spawn``, ``run``)."""
+    """Calling it runs ``mailkit`` in this process, ``spawn`` and ``run`` in one of its own."""
 
     sandbox: Sandbox
     folder: Path
@@ -53,14 +53,19 @@ class Shop:
     def journal(self) -> Path:
         return Path(self.environment["MAILKIT_JOURNAL"])
 
-    def __call__(self, *words: str | Path, stdin: str | bytes = "", **more: str | None) -> Ended:
-        """The command in this process; ``more`` are variables of its environment."""
-        own = dict.fromkeys((name for name in os.environ if name.startswith("MAILKIT_")))
+    def __call__(
+        self,
+        *words: str | Path,
+        stdin: str | bytes = "",
+        environment: Mapping[str, str | None] | None = None,
+    ) -> Ended:
+        """The command in this process; ``environment`` has what is not as usual."""
+        own = dict.fromkeys(name for name in os.environ if name.startswith("MAILKIT_"))
         ended = CliRunner().invoke(
             app,
             [str(word) for word in words],
             input=stdin,
-            env={**own, **self.environment, **more},
+            env={**own, **self.environment, **(environment or {})},
             catch_exceptions=False,
         )
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
@@ -82,9 +87,9 @@ class Shop:
         with self.spawn(*words) as process:
             return end_of(process, stdin)
 
-    def send(self, *words: str | Path, stdin: str | bytes = "", **more: str | None) -> Ended:
+    def send(self, *words: str | Path, stdin: str | bytes = "") -> Ended:
         """``mailkit send --provider smsby`` in this process."""
-        return self("send", *words, "--provider", "smsby", stdin=stdin, **more)
+        return self("send", *words, "--provider", "smsby", stdin=stdin)
 
     def letter(self, name: str = "message.toml", /, **words: object) -> Path:
         """A message.toml with these words, or with those of a plain letter."""
@@ -93,7 +98,7 @@ class Shop:
         path.write_text("".join(lines), encoding="utf-8")
         return path
 
-    def list(self, rows: Sequence[str], name: str = "autumn.csv") -> Path:
+    def table(self, rows: Sequence[str], name: str = "autumn.csv") -> Path:
         """A CSV file of these lines, the first of which is the header."""
         path = self.folder / name
         path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
@@ -101,7 +106,7 @@ class Shop:
 
     def customers(self, count: int, name: str = "autumn.csv") -> Path:
         """A list of so many customers with names."""
-        return self.list(["email,name", *(f"{customer(n)},Name {n}" for n in range(count))], name)
+        return self.table(["email,name", *(f"{customer(n)},Name {n}" for n in range(count))], name)
 
     def report(self, job: str = "autumn") -> Any:
         """The job's report as JSON."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import Counter
 from collections.abc import Coroutine
 
@@ -43,6 +44,14 @@ def play(seed: int) -> Counter[str]:
         if world.disk.db is not None:
             world.disk.db.close()
     return happened
+
+
+def attempt(seed: int) -> tuple[int, Counter[str] | str]:
+    """What happened in the world of this seed, or the traceback of the broken promise."""
+    try:
+        return seed, play(seed)
+    except Exception:
+        return seed, traceback.format_exc()
 
 
 def _live(

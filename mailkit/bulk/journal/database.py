@@ -109,9 +109,10 @@ def _make_private(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise JournalError(
-            f"the journal {path} can't be opened: {error.strerror}; {_ELSEWHERE}"
-        ) from error
+        why = error.strerror
+        if isinstance(error, FileExistsError):
+            why = f"{path.parent} is not a folder"
+        raise JournalError(f"the journal {path} can't be opened: {why}; {_ELSEWHERE}") from error
 
 
 def _prepare(db: sqlite3.Connection, path: Path | None, adopt: bool) -> None:

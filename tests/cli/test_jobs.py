@@ -1,0 +1,218 @@
+"""``mailkit status``, ``report``, ``resolve`` and ``resume``: a job after its first run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from mailkit.sandbox import Fault
+
+from .shop import PERSONAL, SEND, SENDER, Ended, Shop, customer
+
+
+def rows_of(ended: Ended) -> list[dict[str, str]]:
+    assert (ended.code, ended.err) == (0, "")
+    return list(csv.DictReader(io.StringIO(ended.out)))
+
+
+def in_doubt(shop: Shop, kind: str, **fault: int) -> None:
+    """A job of two chunks, the first of which met this fault."""
+    shop.sandbox.faults.add(Fault(kind, on=SEND, times=1, **fault))  # type: ignore[arg-type]
+    ended = shop.send(shop.letter(), shop.customers(503), "--name", "autumn", "--senders", "1")
+    assert ended.code == 3
+
+
+# status
+
+
+def test_status_shows_every_job_in_a_line_the_newest_first(shop: Shop) -> None:
+    shop.send(shop.letter(), shop.customers(1), "--name", "a job with a name of many words")
+    in_doubt(shop, "reset_after_acting")
+    ended = shop("status")
+    assert (ended.code, ended.err) == (0, "")
+    heading, second, first = ended.out.splitlines()
+    titles = ["job", "provider", "begun", "rows", "accepted", "rejected", "in", "doubt", "unsent"]
+    assert heading.split() == titles
+    assert second.split()[:2] == ["autumn", "smsby"]
+    assert second.split()[4:] == ["503", "3", "0", "500", "0"]
+    assert first.startswith("a job with a name of many words  smsby")
+    assert first.split()[-6:] == ["1", "1", "0", "0", "0", "done"]
+
+
+def test_status_as_json_is_a_list_of_reports(shop: Shop) -> None:
+    for name in ("spring", "autumn"):
+        shop.send(shop.letter(), shop.customers(1, f"{name}.csv"), "--again", "--name", name)
+    reports = shop("status", "--json").json
+    assert [report["job"] for report in reports] == ["autumn", "spring"]
+    assert reports == [shop.report("autumn"), shop.report("spring")]
+
+
+def test_status_of_one_job_is_its_report_and_its_exit_code(shop: Shop) -> None:
+    in_doubt(shop, "reset_after_acting")
+    for words in (("autumn",), ("autumn", "--json")):
+        ended = shop("status", *words)
+        assert ended == shop("report", *words)
+        assert ended.code == 3
+
+
+def test_follow_asks_until_every_delivery_is_final(shop: Shop) -> None:
+    people = shop.table(["email", customer(1), "bounce@example.com"])
+    shop.send(shop.letter(), people, "--name", "autumn")
+    assert shop.report()["deliveries"] == {"queued": 2}
+    shop.sandbox.clock.advance(60)
+    ended = shop("status", "autumn", "--follow", "--json")
+    assert ended.code == 0
+    assert ended.json["deliveries"] == {"delivered": 1, "undelivered": 1}
+    assert shop.sandbox.truth.letters == 2
+
+
+# report
+
+
+def test_the_report_of_some_states_has_those_rows_alone(shop: Shop) -> None:
+    people = shop.table(["email", "a@example.com", "b", "A@example.com", "invalid@example.com"])
+    shop.send(shop.letter(), people, "--name", "autumn")
+    rows = rows_of(shop("report", "autumn", "--state", "invalid, duplicate"))
+    assert [(row["email"], row["state"]) for row in rows] == [
+        ("b", "invalid"),
+        ("A@example.com", "duplicate"),
+    ]
+    ended = shop("report", "autumn", "--state", "refused")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == (
+        "mailkit: there is no state 'refused': choose of invalid, duplicate, suppressed, accepted, "
+        "rejected, in doubt, unsent\n"
+    )
+
+
+def test_rows_in_doubt_and_unsent_are_states_too(shop: Shop) -> None:
+    in_doubt(shop, "reset_after_acting")
+    shop("resolve", "autumn", "1", "--not-sent")
+    assert len(rows_of(shop("report", "autumn", "--state", "unsent"))) == 500
+    in_doubt_rows = shop("report", "autumn", "--csv", "--state", "in_doubt").out.splitlines()
+    assert in_doubt_rows == ["email,name,line,state,reason,chunk,delivery"]
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_quoted(shop: Shop) -> None:
+    people = shop.table(["email,name", "=1+1@example.com,\"=cmd|'/c calc'!A0\"", "b,@SUM(A1)"])
+    shop.send(shop.letter(), people, "--name", "autumn")
+    assert [(row["email"], row["name"]) for row in rows_of(shop("report", "autumn", "--csv"))] == [
+        ("'=1+1@example.com", "'=cmd|'/c calc'!A0"),
+        ("b", "'@SUM(A1)"),
+    ]
+
+
+def test_refused_rows_as_recipients_can_be_sent_to_again_unchanged(shop: Shop) -> None:
+    values = ["=1+1", "a,b", 'say "hi"', "two\nlines", "a\rreturn", " spaces ", "", "-5", "Анна"]
+    people = shop.folder / "autumn.jsonl"
+    lines = [
+        json.dumps({"email": customer(n), "name": "Anna", "last, name": value})
+        for n, value in enumerate(values)
+    ]
+    people.write_text("\n".join(["no JSON", *lines]))
+    letter = shop.letter(**PERSONAL)
+    shop.sandbox.faults.add(Fault("error_envelope", on=SEND, times=1))
+    first = shop.send(letter, people, "--name", "autumn", "--json").json
+    assert (first["rejected"], first["invalid"]) == (len(values), 1)
+
+    output = shop("report", "autumn", "--state", "rejected,invalid", "--as-recipients").out
+    again = shop.folder / "again.csv"
+    again.write_text(output, encoding="utf-8", newline="")
+    report = shop.send(letter, again, "--name", "again", "--json").json
+    assert (report["accepted"], report["invalid"]) == (len(values), 1)
+    assert dict(shop.sandbox.truth.mailed) == {customer(n): 1 for n in range(len(values))}
+    rows = list(csv.reader(io.StringIO(shop("report", "again", "--as-recipients").out, newline="")))
+    assert rows[0] == ["email", "name", "last, name"]
+    assert [row[2] for row in rows[2:]] == values
+
+
+def test_the_report_shows_delivery_and_what_is_still_to_be_found(shop: Shop) -> None:
+    shop.send(shop.letter(), shop.customers(3), "--name", "autumn")
+    assert "  delivery: queued 3\n" in shop("report", "autumn").out
+
+
+# resolve and resume
+
+
+def test_rows_that_were_taken_are_resolved_as_accepted(shop: Shop) -> None:
+    in_doubt(shop, "reset_after_acting")
+    assert set(shop.sandbox.truth.mailed.values()) == {1}
+    ended = shop("resolve", "autumn", "1", "--accepted")
+    assert (ended.code, ended.out, ended.err) == (0, "500 rows count as accepted now\n", "")
+    assert shop("resume", "autumn").code == 0
+    assert shop.sandbox.truth.compare(shop.accepted()).agrees
+    assert shop.sandbox.requests[SEND] == 2
+
+
+def test_rows_that_were_not_sent_are_resolved_and_sent_by_resume(shop: Shop) -> None:
+    in_doubt(shop, "reset_after_reading")
+    ended = shop("resolve", "autumn", "--not-sent")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == "500 rows are planned again; send them with: mailkit resume autumn\n"
+    assert shop("status", "autumn").code == 4
+    ended = shop("resume", "autumn", "--json")
+    assert (ended.code, ended.json["accepted"], ended.json["complete"]) == (0, 503, True)
+    assert shop.sandbox.truth.compare(shop.accepted()).agrees
+    assert shop.sandbox.requests.last[-2].form.text("name") == "autumn #1.2"
+
+
+def test_what_is_not_in_doubt_can_not_be_resolved(shop: Shop) -> None:
+    in_doubt(shop, "reset_after_acting")
+    for chunk in ("2", "99"):
+        ended = shop("resolve", "autumn", chunk, "--not-sent")
+        assert (ended.code, ended.out) == (1, "")
+        assert ended.err == f"mailkit: chunk {chunk} of the job autumn is not in doubt\n"
+    assert shop.report()["in_doubt"] == 500
+
+
+def test_resume_never_sends_what_is_in_doubt(shop: Shop) -> None:
+    in_doubt(shop, "reset_after_reading")
+    for _ in range(2):
+        ended = shop("resume", "autumn")
+        assert ended.code == 3
+        assert "  chunk 1 (autumn #1, 500 rows" in ended.out
+    assert shop.sandbox.truth.letters == 3
+
+
+def test_resume_of_a_finished_job_sends_nothing(shop: Shop) -> None:
+    shop.send(shop.letter(), shop.customers(3), "--name", "autumn")
+    assert shop("resume", "autumn").code == 0
+    assert shop.sandbox.requests[SEND] == 1
+
+
+def test_resume_with_another_account_is_refused_unless_it_is_named(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("token_refused", on=SEND, times=1))
+    assert shop.send(shop.letter(), shop.customers(3), "--name", "autumn").code == 1
+    assert shop.report()["unsent"] == 3
+    shop.sandbox.smsby.token = "renewed"
+    renewed: dict[str, str | None] = {"MAILKIT_SMSBY_TOKEN": "renewed"}
+    ended = shop("resume", "autumn", environment=renewed)
+    assert (ended.code, ended.out) == (1, "")
+    words, account = ended.err.rstrip("'\n").split("account='")
+    assert words == (
+        "mailkit: the job autumn was begun with another account of smsby; if the credential was "
+        "only renewed, name the account: "
+    )
+    ended = shop("resume", "autumn", "--account", account, environment=renewed)
+    assert ended.code == 0
+    assert shop.sandbox.truth.letters == 3
+
+
+@pytest.mark.parametrize("words", [["--json"], []], ids=["json", "text"])
+def test_resume_reports_as_send_does(shop: Shop, words: list[str]) -> None:
+    shop.sandbox.faults.add(Fault("token_refused", on=SEND, times=1))
+    ended = shop.send(shop.letter(), shop.customers(3), "--name", "autumn", *words)
+    assert ended.code == 1
+    assert "the provider can't be used: smsby.bulk.send: Wrong or missing token" in ended.out
+    ended = shop("resume", "autumn", *words)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended == shop("report", "autumn", *words)
+
+
+def test_a_letter_of_plain_text_goes_out_as_it_is(shop: Shop) -> None:
+    letter = shop.letter(sender=SENDER, subject="Autumn", text="a < b & {{ name }}")
+    shop.send(letter, shop.table(["email,name", 'a@example.com,"<Anna>"']), "--name", "autumn")
+    assert shop.sandbox.truth.kept[0].text == "a < b & <Anna>"

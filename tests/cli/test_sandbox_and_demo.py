@@ -1,0 +1,60 @@
+"""``mailkit sandbox`` and ``mailkit demo``, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.request
+
+from .shop import Shop, customer, end_of
+
+COUNTED = ("invalid", "duplicate", "suppressed", "accepted", "rejected", "in_doubt", "unsent")
+
+
+def test_the_sandbox_prints_what_points_mailkit_at_it_and_serves_until_ctrl_c(shop: Shop) -> None:
+    with shop.spawn("sandbox", "--port", "0", "--speed", "60") as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().rstrip("\n") for _ in range(6)]
+        exports = dict(
+            line.removeprefix("export ").split("=", 1) for line in lines if line[:7] == "export "
+        )
+        assert exports.keys() == shop.sandbox.environment().keys()
+        url = exports["MAILKIT_SMSBY_URL"]
+        assert lines[0].startswith(f"The sandbox listens on {url} and mails nobody.")
+        assert lines[-1] == f"Who was mailed: {url}/sandbox/truth   End: Ctrl-C"
+
+        shop.environment.update(exports)
+        assert shop.send(shop.letter(), shop.customers(3), "--name", "autumn").code == 0
+        with urllib.request.urlopen(f"{url}/sandbox/truth?full=1") as answer:
+            assert json.load(answer)["mailed"] == {customer(n): 1 for n in range(3)}
+
+        taken = shop("sandbox", "--port", url.rpartition(":")[2])
+        assert (taken.code, taken.out) == (1, "")
+        assert taken.err.startswith("mailkit: port ")
+        assert taken.err.endswith("name another with --port\n")
+
+        process.send_signal(signal.SIGINT)
+        ended = end_of(process)
+        assert (ended.code, ended.out, ended.err) == (130, "", "")
+    assert shop.sandbox.truth.letters == 0
+
+
+def test_the_sandbox_as_json(shop: Shop) -> None:
+    with shop.spawn("sandbox", "--port", "0", "--json") as process:
+        assert process.stdout is not None
+        environment = json.loads(process.stdout.readline())
+        assert environment.keys() == shop.sandbox.environment().keys()
+        process.terminate()
+        assert end_of(process).err == ""
+
+
+def test_the_demo_agrees_with_the_sandbox(shop: Shop) -> None:
+    ended = shop.run("demo", "--rows", "500", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    found = ended.json
+    assert list(found) == ["rows", *COUNTED, "mailed_twice", "lost", "seconds"]
+    assert found["rows"] == sum(found[word] for word in COUNTED) == 500
+    assert (found["mailed_twice"], found["lost"], found["in_doubt"], found["unsent"]) == (0,) * 4
+    assert (found["invalid"], found["duplicate"], found["suppressed"]) == (15, 20, 5)
+    assert (found["accepted"], found["rejected"]) == (455, 5)
+    assert shop.in_journal("jobs") == 0  # the demo has its own

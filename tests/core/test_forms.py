@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+from random import Random
+from urllib.parse import parse_qsl
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailkit.core.call import wire
+from mailkit.core.forms import File, Pair, flatten, multipart, urlencoded
+from mailkit.errors import InvalidArgument
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+HALF = "\ud83d"  # of a surrogate pair
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+@attrs.frozen
+class Letter:
+    email: str
+    subject: str | None = attrs.field(default=None, metadata=wire("Subject"))
+
+
+def form(key: str, value: object) -> list[Pair]:
+    pairs: list[Pair] = []
+    flatten(pairs, key, value)
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("value", "pairs"),
+    [
+        ("text", [("k", "text")]),
+        ("", [("k", "")]),
+        (None, []),
+        (True, [("k", "1")]),
+        (False, [("k", "0")]),
+        (0, [("k", "0")]),
+        (1.5, [("k", "1.5")]),
+        (Colour.RED, [("k", "red")]),
+        (Level.HIGH, [("k", "3")]),
+        ([], []),
+        (["a", None, "b"], [("k[0]", "a"), ("k[2]", "b")]),
+        ((1, (2, 3)), [("k[0]", "1"), ("k[1][0]", "2"), ("k[1][1]", "3")]),
+        ({"a": 1, "b": [True]}, [("k[a]", "1"), ("k[b][0]", "1")]),
+        ([Letter("a@b.by", "s")], [("k[0][email]", "a@b.by"), ("k[0][Subject]", "s")]),
+        ([Letter("a@b.by")], [("k[0][email]", "a@b.by")]),
+    ],
+)
+def test_values_become_php_s_brackets(value: object, pairs: list[Pair]) -> None:
+    assert form("k", value) == pairs
+
+
+def test_a_key_that_ends_in_brackets_repeats() -> None:
+    assert form("actions[]", ["open", "spam"]) == [("actions[]", "open"), ("actions[]", "spam")]
+
+
+@pytest.mark.parametrize("value", [b"bytes", object(), float("nan"), float("inf"), {1}, 1j])
+def test_what_a_form_cannot_carry_is_refused_by_its_key(value: object) -> None:
+    with pytest.raises(InvalidArgument, match=r"^k: "):
+        form("k", value)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT)))
+def test_urlencoded_text_reads_back_as_it_was(pairs: list[tuple[str, str]]) -> None:
+    text = urlencoded(pairs)
+    assert text.isascii()
+    assert parse_qsl(text, keep_blank_values=True, encoding="utf-8") == [
+        pair for pair in pairs if text
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 511, 512, 513, 5000])
+@pytest.mark.parametrize("sign", ["a", " ", "%", "+", "&", "=", ";", "Ж", "\0", "\r\n", "😀"])
+def test_short_and_long_texts_read_back_alike(sign: str, size: int) -> None:
+    assert parse_qsl(urlencoded([("k", sign * size)]), keep_blank_values=True) == [
+        ("k", sign * size)
+    ]
+
+
+def test_multipart_is_what_browsers_send() -> None:
+    pairs: list[Pair] = [("a[0]", "Ж"), ('q"\r\n', "x"), ("f", File('п".txt', "text/plain", b"\0"))]
+    kind, body = multipart(pairs, [("token", "t")], Random(1))
+    boundary = kind.removeprefix("multipart/form-data; boundary=")
+    assert body.decode() == (
+        f"--{boundary}\r\n"
+        'Content-Disposition: form-data; name="a[0]"\r\n\r\nЖ\r\n'
+        f"--{boundary}\r\n"
+        'Content-Disposition: form-data; name="q%22%0D%0A"\r\n\r\nx\r\n'
+        f"--{boundary}\r\n"
+        'Content-Disposition: form-data; name="f"; filename="п%22.txt"\r\n'
+        "Content-Type: text/plain\r\n\r\n\0\r\n"
+        f"--{boundary}\r\n"
+        'Content-Disposition: form-data; name="token"\r\n\r\nt\r\n'
+        f"--{boundary}--\r\n"
+    )
+
+
+def test_a_value_that_holds_the_next_boundary_cannot_end_its_part() -> None:
+    guessed = f"{Random(7).getrandbits(128):032X}"
+    for value in (guessed, f"\r\n--{guessed}--\r\n"):
+        kind, body = multipart([("k", value)], (), Random(7))
+        assert not kind.endswith(guessed)
+        assert value.encode() in body
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1), st.integers())
+def test_multipart_text_reads_back_as_it_was(pairs: list[tuple[str, str]], seed: int) -> None:
+    kind, body = multipart(pairs, (), Random(seed))
+    boundary = kind.partition("boundary=")[2].encode()
+    *parts, end = (b"\r\n" + body).split(b"\r\n--" + boundary)[1:]
+    assert end == b"--\r\n"
+    assert [part.partition(b"\r\n\r\n")[2].decode() for part in parts] == [v for _, v in pairs]
+
+
+@pytest.mark.parametrize("pair", [("k", f"x{HALF}"), ("k" + HALF, "x"), ("k", "a" * 999 + HALF)])
+def test_half_a_surrogate_pair_is_refused_not_dropped(pair: Pair) -> None:
+    with pytest.raises(InvalidArgument, match="half a surrogate pair at character"):
+        urlencoded([pair])
+    with pytest.raises(InvalidArgument, match="half a surrogate pair at character"):
+        multipart([pair], (), Random(1))
+
+
+def test_a_file_needs_multipart() -> None:
+    with pytest.raises(InvalidArgument, match="a file can't travel"):
+        urlencoded([("k", File("a", "b/c", b""))])

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import attrs
+import pytest
+
+from mailkit.core.call import wire
+from mailkit.core.reading import Reader, decode, teach
+from mailkit.core.wire import Unreadable
+
+from .doubles import Book, Colour
+
+
+class Mood(StrEnum):
+    GOOD = "good"
+
+
+@attrs.frozen
+class Row:
+    id: int
+    name: str = ""
+    share: float | None = None
+    mood: Mood | str | None = None
+    good: bool = False
+    rows: tuple[Row, ...] = ()
+
+
+@attrs.frozen
+class Special:
+    value: int
+
+
+def read(kind: Any, tree: object) -> Any:
+    return Reader[Any](kind)(json.dumps(tree).encode())
+
+
+@pytest.mark.parametrize(
+    ("tree", "row"),
+    [
+        ({"id": 1}, Row(1)),
+        ({"id": "1", "unknown": [{}]}, Row(1)),
+        ({"id": 1.0, "name": 7}, Row(1, "7")),
+        ({"id": 1, "name": None, "rows": None, "share": ""}, Row(1)),
+        ({"id": 1, "share": "2.5", "good": "1"}, Row(1, share=2.5, good=True)),
+        ({"id": 1, "share": 2, "good": False}, Row(1, share=2.0)),
+        ({"id": 1, "mood": "good"}, Row(1, mood=Mood.GOOD)),
+        ({"id": 1, "mood": "new"}, Row(1, mood="new")),
+        ({"id": 1, "rows": [{"id": "2", "name": 3}]}, Row(1, rows=(Row(2, "3"),))),
+    ],
+)
+def test_odd_shapes_are_read_with_allowances(tree: object, row: Row) -> None:
+    assert read(Row, tree) == row
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        None, [], "x", 1, {}, {"id": None}, {"id": ""}, {"id": "x"}, {"id": True}, {"id": 1.5},
+        {"id": [1]}, {"id": 1, "name": {}}, {"id": 1, "name": True}, {"id": 1, "rows": {}},
+        {"id": 1, "rows": "ab"}, {"id": 1, "rows": [None]}, {"id": 1, "good": "perhaps"},
+        {"id": 1, "share": True}, {"id": 1, "mood": {}},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_says_so(tree: object) -> None:
+    with pytest.raises(Unreadable):
+        read(Row, tree)
+
+
+@pytest.mark.parametrize("raw", [b"", b"<html>", b'{"id":', b'{"id":"\xff"}', b"[" * 10_000])
+def test_what_is_no_json_says_so(raw: bytes) -> None:
+    with pytest.raises(Unreadable):
+        Reader[Any](Row)(raw)
+    with pytest.raises(Unreadable):
+        decode(raw)
+
+
+def test_known_codes_are_members_and_unknown_ones_stay_numbers() -> None:
+    assert read(list[Book], [{"id": 1, "colour": 2}, {"id": 2, "colour": "9"}]) == [
+        Book(1, colour=Colour.GREEN),
+        Book(2, colour=9),
+    ]
+    assert isinstance(read(Book, {"id": 1, "colour": 1}).colour, IntEnum)
+
+
+def test_a_key_may_have_another_name_on_the_wire_or_several() -> None:
+    assert read(Book, {"id": 1, "ttile": "a"}).title == "a"
+    assert read(Book, {"id": 1, "title": "b"}).title == "b"
+    assert read(Book, {"id": 1, "ttile": "a", "title": "b"}).title == "a"
+
+
+def test_a_call_for_nothing_reads_nothing() -> None:
+    assert Reader[None](type(None))(b"anything") is None
+
+
+def test_a_value_may_stand_under_a_key() -> None:
+    assert Reader[int](int, "list_id")(b'{"list_id":"7"}') == 7
+    for raw in (b"{}", b"[]", b"7", b'{"list_id":null}'):
+        with pytest.raises(Unreadable):
+            Reader[int](int, "list_id")(raw)
+
+
+def test_a_type_can_be_taught() -> None:
+    teach(Special, lambda value: Special(len(value)))
+    assert read(list[Special], ["abc", [1]]) == [Special(3), Special(1)]
+    with pytest.raises(Unreadable):
+        read(list[Special], [1])
+
+
+@attrs.frozen
+class Renamed:
+    rows: tuple[Book, ...] = attrs.field(metadata=wire("Rows"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fast"), [(Row, False), (list[Special], False), (Renamed, False), (int, True)]
+)
+def test_only_plain_types_take_the_straight_way(kind: Any, fast: bool) -> None:
+    assert (Reader[Any](kind)._fast is not None) is fast
+
+
+def test_both_ways_agree() -> None:
+    @attrs.frozen
+    class Plain:
+        id: int
+        name: str = ""
+        error: str | None = None
+
+    reader = Reader[Any](list[Plain])
+    assert reader._fast is not None
+    rows = [{"id": n, "name": f"n{n}", "error": None, "x": 1} for n in range(5)]
+    straight: Callable[[bytes], Any] = reader
+    assert straight(json.dumps(rows).encode()) == reader.tree(rows)

@@ -1,0 +1,23 @@
+"""The short form: some seeds in the tests; ``nox -s simulation`` plays ten thousand."""
+
+from __future__ import annotations
+
+import pytest
+
+from .run import play
+
+BATCHES, SEEDS = 8, 25
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_the_promise_holds_in_every_world(batch: int) -> None:
+    for seed in range(batch * SEEDS, (batch + 1) * SEEDS):
+        try:
+            play(seed)
+        except BaseException as error:
+            error.add_note(f"replay it: nox -s simulation -- --seed {seed}")
+            raise
+
+
+def test_a_seed_replays_to_the_letter() -> None:
+    assert play(13) == play(13)

@@ -44,6 +44,20 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def crash(session: nox.Session) -> None:
+    """200 jobs, each killed five times with SIGKILL, compared with the sandbox's truth."""
+    session.install("-e", ".[cli]")
+    session.run("python", "-m", "tests.crash", *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of what mailkit stands on."""
+    session.install("-e", ".[cli,fast]", "pip-audit")
+    session.run("pip-audit", "--skip-editable", *session.posargs)
+
+
+@nox.session
 def simulation(session: nox.Session) -> None:
     """The promise in 10,000 made-up worlds; ``-- --seed N`` plays one again."""
     session.install("-e", ".")

@@ -31,7 +31,7 @@ async def test_a_script_of_the_readme_runs(
         code = compile(
             block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
         )
-        running = eval(code, names)  # noqa: S307 - the README's own words
+        running = eval(code, names)
         if running is not None:
             await running
         assert sandbox.truth.letters == 1
@@ -46,6 +46,8 @@ def test_the_tests_of_the_readme_pass(pytester: pytest.Pytester) -> None:
 def test_the_readme_names_every_command() -> None:
     from mailkit.cli.app import app
 
-    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands = {
+        command.callback.__name__ for command in app.registered_commands if command.callback
+    }
     text = README.read_text(encoding="utf-8")
     assert {name for name in commands if f"`mailkit {name}" not in text} == set()

@@ -140,6 +140,10 @@ class Shop:
             assert time.monotonic() < deadline, "this never happened"
             time.sleep(0.002)
 
+    def until_requests(self, count: int, process: Process) -> None:
+        """Wait until so many bulk sends have come, or the process has ended."""
+        self.until(lambda: self.sandbox.requests[SEND] >= count or process.poll() is not None)
+
     def settled(self) -> None:
         """Wait until the sandbox is done with every request that has reached it."""
         self.until(lambda: not self.sandbox._busy)

@@ -162,7 +162,7 @@ class World:
     """One seed's world; ``run`` sends a list through it and ends every doubt by the truth."""
 
     def __init__(self, seed: int) -> None:
-        self.rng = rng = Random(seed)  # noqa: S311
+        self.rng = rng = Random(seed)
         self.loop = SimulatedLoop()
         self.life = 0
         self.commits = 0
@@ -170,7 +170,7 @@ class World:
         self.trouble = rng.choice((0.0, 0.05, 0.3))
         self.truth = Truth(keep_letters=0)
         self.service = Service(
-            token="token",  # noqa: S106
+            token="token",
             clock=SandboxClock(start=START, real=self.loop.time),
             truth=self.truth,
             chance=rng,
@@ -186,9 +186,7 @@ class World:
         self.message = rng.choice((PERSONAL, COMMON))
         self.quota = Quota(rng.randint(1, 5), 10.0) if rng.random() < 0.3 else None
         self.networks: list[Network] = []
-        self.people = [
-            ({"email": self._address(n), "name": f"N{n}"}) for n in range(self.count)
-        ]
+        self.people = [({"email": self._address(n), "name": f"N{n}"}) for n in range(self.count)]
 
     def _address(self, n: int) -> str:
         kind = self.rng.random()

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import inspect
+
+import attrs
+import pytest
+
+from mailkit.core.call import Call, Reply, answer_of, get
+
+from .doubles import AddBook, Book, Books, Library, ListBooks, Script, answer
+
+
+def test_a_call_is_a_frozen_value() -> None:
+    call = ListBooks(limit=5)
+    assert call == ListBooks(5)
+    assert hash(call) == hash(ListBooks(5))
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        call.limit = 6  # type: ignore[misc]
+    assert not hasattr(call, "__dict__")
+
+
+def test_a_method_has_the_arguments_and_the_words_of_its_call() -> None:
+    library = Library(Script())
+    assert library.books.list.__name__ == "list"
+    assert library.books.list.__doc__ == "All books."
+    signature = inspect.signature(library.books.list)
+    assert list(signature.parameters) == ["limit", "status", "lent"]
+    assert signature.return_annotation == list[Book]
+    assert repr(library.books.get).startswith("<books.get(id: ")
+
+
+def test_keyword_only_calls_take_no_positional_arguments() -> None:
+    kinds = {p.kind for p in inspect.signature(AddBook).parameters.values()}
+    assert kinds == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_resources_and_methods_are_made_once_for_a_client() -> None:
+    library = Library(Script())
+    assert library.books is library.books
+    assert library.books.list is library.books.list
+    assert library.books is not Library(Script()).books
+    assert Library.books.__doc__ == "Books."
+
+
+def test_the_route_stands_at_the_method() -> None:
+    route = Books.add.route
+    assert (route.verb, route.path, route.repeatable) == ("POST", "/books", False)
+
+
+async def test_raw_has_status_and_headers_around_the_value() -> None:
+    library = Library(Script(answer(201, {"id": 7}, {"X-Id": "a"})))
+    reply = await library.books.add.raw(title="T")
+    assert reply == Reply(201, {"X-Id": "a"}, 7)
+
+
+def test_whether_a_call_may_be_repeated_must_be_said() -> None:
+    with pytest.raises(TypeError, match="repeatable"):
+        get("/books")  # type: ignore[call-arg]
+
+
+def test_what_a_call_answers_must_be_said() -> None:
+    assert answer_of(ListBooks) == list[Book]
+    with pytest.raises(TypeError, match="does not say"):
+        answer_of(Call)

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+
+from mailkit.core.auth import Bearer, Grant
+from mailkit.core.client import Attempt
+from mailkit.core.quota import Permit, Quota
+from mailkit.core.retry import Outcome
+from mailkit.core.secret import Secret
+from mailkit.core.wire import Answer, Request
+from mailkit.errors import (
+    AuthenticationFailed,
+    BadAnswer,
+    InvalidArgument,
+    NotSent,
+    OutcomeUnknown,
+    QuotaExhausted,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
+
+from .doubles import CANARY, Library, Script, Time, answer
+
+OK = answer(200, {"id": 7})
+LOST = OutcomeUnknown("no answer: reset")
+UNSENT = NotSent("not sent: refused")
+PAGE = answer(502, b"<html>")
+LATER = answer(429, {"error": "slow down"}, {"Retry-After": "9"})
+
+
+async def test_a_call_goes_out_and_its_value_comes_back() -> None:
+    script = Script(OK)
+    assert await Library(script).books.add(title="T") == 7
+    verb, url, headers, body = script.requests[0]
+    assert (verb, url, body) == ("POST", "https://library.test/books", b'{"bookName":"T"}')
+    assert headers["Authorization"] == f"Key {CANARY}"
+
+
+@pytest.mark.parametrize("act", [UNSENT, LATER, answer(503, {"error": "busy"})])
+async def test_what_certainly_did_nothing_is_sent_again_with_the_same_bytes(
+    act: Answer | NotSent,
+) -> None:
+    script, time = Script(act, act, OK), Time()
+    assert await Library(script, time).books.add(title="T") == 7
+    assert script.requests == [script.requests[0]] * 3
+    assert len(time.slept) == 2
+
+
+@pytest.mark.parametrize("act", [LOST, PAGE, answer(307), answer(408), answer(200, b"<html>")])
+async def test_an_unknown_outcome_is_never_repeated_for_a_call_that_must_not_be(
+    act: Answer | OutcomeUnknown,
+) -> None:
+    script = Script(act)
+    with pytest.raises(OutcomeUnknown, match="look there"):
+        await Library(script).books.add(title="T")
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize("act", [LOST, PAGE, UNSENT, LATER, answer(200, b"<html>")])
+async def test_a_repeatable_call_is_tried_three_times(act: Answer | NotSent) -> None:
+    good = Script(act, act, answer(200, []))
+    assert await Library(good).books.list() == []
+    bad = Script(act, act, act)
+    with pytest.raises((Unavailable, BadAnswer, NotSent, RateLimited)):
+        await Library(bad).books.list()
+    assert len(bad.requests) == 3
+
+
+async def test_a_refusal_is_final() -> None:
+    script = Script(answer(422, {"error": "no title"}))
+    with pytest.raises(Refused, match=r"library\.books\.list: no title"):
+        await Library(script).books.list()
+
+
+async def test_a_wait_beyond_the_budget_is_told_instead_of_waited() -> None:
+    time = Time()
+    with pytest.raises(RateLimited) as caught:
+        await Library(Script(answer(429, {}, {"Retry-After": "61"})), time).books.list()
+    assert caught.value.retry_after == 61
+    assert time.slept == []
+
+
+async def test_a_service_s_quota_is_told_with_its_time() -> None:
+    time = Time()
+    with pytest.raises(QuotaExhausted) as caught:
+        await Library(Script(answer(422, {"error": "4 an hour", "code": 791})), time).books.list()
+    assert caught.value.available_at == datetime.fromtimestamp(time.seconds + 3600, UTC)
+    assert caught.value.code == 791
+
+
+async def test_a_repeat_of_a_repeatable_call_keeps_within_the_budget() -> None:
+    script, time = Script(LATER, LATER, answer(200, [])), Time()
+    library = Library(script, time).with_options(timeout=50)
+    await library.books.list()
+    assert script.timeouts == [50, 50, 42]
+
+
+async def test_options_make_another_client_over_the_same_transport() -> None:
+    script = Script(LOST, OK)
+    library = Library(script)
+    quick = library.with_options(timeout=3, attempts=1, quota_wait=0)
+    assert quick.books is not library.books
+    with pytest.raises(Unavailable):
+        await quick.books.list()
+    await library.books.add(title="T")
+    assert script.timeouts == [3, 30]
+
+
+@pytest.mark.parametrize("wrong", [{"timeout": 0}, {"timeout": -1}, {"attempts": 0}])
+def test_options_are_positive(wrong: dict[str, int]) -> None:
+    with pytest.raises(InvalidArgument, match="above zero"):
+        Library(Script()).with_options(**wrong)
+
+
+async def test_the_end_of_a_client_closes_its_transport() -> None:
+    script = Script()
+    async with Library(script) as library:
+        assert not script.closed
+    assert script.closed
+    assert repr(library) == "<Library me at https://library.test>"
+
+
+async def test_a_401_is_tried_once_more_with_a_new_token() -> None:
+    tokens = iter("abc")
+
+    async def fetch() -> Grant:
+        return Grant(Secret(next(tokens)), 3600.0)
+
+    script = Script(answer(401, {"error": "expired"}), OK)
+    library = Library(script, auth=Bearer(fetch))
+    assert await library.books.add(title="T") == 7
+    assert [headers["Authorization"] for _, _, headers, _ in script.requests] == [
+        "Bearer a",
+        "Bearer b",
+    ]
+    assert script.requests[0][3] == script.requests[1][3]
+    script.acts += [answer(401, {"error": "expired"})] * 2
+    with pytest.raises(AuthenticationFailed):
+        await library.books.add(title="T")
+    assert script.acts == []
+
+
+async def test_a_401_is_final_for_a_key_that_never_changes() -> None:
+    script = Script(answer(401, {"error": "who?"}))
+    with pytest.raises(AuthenticationFailed):
+        await Library(script).books.list()
+
+
+class Ledger:
+    """Permits that keep a diary."""
+
+    def __init__(self) -> None:
+        self.diary: list[str] = []
+        self.holds: list[float] = []
+
+    async def acquire(self, ceiling: float | None, hold: float) -> Permit:
+        self.diary.append("acquired")
+        self.holds.append(hold)
+        return self
+
+    def sent(self) -> None:
+        self.diary.append("sent")
+
+    def done(self) -> None:
+        self.diary.append("done")
+
+    def release(self) -> None:
+        self.diary.append("released")
+
+
+@pytest.mark.parametrize(
+    ("act", "diary"),
+    [
+        (OK, "acquired sent done"),
+        (answer(422, {"error": "no"}), "acquired sent done"),
+        (PAGE, "acquired sent done"),
+        (LOST, "acquired sent"),
+        (UNSENT, "acquired sent released"),
+    ],
+)
+async def test_a_permit_learns_what_became_of_its_request(
+    act: Answer | NotSent, diary: str
+) -> None:
+    ledger = Ledger()
+    library = Library(Script(act)).with_options(attempts=1).with_permits({"requests": ledger})
+    with suppress(Refused, OutcomeUnknown, NotSent):
+        await library.books.add(title="T")
+    assert " ".join(ledger.diary) == diary
+    assert ledger.holds[0] > 30
+
+
+@pytest.mark.parametrize(("began", "last"), [(True, "sent"), (False, "released")])
+async def test_a_cancelled_request_gives_its_permit_back_only_if_it_was_not_sent(
+    began: bool, last: str
+) -> None:
+    class Slow(Script):
+        async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+            request.began = began
+            await asyncio.sleep(60)
+            return OK
+
+    ledger, seen = Ledger(), list[Attempt]()
+    library = Library(Slow(), hooks=[seen.append]).with_permits({"requests": ledger})
+    task = asyncio.create_task(library.books.add(title="T"))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert ledger.diary[-1] == last
+    assert seen[-1].outcome is (Outcome.UNKNOWN if began else Outcome.NOT_SENT)
+
+
+async def test_a_call_takes_from_all_of_its_quotas_or_from_none() -> None:
+    time = Time()
+    quotas = {"requests": Quota(2, 60.0), "books": Quota(1, 3600.0, "books")}
+    script = Script(OK, answer(200, []))
+    library = Library(script, time, quotas=quotas)
+    await library.books.add(title="T")
+    with pytest.raises(QuotaExhausted, match=r"library\.books\.add: the quota of 1 books") as e:
+        await library.books.add(title="T")
+    assert e.value.available_at == datetime.fromtimestamp(time.seconds + 3600, UTC)
+    await library.with_options(quota_wait=0).books.list()
+    with pytest.raises(QuotaExhausted):
+        await library.with_options(quota_wait=0).books.list()
+    assert len(script.requests) == 2
+
+
+async def test_hooks_see_each_attempt_before_and_after() -> None:
+    seen: list[Attempt] = []
+    time = Time()
+    await Library(Script(UNSENT, LATER, OK), time, hooks=[seen.append]).books.add(title="T")
+    assert [(one.attempt, one.outcome, one.status) for one in seen] == [
+        (1, None, None),
+        (1, Outcome.NOT_SENT, None),
+        (2, None, None),
+        (2, Outcome.REFUSED, 429),
+        (3, None, None),
+        (3, Outcome.ANSWERED, 200),
+    ]
+    assert {(one.provider, one.call, one.kind, one.verb, one.route) for one in seen} == {
+        ("library", "books.add", "AddBook", "POST", "/books")
+    }
+
+
+async def test_attempts_are_logged_at_debug(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "mailkit")
+    await Library(Script(OK)).books.get("a/b")
+    assert [record.getMessage() for record in caplog.records] == [
+        "library books.get: GET /books/{id}[/{language}], attempt 1: answered, HTTP 200, 0.000 s"
+    ]
+
+
+async def test_input_that_cannot_be_sent_opens_nothing() -> None:
+    script = Script()
+    with pytest.raises(InvalidArgument):
+        await Library(script).books.get("..")
+    assert script.requests == []

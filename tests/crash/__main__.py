@@ -1,0 +1,64 @@
+"""``python -m tests.crash``: many jobs, each killed five times, compared with the truth."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import attrs
+
+from .proof import Verdict, prove, sandbox
+
+
+def work(first: int, jobs: int, step: int, rows: int) -> int:
+    """Every ``step``-th job, one after the other, on a sandbox of its own."""
+    began, total, bad = time.monotonic(), Verdict(0), 0
+    with sandbox() as (url, token), tempfile.TemporaryDirectory() as folder:
+        for seed in range(first, first + jobs, step):
+            verdict = prove(seed, url, token, Path(folder), rows)
+            if not verdict.good:
+                bad += 1
+                print(f"BROKEN: {verdict}", flush=True)
+            for field in attrs.fields(Verdict)[1:]:
+                both = getattr(total, field.name) + getattr(verdict, field.name)
+                setattr(total, field.name, both)
+    done = len(range(first, first + jobs, step))
+    print(
+        f"{done} jobs of {rows:,} recipients, {total.kills} kills in "
+        f"{time.monotonic() - began:.0f} s: {total.mailed_twice} mailed twice, {total.lost} lost, "
+        f"{total.wrong_ends} wrong end states, {total.rows_in_doubt} rows in {total.doubts} chunks "
+        f"were in doubt, {total.too_many_doubts} more than were in flight",
+        flush=True,
+    )
+    print(f"{done - bad} passed, {bad} failed", flush=True)
+    return 1 if bad else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Kill jobs with SIGKILL, and count the mail.")
+    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--rows", type=int, default=2_000)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--step", type=int, default=0, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.step:
+        return work(options.first, options.jobs, options.step, options.rows)
+    workers = min(os.cpu_count() or 1, options.jobs)
+    command = [sys.executable, "-m", "tests.crash", "--rows", str(options.rows)]
+    command += ["--step", str(workers)]
+    running = [
+        subprocess.Popen(
+            [*command, "--first", str(options.first + n), "--jobs", str(options.jobs - n)]
+        )
+        for n in range(workers)
+    ]
+    return max(process.wait() for process in running)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

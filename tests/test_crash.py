@@ -1,0 +1,278 @@
+"""Real processes that die, or are told to stop, in the middle; compared with who was mailed.
+
+The sandbox runs in a thread here, so it outlives the senders and knows the truth.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from mailkit.sandbox import Fault
+
+from .cli.shop import SEND, Shop, customer, end_of, kill, open_shop
+
+ROWS, CHUNK = 4000, 500
+FOR_EVER = 600.0
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    monkeypatch.setattr("mailkit.bulk.engine.FIRST_POLL", 0.01)
+    with open_shop(tmp_path, seed=1) as opened:
+        yield opened
+
+
+def send(shop: Shop, *words: str, rows: int = ROWS, senders: int = 3) -> list[str | Path]:
+    """The words of a send of chunks of 500 rows."""
+    files = [shop.letter(), shop.customers(rows)]
+    options = ["--provider", "smsby", "--name", "autumn", "--senders", str(senders)]
+    return ["send", *files, *options, *words]
+
+
+def under_way(shop: Shop, requests: int, acted: int) -> bool:
+    """Whether so many requests have come, so many of which were acted upon."""
+    return shop.sandbox.requests[SEND] == requests and shop.sandbox.truth.letters == acted * CHUNK
+
+
+def nobody_twice_nobody_lost(shop: Shop, rows: int = ROWS) -> None:
+    """Whatever happened: every row has one state, what is accepted was mailed and what is unsent
+    was not, and nobody was mailed twice.
+    """
+    truth, states = shop.sandbox.truth, shop.states()
+    assert list(states) == [customer(n) for n in range(rows)]
+    assert truth.mailed_twice == []
+    wrong = [
+        (address, state, truth.count(address))
+        for address, state in states.items()
+        if state != "in doubt" and truth.count(address) != (state == "accepted")
+    ]
+    assert wrong == []
+
+
+def resolve_by_truth(shop: Shop) -> None:
+    """What a person does: look in the panel, then say what was found, chunk by chunk."""
+    for doubt in shop.report()["doubts"]:
+        mailed = shop.sandbox.truth.count(doubt["first"])
+        assert mailed == shop.sandbox.truth.count(doubt["last"])
+        word = "--accepted" if mailed else "--not-sent"
+        ended = shop("resolve", "autumn", str(doubt["chunk"]), word)
+        assert (ended.code, ended.err) == (0, "")
+
+
+def everybody_was_mailed_once(shop: Shop, rows: int = ROWS) -> None:
+    ended = shop("resume", "autumn", "--json")
+    assert ended.code == 0, ended
+    assert (ended.json["accepted"], ended.json["complete"]) == (rows, True)
+    assert shop.sandbox.truth.compare(shop.accepted()).agrees
+    assert shop.sandbox.truth.letters == rows
+
+
+def test_a_kill_leaves_in_doubt_what_was_under_way_and_nothing_else(shop: Shop) -> None:
+    taken = Fault("slow_answer", on=SEND, after=2, times=2, seconds=FOR_EVER)
+    ignored = Fault("slow_before_acting", on=SEND, after=4, times=1, seconds=FOR_EVER)
+    shop.sandbox.faults.add(taken)
+    shop.sandbox.faults.add(ignored)
+    with shop.spawn(*send(shop)) as process:
+        shop.until(lambda: under_way(shop, requests=5, acted=4), process)
+        kill(process)
+    assert process.returncode == -signal.SIGKILL
+
+    report = shop.report()
+    assert (report["accepted"], report["in_doubt"], report["unsent"]) == (1000, 1500, 1500)
+    nobody_twice_nobody_lost(shop)
+
+    ended = shop.run("resume", "autumn")
+    assert ended.code == 3
+    assert "  accepted             2,500\n" in ended.out
+    assert "  in doubt             1,500\n" in ended.out
+    assert "  sum                  4,000  = rows read\n" in ended.out
+    nobody_twice_nobody_lost(shop)
+    doubts = shop.report()["doubts"]
+    for doubt in doubts:
+        first, last = CHUNK * (doubt["chunk"] - 1), CHUNK * doubt["chunk"] - 1
+        assert (doubt["first"], doubt["last"]) == (customer(first), customer(last))
+        assert (
+            f"  chunk {doubt['chunk']} (autumn #{doubt['chunk']}, 500 rows, {doubt['first']} … "
+            f"{doubt['last']}): the process ended while the request was under way\n"
+        ) in ended.out
+    mailed = [shop.sandbox.truth.count(doubt["first"]) for doubt in doubts]
+    assert sorted(mailed) == [0, 1, 1]
+
+    resolve_by_truth(shop)
+    everybody_was_mailed_once(shop)
+
+
+def test_an_answer_that_was_lost_after_the_service_acted(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("reset_after_acting", on=SEND, after=3, times=1))
+    ended = shop.run(*send(shop))
+    assert ended.code == 3
+    assert "  in doubt               500\n" in ended.out
+    assert shop.sandbox.truth.letters == ROWS
+    nobody_twice_nobody_lost(shop)
+    resolve_by_truth(shop)
+    everybody_was_mailed_once(shop)
+    assert shop.sandbox.requests[SEND] == ROWS / CHUNK
+
+
+def test_a_kill_while_the_provider_is_asked_what_became_of_it_costs_nothing(shop: Shop) -> None:
+    shop.sandbox.smsby.settings.status_delay = 3600.0
+    with shop.spawn(*send(shop)) as process:
+        asked = shop.sandbox.requests
+        shop.until(lambda: asked["smsby.bulk.status"] and under_way(shop, 8, 8), process)
+        shop.until(lambda: shop.in_journal("chunks", "state = 'accepted'") == 8, process)
+        kill(process)
+    assert shop.report()["unreconciled"] > 0
+    nobody_twice_nobody_lost(shop)
+    shop.sandbox.clock.advance(3600)
+    everybody_was_mailed_once(shop)
+    assert shop.report()["unreconciled"] == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_kill_at_any_moment_of_any_run(shop: Shop, seed: int) -> None:
+    chance = Random(seed)
+    shop.sandbox.faults.add(
+        Fault("slow_answer", on=SEND, probability=0.5, seconds=chance.choice([0.01, 0.1]))
+    )
+    words = send(shop, senders=chance.randint(1, 6))
+    for _ in range(2):
+        with shop.spawn(*words) as process:
+            shop.until_requests(shop.sandbox.requests[SEND] + chance.randint(1, 3), process)
+            kill(process)
+        shop.settled()
+        nobody_twice_nobody_lost(shop)
+        words = ["resume", "autumn"]
+    shop.sandbox.faults.clear()
+    assert shop("resume", "autumn").code in (0, 3)
+    nobody_twice_nobody_lost(shop)
+    assert shop.report()["unsent"] == 0
+    resolve_by_truth(shop)
+    everybody_was_mailed_once(shop)
+
+
+def test_killed_while_planning_it_is_planned_again(shop: Shop) -> None:
+    words: list[str | Path] = ["send", shop.letter(), "-", "--provider", "smsby"]
+    words += ["--name", "autumn"]
+    lines = shop.customers(ROWS).read_text()
+    with shop.spawn(*words) as process:
+        assert process.stdin is not None
+        process.stdin.write(lines)
+        process.stdin.flush()
+        shop.until(lambda: shop.in_journal("rows") >= 3000, process)
+        refused = shop(*words, stdin=lines)  # while the first one still reads
+        kill(process)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == "mailkit: the job autumn is being planned by another process\n"
+    assert shop("status", "--json").json == []
+    assert shop("resume", "autumn").err == (
+        "mailkit: there is no job autumn; the journal is empty\n"
+    )
+    assert shop.sandbox.truth.letters == 0
+    assert shop(*words, stdin=lines).code == 0
+    assert shop.in_journal("jobs") == 1
+    assert shop.in_journal("rows") == ROWS
+    everybody_was_mailed_once(shop)
+
+
+def test_only_one_engine_runs_a_job(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, after=1, seconds=FOR_EVER))
+    words = send(shop)
+    with shop.spawn(*words) as process:
+        shop.until(lambda: under_way(shop, requests=4, acted=4), process)
+        for second in (["resume", "autumn"], ["resolve", "autumn", "--not-sent"]):
+            ended = shop(*second)
+            assert (ended.code, ended.out) == (1, "")
+            assert ended.err == (
+                "mailkit: the job autumn is being sent by another process right now: "
+                "look at it with: mailkit status autumn\n"
+            )
+        ended = shop(*words)
+        assert ended.err == "mailkit: the job autumn exists: resume it, or order it --again\n"
+        report = shop.report()
+        assert (report["running"], report["accepted"]) == (True, 500)
+        assert (report["in_doubt"], report["unsent"]) == (0, 3500)
+        ended = shop("status", "autumn")
+        assert "It is being sent now: mailkit status autumn tells how it goes on\n" in ended.out
+        assert "running" in shop("status").out
+        assert process.poll() is None
+        kill(process)
+    assert shop.sandbox.requests[SEND] == 4
+    report = shop.report()
+    assert (report["running"], report["in_doubt"], report["unsent"]) == (False, 1500, 2000)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_lets_requests_under_way_end_and_resume_does_the_rest(
+    shop: Shop, number: signal.Signals
+) -> None:
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.5))
+    with shop.spawn(*send(shop, senders=2)) as process:
+        shop.until(lambda: under_way(shop, requests=2, acted=2), process)
+        process.send_signal(number)
+        ended = end_of(process)
+    assert ended.code == 4
+    assert ended.err == (
+        "mailkit: stopping: requests under way end first (once more ends at once)\n"
+    )
+    assert "  in doubt                 0\n" in ended.out
+    assert "Stopped: stopped on request. Send the rest with: mailkit resume autumn\n" in ended.out
+    report = shop.report()
+    assert (report["in_doubt"], report["rejected"]) == (0, 0)
+    assert report["accepted"] == shop.sandbox.truth.letters < ROWS
+    nobody_twice_nobody_lost(shop)
+    shop.sandbox.faults.clear()
+    everybody_was_mailed_once(shop)
+
+
+def test_a_second_signal_ends_at_once(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=FOR_EVER))
+    with shop.spawn(*send(shop, senders=2)) as process:
+        assert process.stderr is not None
+        shop.until(lambda: under_way(shop, requests=2, acted=2), process)
+        process.send_signal(signal.SIGINT)
+        assert "stopping" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        ended = end_of(process)
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == "mailkit: ended at once; requests under way are in doubt\n"
+    assert shop.report()["in_doubt"] == 1000
+    shop.sandbox.faults.clear()
+    assert shop("resume", "autumn").code == 3
+    resolve_by_truth(shop)
+    everybody_was_mailed_once(shop)
+
+
+def test_a_signal_while_the_provider_is_asked_ends_without_success(shop: Shop) -> None:
+    shop.sandbox.smsby.settings.status_delay = 3600.0
+    with shop.spawn(*send(shop)) as process:
+        shop.until(lambda: shop.in_journal("chunks", "state = 'accepted'") == 8, process)
+        process.send_signal(signal.SIGINT)
+        ended = end_of(process)
+    assert ended.code == 4
+    assert "rows are not yet found in the status lists; to look again: mailkit resume" in ended.out
+    shop.sandbox.clock.advance(3600)
+    everybody_was_mailed_once(shop)
+
+
+@pytest.mark.parametrize("rows", [3, ROWS])
+def test_a_signal_while_a_pipe_is_read_ends_at_once(shop: Shop, rows: int) -> None:
+    words: list[str | Path] = ["send", shop.letter(), "-", "--provider", "smsby"]
+    with shop.spawn(*words) as process:
+        assert process.stdin is not None
+        process.stdin.write(shop.customers(rows).read_text())
+        process.stdin.flush()
+        shop.until(lambda: shop.in_journal("jobs"), process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 4  # though the pipe is still open
+        assert process.stderr is not None
+        assert process.stderr.read() == (
+            "mailkit: stopping: requests under way end first (once more ends at once)\n"
+            "mailkit: stopped while planning: nothing was sent\n"
+        )
+    assert [shop.in_journal(table) for table in ("jobs", "rows", "chunks")] == [0, 0, 0]
+    assert shop.sandbox.truth.letters == 0

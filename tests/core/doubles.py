@@ -110,7 +110,7 @@ class AddBook(Call[int], kw_only=True):
 
     title: str = arg(wire="bookName")
     body: str | None = arg(default=None, write=_base64)
-    readers: Sequence[Reader] = ()
+    readers: Sequence[Reader] | None = None
     rare: bool | None = None
 
 

@@ -128,10 +128,15 @@ async def test_a_name_that_does_not_resolve_is_not_sent() -> None:
 
 
 async def test_a_failed_tls_handshake_is_not_sent() -> None:
-    async with server(answering(OK)) as url, transports() as transport:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 This is no TLS\r\n\r\n")
+        await writer.drain()
+
+    async with server(plain) as url, transports() as transport:
         sent = request(url.replace("http:", "https:"))
         with pytest.raises(NotSent, match="SSL"):
-            await transport.send(sent, 1.0)
+            await transport.send(sent, 5.0)
     assert sent.began is False
 
 

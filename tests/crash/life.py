@@ -74,7 +74,7 @@ def live(url: str, token: str, table: Path, journal: Path, death: Death | None) 
         if death is not None:
             death.arm()
         asyncio.run(_work(url, token, table, journal))
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a forked process must not go on in pytest's place
         import traceback
 
         traceback.print_exc()

@@ -56,7 +56,7 @@ class EngineSettings:
 
     ``senders`` requests are under way at once, ``pollers`` polls. A row that the provider has not
     named ``reconcile`` seconds after its chunk was taken (or after send_at) is in doubt.
-    ``track`` goes on asking about deliveries for so long after the last chunk.
+    ``track`` goes on asking about deliveries for so long after the last chunk, or after send_at.
     """
 
     senders: int = 8
@@ -139,6 +139,7 @@ class Engine:
     async def _send_chunks(self) -> None:
         try:
             while await self._may_send():
+                chunk: Chunk | None = None
                 with anyio.CancelScope(shield=True):
                     chunk = await self._journal.steps.take(self._job, self._clock.now())
                 if chunk is not None:
@@ -163,6 +164,8 @@ class Engine:
                 and not self._settings.late
                 and self._clock.now() > self._send_at
             ):
+                if not await self._journal.accounts.chunks(self._job, "planned"):
+                    return False  # all was handed over in time
                 at = datetime.fromtimestamp(self._send_at, UTC)
                 self.stop(f"send_at ({at:%Y-%m-%d %H:%M} UTC) has passed: resume with --late")
             elif (wait := self._hold_until - self._clock.monotonic()) > 0:
@@ -318,15 +321,15 @@ class Engine:
     def _poll_again(self, chunk: DueChunk, tries: int, moving: int) -> None:
         """When to ask about the chunk next, if at all."""
         now = self._clock.monotonic()
-        scheduled = self._send_at is not None and self._send_at > self._clock.now()
+        scheduled = max(0.0, (self._send_at or 0.0) - self._clock.now())  # seconds from now
         if not chunk.reconciled and not scheduled:
             self._schedule(chunk, now + min(FIRST_POLL * 2.0**tries, LAST_POLL), tries)
         elif self._settings.track and (moving or not chunk.reconciled):
             if self._track_until is None or self._senders_left:
-                self._track_until = now + self._settings.track
-            wait = min(FIRST_LOOK * 2.0 ** min(tries, 10), LAST_LOOK)
+                self._track_until = now + scheduled + self._settings.track
+            wait = scheduled or min(FIRST_LOOK * 2.0 ** min(tries, 10), LAST_LOOK)
             if now + wait <= self._track_until:
-                self._schedule(chunk, now + wait, tries)
+                self._schedule(chunk, now + wait, 0 if scheduled else tries)
 
     # waiting
 

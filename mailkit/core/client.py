@@ -85,6 +85,9 @@ class Client:
 
     name: ClassVar[str]
     """The provider's short name."""
+    account: str = ""
+    """Whose quotas and letters these are."""
+    _url = ""  # both have a value here, so that a client that could not be made has a repr
 
     def __init__(
         self,
@@ -169,8 +172,10 @@ class Client:
         """Carry a call out under this name; what the methods of the resources do."""
         kind = type(call)
         plan = plan_of(kind)
-        if plan.slow and any(getattr(call, field) is not None for field in plan.slow):
-            request = await anyio.to_thread.run_sync(self._write, call, plan, True)
+        for field in plan.slow:
+            if getattr(call, field) is not None:
+                request = await anyio.to_thread.run_sync(self._write, call, plan, True)
+                break
         else:
             request = self._write(call, plan)
         job = _Job(name, kind.__name__, plan.route, request, plan.reader)

@@ -58,6 +58,10 @@ class _Watched(aiohttp.ClientRequest):
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
         if self.watch is not None:
+            if conn.protocol is None or conn.protocol.should_close:
+                # A kept connection that has said something unasked: it would be taken for the
+                # answer to this request.
+                raise aiohttp.ClientConnectionError("the connection spoke out of turn")
             self.watch.began = True
         return await super().send(conn)
 

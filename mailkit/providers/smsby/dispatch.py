@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mailkit.template import Renderer, Template
 from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.message import Message
 from mailkit.providers.smsby.bulk import BulkStatus, PersonalLetter
 from mailkit.providers.smsby.emails import EmailStatus
+from mailkit.template import Renderer, Template
 
 if TYPE_CHECKING:
     from mailkit.providers.smsby import SmsBy

@@ -38,9 +38,11 @@ def recipient(value: Address | str, encoding: Encoding) -> str:
     if isinstance(value, Address):
         return value.email
     try:
-        if value.endswith(">"):
-            return Address.parse(value).email
-        return normalise(header_text(value, "the address"))
+        if value.isprintable() and not value.endswith(
+            ">"
+        ):  # the common case, without a second look
+            return normalise(value)
+        return Address.parse(value).email
     except InvalidArgument as error:
         raise InvalidArgument(f"the recipient: {error}") from None
 

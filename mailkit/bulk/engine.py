@@ -105,7 +105,8 @@ class Engine:
         self._polls: list[_Poll] = []
         self._refusals = 0
         self._doubts = 0
-        self._tries = 0
+        self._tries = self._away = 0
+        self._began = 0.0
         self._track_until: float | None = None
         self.stopped: str | None = None
         self.error: MailkitError | None = None
@@ -127,6 +128,7 @@ class Engine:
         for chunk in await self._journal.steps.due(self._job, track=self._settings.track > 0):
             self._schedule(chunk, self._clock.monotonic())
         self._senders_left = self._settings.senders
+        self._began = self._clock.now()
         async with anyio.create_task_group() as tasks:
             for _ in range(self._settings.senders):
                 tasks.start_soon(self._send_chunks)
@@ -202,7 +204,7 @@ class Engine:
             await self._settle(self._doubt(chunk, f"cut off while sending: {type(error).__name__}"))
             raise
         else:
-            self._refusals = self._doubts = self._tries = 0
+            self._refusals = self._doubts = self._tries = self._away = 0
             now = self._clock.now()
             await self._settle(
                 self._journal.steps.accept(
@@ -231,8 +233,13 @@ class Engine:
 
     def _hold(self, error: NotSent | RateLimited | QuotaExhausted | Unavailable) -> None:
         """Let every sender wait: as long as the provider asks, else longer each time."""
-        self._tries += 1
-        if isinstance(error, NotSent | Unavailable) and self._tries >= TRIES_TO_STOP:
+        away = isinstance(error, NotSent | Unavailable)
+        if self._clock.monotonic() >= self._hold_until:  # else another request met the same trouble
+            self._tries += 1
+            self._away += away
+        if not away:  # it answers
+            self._away = 0
+        if self._away >= TRIES_TO_STOP:
             self._fail(error, f"the provider can't be reached: {error}")
             return
         wait = min(60.0, 2.0 ** (self._tries - 1)) * self._rng.uniform(0.8, 1.2)
@@ -293,6 +300,8 @@ class Engine:
         except MailkitError as error:
             polled = Polled((), chunk.cursor)
             why = f"no status was to be had: {error}"
+            # An old chunk has its full time in this run too: one failed look proves nothing.
+            deadline = max(deadline, self._began + self._settings.reconcile)
         else:
             why = "taken with its chunk, but missing in the provider's status list"
         rows = await self._journal.steps.keys(self._job, chunk.n)

@@ -115,7 +115,7 @@ async def opened(
 
 @contextlib.contextmanager
 def graceful(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM stops gently; the second one ends the process at once."""
+    """The first Ctrl-C, SIGTERM or SIGHUP stops gently; the second one ends the process at once."""
     loop = asyncio.get_running_loop()
     asked = False
 
@@ -136,7 +136,8 @@ def graceful(stop: Callable[[], None]) -> Iterator[None]:
         )
         stop()
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not known everywhere
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
     for number in signals:
         with contextlib.suppress(NotImplementedError):  # no signal handlers on Windows' loops
             loop.add_signal_handler(number, hear)

@@ -22,6 +22,7 @@ from mailkit.core.http import Transport
 from mailkit.core.quota import Permit, Permits, Quota, Window
 from mailkit.core.reading import Reader
 from mailkit.core.retry import Outcome, Policy, delay
+from mailkit.core.secret import scrub
 from mailkit.core.verdict import Failure, Opener, error_of, judge
 from mailkit.core.wire import Answer, Request
 from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted, Where
@@ -168,6 +169,10 @@ class Client:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.account} at {self._url}>"
 
+    def scrubbed(self, text: str) -> str:
+        """The text without this client's credentials, in whatever spelling."""
+        return scrub(text, self._auth.secrets)
+
     async def exchange(self, call: Call[T], name: str) -> Reply[T]:
         """Carry a call out under this name; what the methods of the resources do."""
         kind = type(call)
@@ -246,9 +251,9 @@ class Client:
             answer = await self._transport.send(request, timeout)
         except NotSent as error:
             request.began = False
-            end: Reply[T] | Failure = Failure(Outcome.NOT_SENT, error.text)
+            end: Reply[T] | Failure = Failure(Outcome.NOT_SENT, self.scrubbed(error.text))
         except OutcomeUnknown as error:
-            end = Failure(Outcome.UNKNOWN, error.text)
+            end = Failure(Outcome.UNKNOWN, self.scrubbed(error.text))
         except asyncio.CancelledError:
             cut = Outcome.NOT_SENT if request.began is False else Outcome.UNKNOWN
             self._tell(job, cut, answer, start)

@@ -187,6 +187,7 @@ def _reason(error: Exception) -> str:
         return f"{name}, {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{name}, {error.os_error.strerror or type(error.os_error).__name__}"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return f"{name}, {error}"
+    if isinstance(error, aiohttp.ClientPayloadError):  # may repeat bytes of the answer
+        said = " ".join(str(error).split())[:200]
+        return f"{name}, {said.encode(errors='replace').decode()}"
     return name

@@ -5,7 +5,7 @@ Ten people, two in a chunk, one request at a time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
@@ -27,8 +27,10 @@ from mailkit.errors import (
     Unavailable,
 )
 from mailkit.message import Message
+from mailkit.sandbox import Fault
 
 from .table import TABLE, Row, patience
+from .troubles import Trouble, refused, sandbox
 from .world import World, open_world, until
 
 MESSAGE = Message(sender="Shop <news@shop.by>", subject="Autumn", html="<p>Hello</p>")
@@ -66,9 +68,11 @@ class Run:
     world: World
     journal: Journal
 
-    async def start(self, settings: EngineSettings) -> tuple[Report, MailkitError | None]:
+    async def start(
+        self, settings: EngineSettings, people: Sequence[str] = PEOPLE
+    ) -> tuple[Report, MailkitError | None]:
         async with self._sender(settings) as sender:
-            job = await sender.start(MESSAGE, read_recipients(PEOPLE), name="autumn")
+            job = await sender.start(MESSAGE, read_recipients(people), name="autumn")
             return await job.wait(), job.error
 
     async def resume(self) -> Report:
@@ -83,10 +87,10 @@ class Run:
             clock=self.world.time.clock,
         )
 
-    async def check(self, report: Report, states: States) -> None:
+    async def check(self, report: Report, states: States, people: Sequence[str] = PEOPLE) -> None:
         """The report says so, the sum holds, and row by row the service's truth agrees."""
         counts = report.counts
-        assert counts.accounted == counts.read == len(PEOPLE)
+        assert counts.accounted == counts.read == len(people)
         assert (counts.accepted, counts.rejected, counts.in_doubt, counts.unsent) == states, report
         truth = self.world.sandbox.truth
         assert truth.mailed_twice == []
@@ -98,7 +102,7 @@ class Run:
                 seen.append(row.address)
                 if row.state != "in doubt":
                     assert truth.count(row.address) == (row.state == "accepted"), row
-        assert seen == PEOPLE
+        assert seen == people
 
     def doubts(self, report: Report) -> list[str]:
         assert all(doubt.reason for doubt in report.doubts)
@@ -106,11 +110,12 @@ class Run:
 
 
 @asynccontextmanager
-async def open_run(row: Row) -> AsyncIterator[Run]:
+async def open_run(row: Row | None = None) -> AsyncIterator[Run]:
     journal = await Journal.open(":memory:", executor=InlineExecutor)
     try:
         async with open_world() as world:
-            world.gate.patience = patience(row, again=True)
+            if row is not None:
+                world.gate.patience = patience(row, again=True)
             yield Run(world, journal)
     finally:
         await journal.close()
@@ -193,4 +198,63 @@ async def test_a_fault_on_every_question_from_the_second_on(row: Row) -> None:
         report = await run.resume()
         await run.check(report, (10, 0, 0, 0))
         assert (report.unreconciled, report.complete) == (0, True)
+        assert run.world.sandbox.requests["smsby.bulk.send"] == 5
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [refused, sandbox("server_error", status=503), sandbox("rate_limited", retry_after=None)],
+    ids=["refused", "503", "429"],
+)
+async def test_a_moment_without_the_service_is_one_try_however_many_requests_it_hits(
+    trouble: Trouble,
+) -> None:
+    async with open_run() as run:
+        run.world.gate.order(SEND, trouble(run.world, "smsby.bulk.send"), last=5)
+        report, error = await run.start(EngineSettings(senders=5))
+        assert error is None
+        await run.check(report, (10, 0, 0, 0))
+        assert max(run.world.time.slept) < 2
+
+
+async def test_a_service_that_was_busy_for_long_is_not_out_of_reach_after_one_lost_connection() -> (
+    None
+):
+    async with open_run() as run:
+        busy = Fault("rate_limited", on="smsby.bulk.send", times=20)
+        run.world.sandbox.faults.add(busy)
+        run.world.gate.order(SEND, refused(run.world, "smsby.bulk.send"), first=21, last=21)
+        report, error = await run.start(ONE_BY_ONE)
+        assert error is None
+        await run.check(report, (10, 0, 0, 0))
+
+
+# Status lists in another order, without some rows, with strangers among them.
+
+REFUSED = [f"invalid{n}@mail.by" for n in (1, 2)]
+
+
+async def test_a_partial_status_list_is_asked_for_again() -> None:
+    async with open_run() as run:
+        run.world.sandbox.faults.add(Fault("partial", on="smsby.bulk.status", times=5))
+        report, _ = await run.start(ONE_BY_ONE, [*PEOPLE[:8], *REFUSED])
+        await run.check(report, (8, 2, 0, 0), [*PEOPLE[:8], *REFUSED])
+        assert report.complete
+
+
+async def test_rows_that_no_status_list_names_are_in_doubt_and_strangers_are_nobody() -> None:
+    people = [REFUSED[0], *PEOPLE[:8], REFUSED[1]]
+    async with open_run() as run:
+        run.world.sandbox.faults.add(Fault("partial", on="smsby.bulk.status"))
+        report, error = await run.start(ONE_BY_ONE, people)
+        # Of each message the first row taken and the first row refused are left out.
+        await run.check(report, (3, 0, 7, 0), people)
+        assert (error, report.unreconciled) == (None, 0)
+        assert run.doubts(report) == [f"autumn #{n}" for n in range(1, 6)]
+        assert [doubt.rows for doubt in report.doubts] == [2, 1, 1, 1, 2]
+        assert [doubt.first for doubt in report.doubts[1:4]] == [PEOPLE[1], PEOPLE[3], PEOPLE[5]]
+        run.world.sandbox.faults.clear()
+        report = await run.resume()
+        await run.check(report, (8, 2, 0, 0), people)
+        assert report.complete
         assert run.world.sandbox.requests["smsby.bulk.send"] == 5

@@ -125,7 +125,9 @@ def _objects(rng: random.Random) -> Case:
         fields[rng.choice(("email", "email", "Email", "e-mail"))] = _address(rng)
         line = json.dumps(fields, ensure_ascii=rng.random() < 0.5)
         if rng.random() < 0.05:
-            line = line[:-1] + rng.choice((', "email": "x@y.by"}', ', "x": NaN}', ',"x":"\\ud800"}'))
+            line = line[:-1] + rng.choice(
+                (', "email": "x@y.by"}', ', "x": NaN}', ',"x":"\\ud800"}')
+            )
         lines.append(line if rng.random() < 0.95 else rng.choice(("", " ", "[]", "5", '"a@b.by"')))
     text = "".join(line + rng.choice(("\n", "\r\n")) for line in lines)
     encoding = rng.choice(("utf-8", "utf-8", "utf-8-sig", "utf-16"))
@@ -157,7 +159,9 @@ def _mutated(rng: random.Random) -> Case:
 
 
 def _noise(rng: random.Random) -> Case:
-    head = rng.choice((b"", b"", b"email,name\n", b'{"email": "a@b.by"}\n', b"\xff\xfe", b"email\n"))
+    head = rng.choice(
+        (b"", b"", b"email,name\n", b'{"email": "a@b.by"}\n', b"\xff\xfe", b"email\n")
+    )
     if rng.random() < 0.5:
         body = rng.randbytes(rng.choice((1, 10, 300)))
     else:

@@ -105,9 +105,7 @@ async def travel(
                 raise
             report = await job.wait()
         record = await journal.jobs.get(report.job)
-        rows = [
-            row async for some in journal.accounts.rows(record, running=False) for row in some
-        ]
+        rows = [row async for some in journal.accounts.rows(record, running=False) for row in some]
     journey = Journey(report, record.columns, rows, provider)
     _check(journey, source)
     return journey

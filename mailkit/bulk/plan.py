@@ -160,7 +160,7 @@ class _Columns:
             self._seen.add(name)
             if spelling not in self._index:
                 self._index[spelling] = len(self.names)
-                self.names.append(spelling)
+                self.names.append(name.strip())
             self._index[name] = self._index[spelling]
             self._aliases = self._aliases or name != spelling
 
@@ -208,12 +208,12 @@ class _Rows:
     def _planned(self, row: Row) -> PlannedRow:
         row_id = self._next
         self._next += 1
-        reason = row.reason
         values: Sequence[str] = ()
         try:
             values = self._columns.values(row.values)
         except InvalidRow as error:
-            reason = error.reason
+            row = Row(row.line, "", (), error.reason)
+        reason = row.reason
         fields = _encode(values).decode() if values else None
         if fields and "\\u0000" in fields and any("\0" in value for value in values):
             reason = "NUL bytes"  # which letters can't hold

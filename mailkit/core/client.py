@@ -13,6 +13,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 import anyio.to_thread
 import attrs
 
+from mailkit.address import header_text
 from mailkit.core.auth import Auth
 from mailkit.core.call import Call, Reply, Resource, Route
 from mailkit.core.clock import Clock
@@ -105,7 +106,7 @@ class Client:
         clock: Clock | None = None,
         random: Random | None = None,
     ) -> None:
-        self.account = account
+        self.account = header_text(account, "account")
         self.quotas = quotas or {}
         self._url = url
         self._auth = auth

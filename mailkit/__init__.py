@@ -68,7 +68,7 @@ _HOMES = {
 if not TYPE_CHECKING:  # a type checker would take it for any name at all
 
     def __getattr__(name: str) -> object:
-        """Import a public name at its first use, so that ``import mailkit`` costs next to nothing."""
+        """Import a public name at its first use: ``import mailkit`` costs next to nothing."""
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 import anyio
@@ -171,7 +171,7 @@ class Engine:
                 at = datetime.fromtimestamp(self._send_at, UTC)
                 self.stop(f"send_at ({at:%Y-%m-%d %H:%M} UTC) has passed: resume with --late")
             elif (wait := self._hold_until - self._clock.monotonic()) > 0:
-                await self._sleep(wait)
+                await self._clock.sleep_until(self._changed, wait)
             else:
                 self.waiting = None
                 return True
@@ -279,7 +279,7 @@ class Engine:
                 continue
             wait = self._polls[0].due - self._clock.monotonic()
             if wait > 0:
-                await self._sleep(wait)
+                await self._clock.sleep_until(self._changed, wait)
                 continue
             poll = heapq.heappop(self._polls)
             self._polling += 1
@@ -345,15 +345,3 @@ class Engine:
     def _notify(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait, but no longer than until something changes."""
-        changed = self._changed
-        async with anyio.create_task_group() as tasks:
-
-            async def wake(wait: Callable[[], Awaitable[object]]) -> None:
-                await wait()
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(wake, changed.wait)
-            tasks.start_soon(wake, lambda: self._clock.sleep(seconds))

@@ -28,7 +28,7 @@ __all__ = ["plan"]
 
 ROWS_A_COMMIT = 1_000
 LONGEST_NAME = 200
-LONGEST_REASON = 500
+LONGEST_SHOWN = 500  # characters of a reason, and of what is no address
 GAPS = 10_000_000  # empty values that rows with ever new keys may cost
 _encode = msgspec.json.Encoder().encode
 
@@ -215,8 +215,8 @@ class _Rows:
             row = Row(row.line, "", (), error.reason)
         reason = row.reason
         fields = _encode(values).decode() if values else None
-        if fields and "\\u0000" in fields and any("\0" in value for value in values):
-            reason = "NUL bytes"  # which letters can't hold
+        if "\0" in row.address or (fields and "\\u0000" in fields and "\0" in "".join(values)):
+            row, fields, reason = Row(row.line, "", ()), None, "NUL bytes"  # as in a table
         if reason is None:
             try:
                 address = normalise(row.address)
@@ -238,12 +238,12 @@ class _Rows:
                     )
                 reason = f"the letter has {size} bytes, more than a request may have"
         return PlannedRow(
-            row_id, row.line, row.address[:500], None, fields, None, "invalid", _cut(reason)
+            row_id, row.line, _cut(row.address), None, fields, None, "invalid", _cut(reason)
         )
 
 
-def _cut(reason: str) -> str:
-    return reason if len(reason) <= LONGEST_REASON else reason[:LONGEST_REASON] + "…"
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 
 async def _suppress(

@@ -59,7 +59,9 @@ class Unreadable(ValueError):
 
 
 _plain = re.compile(r"[!-\[\]-~]+").fullmatch  # ASCII without controls, spaces and backslashes
-_authority = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d+)?").fullmatch
+_authority = re.compile(
+    r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d+)?"
+).fullmatch
 
 
 def base_url(url: str, what: str) -> str:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from mailkit.bulk.journal import Journal, default_path
 from mailkit.bulk.report import Report
@@ -60,19 +60,42 @@ def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a report must not fail over one letter
             stream.reconfigure(errors="backslashreplace")
+    code: int = Exit.ERROR
+    try:
+        code = _run(command)
+        sys.stdout.flush()
+    except OSError as error:
+        _give_up(sys.stdout)  # its reader went away, or its disk is full
+        if not isinstance(error, BrokenPipeError):
+            _say(f"mailkit: {plain(str(error))}")
+        return code or Exit.ERROR
+    return code
+
+
+def _run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
     try:
         return _loop()(command())
     except MailkitError as error:
         # Names of files and columns, and a service's words, must not steer the terminal.
-        print(f"mailkit: {plain(str(error))}{_remedy(error)}", file=sys.stderr)
+        _say(f"mailkit: {plain(str(error))}{_remedy(error)}")
         return Exit.ERROR
     except CutOff:
-        print("mailkit: stopped while planning: nothing was sent", file=sys.stderr, flush=True)
+        _say("mailkit: stopped while planning: nothing was sent")
         os._exit(Exit.UNSENT)  # else a read of stdin would hold the process until more comes
-    except BrokenPipeError:
-        # The reader of the output went away: nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.ERROR
+
+
+def _say(text: str) -> None:
+    """A line on stderr, if anybody still reads that."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _give_up(sys.stderr)
+
+
+def _give_up(stream: TextIO) -> None:
+    """What is left in the stream goes nowhere."""
+    with contextlib.suppress(OSError):  # it may be no file at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _remedy(error: MailkitError) -> str:
@@ -122,19 +145,11 @@ def graceful(stop: Callable[[], None]) -> Iterator[None]:
     def hear() -> None:
         nonlocal asked
         if asked:
-            print(
-                "mailkit: ended at once; requests under way are in doubt",
-                file=sys.stderr,
-                flush=True,
-            )
+            _say("mailkit: ended at once; requests under way are in doubt")
             os._exit(Exit.IN_DOUBT)
         asked = True
-        print(
-            "mailkit: stopping: requests under way end first (once more ends at once)",
-            file=sys.stderr,
-            flush=True,
-        )
         stop()
+        _say("mailkit: stopping: requests under way end first (once more ends at once)")
 
     names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not known everywhere
     signals = [getattr(signal, name) for name in names if hasattr(signal, name)]

@@ -82,7 +82,7 @@ async def test_a_wait_that_is_too_long_is_told_and_not_waited_for(
 @asynccontextmanager
 async def _hanging(
     name: str, trouble: Trouble
-) -> AsyncIterator[tuple[World, "asyncio.Future[object]", Seen]]:
+) -> AsyncIterator[tuple[World, asyncio.Future[object], Seen]]:
     """A call that a trouble holds."""
     async with open_world() as world:
         seen = await before(name, world)
@@ -93,7 +93,7 @@ async def _hanging(
         yield world, task, seen
 
 
-async def _cancelled(task: "asyncio.Future[object]") -> None:
+async def _cancelled(task: asyncio.Future[object]) -> None:
     assert task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -11,8 +11,8 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from email.utils import format_datetime
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from functools import cache
 from math import inf
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
@@ -366,7 +366,7 @@ async def _server(serve: Serve, tls: SSLContext | None = None) -> AsyncIterator[
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
     async with server:
-        yield "127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 @asynccontextmanager

@@ -157,8 +157,8 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(*, timeout: float = PATIENT) -> AsyncIterator[World]:
-    """``timeout`` is the client's; a chunk of a bulk send has two rows."""
+async def open_world() -> AsyncIterator[World]:
+    """A chunk of a bulk send has two rows here."""
     time = Time()
     gate = Gate(time)
     attempts: list[Attempt] = []
@@ -167,7 +167,7 @@ async def open_world(*, timeout: float = PATIENT) -> AsyncIterator[World]:
         SmsBy(
             TOKEN,
             sandbox.url,
-            timeout=timeout,
+            timeout=PATIENT,
             clock=time.clock,
             random=Random(1),
             transport=gate,

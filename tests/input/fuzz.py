@@ -15,6 +15,7 @@ import random
 import sys
 import time
 import traceback
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -224,7 +225,7 @@ def model(case: Case) -> list[Told] | None:
         return None
     if case.format == "jsonl" or (case.format is None and lines[0][1].lstrip()[:1] in "{["):
         return [_told(n, line) for n, line in lines]
-    return None if '"' in text else _split(lines, case.delimiter)
+    return None if '"' in text else _split(physical[lines[0][0] - 1 :], case.delimiter)
 
 
 def _decoded(case: Case) -> str | None:
@@ -250,6 +251,8 @@ def _split(lines: Sequence[tuple[int, str]], delimiter: str | None) -> list[Told
     told = []
     for n, line in cells[1:]:
         values = line.split(delimiter)
+        if not line.strip() and (len(values) != len(names) or len(names) == 1):
+            continue  # blank; but tabs alone may be a row of empty values
         if len(values) != len(names) or "\0" in line:
             told.append(Told(n))
             continue
@@ -328,7 +331,7 @@ def judge(case: Case, journey: Journey) -> None:
     for row, expected in zip(journey.rows, told, strict=True):
         where = f"line {row.line}: {row}"
         try:
-            values = {name.strip(): value for name, value in (expected.values or {}).items()}
+            values = {_name(name): value for name, value in (expected.values or {}).items()}
             assert expected.address is not None
             assert len(values) == len(expected.values or {})
             assert not any("\0" in value for value in values.values())
@@ -345,9 +348,13 @@ def judge(case: Case, journey: Journey) -> None:
         assert row.state == ("duplicate" if key in first else "accepted"), where
         first.setdefault(key, row.line)
         assert row.address == address, where
-        named = dict(zip(journey.columns, row.fields, strict=False))
+        named = dict(zip(map(_name, journey.columns), row.fields, strict=False))
         for name in values | named:
             assert values.get(name, "") == named.get(name, "") or not name, where
+
+
+def _name(column: str) -> str:
+    return unicodedata.normalize("NFC", column.strip())
 
 
 def _covered(physical: Sequence[str], rows: Sequence[int]) -> None:

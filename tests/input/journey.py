@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -90,12 +92,19 @@ def source_of(content: str | bytes, **options: Any) -> RecipientSource:
 
 
 async def travel(
-    source: RecipientSource, message: Message = PLAIN, *, name: str | None = "autumn"
+    source: RecipientSource,
+    message: Message = PLAIN,
+    *,
+    name: str | None = "autumn",
+    place: Path | None = None,
 ) -> Journey:
-    """Send to the list, and hold source, journal, provider and report against each other."""
+    """Send to the list, and hold source, journal, provider and report against each other.
+
+    ``place`` is where to keep the journal.
+    """
     provider = Printer()
     settings = EngineSettings(senders=2)
-    async with memory_journal() as journal:
+    async with _journal(place) as journal:
         clock = FakeTime().clock
         async with BulkSender(provider, journal=journal, clock=clock, settings=settings) as sender:
             try:
@@ -109,6 +118,19 @@ async def travel(
     journey = Journey(report, record.columns, rows, provider)
     _check(journey, source)
     return journey
+
+
+@asynccontextmanager
+async def _journal(place: Path | None) -> AsyncIterator[Journal]:
+    if place is None:
+        async with memory_journal() as journal:
+            yield journal
+        return
+    journal = await Journal.open(place)
+    try:
+        yield journal
+    finally:
+        await journal.close()
 
 
 async def send(content: str | bytes, message: Message = PLAIN, **options: Any) -> Journey:

@@ -1,0 +1,398 @@
+"""A disk that fails at any write of a whole job: told in a sentence, and nobody twice or lost.
+
+The job: ten rows of which seven are to be sent, three in a chunk, two requests at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import attrs
+import pytest
+
+from mailkit.bulk.engine import EngineSettings
+from mailkit.bulk.journal import InlineExecutor, Journal
+from mailkit.bulk.journal.database import Connector, Executor
+from mailkit.bulk.report import Report, make_report
+from mailkit.bulk.resolve import resolve
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.source import read_recipients
+from mailkit.core.dispatch import Chunk, Dispatch, Sent
+from mailkit.errors import (
+    AuthenticationFailed,
+    InvalidArgument,
+    JournalError,
+    NotSent,
+    OutcomeUnknown,
+    QuotaExhausted,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
+from mailkit.message import Message
+
+from ..bulk.fakes import MESSAGE, FakeDispatch, FakeProvider, FakeTime, people
+from .disk import ERRORS, Disk
+
+ROWS = [*people(4), "no-at-sign", "P1@EXAMPLE.COM", "s@example.com", *people(7)[4:]]
+SENT = people(7)
+SENDERS = 2
+ENGINE = EngineSettings(senders=SENDERS, pollers=2)
+
+Executors = Callable[[Connector], Executor]
+
+
+@attrs.define
+class Story:
+    """A job's lives on one journal; what the provider sees is checked as it sees it."""
+
+    path: Path
+    executor: Executors | None = InlineExecutor
+    provider: FakeProvider = attrs.field(factory=FakeProvider)
+    uncommitted: list[str] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.provider.on_send = self.look
+
+    def look(self, chunk: Chunk) -> None:
+        """Another connection must see the chunk as being sent, and its job as taken."""
+        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as db:
+            found = db.execute("SELECT state FROM chunks WHERE n = ?", (chunk.n,)).fetchone()
+        if found != ("sending",):
+            self.uncommitted.append(f"{chunk.label}: {found}")
+
+    async def live(self, disk: Disk) -> JournalError | None:
+        """Start the job, or resume it, on this disk; the error that ended the life."""
+        try:
+            journal = await self.open(disk)
+        except JournalError as error:
+            return error
+        try:
+            await self._run(journal)
+        except JournalError as error:
+            return error
+        finally:
+            await journal.close()
+        return None
+
+    async def end_well(self) -> None:
+        """On a disk in order the rest is sent, a person ends the doubts by the truth, and then
+        everybody has been mailed once.
+        """
+        journal = await self.open(Disk())
+        try:
+            report = await self._run(journal)
+            for doubt in report.doubts:
+                mailed = {self.provider.mailed[address] for address in (doubt.first, doubt.last)}
+                assert mailed in ({0}, {1})
+                await resolve(journal, "a", doubt.chunk, accepted=mailed == {1})
+            if report.doubts:
+                report = await self._run(journal)
+            assert report.complete
+            assert report.counts.accepted == len(SENT)
+        finally:
+            await journal.close()
+        assert self.provider.mailed == dict.fromkeys(SENT, 1)
+        assert self.uncommitted == []
+
+    async def open(self, disk: Disk) -> Journal:
+        with disk.of_new_connections():
+            return await Journal.open(self.path, executor=self.executor)
+
+    async def _run(self, journal: Journal) -> Report:
+        clock = FakeTime().clock
+        async with BulkSender(
+            self.provider, journal=journal, settings=ENGINE, clock=clock
+        ) as sender:
+            try:
+                job = await sender.resume("a")
+            except InvalidArgument:  # there is none yet
+                suppress = read_recipients(["s@example.com"])
+                source = read_recipients(ROWS)
+                job = await sender.start(MESSAGE, source, name="a", suppress=suppress)
+            report = await job.wait()
+        counts = report.counts
+        assert counts.accounted == counts.read == len(ROWS)
+        assert (counts.invalid, counts.duplicate, counts.suppressed) == (1, 1, 1)
+        assert max(self.provider.mailed.values(), default=0) <= 1
+        return report
+
+    def in_flight(self) -> int:
+        """The chunks that the journal, as it was left, says are being sent or in doubt."""
+        with closing(sqlite3.connect(self.path)) as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'chunks'").fetchone():
+                return 0
+            where = "state IN ('sending', 'in doubt')"
+            return int(db.execute(f"SELECT count(*) FROM chunks WHERE {where}").fetchone()[0])
+
+
+async def _writes(path: Path, executor: Executors | None = InlineExecutor) -> int:
+    """How many writes the job takes on a disk in order, from the making of the journal on."""
+    disk = Disk()
+    assert await Story(path, executor).live(disk) is None
+    return disk.writes
+
+
+async def _fails(story: Story, disk: Disk) -> None:
+    """The disk fails once in the job's life; after that all ends well on a better one."""
+    error = await story.live(disk)
+    assert disk.failed is not None
+    if error is None:  # a cursor was closed, which nobody waits for
+        assert disk.failed in ("BEGIN IMMEDIATE", "COMMIT")
+    else:
+        assert str(disk.error()) in str(error)
+    assert story.in_flight() <= SENDERS
+    await story.end_well()
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+async def test_any_write_may_fail_once(kind: str, tmp_path: Path) -> None:
+    for nth in range(1, await _writes(tmp_path / "clean.db") + 1):
+        await _fails(Story(tmp_path / f"{nth}.db"), Disk(nth, ERRORS[kind]))
+
+
+async def test_any_write_may_be_the_last_that_the_disk_heard_of(tmp_path: Path) -> None:
+    kinds = list(ERRORS.values())
+    for nth in range(1, await _writes(tmp_path / "clean.db") + 1):
+        await _fails(Story(tmp_path / f"{nth}.db"), Disk(nth, kinds[nth % 4], lasting=True))
+
+
+async def test_any_write_may_be_done_although_it_is_told_to_have_failed(tmp_path: Path) -> None:
+    for nth in range(1, await _writes(tmp_path / "clean.db") + 1):
+        await _fails(Story(tmp_path / f"{nth}.db"), Disk(nth, ERRORS["I/O error"], late=True))
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+async def test_any_write_of_the_journals_own_threads_may_fail(
+    lasting: bool, tmp_path: Path
+) -> None:
+    for nth in range(1, await _writes(tmp_path / "clean.db", None), 3):
+        await _fails(Story(tmp_path / f"{nth}.db", None), Disk(nth, lasting=lasting))
+
+
+async def test_a_journal_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
+    await _writes(tmp_path / "clean.db")
+    with closing(sqlite3.connect(tmp_path / "clean.db")) as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+    for most in range(1, pages):
+        story = Story(tmp_path / f"{most}.db")
+        error = await story.live(Disk(pages=most))
+        assert "database or disk is full" in str(error)
+        assert story.in_flight() <= SENDERS
+        await story.end_well()
+
+
+async def test_a_journal_that_can_only_be_read_is_told(tmp_path: Path) -> None:
+    story = Story(tmp_path / "journal.db")
+    await story.end_well()
+    with pytest.raises(JournalError, match="attempt to write a readonly database"):
+        await story.open(Disk(query_only=True))
+
+
+# Somebody else on the same journal.
+
+
+async def test_a_journal_that_is_locked_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    story = Story(tmp_path / "journal.db")
+    holding: list[threading.Thread] = []
+
+    def hold(chunk: Chunk) -> None:
+        story.look(chunk)
+        if not holding:
+            db = sqlite3.connect(story.path, isolation_level=None, check_same_thread=False)
+            db.execute("BEGIN IMMEDIATE")
+            holding.append(threading.Timer(0.05, db.close))
+            holding[0].start()
+
+    story.provider.on_send = hold
+    await story.end_well()
+    holding[0].join()
+
+
+async def test_a_journal_that_stays_locked_ends_the_run_with_what_was_under_way_in_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailkit.bulk.journal.database.BUSY_SECONDS", 0.01)
+    story = Story(tmp_path / "journal.db")
+    with closing(sqlite3.connect(story.path, isolation_level=None)) as other:
+
+        def hold(chunk: Chunk) -> None:
+            story.look(chunk)
+            if not other.in_transaction:
+                other.execute("BEGIN IMMEDIATE")
+
+        story.provider.on_send = hold
+        error = await story.live(Disk())
+        assert "database is locked" in str(error)
+        assert 1 <= story.in_flight() <= SENDERS
+    story.provider.on_send = story.look
+    await story.end_well()
+
+
+@attrs.define
+class Held(FakeProvider):
+    """Its first engine's requests are acted upon, but answered only when the test says so."""
+
+    arrived: list[Chunk] = attrs.field(factory=list)
+    answers: dict[int, asyncio.Future[Sent]] = attrs.field(factory=dict)
+    holding: bool = True
+
+    def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
+        return HeldDispatch(self) if self.holding else FakeDispatch(self)
+
+
+@attrs.define
+class HeldDispatch(FakeDispatch):
+    async def send(self, chunk: Chunk, *, late: bool) -> Sent:
+        provider = self.provider
+        assert isinstance(provider, Held)
+        provider.mailed.update(row.address for row in chunk.rows)
+        answer = provider.answers[chunk.n] = asyncio.get_running_loop().create_future()
+        return await answer
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    with Disk().of_new_connections():
+        opened = await Journal.open(tmp_path / "journal.db", executor=InlineExecutor)
+    yield opened
+    await opened.close()
+
+
+def engine(journal: Journal, provider: FakeProvider) -> BulkSender:
+    return BulkSender(provider, journal=journal, settings=ENGINE, clock=FakeTime().clock)
+
+
+async def _under_way(provider: Held, requests: int) -> None:
+    while len(provider.answers) < requests:  # noqa: ASYNC110 - there is nothing to wait for
+        await asyncio.sleep(0)
+
+
+async def test_a_second_engine_on_a_job_is_refused_while_the_first_one_lives(
+    journal: Journal,
+) -> None:
+    provider = Held()
+    async with engine(journal, provider) as first, engine(journal, provider) as second:
+        job = await first.start(MESSAGE, read_recipients(SENT), name="a")
+        await _under_way(provider, SENDERS)
+        with pytest.raises(InvalidArgument, match="is being sent by another process right now"):
+            await second.resume("a")
+        with pytest.raises(InvalidArgument, match="is being sent by another process right now"):
+            await resolve(journal, "a", 1, accepted=False)
+        provider.holding = False
+        for answer in provider.answers.values():
+            answer.set_exception(OutcomeUnknown("reset"))
+        await _under_way(provider, 3)  # the same engine goes on
+        provider.answers[3].set_exception(Refused("no"))
+        report = await job.wait()
+    assert (report.counts.in_doubt, report.counts.rejected) == (6, 1)
+    assert max(provider.mailed.values()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open can't be removed there")
+@pytest.mark.parametrize(
+    "late",
+    [Sent("1"), Refused("no"), NotSent("dns"), OutcomeUnknown("reset")],
+    ids=lambda late: type(late).__name__,
+)
+async def test_an_engine_that_lost_its_lock_is_fenced_off_and_its_late_results_are_refused(
+    late: Sent | Exception, journal: Journal, tmp_path: Path
+) -> None:
+    provider = Held()
+    async with engine(journal, provider) as first:
+        job = await first.start(MESSAGE, read_recipients(SENT), name="a")
+        await _under_way(provider, SENDERS)
+
+        shutil.rmtree(tmp_path / "journal.db-locks")  # somebody tidies up
+        provider.holding = False
+        async with engine(journal, provider) as second:
+            report = await (await second.resume("a")).wait()
+        assert (report.counts.accepted, report.counts.in_doubt) == (1, 6)
+
+        for answer in provider.answers.values():
+            if isinstance(late, Sent):
+                answer.set_result(late)
+            else:
+                answer.set_exception(late)
+        with pytest.raises(JournalError, match="another engine has taken over the job a"):
+            await job.wait()
+    after = await make_report(journal, "a")
+    assert after.counts == report.counts
+    assert [doubt.label for doubt in after.doubts] == ["a #1", "a #2"]
+    assert provider.mailed == dict.fromkeys(SENT, 1)
+
+
+async def test_a_copied_journal_is_refused_until_it_is_adopted_and_then_sends_the_rest(
+    tmp_path: Path,
+) -> None:
+    story, copy = Story(tmp_path / "journal.db"), tmp_path / "copy.db"
+    story.provider.acts = [OutcomeUnknown("reset"), AuthenticationFailed("wrong token")]
+    assert await story.live(Disk()) is None
+    shutil.copy(story.path, copy)
+    for _ in range(2):
+        with pytest.raises(JournalError, match="is a copy of another journal"):
+            await Journal.open(copy)
+    opened = await Journal.open(copy, adopt=True)
+    await opened.close()
+    story.path = copy
+    await story.end_well()
+
+
+# The wall clock.
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_a_clock_that_jumps_by_hours_changes_nothing(seed: int, journal: Journal) -> None:
+    chance, time = Random(seed), FakeTime(1_700_000_000.0)
+    clock = attrs.evolve(
+        time.clock,
+        now=lambda: time.now + chance.choice([-36_000.0, -3600.0, 0.0, 3600.0, 36_000.0]),
+    )
+    free = datetime.fromtimestamp(time.now + 100, UTC)
+    provider = FakeProvider(
+        acts=[
+            RateLimited("wait", retry_after=5),
+            NotSent("dns"),
+            QuotaExhausted("wait", available_at=free),
+            Unavailable("503"),
+        ]
+    )
+    async with BulkSender(provider, journal=journal, settings=ENGINE, clock=clock) as sender:
+        report = await (await sender.start(MESSAGE, read_recipients(SENT), name="a")).wait()
+    assert report.complete
+    assert report.counts.accepted == report.counts.accounted == len(SENT)
+    assert provider.mailed == dict.fromkeys(SENT, 1)
+
+
+@pytest.mark.parametrize("hours", [-10, 10])
+async def test_a_clock_that_jumps_while_rows_are_missing_costs_another_look_at_most(
+    hours: int, journal: Journal
+) -> None:
+    time, jump = FakeTime(1_700_000_000.0), 0.0
+    began = time.now
+    clock = attrs.evolve(time.clock, now=lambda: time.now + jump)
+    provider = FakeProvider(hidden=set(SENT))
+    async with BulkSender(provider, journal=journal, settings=ENGINE, clock=clock) as sender:
+        job = await sender.start(MESSAGE, read_recipients(SENT), name="a")
+        async for _ in job.progress():
+            if time.now > began + 5:
+                jump = hours * 3600.0
+            if time.now > began + 60:
+                provider.hidden.clear()
+        report = await job.wait()
+        if not report.complete:  # the deadline seemed to have passed
+            assert report.counts.in_doubt == len(SENT)
+            provider.hidden.clear()
+            report = await (await sender.resume("a")).wait()
+    assert report.complete
+    assert report.counts.accepted == len(SENT)
+    assert provider.mailed == dict.fromkeys(SENT, 1)

@@ -1,0 +1,17 @@
+"""The fixture ``shop``: a sandbox, a folder and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..cli.shop import Shop, open_shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    monkeypatch.setattr("mailkit.bulk.engine.FIRST_POLL", 0.01)
+    with open_shop(tmp_path) as opened:
+        yield opened

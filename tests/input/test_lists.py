@@ -1,0 +1,285 @@
+"""Lists as they come, the whole way: each row is mailed once, or keeps its line and a reason."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from mailkit.bulk.source import read_recipients
+from mailkit.errors import InvalidArgument, MailkitError
+from mailkit.message import Message, Recipient
+
+from .journey import PERSONAL, send, travel
+
+TABLE = "email,name\nanna@shop.by,Анна\nivan@shop.by,Иван\n"
+
+
+def letter(subject: str, html: str = "<p>Hi</p>") -> Message:
+    return Message(sender="Shop <news@shop.example>", subject=subject, html=html)
+
+
+async def refusal(content: str | bytes, message: Message = PERSONAL, **options: Any) -> str:
+    with pytest.raises(InvalidArgument) as caught:
+        await send(content, message, **options)
+    return str(caught.value)
+
+
+# Encodings, line ends, delimiters
+
+
+@pytest.mark.parametrize("given", [None, "cp1251"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+async def test_a_byte_order_mark_decides_the_encoding(encoding: str, given: str | None) -> None:
+    journey = await send(TABLE.encode(encoding), PERSONAL, encoding=given)
+    assert journey.mailed == ["anna@shop.by", "ivan@shop.by"]
+    assert journey.provider.letters["anna@shop.by"] == ("For Анна", "<p>Анна</p>")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1251", "koi8-r", "utf-16-le", "utf-16-be"])
+async def test_without_a_mark_the_encoding_is_utf_8_or_the_one_that_is_named(encoding: str) -> None:
+    given = None if encoding == "utf-8" else encoding
+    journey = await send(TABLE.encode(encoding), PERSONAL, encoding=given)
+    assert journey.values("name") == ["Анна", "Иван"]
+
+
+async def test_a_list_in_another_encoding_is_refused_with_the_place_and_the_remedy() -> None:
+    sentence = await refusal(TABLE.encode("cp1251"))
+    assert "line 2, byte 25 of the file is 0xc0; pass the encoding it has" in sentence
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+async def test_the_line_of_a_byte_that_cannot_be_read_counts_every_kind_of_line_end(
+    end: str,
+) -> None:
+    data = end.join(["email,name", "a@b.by,x", "c@d.by,"]).encode() + b"\xff"
+    assert f"line 3, byte {len(data)} of the file" in await refusal(data)
+    wide = f"email,name{end}a@b.by,\u0a0a\u0a0d{end}".encode("utf-16-le") + b"\x00\xd8\x41\x00"
+    assert "line 3" in await refusal(wide, encoding="utf-16-le")
+
+
+async def test_line_ends_may_be_mixed_and_the_lines_are_counted_as_they_stand() -> None:
+    text = 'email,name\r\na@b.by,x\nc@d.by,"y\r\nz"\re@f.by,\n\r\n  \r\rg@h.by,w'
+    journey = await send(text)
+    assert list(journey.states) == [2, 3, 5, 9]
+    assert journey.values("name") == ["x", "y\r\nz", "", "w"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+async def test_comma_semicolon_and_tab_are_told_apart(delimiter: str) -> None:
+    cells = [["name", "email", "last, first; and\tmore"], ["Анна", "a@b.by", "x,y;z\tw"]]
+    text = "\n".join(delimiter.join(f'"{cell}"' for cell in row) for row in cells)
+    journey = await send(text)
+    assert journey.columns == ["name", "last, first; and\tmore"]
+    assert journey.values("last, first; and\tmore") == ["x,y;z\tw"]
+
+
+# Columns
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("name,city\nx,y\n", "the file has no column 'email', but 'name', 'city'"),
+        ("name,email,name\nx,a@b.by,y\n", "more than one column 'name'"),
+        ("email,E-Mail\na@b.by,c@d.by\n", "more than one column 'email' or 'E-Mail'"),
+        ("email,é,e\u0301\na@b.by,1,2\n", "more than one column 'é'"),
+        ("email,city\na@b.by,y\n", "{{ name }}: the list has no column of that name"),
+        ("", "the file is empty"),
+        ("email,name\n", "has a header and nothing below it"),
+        ("email,name\n\n \n", "has a header and nothing below it"),
+        ('"email,name\na@b.by,x\n', "line 1: the header can't be read"),
+        ("email,name\0\na@b.by,x\n", "has NUL bytes in its first line"),
+    ],
+)
+async def test_columns_that_are_missing_empty_or_there_twice(content: str, sentence: str) -> None:
+    assert sentence in await refusal(content, letter("For {{ name }} and {{ name | 'you' }}"))
+
+
+async def test_columns_without_a_name_are_left_out() -> None:
+    journey = await send("x,,email, \n1,2,a@b.by,4\n")
+    assert (journey.columns, journey.values("x")) == (["x"], ["1"])
+
+
+async def test_an_empty_value_takes_the_default_or_makes_the_row_invalid() -> None:
+    text = "email,name\na@b.by,\nc@d.by,Анна\ne@f.by, \n"
+    journey = await send(text, PERSONAL)
+    assert journey.provider.letters["a@b.by"] == ("For you", "<p>friend</p>")
+    journey = await send(text, letter("For {{ name }}, yes {{ name }}"))
+    assert journey.reasons == {2: "no value for {{ name }}", 4: "no value for {{ name }}"}
+
+
+async def test_a_hundred_thousand_columns_are_kept_to_the_last() -> None:
+    names = ",".join(f"c{n}" for n in range(100_000))
+    values = ",".join(map(str, range(100_000)))
+    text = f"email,{names}\na@b.by,{values}\nc@d.by,1\ne@f.by,{values}\n"
+    journey = await send(text, letter("{{ c99999 }} and {{ c0 }}, or so"))
+    assert journey.states == {2: "accepted", 3: "invalid", 4: "accepted"}
+    assert journey.provider.letters["e@f.by"][0] == "99999 and 0, or so"
+    assert journey.reasons == {3: "2 fields where the header has 100001"}
+
+
+# Rows of a table that can't be read
+
+
+async def test_rows_that_cannot_be_read_cost_themselves_alone() -> None:
+    text = (
+        "email,name\n"
+        'a@b.by,"Anna\n'  # 2: never closed
+        "c@d.by,Ivan\n"
+        "e@f.by\n"  # 4: ragged
+        "g@h.by,x,y\n"  # 5: ragged
+        "i@j.by,An\0na\n"  # 6: NUL
+        'k@l.by,"Shop" Inc\n'  # 7: text after a quote
+        '"m@n.by,x\n'  # 8 swallows 9 unless it is read again
+        'o@p.by,y"\n'
+        "q@r.by,z\n"
+        's@t.by,"end'  # 11: never closed
+    )
+    journey = await send(text, PERSONAL)
+    assert journey.mailed == ["c@d.by", "o@p.by", "q@r.by"]
+    assert journey.reasons == {
+        2: "a quote that is not closed",
+        4: "1 field where the header has 2",
+        5: "3 fields where the header has 2",
+        6: "NUL bytes",
+        7: "text after a closing quote",
+        8: "1 field where the header has 2, over 2 lines",
+        11: "a quote that is not closed",
+    }
+    assert list(journey.states) == list(range(2, 12))
+
+
+async def test_a_field_of_ten_megabytes_costs_its_own_row() -> None:
+    huge = "x" * 10_000_000
+    text = f'email,name\na@b.by,Anna\nc@d.by,{huge}\ne@f.by,"{huge}"\ng@h.by,Olga\n'
+    journey = await send(text)
+    assert journey.mailed == ["a@b.by", "g@h.by"]
+    assert set(journey.reasons.values()) == {"a line of more than 1,000,000 characters"}
+    assert list(journey.states) == [2, 3, 4, 5]
+
+
+async def test_a_header_of_ten_megabytes_is_refused() -> None:
+    assert "the header can't be read" in await refusal("email," + "x" * 10_000_000 + "\na@b.by,x\n")
+
+
+async def test_a_letter_that_is_larger_than_a_request_is_invalid() -> None:
+    items = [{"email": "a@b.by", "name": "x" * 10_000_000}, {"email": "c@d.by", "name": "y"}]
+    journey = await travel(read_recipients(items), PERSONAL)
+    assert journey.mailed == ["c@d.by"]
+    assert journey.reasons == {1: "the letter has 20000017 bytes, more than a request may have"}
+
+
+async def test_quotes_that_open_over_and_over_are_read_in_bounded_time() -> None:
+    text = "email,name\n" + '"\n' * 20_000
+    began = time.perf_counter()
+    journey = await send(text)
+    assert list(journey.states) == list(range(2, 20_002))
+    assert journey.report.counts.invalid == 20_000
+    text = "email,name,x\n" + 'a",b,"c\n' * 200_000
+    assert "too many rows open a quote that is not closed" in await refusal(text)
+    assert time.perf_counter() - began < 20
+
+
+# JSON lines
+
+
+async def test_lines_that_are_no_row_cost_themselves_alone() -> None:
+    lines = {
+        '{"email": "a@b.by", "x": ' + "[" * 10_000 + "]" * 10_000 + "}": "nested too deeply",
+        '{"x":' * 10_000 + "1" + "}" * 10_000: "nested too deeply",
+        '{"email": "a@b.by", "email": "c@d.by"}': "the key 'email' twice",
+        '{"email": "a@b.by", "x": NaN}': "no JSON: NaN",
+        '{"email": "a@b.by", "x": -Infinity}': "no JSON: NaN",
+        '{"email": "a@b.by", "x": "\\ud83d"}': "half a surrogate pair",
+        '{"email": "a@b.by", "x": "a\\u0000b"}': "NUL bytes",
+        '{"email": "a@b.by", "E-Mail": "c@d.by"}': "a field 'E-Mail' beside the address",
+        '{"email": "a@b.by", "x": "1", " x ": "2"}': "the fields 'x' and ' x ' have one name",
+        '{"email": "a@b.by", "' + "k" * 900_000 + '": []}': "a list for the value of 'kkk",
+        '{"email": "a@b.by"': "no JSON",
+        "[1]": "JSON, but no object",
+        "{}": "no key 'email'",
+    }
+    text = "".join(f'{{"email": "p{n}@b.by"}}\n{line}\n' for n, line in enumerate(lines))
+    journey = await send(text, format="jsonl")
+    assert journey.mailed == [f"p{n}@b.by" for n in range(len(lines))]
+    for line, reason in zip(range(2, 2 * len(lines) + 1, 2), lines.values(), strict=True):
+        assert reason in journey.reasons[line]
+        assert len(journey.reasons[line]) <= 501
+
+
+async def test_numbers_of_any_length_are_the_text_they_are() -> None:
+    number = "1" * 5000
+    journey = await send(f'{{"email": "a@b.by", "x": {number}, "y": 1.50, "z": -0, "w": 1e999}}')
+    assert [journey.values(name) for name in "xyzw"] == [[number], ["1.50"], ["-0"], ["1e999"]]
+
+
+async def test_keys_become_columns_in_the_order_of_the_file() -> None:
+    names = [f"k{n}" for n in range(40)]
+    first = json.dumps({"email": "a@b.by"} | {name: name for name in names[::-1]})
+    second = json.dumps({"email": "c@d.by", "k5": "x", "new": 1})
+    journey = await send(f"{first}\n{second}\n", letter("Hi {{ k7 | 'you' }}, hi"))
+    assert journey.columns == ["k7", *(name for name in names[::-1] if name != "k7"), "new"]
+    assert journey.values("k5") == ["k5", "x"]
+
+
+async def test_one_name_in_two_spellings_is_one_column() -> None:
+    lines = [{"email": "a@b.by", "é": "1"}, {"email": "c@d.by", " e\u0301 ": "2"}]
+    journey = await send("\n".join(map(json.dumps, lines)), letter("No {{ é }}"))
+    assert journey.columns == ["é"]
+    assert [subject for subject, _ in journey.provider.letters.values()] == ["No 1", "No 2"]
+    journey = await send('{"email": "a@b.by", "é": "1", "e\u0301": "2"}\n{"email": "c@d.by"}')
+    assert journey.reasons == {1: "the fields 'é' and 'e\u0301' have one name"}
+
+
+async def test_rows_with_ever_new_keys_are_refused_before_they_fill_the_disk() -> None:
+    text = "".join(f'{{"email": "p{n}@b.by", "k{n}": 1}}\n' for n in range(20_000))
+    began = time.perf_counter()
+    assert "different keys, and hardly two the same ones" in await refusal(text, letter("Hi"))
+    assert time.perf_counter() - began < 15
+
+
+async def test_many_keys_that_most_rows_have_are_no_trouble() -> None:
+    fields = {f"k{n}": "x" for n in range(20_000)}
+    lines = [{"email": f"p{n}@b.by"} | fields for n in range(6)]
+    journey = await send("\n".join(map(json.dumps, lines)))
+    assert len(journey.columns) == 20_000
+    assert len(journey.mailed) == 6
+
+
+# Iterables
+
+
+async def test_items_that_are_no_row_cost_themselves_alone() -> None:
+    items: list[Any] = [
+        {"email": "a@b.by", "x": float("nan")},
+        {"email": "a@b.by", "x": Decimal("-Infinity")},
+        {"email": "a@b.by", "x": 10**5000},
+        {"email": "a@b.by", "\ud800": "x"},
+        {"email": "a@b\udcff.by"},
+        {"email": "a@b.by", "x": "\0"},
+        {"email": None},
+        {"email": 5},
+        ("a@b.by", {"email": "other@b.by"}),
+        ("c@d.by", {"email": "c@d.by", "x": 1}),
+        Recipient("e@f.by", {"email": "e@f.by", "x": "2"}),
+    ]
+    journey = await travel(read_recipients(items))
+    assert journey.mailed == ["c@d.by", "e@f.by"]
+    assert (journey.columns, journey.values("x")) == (["x"], ["1", "2"])
+    assert journey.reasons[1] == "nan for a value; give text or a number"
+    assert journey.reasons[2] == "-Infinity for a value; give text or a number"
+    assert journey.reasons[9] == "a field 'email' beside the address"
+
+
+async def test_a_list_that_breaks_off_leaves_nothing_behind() -> None:
+    def rows() -> Iterator[str]:
+        yield from (f"p{n}@b.by" for n in range(2500))
+        raise InvalidArgument("the rest can't be read")
+
+    with pytest.raises(MailkitError, match="the rest can't be read"):
+        await travel(read_recipients(rows()))

@@ -17,6 +17,8 @@ from mailkit.core.quota import Quota
 from mailkit.errors import MailkitError
 from mailkit.events import DeliveryStatus
 from mailkit.message import Attachment, Message, Recipient
+from mailkit.providers.devino import Devino
+from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import SmsBy
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "BulkSender",
     "Counts",
     "DeliveryStatus",
+    "Devino",
     "EngineSettings",
     "Job",
     "Journal",
@@ -35,6 +38,7 @@ __all__ = [
     "Recipient",
     "RecipientSource",
     "Report",
+    "SendPulse",
     "SmsBy",
     "read_recipients",
     "resolve",

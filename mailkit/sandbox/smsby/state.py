@@ -1,0 +1,127 @@
+"""The state of the sms.by sandbox: settings, messages with their letters, mailing lists."""
+
+from random import Random
+
+import attrs
+
+from mailkit.sandbox.delivery import State, state
+from mailkit.sandbox.truth import Truth
+
+NAMES = {"delivered": "DELIVERED", "opened": "OPEN", "undelivered": "UNDELIVERED"}
+
+
+@attrs.define
+class SmsBySettings:
+    """What the provider does not publish; may be changed while the sandbox runs.
+
+    token_error_status: HTTP status of a refused token, 200 or 401.
+    status_delay: seconds of sandbox time until all rows of a bulk send stand in its status.
+    waiting_states: the words before delivery: queued, and handed over to the other server.
+    open_share: the share of ordinary addresses that open a tracked letter.
+    message_size: a bulk send is kept as messages of at most so many addresses.
+    requests_per_second: more requests than this within a second of sandbox time get HTTP 429.
+    max_input_vars: fields of a form or query beyond this number are silently dropped.
+    post_max_size: a body of more bytes is not read at all, so that its token is missing too.
+    """
+
+    token_error_status: int = 200
+    status_delay: float = 0.0
+    waiting_states: tuple[str, str] = ("QUEUED", "SENT")
+    open_share: float = 0.2
+    message_size: int = 250
+    requests_per_second: float | None = None
+    max_input_vars: int = 1000
+    post_max_size: int = 8 * 1024 * 1024
+
+
+@attrs.define
+class Sending:
+    """The common part of a message: who sends it, when, and how it is watched (seconds)."""
+
+    name: str
+    sender_email: str
+    sender_name: str
+    accepted_at: float
+    begins_at: float
+    tracked: bool
+
+
+@attrs.define
+class Message:
+    """Addresses that were taken together; `refused` maps a position to the reason."""
+
+    id: int
+    first_email_id: int
+    sending: Sending
+    addresses: list[str]
+    refused: dict[int, str]
+
+    def shown(self, now: float, delay: float) -> int:
+        """How many rows stand in the status at `now`; the rest follows within `delay` seconds."""
+        if delay <= 0:
+            return len(self.addresses)
+        share = (now - self.sending.accepted_at) / delay
+        return min(len(self.addresses), int(len(self.addresses) * share))
+
+    def word(self, position: int, now: float, settings: SmsBySettings) -> tuple[str, str]:
+        """The service's word for the state of one letter, and the error text or ""."""
+        found = self._state(position, now, settings.open_share)
+        if found.stage == "queued":
+            return settings.waiting_states[0], ""
+        if found.stage == "sent":
+            return settings.waiting_states[1], ""
+        return NAMES[found.stage], found.error
+
+    def _state(self, position: int, now: float, open_share: float) -> State:
+        if position in self.refused:
+            return State("undelivered", self.refused[position])
+        sending = self.sending
+        return state(
+            self.addresses[position],
+            sending.begins_at,
+            now,
+            tracked=sending.tracked,
+            open_share=open_share,
+        )
+
+
+@attrs.define
+class MailingList:
+    """A mailing list: contacts by address or phone, and who has left it."""
+
+    id: int
+    name: str
+    contacts: dict[str, dict[str, str]] = attrs.field(factory=dict)
+    unsubscribed: set[str] = attrs.field(factory=set)
+
+
+@attrs.define
+class Account:
+    """Everything the service remembers between two requests."""
+
+    messages: dict[int, Message] = attrs.field(factory=dict)
+    bulks: dict[str, list[Message]] = attrs.field(factory=dict)
+    lists: dict[int, MailingList] = attrs.field(factory=dict)
+    unsubscribed: set[str] = attrs.field(factory=set)
+    resubscribed: set[str] = attrs.field(factory=set)
+    complaints: dict[str, float] = attrs.field(factory=dict)
+    templates: list[dict[str, object]] = attrs.field(
+        factory=lambda: [
+            {"id": 11, "title": "Spring catalogue"},
+            {"id": 12, "title": "Order confirmation"},
+        ]
+    )
+    next_email_id: int = 1234567
+    next_message_id: int = 1234
+    next_list_id: int = 3434
+
+
+@attrs.frozen
+class Desk:
+    """What an operation works with: the account, the settings, the truth, chance and the time."""
+
+    account: Account
+    settings: SmsBySettings
+    truth: Truth
+    chance: Random
+    now: float

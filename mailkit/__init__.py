@@ -5,21 +5,25 @@ One call, awaited: the clients, as ``SmsBy``. A list of any length: ``BulkSender
 wrong: ``mailkit.errors``.
 """
 
-from mailkit.address import Address
-from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.job import Job, Progress
-from mailkit.bulk.journal import Counts, Journal
-from mailkit.bulk.report import Report
-from mailkit.bulk.resolve import resolve
-from mailkit.bulk.sender import BulkSender
-from mailkit.bulk.source import RecipientSource, read_recipients
-from mailkit.core.quota import Quota
-from mailkit.errors import MailkitError
-from mailkit.events import DeliveryStatus
-from mailkit.message import Attachment, Message, Recipient
-from mailkit.providers.devino import Devino
-from mailkit.providers.sendpulse import SendPulse
-from mailkit.providers.smsby import SmsBy
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailkit.address import Address
+    from mailkit.bulk.engine import EngineSettings
+    from mailkit.bulk.job import Job, Progress
+    from mailkit.bulk.journal import Counts, Journal
+    from mailkit.bulk.report import Report
+    from mailkit.bulk.resolve import resolve
+    from mailkit.bulk.sender import BulkSender
+    from mailkit.bulk.source import RecipientSource, read_recipients
+    from mailkit.core.quota import Quota
+    from mailkit.errors import MailkitError
+    from mailkit.events import DeliveryStatus
+    from mailkit.message import Attachment, Message, Recipient
+    from mailkit.providers.devino import Devino
+    from mailkit.providers.sendpulse import SendPulse
+    from mailkit.providers.smsby import SmsBy
 
 __all__ = [
     "Address",
@@ -43,3 +47,36 @@ __all__ = [
     "read_recipients",
     "resolve",
 ]
+
+_HOMES = {
+    "Address": "address",
+    "Attachment": "message",
+    "BulkSender": "bulk.sender",
+    "Counts": "bulk.journal",
+    "DeliveryStatus": "events",
+    "Devino": "providers.devino",
+    "EngineSettings": "bulk.engine",
+    "Job": "bulk.job",
+    "Journal": "bulk.journal",
+    "MailkitError": "errors",
+    "Message": "message",
+    "Progress": "bulk.job",
+    "Quota": "core.quota",
+    "Recipient": "message",
+    "RecipientSource": "bulk.source",
+    "Report": "bulk.report",
+    "SendPulse": "providers.sendpulse",
+    "SmsBy": "providers.smsby",
+    "read_recipients": "bulk.source",
+    "resolve": "bulk.resolve",
+}
+
+if not TYPE_CHECKING:  # a type checker would take it for any name at all
+
+    def __getattr__(name: str) -> object:
+        """Import a public name at its first use: ``import mailkit`` costs next to nothing."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value

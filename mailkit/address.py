@@ -202,10 +202,10 @@ def _ascii_domain(domain: str) -> str:
             if max(map(len, domain.split("."))) > _LONGEST_LABEL:
                 raise ValueError(f"a part of the domain longer than {_LONGEST_LABEL} bytes")
             return domain
-        if "." not in domain:
-            raise ValueError("no dot in the domain")
         if domain.startswith("[") or domain.rpartition(".")[2].isdigit():
             raise ValueError("an IP address for a domain")
+        if "." not in domain:
+            raise ValueError("no dot in the domain")
         if domain.endswith("."):
             raise ValueError("a dot at the end of the domain")
     # Imported here, since few programs meet such a domain and the import is slow.

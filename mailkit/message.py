@@ -120,6 +120,10 @@ def _fixed_offset(value: datetime | None) -> datetime | None:
             f"send_at: {value.isoformat()} has no time zone, so it could be any of 38 moments; "
             "give one with an offset, as 2030-05-01T10:00:00+03:00"
         )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidArgument(f"send_at: {value.isoformat()} is out of reach") from None
     return value.replace(tzinfo=timezone(offset))
 
 

@@ -162,7 +162,7 @@ def check_columns(template: Template, columns: Sequence[str]) -> None:
     folded = {column.casefold(): column for column in known[:1000]}
     near = get_close_matches(missing.casefold(), folded, 1)
     hint = f"; did you mean {{{{ {folded[near[0]]} }}}}?" if near else ";"
-    shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+    shown = ", ".join(name[:80] for name in known[:20]) + (", …" if len(known) > 20 else "")
     raise InvalidArgument(
         f"{{{{ {missing} }}}}: the list has no column of that name{hint} "
         f"it has {shown or 'none but the address'}"

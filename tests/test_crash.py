@@ -242,8 +242,7 @@ def test_a_second_signal_ends_at_once(shop: Shop) -> None:
     assert ended.err == "mailkit: ended at once; requests under way are in doubt\n"
     assert shop.report()["in_doubt"] == 1000
     shop.sandbox.faults.clear()
-    assert shop("resume", "autumn").code == 3
-    resolve_by_truth(shop)
+    resolve_by_truth(shop)  # without a resume before
     everybody_was_mailed_once(shop)
 
 
@@ -256,6 +255,19 @@ def test_a_signal_while_the_provider_is_asked_ends_without_success(shop: Shop) -
     assert ended.code == 4
     assert "rows are not yet found in the status lists; to look again: mailkit resume" in ended.out
     shop.sandbox.clock.advance(3600)
+    everybody_was_mailed_once(shop)
+
+
+def test_a_signal_while_the_provider_lets_us_wait_ends_at_once(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("rate_limited", on=SEND, after=1, retry_after=FOR_EVER))
+    with shop.spawn(*send(shop, senders=1)) as process:
+        shop.until(lambda: shop.sandbox.requests[SEND] == 2, process)
+        process.send_signal(signal.SIGINT)
+        ended = end_of(process)
+    assert ended.code == 4
+    report = shop.report()
+    assert (report["accepted"], report["in_doubt"], report["unsent"]) == (500, 0, 3500)
+    shop.sandbox.faults.clear()
     everybody_was_mailed_once(shop)
 
 

@@ -9,6 +9,7 @@ of its values is missing can't be known.
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
@@ -104,7 +105,8 @@ class CsvRows:
             raise InvalidArgument(
                 f"{self._name} has no column 'email', but {found[:1000]}; {remedy}"
             )
-        twice = [name for name, n in Counter(filter(None, header)).items() if n > 1]
+        spellings = Counter(unicodedata.normalize("NFC", name) for name in header if name)
+        twice = [name for name, n in spellings.items() if n > 1]
         if twice or len(emails) > 1:
             names = twice or [header[n] for n in emails]
             raise InvalidArgument(
@@ -129,35 +131,40 @@ class CsvRows:
                     rows.append(self._unreadable(f"a line of more than {LONGEST:,} characters"))
                     return rows + self._rows(lines[n + 1 :], last=last)
         nul = "\0" in text
-        while lines:
-            reader: _Reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
-            first = self._line
+        start = 0
+        while start < len(lines):
+            # Not a copy of the rest: a block may have thousands of rows that can't be read.
+            rest = map(lines.__getitem__, range(start, len(lines))) if start else lines
+            reader: _Reader = csv.reader(rest, delimiter=self._delimiter, strict=True)
+            first = self._line - start
             try:
-                self._read(lines, reader, rows, nul=nul)
+                self._read(lines, start, reader, rows, nul=nul)
                 break
             except csv.Error as error:
-                before = self._line - first
-                seen = lines[before : reader.line_num]
+                before, after = self._line - first, start + reader.line_num
+                seen = lines[before:after]
                 length = sum(map(len, seen))
-                if reader.line_num == len(lines) and not last and length <= LONGEST:
+                if after == len(lines) and not last and length <= LONGEST:
                     self._open = seen
                     break
                 rows.append(self._unreadable(_reason(error, len(seen))))
-                lines = lines[before + 1 :]
+                start = before + 1
                 self._count_reread(length - len(seen[0]))
         return rows
 
-    def _read(self, lines: list[str], reader: _Reader, rows: list[Row], *, nul: bool) -> None:
-        """Append rows until the reader of these lines ends or raises; then ``_line`` is the line
-        after the last good one.
+    def _read(
+        self, lines: list[str], start: int, reader: _Reader, rows: list[Row], *, nul: bool
+    ) -> None:
+        """Append rows until the reader of the lines from ``start`` ends or raises; then ``_line``
+        is the line after the last good one.
         """
-        first = self._line
+        first = self._line - start
         width, email = self._width, self._email
         kept = self._kept if len(self._kept) < width - 1 else None
-        done = 0
+        done = start
         try:
             for fields in reader:
-                before, done = done, reader.line_num
+                before, done = done, start + reader.line_num
                 if len(fields) != width or (nul and any("\0" in field for field in fields)):
                     if lines[before].isspace():
                         continue

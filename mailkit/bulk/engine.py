@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 import anyio
@@ -56,7 +56,7 @@ class EngineSettings:
 
     ``senders`` requests are under way at once, ``pollers`` polls. A row that the provider has not
     named ``reconcile`` seconds after its chunk was taken (or after send_at) is in doubt.
-    ``track`` goes on asking about deliveries for so long after the last chunk.
+    ``track`` goes on asking about deliveries for so long after the last chunk, or after send_at.
     """
 
     senders: int = 8
@@ -105,7 +105,8 @@ class Engine:
         self._polls: list[_Poll] = []
         self._refusals = 0
         self._doubts = 0
-        self._tries = 0
+        self._tries = self._away = 0
+        self._began = 0.0
         self._track_until: float | None = None
         self.stopped: str | None = None
         self.error: MailkitError | None = None
@@ -127,6 +128,7 @@ class Engine:
         for chunk in await self._journal.steps.due(self._job, track=self._settings.track > 0):
             self._schedule(chunk, self._clock.monotonic())
         self._senders_left = self._settings.senders
+        self._began = self._clock.now()
         async with anyio.create_task_group() as tasks:
             for _ in range(self._settings.senders):
                 tasks.start_soon(self._send_chunks)
@@ -139,6 +141,7 @@ class Engine:
     async def _send_chunks(self) -> None:
         try:
             while await self._may_send():
+                chunk: Chunk | None = None
                 with anyio.CancelScope(shield=True):
                     chunk = await self._journal.steps.take(self._job, self._clock.now())
                 if chunk is not None:
@@ -163,10 +166,12 @@ class Engine:
                 and not self._settings.late
                 and self._clock.now() > self._send_at
             ):
+                if not await self._journal.accounts.chunks(self._job, "planned"):
+                    return False  # all was handed over in time
                 at = datetime.fromtimestamp(self._send_at, UTC)
                 self.stop(f"send_at ({at:%Y-%m-%d %H:%M} UTC) has passed: resume with --late")
             elif (wait := self._hold_until - self._clock.monotonic()) > 0:
-                await self._sleep(wait)
+                await self._clock.sleep_until(self._changed, wait)
             else:
                 self.waiting = None
                 return True
@@ -199,7 +204,7 @@ class Engine:
             await self._settle(self._doubt(chunk, f"cut off while sending: {type(error).__name__}"))
             raise
         else:
-            self._refusals = self._doubts = self._tries = 0
+            self._refusals = self._doubts = self._tries = self._away = 0
             now = self._clock.now()
             await self._settle(
                 self._journal.steps.accept(
@@ -228,8 +233,13 @@ class Engine:
 
     def _hold(self, error: NotSent | RateLimited | QuotaExhausted | Unavailable) -> None:
         """Let every sender wait: as long as the provider asks, else longer each time."""
-        self._tries += 1
-        if isinstance(error, NotSent | Unavailable) and self._tries >= TRIES_TO_STOP:
+        away = isinstance(error, NotSent | Unavailable)
+        if self._clock.monotonic() >= self._hold_until:  # else another request met the same trouble
+            self._tries += 1
+            self._away += away
+        if not away:  # it answers
+            self._away = 0
+        if self._away >= TRIES_TO_STOP:
             self._fail(error, f"the provider can't be reached: {error}")
             return
         wait = min(60.0, 2.0 ** (self._tries - 1)) * self._rng.uniform(0.8, 1.2)
@@ -269,7 +279,7 @@ class Engine:
                 continue
             wait = self._polls[0].due - self._clock.monotonic()
             if wait > 0:
-                await self._sleep(wait)
+                await self._clock.sleep_until(self._changed, wait)
                 continue
             poll = heapq.heappop(self._polls)
             self._polling += 1
@@ -290,6 +300,8 @@ class Engine:
         except MailkitError as error:
             polled = Polled((), chunk.cursor)
             why = f"no status was to be had: {error}"
+            # An old chunk has its full time in this run too: one failed look proves nothing.
+            deadline = max(deadline, self._began + self._settings.reconcile)
         else:
             why = "taken with its chunk, but missing in the provider's status list"
         rows = await self._journal.steps.keys(self._job, chunk.n)
@@ -318,30 +330,18 @@ class Engine:
     def _poll_again(self, chunk: DueChunk, tries: int, moving: int) -> None:
         """When to ask about the chunk next, if at all."""
         now = self._clock.monotonic()
-        scheduled = self._send_at is not None and self._send_at > self._clock.now()
+        scheduled = max(0.0, (self._send_at or 0.0) - self._clock.now())  # seconds from now
         if not chunk.reconciled and not scheduled:
             self._schedule(chunk, now + min(FIRST_POLL * 2.0**tries, LAST_POLL), tries)
         elif self._settings.track and (moving or not chunk.reconciled):
             if self._track_until is None or self._senders_left:
-                self._track_until = now + self._settings.track
-            wait = min(FIRST_LOOK * 2.0 ** min(tries, 10), LAST_LOOK)
+                self._track_until = now + scheduled + self._settings.track
+            wait = scheduled or min(FIRST_LOOK * 2.0 ** min(tries, 10), LAST_LOOK)
             if now + wait <= self._track_until:
-                self._schedule(chunk, now + wait, tries)
+                self._schedule(chunk, now + wait, 0 if scheduled else tries)
 
     # waiting
 
     def _notify(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait, but no longer than until something changes."""
-        changed = self._changed
-        async with anyio.create_task_group() as tasks:
-
-            async def wake(wait: Callable[[], Awaitable[object]]) -> None:
-                await wait()
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(wake, changed.wait)
-            tasks.start_soon(wake, lambda: self._clock.sleep(seconds))

@@ -88,7 +88,7 @@ class Job:
             )
             if done:
                 return
-            await self._tick(every)
+            await self._clock.sleep_until(self._ended, every)
 
     async def wait(self) -> Report:
         """Wait for the run to end, and return the report.
@@ -135,17 +135,6 @@ class Job:
         finally:
             self._lease.release()
             self._ended.set()
-
-    async def _tick(self, seconds: float) -> None:
-        async with anyio.create_task_group() as tasks:
-
-            async def end() -> None:
-                await self._ended.wait()
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(end)
-            await self._clock.sleep(seconds)
-            tasks.cancel_scope.cancel()
 
 
 def _only(error: BaseException) -> BaseException:

@@ -81,6 +81,7 @@ class Lines:
         self._file = file
         self._encoding = encoding
         self._line_ends = 0
+        self._after_cr = False
 
     def __iter__(self) -> Generator[list[str], None, None]:
         if not isinstance(self._file, Path):
@@ -148,11 +149,17 @@ class Lines:
                 raise InvalidArgument(self._undecodable(error, encoding)) from None
             except UnicodeError as error:  # UTF-16 that ends within a character
                 raise InvalidArgument(f"{self.name} is not {encoding}: {error}") from None
-            self._line_ends += text.count("\n")
+            self._line_ends += self._count(text)
+            self._after_cr = text.endswith("\r") if text else self._after_cr
             yield text
             if not data:
                 return
             data = self._read(file)
+
+    def _count(self, text: str) -> int:
+        """The line ends of a text that goes on where the last one ended."""
+        halves = text.count("\r\n") + (self._after_cr and text.startswith("\n"))
+        return text.count("\n") + text.count("\r") - halves
 
     def _read(self, file: Readable) -> Any:
         # A pipe's read() waits until all is there; read1() gives what has come.
@@ -174,12 +181,21 @@ class Lines:
 
     def _undecodable(self, error: UnicodeDecodeError, encoding: str) -> str:
         at = self.bytes_read - len(error.object) + error.start + 1
-        line = self._line_ends + error.object.count(b"\n", 0, error.start) + 1
+        line = self._line_ends + self._count(_head(error)) + 1
         return (
             f"{self.name} is not {encoding}: line {line}, byte {at} of the file is "
             f"0x{error.object[error.start]:02x}; pass the encoding it has, as encoding='cp1251' "
             "(--encoding cp1251)"
         )
+
+
+def _head(error: UnicodeDecodeError) -> str:
+    """What stands before the bytes that can't be decoded."""
+    head = error.object[: error.start]
+    try:
+        return head.decode(error.encoding, "replace")
+    except LookupError:  # a name that only the codec itself knows
+        return head.decode("latin-1")
 
 
 def _whole_lines(texts: Iterator[str]) -> Iterator[list[str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import anyio
@@ -15,16 +16,20 @@ import msgspec
 
 from mailkit.address import dedupe_key, header_text, normalise
 from mailkit.bulk.journal import JobRecord, Journal, Lease, PlannedRow
+from mailkit.bulk.rows import EMAIL_NAMES
 from mailkit.bulk.source import RecipientSource, Row
-from mailkit.template import InvalidRow, Template, check_columns
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import BulkProvider, Dispatch
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
+from mailkit.template import InvalidRow, Template, check_columns
 
 __all__ = ["plan"]
 
 ROWS_A_COMMIT = 1_000
+LONGEST_NAME = 200
+LONGEST_SHOWN = 500  # characters of a reason, and of what is no address
+GAPS = 10_000_000  # empty values that rows with ever new keys may cost
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,7 +48,7 @@ async def plan(
 
     Raises what ``BulkSender.start`` says; then the journal holds nothing of the job.
     """
-    header_text(name or "", "the job's name")  # it goes to the provider with every chunk
+    _check_name(name)
     if message.send_at is not None and message.send_at.timestamp() <= clock.now():
         raise InvalidArgument(
             f"send_at ({message.send_at.isoformat()}) has passed: take it out to send at once"
@@ -80,13 +85,29 @@ async def plan(
             job,
             columns=columns.names,
             fingerprint=rows.fingerprint(message),
-            stem=None if name else re.sub(r"[^\w.-]+", "-", recipients.name)[:40],
+            stem=None if name else _stem(recipients.name),
             again=again,
         )
     except BaseException:
         await _forget(journal, job, lease)
         raise
     return job, lease
+
+
+def _check_name(name: str | None) -> None:
+    """A job's name goes to the provider with every chunk, and stands in commands."""
+    header_text(name or "", "the job's name")
+    if name and len(name) > LONGEST_NAME:
+        raise InvalidArgument(
+            f"the job's name has {len(name):,} characters: shorten it to {LONGEST_NAME}"
+        )
+    if name and (name.startswith("-") or not name.strip()):
+        raise InvalidArgument(f"the job's name can't be {name!r}: begin it with a letter or digit")
+
+
+def _stem(source: str) -> str:
+    """The beginning of a default name; no hyphen, which a command would take for an option."""
+    return re.sub(r"[^\w.-]+", "-", source)[:40].lstrip("-") or "list"
 
 
 class _Columns:
@@ -101,27 +122,57 @@ class _Columns:
             self.names = list(header)
         self._template = template
         self._seen: set[str] = set(header or ())
-        self._index = {name: index for index, name in enumerate(self.names)}
+        self._index = {_spelling(name): index for index, name in enumerate(self.names)}
+        self._aliases = False
+        self._given = self._gaps = 0
         if header is not None:
             check_columns(template, ("email", *header))
 
     def values(self, fields: Sequence[str] | Mapping[str, str]) -> Sequence[str]:
+        """The values in the columns' order; raises InvalidRow for names that can't be columns'."""
         if not isinstance(fields, Mapping):
             return fields
-        for name in fields.keys() - self._seen:
-            self._seen.add(name)
-            if name not in self._index:
-                self._index[name] = len(self.names)
-                self.names.append(name)
+        if self._aliases or not fields.keys() <= self._seen:
+            self._add(fields)
         values = [""] * len(self.names)
         for name, value in fields.items():
             values[self._index[name]] = value
+        self._given += len(fields)
+        self._gaps += len(values) - len(fields)
+        if self._gaps > max(GAPS, 100 * self._given):
+            raise InvalidArgument(
+                f"the rows have {len(self.names):,} different keys, and hardly two the same ones: "
+                "give all rows the same keys"
+            )
         return values
+
+    def _add(self, fields: Mapping[str, str]) -> None:
+        spellings: dict[str, str] = {}
+        for name in fields:  # in their order, which is the same in every process
+            spelling = _spelling(name)
+            if spelling.casefold() in EMAIL_NAMES:
+                raise InvalidRow(f"a field {name[:80]!r} beside the address")
+            if spelling in spellings:
+                twin = spellings[spelling]
+                raise InvalidRow(f"the fields {twin[:80]!r} and {name[:80]!r} have one name")
+            spellings[spelling] = name
+        for spelling, name in spellings.items():
+            self._seen.add(name)
+            if spelling not in self._index:
+                self._index[spelling] = len(self.names)
+                self.names.append(name.strip())
+            self._index[name] = self._index[spelling]
+            self._aliases = self._aliases or name != spelling
 
     def check(self) -> None:
         """No row had a field that the message uses: InvalidArgument names it."""
         if not self.fixed:
             check_columns(self._template, ("email", *sorted(self._seen)))
+
+
+def _spelling(name: str) -> str:
+    """What two names of one column share; also how a table's header would be read again."""
+    return unicodedata.normalize("NFC", name.strip())
 
 
 class _Rows:
@@ -157,9 +208,15 @@ class _Rows:
     def _planned(self, row: Row) -> PlannedRow:
         row_id = self._next
         self._next += 1
-        values = self._columns.values(row.values)
-        fields = _encode(values).decode() if values else None
+        values: Sequence[str] = ()
+        try:
+            values = self._columns.values(row.values)
+        except InvalidRow as error:
+            row = Row(row.line, "", (), error.reason)
         reason = row.reason
+        fields = _encode(values).decode() if values else None
+        if "\0" in row.address or (fields and "\\u0000" in fields and "\0" in "".join(values)):
+            row, fields, reason = Row(row.line, "", ()), None, "NUL bytes"  # as in a table
         if reason is None:
             try:
                 address = normalise(row.address)
@@ -181,8 +238,12 @@ class _Rows:
                     )
                 reason = f"the letter has {size} bytes, more than a request may have"
         return PlannedRow(
-            row_id, row.line, row.address[:500], None, fields, None, "invalid", reason
+            row_id, row.line, _cut(row.address), None, fields, None, "invalid", _cut(reason)
         )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 
 async def _suppress(

@@ -22,6 +22,7 @@ address and a mapping. Database rows with ``keys()``, as sqlite3.Row, count as m
 """
 
 _SCALARS = (Number, date, time, UUID)
+_NO_NUMBERS = frozenset({"nan", "snan", "inf", "infinity"})
 
 
 class Row(NamedTuple):
@@ -46,9 +47,9 @@ def row_of(item: Item, number: int) -> Row:
         case str():
             address, fields = item, {}
         case Recipient():
-            address, fields, line = item.address, item.fields, item.line or number
+            address, fields, line = item.address, _besides(item), item.line or number
         case (str() as address, Mapping() as fields):
-            pass
+            fields = _besides(Recipient(address, fields))
         case _ if hasattr(item, "keys"):
             fields = {key: item[key] for key in item.keys()}  # noqa: SIM118 - sqlite3.Row
             key = email_key(fields)
@@ -73,6 +74,13 @@ def email_key(fields: Mapping[Any, Any]) -> str | None:
     return next((k for k in fields if isinstance(k, str) and k.casefold() in EMAIL_NAMES), None)
 
 
+def _besides(item: Recipient) -> Mapping[str, Any]:
+    """The fields; without ``email``, if that is the address once more."""
+    if item.fields.get("email") != item.address:
+        return item.fields
+    return {key: value for key, value in item.fields.items() if key != "email"}
+
+
 def _text(value: object) -> str:
     match value:
         case str():
@@ -84,7 +92,10 @@ def _text(value: object) -> str:
         case datetime():
             return value.isoformat()
         case _ if isinstance(value, _SCALARS):
-            return str(value)
+            text = str(value)
+            if text.lstrip("+-").lower() in _NO_NUMBERS:
+                raise ValueError(f"{text} for a value; give text or a number")
+            return text
         case _:
             raise ValueError(f"a {type(value).__name__} for a value; give text or a number")
     if not text.isascii():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 import sys
 from typing import Annotated
 
@@ -17,12 +18,14 @@ from mailkit.bulk.sender import BulkSender
 from mailkit.cli.options import Account, Adopt, AsJson, JournalPath, duration, open_provider
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import follow_job, print_report
-from mailkit.cli.show import jobs_table
+from mailkit.cli.show import as_utf8, jobs_table, plain
 from mailkit.errors import InvalidArgument
 
 __all__ = ["report", "resolve", "status"]
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
+
+_RUN = tuple("=+-@\t\r\n＝＋－＠")  # what a spreadsheet may take for a formula's beginning
 
 
 def status(
@@ -44,11 +47,12 @@ def status(
                 names = [record.name for record in await store.jobs.list()]
                 reports = [await make_report(store, name) for name in names]
                 if as_json:
+                    as_utf8()
                     print(msgspec.json.encode([one.to_dict() for one in reports]).decode())
                 elif reports:
                     jobs_table(reports)
                 else:
-                    print(f"no jobs yet in {store.path}")
+                    print(f"no jobs yet in {plain(str(store.path))}")
                 return Exit.DONE
             record = await store.jobs.get(job)
             if follow:
@@ -115,7 +119,8 @@ def resolve(
         if accepted:
             print(f"{rows:,} rows count as accepted now")
         else:
-            print(f"{rows:,} rows are planned again; send them with: mailkit resume {job}")
+            again = f"mailkit resume {shlex.quote(plain(job))}"
+            print(f"{rows:,} rows are planned again; send them with: {again}")
         return Exit.DONE
 
     raise typer.Exit(run(command))
@@ -133,15 +138,21 @@ async def _rows(store: Journal, name: str, states: tuple[str, ...], *, as_recipi
     """The job's rows as CSV on stdout; cells that a spreadsheet would run are quoted with a '."""
     record = await store.jobs.get(name)
     running = await store.jobs.running(record)
+    as_utf8()
     out = csv.writer(sys.stdout, lineterminator="\n")
     quoted = csv.writer(sys.stdout, lineterminator="\n", quoting=csv.QUOTE_ALL)
     facts = () if as_recipients else ("line", "state", "reason", "chunk", "delivery")
-    out.writerow(("email", *record.columns, *facts))
+    header = ["email", *record.columns, *facts]
+    # Quoted, names can't be taken for several of another delimiter when the list is read again.
+    names = quoted if any(char in name for name in header for char in ";\t\r") else out
+    names.writerow(header if as_recipients else map(_harmless, header))
     async for rows in store.accounts.rows(record, running=running, states=states):
         for row in rows:
             cells = [row.address, *row.fields, *[""] * (len(record.columns) - len(row.fields))]
-            # A CR needs quotes too, which not every version of the csv module gives it.
-            writer = quoted if any("\r" in cell for cell in cells) else out
+            # A CR needs quotes too, which not every version of the csv module gives it, and so
+            # does white space alone, which would be a blank line.
+            blank = len(cells) == 1 and cells[0].isspace()
+            writer = quoted if blank or any("\r" in cell for cell in cells) else out
             if as_recipients:
                 writer.writerow(cells)
                 continue
@@ -151,4 +162,4 @@ async def _rows(store: Journal, name: str, states: tuple[str, ...], *, as_recipi
 
 
 def _harmless(cell: str) -> str:
-    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    return "'" + cell if cell.startswith(_RUN) else cell

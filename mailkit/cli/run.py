@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 from mailkit.bulk.journal import Journal, default_path
 from mailkit.bulk.report import Report
+from mailkit.cli.show import plain
 from mailkit.errors import (
     AuthenticationFailed,
     JournalError,
@@ -55,10 +57,14 @@ def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
 
 def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Run the command; what mailkit raises becomes a sentence on stderr and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a report must not fail over one letter
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _loop()(command())
     except MailkitError as error:
-        print(f"mailkit: {error}{_remedy(error)}", file=sys.stderr)
+        # Names of files and columns, and a service's words, must not steer the terminal.
+        print(f"mailkit: {plain(str(error))}{_remedy(error)}", file=sys.stderr)
         return Exit.ERROR
     except CutOff:
         print("mailkit: stopped while planning: nothing was sent", file=sys.stderr, flush=True)
@@ -109,7 +115,7 @@ async def opened(
 
 @contextlib.contextmanager
 def graceful(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM stops gently; the second one ends the process at once."""
+    """The first Ctrl-C, SIGTERM or SIGHUP stops gently; the second one ends the process at once."""
     loop = asyncio.get_running_loop()
     asked = False
 
@@ -130,7 +136,8 @@ def graceful(stop: Callable[[], None]) -> Iterator[None]:
         )
         stop()
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not known everywhere
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
     for number in signals:
         with contextlib.suppress(NotImplementedError):  # no signal handlers on Windows' loops
             loop.add_signal_handler(number, hear)

@@ -26,7 +26,7 @@ from mailkit.cli.options import (
     open_provider,
 )
 from mailkit.cli.run import CutOff, exit_code, graceful, opened, run
-from mailkit.cli.show import planning, report_text, sending_bar
+from mailkit.cli.show import as_utf8, planning, report_text, sending_bar
 from mailkit.message import Message
 
 __all__ = ["follow_job", "print_report", "resume", "send"]
@@ -157,6 +157,7 @@ async def follow_job(job: Job, *, quiet: bool) -> Report:
 def print_report(report: Report, *, as_json: bool) -> None:
     """The report on stdout."""
     if as_json:
+        as_utf8()
         print(report.to_json())
     else:
         for line in report_text(report):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -27,7 +28,7 @@ from mailkit.bulk.job import Progress
 from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.source import RecipientSource
 
-__all__ = ["jobs_table", "plain", "planning", "report_text", "sending_bar"]
+__all__ = ["as_utf8", "jobs_table", "plain", "planning", "report_text", "sending_bar"]
 
 STATES = ("invalid", "duplicate", "suppressed", "accepted", "rejected", "in doubt", "unsent")
 SHOWN = 10
@@ -36,6 +37,12 @@ SHOWN = 10
 def plain(text: str) -> str:
     """Text from a list or a service with its control characters made visible."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def as_utf8() -> None:
+    """From here on stdout holds what machines read: UTF-8 and bare line ends, on every system."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
 
 
 def console() -> Console:
@@ -152,7 +159,7 @@ def _some(lines: Sequence[str], indent: str) -> Iterator[str]:
 
 def jobs_table(reports: Sequence[Report]) -> None:
     """Every job in a line."""
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("job", overflow="fold")
     table.add_column("provider", no_wrap=True)
     table.add_column("begun", no_wrap=True)
@@ -165,7 +172,7 @@ def jobs_table(reports: Sequence[Report]) -> None:
         table.add_row(
             Text(plain(report.job)),
             report.provider,
-            f"{report.created.astimezone():%Y-%m-%d %H:%M}",
+            f"{report.created.astimezone():%Y-%m-%d}",
             *(f"{number:,}" for number in numbers),
             "running" if report.running else "done" if report.complete else "",
         )

@@ -159,36 +159,32 @@ class Bearer:
         self._clock = clock or Clock()
         self._early = early
         self._lock = asyncio.Lock()
-        self._grant: Grant | None = None
-        self._until = 0.0
+        self._grant = Grant(Secret(""), 0.0)
+        self._until = float("-inf")
         self._fetched = 0
         self._failed: RequestError | None = None
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The credentials that tokens are fetched with, and the token."""
-        return self._secrets if self._grant is None else (*self._secrets, self._grant.token)
+        return (*self._secrets, self._grant.token)
 
     async def sign(self, request: Request) -> None:
         """Put a token into the header, fetching it first if need be."""
-        grant = self._grant
-        if grant is None or self._clock.monotonic() >= self._until:
-            grant = await self._renewed()
-        request.headers["Authorization"] = f"Bearer {grant.token.reveal()}"
+        if self._clock.monotonic() >= self._until:
+            await self._fetch_once()
+        request.headers["Authorization"] = f"Bearer {self._grant.token.reveal()}"
 
     async def renew(self, request: Request) -> bool:
         """Fetch another token unless somebody already did since the request was signed."""
         if self._signed(request):
-            await self._renewed()
+            await self._fetch_once()
         return not self._signed(request)
 
     def _signed(self, request: Request) -> bool:
-        return (
-            self._grant is not None
-            and request.headers.get("Authorization") == f"Bearer {self._grant.token.reveal()}"
-        )
+        return request.headers.get("Authorization") == f"Bearer {self._grant.token.reveal()}"
 
-    async def _renewed(self) -> Grant:
+    async def _fetch_once(self) -> None:
         seen = self._fetched
         async with self._lock:
             if self._fetched == seen:
@@ -203,6 +199,3 @@ class Bearer:
                 self._fetched += 1  # not reached when cancelled: the next in line takes over
             if self._failed is not None:
                 raise self._failed
-            if self._grant is None:
-                raise AssertionError("a fetch without a grant and without an error")
-            return self._grant

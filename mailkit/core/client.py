@@ -14,6 +14,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 import anyio.to_thread
 import attrs
 
+from mailkit.address import header_text
 from mailkit.core.auth import Auth
 from mailkit.core.call import Call, Raw, Reply, Resource, Route
 from mailkit.core.clock import Clock
@@ -22,6 +23,7 @@ from mailkit.core.encoding import Encoding
 from mailkit.core.http import Transport
 from mailkit.core.quota import Permit, Permits, Quota, Window
 from mailkit.core.retry import Outcome, Policy, delay
+from mailkit.core.secret import scrub
 from mailkit.core.verdict import Failure, Opener, error_of, judge
 from mailkit.core.wire import Answer, Request
 from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted, Where
@@ -86,6 +88,9 @@ class Client:
 
     name: ClassVar[str]
     """The provider's short name."""
+    account: str = ""
+    """Whose quotas and letters these are."""
+    _url = ""  # both have a value here, so that a client that could not be made has a repr
 
     def __init__(
         self,
@@ -102,7 +107,7 @@ class Client:
         clock: Clock | None = None,
         random: Random | None = None,
     ) -> None:
-        self.account = account
+        self.account = header_text(account, "account")
         self.quotas = quotas or {}
         self._url = url
         self._auth = auth
@@ -166,12 +171,18 @@ class Client:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.account} at {self._url}>"
 
+    def scrubbed(self, text: str) -> str:
+        """The text without this client's credentials, in whatever spelling."""
+        return scrub(text, self._auth.secrets)
+
     async def exchange(self, call: Call[T], name: str) -> Reply[T]:
         """Carry a call out under this name; what the methods of the resources do."""
         kind = type(call)
         plan = plan_of(kind)
-        if plan.slow and any(getattr(call, field) is not None for field in plan.slow):
-            request = await anyio.to_thread.run_sync(self._write, call, plan, True)
+        for field in plan.slow:
+            if getattr(call, field) is not None:
+                request = await anyio.to_thread.run_sync(self._write, call, plan, True)
+                break
         else:
             request = self._write(call, plan)
         reader = partial(plan.route.read, call) if plan.route.read else plan.reader
@@ -248,9 +259,9 @@ class Client:
             answer = await self._transport.send(request, timeout)
         except NotSent as error:
             request.began = False
-            end: Reply[T] | Failure = Failure(Outcome.NOT_SENT, error.text)
+            end: Reply[T] | Failure = Failure(Outcome.NOT_SENT, self.scrubbed(error.text))
         except OutcomeUnknown as error:
-            end = Failure(Outcome.UNKNOWN, error.text)
+            end = Failure(Outcome.UNKNOWN, self.scrubbed(error.text))
         except asyncio.CancelledError:
             cut = Outcome.NOT_SENT if request.began is False else Outcome.UNKNOWN
             self._tell(job, cut, answer, start)

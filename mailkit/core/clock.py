@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -18,3 +19,15 @@ class Clock:
     now: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+
+    async def sleep_until(self, event: anyio.Event, seconds: float) -> None:
+        """Wait for the event, but no longer than so many seconds."""
+        waits = [
+            asyncio.ensure_future(event.wait()),
+            asyncio.ensure_future(self.sleep(seconds)),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()

@@ -61,6 +61,10 @@ class _Watched(aiohttp.ClientRequest):
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
         if self.watch is not None:
+            if conn.protocol is None or conn.protocol.should_close:
+                # A kept connection that has said something unasked: it would be taken for the
+                # answer to this request.
+                raise aiohttp.ClientConnectionError("the connection spoke out of turn")
             self.watch.began = True
         return await super().send(conn)
 
@@ -194,6 +198,7 @@ def _reason(error: Exception) -> str:
         return f"{name}, {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{name}, {error.os_error.strerror or type(error.os_error).__name__}"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return f"{name}, {error}"
+    if isinstance(error, aiohttp.ClientPayloadError):  # may repeat bytes of the answer
+        said = " ".join(str(error).split())[:200]
+        return f"{name}, {said.encode(errors='replace').decode()}"
     return name

@@ -14,14 +14,25 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import attrs
-import cattrs
 import msgspec
-from cattrs.gen import make_dict_structure_fn
 
 from mailkit.core.wire import Unreadable
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 __all__ = ["Reader", "decode", "teach"]
 
@@ -88,19 +99,23 @@ def _odd(kind: Any, seen: frozenset[Any] = frozenset()) -> bool:
     """Whether the type has something that msgspec would read wrongly instead of stumbling."""
     if kind in _taught:
         return True
-    if attrs.has(kind) and kind not in seen:
-        hints = get_type_hints(kind)
-        return any(
-            "wire" in field.metadata or _odd(hints[field.name], seen | {kind})
-            for field in attrs.fields(kind)
-        )
+    if _is_model(kind) and kind not in seen:
+        if attrs.has(kind) and any("wire" in field.metadata for field in attrs.fields(kind)):
+            return True
+        return any(_odd(hint, seen | {kind}) for hint in get_type_hints(kind).values())
     return any(_odd(argument, seen) for argument in get_args(kind))
 
 
+def _is_model(kind: Any) -> bool:
+    return attrs.has(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+
+
 @cache
-def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(detailed_validation=False)
-    converter.register_structure_hook_factory(attrs.has, lambda kind: _object(converter, kind))
+def _converter() -> Converter:
+    from cattrs import Converter  # here, since orderly answers never need it
+
+    converter = Converter(detailed_validation=False)
+    converter.register_structure_hook_factory(_is_model, lambda kind: _object(converter, kind))
     converter.register_structure_hook_factory(_is_list, lambda kind: _list(converter, kind))
     converter.register_structure_hook_factory(_is_open_code, _open_code)
     converter.register_structure_hook_factory(_is_map, lambda kind: _map(converter, kind))
@@ -114,23 +129,31 @@ def _converter() -> cattrs.Converter:
     return converter
 
 
-def _object(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
-    names = [
-        (field.name, [field.metadata["wire"], *field.metadata["also"]])
-        for field in attrs.fields(kind)
-        if "wire" in field.metadata
-    ]
-    build = make_dict_structure_fn(kind, converter)
+def _object(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    hints = get_type_hints(kind)
+    fields: list[tuple[str, list[str], Any]]
+    if attrs.has(kind):
+        fields = [
+            (
+                one.name,
+                [one.metadata.get("wire", one.name), *one.metadata.get("also", ())],
+                hints[one.name],
+            )
+            for one in attrs.fields(kind)
+        ]
+    else:
+        fields = [(name, [name], hints[name]) for name in kind.__struct_fields__]
 
     def read(value: Any, _: Any) -> Any:
         if type(value) is not dict:
             raise TypeError(f"{kind.__name__} is no {type(value).__name__}")
-        known = {key: item for key, item in value.items() if item is not None}
-        for name, wires in names:
-            known[name] = next((known[wire] for wire in wires if wire in known), None)
-            if known[name] is None:
-                del known[name]
-        return build(known, kind)
+        found: dict[str, Any] = {}
+        for name, keys, hint in fields:
+            for key in keys:
+                if value.get(key) is not None:
+                    found[name] = converter.structure(value[key], hint)
+                    break
+        return kind(**found)
 
     return read
 
@@ -139,7 +162,7 @@ def _is_list(kind: Any) -> bool:
     return get_origin(kind) in (list, tuple)
 
 
-def _list(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+def _list(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
     make, item = get_origin(kind), get_args(kind)[0]
     read = converter.get_structure_hook(item)
 
@@ -183,7 +206,7 @@ def _is_map(kind: Any) -> bool:
     return get_origin(kind) in (dict, Mapping)
 
 
-def _map(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+def _map(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
     item = get_args(kind)[1]
     read = converter.get_structure_hook(item)
 
@@ -201,10 +224,10 @@ def _is_optional(kind: Any) -> bool:
     if not _is_union(kind) or NoneType not in get_args(kind):
         return False
     members = [member for member in get_args(kind) if member is not NoneType]
-    return len(members) == 1 and (members[0] in _EMPTY_AS_NONE or attrs.has(members[0]))
+    return len(members) == 1 and (members[0] in _EMPTY_AS_NONE or _is_model(members[0]))
 
 
-def _optional(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:
+def _optional(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
     member = next(member for member in get_args(kind) if member is not NoneType)
     read = converter.get_structure_hook(member)
     # PHP writes an empty object as []; a date or number that isn't there may be "".

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import html
+import json
 from typing import NoReturn
 from urllib.parse import quote, quote_plus
 
 __all__ = ["Secret", "scrub"]
 
 MASK = "***"
+_PIECE = 8
+"""So many characters of a credential in a row are taken for it, so that one that was cut, or
+broken by a line's end or an escape, does not show either."""
 
 
 class Secret:
@@ -50,10 +55,13 @@ class Secret:
 
 
 def scrub(text: str, secrets: tuple[Secret, ...]) -> str:
-    """The text with every credential in it replaced, as written and as JSON or a URL spell it."""
+    """The text with every credential in it replaced, as written and as JSON, HTML or a URL spell
+    it, and every piece of one that is long enough to be of use.
+    """
     for secret in secrets:
-        for spelling in _spellings(secret.reveal()):
+        for spelling in sorted(_spellings(secret.reveal()), key=len, reverse=True):
             text = text.replace(spelling, MASK)
+        text = _without_pieces(text, secret.reveal())
     return text
 
 
@@ -61,4 +69,27 @@ def _spellings(value: str) -> set[str]:
     if not value:
         return set()
     quoted = quote(value, safe="")
-    return {value, quoted, quoted.lower(), quote_plus(value), value.replace("/", "\\/")}
+    in_json = json.dumps(value)[1:-1]
+    return {
+        value,
+        quoted,
+        quoted.lower(),
+        quote_plus(value),
+        in_json,
+        in_json.replace("/", "\\/"),
+        html.escape(value),
+    }
+
+
+def _without_pieces(text: str, value: str) -> str:
+    pieces = {value[n : n + _PIECE] for n in range(len(value) - _PIECE + 1)}
+    if not pieces:
+        return text
+    kept: list[str] = []
+    end = 0  # of the run that was masked last
+    for n in range(len(text) - _PIECE + 1):
+        if text[n : n + _PIECE] in pieces:
+            if n >= end:
+                kept += (text[end:n], MASK)
+            end = n + _PIECE
+    return "".join(kept) + text[end:]

@@ -77,12 +77,13 @@ def judge(
     elif refusal is not None and not (status < 300 or status == 503 or refusal.later):
         refusal = None
     if refusal is None:
-        return Failure(Outcome.UNKNOWN, scrub(fault, secrets), answer, asked=asked)
+        return Failure(Outcome.UNKNOWN, _shown(fault, secrets), answer, asked=asked)
     if asked is None:
         asked = refusal.wait
     refusal = attrs.evolve(
         refusal,
-        reasons=tuple(scrub(reason, secrets) for reason in refusal.reasons),
+        reasons=tuple(_shown(reason, secrets) for reason in refusal.reasons),
+        code=_shown(refusal.code, secrets) if isinstance(refusal.code, str) else refusal.code,
         later=refusal.later or status in (429, 503),
         credentials=refusal.credentials or status in (401, 403),
     )
@@ -129,9 +130,15 @@ def error_of(
 
 
 def _head(answer: Answer | None, secrets: tuple[Secret, ...]) -> str:
-    """The beginning of the body, scrubbed before it is cut, so that no half credential stays."""
     if answer is None:
         return ""
-    longest = max((len(secret.reveal()) for secret in secrets), default=0)
-    start = answer.body[: 4 * (_HEAD + 3 * longest)].decode("utf-8", "replace")
-    return scrub(start, secrets)[:_HEAD]
+    return _shown(answer.body[: 4 * _room(secrets)].decode("utf-8", "replace"), secrets)
+
+
+def _shown(text: str, secrets: tuple[Secret, ...]) -> str:
+    """The beginning of a text, scrubbed before it is cut, so that no half credential stays."""
+    return scrub(text[: _room(secrets)], secrets)[:_HEAD]
+
+
+def _room(secrets: tuple[Secret, ...]) -> int:
+    return _HEAD + 3 * max((len(secret.reveal()) for secret in secrets), default=0)

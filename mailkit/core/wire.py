@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -69,12 +70,21 @@ class Unreadable(ValueError):
     """An answer's body that does not say what it should; the text tells what is wrong with it."""
 
 
+_plain = re.compile(r"[!-\[\]-~]+").fullmatch  # ASCII without controls, spaces and backslashes
+_authority = re.compile(
+    r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d+)?"
+).fullmatch
+
+
 def base_url(url: str, what: str) -> str:
     """The address without a final slash; anything but https is refused unless it is loopback.
 
     ``what`` names the address in the error's text.
     """
     unusable = InvalidArgument(f"{what}: not an http(s) address; write it as https://host")
+    # Two readers of addresses, this one and the transport's, must find the same host in it.
+    if not _plain(url.strip()):
+        raise unusable
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
@@ -82,8 +92,10 @@ def base_url(url: str, what: str) -> str:
         raise unusable from None
     if parts.scheme not in ("http", "https") or not host or port == 0:
         raise unusable
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or "?" in url or "#" in url:
         raise InvalidArgument(f"{what}: an address without user name, query and fragment is needed")
+    if not _authority(parts.netloc):
+        raise unusable
     if parts.scheme == "http" and not _loopback(host):
         raise InvalidArgument(
             f"{what}: {host} would get the credential unencrypted; use https "

@@ -13,6 +13,7 @@ import attrs
 from mailkit.bulk.journal import InlineExecutor, Journal
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled, RowStatus, Sent
+from mailkit.errors import Unavailable
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
 
@@ -61,7 +62,7 @@ class FakeProvider:
     bad: set[str] = attrs.field(factory=set)
     mailed: Counter[str] = attrs.field(factory=Counter)
     chunks: list[Chunk] = attrs.field(factory=list)
-    polls_answered: int = 0
+    failing_polls: int = 0
     on_send: Callable[[Chunk], None] | None = None
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
@@ -100,7 +101,9 @@ class FakeDispatch:
         return outcome
 
     async def poll(self, reference: str, cursor: str | None) -> Polled:
-        self.provider.polls_answered += 1
+        if self.provider.failing_polls:
+            self.provider.failing_polls -= 1
+            raise Unavailable("no answer")
         chunk = self.provider.chunks[int(reference) - 1]
         return Polled(
             [

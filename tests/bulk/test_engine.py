@@ -123,6 +123,19 @@ async def test_a_row_missing_from_the_status_list_is_in_doubt_after_the_deadline
     assert report.counts.accepted == 6
 
 
+async def test_one_failed_look_after_the_deadline_puts_nobody_in_doubt(journal: Journal) -> None:
+    provider, time = FakeProvider(), FakeTime()
+    async with BulkSender(provider, journal=journal, clock=time.clock) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(3)), name="a")
+        provider.on_send = lambda chunk: job.stop()  # taken, but not looked for
+        await job.wait()
+    time.now += 3600
+    provider.failing_polls = 1
+    report = await resume(journal, provider, "a", time=time)
+    assert report.complete
+    assert report.unreconciled == 0
+
+
 async def test_a_refused_chunk_is_rejected_and_the_rest_goes_on(journal: Journal) -> None:
     provider = FakeProvider(acts=[Refused("bad subject")])
     report = await send(journal, provider, people(6))

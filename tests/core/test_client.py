@@ -4,11 +4,15 @@ import asyncio
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime
+from threading import get_ident
 
 import pytest
 
 from mailkit.core.auth import Bearer, Grant
+from mailkit.core.call import Call, arg, post
 from mailkit.core.client import Attempt
+from mailkit.core.encoding import Encoding
+from mailkit.core.forms import File
 from mailkit.core.quota import Permit, Quota
 from mailkit.core.retry import Outcome
 from mailkit.core.secret import Secret
@@ -253,6 +257,27 @@ async def test_attempts_are_logged_at_debug(caplog: pytest.LogCaptureFixture) ->
     assert [record.getMessage() for record in caplog.records] == [
         "library books.get: GET /books/{id}[/{language}], attempt 1: answered, HTTP 200, 0.000 s"
     ]
+
+
+async def test_files_are_read_off_the_event_loop() -> None:
+    threads: list[int] = []
+
+    def read(value: bytes, encoding: Encoding) -> File:
+        threads.append(get_ident())
+        return File("cover.png", "image/png", value)
+
+    @post("/covers", repeatable=False, body="form")
+    class AddCover(Call[int]):
+        cover: bytes | None = arg(default=None, write=read, slow=True)
+
+    script = Script(answer(200, 1), answer(200, 2))
+    library = Library(script)
+    assert (await library.exchange(AddCover(b"data"), "covers.add")).value == 1
+    assert len(threads) == 1
+    assert threads[0] != get_ident()
+    assert b"\r\n\r\ndata\r\n" in (script.requests[0][3] or b"")
+    assert (await library.exchange(AddCover(), "covers.add")).value == 2
+    assert script.requests[1][3] == b""
 
 
 async def test_input_that_cannot_be_sent_opens_nothing() -> None:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from enum import Enum, IntEnum
 from random import Random
 from typing import Any
 
@@ -77,6 +78,42 @@ def test_a_json_body_has_wire_names_and_json_s_own_types() -> None:
         "readers": [{"email": "a@b.by"}, {"email": "c@d.by", "Phone": ""}],
         "rare": False,
     }
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+class Kind(Enum):
+    BOOK = "book"
+
+
+def _sender(value: str, encoding: Encoding) -> dict[str, object]:
+    return {"sender_email": value, "sender_name": None, "level": Level.HIGH}
+
+
+@post("/mail/{kind}", repeatable=False)
+class Mail(Call[None]):
+    kind: Kind
+    sender: str = arg(spread=_sender)
+    values: Mapping[str, object]
+
+
+def test_a_value_may_spread_over_several_names_in_json() -> None:
+    call = Mail(Kind.BOOK, "a@b.by", {"x": [1, Kind.BOOK], "y": {"z": None}})
+    assert sent(call).url == "https://h/mail/book"
+    assert json(call) == {
+        "sender_email": "a@b.by",
+        "sender_name": None,
+        "level": 3,
+        "values": {"x": [1, "book"], "y": {"z": None}},
+    }
+
+
+def test_a_value_may_spread_over_several_names_in_a_form() -> None:
+    encoding = Encoding(in_query=frozenset({Mail}))
+    request = sent(Mail(Kind.BOOK, "a@b.by", {"x": 1}), encoding=encoding)
+    assert request.url == "https://h/mail/book?sender_email=a@b.by&level=3&values%5Bx%5D=1"
 
 
 def test_a_delete_carries_a_json_body() -> None:

@@ -48,7 +48,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.step:
         return work(options.first, options.jobs, options.step, options.rows)
-    workers = min(os.cpu_count() or 1, options.jobs)
+    workers = min(2 * (os.cpu_count() or 1), options.jobs)  # they wait more than they work
     command = [sys.executable, "-m", "tests.crash", "--rows", str(options.rows)]
     command += ["--step", str(workers)]
     running = [

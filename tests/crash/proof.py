@@ -62,13 +62,13 @@ def prove(seed: int, url: str, token: str, folder: Path, rows: int) -> Verdict:
     rng = Random(seed)
     verdict = Verdict(seed)
     ask(url, "reset", {})
-    ask(url, "faults", {"kind": "slow_answer", "on": "smsby.bulk.send", "seconds": 0.05})
+    ask(url, "faults", {"kind": "slow_answer", "on": "smsby.bulk.send", "seconds": 0.2})
     table, journal = folder / f"{seed}.csv", folder / f"{seed}.db"
     good, refused = write_list(table, rows, rng)
     chosen = TRANSITIONS[seed % len(TRANSITIONS)]
     for kill in range(KILLS):
         death = _death(rng, chosen, kill) if kill % 2 == 0 else None
-        if _live(url, token, table, journal, death, rng.uniform(0.1, 0.5)):
+        if _live(url, token, table, journal, death, rng.uniform(0.1, 0.4)):
             break
         verdict.kills += 1
     while _report(journal) is None or _unsent(journal):
@@ -109,7 +109,7 @@ def ask(url: str, what: str, order: object = None) -> Any:
 
 def _death(rng: Random, chosen: tuple[type, str], kill: int) -> Death:
     owner, name = chosen if kill == 0 else rng.choice(TRANSITIONS[-4:])  # planned by then
-    often = 8 if name in ("take", "accept", "reconcile") else 1
+    often = 5 if name in ("take", "accept", "reconcile") else 1
     return Death(owner, name, rng.randint(1, often), rng.random() < 0.5)
 
 

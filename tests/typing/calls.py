@@ -6,10 +6,9 @@ that is not needed.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from datetime import datetime
 from pathlib import Path
-from typing import Any, assert_type
+from typing import assert_type
 
 from mailkit.address import Address
 from mailkit.core.call import Reply
@@ -42,8 +41,8 @@ async def answers(smsby: SmsBy, at: datetime) -> None:
     letters = [PersonalLetter("a@b.by", "s", "m")]
     assert_type(await smsby.bulk.send(sender="a@b.by", delivery_list=letters), BulkSent)
     assert_type(await smsby.bulk.status("uuid"), list[BulkStatus])
-    assert_type(smsby.subscriptions.subscribe("a@b.by"), Coroutine[Any, Any, None])
-    assert_type(smsby.subscriptions.unsubscribe("a@b.by", [1]), Coroutine[Any, Any, None])
+    await smsby.subscriptions.subscribe("a@b.by")
+    await smsby.subscriptions.unsubscribe("a@b.by", [1], reason="asked")
     assert_type(await smsby.templates.list(), list[Template])
     assert_type(await smsby.mailing_lists.create("name"), int)
     assert_type(await smsby.mailing_lists.import_contacts(1, ["email"], [["a@b.by"]]), Imported)
@@ -51,13 +50,13 @@ async def answers(smsby: SmsBy, at: datetime) -> None:
 
 async def misuses(smsby: SmsBy, naive: str) -> None:
     await smsby.emails.send(sender="a@b.by", to="c@d.by", subject="s")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    await smsby.emails.send("a@b.by", to="c@d.by", subject="s", html="h")  # type: ignore[misc, call-arg]  # pyright: ignore[reportCallIssue]
+    await smsby.emails.send("a@b.by", to="c@d.by", subject="s", html="h")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await smsby.emails.send(sender=1, to="c@d.by", subject="s", html="h")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await smsby.emails.send(sender="", to="", subject="", html="", text="")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await smsby.emails.send(sender="", to="", subject="", html="", send_at=naive)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await smsby.emails.delivery_list("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await smsby.emails.delivery_list.raw()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    await smsby.bulk.send(sender="", delivery_list=[1])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    await smsby.bulk.send(sender="", delivery_list=[1])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     smsby.emails.nothing()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     SmsBy()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     SmsBy("t", zone=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -70,6 +69,9 @@ async def clients(smsby: SmsBy) -> None:
     assert_type(smsby.name, str)
     async with smsby as same:
         assert_type(same, SmsBy)
-    base: Client = smsby
     permits: Permits = Window(Quota(1, 1.0))
-    assert_type(base.with_permits({"requests": permits}), Client)
+    assert_type(smsby.with_permits({"requests": permits}), SmsBy)
+
+
+def a_client_of_any_kind(client: Client) -> None:
+    assert_type(client.with_options(attempts=1), Client)

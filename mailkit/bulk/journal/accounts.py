@@ -105,11 +105,11 @@ class Accounts:
         names = {"planned": "unsent", "sending": sending}
 
         def work(db: sqlite3.Connection) -> Counts:
-            totals = dict.fromkeys(ROW_STATES, 0)
+            totals: dict[str, int] = dict.fromkeys(ROW_STATES, 0)
             for state, rows in db.execute(
                 "SELECT state, sum(rows) FROM chunks WHERE job = ? GROUP BY state", (job.id,)
             ):
-                totals[names.get(state, state)] += rows
+                totals[names.get(str(state), str(state))] += rows
             for state in ROW_STATES[:-1]:
                 totals[state] += db.execute(
                     "SELECT count(*) FROM rows WHERE state = ? AND id BETWEEN ? AND ?",

@@ -8,6 +8,7 @@ Every work is a function of the connection. It runs inside a transaction of its 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import sqlite3
@@ -154,6 +155,8 @@ def run_together(db: sqlite3.Connection, works: list[Work], begin: str) -> None:
     """Run the works in one transaction and give each its result once it is committed."""
     ends: list[tuple[Work, Any, BaseException | None]] = []
     try:
+        if db.in_transaction:  # the last one, which could not be undone then
+            db.execute("ROLLBACK")
         db.execute(f"PRAGMA synchronous = {'FULL' if any(w.durable for w in works) else 'NORMAL'}")
         db.execute(begin)
         for work in works:
@@ -166,13 +169,14 @@ def run_together(db: sqlite3.Connection, works: list[Work], begin: str) -> None:
             db.execute("RELEASE work")
         db.execute("COMMIT")
     except BaseException as error:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
         failure: BaseException = error
         if isinstance(error, sqlite3.Error):
             failure = JournalError(f"the journal can't be written: {error}")
             failure.__cause__ = error
         ends = [(work, None, failure) for work in works]
+        if db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # the next transaction will see to it
+                db.execute("ROLLBACK")
         if not isinstance(error, Exception):
             raise
     finally:

@@ -11,6 +11,7 @@ import attrs
 import msgspec
 from filelock import FileLock, Timeout
 
+from mailkit.address import control_character
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.schema import ROWS_A_JOB
 from mailkit.errors import InvalidArgument, JobExists, JournalError
@@ -71,17 +72,22 @@ class Lease:
     def __init__(self, journal: Path | None, job_id: int) -> None:
         self._lock: FileLock | None = None
         if journal is not None:
-            folder = journal.with_name(journal.name + "-locks")
-            folder.mkdir(mode=0o700, exist_ok=True)
-            self._lock = FileLock(folder / f"job-{job_id}.lock", mode=0o600, thread_local=False)
+            self._place = journal.with_name(journal.name + "-locks") / f"job-{job_id}.lock"
+            self._lock = FileLock(self._place, mode=0o600, thread_local=False)
 
     def take(self) -> bool:
         """Take the lease; False if a living engine has it."""
         if self._lock is not None:
             try:
+                self._place.parent.mkdir(mode=0o700, exist_ok=True)
                 self._lock.acquire(blocking=False)
             except Timeout:
                 return False
+            except OSError as error:
+                raise JournalError(
+                    f"the lock {self._place} can't be taken: {error.strerror}; "
+                    "is it another user's?"
+                ) from error
         return True
 
     def release(self) -> None:
@@ -152,7 +158,8 @@ class Jobs:
 
     async def get(self, name: str) -> JobRecord:
         """The job of this name; InvalidArgument names the ones there are."""
-        job = await self.find(name)
+        # No job has a control character in its name, and SQLite takes no half surrogate pair.
+        job = None if control_character(name) else await self.find(name)
         if job is None or job.state == "planning":
             names = [record.name for record in await self.list()]
             known = f"the journal has {', '.join(names[:10])}" if names else "the journal is empty"

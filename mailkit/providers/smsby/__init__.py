@@ -12,6 +12,7 @@ from random import Random, SystemRandom
 from typing import Self, TypedDict, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from mailkit.address import header_text
 from mailkit.core.auth import FieldToken, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client, Hook
@@ -116,10 +117,10 @@ class SmsBy(Client):
         limits: ChunkLimits = ChunkLimits(),
         unsubscribe_url: str | None = None,
     ) -> None:
-        self._limits = limits
-        self._unsubscribe = unsubscribe_url
         token = Secret(token)  # before anything can raise: tracebacks can show names' values
         token = credential(token, "token")
+        self._limits = limits
+        self._unsubscribe = header_text(unsubscribe_url or "", "unsubscribe_url") or None
         random = random or SystemRandom()
         super().__init__(
             url=base_url(url, "url"),

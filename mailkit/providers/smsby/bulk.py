@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple, cast
 
 import attrs
+import msgspec
 
 from mailkit.address import Address, header_text
 from mailkit.core.call import Call, Resource, arg, method, post
@@ -34,8 +35,7 @@ class BulkSent:
     uuid: str
 
 
-@attrs.frozen
-class BulkError:
+class BulkError(msgspec.Struct, frozen=True, gc=False):
     """An address that the service took no letter for, and why."""
 
     email: str = ""

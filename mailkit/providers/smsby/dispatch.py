@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from mailkit.template import Renderer, Template
 from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.message import Message
 from mailkit.providers.smsby.bulk import BulkStatus, PersonalLetter
 from mailkit.providers.smsby.emails import EmailStatus
+from mailkit.template import Renderer, Template
 
 if TYPE_CHECKING:
     from mailkit.providers.smsby import SmsBy
@@ -25,6 +25,7 @@ __all__ = ["ChunkLimits", "SmsByDispatch"]
 
 _PART = 120  # bytes around a value in a multipart body, and more than around an urlencoded one
 _REQUEST = 2_000  # bytes of a request besides its recipients and the common letter
+_REASON = 500  # characters of the service's words about a row
 _MESSAGES = 5  # of a chunk, at most, that are asked about one by one
 
 
@@ -120,7 +121,7 @@ class SmsByDispatch:
         if cursor is not None:
             return await self._look_again(cursor.split())
         messages = await self._polling.bulk.status(reference)
-        statuses = [status for message in messages for status in _statuses(message)]
+        statuses = [self._clean(found) for message in messages for found in _statuses(message)]
         return Polled(statuses, _cursor(messages))
 
     async def _look_again(self, message_ids: Sequence[str]) -> Polled:
@@ -128,10 +129,16 @@ class SmsByDispatch:
         unfinished = []
         for message_id in message_ids:
             letters = await self._polling.emails.delivery_list(int(message_id))
-            statuses += map(_status, letters)
+            statuses += [self._clean(_status(letter)) for letter in letters]
             if any(_moving(letter) for letter in letters):
                 unfinished.append(message_id)
         return Polled(statuses, " ".join(unfinished or message_ids))
+
+    def _clean(self, status: RowStatus) -> RowStatus:
+        """With a reason that can be stored and shown."""
+        if not status.reason:
+            return status
+        return status._replace(reason=self._polling.scrubbed(status.reason[:_REASON]))
 
 
 def _statuses(message: BulkStatus) -> Iterable[RowStatus]:

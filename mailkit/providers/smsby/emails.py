@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import attrs
+import msgspec
 
 from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, method, post
@@ -47,8 +48,7 @@ class ListSending:
     count_emails: int | None = None
 
 
-@attrs.frozen
-class EmailStatus:
+class EmailStatus(msgspec.Struct, frozen=True, gc=False):  # lists of it are long: read at once
     """What became of the letter to one address.
 
     ``status`` is the service's own word: DELIVERED, UNDELIVERED and OPEN have been seen, the full

@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from mailkit.address import Address, header_text, normalise
+from mailkit.address import Address, normalise
 from mailkit.core.encoding import Encoding
 from mailkit.core.fields import FileLike, address, one_line
 from mailkit.core.forms import File
@@ -35,9 +35,11 @@ def recipient(value: Address | str, encoding: Encoding) -> str:
     if isinstance(value, Address):
         return value.email
     try:
-        if value.endswith(">"):
-            return Address.parse(value).email
-        return normalise(header_text(value, "the address"))
+        if value.isprintable() and not value.endswith(
+            ">"
+        ):  # the common case, without a second look
+            return normalise(value)
+        return Address.parse(value).email
     except InvalidArgument as error:
         raise InvalidArgument(f"the recipient: {error}") from None
 

@@ -1,0 +1,668 @@
+"""The journal: whose file it is, what a commit holds, who may run a job, where every row stands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import sys
+import threading
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from mailkit.bulk.journal import (
+    Counts,
+    InlineExecutor,
+    JobRecord,
+    Journal,
+    PlannedRow,
+    RowChange,
+    default_path,
+)
+from mailkit.bulk.journal.database import READ, WRITE, ThreadExecutor, Work, connector, run_together
+from mailkit.bulk.journal.jobs import Lease
+from mailkit.bulk.journal.schema import VERSION
+from mailkit.core.dispatch import Chunk
+from mailkit.errors import InvalidArgument, JobExists, JournalError
+from mailkit.events import DeliveryStatus
+
+from .fakes import memory_journal, people
+
+
+@pytest.fixture
+async def journal() -> AsyncIterator[Journal]:
+    async with memory_journal() as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def at(path: Path, *, adopt: bool = False) -> AsyncIterator[Journal]:
+    opened = await Journal.open(path, adopt=adopt)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def planning(
+    journal: Journal, rows: Sequence[str], name: str = "a"
+) -> tuple[JobRecord, Lease]:
+    """A job with these rows, its planning not ended; what has no @ in it is invalid."""
+    job, lease = await journal.jobs.create(name, "fake", "shop", "{}", again=False, now=1.0)
+    planned = [
+        PlannedRow(job.ids[0] + n, n + 1, row, None, f'["{n}"]', 10, None, None)
+        if "@" in row
+        else PlannedRow(job.ids[0] + n, n + 1, row, None, None, None, "invalid", "no @")
+        for n, row in enumerate(rows, 1)
+    ]
+    await journal.planning.add(job, planned)
+    return job, lease
+
+
+async def planned(
+    journal: Journal, rows: Sequence[str], name: str = "a", *, chunk: int = 2
+) -> JobRecord:
+    """A job with these rows in chunks, and an engine that may run it."""
+    job, lease = await planning(journal, rows, name)
+    await journal.planning.mark_duplicates(job)
+    await journal.planning.mark_suppressed(job)
+    await journal.planning.cut(job, rows=chunk, size=1_000)
+    job = await journal.jobs.finish_planning(
+        job, columns=["name"], fingerprint=name.encode(), stem=None, again=False
+    )
+    lease.release()
+    return await journal.jobs.adopt(job)
+
+
+async def take(journal: Journal, job: JobRecord) -> Chunk:
+    chunk = await journal.steps.take(job, 2.0)
+    assert chunk is not None
+    return chunk
+
+
+async def states(journal: Journal, job: JobRecord, *, running: bool = False) -> dict[str, str]:
+    found = journal.accounts.rows(job, running=running)
+    return {row.address: row.state async for rows in found for row in rows}
+
+
+# the file
+
+
+async def test_the_journal_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "mailkit" / "journal.db"
+    before = os.umask(0)
+    try:
+        async with at(path) as journal:
+            job = await planned(journal, people(3))
+            found = sorted(path.parent.rglob("*"))
+            modes = {file.name: oct(file.stat().st_mode & 0o777) for file in found}
+    finally:
+        os.umask(before)
+    assert modes == {
+        "journal.db": "0o600",
+        "journal.db-wal": "0o600",
+        "journal.db-shm": "0o600",
+        "journal.db-locks": "0o700",
+        f"job-{job.id}.lock": "0o600",
+    }
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_the_environment_names_the_place_else_the_state_directory_is_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILKIT_JOURNAL", str(tmp_path / "here.db"))
+    journal = await Journal.open()
+    await journal.close()
+    assert journal.path == tmp_path / "here.db"
+    assert (tmp_path / "here.db").exists()
+    monkeypatch.delenv("MAILKIT_JOURNAL")
+    assert default_path().parts[-2:] == ("mailkit", "journal.db")
+
+
+async def test_what_was_written_is_there_after_it_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    async with at(path) as journal:
+        job = await planned(journal, people(3))
+        chunk = await take(journal, job)
+        await journal.steps.doubt(job, chunk.n, 3.0, "reset")
+    async with at(path) as journal:
+        job = await journal.jobs.get("a")
+        counts = await journal.accounts.counts(job, running=False)
+        assert counts == Counts(read=3, in_doubt=2, unsent=1)
+
+
+async def test_a_copy_is_refused_until_it_is_adopted(tmp_path: Path) -> None:
+    path, copy = tmp_path / "journal.db", tmp_path / "copy.db"
+    async with at(path) as journal:
+        await planned(journal, people(3))
+    shutil.copy(path, copy)
+    for _ in range(2):
+        with pytest.raises(JournalError, match=r"copy\.db is a copy of another journal"):
+            await Journal.open(copy)
+    async with at(copy, adopt=True) as journal:
+        assert [job.name for job in await journal.jobs.list()] == ["a"]
+    async with at(copy), at(path):
+        pass
+
+
+async def test_a_journal_that_was_renamed_is_still_the_same(tmp_path: Path) -> None:
+    path, new = tmp_path / "journal.db", tmp_path / "new.db"
+    async with at(path) as journal:
+        await planned(journal, people(3))
+    path.rename(new)
+    async with at(new) as journal:
+        assert [job.name for job in await journal.jobs.list()] == ["a"]
+
+
+async def test_a_link_leads_to_the_same_journal_and_the_same_locks(tmp_path: Path) -> None:
+    path, link = tmp_path / "journal.db", tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    async with at(path) as journal, at(link) as linked:
+        job = await planned(journal, people(3))
+        lease = journal.jobs.lease(job.id)
+        assert lease.take()
+        assert await linked.jobs.running(await linked.jobs.get("a"))
+        lease.release()
+        assert not await linked.jobs.running(job)
+
+
+@contextmanager
+def changed(path: Path, *statements: str) -> Iterator[None]:
+    with closing(sqlite3.connect(path)) as db:
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+    yield
+
+
+async def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    async with at(path):
+        pass
+    with (
+        changed(path, f"PRAGMA user_version = {VERSION + 1}"),
+        pytest.raises(JournalError, match=f"its version is {VERSION + 1}, not {VERSION}"),
+    ):
+        await Journal.open(path)
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+async def test_what_is_not_a_journal_is_refused_and_left_as_it_is(
+    tmp_path: Path, adopt: bool
+) -> None:
+    text, database, empty = tmp_path / "text", tmp_path / "database", tmp_path / "empty"
+    text.write_text("not a database\n" * 1000)
+    with changed(database, "CREATE TABLE jobs (id)", f"PRAGMA user_version = {VERSION}"):
+        before = text.read_bytes(), database.read_bytes()
+    with pytest.raises(JournalError, match="text is not a journal; name another place with"):
+        await Journal.open(text, adopt=adopt)
+    with pytest.raises(JournalError, match="database is a database, but not a journal; name"):
+        await Journal.open(database, adopt=adopt)
+    assert (text.read_bytes(), database.read_bytes()) == before
+    empty.touch()
+    async with at(empty) as journal:
+        assert await journal.jobs.list() == []
+
+
+async def test_a_place_that_can_not_be_used_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "file" / "journal.db"):
+        with pytest.raises(JournalError, match=r"can't be opened: .*; name another place with"):
+            await Journal.open(place)
+
+
+async def test_several_may_make_the_same_journal_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    opened = await asyncio.gather(*(Journal.open(path) for _ in range(8)))
+    for journal in opened:
+        assert await journal.jobs.list() == []
+        await journal.close()
+
+
+async def test_an_opening_that_fails_in_an_unexpected_way_is_told_too() -> None:
+    def fail() -> sqlite3.Connection:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ThreadExecutor(fail)
+
+
+# commits
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(connector(None)()) as opened:
+        opened.execute("CREATE TABLE notes (note)")
+        yield opened
+
+
+def noting(note: str, error: Exception | None = None, *, durable: bool = False) -> Work:
+    def run(db: sqlite3.Connection) -> int:
+        db.execute("INSERT INTO notes VALUES (?)", (note,))
+        if error is not None:
+            raise error
+        return int(db.execute("PRAGMA synchronous").fetchone()[0])
+
+    return Work(run, durable)
+
+
+def notes(db: sqlite3.Connection) -> list[str]:
+    return [note for (note,) in db.execute("SELECT note FROM notes")]
+
+
+def test_a_work_that_fails_does_not_undo_its_neighbours(db: sqlite3.Connection) -> None:
+    works = [noting("a"), noting("b", InvalidArgument("no")), noting("c")]
+    run_together(db, works, WRITE)
+    assert notes(db) == ["a", "c"]
+    assert works[0].future.result() == works[2].future.result()
+    with pytest.raises(InvalidArgument, match="no"):
+        works[1].future.result()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ZeroDivisionError(), ZeroDivisionError),
+        (sqlite3.OperationalError("database or disk is full"), JournalError),
+    ],
+)
+def test_a_commit_that_fails_is_told_to_all_and_undone_for_all(
+    db: sqlite3.Connection, error: Exception, told: type[Exception]
+) -> None:
+    works = [noting("a"), noting("b", error), noting("c")]
+    run_together(db, works, WRITE)
+    assert notes(db) == []
+    for work in works:
+        with pytest.raises(told):
+            work.future.result()
+    run_together(db, [noting("later")], WRITE)
+    assert notes(db) == ["later"]
+
+
+def test_a_durable_work_and_all_that_are_committed_with_it_are_on_the_disk(
+    db: sqlite3.Connection,
+) -> None:
+    normal, full = 1, 2
+    for works, expected in (
+        ([noting("a"), noting("b")], normal),
+        ([noting("a"), noting("b", durable=True)], full),
+        ([noting("a", durable=True)], full),
+        ([noting("a")], normal),
+    ):
+        run_together(db, works, WRITE)
+        assert {work.future.result() for work in works} == {expected}
+
+
+async def test_steps_are_durable_and_planning_is_not(tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    class Watching(InlineExecutor):
+        def submit(self, work: Work) -> None:
+            seen.append(work.durable)
+            super().submit(work)
+
+    journal = await Journal.open(tmp_path / "journal.db", executor=Watching)
+    job, _ = await planning(journal, people(3))
+    seen.clear()
+    await journal.planning.mark_duplicates(job)
+    await journal.planning.cut(job, rows=2, size=1000)
+    assert set(seen) == {False}
+    seen.clear()
+    job = await journal.jobs.finish_planning(
+        job, columns=[], fingerprint=b"", stem=None, again=False
+    )
+    job = await journal.jobs.adopt(job)
+    first, second = await take(journal, job), await take(journal, job)
+    await journal.steps.doubt(job, first.n, 3.0, "reset")
+    await journal.steps.put_back(job, second.n, 3.0, "dns")
+    chunk = await take(journal, job)
+    await journal.steps.accept(job, chunk.n, 3.0, reference="r", refused={}, polls=True)
+    await journal.resolving.accepted(job, first.n)
+    assert set(seen) == {True}
+    await journal.close()
+
+
+async def test_a_wait_that_is_cancelled_leaves_the_journal_at_work(tmp_path: Path) -> None:
+    async with at(tmp_path / "journal.db") as journal:
+        begun, gate = threading.Event(), threading.Event()
+
+        def slow(db: sqlite3.Connection) -> None:
+            begun.set()
+            gate.wait(30)
+
+        waits = [
+            asyncio.create_task(journal._db.write(slow)),
+            asyncio.create_task(journal.suppressions.add(["a@b.by"], reason="x", now=1.0)),
+            asyncio.create_task(journal._db.read(slow)),
+        ]
+        assert await asyncio.to_thread(begun.wait, 30)
+        for wait in waits:
+            wait.cancel()
+        assert await asyncio.gather(*waits, return_exceptions=True)
+        gate.set()
+        async with asyncio.timeout(30):
+            assert await journal.jobs.list() == []
+            assert await journal.suppressions.remove(["a@b.by"]) == 1  # it was not undone
+
+
+async def test_works_that_wait_share_a_commit_and_keep_their_order(tmp_path: Path) -> None:
+    executor = ThreadExecutor(connector(tmp_path / "journal.db"))
+    gate = threading.Event()
+    executor.submit(Work(lambda db: gate.wait(30), durable=False))
+    works = [Work(lambda db: db.total_changes, durable=False) for _ in range(100)]
+    adds = [
+        Work(lambda db, n=n: db.execute("INSERT INTO meta VALUES (?, 0)", (n,)), durable=False)  # type: ignore[misc]
+        for n in range(100)
+    ]
+    for work, add in zip(works, adds, strict=True):
+        executor.submit(work)
+        executor.submit(add)
+    gate.set()
+    before = [work.future.result(30) for work in works]
+    executor.close()
+    assert before == list(range(before[0], before[0] + 100))
+    reader = ThreadExecutor(connector(tmp_path / "journal.db"), READ)
+    count = Work(lambda db: db.execute("SELECT count(*) FROM meta").fetchone()[0], durable=False)
+    reader.submit(count)
+    reader.close()
+    assert count.future.result() == 101
+
+
+# the lease
+
+
+async def test_a_lease_is_one_engines_in_a_process(tmp_path: Path) -> None:
+    async with at(tmp_path / "journal.db") as journal, at(tmp_path / "journal.db") as other:
+        job = await planned(journal, people(3))
+        first, second, third = (where.jobs.lease(job.id) for where in (journal, journal, other))
+        assert first.take()
+        assert [second.take(), third.take()] == [False, False]
+        assert await other.jobs.running(job)
+        first.release()
+        assert not await other.jobs.running(job)
+        assert third.take()
+        third.release()
+
+
+async def test_a_lease_ends_with_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    code = (
+        "import sys; from pathlib import Path; from mailkit.bulk.journal import Lease; "
+        "lease = Lease(Path(sys.argv[1]), int(sys.argv[2])); "
+        "print(lease.take(), flush=True); sys.stdin.read()"
+    )
+    async with at(path) as journal:
+        job = await planned(journal, people(3))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", code, str(path), str(job.id)), stdin=PIPE, stdout=PIPE
+        )
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"True\n"
+        assert await journal.jobs.running(job)
+        assert not journal.jobs.lease(job.id).take()
+        process.kill()
+        await process.communicate()
+        assert not await journal.jobs.running(job)
+        lease = journal.jobs.lease(job.id)
+        assert lease.take()
+        lease.release()
+
+
+async def test_a_lock_that_can_not_be_had_is_told(tmp_path: Path) -> None:
+    async with at(tmp_path / "journal.db") as journal:
+        (tmp_path / "journal.db-locks" / "job-7.lock").mkdir(parents=True)
+        with pytest.raises(JournalError, match=r"job-7\.lock can't be taken: .*another user's\?"):
+            journal.jobs.lease(7).take()
+    async with at(tmp_path / "other.db") as journal:
+        (tmp_path / "other.db-locks").touch()
+        with pytest.raises(JournalError, match="can't be taken"):
+            await planning(journal, people(1))
+        assert await journal.jobs.find("a") is None
+
+
+# jobs
+
+
+async def test_sweep_forgets_a_planning_that_was_cut_off_and_no_other(tmp_path: Path) -> None:
+    async with at(tmp_path / "journal.db") as journal:
+        await planned(journal, people(3), "done")
+        cut_off, lease = await planning(journal, people(3), "cut off")
+        await journal.planning.suppress(cut_off, ["x@y.by"], 1.0)
+        await journal.planning.cut(cut_off, rows=2, size=1000)
+        lease.release()
+        living, lease = await planning(journal, people(3), "living")
+        await journal.jobs.sweep()
+        assert await journal.jobs.find("cut off") is None
+        assert (await journal.jobs.find("living")) is not None
+        assert [job.name for job in await journal.jobs.list()] == ["done"]
+        tables = {"rows": 6, "chunks": 2, "suppressions": 0, "jobs": 2}
+        for table, lines in tables.items():
+            sql = f"SELECT count(*) FROM {table}"
+            count = await journal._db.read(lambda db, sql=sql: db.execute(sql).fetchone()[0])  # type: ignore[misc]
+            assert (table, count) == (table, lines)
+        lease.release()
+        assert living.id > cut_off.id
+
+
+async def test_a_forgotten_jobs_number_is_never_used_again(journal: Journal) -> None:
+    first, _ = await planning(journal, people(3))
+    await journal.jobs.forget(first)
+    second, _ = await planning(journal, people(3))
+    assert second.id > first.id
+
+
+async def test_a_name_is_taken_from_the_first_moment_on(journal: Journal) -> None:
+    await planning(journal, people(1))
+    with pytest.raises(JobExists, match="the job a is being planned by another process"):
+        await journal.jobs.create("a", "fake", "shop", "{}", again=False, now=1.0)
+    job, _ = await journal.jobs.create("a", "fake", "shop", "{}", again=True, now=1.0)
+    assert job.name == "a-2"
+    with pytest.raises(InvalidArgument, match="there is no job a; the journal is empty"):
+        await journal.jobs.get("a")
+
+
+async def test_a_job_is_told_apart_by_its_message_and_list(journal: Journal) -> None:
+    job = await planned(journal, people(1), "first")
+    assert job.fingerprint == b"first"
+    twin, _ = await planning(journal, people(1), "twin")
+    with pytest.raises(JobExists, match="as the job first: resume that one") as refused:
+        await journal.jobs.finish_planning(
+            twin, columns=[], fingerprint=b"first", stem=None, again=False
+        )
+    assert refused.value.name == "first"
+    twin = await journal.jobs.finish_planning(
+        twin, columns=[], fingerprint=b"first", stem="list", again=True
+    )
+    assert twin.name == f"list-{b'first'.hex()[:8]}"
+
+
+# rows and counts
+
+
+async def test_every_state_a_row_can_be_in(journal: Journal) -> None:
+    await journal.suppressions.add(["gone@example.com"], reason="unsubscribed", now=1.0)
+    rows = [*people(14), "nobody", "p0@example.com", "gone@example.com"]
+    job = await planned(journal, rows)
+    chunks = [await take(journal, job) for _ in range(6)]
+    now = 3.0
+    await journal.steps.accept(
+        job, chunks[0].n, now, reference="r", refused={2: "unsubscribed"}, polls=True
+    )
+    await journal.steps.reject(job, chunks[1].n, now, "bad letter")
+    await journal.steps.doubt(job, chunks[2].n, now, "reset")
+    await journal.steps.put_back(job, chunks[3].n, now, "dns")
+    await journal.steps.accept(job, chunks[4].n, now, reference="r", refused={}, polls=True)
+    first = job.ids[0]
+    await journal.steps.reconcile(
+        job,
+        chunks[4].n,
+        [(DeliveryStatus.DELIVERED, first + 9)],
+        [RowChange(first + 10, "in doubt", "missing", None)],
+        reconciled=True,
+        unfinished=0,
+        cursor=None,
+    )
+
+    found = journal.accounts.rows(job, running=True)
+    table = {
+        row.address.removesuffix("@example.com"): (row.state, row.reason, row.chunk)
+        for batch in [batch async for batch in found]
+        for row in batch
+        if row.address != "p0@example.com" or row.n == 1
+    }
+    assert table == {
+        "p0": ("accepted", None, 1),
+        "p1": ("rejected", "unsubscribed", 1),
+        "p2": ("rejected", "bad letter", 2),
+        "p3": ("rejected", "bad letter", 2),
+        "p4": ("in doubt", "reset", 3),
+        "p5": ("in doubt", "reset", 3),
+        "p6": ("unsent", "dns", 4),
+        "p7": ("unsent", "dns", 4),
+        "p8": ("accepted", None, 5),
+        "p9": ("in doubt", "missing", 5),
+        "p10": ("unsent", None, 6),
+        "p11": ("unsent", None, 6),
+        "p12": ("unsent", None, 7),
+        "p13": ("unsent", None, 7),
+        "nobody": ("invalid", "no @", None),
+        "gone": ("suppressed", "unsubscribed", None),
+    }
+    counts = await journal.accounts.counts(job, running=True)
+    expected = Counts(17, 1, 1, 1, accepted=2, rejected=3, in_doubt=3, unsent=6)
+    assert counts == expected
+    assert counts.accounted == counts.read == await journal.accounts.stored(job)
+
+    dead = await states(journal, job)
+    assert (dead["p10@example.com"], dead["p11@example.com"]) == ("in doubt", "in doubt")
+    counts = await journal.accounts.counts(job, running=False)
+    assert (counts.in_doubt, counts.unsent, counts.accounted) == (5, 4, 17)
+    assert await journal.accounts.deliveries(job) == {DeliveryStatus.DELIVERED: 1}
+
+
+async def test_rows_come_in_reading_order_with_line_and_fields_and_by_state(
+    journal: Journal,
+) -> None:
+    job = await planned(journal, ["nobody", *people(2500), "p7@example.com"], chunk=500)
+    batches = [batch async for batch in journal.accounts.rows(job, running=False)]
+    assert [len(batch) for batch in batches] == [1000, 1000, 502]
+    rows = [row for batch in batches for row in batch]
+    assert [row.n for row in rows] == list(range(1, 2503))
+    assert [row.line for row in rows] == list(range(2, 2504))
+    assert (rows[0].fields, rows[1].fields, rows[-1].fields) == ((), ["2"], ["2502"])
+    assert (rows[-1].state, rows[-1].reason) == ("duplicate", "the address is that of line 10")
+    found = journal.accounts.rows(job, running=False, states=("invalid", "duplicate"))
+    assert [row.address async for batch in found for row in batch] == ["nobody", "p7@example.com"]
+
+
+async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
+    job = await planned(journal, [*people(6), "nobody", "p0@example.com"], chunk=3)
+
+    async def now() -> Counts:
+        for running in (False, True):
+            counts = await journal.accounts.counts(job, running=running)
+            assert counts.accounted == counts.read == await journal.accounts.stored(job)
+            rows = await states(journal, job, running=running)
+            assert len(rows) == 7  # one address stands there twice
+        return counts
+
+    assert await now() == Counts(8, 1, 1, unsent=6)
+    first, second = await take(journal, job), await take(journal, job)
+    assert await now() == Counts(8, 1, 1, unsent=6)
+    await journal.steps.doubt(job, first.n, 3.0, "reset")
+    assert await now() == Counts(8, 1, 1, in_doubt=3, unsent=3)
+    await journal.steps.accept(job, second.n, 3.0, reference="r", refused={4: "no"}, polls=True)
+    assert await now() == Counts(8, 1, 1, accepted=2, rejected=1, in_doubt=3)
+    change = RowChange(job.ids[0] + 5, "in doubt", "missing", None)
+    await journal.steps.reconcile(
+        job, second.n, [], [change], reconciled=True, unfinished=1, cursor=None
+    )
+    assert await now() == Counts(8, 1, 1, accepted=1, rejected=1, in_doubt=4)
+    doubts = await journal.accounts.doubts(job, running=False)
+    assert [(doubt.n, doubt.rows, doubt.reason) for doubt in doubts] == [
+        (1, 3, "reset"),
+        (2, 1, "missing"),
+    ]
+    job = await journal.jobs.adopt(job)
+    assert await journal.resolving.not_sent(job, None) == 4
+    assert await now() == Counts(8, 1, 1, accepted=1, rejected=1, unsent=4)
+    again, alone = await take(journal, job), await take(journal, job)
+    assert (again.label, [row.address for row in again.rows]) == ("a #1.2", people(3))
+    assert (alone.label, [row.address for row in alone.rows]) == ("a #3.2", ["p4@example.com"])
+    await journal.steps.accept(job, again.n, 4.0, reference="r", refused={}, polls=True)
+    await journal.steps.doubt(job, alone.n, 4.0, "reset")
+    assert await now() == Counts(8, 1, 1, accepted=4, rejected=1, in_doubt=1)
+    job = await journal.jobs.adopt(job)
+    assert await journal.resolving.accepted(job, 3) == 1
+    assert await now() == Counts(8, 1, 1, accepted=5, rejected=1)
+
+
+async def test_a_row_in_doubt_that_is_found_after_all_follows_its_chunk_again(
+    journal: Journal,
+) -> None:
+    job = await planned(journal, people(2))
+    chunk = await take(journal, job)
+    await journal.steps.accept(job, chunk.n, 3.0, reference="r", refused={}, polls=True)
+    row = job.ids[0] + 1
+
+    async def reconcile(change: RowChange) -> None:
+        await journal.steps.reconcile(
+            job, chunk.n, [], [change], reconciled=True, unfinished=1, cursor="mark"
+        )
+
+    await reconcile(RowChange(row, "in doubt", "missing", None))
+    [due] = await journal.steps.due(job, track=False)
+    assert (due.n, due.reconciled, due.cursor) == (1, True, None)  # the whole list is asked for
+    await reconcile(RowChange(row, None, None, DeliveryStatus.DELIVERED))
+    assert await journal.steps.due(job, track=False) == []
+    [due] = await journal.steps.due(job, track=True)
+    assert due.cursor == "mark"
+    assert await journal.accounts.counts(job, running=False) == Counts(2, accepted=2)
+
+
+# suppressions
+
+
+async def test_suppressions_are_added_once_listed_in_order_and_removed(journal: Journal) -> None:
+    store = journal.suppressions
+    assert await store.add(["B@Example.com", "a@почта.example"], reason="left", now=5.0) == 2
+    assert await store.add(["b@example.com", "c@example.com"], reason="bounce", now=6.0) == 1
+    listed = [one async for one in store.list()]
+    assert [tuple(one) for one in listed] == [
+        ("a@xn--80a1acny.example", "left", 5.0),
+        ("b@example.com", "left", 5.0),
+        ("c@example.com", "bounce", 6.0),
+    ]
+    assert await store.remove(["A@почта.example", "nobody@example.com"]) == 1
+    assert [one.address async for one in store.list()] == ["b@example.com", "c@example.com"]
+
+
+async def test_of_suppressions_with_a_wrong_address_none_is_added(journal: Journal) -> None:
+    with pytest.raises(InvalidArgument, match="'nobody' is not an e-mail address"):
+        await journal.suppressions.add(["a@example.com", "nobody"], reason="left", now=5.0)
+    assert [one async for one in journal.suppressions.list()] == []
+
+
+async def test_suppressions_of_one_job_are_not_in_the_store(journal: Journal) -> None:
+    job, _ = await planning(journal, people(3))
+    await journal.planning.suppress(job, ["p1@example.com"], 1.0)
+    assert [one async for one in journal.suppressions.list()] == []
+    other, _ = await planning(journal, people(3), "other")
+    for each in (job, other):
+        await journal.planning.mark_suppressed(each)
+    assert list((await states(journal, job)).values()).count("suppressed") == 1
+    assert list((await states(journal, other)).values()).count("suppressed") == 0
+
+
+async def test_a_long_list_of_suppressions(journal: Journal) -> None:
+    assert await journal.suppressions.add(people(3000), reason="left", now=1.0) == 3000
+    assert len([one async for one in journal.suppressions.list()]) == 3000
+    assert await journal.suppressions.remove(people(2999)) == 2999

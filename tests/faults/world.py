@@ -1,0 +1,186 @@
+"""The real client, over real sockets, to the real sandbox, with a gate where troubles begin."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from random import Random
+from urllib.parse import urlsplit
+
+import attrs
+
+from mailkit.core.client import Attempt
+from mailkit.core.clock import Clock
+from mailkit.core.http import AiohttpTransport
+from mailkit.core.wire import Answer, Request
+from mailkit.providers.smsby import ChunkLimits, SmsBy
+from mailkit.sandbox import Sandbox
+
+TOKEN = "canary-7Qm9vZm9v"
+PATIENT = 30.0
+"""Seconds for what must not run out of time, however busy the machine is."""
+
+
+class Time:
+    """Time that jumps to the next waiter, but stands still while a request is under way."""
+
+    def __init__(self, start: float = 1_000_000.0) -> None:
+        self.now = start
+        self.slept: list[float] = []
+        self._waiters: list[float] = []
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(now=lambda: self.now, monotonic=lambda: self.now, sleep=self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        due = max(self.now + seconds, math.nextafter(self.now, math.inf))
+        self._waiters.append(due)
+        try:
+            while self.now < due:
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                await self._idle.wait()
+                if self.now < due and min(self._waiters) == due:
+                    self.now = due
+        finally:
+            self._waiters.remove(due)
+
+    @contextmanager
+    def stands_still(self) -> Iterator[None]:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+
+class Gate:
+    """The client's transport: aiohttp's, with a trouble on the way of one operation.
+
+    The trouble begins before the ``first`` attempt of the operation that is counted, and ends
+    after the ``last``. Meanwhile ``detour`` may send the attempts to another address, and
+    ``patience`` gives them so many seconds.
+    """
+
+    def __init__(self, time: Time) -> None:
+        self.tries = 0
+        self.detour: str | None = None
+        self.patience = PATIENT
+        self._time = time
+        self._path = ""
+        self._first: int | None = None
+        self._last: int | None = None
+        self._trouble: AbstractAsyncContextManager[None] | None = None
+        self._transports: list[AiohttpTransport] = []
+        self.renew()
+
+    def renew(self, *, connections: int = 100, connect: float = PATIENT) -> None:
+        """From here on there are no open connections."""
+        largest = 2**20
+        new = AiohttpTransport(connections=connections, connect=connect, largest=largest)
+        self._transports.append(new)
+
+    @property
+    def transport(self) -> AiohttpTransport:
+        return self._transports[-1]
+
+    def order(
+        self,
+        path: str,
+        trouble: AbstractAsyncContextManager[None],
+        *,
+        first: int = 1,
+        last: int | None = None,
+    ) -> None:
+        """Let the trouble begin at the first attempt on this path; last None: until ``end``."""
+        self._path, self._trouble, self._first, self._last = path, trouble, first, last
+
+    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        parts = urlsplit(request.url)
+        if parts.path != self._path:
+            with self._time.stands_still():
+                return await self.transport.send(request, timeout)
+        self.tries += 1
+        number, url = self.tries, request.url
+        with self._time.stands_still():
+            if number == self._first and self._trouble is not None:
+                await self._trouble.__aenter__()
+            if self.detour is not None:
+                request.url = url.replace(f"{parts.scheme}://{parts.netloc}", self.detour, 1)
+            patience = timeout if self._trouble is None else min(timeout, self.patience)
+            try:
+                return await self.transport.send(request, patience)
+            finally:
+                request.url = url
+                if number == self._last:
+                    await self.end()
+
+    async def end(self) -> None:
+        """The trouble is over."""
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None and self._first is not None and self.tries >= self._first:
+            await trouble.__aexit__(None, None, None)
+
+    async def aclose(self) -> None:
+        await self.end()
+        for transport in self._transports:
+            await transport.aclose()
+
+
+@attrs.define
+class World:
+    """A client and its service. ``attempts`` are those that have ended; ``astray`` counts the
+    requests that a server other than the sandbox has read, ``strangers`` who reached a host that
+    nobody should reach.
+    """
+
+    sandbox: Sandbox
+    time: Time
+    gate: Gate
+    client: SmsBy
+    attempts: list[Attempt] = attrs.field(factory=list)
+    astray: int = 0
+    strangers: int = 0
+
+    def arrivals(self, operation: str) -> int:
+        return self.sandbox.requests[operation] + self.astray
+
+
+@asynccontextmanager
+async def open_world(*, timeout: float = PATIENT) -> AsyncIterator[World]:
+    """``timeout`` is the client's; a chunk of a bulk send has two rows."""
+    time = Time()
+    gate = Gate(time)
+    attempts: list[Attempt] = []
+    async with (
+        Sandbox(speed=0, seed=1, smsby_token=TOKEN) as sandbox,
+        SmsBy(
+            TOKEN,
+            sandbox.url,
+            timeout=timeout,
+            clock=time.clock,
+            random=Random(1),
+            transport=gate,
+            hooks=[lambda attempt: attempts.append(attempt) if attempt.outcome else None],
+            limits=ChunkLimits(bulk_rows=2),
+        ) as client,
+    ):
+        yield World(sandbox, time, gate, client, attempts)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens on the other side of a socket; the caller asserts it afterwards."""
+    for _ in range(3000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from mailkit.address import Address
+from mailkit.core.wire import Answer
+from mailkit.errors import InvalidArgument, OutcomeUnknown
+from mailkit.events import DeliveryStatus
+from mailkit.providers.smsby import BulkError, BulkSent, PersonalLetter
+
+from ...core.doubles import Script, answer
+from .doubles import client, form, is_multipart, sample
+
+UUID = "0c5d3a52-1111-2222-3333-444455556666"
+OK = answer(200, {"status": "OK", "result": {"uuid": UUID}})
+LETTERS = [PersonalLetter("anna@mail.by", "Анна", "1\r\n"), PersonalLetter("b@c.by", "", "")]
+
+
+async def test_one_letter_to_many() -> None:
+    script = Script(OK)
+    addresses: list[str | Address] = ["anna@mail.by", Address("boris@mail.by")]
+    sent = await client(script).bulk.send(
+        sender="Shop <news@shop.by>",
+        subject="s",
+        html="h",
+        name="autumn #1",
+        delivery_list=addresses,
+    )
+    assert sent == BulkSent(UUID)
+    assert not is_multipart(script)
+    assert form(script) == {
+        "sender_email": "news@shop.by",
+        "sender_name": "Shop",
+        "subject": "s",
+        "message": "h",
+        "name": "autumn #1",
+        "message_type": "bulk",
+        "delivery_list[0]": "anna@mail.by",
+        "delivery_list[1]": "boris@mail.by",
+        "token": "TOKEN",
+    }
+
+
+@pytest.mark.parametrize("multipart", [True, False])
+async def test_personal_letters_are_multipart_unless_that_is_off(multipart: bool) -> None:
+    script = Script(OK)
+    await client(script, multipart=multipart).bulk.send(sender="a@b.by", delivery_list=LETTERS)
+    assert is_multipart(script) is multipart
+    assert form(script) == {
+        "sender_email": "a@b.by",
+        "message_type": "personal",
+        "delivery_list[0][email]": "anna@mail.by",
+        "delivery_list[0][subject]": "Анна",
+        "delivery_list[0][message]": "1\r\n",
+        "delivery_list[1][email]": "b@c.by",
+        "delivery_list[1][subject]": "",
+        "delivery_list[1][message]": "",
+        "token": "TOKEN",
+    }
+
+
+@pytest.mark.parametrize("multipart", [True, False])
+async def test_the_token_stands_last_so_that_a_cut_form_is_refused(multipart: bool) -> None:
+    script = Script(OK)
+    await client(script, multipart=multipart).bulk.send(
+        sender="a@b.by", delivery_list=LETTERS * 400
+    )
+    assert list(form(script))[-1] == "token"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"delivery_list": []},
+        {"delivery_list": "a@b.by"},
+        {"delivery_list": ["a@b.by\n"]},
+        {"delivery_list": ["a@b.by", 7]},
+        {"delivery_list": ["a@b.by"], "subject": None},
+        {"delivery_list": ["a@b.by"], "html": None},
+        {"delivery_list": LETTERS},
+        {"delivery_list": LETTERS, "subject": None},
+        {"delivery_list": [*LETTERS, "a@b.by"], "subject": None, "html": None},
+        {"delivery_list": ["a@b.by", *LETTERS]},
+        {"delivery_list": [PersonalLetter("a@b.by\r", "", "")], "subject": None, "html": None},
+        {"delivery_list": [PersonalLetter("a@b.by", "\u2028", "")], "subject": None, "html": None},
+        {"delivery_list": [PersonalLetter("a@b.by", "", "\udc00")], "subject": None, "html": None},
+        {"delivery_list": ["a@b.by"], "name": "a\0b"},
+    ],
+)
+async def test_what_cannot_be_sent_is_refused_before_the_network(wrong: dict[str, Any]) -> None:
+    script = Script()
+    letter: dict[str, Any] = {"sender": "a@b.by", "subject": "s", "html": "h"}
+    with pytest.raises(InvalidArgument):
+        await client(script).bulk.send(**letter | wrong)
+    assert script.requests == []
+
+
+async def test_white_space_that_is_no_line_break_may_stand_in_a_subject() -> None:
+    script = Script(OK)
+    letters = [PersonalLetter("a@b.by", "1\u00a0000", "")]
+    await client(script).bulk.send(sender="a@b.by", delivery_list=letters)
+    assert form(script)["delivery_list[0][subject]"] == "1\u00a0000"
+
+
+@pytest.mark.parametrize("name", ["bulk_sent_without_result", "bulk_sent_under_data"])
+async def test_the_uuid_is_found_in_any_envelope(name: str) -> None:
+    sent = await client(Script(sample(name))).bulk.send(sender="a@b.by", delivery_list=LETTERS)
+    assert sent == BulkSent(UUID)
+
+
+@pytest.mark.parametrize("result", [None, [], {}, {"uuid": None}, {"id": 1}, "x", [{"uuid": "x"}]])
+async def test_a_success_without_a_uuid_leaves_the_outcome_unknown(result: object) -> None:
+    script = Script(answer(200, {"status": "OK", "result": result}))
+    with pytest.raises(OutcomeUnknown):
+        await client(script).bulk.send(sender="a@b.by", delivery_list=LETTERS)
+
+
+async def test_the_status_is_a_list_of_messages_with_partial_failures_as_data() -> None:
+    first, second = await client(Script(sample("bulk_status"))).bulk.status(UUID)
+    assert (first.message_id, second.message_id) == (71, 72)
+    assert (first.sender_name, second.sender_name) == (None, "Shop")
+    assert [one.address for one in (*first.success, *second.success)] == [
+        "anna@mail.by",
+        "vera@mail.by",
+    ]
+    assert [one.delivery for one in second.success] == [DeliveryStatus.OPENED]
+    assert first.errors == (BulkError("boris@mail", "Wrong address"),)
+    assert first.errors[0].address == "boris@mail"
+    assert second.errors == ()
+
+
+def rows(count: int, **change: object) -> Answer:
+    row = {"email_id": "1", "recipient": "a@b.by", "status": "OPEN", "error": None} | change
+    tree = {"status": "OK", "result": [{"message_id": "1", "success": [row] * count, "errors": []}]}
+    return Answer(200, {}, json.dumps(tree).encode())
+
+
+@pytest.mark.parametrize("change", [{}, {"status": 7}, {"error": 5}, {"email_id": ""}])
+async def test_a_long_status_is_read_whole_in_any_shape(change: dict[str, object]) -> None:
+    (message,) = await client(Script(rows(10_000, **change))).bulk.status(UUID)
+    assert len(message.success) == 10_000
+    assert {one.address for one in message.success} == {"a@b.by"}
+
+
+@pytest.mark.parametrize("result", [{}, "", 7, [7], [{"success": 7}], [{"success": [7]}]])
+async def test_a_status_of_another_shape_is_an_error(result: Sequence[object]) -> None:
+    bad = answer(200, {"status": "OK", "result": result})
+    with pytest.raises(Exception, match=r"smsby\.bulk\.status: "):
+        await client(Script(bad, bad, bad)).bulk.status(UUID)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mailkit.errors import MailkitError
     from mailkit.events import DeliveryStatus
     from mailkit.message import Attachment, Message, Recipient
+    from mailkit.providers.devino import Devino
+    from mailkit.providers.sendpulse import SendPulse
     from mailkit.providers.smsby import SmsBy
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "BulkSender",
     "Counts",
     "DeliveryStatus",
+    "Devino",
     "EngineSettings",
     "Job",
     "Journal",
@@ -39,6 +42,7 @@ __all__ = [
     "Recipient",
     "RecipientSource",
     "Report",
+    "SendPulse",
     "SmsBy",
     "read_recipients",
     "resolve",
@@ -50,6 +54,7 @@ _HOMES = {
     "BulkSender": "bulk.sender",
     "Counts": "bulk.journal",
     "DeliveryStatus": "events",
+    "Devino": "providers.devino",
     "EngineSettings": "bulk.engine",
     "Job": "bulk.job",
     "Journal": "bulk.journal",
@@ -60,6 +65,7 @@ _HOMES = {
     "Recipient": "message",
     "RecipientSource": "bulk.source",
     "Report": "bulk.report",
+    "SendPulse": "providers.sendpulse",
     "SmsBy": "providers.smsby",
     "read_recipients": "bulk.source",
     "resolve": "bulk.resolve",

@@ -49,6 +49,12 @@ class Placeholder(NamedTuple):
     name: str
     default: str | None
 
+    def blank(self) -> str:
+        """What stands in for a blank value: the default, or InvalidRow if there is none."""
+        if self.default is None:
+            raise InvalidRow(f"no value for {{{{ {self.name} }}}}")
+        return self.default
+
 
 def _split(text: str, place: str) -> Iterator[str | Placeholder]:
     """The text as it is, and the placeholders between; InvalidArgument names line and column."""
@@ -199,14 +205,14 @@ def _filler(
 ) -> Callable[[Sequence[str]], str]:
     """A function from values to text: the literal pieces are copied, the holes filled."""
     mould: list[str] = []
-    holes: list[tuple[int, int, str, str | None]] = []
+    holes: list[tuple[int, int, Placeholder]] = []
     for piece in pieces:
         if isinstance(piece, str):
             mould.append(piece)
         elif piece.name == UNSUBSCRIBE:
             mould.append(fit(link, UNSUBSCRIBE))
         else:
-            holes.append((len(mould), places[piece.name], piece.name, piece.default))
+            holes.append((len(mould), places[piece.name], piece))
             mould.append("")
     if not holes:
         whole = "".join(mould)
@@ -214,13 +220,11 @@ def _filler(
 
     def fill(values: Sequence[str]) -> str:
         parts = mould.copy()
-        for at, place, name, default in holes:
+        for at, place, hole in holes:
             value = values[place]
             if not value or value.isspace():
-                if default is None:
-                    raise InvalidRow(f"no value for {{{{ {name} }}}}")
-                value = default
-            parts[at] = fit(value, name)
+                value = hole.blank()
+            parts[at] = fit(value, hole.name)
         return "".join(parts)
 
     return fill

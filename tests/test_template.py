@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit.template import InvalidRow, Template, check_columns, rewrite
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
+from mailkit.template import InvalidRow, Template, check_columns, rewrite
 
 
 def template(body: str = "Hello", subject: str = "Hi", *, text: bool = False) -> Template:

@@ -9,9 +9,19 @@ from typing import Annotated
 import typer
 
 from mailkit.errors import InvalidArgument
+from mailkit.providers.devino import Devino
 from mailkit.providers.smsby import SmsBy
 
-__all__ = ["Account", "Adopt", "AsJson", "JournalPath", "Senders", "duration", "open_provider"]
+__all__ = [
+    "Account",
+    "Adopt",
+    "AsJson",
+    "JournalPath",
+    "Provider",
+    "Senders",
+    "duration",
+    "open_provider",
+]
 
 JournalPath = Annotated[
     Path | None,
@@ -37,11 +47,14 @@ Account = Annotated[
     typer.Option(help="Whose quotas these are; by default told by the credential."),
 ]
 
-_PROVIDERS = {"smsby": SmsBy}
+Provider = Devino | SmsBy
+"""A client that the command line can open."""
+
+_PROVIDERS: dict[str, type[Devino] | type[SmsBy]] = {"devino": Devino, "smsby": SmsBy}
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def open_provider(name: str, account: str | None) -> SmsBy:
+def open_provider(name: str, account: str | None) -> Provider:
     """The provider's client, with the credentials of the environment."""
     if name not in _PROVIDERS:
         raise InvalidArgument(

@@ -20,6 +20,7 @@ from mailkit.cli.options import (
     Adopt,
     AsJson,
     JournalPath,
+    Provider,
     Senders,
     duration,
     open_provider,
@@ -27,7 +28,6 @@ from mailkit.cli.options import (
 from mailkit.cli.run import CutOff, exit_code, graceful, opened, run
 from mailkit.cli.show import as_utf8, planning, report_text, sending_bar
 from mailkit.message import Message
-from mailkit.providers.smsby import SmsBy
 
 __all__ = ["follow_job", "print_report", "resume", "send"]
 
@@ -41,7 +41,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected row
 def send(
     message: Annotated[Path, typer.Argument(help="The letter: a message.toml.")],
     recipients: Annotated[str, typer.Argument(help="The list: CSV or JSONL; - is stdin.")],
-    provider: Annotated[str, typer.Option(help="The service to send with: smsby.")],
+    provider: Annotated[str, typer.Option(help="The service to send with: devino or smsby.")],
     name: Annotated[str | None, typer.Option(help="The job's name; else one is made.")] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Send although this job, or letter and list, exists.")
@@ -64,8 +64,10 @@ def send(
 ) -> None:
     """Send a letter to a list: plan, send, look for every recipient, report.
 
-    Credentials come from the environment (MAILKIT_SMSBY_TOKEN). Exit codes: 0 every row has a
-    known outcome, 3 something is in doubt, 4 stopped with rows unsent, 1 error, 2 usage.
+    Credentials come from the environment: MAILKIT_DEVINO_API_KEY or MAILKIT_SMSBY_TOKEN.
+
+    Exit codes: 0 every row has a known outcome, 3 something is in doubt, 4 stopped with rows
+    unsent, 1 error, 2 usage.
     """
 
     async def command() -> int:
@@ -117,7 +119,7 @@ def resume(
 
 
 async def _send(
-    client: SmsBy,
+    client: Provider,
     journal: Journal,
     settings: EngineSettings,
     start: Callable[[BulkSender], Awaitable[Job]],

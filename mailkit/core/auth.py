@@ -14,7 +14,16 @@ from mailkit.core.secret import Secret
 from mailkit.core.wire import Request
 from mailkit.errors import InvalidArgument, RequestError
 
-__all__ = ["Auth", "Bearer", "Credential", "FieldToken", "Grant", "HeaderKey", "credential"]
+__all__ = [
+    "Auth",
+    "Bearer",
+    "Credential",
+    "FieldToken",
+    "Grant",
+    "HeaderKey",
+    "Unsigned",
+    "credential",
+]
 
 
 class Credential:
@@ -85,6 +94,21 @@ class FieldToken:
 
     async def renew(self, request: Request) -> bool:
         """False: there is no other token."""
+        return False
+
+
+class Unsigned:
+    """No credential of its own: for a call that fetches one; ``secrets`` are those in its body."""
+
+    def __init__(self, *secrets: Secret) -> None:
+        self.fields = _NONE
+        self.secrets = secrets
+
+    async def sign(self, request: Request) -> None:
+        """Nothing: the request goes as it is."""
+
+    async def renew(self, request: Request) -> bool:
+        """False: there is nothing to renew."""
         return False
 
 

@@ -39,6 +39,7 @@ from typing import (
 )
 
 import attrs
+import msgspec
 
 from mailkit.core.encoding import Encoding
 
@@ -46,6 +47,7 @@ __all__ = [
     "Bound",
     "Call",
     "Method",
+    "Raw",
     "Reply",
     "Resource",
     "Route",
@@ -66,6 +68,8 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 Body = Literal["json", "form", "none"]
+Raw = bytes | msgspec.Raw
+Quotas = tuple[str, ...] | Callable[[Any], tuple[str, ...]]
 
 
 @attrs.frozen
@@ -74,8 +78,10 @@ class Route:
 
     ``body`` is how the fields travel that are neither in the path nor in ``query``: ``none`` puts
     them into the query. ``quotas`` names the quotas that a request takes from, besides
-    ``requests``. ``multipart`` tells for one call whether its form goes out as multipart. ``pick``
-    names the key of the answer that holds the value, where that is not the whole answer.
+    ``requests``, or tells them for one call. ``multipart`` tells for one call whether its form
+    goes out as multipart. ``pick`` names the key of the answer that holds the value, where that
+    is not the whole answer. ``read`` reads the answer beside its call, where neither tells enough
+    alone; it may raise Unreadable.
     """
 
     verb: str
@@ -84,9 +90,10 @@ class Route:
     body: Body
     query: tuple[str, ...] = ()
     fixed: Mapping[str, object] = attrs.field(factory=dict[str, object])
-    quotas: tuple[str, ...] = ()
+    quotas: Quotas = ()
     multipart: Callable[[Any, Encoding], bool] | None = None
     pick: str | None = None
+    read: Callable[[Any, Raw], Any] | None = None
 
 
 @attrs.frozen
@@ -144,7 +151,8 @@ C = TypeVar("C", bound=Call[Any])
 def answer_of(call: type[Call[Any]]) -> Any:
     """The ``T`` of ``Call[T]``."""
     for base in call.__orig_bases__:  # type: ignore[attr-defined]  # Call[T] is generic
-        if get_origin(base) is Call:
+        kind = get_origin(base)
+        if isinstance(kind, type) and issubclass(kind, Call):
             return get_args(base)[0]
     raise TypeError(f"{call.__name__} does not say Call[...] among its bases")
 
@@ -168,9 +176,10 @@ class Verb:
         body: Body | None = None,
         query: tuple[str, ...] = (),
         fixed: Mapping[str, object] | None = None,
-        quotas: tuple[str, ...] = (),
+        quotas: Quotas = (),
         multipart: Callable[[Any, Encoding], bool] | None = None,
         pick: str | None = None,
+        read: Callable[[Any, Raw], Any] | None = None,
     ) -> Callable[[type[C]], type[C]]:
         """Declare the call; ``query`` names the fields of a body call that go into the query."""
         route = Route(
@@ -183,6 +192,7 @@ class Verb:
             quotas=quotas,
             multipart=multipart,
             pick=pick,
+            read=read,
         )
 
         def declare(cls: type[C]) -> type[C]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import inf
 from random import Random, SystemRandom
 from types import TracebackType
@@ -15,13 +16,12 @@ import attrs
 
 from mailkit.address import header_text
 from mailkit.core.auth import Auth
-from mailkit.core.call import Call, Reply, Resource, Route
+from mailkit.core.call import Call, Raw, Reply, Resource, Route
 from mailkit.core.clock import Clock
 from mailkit.core.codec import Plan, plan_of, write
 from mailkit.core.encoding import Encoding
 from mailkit.core.http import Transport
 from mailkit.core.quota import Permit, Permits, Quota, Window
-from mailkit.core.reading import Reader
 from mailkit.core.retry import Outcome, Policy, delay
 from mailkit.core.secret import scrub
 from mailkit.core.verdict import Failure, Opener, error_of, judge
@@ -72,8 +72,9 @@ class _Job(Generic[T]):
     name: str
     kind: str
     route: Route
+    quotas: tuple[str, ...]
     request: Request
-    reader: Reader[T]
+    reader: Callable[[Raw], T]
     attempt: int = 0
 
 
@@ -184,7 +185,11 @@ class Client:
                 break
         else:
             request = self._write(call, plan)
-        job = _Job(name, kind.__name__, plan.route, request, plan.reader)
+        reader = partial(plan.route.read, call) if plan.route.read else plan.reader
+        quotas = plan.route.quotas
+        if not isinstance(quotas, tuple):
+            quotas = quotas(call)
+        job: _Job[T] = _Job(name, kind.__name__, plan.route, quotas, request, reader)
         policy, repeatable = self._options.policy, plan.route.repeatable
         timeout = self._options.timeout
         start = self._clock.monotonic()
@@ -239,12 +244,14 @@ class Client:
         timeout: float,  # noqa: ASYNC109 - handed to the transport, which keeps it
     ) -> Reply[T] | Failure:
         request = job.request
+        # Signing may fetch a token, which takes a permit of its own: with permits in hand, many
+        # calls at once would wait for each other.
+        await self._auth.sign(request)
         permits = await self._take(job, timeout) if self._permits else ()
         answer: Answer | None = None
         request.began = False
         start = self._clock.monotonic()
         try:
-            await self._auth.sign(request)
             for hook in self._hooks:
                 hook(self._seen(job))
             for permit in permits:
@@ -276,7 +283,7 @@ class Client:
         wait = None if self._options.quota_wait == inf else self._options.quota_wait
         taken: list[Permit] = []
         try:
-            for name in ("requests", *job.route.quotas):
+            for name in ("requests", *job.quotas):
                 if name in self._permits:
                     taken.append(await self._permits[name].acquire(wait, timeout + _SLACK))
         except BaseException as error:

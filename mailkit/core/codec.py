@@ -5,6 +5,7 @@ What a class says is worked out once (`Plan`); writing a call then is one pass o
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, time
@@ -18,9 +19,17 @@ import msgspec
 from mailkit.core.auth import Credential
 from mailkit.core.call import Body, Call, Route, answer_of
 from mailkit.core.encoding import Encoding
-from mailkit.core.forms import File, Pair, flatten, multipart, parts_of, urlencoded
+from mailkit.core.forms import (
+    File,
+    Pair,
+    flatten,
+    multipart,
+    multipart_upload,
+    parts_of,
+    urlencoded,
+)
 from mailkit.core.reading import Reader
-from mailkit.core.wire import Request
+from mailkit.core.wire import Request, Upload
 from mailkit.errors import InvalidArgument
 
 __all__ = ["Plan", "plan_of", "write"]
@@ -138,12 +147,26 @@ def write(
         _add_fixed(pairs, route)
     if files or (route.multipart is not None and route.multipart(call, encoding)):
         request = Request(route.verb, url, dict(_HEADERS), None)
+        if any(isinstance(value, File) and value.path is not None for _, value in pairs):
+            _upload(request, *multipart_upload(pairs, credential.pairs(), encoding.random))
+            return request
         request.headers["Content-Type"], request.body = multipart(
             pairs, credential.pairs(), encoding.random
         )
         return request
     text = urlencoded(pairs)
     return Request(route.verb, url, dict(_FORM), credential.after(text, "").encode("ascii"))
+
+
+def _upload(request: Request, content_type: str, upload: Upload) -> None:
+    try:
+        with upload.file.open("rb") as file:  # a file that can't be read ends here, not on its way
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise InvalidArgument(f"{upload.file} can't be read: {error.strerror}") from None
+    size += len(upload.head) + len(upload.tail)
+    request.headers |= {"Content-Type": content_type, "Content-Length": str(size)}
+    request.upload = upload
 
 
 def _path(call: Call[object], plan: Plan) -> str:

@@ -11,24 +11,37 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from math import isfinite
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from yarl import URL
 
+from mailkit.core.wire import Upload
 from mailkit.errors import InvalidArgument
 
-__all__ = ["File", "Pair", "flatten", "multipart", "parts_of", "urlencoded"]
+__all__ = [
+    "File",
+    "Pair",
+    "flatten",
+    "multipart",
+    "multipart_upload",
+    "parts_of",
+    "urlencoded",
+]
 
 
 @attrs.frozen
 class File:
-    """A file in a form: the name it gets there, its media type and its bytes."""
+    """A file in a form: the name it gets there, its media type and its bytes, or the ``path``
+    where they are read while the form is sent (one such file in a form).
+    """
 
     name: str
     media_type: str
-    data: bytes = attrs.field(repr=False)
+    data: bytes = attrs.field(default=b"", repr=False)
+    path: Path | None = None
 
 
 Pair = tuple[str, str | File]
@@ -131,6 +144,20 @@ def multipart(
         body = b"".join((*pieces, b"\r\n--", boundary, b"--\r\n"))
         if body.count(boundary) == count + 1:
             return f"multipart/form-data; boundary={boundary.decode()}", body
+
+
+def multipart_upload(
+    pairs: Sequence[Pair], last: Iterable[tuple[str, str]], random: Random
+) -> tuple[str, Upload]:
+    """The same around a file that stays on the disk: its content is not looked through for the
+    boundary, which is 128 random bits.
+    """
+    place = next(value for _, value in pairs if isinstance(value, File) and value.path)
+    mark = b"%032X" % random.getrandbits(128)
+    marked = [(key, attrs.evolve(place, data=mark) if v is place else v) for key, v in pairs]
+    content_type, body = multipart(marked, last, random)
+    head, _, tail = body.partition(mark)
+    return content_type, Upload(head, cast("Path", place.path), tail)
 
 
 @lru_cache(maxsize=4096)

@@ -9,14 +9,16 @@ No error here is chained to aiohttp's, whose texts hold the address and with it 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from io import BytesIO
 from typing import Any, Protocol
 
 import aiohttp
+import anyio
 from yarl import URL
 
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Answer, Request, Upload
 from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown, RequestError
 
 __all__ = ["AiohttpTransport", "Session", "Transport"]
@@ -24,6 +26,7 @@ __all__ = ["AiohttpTransport", "Session", "Transport"]
 Session = aiohttp.ClientSession
 
 _AT_ONCE = 2**20  # bytes that aiohttp writes in one piece without a complaint
+_PIECE = 2**18  # bytes of a file that are in memory at once
 _PROVEN_ON = ("POST", "PATCH")  # aiohttp itself sends no other method a second time
 
 _current: ContextVar[Request | None] = ContextVar("mailkit_request", default=None)
@@ -105,7 +108,7 @@ class AiohttpTransport:
             response = await session.request(
                 request.verb,
                 URL(request.url, encoded=True),
-                data=_payload(request.body),
+                data=_pieces(request.upload) if request.upload else _payload(request.body),
                 headers=request.headers,
                 allow_redirects=False,
                 raise_for_status=False,
@@ -174,6 +177,14 @@ class AiohttpTransport:
         return request.verb in _PROVEN_ON and isinstance(
             error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
         )
+
+
+async def _pieces(upload: Upload) -> AsyncIterator[bytes]:
+    yield upload.head
+    async with await anyio.open_file(upload.file, "rb") as file:
+        while piece := await file.read(_PIECE):
+            yield piece
+    yield upload.tail
 
 
 def _payload(body: bytes | None) -> bytes | BytesIO | None:

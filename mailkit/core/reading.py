@@ -8,7 +8,9 @@ key, unknown codes as they came. Unknown keys are ignored either way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
@@ -116,11 +118,11 @@ def _converter() -> Converter:
     converter.register_structure_hook_factory(_is_model, lambda kind: _object(converter, kind))
     converter.register_structure_hook_factory(_is_list, lambda kind: _list(converter, kind))
     converter.register_structure_hook_factory(_is_open_code, _open_code)
-    converter.register_structure_hook_factory(
-        _is_optional_number, lambda kind: _optional_number(converter, kind)
-    )
-    for kind, hook in ((int, _int), (float, _float), (str, _str), (bool, _bool)):
+    converter.register_structure_hook_factory(_is_map, lambda kind: _map(converter, kind))
+    converter.register_structure_hook_factory(_is_optional, lambda kind: _optional(converter, kind))
+    for kind, hook in _HOOKS.items():
         converter.register_structure_hook(kind, hook)
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
     converter.register_structure_hook_func(
         lambda kind: kind in _taught, lambda value, kind: _taught[kind](value)
     )
@@ -200,14 +202,36 @@ def _open_code(kind: Any) -> Callable[[Any, Any], Any]:
     return read
 
 
-def _is_optional_number(kind: Any) -> bool:
-    return _is_union(kind) and set(get_args(kind)) in ({int, NoneType}, {float, NoneType})
+def _is_map(kind: Any) -> bool:
+    return get_origin(kind) in (dict, Mapping)
 
 
-def _optional_number(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
-    number = next(member for member in get_args(kind) if member is not NoneType)
-    read = converter.get_structure_hook(number)
-    return lambda value, _: None if value is None or value == "" else read(value, number)
+def _map(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    item = get_args(kind)[1]
+    read = converter.get_structure_hook(item)
+
+    def read_all(value: Any, _: Any) -> Any:
+        if value == []:  # how PHP writes an empty map
+            return {}
+        if type(value) is not dict:
+            raise TypeError(f"a map is no {type(value).__name__}")
+        return {key: read(one, item) for key, one in value.items()}
+
+    return read_all
+
+
+def _is_optional(kind: Any) -> bool:
+    if not _is_union(kind) or NoneType not in get_args(kind):
+        return False
+    members = [member for member in get_args(kind) if member is not NoneType]
+    return len(members) == 1 and (members[0] in _EMPTY_AS_NONE or _is_model(members[0]))
+
+
+def _optional(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    member = next(member for member in get_args(kind) if member is not NoneType)
+    read = converter.get_structure_hook(member)
+    # PHP writes an empty object as []; a date or number that isn't there may be "".
+    return lambda value, _: None if value in (None, "", []) else read(value, member)
 
 
 def _int(value: Any, _: Any = None) -> int:
@@ -232,9 +256,35 @@ def _str(value: Any, _: Any = None) -> str:
     return str(value)
 
 
+def _decimal(value: Any, _: Any = None) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | str | float):
+        raise TypeError(f"{value!r} is no number")
+    try:
+        return Decimal(str(value))
+    except ArithmeticError:
+        raise ValueError(f"{value!r} is no number") from None
+
+
+def _moment(value: Any, _: Any = None) -> datetime:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no date")
+    return datetime.fromisoformat(value)
+
+
 def _bool(value: Any, _: Any = None) -> bool:
     known = {True: True, False: False, "1": True, "0": False, "true": True, "false": False}
     text = value.lower() if isinstance(value, str) else value
     if not isinstance(text, str | int) or text not in known:
         raise ValueError(f"{value!r} is neither yes nor no")
     return known[text]
+
+
+_HOOKS: dict[type, Callable[[Any, Any], Any]] = {
+    int: _int,
+    float: _float,
+    str: _str,
+    bool: _bool,
+    Decimal: _decimal,
+    datetime: _moment,
+}
+_EMPTY_AS_NONE = (int, float, Decimal, datetime)

@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import attrs
-import msgspec
 
-from mailkit.core.call import Reply
-from mailkit.core.reading import Reader
+from mailkit.core.call import Raw, Reply
 from mailkit.core.retry import Outcome, retry_after
 from mailkit.core.secret import Secret, scrub
 from mailkit.core.wire import Answer, Refusal, Unreadable
@@ -32,7 +30,7 @@ __all__ = ["Failure", "Opener", "error_of", "judge"]
 
 T = TypeVar("T")
 
-Opener = Callable[[Answer], bytes | msgspec.Raw | Refusal]
+Opener = Callable[[Answer], Raw | Refusal]
 """A service's envelope: the bytes of the value, or a refusal; raises Unreadable."""
 
 _HEAD = 500  # characters of a body that an error shows
@@ -50,7 +48,11 @@ class Failure:
 
 
 def judge(
-    answer: Answer, opener: Opener, reader: Reader[T], secrets: tuple[Secret, ...], now: float
+    answer: Answer,
+    opener: Opener,
+    reader: Callable[[Raw], T],
+    secrets: tuple[Secret, ...],
+    now: float,
 ) -> Reply[T] | Failure:
     """Which of the four outcomes an answer is; only *not sent* can't be told from one.
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import attrs
 
 from mailkit.errors import InvalidArgument
 
-__all__ = ["Answer", "Refusal", "Request", "Unreadable", "base_url"]
+__all__ = ["Answer", "Refusal", "Request", "Unreadable", "Upload", "base_url"]
+
+
+@attrs.frozen
+class Upload:
+    """A body with a file in its middle, which is read while it is sent, anew for each attempt."""
+
+    head: bytes = attrs.field(repr=False)
+    file: Path
+    tail: bytes = attrs.field(repr=False)
 
 
 @attrs.define(eq=False)
@@ -19,7 +29,8 @@ class Request:
     """A request ready to go; a repeat sends the same object, and so the same bytes.
 
     ``began`` is what the transport knows of the last attempt: False if certainly no byte of it
-    left, True if one may have, None if it can't tell.
+    left, True if one may have, None if it can't tell. ``upload`` stands in for ``body`` where a
+    file is too large to be held; its length is in the headers.
     """
 
     verb: str
@@ -27,6 +38,7 @@ class Request:
     headers: dict[str, str] = attrs.field(repr=False)
     body: bytes | None = attrs.field(repr=False)
     began: bool | None = None
+    upload: Upload | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen

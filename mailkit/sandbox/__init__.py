@@ -16,19 +16,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mailkit.sandbox.devino import DevinoSettings
     from mailkit.sandbox.faults import Fault
+    from mailkit.sandbox.sendpulse import SendPulseSettings
     from mailkit.sandbox.server import Sandbox
-    from mailkit.sandbox.smsby_state import SmsBySettings
+    from mailkit.sandbox.smsby import SmsBySettings
     from mailkit.sandbox.thread import sandbox_in_thread
     from mailkit.sandbox.truth import Letter, Truth
 
-__all__ = ["Fault", "Letter", "Sandbox", "SmsBySettings", "Truth", "sandbox_in_thread"]
+__all__ = [
+    "DevinoSettings",
+    "Fault",
+    "Letter",
+    "Sandbox",
+    "SendPulseSettings",
+    "SmsBySettings",
+    "Truth",
+    "sandbox_in_thread",
+]
 
 _HOMES = {
+    "DevinoSettings": "devino",
     "Fault": "faults",
     "Letter": "truth",
     "Sandbox": "server",
-    "SmsBySettings": "smsby_state",
+    "SendPulseSettings": "sendpulse",
+    "SmsBySettings": "smsby",
     "Truth": "truth",
     "sandbox_in_thread": "thread",
 }

@@ -25,6 +25,8 @@ class Clock:
         self._real = real
         self._began = real()
         self._base = time.time() if start is None else start
+        self.moved: Callable[[], None] = lambda: None
+        """Called after each `advance`, in the same thread."""
 
     def now(self) -> float:
         """The sandbox's time, in seconds since the epoch."""
@@ -35,3 +37,4 @@ class Clock:
         if not seconds >= 0:
             raise ValueError("the sandbox's time can only go forward")
         self._base += seconds
+        self.moved()

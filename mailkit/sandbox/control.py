@@ -1,4 +1,4 @@
-"""The sandbox's own paths, for other processes: truth, faults, reset, health.
+"""The sandbox's own paths, for other processes: truth, faults, time, callbacks, reset, health.
 
 They answer JSON, and only to a client on this machine.
 """
@@ -29,6 +29,8 @@ async def control(sandbox: "Sandbox", request: web.BaseRequest) -> Reply:
     if not _is_local(request.remote):
         return Reply(403, {"error": "only from this machine"})
     body = await read_body(request) or b""
+    if (request.method, request.path) == ("POST", "/sandbox/deliver"):
+        return Reply(200, {"posts": await sandbox.deliver()})
     handler = _HANDLERS.get((request.method, request.path))
     if handler is None:
         return Reply(404, {"error": f"no {request.method} {request.path}"})
@@ -86,6 +88,15 @@ def _clear_faults(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> 
     return {"status": "ok"}
 
 
+def _advance(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+    order = _json(body)
+    seconds = order.get("seconds") if isinstance(order, dict) else None
+    if not isinstance(seconds, int | float) or not seconds >= 0:
+        raise BadOrder("seconds, 0 or more, are needed")
+    sandbox.clock.advance(seconds)
+    return {"now": sandbox.clock.now()}
+
+
 def _reset(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
     sandbox.reset()
     return {"status": "ok"}
@@ -120,5 +131,6 @@ _HANDLERS: dict[tuple[str, str], Callable[["Sandbox", web.BaseRequest, bytes], o
     ("POST", "/sandbox/truth/compare"): _compare,
     ("POST", "/sandbox/faults"): _faults,
     ("DELETE", "/sandbox/faults"): _clear_faults,
+    ("POST", "/sandbox/advance"): _advance,
     ("POST", "/sandbox/reset"): _reset,
 }

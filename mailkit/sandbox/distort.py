@@ -4,18 +4,27 @@ from collections.abc import Mapping
 
 STRANGER = "stranger@elsewhere.example"
 
+_INSIDE = frozenset({"result", "data"})
+_PERSON = frozenset({"email", "recipient", "address"})
+_OUTSIDE = frozenset({"status", "success", "description", "message"})
+
 
 def wrong_types(value: object) -> object:
-    """The same envelope; lists become objects, and single values one-item lists."""
+    """The same envelope; lists become objects, and single values one-item lists.
+
+    Where there is no envelope, everything but a status word is bent.
+    """
     if not isinstance(value, Mapping):
-        return [value]
-    return {key: _bent(part) if key in ("result", "data") else part for key, part in value.items()}
+        return _bent(value)
+    inside = value.keys() & _INSIDE or value.keys() - _OUTSIDE
+    return {key: _bent(part) if key in inside else part for key, part in value.items()}
 
 
 def partial(value: object) -> object:
     """Every list of rows reversed, without its first row, and with a copy naming a stranger.
 
-    A list of rows that hold lists themselves is only reversed: the change is made inside.
+    A list of rows that hold lists themselves, and are no person's, is only reversed: the change
+    is made inside.
     """
     if isinstance(value, Mapping):
         return {key: partial(part) for key, part in value.items()}
@@ -38,12 +47,14 @@ def _bent(value: object) -> object:
 
 
 def _holds_lists(row: object) -> bool:
-    return isinstance(row, Mapping) and any(isinstance(part, list) for part in row.values())
+    if not isinstance(row, Mapping) or row.keys() & _PERSON:
+        return False
+    return any(isinstance(part, list) for part in row.values())
 
 
 def _estranged(key: object, value: object) -> object:
-    if key in ("email", "recipient"):
+    if key in _PERSON:
         return STRANGER
-    if key in ("email_id", "id"):
+    if key in ("email_id", "id", "task_id", "messageId"):
         return "999999999" if isinstance(value, str) else 999999999
     return value

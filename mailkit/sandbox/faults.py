@@ -23,6 +23,9 @@
 | token_refused        | the service's answer to a wrong token                    | no    |
 | redirect             | HTTP `status` (307) to `location`                        | no    |
 
+Where only the body tells which operation is called (SendPulse's two ways of adding contacts), the
+body is read before a fault is chosen, and reset_before_reading comes after that.
+
 `acted` in a fault overrides the last column; for refuse, reset_… and slow_…, where the column is
 the point of the kind, it is an error. Seconds are real seconds, whatever the sandbox's clock does.
 

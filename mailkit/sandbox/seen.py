@@ -22,12 +22,15 @@ class Seen:
     form: PhpArray
     files: tuple[tuple[str, str, int], ...]
     """Field, file name and size of each upload."""
+    json: object = None
+    authorization: str = ""
 
     @property
     def params(self) -> dict[str, object]:
-        """Query and form together, with lists where the keys count from 0."""
+        """Query, form and JSON object together, with lists where the keys count from 0."""
         both = {**self.query, **self.form}
-        return {str(name): plain(value) for name, value in both.items()}
+        params = {str(name): plain(value) for name, value in both.items()}
+        return params | self.json if isinstance(self.json, dict) else params
 
 
 class Requests(Counter[str]):
@@ -46,7 +49,15 @@ class Requests(Counter[str]):
         """Remember a request that was read."""
         files = tuple((file.field, file.name, len(file.data)) for file in call.files)
         seen = Seen(
-            raw.method, raw.path, raw.operation, raw.content_type, call.query, call.form, files
+            raw.method,
+            raw.path,
+            call.operation,
+            raw.content_type,
+            call.query,
+            call.form,
+            files,
+            call.json,
+            raw.authorization,
         )
         self.last.append(seen)
         self._sizes.append(len(raw.body or b""))

@@ -12,13 +12,15 @@ from aiohttp import ClientError, web
 
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.control import PREFIX, control
+from mailkit.sandbox.devino import Devino, DevinoSettings
 from mailkit.sandbox.faults import Fault, Faults
 from mailkit.sandbox.forms import Malformed
 from mailkit.sandbox.listener import Listener
+from mailkit.sandbox.pulse import Pulse
 from mailkit.sandbox.seen import Requests
+from mailkit.sandbox.sendpulse import SendPulse, SendPulseSettings
 from mailkit.sandbox.service import Call, Raw, Reply, Service
-from mailkit.sandbox.smsby import SmsBy
-from mailkit.sandbox.smsby_state import SmsBySettings
+from mailkit.sandbox.smsby import SmsBy, SmsBySettings
 from mailkit.sandbox.trouble import Scene, play
 from mailkit.sandbox.truth import Truth
 from mailkit.sandbox.wire import Bytes, Reset, answer, read_body
@@ -33,7 +35,10 @@ class Sandbox:
     speed: how fast the sandbox's time runs; 0 stands still (see `Clock`).
     seed: makes random faults and uuids repeatable.
     smsby_token: the token that the sms.by account accepts.
-    smsby: that service's settings.
+    devino_api_key: the key that the Devino account accepts.
+    sendpulse_client_id, sendpulse_client_secret, sendpulse_api_key: what the SendPulse account
+        accepts: the first two for a token, the last one instead of a token.
+    smsby, devino, sendpulse: the services' settings.
     keep_letters: how many of the last letters are kept whole.
     keep_requests: how many of the last requests are kept with their parameters.
     """
@@ -47,6 +52,12 @@ class Sandbox:
         seed: int | None = None,
         smsby_token: str = "sandbox-token",  # noqa: S107 -- a fake, and meant to be known
         smsby: SmsBySettings | None = None,
+        devino_api_key: str = "sandbox-key",
+        devino: DevinoSettings | None = None,
+        sendpulse_client_id: str = "sandbox-client",
+        sendpulse_client_secret: str = "sandbox-secret",  # noqa: S107
+        sendpulse_api_key: str = "sandbox-api-key",
+        sendpulse: SendPulseSettings | None = None,
         keep_letters: int = 1000,
         keep_requests: int = 32,
     ) -> None:
@@ -67,7 +78,24 @@ class Sandbox:
         self.smsby = SmsBy(
             token=smsby_token, clock=self.clock, truth=self.truth, chance=chance, settings=smsby
         )
-        self._services: tuple[Service, ...] = (self.smsby,)
+        self.devino = Devino(
+            api_key=devino_api_key,
+            clock=self.clock,
+            truth=self.truth,
+            chance=chance,
+            settings=devino,
+        )
+        self.sendpulse = SendPulse(
+            client_id=sendpulse_client_id,
+            client_secret=sendpulse_client_secret,
+            api_key=sendpulse_api_key,
+            clock=self.clock,
+            truth=self.truth,
+            chance=chance,
+            settings=sendpulse,
+        )
+        self._services: tuple[Service, ...] = (self.smsby, self.devino, self.sendpulse)
+        self.pulse = Pulse(self.clock, self._services, self._lock)
         self.faults = Faults(
             operations=[name for service in self._services for name in service.operations],
             chance=chance,
@@ -100,6 +128,15 @@ class Sandbox:
                 service.reset()
             self.truth.clear()
             self.requests.clear()
+            self.pulse.posted.clear()
+
+    async def deliver(self, *, early: bool = True) -> int:
+        """Post what the services have for customers' own addresses; gives the number of posts.
+
+        Only for the server's own loop. With `early` false a batch that a service still collects
+        stays where it is. What was posted, and the answers, stand in `pulse.posted`.
+        """
+        return await self.pulse.deliver(early=early)
 
     async def start(self) -> None:
         """Listen; OSError if the port is taken, RuntimeError if it listens already."""
@@ -116,6 +153,7 @@ class Sandbox:
         listener.open()
         self._listener = listener
         self._port = listener.port
+        self.pulse.start()
         await listener.settled()
 
     async def stop(self) -> None:
@@ -124,6 +162,7 @@ class Sandbox:
             return
         self._stopping.set()
         listener, self._listener = self._listener, None
+        await self.pulse.stop()
         await listener.settled()
         listener.close()
         await self._http.shutdown(timeout=1)
@@ -169,27 +208,25 @@ class Sandbox:
         return await self._serve(request)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        found = self._find(request.method, request.path)
+        found = self._find(request.method, request.rel_url.raw_path)
         if found is None:
             with self._lock:
                 self.requests[UNKNOWN] += 1
             await read_body(request, 0)
             return answer(Reply(404, {"status": "error", "message": "Not found"}))
         service, operation = found
+        call: Call | Reply | None = None
+        if operation in service.undecided:
+            call = await self._read(service, operation, request)
+            if isinstance(call, Call):
+                operation = call.operation
         with self._lock:
             self.requests[operation] += 1
         fault = self.faults.take(operation)
         if fault is not None and fault.kind == "reset_before_reading":
             return Reset()
-        raw = Raw(
-            operation,
-            request.method,
-            request.path,
-            request.rel_url.raw_query_string.encode(),
-            request.headers.get("Content-Type", ""),
-            await read_body(request, service.body_limit),
-        )
-        call = self._parse(service, raw)
+        if call is None:
+            call = await self._read(service, operation, request)
         if fault is None:
             return answer(self._act(service, call))
         return await self._fail(fault, service, call)
@@ -203,8 +240,19 @@ class Sandbox:
             self._loop.call_soon(self._refuse, fault.seconds)
         return response
 
-    def _parse(self, service: Service, raw: Raw) -> Call | Reply:
+    async def _read(
+        self, service: Service, operation: str, request: web.BaseRequest
+    ) -> Call | Reply:
         """The call, or the answer to a request that cannot be read."""
+        raw = Raw(
+            operation,
+            request.method,
+            request.rel_url.raw_path,
+            request.rel_url.raw_query_string.encode(),
+            request.headers.get("Content-Type", ""),
+            await read_body(request, service.body_limit),
+            request.headers.get("Authorization", ""),
+        )
         try:
             call = service.parse(raw)
         except Malformed as error:
@@ -217,7 +265,9 @@ class Sandbox:
         if isinstance(call, Reply):
             return call
         with self._lock:
-            return service.act(call)
+            reply = service.act(call)
+        self.pulse.wake()
+        return reply
 
     def _find(self, method: str, path: str) -> tuple[Service, str] | None:
         for service in self._services:

@@ -1,5 +1,6 @@
 """What the server asks of a service, and the values that pass between them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -10,7 +11,10 @@ from mailkit.sandbox.php import PhpArray
 
 @attrs.frozen
 class Raw:
-    """A request as it came off the socket; `body` is None if it exceeded the body limit."""
+    """A request as it came off the socket; `body` is None if it exceeded the body limit.
+
+    `path` is still percent-encoded.
+    """
 
     operation: str
     method: str
@@ -18,6 +22,7 @@ class Raw:
     query: bytes
     content_type: str
     body: bytes | None
+    authorization: str = ""
 
 
 @attrs.frozen
@@ -28,6 +33,18 @@ class Call:
     query: PhpArray = attrs.field(factory=PhpArray)
     form: PhpArray = attrs.field(factory=PhpArray)
     files: tuple[File, ...] = ()
+    json: object = None
+    args: Mapping[str, str] = attrs.field(factory=dict)
+    """What stood in the path, decoded."""
+    authorization: str = ""
+
+
+@attrs.frozen
+class Post:
+    """A JSON body that a service sends to a customer's own address."""
+
+    url: str
+    value: object
 
 
 @attrs.frozen
@@ -50,6 +67,11 @@ class Service(Protocol):
     @property
     def body_limit(self) -> int:
         """The bytes of a body above which the service does not read it."""
+        ...
+
+    @property
+    def undecided(self) -> frozenset[str]:
+        """The operations for which only the body tells whether it is another one."""
         ...
 
     def find(self, method: str, path: str) -> str | None:
@@ -83,3 +105,32 @@ class Service(Protocol):
     def reset(self) -> None:
         """Forget the state; settings stay."""
         ...
+
+    def tick(self, now: float) -> None:
+        """Let happen what has become due by itself."""
+        ...
+
+    def due(self) -> float | None:
+        """When something happens next by itself, if anything does (sandbox seconds)."""
+        ...
+
+    def posts(self, now: float, *, early: bool) -> Sequence[Post]:
+        """Hand out what is to be sent to customers now; `early` does not wait for full batches."""
+        ...
+
+
+class Still:
+    """The part of a service in which nothing happens by itself."""
+
+    undecided: frozenset[str] = frozenset()
+
+    def tick(self, now: float) -> None:
+        """Nothing becomes due."""
+
+    def due(self) -> float | None:
+        """Never."""
+        return None
+
+    def posts(self, now: float, *, early: bool) -> Sequence[Post]:
+        """Nothing to send."""
+        return ()

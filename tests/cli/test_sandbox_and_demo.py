@@ -14,7 +14,7 @@ COUNTED = ("invalid", "duplicate", "suppressed", "accepted", "rejected", "in_dou
 def test_the_sandbox_prints_what_points_mailkit_at_it_and_serves_until_ctrl_c(shop: Shop) -> None:
     with shop.spawn("sandbox", "--port", "0", "--speed", "60") as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline().rstrip("\n") for _ in range(6)]
+        lines = [process.stdout.readline().rstrip("\n") for _ in range(11)]
         exports = dict(
             line.removeprefix("export ").split("=", 1) for line in lines if line[:7] == "export "
         )

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mailkit.core.auth import Bearer, Credential, FieldToken, Grant, HeaderKey
+from mailkit.core.auth import Bearer, Credential, FieldToken, Grant, HeaderKey, Unsigned
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Request
 from mailkit.errors import AuthenticationFailed, RequestError, Unavailable
@@ -143,3 +143,12 @@ async def test_a_cancelled_fetch_is_taken_over_by_the_next_in_line() -> None:
     await second
     assert len(fetched) == 2
     assert first.cancelled()
+
+
+async def test_a_call_that_fetches_a_credential_carries_none_and_keeps_its_secrets() -> None:
+    auth, sent = Unsigned(Secret(CANARY)), request()
+    await auth.sign(sent)
+    assert sent.headers == {}
+    assert not await auth.renew(sent)
+    assert auth.secrets == (Secret(CANARY),)
+    assert auth.fields.after("", "?") == ""

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import inspect
+from typing import TypeVar
 
 import attrs
 import pytest
 
-from mailkit.core.call import Call, Reply, answer_of, get
+from mailkit.core.call import Call, Reply, Resource, answer_of, get, method, post, resource
+from mailkit.core.quota import Quota
+from mailkit.errors import QuotaExhausted
 
 from .doubles import AddBook, Book, Books, Library, ListBooks, Script, answer
 
@@ -62,3 +65,42 @@ def test_what_a_call_answers_must_be_said() -> None:
     assert answer_of(ListBooks) == list[Book]
     with pytest.raises(TypeError, match="does not say"):
         answer_of(Call)
+
+
+A = TypeVar("A")
+
+
+class Letter(Call[A]):
+    """What several calls share."""
+
+
+@get("/sent", repeatable=True)
+class GetSent(Letter[int]):
+    pass
+
+
+def test_what_a_call_answers_may_be_said_to_the_class_it_shares_with_others() -> None:
+    assert answer_of(GetSent) is int
+
+
+@post("/letters", repeatable=False, quotas=lambda call: ("tests",) if call.test else ())
+class SendLetter(Call[None]):
+    test: bool
+
+
+class Letters(Resource):
+    send = method(SendLetter)
+
+
+class Post(Library):
+    letters = resource(Letters)
+
+
+async def test_a_call_may_tell_by_its_arguments_which_quotas_it_takes_from() -> None:
+    script = Script(*[answer(200, {})] * 3)
+    letters = Post(script, quotas={"tests": Quota(1, 3600.0, "tests")}).letters
+    await letters.send(True)
+    await letters.send(False)
+    with pytest.raises(QuotaExhausted):
+        await letters.send(True)
+    await letters.send(False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from enum import Enum, IntEnum
+from pathlib import Path
 from random import Random
 from urllib.parse import parse_qsl
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.core.call import wire
-from mailkit.core.forms import File, Pair, flatten, multipart, urlencoded
+from mailkit.core.forms import File, Pair, flatten, multipart, multipart_upload, urlencoded
 from mailkit.errors import InvalidArgument
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -104,6 +105,17 @@ def test_multipart_is_what_browsers_send() -> None:
         'Content-Disposition: form-data; name="token"\r\n\r\nt\r\n'
         f"--{boundary}--\r\n"
     )
+
+
+def test_a_file_on_the_disk_stays_there_between_the_two_ends_of_its_form() -> None:
+    path = Path("price.pdf")
+    pairs: list[Pair] = [("a", "1"), ("f", File("x.pdf", "text/plain", path=path)), ("b", "2")]
+    kind, upload = multipart_upload(pairs, [("token", "t")], Random(1))
+    boundary = kind.removeprefix("multipart/form-data; boundary=")
+    assert upload.file == path
+    assert upload.head.endswith(b'filename="x.pdf"\r\nContent-Type: text/plain\r\n\r\n')
+    assert upload.tail.startswith(f"\r\n--{boundary}\r\n".encode())
+    assert upload.tail.endswith(f"\r\n\r\nt\r\n--{boundary}--\r\n".encode())
 
 
 def test_a_value_that_holds_the_next_boundary_cannot_end_its_part() -> None:

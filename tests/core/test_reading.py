@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -134,3 +136,45 @@ def test_both_ways_agree() -> None:
     rows = [{"id": n, "name": f"n{n}", "error": None, "x": 1} for n in range(5)]
     straight: Callable[[bytes], Any] = reader
     assert straight(json.dumps(rows).encode()) == reader.tree(rows)
+
+
+@attrs.frozen
+class Bill:
+    sum: Decimal | None = None
+    at: datetime | None = None
+    book: Book | None = None
+    counts: Mapping[str, int] = attrs.field(factory=dict[str, int])
+
+
+@pytest.mark.parametrize(
+    ("raw", "bill"),
+    [
+        (b'{"sum":"0.0044","at":"2021-09-01 10:55:39","counts":{"US":"2"}}', (1, 1, 0, 1)),
+        (b'{"sum":0.02,"at":"2021-09-01","book":{"id":"7"}}', (1, 1, 1, 0)),
+        (b'{"sum":"","at":"","book":[],"counts":[]}', (0, 0, 0, 0)),
+        (b'{"sum":null,"at":null,"book":null,"counts":null}', (0, 0, 0, 0)),
+    ],
+)
+def test_sums_dates_objects_and_maps_may_be_empty_in_phps_way(
+    raw: bytes, bill: tuple[int, ...]
+) -> None:
+    read = Reader[Bill](Bill)(raw)
+    present = (read.sum is not None, read.at is not None, read.book is not None, bool(read.counts))
+    assert tuple(map(int, present)) == bill
+    assert read.at is None or (read.at.year == 2021 and read.at.tzinfo is None)
+    assert read.sum in (None, Decimal("0.0044"), Decimal("0.02"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"sum":"much"}', b'{"sum":[1]}', b'{"at":"soon"}', b'{"at":{}}', b'{"counts":"none"}'],
+)
+def test_what_is_no_sum_no_date_and_no_map_is_unreadable(raw: bytes) -> None:
+    with pytest.raises(Unreadable):
+        Reader[Bill](Bill)(raw)
+
+
+def test_a_map_of_anything_is_kept_as_it_came() -> None:
+    read = Reader[dict[str, object]](dict[str, object])
+    assert read(b'{"a":{"b":[1,null]}}') == read.tree({"a": {"b": [1, None]}})
+    assert read.tree([]) == {}

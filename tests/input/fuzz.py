@@ -24,7 +24,6 @@ import anyio
 import attrs
 
 from mailkit.address import dedupe_key, normalise
-from mailkit.bulk.lines import LONGEST
 from mailkit.errors import InvalidArgument, MailkitError
 
 from .journey import PERSONAL, PLAIN, Journey, source_of, travel

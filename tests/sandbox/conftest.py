@@ -5,6 +5,9 @@ from typing import Any
 import aiohttp
 import attrs
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from yarl import URL
 
 from mailkit.sandbox import Sandbox
 
@@ -53,6 +56,68 @@ async def api(sandbox: Sandbox) -> AsyncIterator[Api]:
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(sandbox.url, timeout=timeout) as session:
         yield Api(session, sandbox.smsby.token)
+
+
+@attrs.frozen
+class JsonApi:
+    """A plain client of a service with JSON bodies and a header for its key."""
+
+    session: aiohttp.ClientSession
+    url: str
+    authorization: str = ""
+
+    async def __call__(self, method: str, path: str, body: object = None, **options: Any) -> Answer:
+        if body is not None:
+            options["json"] = body
+        headers = {"Authorization": self.authorization} if self.authorization else {}
+        url = URL(self.url + path, encoded=True)
+        async with self.session.request(method, url, headers=headers, **options) as response:
+            value = await response.json(content_type=None)
+            return Answer(response.status, value, response.headers)
+
+
+@pytest.fixture
+async def devino(sandbox: Sandbox) -> AsyncIterator[JsonApi]:
+    timeout = aiohttp.ClientTimeout(total=10)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        yield JsonApi(session, sandbox.url, f"Key {sandbox.devino.api_key}")
+
+
+@pytest.fixture
+async def sendpulse(sandbox: Sandbox) -> AsyncIterator[JsonApi]:
+    """SendPulse with a static key, without quotas or moderation, in its usual shapes."""
+    settings = sandbox.sendpulse.settings
+    settings.requests_per_second = settings.campaigns_per_hour = settings.tests_per_hour = None
+    settings.moderated_first, settings.quirks = 0, False
+    timeout = aiohttp.ClientTimeout(total=10)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        yield JsonApi(session, sandbox.url, f"Bearer {sandbox.sendpulse.api_key}")
+
+
+@attrs.define
+class Hook:
+    """A customer's own address that takes posts."""
+
+    url: str
+    posts: list[Any] = attrs.field(factory=list)
+
+    @property
+    def events(self) -> list[Any]:
+        """The rows of all posts."""
+        return [row for post in self.posts for row in post]
+
+
+@pytest.fixture
+async def hook() -> AsyncIterator[Hook]:
+    async def take(request: web.Request) -> web.Response:
+        taken.posts.append(await request.json())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    async with TestServer(app) as server:
+        taken = Hook(str(server.make_url("/hook")))
+        yield taken
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -121,7 +121,9 @@ def test_wrong_types_keep_the_envelope() -> None:
         "result": {"uuid": ["x"], "rows": {"0": {"id": [1]}}},
     }
     assert wrong_types({"status": "OK"}) == {"status": "OK"}
-    assert wrong_types([1]) == [[1]]
+    assert wrong_types([1]) == {"0": [1]}
+    assert wrong_types(1) == [1]
+    assert wrong_types({"id": 1}) == {"id": [1]}
 
 
 def test_partial_reverses_drops_and_adds() -> None:

@@ -17,6 +17,11 @@ async def test_a_client_is_pointed_at_it(sandbox: Sandbox) -> None:
     assert sandbox.environment() == {
         "MAILKIT_SMSBY_URL": sandbox.url,
         "MAILKIT_SMSBY_TOKEN": "sandbox-token",
+        "MAILKIT_DEVINO_URL": sandbox.url,
+        "MAILKIT_DEVINO_API_KEY": "sandbox-key",
+        "MAILKIT_SENDPULSE_URL": sandbox.url,
+        "MAILKIT_SENDPULSE_CLIENT_ID": "sandbox-client",
+        "MAILKIT_SENDPULSE_CLIENT_SECRET": "sandbox-secret",
     }
 
 

@@ -26,7 +26,7 @@ from mailkit.providers.smsby.dispatch import ChunkLimits
 from mailkit.sandbox.clock import Clock as SandboxClock
 from mailkit.sandbox.service import Raw
 from mailkit.sandbox.smsby import SmsBy as Service
-from mailkit.sandbox.smsby_state import SmsBySettings
+from mailkit.sandbox.smsby.state import SmsBySettings
 from mailkit.sandbox.truth import Truth
 
 from .loop import SimulatedLoop

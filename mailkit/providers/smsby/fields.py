@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from mailkit.address import Address, header_text, normalise
+from mailkit.address import Address, normalise
 from mailkit.core.encoding import Encoding
+from mailkit.core.fields import FileLike, address, one_line
 from mailkit.core.forms import File
 from mailkit.errors import InvalidArgument
 from mailkit.message import Attachment
@@ -23,9 +23,6 @@ class Letter(Protocol):
 
     @property
     def html(self) -> str: ...
-
-
-FileLike = Attachment | Path | bytes
 
 
 def sender(value: Address | str, encoding: Encoding) -> Mapping[str, object]:
@@ -45,11 +42,6 @@ def recipient(value: Address | str, encoding: Encoding) -> str:
         return Address.parse(value).email
     except InvalidArgument as error:
         raise InvalidArgument(f"the recipient: {error}") from None
-
-
-def one_line(place: str) -> Callable[[str, Encoding], str]:
-    """A writer of text that must hold no line break and no other control character."""
-    return lambda value, encoding: header_text(value, place)
 
 
 def moment(value: datetime, encoding: Encoding) -> str:
@@ -91,11 +83,8 @@ def long(call: Letter, encoding: Encoding) -> bool:
 
 @lru_cache(maxsize=64)
 def _sender(value: Address | str) -> Mapping[str, object]:
-    try:
-        address = Address.parse(value)
-    except InvalidArgument as error:
-        raise InvalidArgument(f"sender: {error}") from None
-    fields = {"sender_email": address.email}
-    if address.name:
-        fields["sender_name"] = address.name
+    parsed = address(value, "sender")
+    fields = {"sender_email": parsed.email}
+    if parsed.name:
+        fields["sender_name"] = parsed.name
     return MappingProxyType(fields)

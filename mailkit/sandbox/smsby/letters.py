@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from mailkit.sandbox.delivery import is_address, meaning, opted_out
 from mailkit.sandbox.forms import File
 from mailkit.sandbox.php import PhpArray, Value
-from mailkit.sandbox.smsby_fields import (
+from mailkit.sandbox.smsby.fields import (
     address,
     begins_at,
     error_at_200,
@@ -16,7 +16,7 @@ from mailkit.sandbox.smsby_fields import (
     status_error,
     unverified,
 )
-from mailkit.sandbox.smsby_state import Desk, Message, Sending
+from mailkit.sandbox.smsby.state import Desk, Message, Sending
 from mailkit.sandbox.truth import Attached, Mailing, normalised
 
 INCORRECT = "Incorrect recipient address"

@@ -3,8 +3,8 @@
 from mailkit.sandbox.delivery import complained, is_address
 from mailkit.sandbox.forms import File
 from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.smsby_fields import address, number, required, status_error, unverified
-from mailkit.sandbox.smsby_state import Desk, MailingList
+from mailkit.sandbox.smsby.fields import address, number, required, status_error, unverified
+from mailkit.sandbox.smsby.state import Desk, MailingList
 from mailkit.sandbox.truth import normalised
 
 MAX_CONTACTS = 500

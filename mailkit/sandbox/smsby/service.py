@@ -16,13 +16,13 @@ from collections.abc import Callable
 from math import ceil
 from random import Random
 
-from mailkit.sandbox import smsby_letters, smsby_lists
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.forms import File, parse_form, parse_urlencoded
 from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.service import Call, Raw, Reply
-from mailkit.sandbox.smsby_fields import Refusal
-from mailkit.sandbox.smsby_state import Account, Desk, SmsBySettings
+from mailkit.sandbox.service import Call, Raw, Reply, Still
+from mailkit.sandbox.smsby import letters, lists
+from mailkit.sandbox.smsby.fields import Refusal
+from mailkit.sandbox.smsby.state import Account, Desk, SmsBySettings
 from mailkit.sandbox.truth import Truth
 
 Operation = Callable[[Desk, PhpArray, tuple[File, ...]], object]
@@ -40,22 +40,22 @@ _PATHS = {
     "/api/v2/importContacts": "smsby.mailing_lists.import_contacts",
 }
 _OPERATIONS: dict[str, Operation] = {
-    "smsby.emails.send": smsby_letters.send,
-    "smsby.emails.send_to_list": smsby_letters.send_to_list,
-    "smsby.emails.delivery_list": smsby_letters.delivery_list,
-    "smsby.bulk.send": smsby_letters.send_bulk,
-    "smsby.bulk.status": smsby_letters.bulk_status,
-    "smsby.subscriptions.unsubscribe": smsby_lists.unsubscribe,
-    "smsby.subscriptions.subscribe": smsby_lists.subscribe,
-    "smsby.templates.list": smsby_lists.templates,
-    "smsby.mailing_lists.create": smsby_lists.create,
-    "smsby.mailing_lists.import_contacts": smsby_lists.import_contacts,
+    "smsby.emails.send": letters.send,
+    "smsby.emails.send_to_list": letters.send_to_list,
+    "smsby.emails.delivery_list": letters.delivery_list,
+    "smsby.bulk.send": letters.send_bulk,
+    "smsby.bulk.status": letters.bulk_status,
+    "smsby.subscriptions.unsubscribe": lists.unsubscribe,
+    "smsby.subscriptions.subscribe": lists.subscribe,
+    "smsby.templates.list": lists.templates,
+    "smsby.mailing_lists.create": lists.create,
+    "smsby.mailing_lists.import_contacts": lists.import_contacts,
 }
 _IN_QUERY = frozenset({"smsby.templates.list"})
 _IN_EITHER = frozenset({"smsby.mailing_lists.create", "smsby.mailing_lists.import_contacts"})
 
 
-class SmsBy:
+class SmsBy(Still):
     """The service sms.by with one account."""
 
     operations = frozenset(_OPERATIONS)
@@ -105,7 +105,7 @@ class SmsBy:
         if fields.get("token") != self.token:
             return self.token_refused()
         if self.account.complaints:
-            smsby_lists.hear_complaints(desk)
+            lists.hear_complaints(desk)
         try:
             return Reply(200, _OPERATIONS[call.operation](desk, fields, call.files))
         except Refusal as refusal:

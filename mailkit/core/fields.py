@@ -1,0 +1,28 @@
+"""How calls of more than one service write Python's values; see `mailkit.core.call.arg`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mailkit.address import Address, header_text
+from mailkit.core.encoding import Encoding
+from mailkit.errors import InvalidArgument
+from mailkit.message import Attachment
+
+__all__ = ["FileLike", "address", "one_line"]
+
+FileLike = Attachment | Path | bytes
+
+
+def one_line(place: str) -> Callable[[str, Encoding], str]:
+    """A writer of text that must hold no line break and no other control character."""
+    return lambda value, encoding: header_text(value, place)
+
+
+def address(value: Address | str, place: str) -> Address:
+    """The address, also from ``Shop <news@shop.by>``; InvalidArgument names the place."""
+    try:
+        return Address.parse(value)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{place}: {error}") from None

@@ -1,0 +1,163 @@
+"""Devino's part in a bulk send: one messages.send a chunk, each recipient with merge fields.
+
+The answer names who is refused; nothing can be asked afterwards, and callbacks tell the rest. So
+that they can, each recipient's ExtraData carries ``mailkit``: ``job/chunk/row``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import attrs
+import msgspec
+
+from mailkit.core.dispatch import Chunk, ChunkRow, Polled, Sent
+from mailkit.errors import (
+    AuthenticationFailed,
+    BadAnswer,
+    InvalidArgument,
+    Refused,
+    Unavailable,
+    Unsupported,
+)
+from mailkit.message import Attachment, Message
+from mailkit.providers.devino import fields
+from mailkit.providers.devino.macros import Macros
+from mailkit.providers.devino.messages import MessageRecipient, written
+
+if TYPE_CHECKING:
+    from mailkit.providers.devino import Devino
+
+__all__ = ["TOKEN", "ChunkLimits", "DevinoDispatch", "Uploads"]
+
+TOKEN = "mailkit"  # noqa: S105 - the key in ExtraData, no secret
+"""The key in ExtraData that names job, chunk and row."""
+
+_TOKEN_SIZE = 200  # bytes of it, with room for a job's name
+_REQUEST = 1_000  # bytes of a request besides its recipients and the letter
+
+
+@attrs.frozen
+class ChunkLimits:
+    """How much one messages.send carries: recipients and bytes. The service publishes neither."""
+
+    rows: int = attrs.field(default=1_000, validator=attrs.validators.ge(1))
+    size: int = attrs.field(default=4_000_000, validator=attrs.validators.ge(1))
+
+
+class Uploads:
+    """The ids of uploaded attachments, by name and content; kept in the process."""
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[str, bytes], str] = {}
+        self._lock = asyncio.Lock()
+
+    async def ids(
+        self, client: Devino, attachments: Sequence[Attachment], *, anew: bool = False
+    ) -> list[str]:
+        """The attachments' ids; what is not there yet, or everything if ``anew``, is uploaded.
+
+        Raises InvalidArgument for a file that the storage refuses: no letter is refused by that.
+        """
+        keys = [(file.name, blake2b(file.content).digest()) for file in attachments]
+        async with self._lock:
+            for key, file in zip(keys, attachments, strict=True):
+                if anew or key not in self._ids:
+                    self._ids[key] = await _upload(client, file)
+        return [self._ids[key] for key in keys]
+
+
+async def _upload(client: Devino, file: Attachment) -> str:
+    try:
+        return (await client.files.upload(file)).file_id
+    except AuthenticationFailed:
+        raise
+    except Refused as error:
+        raise InvalidArgument(f"attachment {file.name}: {error}") from error
+    except BadAnswer as error:
+        raise Unavailable(f"attachment {file.name}: {error.text}", error.where) from error
+
+
+class DevinoDispatch:
+    """Sends the chunks of one message. See mailkit.core.dispatch.Dispatch."""
+
+    polls = False
+
+    def __init__(
+        self,
+        client: Devino,
+        message: Message,
+        columns: Sequence[str],
+        *,
+        limits: ChunkLimits,
+        uploads: Uploads,
+        escape: bool,
+    ) -> None:
+        if message.send_at is not None:
+            raise Unsupported("Devino sends at once: take send_at out and start the job then")
+        if message.track_opens is not None or message.track_clicks is not None:
+            raise Unsupported(
+                "Devino's tracking can't be switched by letter: take track_opens and track_clicks "
+                "out"
+            )
+        for file in message.attachments:
+            fields.allowed(file.name)
+        self._macros = Macros(message, ("email", *columns), escape=escape)
+        # No waiting and no repeats here: while a chunk waits, it must count as planned.
+        self._client = client.with_options(attempts=1, quota_wait=0)
+        self._storage = client
+        self._uploads = uploads
+        self._message = message
+        # What stands once in a request: encoding it here also checks the sender before the plan.
+        common = (dict(fields.sender_of(message.sender)), message.subject, self._macros.body)
+        self.chunk_rows = limits.rows
+        self.chunk_bytes = limits.size
+        self.base_bytes = _REQUEST + len(msgspec.json.encode(common))
+        if self.base_bytes >= self.chunk_bytes:
+            raise InvalidArgument(
+                f"the letter has {self.base_bytes - _REQUEST:,} bytes; a request to Devino takes "
+                f"{limits.size:,}"
+            )
+
+    def measure(self, address: str, values: Sequence[str]) -> int:
+        """The bytes that this recipient adds to a request."""
+        recipient = MessageRecipient(address, merge_fields=self._macros.values((address, *values)))
+        return len(msgspec.json.encode(written(recipient))) + _TOKEN_SIZE
+
+    async def check(self) -> None:
+        """Upload the attachments, if there are any: before the first chunk, so that no chunk is
+        in doubt for a file's sake. Nothing else can be asked without sending, so that wrong
+        credentials show here or at the first chunk.
+        """
+        await self._uploads.ids(self._storage, self._message.attachments, anew=True)
+
+    async def send(self, chunk: Chunk, *, late: bool) -> Sent:
+        """One messages.send; who is refused in the answer is refused by row."""
+        message = self._message
+        attachment_ids = await self._uploads.ids(self._storage, message.attachments)
+        body = self._macros.body
+        sent = await self._client.messages.send(
+            recipients=[self._recipient(chunk, row) for row in chunk.rows],
+            sender=message.sender,
+            subject=message.subject,
+            html=None if message.html is None else body,
+            text=None if message.text is None else body,
+            attachment_ids=attachment_ids or None,
+            check_unsubscription=True,
+        )
+        refused = {chunk.rows[one.index].n: "; ".join(one.reasons) for one in sent.refused}
+        return Sent(None, refused)
+
+    async def poll(self, reference: str, cursor: str | None) -> Polled:
+        """Unsupported: callbacks tell what became of the letters."""
+        raise Unsupported("Devino can't be asked what became of a letter; its callbacks tell")
+
+    def _recipient(self, chunk: Chunk, row: ChunkRow) -> MessageRecipient:
+        return MessageRecipient(
+            row.address,
+            merge_fields=self._macros.values((row.address, *row.values)),
+            extra_data={TOKEN: f"{chunk.job}/{chunk.n}/{row.n}"},
+        )

@@ -1,0 +1,51 @@
+"""The storage, which letters take their attachments from. https://docs.devinotele.com"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from mailkit.core.call import Call, Resource, arg, method, post, wire
+from mailkit.errors import InvalidArgument
+from mailkit.message import Attachment
+from mailkit.providers.devino import fields
+
+__all__ = ["Files", "UploadedFile"]
+
+
+@attrs.frozen
+class UploadedFile:
+    """A file in the storage: ``file_id`` goes into ``messages.send``, ``public_url`` is where
+    anybody can read it.
+    """
+
+    file_id: str = attrs.field(metadata=wire("fileid"))
+    public_url: str = attrs.field(default="", metadata=wire("publicurl"))
+
+
+@post("/files/files", repeatable=True, body="form", query=("category",), pick="result")
+class UploadFile(Call[UploadedFile]):
+    """Put a file into the storage; a second upload makes a second file, which harms nobody.
+
+    ``file`` is a Path (read in pieces while it is sent), an Attachment, or bytes, which need a
+    ``name``. The name's ending tells the format: .xls .xlsx .doc .docx .pdf .jpg .jpeg .png .img
+    .bmp .rar .txt. ``category`` has no other value yet. A large file over a slow line wants a
+    longer timeout: ``with_options(timeout=…)``. https://docs.devinotele.com
+    """
+
+    file: fields.FileLike = arg(write=fields.file, slow=True)
+    name: str | None = arg(default=None, spread=lambda value, encoding: {})
+    category: Literal["EMAIL_ATTACHMENT"] = arg(default="EMAIL_ATTACHMENT")
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.file, bytes):
+            object.__setattr__(self, "file", Attachment.of(self.file, self.name))
+        elif self.name is not None:
+            raise InvalidArgument("name: only bytes need one; give Attachment(name, path)")
+
+
+class Files(Resource):
+    """The storage for attachments."""
+
+    upload = method(UploadFile)

@@ -1,0 +1,99 @@
+"""A message's placeholders as Devino's macros.
+
+``{{ name }}`` becomes ``[name]``, and each recipient gets a merge field of that name. A blank
+value is replaced by the placeholder's default here, since the service has no defaults; the same
+field with two defaults is two macros. In an html body the values are escaped, as in every other
+letter of mailkit, and their opening brackets too, so that no value can hold a macro.
+
+Macros get names of ASCII letters, digits and underscores: the column's own where it is of these,
+else ``field``, with a number where that is taken. Other brackets in the body, as ``[if mso]`` or
+a selector, stay as they are: no macro ever gets their word for a name.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from mailkit.errors import InvalidArgument, Unsupported
+from mailkit.message import Message
+from mailkit.providers.devino.fields import MACROS
+from mailkit.template import UNSUBSCRIBE, Placeholder, Template, check_columns, rewrite
+
+__all__ = ["Macros"]
+
+_bracketed = re.compile(r"\[([^\[\]\n]*)\]").findall
+_fit = re.compile(r"[A-Za-z][A-Za-z0-9_]*").fullmatch
+
+
+class Macros:
+    """The ``body`` of a message with macros, and the merge fields that fill them.
+
+    Raises Unsupported for placeholders in the subject, InvalidArgument for one without a column,
+    for a body without ``{{ unsubscribe }}`` or ``[Unsubscribe]``, and for ``[word]`` where the
+    word is a column's name or a misspelt macro of the service: the text says what to write.
+    """
+
+    def __init__(self, message: Message, columns: Sequence[str], *, escape: bool = True) -> None:
+        template = Template.parse(message)
+        if any(isinstance(piece, Placeholder) for piece in template.subject):
+            raise Unsupported(
+                "Devino fills fields into the body alone, not into the subject: take the "
+                "placeholders out of the subject"
+            )
+        check_columns(template, columns)
+        self._columns = [unicodedata.normalize("NFC", name) for name in columns]
+        self._taken = {*MACROS, *self._literal(message)}
+        self._names: dict[Placeholder, str] = {}
+        self.body = rewrite(message.body, self._macro)
+        if MACROS["unsubscribe"] not in self.body:
+            raise InvalidArgument(
+                "the body has no {{ unsubscribe }}, and Devino sends no letter without it: put it "
+                "where the link to unsubscribe belongs"
+            )
+        self._escape = escape and message.html is not None
+        self._holes = [
+            (macro, self._columns.index(hole.name), hole) for hole, macro in self._names.items()
+        ]
+
+    def values(self, row: Sequence[str]) -> dict[str, str]:
+        """The merge fields for a recipient's values, in the order of the columns; or InvalidRow."""
+        filled = {}
+        for macro, place, hole in self._holes:
+            value = row[place]
+            if not value or value.isspace():
+                value = hole.blank()
+            filled[macro] = html.escape(value).replace("[", "&#91;") if self._escape else value
+        return filled
+
+    def _macro(self, name: str, default: str | None) -> str:
+        if name == UNSUBSCRIBE:
+            return MACROS["unsubscribe"]
+        hole = Placeholder(name, default)
+        if hole not in self._names:
+            base = macro = name if _fit(name) else "field"
+            number = 1
+            while macro.casefold() in self._taken:
+                number += 1
+                macro = f"{base}_{number}"
+            self._taken.add(macro.casefold())
+            self._names[hole] = macro
+        return f"[{self._names[hole]}]"
+
+    def _literal(self, message: Message) -> set[str]:
+        """The words in brackets that are no macros of ours, in lower case."""
+        columns = {name.casefold(): name for name in self._columns}
+        words = set()
+        for word in _bracketed(message.body):
+            key = word.strip().casefold()
+            if key in MACROS and f"[{word}]" != MACROS[key]:
+                raise InvalidArgument(f"the body has [{word}]: Devino's macro is {MACROS[key]}")
+            if key in columns:
+                raise InvalidArgument(
+                    f"the body has [{word}], and the list a column of that name: write "
+                    f"{{{{ {columns[key]} }}}} for its value, or rename the column"
+                )
+            words.add(key)
+        return words

@@ -1,0 +1,250 @@
+"""The e-mail part of SendPulse: mailing lists, campaigns, templates, senders and the rest.
+
+https://sendpulse.com/integrations/api/bulk-email
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import tzinfo
+from random import Random, SystemRandom
+from typing import Self, TypedDict, Unpack
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from mailkit.core.auth import Auth, Bearer, Grant, HeaderKey, credential
+from mailkit.core.call import resource
+from mailkit.core.client import Client, Hook
+from mailkit.core.clock import Clock
+from mailkit.core.encoding import Encoding
+from mailkit.core.http import AiohttpTransport, Session, Transport
+from mailkit.core.quota import Quota
+from mailkit.core.secret import Secret
+from mailkit.core.wire import base_url
+from mailkit.errors import InvalidArgument
+from mailkit.providers.sendpulse.balance import (
+    Balance,
+    BalanceDetails,
+    Balances,
+    EmailTariff,
+    Money,
+    Tariff,
+)
+from mailkit.providers.sendpulse.blacklist import Blacklist
+from mailkit.providers.sendpulse.campaign_reports import (
+    Campaign,
+    CampaignLetter,
+    CampaignRecipient,
+    ExternalStat,
+)
+from mailkit.providers.sendpulse.campaigns import CampaignCreated, Campaigns, Stats
+from mailkit.providers.sendpulse.codes import (
+    CampaignStatus,
+    ContactStatus,
+    MailingListStatus,
+    RecipientStatus,
+    WebhookAction,
+)
+from mailkit.providers.sendpulse.contacts import ContactDetails, Contacts, ContactStats, ListName
+from mailkit.providers.sendpulse.envelope import opened
+from mailkit.providers.sendpulse.list_contacts import NewContact
+from mailkit.providers.sendpulse.mailing_lists import Cost, MailingList, MailingLists, Variable
+from mailkit.providers.sendpulse.models import (
+    CampaignName,
+    Contact,
+    LinkClicks,
+    Statistics,
+    StatusCount,
+    Variables,
+)
+from mailkit.providers.sendpulse.pages import Batched
+from mailkit.providers.sendpulse.senders import Sender, Senders
+from mailkit.providers.sendpulse.tags import Tag, Tags
+from mailkit.providers.sendpulse.templates import Template, TemplateCategory, Templates
+from mailkit.providers.sendpulse.token import TokenDesk
+from mailkit.providers.sendpulse.user import User
+from mailkit.providers.sendpulse.webhooks import Webhook, Webhooks
+
+__all__ = [
+    "Balance",
+    "BalanceDetails",
+    "Batched",
+    "Campaign",
+    "CampaignCreated",
+    "CampaignLetter",
+    "CampaignName",
+    "CampaignRecipient",
+    "CampaignStatus",
+    "Contact",
+    "ContactDetails",
+    "ContactStats",
+    "ContactStatus",
+    "Cost",
+    "EmailTariff",
+    "ExternalStat",
+    "LinkClicks",
+    "ListName",
+    "MailingList",
+    "MailingListStatus",
+    "Money",
+    "NewContact",
+    "RecipientStatus",
+    "SendPulse",
+    "Sender",
+    "Statistics",
+    "Stats",
+    "StatusCount",
+    "Tag",
+    "Tariff",
+    "Template",
+    "TemplateCategory",
+    "Variable",
+    "Variables",
+    "Webhook",
+    "WebhookAction",
+]
+
+_URL = "https://api.sendpulse.com"
+_REQUESTS = Quota(10, 1.0, "requests")
+_CAMPAIGNS = Quota(4, 3600.0, "campaigns")
+_TESTS = Quota(20, 3600.0, "test sends")
+
+
+class Options(TypedDict, total=False):
+    """What SendPulse takes besides its credential and address."""
+
+    account: str | None
+    zone: str | tzinfo | None
+    requests: Quota | None
+    campaigns: Quota | None
+    tests: Quota | None
+    session: Session | None
+    connections: int
+    timeout: float
+    hooks: Sequence[Hook]
+    clock: Clock | None
+    random: Random | None
+    transport: Transport | None
+
+
+class SendPulse(Client):
+    """The client of SendPulse; making one opens nothing and needs no event loop.
+
+    Give ``client_id`` and ``client_secret``, for tokens that are fetched and renewed in memory,
+    or ``api_key``, which stays the same and is never renewed. ``account`` names the account in
+    quotas and journals; without it, a hash of the id or key does. ``zone`` is the account's time
+    zone, which the service reads dates in; without it, ``send_at`` is refused. ``requests``,
+    ``campaigns`` and ``tests`` are the account's quotas, None for none. ``session`` is an aiohttp
+    session to use and leave open, ``connections`` the size of the pool otherwise, ``timeout`` the
+    seconds for one attempt. https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    name = "sendpulse"
+
+    mailing_lists = resource(MailingLists)
+    campaigns = resource(Campaigns)
+    templates = resource(Templates)
+    senders = resource(Senders)
+    contacts = resource(Contacts)
+    blacklist = resource(Blacklist)
+    balance = resource(Balances)
+    webhooks = resource(Webhooks)
+    tags = resource(Tags)
+    user = resource(User)
+
+    def __init__(
+        self,
+        client_id: str | Secret | None = None,
+        client_secret: str | Secret | None = None,
+        url: str = _URL,
+        *,
+        api_key: str | Secret | None = None,
+        account: str | None = None,
+        zone: str | tzinfo | None = None,
+        requests: Quota | None = _REQUESTS,
+        campaigns: Quota | None = _CAMPAIGNS,
+        tests: Quota | None = _TESTS,
+        session: Session | None = None,
+        connections: int = 100,
+        timeout: float = 30.0,
+        hooks: Sequence[Hook] = (),
+        clock: Clock | None = None,
+        random: Random | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        # Secrets before anything can raise: tracebacks can show names' values.
+        client_id, client_secret, api_key = map(_secret, (client_id, client_secret, api_key))
+        url = base_url(url, "url")
+        random = random or SystemRandom()
+        transport = transport or AiohttpTransport(session, connections=connections)
+        if api_key is not None and client_id is None and client_secret is None:
+            named = credential(api_key, "api_key")
+            auth: Auth = HeaderKey(named, "Bearer")
+        elif api_key is None and client_id is not None and client_secret is not None:
+            named = credential(client_id, "client_id")
+            self._desk = TokenDesk(
+                named,
+                credential(client_secret, "client_secret"),
+                url,
+                transport=transport,
+                timeout=timeout,
+                clock=clock,
+                random=random,
+            )
+            auth = Bearer(self._fetch, client_secret, client_id, clock=clock)
+        else:
+            raise InvalidArgument("give client_id and client_secret, or api_key alone")
+        quotas = {"requests": requests, "campaigns": campaigns, "tests": tests}
+        super().__init__(
+            url=url,
+            account=account or named.fingerprint(),
+            auth=auth,
+            opener=opened,
+            transport=transport,
+            encoding=Encoding(zone=_zone(zone), random=random),
+            timeout=timeout,
+            quotas={name: quota for name, quota in quotas.items() if quota is not None},
+            hooks=hooks,
+            clock=clock,
+            random=random,
+        )
+
+    async def _fetch(self) -> Grant:
+        return await self._desk.with_permits(self._permits).fetch()
+
+    @classmethod
+    def from_env(cls, **options: Unpack[Options]) -> Self:
+        """The client with MAILKIT_SENDPULSE_CLIENT_ID and MAILKIT_SENDPULSE_CLIENT_SECRET, or with
+        MAILKIT_SENDPULSE_API_KEY, at MAILKIT_SENDPULSE_URL if that is set, with the account's time
+        zone in MAILKIT_SENDPULSE_ZONE.
+
+        Raises InvalidArgument if there is no credential, or both, or the address can't be used.
+        """
+        pair, key = (_from_env("CLIENT_ID"), _from_env("CLIENT_SECRET")), _from_env("API_KEY")
+        if (key is None) != (None not in pair) or (key is not None and pair != (None, None)):
+            raise InvalidArgument(
+                "set MAILKIT_SENDPULSE_CLIENT_ID and MAILKIT_SENDPULSE_CLIENT_SECRET, or "
+                "MAILKIT_SENDPULSE_API_KEY alone; they stand in the API settings of your "
+                "SendPulse account"
+            )
+        options.setdefault("zone", os.environ.get("MAILKIT_SENDPULSE_ZONE") or None)
+        url = base_url(os.environ.get("MAILKIT_SENDPULSE_URL") or _URL, "MAILKIT_SENDPULSE_URL")
+        return cls(*pair, url, api_key=key, **options)
+
+
+def _secret(value: str | Secret | None) -> Secret | None:
+    return None if value is None else Secret(value)
+
+
+def _from_env(name: str) -> Secret | None:
+    # The environment is never a name's value here: a traceback could show it.
+    return Secret(os.environ.get(f"MAILKIT_SENDPULSE_{name}", "").strip()) or None
+
+
+def _zone(zone: str | tzinfo | None) -> tzinfo | None:
+    if zone is None or isinstance(zone, tzinfo):
+        return zone
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise InvalidArgument(f"zone: there is no zone {zone!r}; as Europe/Minsk") from None

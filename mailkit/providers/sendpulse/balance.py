@@ -1,0 +1,81 @@
+"""Money and tariffs. https://sendpulse.com/integrations/api/bulk-email"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import attrs
+
+from mailkit.core.call import Call, Resource, get, method, wire
+
+__all__ = ["Balance", "BalanceDetails", "Balances", "EmailTariff", "Money", "Tariff"]
+
+
+@attrs.frozen
+class Balance:
+    """The account's balance in a currency."""
+
+    currency: str = ""
+    amount: Decimal | None = attrs.field(default=None, metadata=wire("balance_currency"))
+
+
+@attrs.frozen
+class Money:
+    """The account's own money and its bonus."""
+
+    main: Decimal | None = None
+    bonus: Decimal | None = None
+    currency: str = ""
+
+
+@attrs.frozen
+class EmailTariff:
+    """The tariff for campaigns and what is left of it; ``finished_time`` is naive."""
+
+    tariff_name: str = ""
+    finished_time: datetime | None = None
+    emails_left: int | None = None
+    maximum_subscribers: int | None = None
+    current_subscribers: int | None = None
+
+
+@attrs.frozen
+class Tariff:
+    """The tariff of another part of the service; ``end_date`` is naive."""
+
+    tariff_name: str = ""
+    end_date: datetime | None = None
+    auto_renew: bool | None = None
+
+
+@attrs.frozen
+class BalanceDetails:
+    """The balance and the tariffs of the service's parts; None for a part that isn't in use."""
+
+    balance: Money | None = None
+    email: EmailTariff | None = None
+    smtp: Tariff | None = None
+    push: Tariff | None = None
+
+
+@get("/balance[/{currency}]", repeatable=True)
+class GetBalance(Call[Balance]):
+    """The account's balance, in ``currency`` (as USD) if that is given.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    currency: str | None = None
+
+
+@get("/user/balance/detail", repeatable=True)
+class GetBalanceDetails(Call[BalanceDetails]):
+    """The balance and the tariffs in detail. https://sendpulse.com/integrations/api/bulk-email"""
+
+
+class Balances(Resource):
+    """Money and tariffs."""
+
+    get = method(GetBalance)
+    details = method(GetBalanceDetails)

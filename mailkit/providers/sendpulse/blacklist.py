@@ -1,0 +1,45 @@
+"""Addresses that get no letters from the account at all.
+
+https://sendpulse.com/integrations/api/bulk-email
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailkit.address import Address
+from mailkit.core.call import Call, Resource, arg, delete, get, method, post
+from mailkit.providers.sendpulse import fields
+
+__all__ = ["Blacklist"]
+
+
+@get("/blacklist", repeatable=True)
+class ListBlacklist(Call[list[str]]):
+    """All addresses in the blacklist. https://sendpulse.com/integrations/api/bulk-email"""
+
+
+@post("/blacklist", repeatable=True)
+class AddToBlacklist(Call[None]):
+    """Put addresses into the blacklist, with a comment.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    emails: Sequence[Address | str] = arg(write=fields.joined)
+    comment: str | None = None
+
+
+@delete("/blacklist", repeatable=True)
+class RemoveFromBlacklist(Call[None]):
+    """Take addresses out of the blacklist. https://sendpulse.com/integrations/api/bulk-email"""
+
+    emails: Sequence[Address | str] = arg(write=fields.joined)
+
+
+class Blacklist(Resource):
+    """Addresses that get no letters from the account at all."""
+
+    list = method(ListBlacklist)
+    add = method(AddToBlacklist)
+    remove = method(RemoveFromBlacklist)

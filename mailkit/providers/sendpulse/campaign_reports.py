@@ -1,0 +1,159 @@
+"""What campaigns are and what became of them, the calls behind ``campaigns``.
+
+https://sendpulse.com/integrations/api/bulk-email
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import attrs
+
+from mailkit.core.call import Call, arg, get, wire
+from mailkit.core.encoding import Encoding
+from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.codes import CampaignStatus, RecipientStatus
+from mailkit.providers.sendpulse.models import FileNames, LinkClicks, ListIds, Statistics
+from mailkit.providers.sendpulse.pages import only
+
+__all__ = [
+    "Campaign",
+    "CampaignLetter",
+    "CampaignRecipient",
+    "ExternalStat",
+    "GetCampaign",
+    "GetCountries",
+    "GetRecipient",
+    "GetReferrals",
+    "ListCampaigns",
+    "Order",
+]
+
+Order = Literal["asc", "desc"]
+
+
+@attrs.frozen
+class CampaignLetter:
+    """A campaign's letter; ``html`` is the body as plain HTML, where the answer has it."""
+
+    sender_name: str = ""
+    sender_email: str = ""
+    subject: str = ""
+    html: str = attrs.field(default="", metadata=wire("body"))
+    preheader: str = ""
+    attachments: FileNames = attrs.field(factory=FileNames)
+    list_ids: ListIds = attrs.field(factory=ListIds, metadata=wire("list_id"))
+
+
+@attrs.frozen
+class ExternalStat:
+    """Whether opens and clicks are counted."""
+
+    check_open_email: bool = False
+    check_redirect_link: bool = False
+
+
+@attrs.frozen
+class Campaign:
+    """A campaign; ``send_date`` is in the account's zone, and naive."""
+
+    id: int
+    name: str = ""
+    status: CampaignStatus | int | None = None
+    is_sms: bool = False
+    is_viber: bool = False
+    send_date: datetime | None = None
+    all_email_qty: int = 0
+    tariff_email_qty: int = 0
+    paid_email_qty: int = 0
+    overdraft_price: Decimal | None = None
+    overdraft_currency: str = attrs.field(
+        default="", metadata=wire("overdraft_currency", "ovedraft_currency")
+    )
+    company_price: Decimal | None = None
+    message: CampaignLetter | None = None
+    external_stat: ExternalStat | None = None
+    statistics: Statistics = attrs.field(factory=Statistics)
+    permalink: str = ""
+
+
+@attrs.frozen
+class CampaignRecipient:
+    """What became of a campaign's letter to one address; ``sent_date`` is naive.
+
+    The detailed status can be absent.
+    """
+
+    sent_date: datetime | None = attrs.field(default=None, metadata=wire("sent_date", "send_date"))
+    global_status: RecipientStatus | int | None = None
+    global_status_explain: str = ""
+    detail_status: RecipientStatus | int | None = None
+    detail_status_explain: str = ""
+
+
+def _statuses(value: Sequence[int], encoding: Encoding) -> object:
+    return [int(one) for one in value]
+
+
+@get("/campaigns/{id}", repeatable=True, read=only)
+class GetCampaign(Call[Campaign]):
+    """A campaign with its letter and its statistics.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    id: int
+
+
+@get("/campaigns", repeatable=True)
+class ListCampaigns(Call[list[Campaign]]):
+    """A page of the account's campaigns, ``limit`` at most 100; ``iter_campaigns`` has them all.
+
+    ``status``: only those with one of these; ``scheduled``: those that wait for their time.
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    limit: int | None = None
+    offset: int | None = None
+    order: Order | None = None
+    status: Sequence[CampaignStatus | int] | None = arg(
+        default=None, wire="status[]", write=_statuses
+    )
+    scheduled: bool | None = arg(default=None, wire="planed")
+
+    def __attrs_post_init__(self) -> None:
+        fields.checked_page(self.limit, self.offset)
+
+
+@get("/campaigns/{id}/countries", repeatable=True)
+class GetCountries(Call[dict[str, int]]):
+    """How often the letter was opened, by the country's two letters.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    id: int
+
+
+@get("/campaigns/{id}/referrals", repeatable=True)
+class GetReferrals(Call[list[LinkClicks]]):
+    """How often each of the letter's links was followed.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    id: int
+
+
+@get("/campaigns/{id}/email/{email}", repeatable=True, read=only)
+class GetRecipient(Call[CampaignRecipient]):
+    """What became of the campaign's letter to one address.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    id: int
+    email: str

@@ -1,0 +1,130 @@
+"""What the account knows of an address. https://sendpulse.com/integrations/api/bulk-email"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
+
+from mailkit.address import Address
+from mailkit.core.call import Call, Raw, Resource, arg, delete, get, method, post, wire
+from mailkit.core.reading import Reader, decode
+from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.models import Contact
+from mailkit.providers.sendpulse.pages import many
+
+__all__ = ["ContactDetails", "ContactStats", "Contacts", "ListName"]
+
+
+@attrs.frozen
+class ContactDetails:
+    """When and from where an address came into a list; ``add_date`` is naive."""
+
+    list_id: int
+    list_name: str = ""
+    add_date: datetime | None = None
+    source: str = ""
+
+
+@attrs.frozen
+class ListName:
+    """A mailing list's id and name."""
+
+    id: int
+    name: str = attrs.field(default="", metadata=wire("name", "address_book_name"))
+
+
+@attrs.frozen
+class ContactStats:
+    """An address's letters in numbers, its lists, and whether it is in the blacklist."""
+
+    sent: int = 0
+    opened: int = attrs.field(default=0, metadata=wire("open"))
+    clicked: int = attrs.field(default=0, metadata=wire("link"))
+    blacklist: bool = False
+    mailing_lists: tuple[ListName, ...] = attrs.field(
+        default=(), metadata=wire("addressbooks", "adressbooks")
+    )
+
+
+def _stats(call: Call[ContactStats], raw: Raw) -> ContactStats:
+    """The numbers of one address stand a level deeper than those of many."""
+    tree = decode(raw)
+    if isinstance(tree, dict) and isinstance(tree.get("statistic"), dict):
+        tree = tree | tree["statistic"]
+    return _one.tree(tree)
+
+
+_one = Reader[ContactStats](ContactStats)
+
+
+@get("/emails/{email}", repeatable=True, read=many)
+class GetContact(Call[list[Contact]]):
+    """The address as it stands in each of its mailing lists.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    email: str
+
+
+@get("/emails/{email}/details", repeatable=True, read=many)
+class GetDetails(Call[list[ContactDetails]]):
+    """When and from where the address came into its lists.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    email: str
+
+
+@post("/emails", repeatable=True)
+class GetManyContacts(Call[dict[str, list[Contact]]]):
+    """Several addresses as they stand in their lists, by address; the unknown are not there.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    emails: Sequence[Address | str] = arg(write=fields.addresses)
+
+
+@delete("/emails/{email}", repeatable=True, body="none")
+class DeleteContact(Call[None]):
+    """Take the address off all mailing lists.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    email: str
+
+
+@get("/emails/{email}/campaigns", repeatable=True, read=_stats)
+class GetCampaignStats(Call[ContactStats]):
+    """The address's letters in numbers, its lists, and whether it is in the blacklist.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    email: str
+
+
+@post("/emails/campaigns", repeatable=True)
+class GetManyCampaignStats(Call[dict[str, ContactStats]]):
+    """The same for several addresses, by address.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    emails: Sequence[Address | str] = arg(write=fields.addresses)
+
+
+class Contacts(Resource):
+    """Addresses across all mailing lists."""
+
+    get = method(GetContact)
+    details = method(GetDetails)
+    get_many = method(GetManyContacts)
+    delete = method(DeleteContact)
+    campaign_stats = method(GetCampaignStats)
+    campaign_stats_many = method(GetManyCampaignStats)

@@ -1,0 +1,163 @@
+"""Answers of SendPulse that several resources share, or that come in several shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import msgspec
+
+from mailkit.core.call import wire
+from mailkit.core.reading import Reader, teach
+from mailkit.providers.sendpulse.codes import CampaignStatus, ContactStatus, RecipientStatus
+
+__all__ = [
+    "CampaignName",
+    "Contact",
+    "FileNames",
+    "LinkClicks",
+    "ListIds",
+    "Statistics",
+    "StatusCount",
+    "Value",
+    "Variables",
+]
+
+Value = str | int | float | bool | None
+
+
+class Variables(dict[str, Value]):
+    """A contact's variables by name; ``types`` holds their types where the answer tells them."""
+
+    def __init__(
+        self, values: Mapping[str, Value] | None = None, types: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(values or {})
+        self.types = dict(types or {})
+
+
+def _variables(tree: Any) -> Variables:
+    if isinstance(tree, dict):
+        return Variables({name: _value(value) for name, value in tree.items()})
+    if tree in ("", [], None):
+        return Variables()
+    if not isinstance(tree, list):
+        raise TypeError(f"variables are no {type(tree).__name__}")
+    found = Variables()
+    for one in tree:
+        found[str(one["name"])] = _value(one.get("value"))
+        if one.get("type"):
+            found.types[str(one["name"])] = str(one["type"])
+    return found
+
+
+def _value(value: Any) -> Value:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+class ListIds(tuple[int, ...]):
+    """Mailing lists, by their ids; the service names one, several or none."""
+
+    __slots__ = ()
+
+
+def _list_ids(tree: Any) -> ListIds:
+    if tree in ("", None):
+        return ListIds()
+    return ListIds(int(one) for one in (tree if isinstance(tree, list) else [tree]))
+
+
+class FileNames(tuple[str, ...]):
+    """Names of attached files, which the service writes with commas between."""
+
+    __slots__ = ()
+
+
+def _file_names(tree: Any) -> FileNames:
+    names: Sequence[object] = (
+        tree.split(",") if isinstance(tree, str) else list(tree) if tree else ()
+    )
+    return FileNames(text for name in names if (text := str(name).strip()))
+
+
+teach(Variables, _variables)
+teach(ListIds, _list_ids)
+teach(FileNames, _file_names)
+
+
+@attrs.frozen
+class Contact:
+    """An address in a mailing list.
+
+    ``list_id`` and ``email`` are there where the answer doesn't go without saying them.
+    """
+
+    email: str = ""
+    status: ContactStatus | int | None = None
+    status_explain: str = ""
+    phone: str = ""
+    variables: Variables = attrs.field(factory=Variables)
+    list_id: int | None = attrs.field(default=None, metadata=wire("book_id", "abook_id"))
+
+
+@attrs.frozen
+class CampaignName:
+    """A campaign of a mailing list: its id, name and status."""
+
+    id: int = attrs.field(metadata=wire("task_id"))
+    name: str = attrs.field(default="", metadata=wire("task_name"))
+    status: CampaignStatus | int | None = attrs.field(
+        default=None, metadata=wire("task_status", "tast_status")
+    )
+
+
+@attrs.frozen
+class StatusCount:
+    """How many of a campaign's letters have a status."""
+
+    code: RecipientStatus | int
+    count: int = 0
+    explain: str = ""
+
+
+@attrs.frozen
+class LinkClicks:
+    """How often a link was followed; ``url`` is empty for links without an address."""
+
+    url: str = attrs.field(default="", metadata=wire("url", "link"))
+    count: int = 0
+
+
+@attrs.frozen
+class Statistics:
+    """A campaign in numbers, as far as the answer tells them.
+
+    ``counters`` by the service's words (sent, delivered, opening, …) in a list of campaigns;
+    ``general`` by status and ``clicks`` by link in the answer about one.
+    """
+
+    counters: Mapping[str, int] = attrs.field(factory=dict[str, int])
+    general: tuple[StatusCount, ...] = ()
+    clicks: tuple[LinkClicks, ...] = ()
+
+
+_general = Reader[tuple[StatusCount, ...]](tuple[StatusCount, ...])
+_clicks = Reader[tuple[LinkClicks, ...]](tuple[LinkClicks, ...])
+_counters = Reader[dict[str, int]](dict[str, int])
+
+
+def _statistics(tree: Any) -> Statistics:
+    if isinstance(tree, list):
+        return Statistics(general=_general.tree(tree))
+    if "general" in tree or "clicks" in tree:
+        return Statistics(
+            general=_general.tree(tree.get("general") or []),
+            clicks=_clicks.tree(tree.get("clicks") or []),
+        )
+    return Statistics(_counters.tree(tree))
+
+
+teach(Statistics, _statistics)

@@ -1,0 +1,123 @@
+"""Page after page, batch after batch, and answers that come as one or as many."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+
+import attrs
+
+from mailkit.address import Address
+from mailkit.core.call import Bound, Call, Method, Raw, Reply, Resource
+from mailkit.core.codec import plan_of
+from mailkit.core.reading import decode
+from mailkit.core.wire import Unreadable
+from mailkit.errors import InvalidArgument, RequestError
+from mailkit.providers.sendpulse import fields
+
+__all__ = ["Batched", "BatchedCall", "all_done", "batched", "many", "only", "paged"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PAGE = 100  # records in a page, and addresses in a batch
+
+
+async def paged(page: Callable[[int, int], Awaitable[Sequence[T]]]) -> AsyncIterator[T]:
+    """The items of all pages, asked for with a limit and an offset until a page is empty."""
+    offset = 0
+    while items := await page(_PAGE, offset):
+        for item in items:
+            yield item
+        offset += len(items)
+
+
+def only(call: Call[Any], raw: Raw) -> Any:
+    """Reads one thing that may come as a list of one."""
+    tree = decode(raw)
+    if isinstance(tree, list):
+        if len(tree) != 1:
+            raise Unreadable(f"{len(tree)} things in the answer, where one is asked for")
+        tree = tree[0]
+    return plan_of(type(call)).reader.tree(tree)
+
+
+def many(call: Call[Any], raw: Raw) -> Any:
+    """Reads a list that may come as its only item."""
+    tree = decode(raw)
+    return plan_of(type(call)).reader.tree(tree if isinstance(tree, list) else [tree])
+
+
+@attrs.frozen
+class Batched:
+    """What came of addresses that were sent in batches: those that are done, and those that are
+    not, each with the error of its batch.
+    """
+
+    done: tuple[str, ...] = ()
+    failed: Mapping[str, RequestError] = attrs.field(factory=dict[str, RequestError])
+
+
+class BatchedCall(Protocol):
+    """A call whose addresses may be more than one request takes."""
+
+    @property
+    def emails(self) -> Sequence[Address | str]:
+        """The addresses."""
+        ...
+
+
+def all_done(call: BatchedCall, raw: Raw) -> Batched:
+    """Reads the answer to one batch, which says yes to all of it."""
+    return Batched(tuple(fields.plain_addresses(call.emails)))
+
+
+class _InBatches(Bound[P, Batched]):
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Batched:
+        """Carry the call out in as many requests as it takes, one after the other."""
+        call: Any = self.call(*args, **kwargs)
+        emails = fields.plain_addresses(call.emails)  # a wrong one must not come up half-way
+        done: list[str] = []
+        failed: dict[str, RequestError] = {}
+        for start in range(0, len(emails), _PAGE):
+            batch = emails[start : start + _PAGE]
+            try:
+                await self.client.exchange(attrs.evolve(call, emails=batch), self.name)
+            except RequestError as error:
+                failed |= dict.fromkeys(batch, error)
+            else:
+                done += batch
+        if not done:
+            raise next(iter(failed.values()))
+        return Batched(tuple(done), failed)
+
+    async def raw(self, *args: P.args, **kwargs: P.kwargs) -> Reply[Batched]:
+        """One request, and so at most 100 addresses."""
+        call: Any = self.call(*args, **kwargs)
+        if len(call.emails) > _PAGE:
+            raise InvalidArgument(f"emails: raw() is one request, of at most {_PAGE} addresses")
+        return cast("Reply[Batched]", await self.client.exchange(call, self.name))
+
+
+class _BatchedMethod(Method[P, Batched]):
+    @overload
+    def __get__(self, group: None, owner: type[Resource]) -> _BatchedMethod[P]: ...
+    @overload
+    def __get__(self, group: Resource, owner: type[Resource]) -> _InBatches[P]: ...
+    def __get__(
+        self, group: Resource | None, owner: type[Resource]
+    ) -> _BatchedMethod[P] | _InBatches[P]:
+        if group is None:
+            return self
+        name = f"{group.name}.{self.name}"
+        bound = _InBatches(self.call, group.client, name, self.signature)
+        vars(group)[self.name] = bound
+        return bound
+
+
+def batched(call: Callable[P, Call[Batched]]) -> _BatchedMethod[P]:
+    """A method of any number of addresses, 100 in a request.
+
+    It raises only if every batch failed; else the answer tells which addresses did.
+    """
+    return _BatchedMethod(call)

@@ -1,0 +1,75 @@
+"""Addresses that letters may come from. https://sendpulse.com/integrations/api/bulk-email"""
+
+from __future__ import annotations
+
+import attrs
+
+from mailkit.address import Address
+from mailkit.core.call import Call, Resource, arg, delete, get, method, post
+from mailkit.providers.sendpulse import fields
+
+__all__ = ["Sender", "Senders"]
+
+
+@attrs.frozen
+class Sender:
+    """An address that letters may come from, and its status in the service's words."""
+
+    email: str
+    name: str = ""
+    status: str = ""
+    is_allowed_for_smtp: bool | None = None
+
+
+@get("/senders", repeatable=True)
+class ListSenders(Call[list[Sender]]):
+    """All senders of the account. https://sendpulse.com/integrations/api/bulk-email"""
+
+
+@post("/senders", repeatable=False)
+class AddSender(Call[None]):
+    """Add a sender, who is then to be activated.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    email: Address | str = arg(write=fields.address)
+    name: str = arg(write=fields.one_line("name"))
+
+
+@delete("/senders", repeatable=True)
+class RemoveSender(Call[None]):
+    """Remove a sender. https://sendpulse.com/integrations/api/bulk-email"""
+
+    email: Address | str = arg(write=fields.address)
+
+
+@post("/senders/{email}/code", repeatable=True)
+class ActivateSender(Call[None]):
+    """Activate a sender with the code from the letter that ``request_code`` sent.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    email: str
+    code: str
+
+
+@get("/senders/{email}/code", repeatable=False)
+class RequestCode(Call[None]):
+    """Have a letter with the activation code sent to the sender; each call sends one.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    email: str
+
+
+class Senders(Resource):
+    """Senders and their activation."""
+
+    list = method(ListSenders)
+    add = method(AddSender)
+    remove = method(RemoveSender)
+    activate = method(ActivateSender)
+    request_code = method(RequestCode)

@@ -1,0 +1,115 @@
+"""Tags on contacts, which the page doesn't describe; a paid tariff's.
+
+The service queues what is asked for, so that a change shows after a while.
+https://sendpulse.com/integrations/api
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from mailkit.address import Address
+from mailkit.core.call import Call, Raw, Resource, arg, delete, get, method, post, put
+from mailkit.core.encoding import Encoding
+from mailkit.core.reading import Reader, decode
+from mailkit.providers.sendpulse import fields
+
+__all__ = ["Tag", "Tags"]
+
+
+@attrs.frozen
+class Tag:
+    """A tag: its name, and its colour as ``#f0f4f6``."""
+
+    id: int
+    name: str = ""
+    color: str = ""
+
+
+def _ids(value: Sequence[int], encoding: Encoding) -> object:
+    return [int(str(one)) for one in fields.some(value, "tags")]
+
+
+def _tags(call: Call[list[Tag]], raw: Raw) -> list[Tag]:
+    """The tags stand under a key, or alone."""
+    tree = decode(raw)
+    return _read.tree(tree.get("tags") if isinstance(tree, dict) else tree)
+
+
+_read = Reader[list[Tag]](list[Tag])
+
+
+@get("/tags", repeatable=True, read=_tags)
+class ListTags(Call[list[Tag]]):
+    """All tags of the account. https://sendpulse.com/integrations/api"""
+
+
+@post("/tags", repeatable=False)
+class CreateTag(Call[None]):
+    """Make a tag; ``list`` tells its id once it is there. https://sendpulse.com/integrations/api"""
+
+    name: str = arg(write=fields.one_line("name"))
+    color: str | None = None
+
+
+@put("/tags/{id}", repeatable=True)
+class UpdateTag(Call[None]):
+    """Give a tag another name or colour. https://sendpulse.com/integrations/api"""
+
+    id: int
+    name: str = arg(write=fields.one_line("name"))
+    color: str | None = None
+
+
+@delete("/tags/{id}", repeatable=True, body="none")
+class DeleteTag(Call[None]):
+    """Delete a tag. https://sendpulse.com/integrations/api"""
+
+    id: int
+
+
+@post("/tags/pin/email", repeatable=True)
+class PinToEmail(Call[None]):
+    """Pin tags, by their ids, to an address. https://sendpulse.com/integrations/api"""
+
+    email: Address | str = arg(write=fields.address)
+    tags: Sequence[int] = arg(write=_ids)
+
+
+@post("/tags/pin/phone", repeatable=True)
+class PinToPhone(Call[None]):
+    """Pin tags, by their ids, to a phone number. https://sendpulse.com/integrations/api"""
+
+    phone: str
+    tags: Sequence[int] = arg(write=_ids)
+
+
+@post("/tags/unpin/email", repeatable=True)
+class UnpinFromEmail(Call[None]):
+    """Take tags, by their ids, off an address. https://sendpulse.com/integrations/api"""
+
+    email: Address | str = arg(write=fields.address)
+    tags: Sequence[int] = arg(write=_ids)
+
+
+@post("/tags/unpin/phone", repeatable=True)
+class UnpinFromPhone(Call[None]):
+    """Take tags, by their ids, off a phone number. https://sendpulse.com/integrations/api"""
+
+    phone: str
+    tags: Sequence[int] = arg(write=_ids)
+
+
+class Tags(Resource):
+    """Tags on contacts."""
+
+    list = method(ListTags)
+    create = method(CreateTag)
+    update = method(UpdateTag)
+    delete = method(DeleteTag)
+    pin_email = method(PinToEmail)
+    pin_phone = method(PinToPhone)
+    unpin_email = method(UnpinFromEmail)
+    unpin_phone = method(UnpinFromPhone)

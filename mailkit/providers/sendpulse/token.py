@@ -1,0 +1,87 @@
+"""How SendPulse hands out tokens: OAuth client credentials.
+
+https://sendpulse.com/integrations/api
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import attrs
+
+from mailkit.core.auth import Grant, Unsigned
+from mailkit.core.call import Call, Resource, arg, method, post, resource
+from mailkit.core.client import Client
+from mailkit.core.clock import Clock
+from mailkit.core.encoding import Encoding
+from mailkit.core.http import Transport
+from mailkit.core.secret import Secret
+from mailkit.errors import RequestError
+from mailkit.providers.sendpulse.envelope import opened
+
+__all__ = ["TokenDesk"]
+
+
+@attrs.frozen
+class Token:
+    """A token and the seconds it is good for."""
+
+    access_token: str = attrs.field(repr=False)
+    expires_in: float = 3600.0
+
+
+@post("/oauth/access_token", repeatable=True, fixed={"grant_type": "client_credentials"})
+class FetchToken(Call[Token]):
+    """Fetch a token for an id and a secret. https://sendpulse.com/integrations/api"""
+
+    client_id: Secret = arg(write=lambda value, _: value.reveal())
+    client_secret: Secret = arg(write=lambda value, _: value.reveal())
+
+
+class OAuth(Resource):
+    """Tokens."""
+
+    access_token = method(FetchToken)
+
+
+class TokenDesk(Client):
+    """Where tokens are fetched; takes the permits of the client that it fetches them for."""
+
+    name = "sendpulse"
+
+    oauth = resource(OAuth)
+
+    def __init__(
+        self,
+        client_id: Secret,
+        client_secret: Secret,
+        url: str,
+        *,
+        transport: Transport,
+        timeout: float,
+        clock: Clock | None,
+        random: Random,
+    ) -> None:
+        self._id = client_id
+        self._secret = client_secret
+        super().__init__(
+            url=url,
+            account=client_id.fingerprint(),
+            auth=Unsigned(client_secret, client_id),
+            opener=opened,
+            transport=transport,
+            encoding=Encoding(random=random),
+            timeout=timeout,
+            clock=clock,
+            random=random,
+        )
+
+    async def fetch(self) -> Grant:
+        """A new token; RequestError if there is none to be had."""
+        try:
+            token = await self.oauth.access_token(self._id, self._secret)
+        except RequestError as error:
+            if error.status is not None and error.status < 300:
+                error.where = attrs.evolve(error.where, head="")  # it may hold a token
+            raise
+        return Grant(Secret(token.access_token), token.expires_in)

@@ -1,0 +1,90 @@
+"""Webhooks: which events the service tells, and where.
+
+https://sendpulse.com/integrations/api/bulk-email
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put
+from mailkit.core.encoding import Encoding
+from mailkit.errors import InvalidArgument
+from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.codes import WebhookAction
+from mailkit.providers.sendpulse.pages import many, only
+
+__all__ = ["Webhook", "Webhooks"]
+
+
+@attrs.frozen
+class Webhook:
+    """An event and the address it is told to."""
+
+    id: int
+    url: str = ""
+    action: WebhookAction | str = ""
+    user_id: int | None = None
+
+
+def _actions(value: Sequence[WebhookAction | str], encoding: Encoding) -> object:
+    return [value] if isinstance(value, str) else list(value)
+
+
+@get("/v2/email-service/webhook", repeatable=True, read=many)
+class ListWebhooks(Call[list[Webhook]]):
+    """All webhooks of the account. https://sendpulse.com/integrations/api/bulk-email"""
+
+
+@get("/v2/email-service/webhook/{id}", repeatable=True, read=only)
+class GetWebhook(Call[Webhook]):
+    """One webhook. https://sendpulse.com/integrations/api/bulk-email"""
+
+    id: int
+
+
+@post("/v2/email-service/webhook/", repeatable=False, body="form", read=many)
+class CreateWebhooks(Call[list[Webhook]]):
+    """Have events told to ``url``: one webhook for each of the actions, or of the one.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    url: str = arg(write=fields.one_line("url"))
+    actions: Sequence[WebhookAction | str] | WebhookAction | str = arg(
+        wire="actions[]", write=_actions
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if not self.actions:
+            raise InvalidArgument("actions: give at least one, as WebhookAction.SPAM")
+
+
+@put("/v2/email-service/webhook/{id}", repeatable=True, body="form")
+class UpdateWebhook(Call[None]):
+    """Have the webhook's event told to another address.
+
+    https://sendpulse.com/integrations/api/bulk-email
+    """
+
+    id: int
+    url: str = arg(write=fields.one_line("url"))
+
+
+@delete("/v2/email-service/webhook/{id}", repeatable=True, body="none")
+class DeleteWebhook(Call[None]):
+    """Delete a webhook. https://sendpulse.com/integrations/api/bulk-email"""
+
+    id: int
+
+
+class Webhooks(Resource):
+    """Which events the service tells, and where."""
+
+    list = method(ListWebhooks)
+    get = method(GetWebhook)
+    create = method(CreateWebhooks)
+    update = method(UpdateWebhook)
+    delete = method(DeleteWebhook)

@@ -1,0 +1,161 @@
+"""The Devino operation that sends a letter to one or many."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import overload
+
+import attrs
+
+from mailkit.sandbox.delivery import is_address, meaning, opted_out
+from mailkit.sandbox.devino.fields import Refusal, Validation, failed, part, text
+from mailkit.sandbox.devino.macros import UNSUBSCRIBE, rendered
+from mailkit.sandbox.devino.state import Desk
+from mailkit.sandbox.truth import Attached, Mailing, normalised
+
+Wrong = Callable[[str, str], None]
+
+MAX_NAME = 150
+
+
+@attrs.frozen
+class Recipient:
+    """One entry of Recipients, read."""
+
+    address: str
+    fields: Mapping[str, object]
+    extra: Mapping[str, object]
+
+
+def send(desk: Desk, value: object) -> object:
+    """One letter to each recipient, with their own fields in its macros."""
+    order: Mapping[str, object] = value if isinstance(value, dict) else {}
+    problems = _problems(desk, order)
+    if problems:
+        raise Refusal(failed(problems))
+    attached = tuple(desk.account.files[name] for name in _ids(order))
+    check = order.get("CheckUnsubscription") is True
+    items: list[dict[str, object]] = []
+    mailed: list[Recipient] = []
+    for index, entry in enumerate(_entries(order)):
+        recipient = _recipient(entry)
+        found = normalised(recipient.address)
+        item: dict[str, object] = {"index": index, "address": recipient.address}
+        if meaning(found) == "missing":
+            continue
+        items.append(item)
+        if not is_address(found) or meaning(found) == "invalid":
+            item["code"] = "validation.failed"
+            item["reasons"] = [
+                {"key": "validation.recipient.address.invalid", "reference": "recipients.address"}
+            ]
+            continue
+        message_id = item["messageId"] = desk.account.message_id()
+        taken = attrs.evolve(recipient, address=found)
+        rejected = check and opted_out(found, desk.account.unsubscribed, desk.account.resubscribed)
+        if not rejected:
+            mailed.append(taken)
+        desk.callbacks.follow(desk, message_id, found, taken.extra, rejected=rejected)
+    _mail(desk, order, mailed, attached)
+    if desk.settings.shuffled:
+        desk.chance.shuffle(items)
+    return {"result": items, "description": "ok"}
+
+
+def _problems(desk: Desk, order: Mapping[str, object]) -> list[Validation]:
+    """Everything that is wrong with the request as a whole."""
+    found: list[Validation] = []
+
+    def wrong(key: str, reference: str) -> None:
+        found.append(Validation(f"validation.{key}", reference))
+
+    entries = order.get("Recipients")
+    if not isinstance(entries, list) or not entries:
+        wrong("recipients.must.be.greather.then.0", "recipients")
+    else:
+        limit = desk.settings.max_recipients
+        if limit is not None and len(entries) > limit:
+            wrong(f"recipients.must.be.less.or.equal.then.{limit}", "recipients")
+        if not all(isinstance(entry, dict) and text(entry, "Address") for entry in entries):
+            wrong("recipients.address.required", "recipients.address")
+        else:
+            for name in ("MergeFields", "ExtraData"):
+                if not all(isinstance(entry.get(name) or {}, dict) for entry in entries):
+                    wrong(f"recipients.{name.lower()}.must.be.object", f"recipients.{name}")
+    _check_sender(desk, part(order, "Sender"), wrong)
+    if not text(order, "Subject").strip():
+        wrong("subject.required", "subject")
+    body = part(order, "Body")
+    given = [kind for kind in ("Html", "PlainText") if text(body, kind)]
+    if len(given) != 1:
+        wrong("body.must.be.html.or.plaintext", "body")
+    elif UNSUBSCRIBE not in text(body, given[0]):
+        wrong("body.unsubscribe.macro.required", "body")
+    ids = order.get("AttachmentsIds")
+    known = desk.account.files.keys()
+    if ids is not None and (not isinstance(ids, list) or set(_ids(order)) - known):
+        wrong("attachments.not.found", "attachmentsIds")
+    if not isinstance(order.get("CheckUnsubscription", False), bool):
+        wrong("checkunsubscription.must.be.boolean", "checkUnsubscription")
+    return found
+
+
+def _check_sender(desk: Desk, sender: Mapping[str, object], wrong: Wrong) -> None:
+    address = text(sender, "Address").strip()
+    if not is_address(address):
+        wrong("sender.address.invalid", "sender.address")
+    domains = desk.settings.sender_domains
+    if domains is not None and address.rpartition("@")[2].lower() not in domains:
+        wrong("sender.domain.not.approved", "sender.address")
+    if len(text(sender, "Name")) > MAX_NAME:
+        wrong("sender.name.too.long", "sender.name")
+
+
+def _entries(order: Mapping[str, object]) -> list[Mapping[str, object]]:
+    entries = order["Recipients"]
+    return entries if isinstance(entries, list) else []
+
+
+def _recipient(entry: Mapping[str, object]) -> Recipient:
+    return Recipient(text(entry, "Address"), part(entry, "MergeFields"), part(entry, "ExtraData"))
+
+
+def _ids(order: Mapping[str, object]) -> list[str]:
+    ids = order.get("AttachmentsIds")
+    return [str(one) for one in ids] if isinstance(ids, list) else []
+
+
+def _mail(
+    desk: Desk,
+    order: Mapping[str, object],
+    mailed: list[Recipient],
+    attached: tuple[Attached, ...],
+) -> None:
+    if not mailed:
+        return
+    body = part(order, "Body")
+    subject, template = text(order, "Subject"), text(body, "Html") or text(body, "PlainText")
+    sender = text(part(order, "Sender"), "Address")
+    addresses = [one.address for one in mailed]
+    mailing = Mailing("devino.messages.send", desk.now, sender, subject, addresses, attached)
+    desk.truth.record(mailing, _Letters(subject, template, mailed))
+
+
+class _Letters(Sequence[tuple[str, str]]):
+    """Subject and text of each letter; a text is put together only when it is asked for."""
+
+    def __init__(self, subject: str, template: str, recipients: list[Recipient]) -> None:
+        self._subject = subject
+        self._template = template
+        self._recipients = recipients
+
+    def __len__(self) -> int:
+        return len(self._recipients)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[tuple[str, str]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[str, str] | Sequence[tuple[str, str]]:
+        if isinstance(index, slice):
+            return _Letters(self._subject, self._template, self._recipients[index])
+        one = self._recipients[index]
+        return self._subject, rendered(self._template, one.fields, one.address)

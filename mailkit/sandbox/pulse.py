@@ -1,0 +1,130 @@
+"""What the services do by themselves as time goes by, and what they post to customers.
+
+Nothing polls: after each request, and each time the clock was moved, one timer is set for the
+next thing that is due. With a clock that stands still only `Clock.advance` lets things happen.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Sequence
+from threading import RLock
+
+import aiohttp
+import attrs
+
+from mailkit.sandbox.clock import Clock
+from mailkit.sandbox.service import Post, Service
+
+TIMEOUT = 10.0
+
+
+@attrs.frozen
+class Posted:
+    """A post that was made: to where, what, and the HTTP status, or None if nobody answered."""
+
+    url: str
+    value: object
+    status: int | None
+
+
+class Pulse:
+    """Lets the services' time pass; `start`, `stop` and `deliver` belong to the server's loop."""
+
+    def __init__(self, clock: Clock, services: Sequence[Service], lock: "RLock") -> None:
+        self._clock = clock
+        self._services = services
+        self._lock = lock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._delivering: asyncio.Task[int] | None = None
+        self._turn = asyncio.Lock()
+        self.posted: deque[Posted] = deque(maxlen=1000)
+        """The last posts, oldest first."""
+        clock.moved = self._moved
+
+    def start(self) -> None:
+        """Work in the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._turn = asyncio.Lock()
+        self._set_timer()
+
+    async def stop(self) -> None:
+        """Post no more; a post under way is given up."""
+        self._loop = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._delivering is not None:
+            self._delivering.cancel()
+            await asyncio.gather(self._delivering, return_exceptions=True)
+
+    def wake(self) -> None:
+        """See anew what is due next; from any thread."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        if threading.get_ident() == self._thread:
+            self._set_timer()
+        else:
+            loop.call_soon_threadsafe(self._set_timer)
+
+    async def deliver(self, *, early: bool) -> int:
+        """Post everything that is to be posted now, in order, and wait for the answers."""
+        async with self._turn:
+            posts = self._collect(early=early)
+            if not posts:
+                return 0
+            timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                for post in posts:
+                    self.posted.append(Posted(post.url, post.value, await _send(session, post)))
+            return len(posts)
+
+    def _collect(self, *, early: bool) -> list[Post]:
+        with self._lock:
+            now = self._tick()
+            return [post for service in self._services for post in service.posts(now, early=early)]
+
+    def _moved(self) -> None:
+        self._tick()
+        self.wake()
+
+    def _tick(self) -> float:
+        with self._lock:
+            now = self._clock.now()
+            for service in self._services:
+                service.tick(now)
+        return now
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = self._loop
+        with self._lock:
+            moments = [at for service in self._services if (at := service.due()) is not None]
+        if loop is None or not moments:
+            return
+        left = min(moments) - self._clock.now()
+        if left <= 0:
+            self._timer = loop.call_later(0, self._ring)
+        elif self._clock.speed > 0:
+            self._timer = loop.call_later(left / self._clock.speed + 0.001, self._ring)
+
+    def _ring(self) -> None:
+        if self._loop is None:
+            return
+        self._tick()
+        if self._delivering is None or self._delivering.done():
+            self._delivering = self._loop.create_task(self.deliver(early=False))
+            self._delivering.add_done_callback(lambda _: self._set_timer())
+
+
+async def _send(session: aiohttp.ClientSession, post: Post) -> int | None:
+    try:
+        async with session.post(post.url, json=post.value, allow_redirects=False) as response:
+            return response.status
+    except (aiohttp.ClientError, OSError, ValueError):
+        return None

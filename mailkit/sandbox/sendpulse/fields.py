@@ -1,0 +1,172 @@
+"""Reading what a SendPulse call brings, and the one shape in which the service refuses."""
+
+import re
+from base64 import b64decode
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import attrs
+import msgspec
+
+from mailkit.sandbox.delivery import is_address
+from mailkit.sandbox.php import PhpArray
+from mailkit.sandbox.sendpulse.state import Desk, MailingList
+from mailkit.sandbox.service import Reply
+from mailkit.sandbox.truth import normalised
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+MAX_PAGE = 100
+
+
+class Refusal(Exception):
+    """The call is refused with `reply`, and nothing has been done."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply)
+        self.reply = reply
+
+
+@attrs.frozen
+class Ask:
+    """What a call brings: the path's parts, the query, and the body's fields."""
+
+    args: Mapping[str, str]
+    query: PhpArray
+    fields: Mapping[str, object]
+    is_form: bool = False
+
+    def text(self, name: str) -> str:
+        """A text or number of the body, as a text; HTTP 422 if it is absent or empty."""
+        found = self.fields.get(name)
+        if isinstance(found, int | float) and not isinstance(found, bool):
+            return str(found)
+        if not isinstance(found, str) or not found.strip():
+            raise wrong(name, "is required")
+        return found
+
+    def given(self, name: str) -> bool:
+        """Whether the body has the field with something in it."""
+        return self.fields.get(name) not in (None, "", [], {})
+
+    def flag(self, name: str) -> bool:
+        """A boolean of the body, or 1 and 0; absent is false."""
+        found = self.fields.get(name, False)
+        if found in (True, 1, "1", "true"):
+            return True
+        if found in (False, 0, "0", "false", ""):
+            return False
+        raise wrong(name, "must be a boolean")
+
+    def serialised(self, name: str) -> object:
+        """A list or object of the body, as it is or as a text of JSON."""
+        found = self.fields.get(name)
+        if isinstance(found, str) and found.lstrip()[:1] in ("[", "{"):
+            try:
+                decoded: object = msgspec.json.decode(found)
+            except msgspec.DecodeError:
+                raise wrong(name, "is not valid JSON") from None
+            return decoded
+        return found
+
+    def addresses(self, name: str, limit: int | None = None) -> list[str]:
+        """A list of addresses, normalised; HTTP 422 if it is empty or too long."""
+        found = self.serialised(name)
+        if not isinstance(found, list) or not found:
+            raise wrong(name, "must be a list of addresses")
+        if not all(isinstance(one, str) for one in found):
+            raise wrong(name, "must hold texts only")
+        if limit is not None and len(found) > limit:
+            raise wrong(name, f"may hold {limit} addresses at most")
+        return [normalised(one) for one in found]
+
+    def listed(self, name: str) -> list[str]:
+        """`name[]=a&name[]=b` or `name=a` of the query, as a list."""
+        found = self.query.get(name)
+        if isinstance(found, PhpArray):
+            return [one for one in found.values() if isinstance(one, str)]
+        return [found] if found else []
+
+    def page(self) -> slice:
+        """limit and offset of the query."""
+        limit = _number(self.query, "limit", MAX_PAGE)
+        offset = _number(self.query, "offset", 0)
+        if not 1 <= limit <= MAX_PAGE:
+            raise wrong("limit", f"must be between 1 and {MAX_PAGE}")
+        return slice(offset, offset + limit)
+
+    def mailing_list(self, desk: Desk) -> MailingList:
+        """The list in the path; HTTP 404 if there is none."""
+        text = self.args["id"]
+        found = desk.account.lists.get(int(text)) if is_number(text) else None
+        if found is None:
+            raise not_found("Book not found", 213)
+        return found
+
+    def address(self, name: str = "email") -> str:
+        """The address in the path or the body; HTTP 422 if it cannot be one."""
+        found = normalised(self.args[name] if name in self.args else self.text(name))
+        if not is_address(found):
+            raise wrong(name, "is not an e-mail address")
+        return found
+
+
+def refuse(status: int, message: str, code: int) -> Refusal:
+    """A refusal in the service's shape."""
+    return Refusal(Reply(status, {"message": message, "error_code": code}))
+
+
+def wrong(name: str, reason: str) -> Refusal:
+    """The refusal of a value."""
+    return refuse(422, f"The {name} field {reason}.", 422)
+
+
+def not_found(message: str, code: int = 404) -> Refusal:
+    """The refusal of a thing that does not exist."""
+    return refuse(404, message, code)
+
+
+def is_number(text: str) -> bool:
+    """True for plain digits, not too many."""
+    return text.isascii() and text.isdigit() and len(text) < 18
+
+
+def decoded(name: str, value: object) -> bytes:
+    """The bytes behind base64; HTTP 422 if it is none."""
+    try:
+        if isinstance(value, str) and value:
+            return b64decode(value, validate=True)
+    except ValueError:
+        pass
+    raise wrong(name, "must be encoded in base64")
+
+
+def html(name: str, value: object) -> str:
+    """The text behind base64."""
+    try:
+        return decoded(name, value).decode()
+    except UnicodeDecodeError:
+        raise wrong(name, "is not UTF-8 inside its base64") from None
+
+
+def moment(desk: Desk, name: str, value: object) -> float:
+    """A date of the account's zone that has not passed."""
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise wrong(name, "must look like Y-m-d H:i:s")
+    try:
+        read = datetime.strptime(value, "%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        raise wrong(name, "is no date") from None
+    found = read.replace(tzinfo=ZoneInfo(desk.settings.timezone)).timestamp()
+    if found < int(desk.now):
+        raise wrong(name, "can not be less than the current date and time")
+    return found
+
+
+def _number(query: PhpArray, name: str, default: int) -> int:
+    if name not in query:
+        return default
+    text = query.text(name)
+    if not is_number(text):
+        raise wrong(name, "must be a number")
+    return int(text)

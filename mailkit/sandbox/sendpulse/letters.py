@@ -1,0 +1,76 @@
+"""The letters of a campaign, with each contact's variables, as the truth keeps them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import overload
+
+from mailkit.sandbox.sendpulse.state import Campaign, Desk
+from mailkit.sandbox.truth import Mailing
+
+OPERATION = "sendpulse.campaigns.create"
+
+_VARIABLE = re.compile(r"\{\{\s*([^{}|]+?)\s*\}\}")
+_LINK = re.compile(r"""href\s*=\s*["']?(https?://[^"'\s>]+)""", re.I)
+
+
+def record(desk: Desk, campaign: Campaign) -> None:
+    """Count the letters to all recipients at this moment."""
+    fields: list[Mapping[str, object]] = []
+    books = [
+        desk.account.lists[number] for number in campaign.lists if number in desk.account.lists
+    ]
+    for email in campaign.recipients:
+        contact = next((book.contacts[email] for book in books if email in book.contacts), None)
+        fields.append({} if contact is None else dict(contact.variables))
+    mailing = Mailing(
+        OPERATION,
+        desk.now,
+        campaign.sender_email,
+        campaign.subject,
+        campaign.recipients,
+        campaign.attachments,
+    )
+    desk.truth.record(mailing, _Letters(campaign, fields))
+
+
+def record_test(desk: Desk, campaign: Campaign, operation: str, addresses: list[str]) -> None:
+    """Count a test letter, with its variables as they stand."""
+    mailing = Mailing(
+        operation,
+        desk.now,
+        campaign.sender_email,
+        campaign.subject,
+        addresses,
+        campaign.attachments,
+    )
+    desk.truth.record(mailing, [(campaign.subject, campaign.body)] * len(addresses))
+
+
+def links(body: str) -> list[str]:
+    """The addresses that the letter links to, each of them once."""
+    return list(dict.fromkeys(_LINK.findall(body)))
+
+
+class _Letters(Sequence[tuple[str, str]]):
+    """Subject and text of each letter; a text is put together only when it is asked for."""
+
+    def __init__(self, campaign: Campaign, fields: list[Mapping[str, object]]) -> None:
+        self._campaign = campaign
+        self._fields = fields
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[tuple[str, str]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[str, str] | Sequence[tuple[str, str]]:
+        if isinstance(index, slice):
+            return _Letters(self._campaign, self._fields[index])
+        fields = {"email": self._campaign.recipients[index], **self._fields[index]}
+        return _filled(self._campaign.subject, fields), _filled(self._campaign.body, fields)
+
+
+def _filled(text: str, fields: Mapping[str, object]) -> str:
+    return _VARIABLE.sub(lambda found: str(fields.get(found[1], "")), text)

@@ -1,0 +1,171 @@
+"""SendPulse: its e-mail operations, written from the provider's pages.
+
+How the pages are read where they leave a choice:
+- every request counts for the request quotas when it is carried out, every POST /campaigns with
+  good credentials for that of the hour, even if it is then refused; what a quota refuses does not;
+- a JSON list may also come as a text of JSON, and fields as a form; webhooks only as a form;
+- adding passes over addresses that cannot be, and those that begin with `invalid` or `missing`;
+- `unsubscribed…` is unsubscribed on every list it comes onto; whoever complains has left all;
+- a campaign to a locked list is refused; a segment is all of its list;
+- webhooks are told what happens while they are registered; the steps of letters only to those
+  that any webhook was there for when the campaign began.
+"""
+
+from collections.abc import Sequence
+from math import ceil
+from random import Random
+
+import msgspec
+
+from mailkit.sandbox.clock import Clock
+from mailkit.sandbox.forms import Malformed, parse_form, parse_urlencoded
+from mailkit.sandbox.php import PhpArray, plain
+from mailkit.sandbox.sendpulse import access, life, office, templates
+from mailkit.sandbox.sendpulse.fields import Ask, Refusal
+from mailkit.sandbox.sendpulse.routes import ADD, CONFIRM, TOKEN, match
+from mailkit.sandbox.sendpulse.settings import SendPulseSettings
+from mailkit.sandbox.sendpulse.state import Account, Desk
+from mailkit.sandbox.sendpulse.table import OPERATIONS
+from mailkit.sandbox.service import Call, Post, Raw, Reply
+from mailkit.sandbox.truth import Truth
+
+BODY_LIMIT = 32 * 1024 * 1024
+MAX_FIELDS = 1000
+TOO_FAST = 2020202020
+
+
+class SendPulse:
+    """The service SendPulse with one account."""
+
+    operations = frozenset({TOKEN, *OPERATIONS})
+    undecided = frozenset({ADD})
+    body_limit = BODY_LIMIT
+
+    def __init__(
+        self,
+        *,
+        client_id: str,
+        client_secret: str,
+        api_key: str,
+        clock: Clock,
+        truth: Truth,
+        chance: Random,
+        settings: SendPulseSettings | None = None,
+    ) -> None:
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.api_key = api_key
+        self.settings = SendPulseSettings() if settings is None else settings
+        self._clock = clock
+        self._truth = truth
+        self._chance = chance
+        self.account = self._new_account()
+
+    def find(self, method: str, path: str) -> str | None:
+        """The operation behind method and path."""
+        found = match(method, path)
+        return None if found is None else found[0]
+
+    def parse(self, raw: Raw) -> Call:
+        """Query and body; a contact to be confirmed makes adding another operation."""
+        query = parse_urlencoded(raw.query, max_fields=MAX_FIELDS)
+        found = match(raw.method, raw.path)
+        args = {} if found is None else found[1]
+        form, value = PhpArray(), None
+        if raw.body:
+            if raw.content_type.partition(";")[0].strip().lower() == "application/json":
+                value = _json(raw.body)
+            else:
+                form = parse_form(raw.body, raw.content_type, max_fields=MAX_FIELDS).fields
+        operation = raw.operation
+        given = value if isinstance(value, dict) else form
+        if operation == ADD and given.get("confirmation") == "force":
+            operation = CONFIRM
+        return Call(operation, query, form, (), value, args, raw.authorization)
+
+    def act(self, call: Call) -> Reply:
+        """Carry out the call; a refusal changes nothing but the quotas."""
+        now = self._clock.now()
+        self.tick(now)
+        desk = self._desk(now)
+        refused = self._too_fast(desk)
+        if refused is not None:
+            return refused
+        is_form = not isinstance(call.json, dict)
+        form = {str(name): plain(value) for name, value in call.form.items()}
+        fields = form if is_form else call.json
+        ask = Ask(call.args, call.query, fields if isinstance(fields, dict) else {}, is_form)
+        try:
+            if call.operation == TOKEN:
+                return Reply(200, access.issue(desk, ask, self.client_id, self.client_secret))
+            if not access.admitted(desk, call.authorization, self.api_key):
+                return self.token_refused()
+            if call.operation in self.settings.forbidden:
+                return Reply(403, {"message": "Unauthorized action.", "error_code": 800})
+            return Reply(200, OPERATIONS[call.operation](desk, ask))
+        except Refusal as refusal:
+            return refusal.reply
+
+    def malformed(self, reason: str) -> Reply:
+        """HTTP 422 for a body that cannot be read."""
+        return Reply(422, {"message": f"The body can not be read: {reason}", "error_code": 422})
+
+    def token_refused(self) -> Reply:
+        """HTTP 401 for a missing, wrong or expired token."""
+        return Reply(401, {"message": "Unauthenticated.", "error_code": 401})
+
+    def refused(self, text: str) -> Reply:
+        """An error of HTTP 422."""
+        return Reply(422, {"message": text, "error_code": 422})
+
+    def environment(self, url: str) -> dict[str, str]:
+        """Address and OAuth credentials for a client."""
+        return {
+            "MAILKIT_SENDPULSE_URL": url,
+            "MAILKIT_SENDPULSE_CLIENT_ID": self.client_id,
+            "MAILKIT_SENDPULSE_CLIENT_SECRET": self.client_secret,
+        }
+
+    def reset(self) -> None:
+        """A fresh account: no tokens, webhooks or campaigns; the settings stay."""
+        self.account = self._new_account()
+
+    def tick(self, now: float) -> None:
+        """Let campaigns and letters go on."""
+        life.tick(self._desk(now))
+
+    def due(self) -> float | None:
+        """When something happens, or a webhook's batch is ready."""
+        moments = (self.account.agenda.next(), self.account.hooks.due(self.settings))
+        return min((at for at in moments if at is not None), default=None)
+
+    def posts(self, now: float, *, early: bool) -> Sequence[Post]:
+        """The webhooks' batches."""
+        return self.account.hooks.posts(now, self.settings, early=early)
+
+    def _desk(self, now: float) -> Desk:
+        return Desk(self.account, self.settings, self._truth, self._chance, now)
+
+    def _new_account(self) -> Account:
+        account = Account()
+        office.furnish(account, self.settings.senders)
+        templates.furnish(account, self._clock.now())
+        return account
+
+    def _too_fast(self, desk: Desk) -> Reply | None:
+        account, settings = desk.account, self.settings
+        if account.each_second.wait(desk.now, settings.requests_per_second, 1.0) is not None:
+            value = {"message": "Too many requests in a second", "error_code": TOO_FAST}
+            return Reply(429, value)
+        wait = account.each_minute.wait(desk.now, settings.requests_per_minute, 60.0)
+        if wait is not None:
+            return Reply(429, {"message": f"Wait {ceil(wait)} s", "error_code": 429})
+        return None
+
+
+def _json(body: bytes) -> object:
+    try:
+        value: object = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"not JSON: {error}") from error
+    return value

@@ -1,0 +1,64 @@
+"""Lists and contacts as the service writes them, in the shapes that differ from page to page."""
+
+import re
+
+from mailkit.sandbox.sendpulse import life, words
+from mailkit.sandbox.sendpulse.state import Contact, Desk, MailingList
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def mailing_list(desk: Desk, found: MailingList, *, phones: bool) -> dict[str, object]:
+    """A list with its counters; only the overview of all lists counts new phones."""
+    total = len(found.contacts)
+    active = sum(life.status(desk, one) in (0, 1) for one in found.contacts.values())
+    status = found.status(desk.now)
+    counted = sum(bool(one.phone) for one in found.contacts.values())
+    return {
+        "id": found.id,
+        "name": found.name,
+        "all_email_qty": total,
+        "active_email_qty": active,
+        "inactive_email_qty": total - active,
+        **({"new_phones_quantity": 0} if phones else {}),
+        "active_phones_quantity": counted,
+        "exc_phones_quantity": 0,
+        "creationdate": desk.date(found.created_at),
+        "status": status,
+        "status_explain": words.LISTS[status],
+    }
+
+
+def row(desk: Desk, contact: Contact) -> dict[str, object]:
+    """A contact in a page of its list: variables as an object, or an empty array."""
+    status = life.status(desk, contact)
+    written: dict[str, object] = {
+        "email": contact.email,
+        "status": status,
+        "status_explain": words.CONTACTS[status],
+        "variables": dict(contact.variables) or [],
+    }
+    if contact.phone or desk.quirk():
+        written["phone"] = phone(desk, contact)
+    return written
+
+
+def phone(desk: Desk, contact: Contact) -> object:
+    """A phone as a text, or now and then as a number."""
+    text = contact.phone
+    return int(text) if text.isdigit() and desk.quirk() else text
+
+
+def variables(contact: Contact) -> list[dict[str, object]]:
+    """The variables as objects of name, type and value."""
+    return [
+        {"name": name, "type": kind(value), "value": value}
+        for name, value in contact.variables.items()
+    ]
+
+
+def kind(value: object) -> str:
+    """The type of a variable that has the value."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "number"
+    return "date" if isinstance(value, str) and _DAY.fullmatch(value) else "string"

@@ -1,0 +1,167 @@
+"""The state of the SendPulse sandbox: lists with contacts, campaigns, and the rest."""
+
+from datetime import datetime
+from random import Random
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from mailkit.sandbox.agenda import Agenda, Window
+from mailkit.sandbox.sendpulse.hooks import Hooks
+from mailkit.sandbox.sendpulse.settings import SendPulseSettings
+from mailkit.sandbox.truth import Attached, Truth
+
+ACTIVE = 1
+UNSUBSCRIBED = 4
+LEFT_ALL = 6
+BLOCKED = 8
+SENDING_ERROR = 9
+
+
+@attrs.define
+class Contact:
+    """An address on a list; `variables` holds values by name, a phone stands apart."""
+
+    email: str
+    status: int
+    added_at: float
+    variables: dict[str, object] = attrs.field(factory=dict)
+    phone: str = ""
+
+    def code(self, now: float, settings: SendPulseSettings) -> int:
+        """The status at `now`: new and asked contacts become active in time."""
+        after = {0: settings.active_after, 2: settings.confirmed_after}.get(self.status)
+        return self.status if after is None or now < self.added_at + after else ACTIVE
+
+
+@attrs.define
+class MailingList:
+    """A mailing list; `types` are its variables."""
+
+    id: int
+    name: str
+    created_at: float
+    contacts: dict[str, Contact] = attrs.field(factory=dict)
+    types: dict[str, str] = attrs.field(factory=dict)
+    loading_until: float = 0.0
+    copying_until: float = 0.0
+
+    def status(self, now: float) -> int:
+        """0, or 4 and 5 while addresses are loaded or copied."""
+        if now < self.copying_until:
+            return 5
+        return 4 if now < self.loading_until else 0
+
+
+@attrs.define
+class Campaign:
+    """A campaign. `starts_at` is when sending begins, `recipients` who got the letter."""
+
+    id: int
+    name: str
+    sender_name: str
+    sender_email: str
+    subject: str
+    body: str
+    lists: list[int]
+    created_at: float
+    copied_at: float
+    approved_at: float
+    starts_at: float
+    scheduled: bool = False
+    moderated: bool = False
+    dynamic: bool = False
+    draft: bool = False
+    test: bool = False
+    opens: bool = True
+    clicks: bool = True
+    attachments: tuple[Attached, ...] = ()
+    copied: list[str] = attrs.field(factory=list)
+    recipients: list[str] = attrs.field(factory=list)
+    places: dict[str, int] = attrs.field(factory=dict)
+    left: set[str] = attrs.field(factory=set)
+    started: bool = False
+    verdict: int = 0
+    cancelled: bool = False
+
+
+@attrs.define
+class Template:
+    """A template; `id` changes with each edit."""
+
+    id: str
+    real_id: int
+    name: str
+    slug: str
+    lang: str
+    body: str
+    created_at: float
+    system: bool = False
+
+
+@attrs.define
+class Sender:
+    """An address that letters may come from."""
+
+    email: str
+    name: str
+    active: bool = False
+
+
+@attrs.frozen
+class Happening:
+    """Something that comes about by itself: what, in which campaign, to whom."""
+
+    kind: str
+    campaign: int = 0
+    email: str = ""
+
+
+@attrs.define
+class Account:
+    """Everything the service remembers between two requests."""
+
+    tokens: dict[str, float] = attrs.field(factory=dict)
+    lists: dict[int, MailingList] = attrs.field(factory=dict)
+    segments: dict[int, int] = attrs.field(factory=dict)
+    """Segment to its list: a segment holds all of it."""
+    campaigns: dict[int, Campaign] = attrs.field(factory=dict)
+    templates: dict[int, Template] = attrs.field(factory=dict)
+    senders: dict[str, Sender] = attrs.field(factory=dict)
+    blacklist: dict[str, str] = attrs.field(factory=dict)
+    left_all: set[str] = attrs.field(factory=set)
+    tags: dict[int, str] = attrs.field(factory=dict)
+    tagged: dict[str, set[int]] = attrs.field(factory=dict)
+    spent: int = 0
+    agenda: Agenda[Happening] = attrs.field(factory=Agenda)
+    hooks: Hooks = attrs.field(factory=Hooks)
+    each_second: Window = attrs.field(factory=Window)
+    each_minute: Window = attrs.field(factory=Window)
+    campaign_hour: Window = attrs.field(factory=Window)
+    test_hour: Window = attrs.field(factory=Window)
+    next_id: int = 422325
+
+    def new_id(self) -> int:
+        """A number that was never given before."""
+        self.next_id += 1
+        return self.next_id
+
+
+@attrs.frozen
+class Desk:
+    """What an operation works with."""
+
+    account: Account
+    settings: SendPulseSettings
+    truth: Truth
+    chance: Random
+    now: float
+
+    def quirk(self) -> bool:
+        """Whether to answer in the less usual shape this time."""
+        return self.settings.quirks and self.chance.random() < 0.5
+
+    def date(self, moment: float) -> str:
+        """A moment as the service writes it."""
+        zone = ZoneInfo(self.settings.timezone)
+        return datetime.fromtimestamp(moment, zone).strftime("%Y-%m-%d %H:%M:%S")

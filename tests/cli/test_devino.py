@@ -1,0 +1,65 @@
+"""The command line with Devino: the same commands, another service."""
+
+from __future__ import annotations
+
+from .shop import SENDER, Shop
+
+LETTER = {
+    "sender": SENDER,
+    "subject": "Autumn",
+    "html": "<p>Hi {{ name | 'friend' }}</p>{{ unsubscribe }}",
+}
+LIST = [
+    "email,name",
+    "anna@example.com,<Anna>",
+    "boris@example.com,",
+    "invalid-gone@example.com,Gone",
+    "missing@example.com,Missing",
+    "no-at-sign,Nobody",
+]
+
+
+def test_a_list_goes_out_and_every_row_is_accounted_for(shop: Shop) -> None:
+    letter, table = shop.letter(**LETTER), shop.table(LIST)
+    ended = shop("send", letter, table, "--provider", "devino", "--name", "autumn", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert shop.states() == {
+        "anna@example.com": "accepted",
+        "boris@example.com": "accepted",
+        "invalid-gone@example.com": "rejected",
+        "missing@example.com": "rejected",
+        "no-at-sign": "invalid",
+    }
+    assert dict(shop.sandbox.truth.mailed) == {"anna@example.com": 1, "boris@example.com": 1}
+    texts = {letter.address: letter.text for letter in shop.sandbox.truth.kept}
+    assert texts["anna@example.com"].startswith("<p>Hi &lt;Anna&gt;</p>http")
+    assert texts["boris@example.com"].startswith("<p>Hi friend</p>http")
+
+
+def test_no_credentials(shop: Shop) -> None:
+    words = ("send", shop.letter(**LETTER), shop.table(LIST), "--provider", "devino")
+    ended = shop(*words, environment={"MAILKIT_DEVINO_API_KEY": None})
+    assert ended.code == 1
+    assert ended.err.startswith("mailkit: MAILKIT_DEVINO_API_KEY is not set: put the API key")
+
+
+def test_wrong_credentials_stop_at_the_first_chunk_and_a_resume_sends_it(shop: Shop) -> None:
+    letter, table = shop.letter(**LETTER), shop.table(LIST)
+    ended = shop(
+        *("send", letter, table, "--provider", "devino", "--name", "autumn"),
+        *("--account", "shop"),
+        environment={"MAILKIT_DEVINO_API_KEY": "stolen-canary"},
+    )
+    assert ended.code == 1
+    assert "the provider can't be used: devino.messages.send" in ended.out
+    assert "stolen-canary" not in ended.out + ended.err
+    assert shop.report()["unsent"] == 4
+    assert shop("resume", "autumn", "--account", "shop").code == 0
+    assert dict(shop.sandbox.truth.mailed) == {"anna@example.com": 1, "boris@example.com": 1}
+
+
+def test_what_devino_can_t_do_is_told_before_anything_is_sent(shop: Shop) -> None:
+    letter = shop.letter(**LETTER | {"subject": "Hi {{ name }}"})
+    ended = shop("send", letter, shop.table(LIST), "--provider", "devino")
+    assert (ended.code, shop.sandbox.requests.total()) == (1, 0)
+    assert "not into the subject" in ended.err

@@ -1,0 +1,261 @@
+"""Devino in the bulk engine, over a service in memory: who was mailed, refused, in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from mailkit.bulk.engine import EngineSettings
+from mailkit.bulk.journal import Journal
+from mailkit.bulk.report import Report
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.source import Item, read_recipients
+from mailkit.core.wire import Answer
+from mailkit.errors import (
+    AuthenticationFailed,
+    InvalidArgument,
+    NotSent,
+    OutcomeUnknown,
+    Unavailable,
+    Unsupported,
+)
+from mailkit.message import Attachment, Message
+from mailkit.providers.devino import ChunkLimits, Devino
+from tests.bulk.fakes import FakeTime, memory_journal, people
+
+from .doubles import KEY, Service, answer, devino, sample, taken
+
+SETTINGS = EngineSettings(senders=1)
+MESSAGE = Message("Shop <news@shop.example>", "Autumn", html="<p>Hi</p>{{ unsubscribe }}")
+PERSONAL = Message(
+    "Shop <news@shop.example>",
+    "Autumn",
+    html="<p>{{ name }} of {{ city | 'a city' }}</p>[Unsubscribe]",
+)
+WITH_FILES = Message(
+    "news@shop.example",
+    "Autumn",
+    text="[Unsubscribe]",
+    attachments=[Attachment("a.txt", b"aaaa"), Attachment("b.pdf", b"bbbb")],
+)
+
+
+@pytest.fixture
+async def journal() -> AsyncIterator[Journal]:
+    async with memory_journal() as opened:
+        yield opened
+
+
+def sending(journal: Journal, client: Devino) -> BulkSender:
+    return BulkSender(client, journal=journal, clock=FakeTime().clock, settings=SETTINGS)
+
+
+async def run(
+    journal: Journal, client: Devino, people: list[Item], message: Message = MESSAGE
+) -> Report:
+    async with sending(journal, client) as sender:
+        return await (await sender.start(message, read_recipients(people), name="autumn")).wait()
+
+
+async def resumed(journal: Journal, client: Devino) -> Report:
+    async with sending(journal, client) as sender:
+        return await (await sender.resume("autumn")).wait()
+
+
+def some(count: int) -> list[Item]:
+    return list(people(count))
+
+
+async def reasons(journal: Journal, state: str) -> dict[str, str | None]:
+    record = await journal.jobs.get("autumn")
+    return {
+        row.address: row.reason
+        async for rows in journal.accounts.rows(record, running=False)
+        for row in rows
+        if row.state == state
+    }
+
+
+async def test_each_chunk_is_one_request_and_each_recipient_has_its_token(journal: Journal) -> None:
+    service = Service()
+    report = await run(journal, devino(service, rows=2), some(3))
+    assert report.complete
+    assert report.counts.accepted == 3
+    assert service.letters == [
+        {
+            "Recipients": [
+                {
+                    "Address": f"p{row - 1}@example.com",
+                    "ExtraData": {"mailkit": f"autumn/{chunk}/{row}"},
+                }
+                for row in rows
+            ],
+            "Sender": {"Address": "news@shop.example", "Name": "Shop"},
+            "Subject": "Autumn",
+            "Body": {"Html": "<p>Hi</p>[Unsubscribe]"},
+            "CheckUnsubscription": True,
+        }
+        for chunk, rows in ((1, (1, 2)), (2, (3,)))
+    ]
+
+
+async def test_values_travel_as_merge_fields(journal: Journal) -> None:
+    service = Service()
+    list_ = [
+        {"email": "a@shop.example", "name": "<Ann>", "city": ""},
+        {"email": "b@shop.example", "name": "", "city": "Minsk"},
+        {"email": "c@shop.example", "name": "Cid", "city": "Minsk"},
+    ]
+    report = await run(journal, devino(service), list_, PERSONAL)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert (report.counts.accepted, report.counts.invalid) == (2, 1)
+    assert await reasons(journal, "invalid") == {"b@shop.example": "no value for {{ name }}"}
+    [letter] = service.letters
+    assert letter["Body"] == {"Html": "<p>[name] of [city]</p>[Unsubscribe]"}
+    assert [one["MergeFields"] for one in letter["Recipients"]] == [
+        {"name": "&lt;Ann&gt;", "city": "a city"},
+        {"name": "Cid", "city": "Minsk"},
+    ]
+
+
+async def test_recipients_refused_in_the_answer_are_rejected_by_name(journal: Journal) -> None:
+    def partly(letter: dict[str, Any]) -> Answer:
+        items = msgspec.json.decode(taken(letter).body)["result"]
+        items[0] = {"index": 0, "code": "error", "Reasons": [{"Key": "unsubscribed"}]}
+        return answer({"Result": items[2::-2], "Description": "ok"})
+
+    report = await run(journal, devino(Service(partly)), some(4))
+    assert report.complete
+    assert report.counts.accepted == 1
+    assert await reasons(journal, "rejected") == {
+        "p0@example.com": "unsubscribed",
+        "p1@example.com": "the answer does not name this recipient",
+        "p3@example.com": "the answer does not name this recipient",
+    }
+
+
+async def test_a_chunk_that_is_refused_whole_is_rejected_and_the_rest_goes_on(
+    journal: Journal,
+) -> None:
+    report = await run(journal, devino(Service(sample("validation_failed")), rows=2), some(4))
+    assert (report.counts.rejected, report.counts.accepted) == (2, 2)
+    assert "validation.recipients" in report.rejections[0]
+
+
+@pytest.mark.parametrize(
+    "lost", [OutcomeUnknown("reset"), answer({"description": "ok"}), Answer(502, {}, b"<html>")]
+)
+async def test_a_lost_answer_leaves_its_chunk_in_doubt_and_nobody_is_mailed_again(
+    journal: Journal, lost: Answer | Exception
+) -> None:
+    service = Service(lost)
+    report = await run(journal, devino(service, rows=2), some(4))
+    assert (report.counts.in_doubt, report.counts.accepted) == (2, 2)
+    report = await resumed(journal, devino(service))
+    assert (report.counts.in_doubt, report.counts.accepted) == (2, 2)
+    assert len(service.letters) == 2
+
+
+async def test_wrong_credentials_put_the_first_chunk_back_and_stop(journal: Journal) -> None:
+    service = Service(answer({"description": "unauthorized"}, 401))
+    client = devino(service, rows=2)
+    async with sending(journal, client) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(4)), name="autumn")
+        report = await job.wait()
+        assert isinstance(job.error, AuthenticationFailed)
+    assert (report.counts.unsent, len(service.letters)) == (4, 1)
+    report = await resumed(journal, devino(service, rows=2))
+    assert report.complete
+    assert report.counts.accepted == 4
+
+
+async def test_what_was_not_sent_goes_out_later(journal: Journal) -> None:
+    service = Service(NotSent("refused"), answer({"description": "later"}, 429))
+    report = await run(journal, devino(service), some(2))
+    assert report.complete
+    assert len(service.letters) == 3
+
+
+async def test_attachments_are_uploaded_once_for_the_job(journal: Journal) -> None:
+    service = Service()
+    report = await run(journal, devino(service, rows=1), some(3), WITH_FILES)
+    assert report.complete
+    assert len(service.files) == 2
+    assert [letter["AttachmentsIds"] for letter in service.letters] == [["file-1", "file-2"]] * 3
+
+
+async def test_after_a_restart_attachments_are_uploaded_again(journal: Journal) -> None:
+    files = [answer({"result": {"fileId": name}}) for name in ("x", "y")]
+    service = Service(*files, answer({"description": "unauthorized"}, 401))
+    await run(journal, devino(service), some(1), WITH_FILES)
+    report = await resumed(journal, devino(service))
+    assert report.complete
+    assert [letter["AttachmentsIds"] for letter in service.letters] == [
+        ["x", "y"],
+        ["file-3", "file-4"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ([sample("validation_failed")], InvalidArgument),
+        ([answer({"description": "unauthorized"}, 401)], AuthenticationFailed),
+        ([answer({"description": "ok"})] * 3, Unavailable),
+    ],
+)
+async def test_an_attachment_that_can_t_be_uploaded_stops_the_job_before_it_begins(
+    journal: Journal, said: list[Answer], error: type[Exception]
+) -> None:
+    service = Service(*said)
+    client = Devino(KEY, transport=service, clock=FakeTime().clock)
+    with pytest.raises(error):
+        await run(journal, client, some(1), WITH_FILES)
+    assert service.letters == []
+    assert await journal.jobs.list() == []
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ({"send_at": datetime(2100, 1, 1, tzinfo=UTC)}, Unsupported),
+        ({"track_opens": True}, Unsupported),
+        ({"track_clicks": False}, Unsupported),
+        ({"subject": "Hi {{ name }}"}, Unsupported),
+        ({"html": "Hi"}, InvalidArgument),
+        ({"html": "[Unsubscribe]{{ nothing }}"}, InvalidArgument),
+        ({"sender": f"{'n' * 151} <news@shop.example>"}, InvalidArgument),
+        ({"attachments": [Attachment("a.zip", b"")]}, InvalidArgument),
+        ({"html": "[Unsubscribe]" + "x" * 4_000_000}, InvalidArgument),
+    ],
+)
+async def test_what_devino_can_t_do_is_refused_before_anything_is_sent(
+    journal: Journal, message: dict[str, Any], error: type[Exception]
+) -> None:
+    service = Service()
+    letter = Message(
+        **{"sender": "news@shop.example", "subject": "Hi", "html": "[Unsubscribe]", **message}
+    )
+    with pytest.raises(error):
+        await run(journal, devino(service), [{"email": "a@shop.example", "name": "A"}], letter)
+    assert service.requests == []
+
+
+async def test_requests_stay_below_their_size(journal: Journal) -> None:
+    service = Service()
+    client = Devino(KEY, transport=service, limits=ChunkLimits(size=20_000))
+    names = [{"email": f"p{n}@example.com", "name": "Ж" * 200, "city": ""} for n in range(100)]
+    report = await run(journal, client, names, PERSONAL)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert report.counts.accepted == 100
+    assert len(service.letters) > 2
+    assert all(len(request.body or b"") < 20_000 for request in service.requests)
+
+
+async def test_deliveries_can_t_be_asked_for() -> None:
+    dispatch = devino(Service()).dispatch(MESSAGE, ())
+    assert not dispatch.polls
+    with pytest.raises(Unsupported):
+        await dispatch.poll("", None)

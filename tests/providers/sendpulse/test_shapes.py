@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from mailkit.errors import BadAnswer
+from mailkit.events import DeliveryStatus
+from mailkit.providers.sendpulse import (
+    CampaignStatus,
+    Contact,
+    ContactStatus,
+    LinkClicks,
+    MailingListStatus,
+    RecipientStatus,
+    Statistics,
+    StatusCount,
+    Variables,
+    WebhookAction,
+)
+
+from ...core.doubles import Script, answer
+from .doubles import client, sample
+
+
+async def test_contacts_are_read_in_every_shape() -> None:
+    found = await client(Script(sample("contacts_of_all_shapes"))).mailing_lists.contacts(7)
+    assert found == [
+        Contact("a@mail.by", ContactStatus.NEW, "New", "", Variables({"name": "Anna", "age": 31})),
+        Contact("b@mail.by", ContactStatus.ACTIVE, "Active", "375291234567"),
+        Contact("c@mail.by", 99, variables=Variables({"Name": "Vera", "n": 2}), list_id=422325),
+        Contact("d@mail.by"),
+    ]
+    assert found[2].variables.types == {"Name": "string", "n": "number"}
+
+
+async def test_a_campaign_is_read_with_a_plain_list_of_statistics() -> None:
+    campaign = await client(Script(sample("campaign_plain_statistics"))).campaigns.get(10113867)
+    assert (campaign.id, campaign.status) == (10113867, CampaignStatus.SENT)
+    assert campaign.statistics == Statistics(
+        general=(
+            StatusCount(RecipientStatus.SENT, 1000, "Sent"),
+            StatusCount(19, 2, "Something new"),
+        )
+    )
+    assert campaign.message is not None
+    assert campaign.message.attachments == ("file.zip", "file2.zip")
+    assert campaign.message.list_ids == (2128929, 2128930)
+    assert campaign.company_price == Decimal("0.05")
+    assert (campaign.send_date, campaign.external_stat, campaign.permalink) == (None, None, "")
+
+
+async def test_statistics_come_as_counters_in_two_parts_empty_or_not_at_all() -> None:
+    script = Script(
+        answer(
+            200,
+            [
+                {"id": 1, "statistics": {"sent": 2, "opening": "1"}},
+                {
+                    "id": 2,
+                    "statistics": {
+                        "general": [{"code": 3, "count": 2, "explain": "Opened"}],
+                        "clicks": [{"url": "", "count": 1}, {"url": "https://a", "count": 3}],
+                    },
+                },
+                {"id": 3, "statistics": []},
+                {"id": 4, "statistics": None, "message": []},
+                {"id": 5},
+            ],
+        )
+    )
+    found = [one.statistics for one in await client(script).campaigns.list()]
+    assert found == [
+        Statistics({"sent": 2, "opening": 1}),
+        Statistics(
+            general=(StatusCount(RecipientStatus.OPENED, 2, "Opened"),),
+            clicks=(LinkClicks("", 1), LinkClicks("https://a", 3)),
+        ),
+        Statistics(),
+        Statistics(),
+        Statistics(),
+    ]
+
+
+async def test_a_mailing_list_comes_bare_or_in_a_list() -> None:
+    bare = {"id": "1", "name": "A", "status": "4", "creationdate": "2015-04-20 08:52:40"}
+    for said in (bare, [bare]):
+        found = await client(Script(answer(200, said))).mailing_lists.get(1)
+        assert (found.id, found.status) == (1, MailingListStatus.LOADING)
+        assert found.created == datetime(2015, 4, 20, 8, 52, 40)
+
+
+async def test_an_empty_map_may_be_written_as_a_list() -> None:
+    script = Script(answer(200, []), answer(200, []))
+    assert await client(script).campaigns.countries(1) == {}
+    assert await client(script).contacts.get_many(["a@mail.by"]) == {}
+
+
+async def test_the_numbers_of_an_address_are_the_same_in_both_answers() -> None:
+    one = {
+        "statistic": {"sent": 9, "open": "2", "link": 0},
+        "blacklist": False,
+        "addressbooks": [{"id": 154441, "address_book_name": "L"}],
+    }
+    many = {
+        "a@mail.by": {
+            "sent": 9,
+            "open": 2,
+            "link": 0,
+            "adressbooks": [{"id": "154441", "name": "L"}],
+            "blacklist": False,
+        }
+    }
+    sendpulse = client(Script(answer(200, one), answer(200, many), answer(200, {"statistic": []})))
+    stats = await sendpulse.contacts.campaign_stats("a@mail.by")
+    assert await sendpulse.contacts.campaign_stats_many(["a@mail.by"]) == {"a@mail.by": stats}
+    assert (stats.sent, stats.opened, stats.mailing_lists[0].name) == (9, 2, "L")
+    assert (await sendpulse.contacts.campaign_stats("b@mail.by")).sent == 0
+
+
+async def test_a_recipient_has_its_date_under_either_name_and_may_lack_details() -> None:
+    script = Script(
+        answer(200, {"sent_date": "2021-03-29 07:46:58", "global_status": 0}),
+        answer(200, {"send_date": "2021-03-29 07:46:58", "global_status": "21"}),
+    )
+    first = await client(script).campaigns.recipient(1, "a@mail.by")
+    second = await client(script).campaigns.recipient(1, "a@mail.by")
+    assert first.sent_date == second.sent_date == datetime(2021, 3, 29, 7, 46, 58)
+    assert (first.global_status, second.global_status) == (RecipientStatus.QUEUED, 21)
+    assert first.detail_status is None
+
+
+async def test_a_created_campaign_is_read_as_both_pages_show_it() -> None:
+    letter: dict[str, Any] = {
+        "sender": "Shop <news@shop.by>",
+        "subject": "S",
+        "html": "<p>",
+        "list_id": 7,
+    }
+    created = await client(Script(sample("campaign_created_russian"))).campaigns.create(**letter)
+    assert (created.id, created.overdraft_currency) == (27, "RUR")
+    assert created.overdraft_price == Decimal(0)
+
+
+async def test_webhooks_come_as_one_or_as_many() -> None:
+    hook = {"id": "1", "url": "https://a", "action": "open", "user_id": 7}
+    new = {"id": 2, "action": "something_new"}
+    script = Script(
+        *(answer(200, {"success": True, "data": data}) for data in (hook, [hook], hook, [new]))
+    )
+    webhooks = client(script).webhooks
+    assert await webhooks.get(1) == await webhooks.get(1)
+    (first,) = await webhooks.create("https://a", WebhookAction.OPEN)
+    assert first.action is WebhookAction.OPEN
+    (second,) = await webhooks.list()
+    assert second.action == "something_new"
+
+
+async def test_tags_stand_under_a_key_or_alone() -> None:
+    script = Script(sample("tags"), answer(200, [{"id": "2506", "name": "vip", "color": None}]))
+    tags = client(script).tags
+    assert [(one.id, one.name) for one in [*await tags.list(), *await tags.list()]] == [
+        (2506, "vip"),
+        (2506, "vip"),
+    ]
+
+
+async def test_a_variable_that_is_no_plain_value_is_kept_as_text() -> None:
+    said = [
+        {"email": "a@mail.by", "variables": {"x": [1, {"y": 2}], "z": None}},
+        {"email": "b@mail.by", "variables": ""},
+    ]
+    first, second = await client(Script(answer(200, said))).mailing_lists.contacts(7)
+    assert first.variables == {"x": '[1,{"y":2}]', "z": None}
+    assert second.variables == {}
+
+
+async def test_an_answer_of_quite_another_shape_is_a_bad_answer() -> None:
+    for said in ([{"email": "a@mail.by", "variables": 5}], {"a": 1}, [5]):
+        with pytest.raises(BadAnswer):
+            await client(Script(*[answer(200, said)] * 3)).mailing_lists.contacts(7)
+    with pytest.raises(BadAnswer, match="2 things"):
+        await client(Script(*[answer(200, [{}, {}])] * 3)).mailing_lists.get(7)
+
+
+def test_every_recipient_status_has_a_place_among_mailkits() -> None:
+    assert all(isinstance(status.delivery, DeliveryStatus) for status in RecipientStatus)
+    assert CampaignStatus.SENT.final
+    assert not CampaignStatus.SENDING_PARTLY.final

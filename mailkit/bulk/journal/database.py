@@ -288,7 +288,7 @@ async def _submit(executor: Executor, run: Callable[[sqlite3.Connection], T], du
     work = Work(run, durable)
     executor.submit(work)
     # Shielded: a cancelled wait must not cancel the future that the executor is going to fill.
-    end: asyncio.Future[T] = asyncio.shield(asyncio.wrap_future(work.future))
-    # Who is cancelled in the very moment that the work fails never hears of it; that is no leak.
-    end.add_done_callback(lambda future: future.cancelled() or future.exception())
-    return await end
+    end: asyncio.Future[T] = asyncio.wrap_future(work.future)
+    # Whose wait is cancelled does not hear that the work failed, and that is no leak.
+    end.add_done_callback(lambda future: future.exception())
+    return await asyncio.shield(end)

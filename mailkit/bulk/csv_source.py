@@ -76,15 +76,17 @@ class CsvRows:
         """
         header: list[str] = []
         used = 0
+        broken = False
         for delimiter in self._delimiters:
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
             try:
                 names = [name.strip() for name in next(reader)]
             except (csv.Error, StopIteration):
+                broken = True
                 continue
             if (_has_email(names), len(names)) > (_has_email(header), len(header)):
                 header, used, self._delimiter = names, reader.line_num, delimiter
-        if not header or len(lines[0]) > LONGEST:
+        if not header or (broken and not _has_email(header)) or len(lines[0]) > LONGEST:
             raise InvalidArgument(
                 f"{self._name}, line {self._line}: the header can't be read; "
                 "are its quotes closed, is it one line of column names?"

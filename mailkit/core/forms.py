@@ -130,9 +130,9 @@ def multipart(
         data = [v.data if isinstance(v, File) else v.encode() for _, v in pairs]
     except UnicodeEncodeError:
         data = [v.data if isinstance(v, File) else _utf8(k, v) for k, v in pairs]  # raises
-    for key, text in last:
-        heads.append(_head(key))
-        data.append(text.encode())
+    credential = [(_head(key), _Masked(text.encode())) for key, text in last]
+    heads += [head for head, _ in credential]
+    data += [text for _, text in credential]
     count = len(data)
     pieces = [b""] * (3 * count)
     pieces[1::3] = heads
@@ -144,6 +144,13 @@ def multipart(
         body = b"".join((*pieces, b"\r\n--", boundary, b"--\r\n"))
         if body.count(boundary) == count + 1:
             return f"multipart/form-data; boundary={boundary.decode()}", body
+
+
+class _Masked(bytes):
+    """Bytes that a traceback with names' values doesn't show."""
+
+    def __repr__(self) -> str:
+        return "***"
 
 
 def multipart_upload(

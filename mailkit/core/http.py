@@ -151,17 +151,11 @@ class AiohttpTransport:
         return limits
 
     async def _body(self, stream: aiohttp.StreamReader) -> bytes:
-        body = await stream.readany()
-        if stream.at_eof():
-            return body
-        pieces, size = [body], len(body)
-        while size <= self._largest:
-            piece = await stream.readany()
-            if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)
-            size += len(piece)
-        raise aiohttp.ClientPayloadError(f"an answer of more than {self._largest} bytes")
+        body = BytesIO()  # no bytes in names here: tracebacks can show names' values
+        while body.write(await stream.readany()) and not stream.at_eof():
+            if body.tell() > self._largest:
+                raise aiohttp.ClientPayloadError(f"an answer of more than {self._largest} bytes")
+        return body.getvalue()
 
     def _failure(self, request: Request, error: Exception) -> RequestError:
         if self._before_sending(request, error):

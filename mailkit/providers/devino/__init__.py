@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from random import Random, SystemRandom
-from typing import Self, TypedDict, Unpack
+from typing import Self, Unpack
 
 from mailkit.core.auth import HeaderKey, credential
 from mailkit.core.call import resource
@@ -17,6 +17,7 @@ from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch
 from mailkit.core.encoding import Encoding
 from mailkit.core.http import AiohttpTransport, Session, Transport
+from mailkit.core.options import ClientOptions
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
@@ -46,18 +47,9 @@ __all__ = [
 _URL = "https://api.devino.online"
 
 
-class Options(TypedDict, total=False):
+class Options(ClientOptions, total=False):
     """What Devino takes besides its credential and address."""
 
-    account: str | None
-    requests: Quota | None
-    session: Session | None
-    connections: int
-    timeout: float
-    hooks: Sequence[Hook]
-    clock: Clock | None
-    random: Random | None
-    transport: Transport | None
     limits: ChunkLimits
     escape: bool
 

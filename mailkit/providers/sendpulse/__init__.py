@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from datetime import tzinfo
 from random import Random, SystemRandom
-from typing import Self, TypedDict, Unpack
+from typing import Self, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mailkit.core.auth import Auth, Bearer, Grant, HeaderKey, credential
@@ -18,6 +18,7 @@ from mailkit.core.client import Client, Hook
 from mailkit.core.clock import Clock
 from mailkit.core.encoding import Encoding
 from mailkit.core.http import AiohttpTransport, Session, Transport
+from mailkit.core.options import ClientOptions
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
@@ -110,21 +111,12 @@ _CAMPAIGNS = Quota(4, 3600.0, "campaigns")
 _TESTS = Quota(20, 3600.0, "test sends")
 
 
-class Options(TypedDict, total=False):
+class Options(ClientOptions, total=False):
     """What SendPulse takes besides its credential and address."""
 
-    account: str | None
     zone: str | tzinfo | None
-    requests: Quota | None
     campaigns: Quota | None
     tests: Quota | None
-    session: Session | None
-    connections: int
-    timeout: float
-    hooks: Sequence[Hook]
-    clock: Clock | None
-    random: Random | None
-    transport: Transport | None
 
 
 class SendPulse(Client):

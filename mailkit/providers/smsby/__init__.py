@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from datetime import tzinfo
 from random import Random, SystemRandom
-from typing import Self, TypedDict, Unpack
+from typing import Self, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mailkit.address import header_text
@@ -20,6 +20,7 @@ from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch
 from mailkit.core.encoding import Encoding
 from mailkit.core.http import AiohttpTransport, Session, Transport
+from mailkit.core.options import ClientOptions
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
@@ -56,21 +57,12 @@ __all__ = [
 _URL = "https://app.sms.by"
 
 
-class Options(TypedDict, total=False):
+class Options(ClientOptions, total=False):
     """What SmsBy takes besides its credential and address."""
 
-    account: str | None
     zone: str | tzinfo
     multipart: bool
     imports_in_query: bool
-    requests: Quota | None
-    session: Session | None
-    connections: int
-    timeout: float
-    hooks: Sequence[Hook]
-    clock: Clock | None
-    random: Random | None
-    transport: Transport | None
     limits: ChunkLimits
     unsubscribe_url: str | None
 

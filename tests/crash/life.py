@@ -12,31 +12,13 @@ from typing import Any
 
 import attrs
 
-from mailkit import BulkSender, EngineSettings, Journal, Message, SmsBy, read_recipients
-from mailkit.bulk.journal.jobs import Jobs
-from mailkit.bulk.journal.planning import Planning
-from mailkit.bulk.journal.steps import Steps
+from mailkit import BulkSender, EngineSettings, Journal, read_recipients
 from mailkit.errors import JobExists
-from mailkit.providers.smsby import ChunkLimits
+
+from .subjects import Subject
 
 JOB = "crash"
-MESSAGE = Message(sender="Shop <a@b.by>", subject="Hi {{ name }}", html="<p>Hi {{ name }}</p>")
-ROWS_A_CHUNK = 50
 SENDERS = 4
-
-TRANSITIONS = [
-    (Jobs, "create"),
-    (Planning, "add"),
-    (Planning, "mark_duplicates"),
-    (Planning, "mark_suppressed"),
-    (Planning, "cut"),
-    (Jobs, "finish_planning"),
-    (Jobs, "adopt"),
-    (Steps, "take"),
-    (Steps, "accept"),
-    (Steps, "reconcile"),
-]
-"""Every write of the journal that a job without trouble makes."""
 
 
 @attrs.frozen
@@ -68,12 +50,23 @@ class Death:
         setattr(self.owner, self.name, deadly)
 
 
-def live(url: str, token: str, table: Path, journal: Path, death: Death | None) -> None:
+@attrs.frozen
+class Errand:
+    """What every life of a job works on."""
+
+    subject: Subject
+    url: str
+    key: str
+    table: Path
+    journal: Path
+
+
+def live(errand: Errand, death: Death | None) -> None:
     """Start the job, or go on with it, in a forked process; never returns."""
     try:
         if death is not None:
             death.arm()
-        asyncio.run(_work(url, token, table, journal))
+        asyncio.run(_work(errand))
     except BaseException:  # noqa: BLE001 - a forked process must not go on in pytest's place
         import traceback
 
@@ -82,15 +75,15 @@ def live(url: str, token: str, table: Path, journal: Path, death: Death | None) 
     os._exit(0)
 
 
-async def _work(url: str, token: str, table: Path, place: Path) -> None:
-    limits = ChunkLimits(personal_rows=ROWS_A_CHUNK)
-    journal = await Journal.open(place)
+async def _work(errand: Errand) -> None:
+    journal = await Journal.open(errand.journal)
     async with (
-        SmsBy(token, url, limits=limits) as provider,
+        errand.subject.client(errand.url, errand.key) as provider,
         BulkSender(provider, journal=journal, settings=EngineSettings(SENDERS)) as sender,
     ):
         try:
-            job = await sender.start(MESSAGE, read_recipients(table), name=JOB)
+            people = read_recipients(errand.table)
+            job = await sender.start(errand.subject.message, people, name=JOB)
         except JobExists:
             job = await sender.resume(JOB)
         await job.wait()

@@ -21,9 +21,12 @@ import msgspec
 from mailkit import Journal, Report, resolve
 from mailkit.bulk.report import make_report
 
-from .life import JOB, ROWS_A_CHUNK, SENDERS, TRANSITIONS, Death, live
+from .life import JOB, SENDERS, Death, Errand, live
+from .subjects import ROWS_A_CHUNK, Kind, Subject
 
 KILLS = 5
+RESETS = 2
+"""Chunks whose answer is lost on the way, besides those whose process dies."""
 
 
 @attrs.define
@@ -45,59 +48,74 @@ class Verdict:
 
 
 @contextmanager
-def sandbox() -> Iterator[tuple[str, str]]:
-    """A sandbox in its own process: its address and its token."""
+def sandbox() -> Iterator[dict[str, str]]:
+    """A sandbox in its own process: its address and the services' keys."""
     command = [sys.executable, "-m", "mailkit", "sandbox", "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
         try:
             assert process.stdout is not None
             settings = msgspec.json.decode(process.stdout.readline(), type=dict[str, str])
-            yield settings["MAILKIT_SMSBY_URL"], settings["MAILKIT_SMSBY_TOKEN"]
+            yield {
+                "url": settings["MAILKIT_SMSBY_URL"],
+                "smsby": settings["MAILKIT_SMSBY_TOKEN"],
+                "devino": settings["MAILKIT_DEVINO_API_KEY"],
+            }
         finally:
             process.terminate()
 
 
-def prove(seed: int, url: str, token: str, folder: Path, rows: int) -> Verdict:
+def prove(seed: int, subject: Subject, place: dict[str, str], folder: Path, rows: int) -> Verdict:
     """Run the job of this seed, killed on its way, to an end that a person helped to."""
     rng = Random(seed)
     verdict = Verdict(seed)
+    url = place["url"]
     ask(url, "reset", {})
-    ask(url, "faults", {"kind": "slow_answer", "on": "smsby.bulk.send", "seconds": 0.2})
+    faults = [
+        {"kind": "reset_after_acting", "after": rng.randint(0, 8), "times": RESETS},
+        {"kind": "slow_answer", "seconds": 0.2},
+    ]
+    ask(url, "faults", [{"on": subject.operation, **fault} for fault in faults])
     table, journal = folder / f"{seed}.csv", folder / f"{seed}.db"
-    good, refused = write_list(table, rows, rng)
-    chosen = TRANSITIONS[seed % len(TRANSITIONS)]
+    people = write_list(table, rows, rng, subject)
+    errand = Errand(subject, url, place[subject.name], table, journal)
+    transitions = subject.transitions
+    chosen = transitions[seed // 2 % len(transitions)]  # the provider may go by seed % 2
     for kill in range(KILLS):
-        death = _death(rng, chosen, kill) if kill % 2 == 0 else None
-        if _live(url, token, table, journal, death, rng.uniform(0.1, 0.4)):
+        death = None
+        if kill % 2 == 0:  # the job is planned after the first
+            death = _death(rng, chosen if kill == 0 else rng.choice(subject.sending))
+        if _live(errand, death, rng.uniform(0.1, 0.4)):
             break
         verdict.kills += 1
     while _report(journal) is None or _unsent(journal):
-        _live(url, token, table, journal, None, None)
-    asyncio.run(_judge(verdict, journal, url, good, refused))
+        _live(errand, None, None)
+    asyncio.run(_judge(verdict, subject, journal, url, people))
     for path in folder.glob(f"{seed}.*"):
         path.unlink() if path.is_file() else None
     return verdict
 
 
-def write_list(path: Path, rows: int, rng: Random) -> tuple[set[str], set[str]]:
-    """A list with duplicates and wrong addresses; who must be mailed, and who is refused."""
-    good, refused = set[str](), set[str]()
+def write_list(path: Path, rows: int, rng: Random, subject: Subject) -> dict[int, tuple[str, Kind]]:
+    """A list with duplicates and addresses that get no letter: each line's address and kind."""
+    people: dict[int, tuple[str, Kind]] = {}
+    first = ""
     with path.open("w", encoding="utf-8") as file:
         file.write("email,name\n")
         for n in range(rows):
-            kind = rng.random()
-            address = f"p{n}@example.com"
-            if kind < 0.03:
-                address = f"invalid{n}@example.com"
-                refused.add(address)
-            elif kind < 0.06:
-                address = "no-at-sign"
-            elif kind < 0.1 and good:
-                address = min(good).upper()
+            chance = rng.random()
+            address, kind = f"p{n}@example.com", Kind.GOOD
+            if chance < 0.03:
+                beginning = rng.choice(sorted(subject.strange))
+                address, kind = f"{beginning}{n}@example.com", subject.strange[beginning]
+            elif chance < 0.06:
+                address, kind = "no-at-sign", Kind.MALFORMED
+            elif chance < 0.1 and first:
+                address, kind = first.upper(), Kind.DUPLICATE
             else:
-                good.add(address)
+                first = first or address
+            people[n + 2] = address, kind
             file.write(f"{address},N{n}\n")
-    return good, refused
+    return people
 
 
 def ask(url: str, what: str, order: object = None) -> Any:
@@ -107,21 +125,19 @@ def ask(url: str, what: str, order: object = None) -> Any:
         return msgspec.json.decode(answer.read())
 
 
-def _death(rng: Random, chosen: tuple[type, str], kill: int) -> Death:
-    owner, name = chosen if kill == 0 else rng.choice(TRANSITIONS[-4:])  # planned by then
+def _death(rng: Random, transition: tuple[type, str]) -> Death:
+    owner, name = transition
     often = 5 if name in ("take", "accept", "reconcile") else 1
     return Death(owner, name, rng.randint(1, often), rng.random() < 0.5)
 
 
-def _live(
-    url: str, token: str, table: Path, journal: Path, death: Death | None, after: float | None
-) -> bool:
+def _live(errand: Errand, death: Death | None, after: float | None) -> bool:
     """A life in a forked process; True if it came to its end. Without a Death it is killed
     ``after`` so many seconds, if that is not None.
     """
     pid = os.fork()
     if pid == 0:
-        live(url, token, table, journal, death)
+        live(errand, death)
     deadline = None if death is not None or after is None else time.monotonic() + after
     while True:
         done, status = os.waitpid(pid, os.WNOHANG)
@@ -157,40 +173,33 @@ def _unsent(path: Path) -> int:
     return report.counts.unsent or report.unreconciled
 
 
-async def _judge(verdict: Verdict, path: Path, url: str, good: set[str], refused: set[str]) -> None:
+async def _judge(
+    verdict: Verdict, subject: Subject, path: Path, url: str, people: dict[int, tuple[str, Kind]]
+) -> None:
     truth = ask(url, "truth?full=1")
     mailed: dict[str, int] = truth["mailed"]
     journal = await Journal.open(path)
     try:
         report = await make_report(journal, JOB)
         verdict.doubts, verdict.rows_in_doubt = len(report.doubts), report.counts.in_doubt
-        allowed = verdict.kills * SENDERS * ROWS_A_CHUNK
+        allowed = (verdict.kills * SENDERS + RESETS) * ROWS_A_CHUNK
         verdict.too_many_doubts = max(0, report.counts.in_doubt - allowed)
         record = await journal.jobs.get(JOB)
         doubtful: dict[int, bool] = {}
         async for rows in journal.accounts.rows(record, running=False, states=["in doubt"]):
             for row in rows:
                 assert row.chunk is not None
-                sent = doubtful.get(row.chunk, False) or row.address in mailed
-                doubtful[row.chunk] = sent
+                doubtful[row.chunk] = doubtful.get(row.chunk, False) or row.address in mailed
         for chunk, sent in doubtful.items():
             await resolve(journal, JOB, chunk, accepted=sent)
         async for rows in journal.accounts.rows(record, running=False):
             for row in rows:
-                right = {
-                    "accepted": row.address in mailed or row.address in refused,
-                    "rejected": row.address in refused,
-                    "unsent": row.address not in mailed,
-                    "invalid": row.address == "no-at-sign",
-                    "duplicate": row.address.lower() in good,
-                }
-                verdict.wrong_ends += not right.get(row.state, False)
-        unsent = {
-            row.address
-            async for rows in journal.accounts.rows(record, running=False, states=["unsent"])
-            for row in rows
-        }
+                address, kind = people.pop(row.line)
+                right = subject.right(row, kind, row.address in mailed)
+                verdict.wrong_ends += row.address.lower() != address.lower() or not right
+                good = kind is Kind.GOOD and row.state != "unsent"
+                verdict.lost += good and row.address not in mailed
+        verdict.lost += len(people)  # lines that have no row
         verdict.mailed_twice = truth["mailed_twice"]
-        verdict.lost = len(good - mailed.keys() - unsent)
     finally:
         await journal.close()

@@ -21,4 +21,5 @@ def test_killed_jobs_mail_nobody_twice_and_lose_nobody() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "kills" in done.stdout
+    for name in ("devino", "smsby"):
+        assert f" over {name}" in done.stdout

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import selectors
 from typing import Any
+from weakref import WeakKeyDictionary
 
 
 class Deadlock(AssertionError):
@@ -31,6 +33,20 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         super().__init__(selector)
         self.failures: list[BaseException] = []
         self.set_exception_handler(self._note)
+        self._begun = WeakKeyDictionary[asyncio.Task[Any], int]()
+        self._numbers = itertools.count()
+        self.set_task_factory(self._begin)
+
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """Those that are not done, oldest first: the order of a set would be no seed's."""
+        return sorted(asyncio.all_tasks(self), key=lambda task: self._begun.get(task, 0))
+
+    def _begin(
+        self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any
+    ) -> asyncio.Task[Any]:
+        task = asyncio.Task(work, loop=loop, **options)
+        self._begun[task] = next(self._numbers)
+        return task
 
     def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Coroutine
 
 from mailkit import Journal, Report, read_recipients, resolve
+from mailkit.bulk.journal import RowRecord
 from mailkit.bulk.report import make_report
 from mailkit.errors import InvalidArgument, JobExists, MailkitError
 
-from .world import Died, World
+from .network import Died
+from .world import World
 
 LIVES = 40
 
@@ -72,7 +74,7 @@ def _live(
         asyncio.set_event_loop(None)
         if world.life == life:
             world.life += 1
-        left = asyncio.all_tasks(world.loop)
+        left = world.loop.tasks()
         for other in left:
             other.cancel()
         if left:
@@ -107,23 +109,45 @@ async def _look(world: World) -> Report | None:
     journal = await _open(world)
     await asyncio.sleep(200)  # until requests that were slow have acted
     try:
-        return await make_report(journal, "job")
+        report = await make_report(journal, "job")
     except InvalidArgument:
         return None  # it died while planning
+    record = await journal.jobs.get("job")
+    async for rows in journal.accounts.rows(record, running=False, states=["accepted", "rejected"]):
+        for row in rows:
+            _check_row(world, row)
+    return report
+
+
+def _check_row(world: World, row: RowRecord) -> None:
+    mailed, side = world.truth.count(row.address) > 0, world.side
+    if row.state == "rejected":
+        assert not mailed, f"{row.address} was mailed, but counts as rejected"
+        assert row.address.startswith(side.refused), f"nobody rejected {row.address}"
+    elif not mailed:
+        assert row.address.startswith(side.never), f"{row.address} was never mailed"
+        known = row.address.startswith(side.refused) and side.tells_at_once
+        assert not known or row.reason == "resolved by a person", f"{row.address} was rejected"
 
 
 async def _end_doubts(world: World, report: Report, happened: Counter[str]) -> None:
-    """The person who looks into the panel: the truth by chunks, or for single rows."""
+    """The person who looks into the panel: the truth by chunks, or for single rows.
+
+    A chunk of none but addresses that the service forgets is given up: no answer ever names them.
+    """
     journal = await _open(world)
     record = await journal.jobs.get("job")
-    mailed: dict[int, bool] = {}
+    took: dict[int, bool] = {}
+    hopeless: dict[int, bool] = {}
     async for rows in journal.accounts.rows(record, running=False, states=["in doubt"]):
         for row in rows:
-            assert row.chunk is not None
-            mailed[row.chunk] = mailed.get(row.chunk, False) or world.truth.count(row.address) > 0
-    for chunk, was_sent in mailed.items():
+            n = row.chunk
+            assert n is not None
+            took[n] = took.get(n, False) or world.truth.count(row.address) > 0
+            hopeless[n] = hopeless.get(n, True) and row.address.startswith(world.side.silent)
+    for n, was_sent in took.items():
         happened["doubts"] += 1
-        await resolve(journal, "job", chunk, accepted=was_sent)
+        await resolve(journal, "job", n, accepted=was_sent or hopeless[n])
 
 
 def _check(world: World, report: Report) -> None:
@@ -131,7 +155,7 @@ def _check(world: World, report: Report) -> None:
     assert counts.accounted == counts.read == world.count
     twice = {address: n for address, n in world.mailed().items() if n > 1}
     assert not twice, f"mailed twice: {twice}"
-    assert counts.accepted <= sum(world.mailed().values()) + _refused(world)
+    assert counts.accepted <= sum(world.mailed().values()) + _unmailable(world)
     if world.quota is not None:
         for network in world.networks:
             for n, at in enumerate(network.arrivals):
@@ -140,11 +164,15 @@ def _check(world: World, report: Report) -> None:
 
 
 def _check_end(world: World, report: Report, happened: Counter[str]) -> None:
-    good = {one["email"] for one in world.people if not one["email"].startswith("invalid")}
+    good = {one["email"] for one in world.people if not one["email"].startswith(world.side.never)}
     assert set(world.mailed()) == good, "somebody was lost"
+    happened[f"worlds of {world.side.name}"] += 1
     happened["rows"] += world.count
+    happened["commits"] += world.commits
+    happened["made-up seconds"] += round(world.loop.now)
+    happened["rejected"] += report.counts.rejected
     happened["requests"] += sum(len(network.arrivals) for network in world.networks)
 
 
-def _refused(world: World) -> int:
-    return sum(one["email"].startswith("invalid") for one in world.people)
+def _unmailable(world: World) -> int:
+    return sum(one["email"].startswith(world.side.never) for one in world.people)

@@ -1,0 +1,108 @@
+"""A network that fails: it carries requests to the sandbox's service, which has no socket here."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from mailkit.core.wire import Answer, Request
+from mailkit.errors import NotSent, OutcomeUnknown
+from mailkit.sandbox.service import Raw
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+class Died(Exception):
+    """The process is dead: nothing it still tries has an effect."""
+
+
+class Network:
+    """Carries requests to the service, or not; see ``_fate``."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._life = world.life
+        self.arrivals: list[float] = []
+
+    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        world = self._world
+        assert world.side.service.find("POST", urlsplit(request.url).path) is not None
+        fate = self._fate()
+        still_out = self._coin()
+        if fate == "not sent":
+            await self._pass(0.1)
+            request.began = False
+            raise NotSent("connection refused")
+        request.began = True
+        arrived = False
+        try:
+            await self._pass(0.1)
+            if fate == "lost before":
+                raise OutcomeUnknown("reset before reading")
+            if fate == "slow":  # it acts when nobody listens any more
+                delay = world.rng.uniform(0.1, 3)
+                world.loop.call_later(timeout * delay, self._act, request, delay <= 1)
+                arrived = True
+                await self._pass(1000, at_least=timeout)
+                raise OutcomeUnknown("timeout")
+            if fate in _REFUSALS:
+                return _REFUSALS[fate]
+            arrived = True
+            answer = self._act(request)
+            await self._pass(0.2)
+        except asyncio.CancelledError:
+            if not arrived and still_out:
+                self._act(request)  # the bytes were out when the process died
+            raise
+        if fate == "lost after":
+            raise OutcomeUnknown("reset after acting")
+        if fate == "cut":
+            return Answer(200, {}, answer.body[: len(answer.body) // 2])
+        return answer
+
+    async def aclose(self) -> None:
+        return
+
+    def _fate(self) -> str:
+        rng, world = self._world.rng, self._world
+        return rng.choice(_FATES) if rng.random() < world.trouble else "answered"
+
+    def _coin(self) -> bool:
+        """Whether the bytes are out if the process dies; known beforehand, since requests that
+        are cancelled together are cancelled in any order, and may draw nothing by then.
+        """
+        self._world.requests += 1
+        return Random(f"{self._world.seed} {self._world.requests}").random() < 0.5
+
+    async def _pass(self, mean: float, *, at_least: float = 0.0) -> None:
+        if self._life != self._world.life:
+            raise Died
+        wait = at_least or self._world.rng.expovariate(1 / mean)
+        await asyncio.sleep(wait)
+
+    def _act(self, request: Request, counted: bool = True) -> Answer:
+        world = self._world
+        if counted:  # a request that was held up beyond its deadline is beyond any quota's reach
+            self.arrivals.append(world.loop.now)
+        parts = urlsplit(request.url)
+        operation = world.side.service.find("POST", parts.path) or ""
+        kind = request.headers.get("Content-Type", "")
+        key = request.headers.get("Authorization", "")
+        query = parts.query.encode()
+        raw = Raw(operation, "POST", parts.path, query, kind, request.body or b"", key)
+        reply = world.side.service.act(world.side.service.parse(raw))
+        return Answer(reply.status, dict(reply.headers), msgspec.json.encode(reply.value))
+
+
+_REFUSALS = {
+    "429": Answer(429, {"Retry-After": "3"}, b'{"error":"too many"}'),
+    "503": Answer(503, {}, b'{"status":"error","message":"later"}'),
+    "500": Answer(500, {}, b"<html>oops</html>"),
+    "html": Answer(200, {}, b"<html>Welcome to the hotel's network</html>"),
+}
+_FATES = ("not sent", "lost before", "lost after", "slow", "cut", *_REFUSALS)

@@ -1,0 +1,111 @@
+"""The providers of the worlds: the real client, the sandbox's service, and the list's people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Protocol, TypedDict, Unpack
+
+from mailkit import Devino, Message, Quota, SmsBy
+from mailkit.core.clock import Clock
+from mailkit.core.dispatch import BulkProvider
+from mailkit.core.http import Transport
+from mailkit.providers import devino, smsby
+from mailkit.sandbox.clock import Clock as SandboxClock
+from mailkit.sandbox.devino.service import Devino as DevinoService
+from mailkit.sandbox.devino.state import DevinoSettings
+from mailkit.sandbox.service import Service
+from mailkit.sandbox.smsby import SmsBy as SmsByService
+from mailkit.sandbox.smsby.state import SmsBySettings
+from mailkit.sandbox.truth import Truth
+
+URL = "http://127.0.0.1"
+PERSONAL = Message(sender="a@b.by", subject="Hi {{ name }}", html="<p>{{ name }}</p>")
+COMMON = Message(sender="a@b.by", subject="Hi", text="Hi")
+MERGED = Message(sender="a@b.by", subject="Hi", html="<p>{{ name }}</p> {{ unsubscribe }}")
+LINKED = Message(sender="a@b.by", subject="Hi", html="<p>Hi</p> {{ unsubscribe }}")
+
+
+class Options(TypedDict):
+    """What the world gives each client."""
+
+    requests: Quota | None
+    transport: Transport
+    clock: Clock
+    random: Random
+
+
+class Side(Protocol):
+    """One provider in a world. Beginnings of addresses: ``never`` get a letter, of these are
+    ``refused`` by the service, and of these ``silent``ly, by being left out of its answers.
+    """
+
+    name: str
+    messages: Sequence[Message]
+    never: tuple[str, ...]
+    refused: tuple[str, ...]
+    silent: tuple[str, ...]
+    tells_at_once: bool
+    service: Service
+
+    def client(self, rows: int, **options: Unpack[Options]) -> BulkProvider:
+        """The client of a new process, for chunks of at most so many rows."""
+        ...
+
+    def address(self, rng: Random, n: int) -> str:
+        """The address of the nth person."""
+        ...
+
+
+class SmsBySide:
+    """sms.by: accepts a chunk whole, and tells by its status lists who was refused."""
+
+    name = "smsby"
+    messages: Sequence[Message] = (PERSONAL, COMMON)
+    never: tuple[str, ...] = ("invalid",)
+    refused: tuple[str, ...] = ("invalid",)
+    silent: tuple[str, ...] = ()
+    tells_at_once = False
+
+    def __init__(self, rng: Random, clock: SandboxClock, truth: Truth) -> None:
+        settings = SmsBySettings(status_delay=rng.choice((0.0, 30.0)))
+        self.service: Service = SmsByService(
+            token="token", clock=clock, truth=truth, chance=rng, settings=settings
+        )
+
+    def client(self, rows: int, **options: Unpack[Options]) -> BulkProvider:
+        limits = smsby.ChunkLimits(bulk_rows=rows, personal_rows=rows)
+        return SmsBy("token", URL, limits=limits, **options)
+
+    def address(self, rng: Random, n: int) -> str:
+        kind = rng.random()
+        prefix = "invalid" if kind < 0.05 else "bounce" if kind < 0.1 else "p"
+        return f"{prefix}{n}@example.com"
+
+
+class DevinoSide:
+    """Devino: the answer itself refuses some of a chunk, and nothing can be asked later."""
+
+    name = "devino"
+    messages: Sequence[Message] = (MERGED, LINKED)
+    never: tuple[str, ...] = ("invalid", "missing", "unsubscribed")
+    refused: tuple[str, ...] = ("invalid", "missing")
+    silent: tuple[str, ...] = ("missing",)
+    tells_at_once = True
+
+    def __init__(self, rng: Random, clock: SandboxClock, truth: Truth) -> None:
+        settings = DevinoSettings(mixed_case=rng.random() < 0.5, shuffled=rng.random() < 0.5)
+        self._partial = rng.choice((0.0, 0.1, 0.5))  # the share of answers' rows without a letter
+        self.service: Service = DevinoService(
+            api_key="token", clock=clock, truth=truth, chance=rng, settings=settings
+        )
+
+    def client(self, rows: int, **options: Unpack[Options]) -> BulkProvider:
+        return Devino("token", URL, limits=devino.ChunkLimits(rows=rows), **options)
+
+    def address(self, rng: Random, n: int) -> str:
+        good = rng.random() >= self._partial
+        return f"{rng.choice(('p', 'p', 'bounce') if good else self.never)}{n}@example.com"
+
+
+SIDES: Sequence[Callable[[Random, SandboxClock, Truth], Side]] = (SmsBySide, DevinoSide)

@@ -98,10 +98,13 @@ class Route:
 
 @attrs.frozen
 class Reply(Generic[T_co]):
-    """An answer with what surrounds it: HTTP status, headers (any case) and the value."""
+    """An answer with what surrounds it: HTTP status, headers (any case) and the value.
+
+    The headers are not part of the repr, since a service may set or repeat credentials there.
+    """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = attrs.field(repr=False)
     value: T_co
 
 

@@ -27,7 +27,7 @@ from mailkit.sandbox.faults import Kind
 
 from .world import World, until
 
-SHORT = 0.05
+SHORT = 0.03
 """Seconds for what is going to run out of time."""
 
 Trouble = Callable[[World, str], AbstractAsyncContextManager[None]]
@@ -365,8 +365,10 @@ async def _server(serve: Serve, tls: SSLContext | None = None) -> AsyncIterator[
             writer.close()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
-    async with server:
+    try:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()  # and no waiting for connections that a client keeps
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ import traceback
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -81,7 +82,7 @@ def make(seed: int) -> Case:
 
 
 def _table(rng: random.Random) -> Case:
-    names = rng.sample(NAMES, rng.randint(0, 4))
+    names: list[str] = rng.sample(NAMES, rng.randint(0, 4))
     names.insert(rng.randint(0, len(names)), rng.choice(("email", "EMAIL", "E-mail", " Email ")))
     delimiter = rng.choice(",,;\t|")
     ends = rng.choice((("\n",), ("\r\n",), ("\r",), ("\n", "\r\n", "\r")))
@@ -316,7 +317,7 @@ def _text(value: object) -> str:
 def judge(case: Case, journey: Journey) -> None:
     """Hold what happened against the model, and against what is true of every list."""
     lines = [row.line for row in journey.rows]
-    assert all(a < b for a, b in zip(lines, lines[1:], strict=False)), "lines out of order"
+    assert all(before < line for before, line in pairwise(lines)), "lines out of order"
     text = _decoded(case)
     if text is not None:
         physical = list(io.StringIO(text, newline=""))

@@ -37,6 +37,7 @@ TOKEN = "mailkit"  # noqa: S105 - the key in ExtraData, no secret
 """The key in ExtraData that names job, chunk and row."""
 
 _TOKEN_SIZE = 200  # bytes of it, with room for a job's name
+_REASON = 500  # characters of the service's words about a row
 _REQUEST = 1_000  # bytes of a request besides its recipients and the letter
 
 
@@ -148,7 +149,10 @@ class DevinoDispatch:
             attachment_ids=attachment_ids or None,
             check_unsubscription=True,
         )
-        refused = {chunk.rows[one.index].n: "; ".join(one.reasons) for one in sent.refused}
+        refused = {
+            chunk.rows[one.index].n: self._client.scrubbed("; ".join(one.reasons)[:_REASON])
+            for one in sent.refused
+        }
         return Sent(None, refused)
 
     async def poll(self, reference: str, cursor: str | None) -> Polled:

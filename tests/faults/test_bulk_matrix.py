@@ -5,6 +5,7 @@ Ten people, two in a chunk, one request at a time.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,7 @@ import pytest
 
 from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import InlineExecutor, Journal
-from mailkit.bulk.report import Report
+from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import (
@@ -30,7 +31,7 @@ from mailkit.message import Message
 from mailkit.sandbox import Fault
 
 from .table import TABLE, Row, patience
-from .troubles import Trouble, refused, sandbox
+from .troubles import Trouble, handshake_without_end, refused, sandbox
 from .world import PATIENT, World, open_world, until
 
 MESSAGE = Message(sender="Shop <news@shop.by>", subject="Autumn", html="<p>Hello</p>")
@@ -227,6 +228,39 @@ async def test_a_service_that_was_busy_for_long_is_not_out_of_reach_after_one_lo
         report, error = await run.start(ONE_BY_ONE)
         assert error is None
         await run.check(report, (10, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "acted"),
+    [
+        (handshake_without_end(PATIENT), 0),
+        (sandbox("slow_before_acting", seconds=600), 0),
+        (sandbox("slow_answer", seconds=600), 1),
+    ],
+    ids=["before", "in the middle", "after acting"],
+)
+async def test_a_run_that_is_cancelled_twice_leaves_its_request_in_doubt(
+    trouble: Trouble, acted: int
+) -> None:
+    async with open_run() as run:
+        run.world.gate.order(SEND, trouble(run.world, "smsby.bulk.send"), first=2)
+        task = asyncio.create_task(run.start(ONE_BY_ONE))
+        await until(lambda: run.world.gate.tries == 2)
+        await until(lambda: run.world.sandbox.truth.letters == 2 + 2 * acted)
+        await asyncio.sleep(0.01)
+        task.cancel()  # it waits for its request
+        await asyncio.sleep(0.01)
+        assert not task.done()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await run.world.gate.end()
+        report = await make_report(run.journal, "autumn")
+        await run.check(report, (2, 0, 2, 6))
+        assert run.doubts(report) == ["autumn #2"]
+        report = await run.resume()
+        await run.check(report, (8, 0, 2, 0))
+        assert run.world.sandbox.truth.letters == 8 + 2 * acted
 
 
 # Status lists in another order, without some rows, with strangers among them.

@@ -20,7 +20,7 @@ import attrs
 import pytest
 
 from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import InlineExecutor, Journal
+from mailkit.bulk.journal import InlineExecutor, Journal, Lease
 from mailkit.bulk.journal.database import Connector, Executor
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resolve import resolve
@@ -59,17 +59,19 @@ class Story:
     path: Path
     executor: Executors | None = InlineExecutor
     provider: FakeProvider = attrs.field(factory=FakeProvider)
-    uncommitted: list[str] = attrs.field(factory=list)
+    unguarded: list[str] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         self.provider.on_send = self.look
 
     def look(self, chunk: Chunk) -> None:
-        """Another connection must see the chunk as being sent, and its job as taken."""
+        """Others must see the chunk as being sent, and its job as one that an engine has."""
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as db:
-            found = db.execute("SELECT state FROM chunks WHERE n = ?", (chunk.n,)).fetchone()
-        if found != ("sending",):
-            self.uncommitted.append(f"{chunk.label}: {found}")
+            found = db.execute("SELECT state, job FROM chunks WHERE n = ?", (chunk.n,)).fetchone()
+        lease = Lease(self.path, found[1])
+        if found[0] != "sending" or lease.take():
+            lease.release()
+            self.unguarded.append(f"{chunk.label}: {found}")
 
     async def live(self, disk: Disk) -> JournalError | None:
         """Start the job, or resume it, on this disk; the error that ended the life."""
@@ -103,7 +105,7 @@ class Story:
         finally:
             await journal.close()
         assert self.provider.mailed == dict.fromkeys(SENT, 1)
-        assert self.uncommitted == []
+        assert self.unguarded == []
 
     async def open(self, disk: Disk) -> Journal:
         with disk.of_new_connections():

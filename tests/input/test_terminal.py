@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -53,6 +53,7 @@ def send(shop: Shop, *words: str | Path) -> Ended:
     return shop("send", *words, "--provider", "smsby", "--name", "autumn")
 
 
+@settings(derandomize=True)
 @given(st.text())
 def test_plain_text_is_printable_and_tells_what_was_there(text: str) -> None:
     assert plain(text).isprintable()

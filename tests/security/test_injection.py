@@ -79,7 +79,7 @@ MARKUP = TEXT | st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(derandomize=True, max_examples=200)
 @given(MARKUP.filter(str.strip))
 @example("<script>alert(1)</script>")
 @example("{{ x }}")
@@ -92,6 +92,7 @@ def test_a_value_in_html_is_text_and_nothing_else(value: str) -> None:
     assert read.odd == []
 
 
+@settings(derandomize=True)
 @given(MARKUP.filter(str.strip))
 def test_a_default_and_a_link_are_text_too(value: str) -> None:
     quote = '"' if "'" in value else "'"
@@ -105,6 +106,7 @@ def test_a_default_and_a_link_are_text_too(value: str) -> None:
     assert read.text == value
 
 
+@settings(derandomize=True)
 @given(MARKUP)
 def test_a_value_is_never_read_as_a_placeholder(value: str) -> None:
     template = Template.parse(Message("a@b.by", "Hi", text="<{{ x | ' ' }}> {{ y }}"))
@@ -147,7 +149,7 @@ def as_read(name: str) -> str:
 NAME = st.text("ab[]é;=:\"' -%\r\n\t<>", min_size=1, max_size=12).map(str.strip).filter(bool)
 
 
-@settings(max_examples=200)
+@settings(derandomize=True, max_examples=200)
 @given(
     st.lists(st.tuples(NAME, TEXT), max_size=4),
     st.lists(st.tuples(NAME, NAME, st.binary(max_size=40)), max_size=2),
@@ -179,7 +181,7 @@ def test_a_value_that_knows_the_boundary_does_not_break_out() -> None:
     ]
 
 
-@settings(max_examples=200)
+@settings(derandomize=True, max_examples=200)
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=5))
 def test_no_value_breaks_out_of_a_form_or_a_query(fields: list[tuple[str, str]]) -> None:
     text = urlencoded([*fields])
@@ -225,6 +227,7 @@ def silent() -> Script:
     return Script(script_answer(400, {"error": "no"}))
 
 
+@settings(derandomize=True)
 @given(LINE, LINE, TEXT, st.booleans())
 async def test_a_letter_has_the_fields_it_was_given_and_no_more(
     subject: str, sender: str, html: str, long: bool
@@ -258,6 +261,7 @@ async def test_a_letter_has_the_fields_it_was_given_and_no_more(
         ]
 
 
+@settings(derandomize=True)
 @given(TEXT, st.binary(max_size=50))
 async def test_an_attachment_has_the_name_it_was_given_or_is_refused(
     name: str, content: bytes
@@ -277,6 +281,7 @@ async def test_an_attachment_has_the_name_it_was_given_or_is_refused(
     assert len(found) == 6
 
 
+@settings(derandomize=True)
 @given(TEXT)
 async def test_a_value_in_a_path_stays_one_piece_of_it(value: str) -> None:
     script = silent()
@@ -293,6 +298,7 @@ async def test_a_value_in_a_path_stays_one_piece_of_it(value: str) -> None:
 
 
 @pytest.mark.parametrize("make", [lambda k: Devino(k), lambda k: SendPulse(api_key=k), SmsBy])
+@settings(derandomize=True)
 @given(key=st.text(max_size=12))
 def test_a_credential_that_would_break_a_header_is_refused(make: Any, key: str) -> None:
     fit = key.isascii() and key.isprintable() and " " not in key and key != ""

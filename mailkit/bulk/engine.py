@@ -208,12 +208,7 @@ class Engine:
             now = self._clock.now()
             await self._settle(
                 self._journal.steps.accept(
-                    self._job,
-                    chunk.n,
-                    now,
-                    reference=sent.reference,
-                    refused=sent.refused,
-                    polls=self._dispatch.polls,
+                    self._job, chunk.n, now, sent, polls=self._dispatch.polls
                 )
             )
             if self._dispatch.polls and sent.reference is not None:

@@ -45,13 +45,15 @@ class Chunk:
 
 @attrs.frozen
 class Sent:
-    """The provider took the chunk: its reference for later questions, and who it refused.
+    """The provider took the chunk: its reference for later questions, and who was left out.
 
-    ``refused`` maps a row's number to the provider's reason.
+    ``refused`` maps a row's number to the provider's reason, ``doubtful`` to what is missing to
+    know whether the provider took that row.
     """
 
     reference: str | None
     refused: Mapping[int, str] = attrs.field(factory=dict)
+    doubtful: Mapping[int, str] = attrs.field(factory=dict)
 
 
 class RowStatus(NamedTuple):

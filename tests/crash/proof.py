@@ -182,7 +182,8 @@ async def _judge(
     try:
         report = await make_report(journal, JOB)
         verdict.doubts, verdict.rows_in_doubt = len(report.doubts), report.counts.in_doubt
-        allowed = (verdict.kills * SENDERS + RESETS) * ROWS_A_CHUNK
+        unnamed = sum(kind is Kind.UNNAMED for _, kind in people.values())
+        allowed = (verdict.kills * SENDERS + RESETS) * ROWS_A_CHUNK + unnamed
         verdict.too_many_doubts = max(0, report.counts.in_doubt - allowed)
         record = await journal.jobs.get(JOB)
         doubtful: dict[int, bool] = {}

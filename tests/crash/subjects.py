@@ -33,6 +33,7 @@ class Kind(Enum):
 
     GOOD = "to be mailed, once"
     REFUSED = "refused by the service alone, never mailed"
+    UNNAMED = "not named in the service's answers, never mailed"
     UNTOLD = "taken by the service, never mailed"
     MALFORMED = "not sent to the service at all"
     DUPLICATE = "of a good one"
@@ -69,7 +70,9 @@ class Subject:
     def right(self, row: RowRecord, kind: Kind, mailed: bool) -> bool:
         """Whether this is how such a row may end, once a person has ended the doubts."""
         match row.state:
-            case "accepted" if kind is Kind.REFUSED and self.tells_at_once:
+            case "accepted" if kind is Kind.UNNAMED or (
+                kind is Kind.REFUSED and self.tells_at_once
+            ):
                 return not mailed and row.reason == "resolved by a person"
             case "accepted":
                 return mailed or kind in (Kind.REFUSED, Kind.UNTOLD)
@@ -101,7 +104,7 @@ SUBJECTS = {
             html="<p>Hi {{ name }}</p><a href='{{ unsubscribe }}'>Leave</a>",
         ),
         SENDING,
-        {"invalid": Kind.REFUSED, "missing": Kind.REFUSED, "unsubscribed": Kind.UNTOLD},
+        {"invalid": Kind.REFUSED, "missing": Kind.UNNAMED, "unsubscribed": Kind.UNTOLD},
         tells_at_once=True,
     ),
 }

@@ -126,8 +126,9 @@ def _check_row(world: World, row: RowRecord) -> None:
         assert row.address.startswith(side.refused), f"nobody rejected {row.address}"
     elif not mailed:
         assert row.address.startswith(side.never), f"{row.address} was never mailed"
-        known = row.address.startswith(side.refused) and side.tells_at_once
-        assert not known or row.reason == "resolved by a person", f"{row.address} was rejected"
+        told = side.unnamed + (side.refused if side.tells_at_once else ())
+        known = row.address.startswith(told)
+        assert not known or row.reason == "resolved by a person", f"{row.address} was not taken"
 
 
 async def _end_doubts(world: World, report: Report, happened: Counter[str]) -> None:
@@ -144,7 +145,7 @@ async def _end_doubts(world: World, report: Report, happened: Counter[str]) -> N
             n = row.chunk
             assert n is not None
             took[n] = took.get(n, False) or world.truth.count(row.address) > 0
-            hopeless[n] = hopeless.get(n, True) and row.address.startswith(world.side.silent)
+            hopeless[n] = hopeless.get(n, True) and row.address.startswith(world.side.unnamed)
     for n, was_sent in took.items():
         happened["doubts"] += 1
         await resolve(journal, "job", n, accepted=was_sent or hopeless[n])

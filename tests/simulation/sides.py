@@ -37,14 +37,14 @@ class Options(TypedDict):
 
 class Side(Protocol):
     """One provider in a world. Beginnings of addresses: ``never`` get a letter, of these are
-    ``refused`` by the service, and of these ``silent``ly, by being left out of its answers.
+    ``refused`` by the service, and ``unnamed`` are left out of its answers.
     """
 
     name: str
     messages: Sequence[Message]
     never: tuple[str, ...]
     refused: tuple[str, ...]
-    silent: tuple[str, ...]
+    unnamed: tuple[str, ...]
     tells_at_once: bool
     service: Service
 
@@ -64,7 +64,7 @@ class SmsBySide:
     messages: Sequence[Message] = (PERSONAL, COMMON)
     never: tuple[str, ...] = ("invalid",)
     refused: tuple[str, ...] = ("invalid",)
-    silent: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
     tells_at_once = False
 
     def __init__(self, rng: Random, clock: SandboxClock, truth: Truth) -> None:
@@ -89,8 +89,8 @@ class DevinoSide:
     name = "devino"
     messages: Sequence[Message] = (MERGED, LINKED)
     never: tuple[str, ...] = ("invalid", "missing", "unsubscribed")
-    refused: tuple[str, ...] = ("invalid", "missing")
-    silent: tuple[str, ...] = ("missing",)
+    refused: tuple[str, ...] = ("invalid",)
+    unnamed: tuple[str, ...] = ("missing",)
     tells_at_once = True
 
     def __init__(self, rng: Random, clock: SandboxClock, truth: Truth) -> None:

@@ -15,6 +15,7 @@ from mailkit.providers.devino import (
     MessageRecipient,
     MessagesSent,
     RefusedRecipient,
+    UnnamedRecipient,
     UploadedFile,
 )
 
@@ -25,6 +26,7 @@ async def answers(devino: Devino) -> None:
     sent = await devino.messages.send(recipients=to, sender="a@b.by", subject="s", html="h")
     assert_type(sent, MessagesSent)
     assert_type(sent.refused, tuple[RefusedRecipient, ...])
+    assert_type(sent.unnamed, tuple[UnnamedRecipient, ...])
     reply = await devino.messages.send.raw(recipients=to, sender="a@b.by", subject="s", text="t")
     assert_type(reply, Reply[MessagesSent])
     assert_type(await devino.files.upload(Path()), UploadedFile)

@@ -7,7 +7,7 @@ Both refuse an engine that no longer owns the job.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import attrs
@@ -15,7 +15,7 @@ import msgspec
 
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.jobs import JobRecord, own
-from mailkit.core.dispatch import Chunk, ChunkRow
+from mailkit.core.dispatch import Chunk, ChunkRow, Sent
 from mailkit.errors import JournalError
 
 __all__ = ["DueChunk", "RowChange", "RowKey", "Steps"]
@@ -90,12 +90,11 @@ class Steps:
         job: JobRecord,
         n: int,
         now: float,
+        sent: Sent,
         *,
-        reference: str | None,
-        refused: Mapping[int, str],
         polls: bool,
     ) -> None:
-        """The provider took the chunk; ``refused`` rows (by number) become rejected.
+        """The provider took the chunk, but for the rows that ``sent`` refuses or leaves in doubt.
 
         Without a way to poll, the chunk counts as reconciled.
         """
@@ -105,11 +104,15 @@ class Steps:
             _settle(db, job, n, "accepted", None, now)
             db.execute(
                 "UPDATE chunks SET reference = ?, reconciled = ? WHERE job = ? AND n = ?",
-                (reference, not polls or reference is None, job.id, n),
+                (sent.reference, not polls or sent.reference is None, job.id, n),
             )
-            _override(
-                db, job, n, [(first + row, "rejected", why, None) for row, why in refused.items()]
-            )
+            left = [("rejected", sent.refused), ("in doubt", sent.doubtful)]
+            changes = [
+                RowChange(first + row, state, why, None)
+                for state, rows in left
+                for row, why in rows.items()
+            ]
+            _override(db, job, n, changes)
 
         await self._db.write(work)
 
@@ -218,7 +221,7 @@ def _override(
     db: sqlite3.Connection,
     job: JobRecord,
     n: int,
-    changes: Sequence[tuple[int, str | None, str | None, int | None]],
+    changes: Sequence[RowChange],
 ) -> None:
     """Give rows of the chunk a state of their own (or None: the chunk's again)."""
     if not changes:

@@ -32,6 +32,7 @@ from mailkit.providers.devino.messages import (
     Messages,
     MessagesSent,
     RefusedRecipient,
+    UnnamedRecipient,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "MessageRecipient",
     "MessagesSent",
     "RefusedRecipient",
+    "UnnamedRecipient",
     "UploadedFile",
 ]
 

@@ -1,7 +1,7 @@
 """Devino's part in a bulk send: one messages.send a chunk, each recipient with merge fields.
 
-The answer names who is refused; nothing can be asked afterwards, and callbacks tell the rest. So
-that they can, each recipient's ExtraData carries ``mailkit``: ``job/chunk/row``.
+The answer names who is taken and who is refused; nothing can be asked afterwards, and callbacks
+tell the rest. So that they can, each recipient's ExtraData carries ``mailkit``: ``job/chunk/row``.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ TOKEN = "mailkit"  # noqa: S105 - the key in ExtraData, no secret
 
 _TOKEN_SIZE = 200  # bytes of it, with room for a job's name
 _REASON = 500  # characters of the service's words about a row
+_UNNAMED = "the answer does not name this recipient"
 _REQUEST = 1_000  # bytes of a request besides its recipients and the letter
 
 
@@ -136,7 +137,9 @@ class DevinoDispatch:
         await self._uploads.ids(self._storage, self._message.attachments, anew=True)
 
     async def send(self, chunk: Chunk, *, late: bool) -> Sent:
-        """One messages.send; who is refused in the answer is refused by row."""
+        """One messages.send; its answer refuses rows by name, and one that it doesn't name is in
+        doubt.
+        """
         message = self._message
         attachment_ids = await self._uploads.ids(self._storage, message.attachments)
         body = self._macros.body
@@ -153,7 +156,8 @@ class DevinoDispatch:
             chunk.rows[one.index].n: self._client.scrubbed("; ".join(one.reasons)[:_REASON])
             for one in sent.refused
         }
-        return Sent(None, refused)
+        doubtful = {chunk.rows[one.index].n: _UNNAMED for one in sent.unnamed}
+        return Sent(None, refused, doubtful)
 
     async def poll(self, reference: str, cursor: str | None) -> Polled:
         """Unsupported: callbacks tell what became of the letters."""

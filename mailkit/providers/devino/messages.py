@@ -21,10 +21,9 @@ __all__ = [
     "Messages",
     "MessagesSent",
     "RefusedRecipient",
+    "UnnamedRecipient",
     "written",
 ]
-
-_UNNAMED = ("the answer does not name this recipient",)
 
 
 @attrs.frozen
@@ -60,14 +59,23 @@ class RefusedRecipient:
 
 
 @attrs.frozen
+class UnnamedRecipient:
+    """A recipient that the answer does not name: nothing tells whether a letter is on its way."""
+
+    index: int
+    address: str
+
+
+@attrs.frozen
 class MessagesSent:
-    """What became of each recipient of the call: everyone is in one of the two, by index.
+    """What became of each recipient of the call: everyone is in one of the three, by index.
 
     Accepted is not sent: with ``check_unsubscription`` a callback may yet say REJECTED.
     """
 
     accepted: tuple[AcceptedRecipient, ...] = ()
     refused: tuple[RefusedRecipient, ...] = ()
+    unnamed: tuple[UnnamedRecipient, ...] = ()
 
 
 Recipients = Sequence[MessageRecipient | Address | str]
@@ -123,19 +131,21 @@ def _read(call: SendMessages, raw: Raw) -> MessagesSent:
     if not isinstance(items, list) or not items:
         raise Unreadable("an answer without a result")
     accepted: dict[int, AcceptedRecipient] = {}
-    refused: dict[int, tuple[str, ...]] = {}
+    refused: dict[int, RefusedRecipient] = {}
     for index, item in _indexed(items, asked):
         message_id = item.get("messageid")
         if message_id not in (None, "") and (item.get("code") is None or good(item)):
             accepted.setdefault(index, AcceptedRecipient(index, asked[index], str(message_id)))
         else:
-            refused[index] = reasons(item) or ("the answer has no message id for it",)
+            why = reasons(item) or ("the answer has no message id for it",)
+            refused[index] = RefusedRecipient(index, asked[index], why)
     return MessagesSent(
         tuple(accepted[index] for index in sorted(accepted)),
+        tuple(refused[index] for index in sorted(refused.keys() - accepted.keys())),
         tuple(
-            RefusedRecipient(index, asked[index], refused.get(index, _UNNAMED))
-            for index in range(len(asked))
-            if index not in accepted
+            UnnamedRecipient(index, address)
+            for index, address in enumerate(asked)
+            if index not in accepted and index not in refused
         ),
     )
 
@@ -166,8 +176,9 @@ class SendMessages(Call[MessagesSent], kw_only=True):
     account's list of unsubscribed get no letter (the service's default is not to look). How many
     recipients a request may have is unpublished.
 
-    Some may be taken and others not: the value tells. Refused if nobody was; OutcomeUnknown if no
-    answer tells, and then the call is never repeated. https://docs.devinotele.com
+    Some may be taken and others not: the value tells, and names those of whom the answer says
+    nothing. Refused if nobody was taken; OutcomeUnknown if no answer tells, and then the call is
+    never repeated. https://docs.devinotele.com
     """
 
     recipients: Recipients = arg(wire="Recipients", write=_recipients)

@@ -12,6 +12,7 @@ import pytest
 from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
+from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import Item, read_recipients
 from mailkit.core.wire import Answer
@@ -121,20 +122,24 @@ async def test_values_travel_as_merge_fields(journal: Journal) -> None:
     ]
 
 
-async def test_recipients_refused_in_the_answer_are_rejected_by_name(journal: Journal) -> None:
+async def test_recipients_that_are_refused_are_rejected_and_the_unnamed_are_in_doubt(
+    journal: Journal,
+) -> None:
     def partly(letter: dict[str, Any]) -> Answer:
         items = msgspec.json.decode(taken(letter).body)["result"]
         items[0] = {"index": 0, "code": "error", "Reasons": [{"Key": "unsubscribed"}]}
         return answer({"Result": items[2::-2], "Description": "ok"})
 
     report = await run(journal, devino(Service(partly)), some(4))
-    assert report.complete
+    assert not report.complete
     assert report.counts.accepted == 1
-    assert await reasons(journal, "rejected") == {
-        "p0@example.com": "unsubscribed",
+    assert await reasons(journal, "rejected") == {"p0@example.com": "unsubscribed"}
+    assert await reasons(journal, "in doubt") == {
         "p1@example.com": "the answer does not name this recipient",
         "p3@example.com": "the answer does not name this recipient",
     }
+    assert await resolve(journal, "autumn", accepted=False) == 2
+    assert (await resumed(journal, devino(Service()))).counts.accepted == 3
 
 
 async def test_a_chunk_that_is_refused_whole_is_rejected_and_the_rest_goes_on(

@@ -20,6 +20,7 @@ from mailkit.providers.devino import (
     MessageRecipient,
     MessagesSent,
     RefusedRecipient,
+    UnnamedRecipient,
 )
 
 from .doubles import KEY, LETTER, Service, answer, devino, sample
@@ -91,17 +92,15 @@ async def test_the_published_answer_is_read() -> None:
     )
 
 
-async def test_recipients_are_joined_by_index_and_each_is_accepted_or_refused() -> None:
+async def test_recipients_are_joined_by_index_and_each_is_accepted_refused_or_unnamed() -> None:
     sent = await send(Service(sample("partly_sent")), PEOPLE)
     assert sent == MessagesSent(
         accepted=(
             AcceptedRecipient(0, PEOPLE[0], "17"),
             AcceptedRecipient(3, PEOPLE[3], "m3"),
         ),
-        refused=(
-            RefusedRecipient(1, PEOPLE[1], ("unsubscribed (address)",)),
-            RefusedRecipient(2, PEOPLE[2], ("the answer does not name this recipient",)),
-        ),
+        refused=(RefusedRecipient(1, PEOPLE[1], ("unsubscribed (address)",)),),
+        unnamed=(UnnamedRecipient(2, PEOPLE[2]),),
     )
 
 

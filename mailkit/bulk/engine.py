@@ -206,12 +206,8 @@ class Engine:
         else:
             self._refusals = self._doubts = self._tries = self._away = 0
             now = self._clock.now()
-            await self._settle(
-                self._journal.steps.accept(
-                    self._job, chunk.n, now, sent, polls=self._dispatch.polls
-                )
-            )
-            if self._dispatch.polls and sent.reference is not None:
+            await self._settle(self._journal.steps.accept(self._job, chunk.n, now, sent))
+            if sent.reference is not None:
                 due = DueChunk(chunk.n, sent.reference, now, reconciled=False, cursor=None)
                 self._schedule(due, self._clock.monotonic() + FIRST_POLL)
 
@@ -259,11 +255,10 @@ class Engine:
         self._notify()
 
     async def _poll(self) -> None:
-        if self._dispatch.polls:
-            with self._poll_scope:  # polls are repeatable: a stop does not wait for them
-                async with anyio.create_task_group() as tasks:
-                    for _ in range(self._settings.pollers):
-                        tasks.start_soon(self._poll_chunks)
+        with self._poll_scope:  # polls are repeatable: a stop does not wait for them
+            async with anyio.create_task_group() as tasks:
+                for _ in range(self._settings.pollers):
+                    tasks.start_soon(self._poll_chunks)
 
     async def _poll_chunks(self) -> None:
         while not self._stop.is_set():

@@ -18,7 +18,7 @@ from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.source import RecipientSource
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import BulkProvider
-from mailkit.errors import InvalidArgument
+from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.message import Message
 
 __all__ = ["BulkSender", "take_lease"]
@@ -100,6 +100,7 @@ class BulkSender:
         ``again``. ``suppress`` names addresses that this job must not mail, beside the journal's
         own suppressions. InvalidArgument and Unsupported say what to mend: nothing was sent.
         """
+        self._check_track(self._settings)
         record, lease = await plan(
             self.journal,
             self._provider,
@@ -118,21 +119,30 @@ class BulkSender:
         InvalidArgument if there is no such job, if an engine runs it at this moment, or if it
         was begun with another provider or account.
         """
+        self._check_track(self._settings)
         record = await self._known(name)
         return await self._run(record, await take_lease(self.journal, record), self._settings)
 
     async def follow(self, name: str, seconds: float) -> Job:
         """Ask for so long what became of the job's letters; sends nothing.
 
-        Raises as ``resume`` does.
+        Raises as ``resume`` does, and Unsupported for a provider that can't be asked.
         """
         settings = attrs.evolve(self._settings, senders=0, track=seconds)
         record = await self._known(name)
+        self._check_track(settings)
         return await self._run(record, await take_lease(self.journal, record), settings)
 
     async def report(self, name: str) -> Report:
         """The report of a job, at any moment of its life."""
         return await make_report(self.journal, name)
+
+    def _check_track(self, settings: EngineSettings) -> None:
+        if settings.track and not self._provider.tells_deliveries:
+            raise Unsupported(
+                f"{self._provider.name} can't be asked what became of letters: leave the tracking "
+                "out; its callbacks tell"
+            )
 
     async def _known(self, name: str) -> JobRecord:
         record = await self.journal.jobs.get(name)

@@ -45,7 +45,8 @@ class Chunk:
 
 @attrs.frozen
 class Sent:
-    """The provider took the chunk: its reference for later questions, and who was left out.
+    """The provider took the chunk: its reference for later questions (None: there are none to
+    ask), and who was left out.
 
     ``refused`` maps a row's number to the provider's reason, ``doubtful`` to what is missing to
     know whether the provider took that row.
@@ -91,11 +92,6 @@ class Dispatch(Protocol):
         """The bytes that a chunk's request has before its first recipient."""
         ...
 
-    @property
-    def polls(self) -> bool:
-        """Whether ``poll`` can tell what became of a chunk."""
-        ...
-
     def measure(self, address: str, values: Sequence[str]) -> int:
         """The bytes this recipient adds to a request; raises InvalidRow if it can't be rendered."""
         ...
@@ -124,6 +120,11 @@ class BulkProvider(Protocol):
     @property
     def account(self) -> str:
         """Whose quotas and letters these are: given by the user, else a hash of the credential."""
+        ...
+
+    @property
+    def tells_deliveries(self) -> bool:
+        """Whether it can be asked what became of letters."""
         ...
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:

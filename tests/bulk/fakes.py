@@ -64,6 +64,7 @@ class FakeProvider:
     chunks: list[Chunk] = attrs.field(factory=list)
     failing_polls: int = 0
     on_send: Callable[[Chunk], None] | None = None
+    tells_deliveries: bool = True
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
         return FakeDispatch(self)
@@ -74,7 +75,6 @@ class FakeDispatch:
     provider: FakeProvider
     chunk_bytes: int = 1_000_000
     base_bytes: int = 0
-    polls: bool = True
 
     @property
     def chunk_rows(self) -> int:

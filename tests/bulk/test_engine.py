@@ -252,8 +252,8 @@ async def test_a_stale_engine_can_neither_take_nor_settle(journal: Journal) -> N
         await journal.steps.take(old, 0.0)
     for settle in (
         journal.steps.reject(old, chunk.n, 0.0, "late"),
-        journal.steps.accept(old, chunk.n, 0.0, Sent("x"), polls=True),
-        journal.steps.accept(new, chunk.n, 0.0, Sent("x"), polls=True),
+        journal.steps.accept(old, chunk.n, 0.0, Sent("x")),
+        journal.steps.accept(new, chunk.n, 0.0, Sent("x")),
     ):
         with pytest.raises(JournalError):
             await settle

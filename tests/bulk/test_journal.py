@@ -324,7 +324,7 @@ async def test_steps_are_durable_and_planning_is_not(tmp_path: Path) -> None:
     await journal.steps.doubt(job, first.n, 3.0, "reset")
     await journal.steps.put_back(job, second.n, 3.0, "dns")
     chunk = await take(journal, job)
-    await journal.steps.accept(job, chunk.n, 3.0, Sent("r"), polls=True)
+    await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
     await journal.resolving.accepted(job, first.n)
     assert set(seen) == {True}
     await journal.close()
@@ -493,11 +493,11 @@ async def test_every_state_a_row_can_be_in(journal: Journal) -> None:
     job = await planned(journal, rows)
     chunks = [await take(journal, job) for _ in range(6)]
     now = 3.0
-    await journal.steps.accept(job, chunks[0].n, now, Sent("r", {2: "unsubscribed"}), polls=True)
+    await journal.steps.accept(job, chunks[0].n, now, Sent("r", {2: "unsubscribed"}))
     await journal.steps.reject(job, chunks[1].n, now, "bad letter")
     await journal.steps.doubt(job, chunks[2].n, now, "reset")
     await journal.steps.put_back(job, chunks[3].n, now, "dns")
-    await journal.steps.accept(job, chunks[4].n, now, Sent("r"), polls=True)
+    await journal.steps.accept(job, chunks[4].n, now, Sent("r"))
     first = job.ids[0]
     await journal.steps.reconcile(
         job,
@@ -577,7 +577,7 @@ async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
     assert await now() == Counts(8, 1, 1, unsent=6)
     await journal.steps.doubt(job, first.n, 3.0, "reset")
     assert await now() == Counts(8, 1, 1, in_doubt=3, unsent=3)
-    await journal.steps.accept(job, second.n, 3.0, Sent("r", {4: "no"}), polls=True)
+    await journal.steps.accept(job, second.n, 3.0, Sent("r", {4: "no"}))
     assert await now() == Counts(8, 1, 1, accepted=2, rejected=1, in_doubt=3)
     change = RowChange(job.ids[0] + 5, "in doubt", "missing", None)
     await journal.steps.reconcile(
@@ -595,7 +595,7 @@ async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
     again, alone = await take(journal, job), await take(journal, job)
     assert (again.label, [row.address for row in again.rows]) == ("a #1.2", people(3))
     assert (alone.label, [row.address for row in alone.rows]) == ("a #3.2", ["p4@example.com"])
-    await journal.steps.accept(job, again.n, 4.0, Sent("r"), polls=True)
+    await journal.steps.accept(job, again.n, 4.0, Sent("r"))
     await journal.steps.doubt(job, alone.n, 4.0, "reset")
     assert await now() == Counts(8, 1, 1, accepted=4, rejected=1, in_doubt=1)
     job = await journal.jobs.adopt(job)
@@ -608,7 +608,7 @@ async def test_a_row_in_doubt_that_is_found_after_all_follows_its_chunk_again(
 ) -> None:
     job = await planned(journal, people(2))
     chunk = await take(journal, job)
-    await journal.steps.accept(job, chunk.n, 3.0, Sent("r"), polls=True)
+    await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
     row = job.ids[0] + 1
 
     async def reconcile(change: RowChange) -> None:

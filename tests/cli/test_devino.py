@@ -63,3 +63,15 @@ def test_what_devino_can_t_do_is_told_before_anything_is_sent(shop: Shop) -> Non
     ended = shop("send", letter, shop.table(LIST), "--provider", "devino")
     assert (ended.code, shop.sandbox.requests.total()) == (1, 0)
     assert "not into the subject" in ended.err
+
+
+def test_deliveries_that_nobody_can_be_asked_for_are_not_waited_for(shop: Shop) -> None:
+    letter, table = shop.letter(**LETTER), shop.table(LIST[:3])
+    words = ("send", letter, table, "--provider", "devino", "--name", "autumn")
+    ended = shop(*words, "--track", "1h")
+    assert (ended.code, shop.sandbox.requests.total()) == (1, 0)
+    assert "devino can't be asked what became of letters" in ended.err
+    assert shop(*words).code == 0
+    ended = shop("status", "autumn", "--follow")
+    assert ended.code == 1
+    assert "devino can't be asked what became of letters" in ended.err

@@ -91,12 +91,10 @@ class Steps:
         n: int,
         now: float,
         sent: Sent,
-        *,
-        polls: bool,
     ) -> None:
         """The provider took the chunk, but for the rows that ``sent`` refuses or leaves in doubt.
 
-        Without a way to poll, the chunk counts as reconciled.
+        Without a reference, nothing can be asked: the chunk counts as reconciled.
         """
 
         def work(db: sqlite3.Connection) -> None:
@@ -104,7 +102,7 @@ class Steps:
             _settle(db, job, n, "accepted", None, now)
             db.execute(
                 "UPDATE chunks SET reference = ?, reconciled = ? WHERE job = ? AND n = ?",
-                (sent.reference, not polls or sent.reference is None, job.id, n),
+                (sent.reference, sent.reference is None, job.id, n),
             )
             left = [("rejected", sent.refused), ("in doubt", sent.doubtful)]
             changes = [

@@ -68,6 +68,7 @@ class Devino(Client):
     """
 
     name = "devino"
+    tells_deliveries = False
 
     messages = resource(Messages)
     files = resource(Files)

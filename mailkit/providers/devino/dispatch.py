@@ -86,8 +86,6 @@ async def _upload(client: Devino, file: Attachment) -> str:
 class DevinoDispatch:
     """Sends the chunks of one message. See mailkit.core.dispatch.Dispatch."""
 
-    polls = False
-
     def __init__(
         self,
         client: Devino,

@@ -82,6 +82,7 @@ class SmsBy(Client):
     """
 
     name = "smsby"
+    tells_deliveries = True
 
     emails = resource(Emails)
     bulk = resource(Bulk)

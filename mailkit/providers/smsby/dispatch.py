@@ -43,8 +43,6 @@ class ChunkLimits:
 class SmsByDispatch:
     """Sends the chunks of one message. See mailkit.core.dispatch.Dispatch."""
 
-    polls = True
-
     def __init__(
         self,
         client: SmsBy,

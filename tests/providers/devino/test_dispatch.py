@@ -259,8 +259,17 @@ async def test_requests_stay_below_their_size(journal: Journal) -> None:
     assert all(len(request.body or b"") < 20_000 for request in service.requests)
 
 
-async def test_deliveries_can_t_be_asked_for() -> None:
-    dispatch = devino(Service()).dispatch(MESSAGE, ())
-    assert not dispatch.polls
+async def test_deliveries_can_t_be_asked_for(journal: Journal) -> None:
+    service = Service()
     with pytest.raises(Unsupported):
-        await dispatch.poll("", None)
+        await devino(service).dispatch(MESSAGE, ()).poll("", None)
+    tracking = EngineSettings(track=60.0)
+    async with BulkSender(devino(service), journal=journal, settings=tracking) as sender:
+        with pytest.raises(Unsupported, match="leave the tracking out"):
+            await sender.start(MESSAGE, read_recipients(some(1)))
+    assert await journal.jobs.list() == []
+    await run(journal, devino(service, rows=2), some(3))
+    async with sending(journal, devino(service)) as sender:
+        with pytest.raises(Unsupported, match="leave the tracking out"):
+            await sender.follow("autumn", 60.0)
+    assert len(service.letters) == 2

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import tzinfo
 from random import Random, SystemRandom
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
-__all__ = ["Encoding"]
+from mailkit.errors import InvalidArgument
+
+__all__ = ["Encoding", "time_zone"]
 
 
 @attrs.frozen
@@ -22,3 +25,13 @@ class Encoding:
     multipart: bool = True
     in_query: frozenset[type] = frozenset()
     random: Random = attrs.field(factory=SystemRandom, repr=False)
+
+
+def time_zone(zone: str | tzinfo) -> tzinfo:
+    """The zone of this name; InvalidArgument if there is none."""
+    if isinstance(zone, tzinfo):
+        return zone
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise InvalidArgument(f"zone: there is no zone {zone!r}; as Europe/Minsk") from None

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from random import Random, SystemRandom
 from typing import Self, Unpack
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mailkit.core.auth import Auth, Bearer, Grant, HeaderKey, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client, Hook
 from mailkit.core.clock import Clock
-from mailkit.core.encoding import Encoding
+from mailkit.core.encoding import Encoding, time_zone
 from mailkit.core.http import AiohttpTransport, Session, Transport
 from mailkit.core.options import ClientOptions
 from mailkit.core.quota import Quota
@@ -193,7 +192,7 @@ class SendPulse(Client):
             auth=auth,
             opener=opened,
             transport=transport,
-            encoding=Encoding(zone=_zone(zone), random=random),
+            encoding=Encoding(zone=None if zone is None else time_zone(zone), random=random),
             timeout=timeout,
             quotas={name: quota for name, quota in quotas.items() if quota is not None},
             hooks=hooks,
@@ -231,12 +230,3 @@ def _secret(value: str | Secret | None) -> Secret | None:
 def _from_env(name: str) -> Secret | None:
     # The environment is never a name's value here: a traceback could show it.
     return Secret(os.environ.get(f"MAILKIT_SENDPULSE_{name}", "").strip()) or None
-
-
-def _zone(zone: str | tzinfo | None) -> tzinfo | None:
-    if zone is None or isinstance(zone, tzinfo):
-        return zone
-    try:
-        return ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise InvalidArgument(f"zone: there is no zone {zone!r}; as Europe/Minsk") from None

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from random import Random, SystemRandom
 from typing import Self, Unpack
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mailkit.address import header_text
 from mailkit.core.auth import FieldToken, credential
@@ -18,7 +17,7 @@ from mailkit.core.call import resource
 from mailkit.core.client import Client, Hook
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch
-from mailkit.core.encoding import Encoding
+from mailkit.core.encoding import Encoding, time_zone
 from mailkit.core.http import AiohttpTransport, Session, Transport
 from mailkit.core.options import ClientOptions
 from mailkit.core.quota import Quota
@@ -122,7 +121,7 @@ class SmsBy(Client):
             opener=opened,
             transport=transport or AiohttpTransport(session, connections=connections),
             encoding=Encoding(
-                zone=_zone(zone),
+                zone=time_zone(zone),
                 multipart=multipart,
                 in_query=frozenset({ImportContacts}) if imports_in_query else frozenset(),
                 random=random,
@@ -164,12 +163,3 @@ class SmsBy(Client):
             base_url(os.environ.get("MAILKIT_SMSBY_URL") or _URL, "MAILKIT_SMSBY_URL"),
             **options,
         )
-
-
-def _zone(zone: str | tzinfo) -> tzinfo:
-    if isinstance(zone, tzinfo):
-        return zone
-    try:
-        return ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise InvalidArgument(f"zone: there is no zone {zone!r}; as Europe/Minsk") from None

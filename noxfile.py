@@ -67,5 +67,5 @@ def simulation(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """The measurements of benchmarks/; ``nox -s bench -- --quick`` for a short look."""
-    session.install("-e", ".[cli,fast]")
-    session.run("python", "benchmarks/run.py", *session.posargs)
+    session.install("-e", ".[cli,fast]", "-r", "benchmarks/requirements.txt")
+    session.run("python", "-m", "benchmarks", *session.posargs)

@@ -1,0 +1,1 @@
+"""mailkit measured beside its peers: ``python -m benchmarks``, or ``nox -s bench``."""

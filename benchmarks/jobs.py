@@ -1,0 +1,371 @@
+"""Bulk sends through sms.by: the send stage alone, whole jobs, and a job's stages one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from benchmarks import naive
+from benchmarks.measure import Side, Work, median, paired
+from benchmarks.naive import Person
+from benchmarks.rows import Bench, Goal, Row, Setting, at_least, at_most, row_of
+from benchmarks.server import TOKEN
+from mailkit import BulkSender, Message, SmsBy, read_recipients
+from mailkit.bulk.journal import JobRecord, Journal
+from mailkit.bulk.plan import plan
+from mailkit.bulk.reconcile import match
+from mailkit.bulk.report import make_report
+from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Chunk, ChunkRow, Dispatch, Sent
+
+__all__ = ["BENCHES", "LETTER", "PERSONAL", "people", "write_table"]
+
+SUBJECT = "{{ name }}, новые лампы уже в магазине"
+LETTER = (
+    '<h1>Здравствуйте, {{ name }}!</h1><p>Ждём вас в городе {{ city }}: <a href="https://shop.by/'
+    'autumn?from=letter&amp;n=1">осенние лампы</a> уже в магазине.</p>'
+    + '<p style="color:#333">Лампа настольная, зелёный абажур, <b>100 рублей</b></p>'
+    * 14
+)
+PERSONAL = Message(sender="Shop <news@shop.by>", subject=SUBJECT, html=LETTER)
+COMMON = Message(
+    sender="Shop <news@shop.by>",
+    subject="Новые лампы",
+    html=LETTER.replace("{{ name }}", "друзья").replace("{{ city }}", "Минск"),
+)
+SENDERS = 8
+
+NaiveLoop = Callable[[aiohttp.ClientSession, str, Sequence[Person], str, str], object]
+_numbers = itertools.count()
+
+
+def people(count: int) -> list[Person]:
+    return [
+        Person(f"friend{n}@friends{n % 997}.example", f"Анна {n}", "Minsk") for n in range(count)
+    ]
+
+
+def write_table(path: Path, count: int) -> Path:
+    """A CSV of so many rows, made once."""
+    if not path.exists():
+        with path.open("w", encoding="utf-8") as file:
+            file.write("email,name,city\n")
+            file.writelines(
+                f"friend{n}@friends{n % 997}.example,Анна {n},Minsk\n" for n in range(count)
+            )
+    return path
+
+
+# the send stage: recipients in memory, no plan, no journal
+
+
+async def send_all(dispatch: Dispatch, chunks: Iterable[Chunk]) -> dict[int, Sent]:
+    """Hand all chunks over, eight requests at once; gives what came of each."""
+    waiting, ends = iter(chunks), {}
+
+    async def sender() -> None:
+        for chunk in waiting:
+            ends[chunk.n] = await dispatch.send(chunk, late=False)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(SENDERS):
+            tasks.create_task(sender())
+    return ends
+
+
+def mailkit_sends(url: str, message: Message, crowd: Sequence[Person]) -> Side:
+    @asynccontextmanager
+    async def side() -> AsyncIterator[Work]:
+        async with SmsBy(TOKEN, url) as client:
+            dispatch = client.dispatch(message, ("name", "city"))
+            rows = [ChunkRow(n, who.email, (who.name, who.city)) for n, who in enumerate(crowd)]
+            size = dispatch.chunk_rows
+
+            async def work() -> None:
+                await send_all(
+                    dispatch,
+                    (
+                        Chunk("bench", n, 1, rows[start : start + size])
+                        for n, start in enumerate(range(0, len(rows), size), 1)
+                    ),
+                )
+                await forget(url)
+
+            yield work
+
+    return side
+
+
+def naive_sends(url: str, loop: NaiveLoop, message: Message, crowd: Sequence[Person]) -> Side:
+    @asynccontextmanager
+    async def side() -> AsyncIterator[Work]:
+        async with aiohttp.ClientSession() as session:
+
+            async def work() -> None:
+                await loop(session, url, crowd, message.subject, message.body)  # type: ignore[misc]
+                await forget(url, session)
+
+            yield work
+
+    return side
+
+
+async def forget(url: str, session: aiohttp.ClientSession | None = None) -> None:
+    """Let the server drop the recipients whose status nobody is going to ask for."""
+    if session is None:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/forget"):
+            return
+    async with session.get(f"{url}/forget"):
+        return
+
+
+def send_stage(
+    name: str, message: Message, loop: NaiveLoop, goal: Goal | None, quick: int, full: int
+) -> Callable[[Setting], Iterable[Row]]:
+    def run(setting: Setting) -> Iterable[Row]:
+        url, crowd = setting.server.url, people(setting.pick(quick, full))
+        pairs = paired(
+            mailkit_sends(url, message, crowd),
+            naive_sends(url, loop, message, crowd),
+            setting.pick(5, 9),
+            setting.server,
+        )
+        yield row_of(name, pairs, goal, items=len(crowd), faster=True)
+
+    return run
+
+
+# whole jobs: from a CSV to the report
+
+
+def mailkit_job(url: str, table: Path, folder: Path, *, on_disk: bool = True) -> Side:
+    @asynccontextmanager
+    async def side() -> AsyncIterator[Work]:
+        async def work() -> None:
+            journal = folder / f"journal-{next(_numbers)}.db" if on_disk else ":memory:"
+            async with (
+                SmsBy(TOKEN, url) as client,
+                BulkSender(client, journal=journal) as sender,
+            ):
+                job = await sender.start(PERSONAL, read_recipients(table))
+                report = await job.wait()
+                assert report.complete
+            if on_disk:
+                remove(Path(journal))
+
+        yield work
+
+    return side
+
+
+def remove(journal: Path) -> None:
+    for path in journal.parent.glob(journal.name + "*"):
+        if path.is_file():
+            path.unlink()
+
+
+def naive_job(url: str, table: Path, loop: NaiveLoop) -> Side:
+    @asynccontextmanager
+    async def side() -> AsyncIterator[Work]:
+        async def work() -> None:
+            async with aiohttp.ClientSession() as session:
+                await loop(session, url, naive.read(table), SUBJECT, LETTER)  # type: ignore[misc]
+                await forget(url, session)
+
+        yield work
+
+    return side
+
+
+def whole_job(
+    name: str, loop: NaiveLoop, goal: Goal | None, quick: int, full: int
+) -> Callable[[Setting], Iterable[Row]]:
+    def run(setting: Setting) -> Iterable[Row]:
+        url, rows = setting.server.url, setting.pick(quick, full)
+        table = write_table(setting.folder / f"list-{rows}.csv", rows)
+        pairs = paired(
+            mailkit_job(url, table, setting.folder),
+            naive_job(url, table, loop),
+            setting.pick(5, 9),
+            setting.server,
+        )
+        yield row_of(name, pairs, goal, items=rows, faster=True)
+
+    return run
+
+
+def on_disk_and_in_memory(setting: Setting) -> Iterable[Row]:
+    url, rows = setting.server.url, setting.pick(30_000, 100_000)
+    table = write_table(setting.folder / f"list-{rows}.csv", rows)
+    pairs = paired(
+        mailkit_job(url, table, setting.folder),
+        mailkit_job(url, table, setting.folder, on_disk=False),
+        setting.pick(5, 9),
+        setting.server,
+    )
+    yield row_of(
+        "whole job, journal on disk / in memory, wall",
+        pairs,
+        at_most(1.3),
+        items=rows,
+        kind="wall",
+        note="both hold the second before the first question about a chunk",
+    )
+
+
+# the stages one by one
+
+
+class Stages:
+    """A job's stages run one after another, each alone; collects the CPU time of each."""
+
+    def __init__(self, url: str, table: Path, folder: Path) -> None:
+        self.url, self.table, self.folder = url, table, folder
+        self.runs: list[dict[str, float]] = []
+
+    @asynccontextmanager
+    async def side(self) -> AsyncIterator[Work]:
+        yield self.work
+
+    async def work(self) -> None:
+        place, clock = self.folder / f"journal-{next(_numbers)}.db", Clock()
+        self.runs.append({})
+        self._began = time.process_time()
+        async with SmsBy(TOKEN, self.url) as client:
+            journal = await Journal.open(place)
+            job, lease = await plan(
+                journal,
+                client,
+                PERSONAL,
+                read_recipients(self.table),
+                name=None,
+                again=False,
+                suppress=None,
+                clock=clock,
+            )
+            job = await journal.jobs.adopt(job)
+            self._ended("plan")
+            chunks = []
+            while chunk := await journal.steps.take(job, clock.now()):
+                chunks.append(chunk)
+            self._ended("journal")
+            dispatch = client.dispatch(PERSONAL, job.columns)
+            ends = await send_all(dispatch, chunks)
+            self._ended("send")
+            for n, sent in ends.items():
+                await journal.steps.accept(job, n, clock.now(), sent)
+            self._ended("journal")
+            for n, sent in ends.items():
+                await self._reconcile(journal, dispatch, job, n, sent.reference or "")
+            self._ended("reconcile")
+            assert (await make_report(journal, job.name)).complete
+            lease.release()
+            await journal.close()
+            self._ended("report")
+        remove(place)
+
+    async def _reconcile(
+        self, journal: Journal, dispatch: Dispatch, job: JobRecord, n: int, reference: str
+    ) -> None:
+        polled = await dispatch.poll(reference, None)
+        found = match(await journal.steps.keys(job, n), polled.statuses)
+        assert not found.missing
+        await journal.steps.reconcile(
+            job,
+            n,
+            found.deliveries,
+            found.changes,
+            reconciled=True,
+            unfinished=found.unfinished,
+            cursor=polled.cursor,
+        )
+
+    def _ended(self, stage: str) -> None:
+        now = time.process_time()
+        self.runs[-1][stage] = self.runs[-1].get(stage, 0.0) + now - self._began
+        self._began = now
+
+
+def stages(setting: Setting) -> Iterable[Row]:
+    url, rows = setting.server.url, setting.pick(30_000, 100_000)
+    table = write_table(setting.folder / f"list-{rows}.csv", rows)
+    alone = Stages(url, table, setting.folder)
+    pairs = paired(
+        mailkit_job(url, table, setting.folder), alone.side, setting.pick(5, 9), setting.server
+    )
+    parts = ", ".join(
+        f"{stage} {median([run[stage] for run in alone.runs[1:]]) / rows * 1e6:.1f}"
+        for stage in alone.runs[0]
+    )
+    yield row_of(
+        "whole job / the sum of its stages alone",
+        pairs,
+        at_most(1.3),
+        items=rows,
+        note=f"µs a row: {parts}",
+    )
+
+
+BENCHES = [
+    Bench(
+        "send-personal",
+        send_stage(
+            "send stage, personal 2 KB letters, naive loop of the same requests / mailkit",
+            PERSONAL,
+            naive.chunks,
+            at_least(20),
+            6_000,
+            30_000,
+        ),
+    ),
+    Bench(
+        "send-personal-letters",
+        send_stage(
+            "send stage, personal 2 KB letters, naive loop of a request each / mailkit",
+            PERSONAL,
+            naive.letters,
+            None,
+            3_000,
+            10_000,
+        ),
+    ),
+    Bench(
+        "send-bulk",
+        send_stage(
+            "send stage, one letter for all, naive loop of the same requests / mailkit",
+            COMMON,
+            naive.one_letter_to_all,
+            at_least(3),
+            50_000,
+            200_000,
+        ),
+    ),
+    Bench(
+        "job-whole",
+        whole_job(
+            "whole personal job from a CSV, naive loop of the same requests / mailkit",
+            naive.chunks,
+            at_least(8),
+            9_000,
+            30_000,
+        ),
+    ),
+    Bench(
+        "job-whole-letters",
+        whole_job(
+            "whole personal job from a CSV, naive loop of a request each / mailkit",
+            naive.letters,
+            None,
+            3_000,
+            10_000,
+        ),
+    ),
+    Bench("job-stages", stages),
+    Bench("job-disk", on_disk_and_in_memory),
+]

@@ -1,0 +1,206 @@
+"""The server that everything is measured against, in a process of its own.
+
+It reads just enough of a request to answer it: the sandbox, which checks and remembers all, would
+be the bottleneck. It speaks the few calls of sms.by and SendPulse that the rows use, over HTTP and
+TLS. What a bulk send carried is kept until its status was asked for.
+
+    python -m benchmarks.server      # prints its addresses as JSON; ends with its stdin
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+from urllib.parse import unquote_to_bytes
+
+import attrs
+
+__all__ = ["TOKEN", "Server", "serve"]
+
+TOKEN = "bench-token"
+OK = b'{"status":"OK","result":%s}'
+FIXED = {
+    b"/api/v2/sendEmail": OK % b'{"email_id":1}',
+    b"/api/v2/getEmailTemplates": OK % b"[]",
+    b"/oauth/access_token": b'{"access_token":"t","token_type":"Bearer","expires_in":3600}',
+    b"/addressbooks": b'{"id":1}',
+}
+IN_MULTIPART = re.compile(rb'name="delivery_list\[\d+\]\[email\]"\r\n\r\n([^\r]+)')
+IN_FORM = re.compile(rb"delivery_list%5B\d+%5D(?:%5Bemail%5D)?=([^&]+)")
+BULK_FIELDS = re.compile(rb"delivery_list\[\d+\]=([^&]+)")
+
+
+class Bulks:
+    """The addresses of bulk sends whose status nobody has asked for yet."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._waiting: dict[bytes, list[bytes]] = {}
+
+    def send(self, body: bytes) -> bytes:
+        found = IN_MULTIPART.findall(body)
+        if not found:
+            found = [unquote_to_bytes(address) for address in IN_FORM.findall(body)]
+        if not found:
+            found = [unquote_to_bytes(address) for address in BULK_FIELDS.findall(body)]
+        self._count += 1
+        uuid = b"%032x" % self._count
+        self._waiting[uuid] = found
+        return OK % (b'{"uuid":"%s"}' % uuid)
+
+    def status(self, body: bytes) -> bytes:
+        uuid = re.search(rb"uuid=([0-9a-f]+)", body)
+        rows = self._waiting.pop(uuid[1], []) if uuid else []
+        letters = b",".join(
+            b'{"email_id":"%d","recipient":"%s","status":"DELIVERED","error":null}' % (n, address)
+            for n, address in enumerate(rows, 1)
+        )
+        message = b'[{"message_id":"1","name":"n","success":[%s],"errors":[]}]' % letters
+        return OK % message
+
+    def forget(self) -> None:
+        self._waiting.clear()
+
+
+class Protocol(asyncio.Protocol):
+    """HTTP/1.1 with Content-Length or chunked bodies, one request after the other."""
+
+    def __init__(self, bulks: Bulks) -> None:
+        self._bulks = bulks
+        self._data = bytearray()
+        self._need = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        while len(self._data) >= max(self._need, 1):
+            head_end = self._data.find(b"\r\n\r\n")
+            if head_end < 0:
+                return
+            head = bytes(self._data[:head_end])
+            lower = head.lower()
+            if b"\r\ntransfer-encoding: chunked" in lower:
+                end = self._data.find(b"0\r\n\r\n", head_end)
+                if end < 0:
+                    return
+                body, self._need = b"", end + 5
+            else:
+                length = re.search(rb"\r\ncontent-length: *(\d+)", lower)
+                self._need = head_end + 4 + (int(length[1]) if length else 0)
+                if len(self._data) < self._need:
+                    return
+                body = bytes(memoryview(self._data)[head_end + 4 : self._need])
+            del self._data[: self._need]
+            self._need = 0
+            self._answer(head, body)
+
+    def _answer(self, head: bytes, body: bytes) -> None:
+        path = head.split(b" ", 2)[1].partition(b"?")[0]
+        if path == b"/api/v2/sendBulkEmail":
+            answer = self._bulks.send(body)
+        elif path == b"/api/v2/statusBulkEmail":
+            answer = self._bulks.status(body)
+        elif path == b"/forget":
+            self._bulks.forget()
+            answer = b"{}"
+        else:
+            answer = FIXED[path]
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+            % (len(answer), answer)
+        )
+
+
+async def _main(certificate: str | None) -> None:
+    bulks, loop = Bulks(), asyncio.get_running_loop()
+    ports = {}
+    for scheme in ("http", "https") if certificate else ("http",):
+        tls = None
+        if scheme == "https":
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate or "")
+        listening = await loop.create_server(
+            lambda: Protocol(bulks), "127.0.0.1", 0, ssl=tls, backlog=1024
+        )
+        ports[scheme] = listening.sockets[0].getsockname()[1]
+    print(json.dumps(ports), flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+
+
+@attrs.frozen
+class Server:
+    """The running server, as the measuring process sees it."""
+
+    url: str
+    tls_url: str
+    authority: Path | None
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """The CPU time that the server has used so far; 0 where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[Server]:
+    """A server in a process of its own; ``folder`` takes its certificate."""
+    command = [sys.executable, "-m", "benchmarks.server"]
+    authority = _certificates(folder)
+    if authority:
+        command.append(str(folder / "server.pem"))
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+        start_new_session=True,  # Ctrl-C is for the measuring process
+    ) as process:
+        try:
+            assert process.stdout is not None
+            ports = json.loads(process.stdout.readline())
+            url, tls_url = (
+                f"{scheme}://localhost:{ports.get(scheme, 0)}" for scheme in ("http", "https")
+            )
+            yield Server(url.replace("localhost", "127.0.0.1"), tls_url, authority, process.pid)
+        finally:
+            process.terminate()
+
+
+def _certificates(folder: Path) -> Path | None:
+    """Write the server's certificate; gives a bundle as large as the usual one, with its issuer."""
+    try:
+        import certifi
+        import trustme
+    except ImportError:
+        return None
+    issuer = trustme.CA()
+    issuer.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+        folder / "server.pem"
+    )
+    bundle = folder / "authorities.pem"
+    bundle.write_bytes(issuer.cert_pem.bytes() + Path(certifi.where()).read_bytes())
+    return bundle
+
+
+if __name__ == "__main__":
+    try:
+        from uvloop import run
+    except ImportError:
+        from asyncio import run  # type: ignore[assignment]
+    run(_main(sys.argv[1] if len(sys.argv) > 1 else None))

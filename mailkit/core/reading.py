@@ -72,7 +72,7 @@ class Reader(Generic[T]):
                 return cast("T", self._fast.decode(raw))
             except (ValueError, RecursionError):  # malformed, or only odd: the next line tells
                 pass
-        return self.tree(None if self.kind is NoneType else decode(raw))
+        return self.tree(decode(raw))
 
     def tree(self, tree: Any) -> T:
         """The value in decoded JSON."""

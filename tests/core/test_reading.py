@@ -94,8 +94,11 @@ def test_a_key_may_have_another_name_on_the_wire_or_several() -> None:
     assert read(Book, {"id": 1, "ttile": "a", "title": "b"}).title == "a"
 
 
-def test_a_call_for_nothing_reads_nothing() -> None:
-    assert Reader[None](type(None))(b"anything") is None
+def test_a_call_for_nothing_takes_any_json_and_nothing_else() -> None:
+    assert Reader[None](type(None))(b'{"any":["thing"]}') is None
+    for raw in (b"anything", b"", b'{"cut":'):
+        with pytest.raises(Unreadable):
+            Reader[None](type(None))(raw)
 
 
 def test_a_value_may_stand_under_a_key() -> None:

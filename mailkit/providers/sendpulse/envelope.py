@@ -62,9 +62,14 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
 
 
 def _refused(envelope: _Envelope) -> bool:
-    if envelope.error_code or isinstance(envelope.error, str) or envelope.success is False:
+    for mark in (envelope.result, envelope.success):
+        if mark not in (None, True, False):  # 1 and 0 are equal to these
+            raise Unreadable("neither yes nor no in the answer")
+    if envelope.error_code or isinstance(envelope.error, str):
         return True
-    if envelope.result is False:
+    if envelope.success is not None and not envelope.success:
+        return True
+    if envelope.result is not None and not envelope.result:
         cost = (envelope.max_emails_per_task, envelope.sent_emails_qty, envelope.cur)
         return cost == (None, None, None)
     if envelope.success is None or not envelope.data:

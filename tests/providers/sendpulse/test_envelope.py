@@ -135,6 +135,23 @@ async def test_what_could_send_a_letter_twice_is_not_repeated() -> None:
     assert not script.acts
 
 
+@pytest.mark.parametrize(
+    "said",
+    [b'{"result":[true]}', b'{"result":"no"}', b'{"success":{}}', b"not now", b"[tr", b""],
+)
+async def test_an_answer_that_does_not_say_yes_is_no_success(said: bytes) -> None:
+    script = Script(answer(200, said))
+    with pytest.raises(OutcomeUnknown):
+        await client(script).senders.request_code("a@mail.by")
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize("said", [b'{"result":0}', b'{"success":0}'])
+async def test_nought_is_a_no(said: bytes) -> None:
+    with pytest.raises(Refused):
+        await client(Script(answer(200, said))).senders.request_code("a@mail.by")
+
+
 async def test_what_changes_nothing_twice_is_repeated() -> None:
     lost = OutcomeUnknown("no answer: reset")
     script = Script(lost, DONE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Protocol
 from urllib.parse import quote
@@ -48,6 +49,7 @@ class Credential:
 
 
 _NONE = Credential({})
+_REMEMBERED = 16  # tokens; an answer may repeat one that has been renewed meanwhile
 
 
 class Auth(Protocol):
@@ -160,14 +162,15 @@ class Bearer:
         self._early = early
         self._lock = asyncio.Lock()
         self._grant = Grant(Secret(""), 0.0)
+        self._tokens: deque[Secret] = deque(maxlen=_REMEMBERED)
         self._until = float("-inf")
         self._fetched = 0
         self._failed: RequestError | None = None
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The credentials that tokens are fetched with, and the token."""
-        return (*self._secrets, self._grant.token)
+        """The credentials that tokens are fetched with, and the last tokens."""
+        return (*self._secrets, *self._tokens)
 
     async def sign(self, request: Request) -> None:
         """Put a token into the header, fetching it first if need be."""
@@ -191,6 +194,7 @@ class Bearer:
                 self._failed = None
                 try:
                     self._grant = await self._fetch()
+                    self._tokens.append(self._grant.token)
                     self._until = self._clock.monotonic() + max(
                         self._grant.expires_in - self._early, self._grant.expires_in / 2
                     )

@@ -9,14 +9,15 @@ from random import Random
 
 import attrs
 
-from mailkit.core.auth import Grant, Unsigned
-from mailkit.core.call import Call, Resource, arg, method, post, resource
+from mailkit.core.auth import Grant, Unsigned, credential
+from mailkit.core.call import Call, Resource, method, post, resource
 from mailkit.core.client import Client
 from mailkit.core.clock import Clock
 from mailkit.core.encoding import Encoding
 from mailkit.core.http import Transport
+from mailkit.core.reading import teach
 from mailkit.core.secret import Secret
-from mailkit.errors import RequestError
+from mailkit.errors import Refused, RequestError
 from mailkit.providers.sendpulse.envelope import opened
 
 __all__ = ["TokenDesk"]
@@ -26,16 +27,19 @@ __all__ = ["TokenDesk"]
 class Token:
     """A token and the seconds it is good for."""
 
-    access_token: str = attrs.field(repr=False)
+    access_token: Secret
     expires_in: float = 3600.0
+
+
+teach(Secret, lambda value: credential(value, "the token"))  # it is to stand in a header
 
 
 @post("/oauth/access_token", repeatable=True, fixed={"grant_type": "client_credentials"})
 class FetchToken(Call[Token]):
     """Fetch a token for an id and a secret. https://sendpulse.com/integrations/api"""
 
-    client_id: Secret = arg(write=lambda value, _: value.reveal())
-    client_secret: Secret = arg(write=lambda value, _: value.reveal())
+    client_id: Secret
+    client_secret: Secret
 
 
 class OAuth(Resource):
@@ -81,7 +85,7 @@ class TokenDesk(Client):
         try:
             token = await self.oauth.access_token(self._id, self._secret)
         except RequestError as error:
-            if error.status is not None and error.status < 300:
+            if not isinstance(error, Refused):
                 error.where = attrs.evolve(error.where, head="")  # it may hold a token
             raise
-        return Grant(Secret(token.access_token), token.expires_in)
+        return Grant(token.access_token, token.expires_in)

@@ -120,15 +120,17 @@ def arg(
     write: Callable[[Any, Encoding], object] | None = None,
     spread: Callable[[Any, Encoding], Mapping[str, object]] | None = None,
     slow: bool = False,
+    secret: bool = False,
 ) -> Any:
     """A field of a call: its wire name where that differs from Python's, and how it is written.
 
     ``write`` turns the caller's value into the one that travels; ``spread`` turns it into several
     wire names with their values. A wire name that ends in ``[]`` repeats for each item of a list.
-    ``slow``: writing may read a file, and is done off the event loop.
+    ``slow``: writing may read a file, and is done off the event loop. ``secret``: the call makes a
+    Secret of it, which no repr shows, and which is taken out of what the service says.
     """
-    said = {"wire": wire, "write": write, "spread": spread, "slow": slow}
-    return attrs.field(default=default, metadata=said)
+    said = {"wire": wire, "write": write, "spread": spread, "slow": slow, "secret": secret}
+    return attrs.field(default=default, metadata=said, repr=not secret)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(arg,))
@@ -272,11 +274,19 @@ class Bound(Generic[P, T_co]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co:
         """Carry the call out and return what its answer holds."""
-        return (await self.client.exchange(self.call(*args, **kwargs), self.name)).value
+        try:
+            call = self.call(*args, **kwargs)
+        finally:
+            del args, kwargs  # there may be secrets, and tracebacks can show names' values
+        return (await self.client.exchange(call, self.name)).value
 
     async def raw(self, *args: P.args, **kwargs: P.kwargs) -> Reply[T_co]:
         """The same with the HTTP status and the headers around the value."""
-        return await self.client.exchange(self.call(*args, **kwargs), self.name)
+        try:
+            call = self.call(*args, **kwargs)
+        finally:
+            del args, kwargs
+        return await self.client.exchange(call, self.name)
 
     def __repr__(self) -> str:
         return f"<{self.name}{self.__signature__}>"

@@ -23,7 +23,7 @@ from mailkit.core.encoding import Encoding
 from mailkit.core.http import Transport
 from mailkit.core.quota import Permit, Permits, Quota, Window
 from mailkit.core.retry import Outcome, Policy, delay
-from mailkit.core.secret import scrub
+from mailkit.core.secret import Secret, scrub
 from mailkit.core.verdict import Failure, Opener, error_of, judge
 from mailkit.core.wire import Answer, Request
 from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted, Where
@@ -75,6 +75,7 @@ class _Job(Generic[T]):
     quotas: tuple[str, ...]
     request: Request
     reader: Callable[[Raw], T]
+    secrets: tuple[Secret, ...] = ()
     attempt: int = 0
 
 
@@ -189,7 +190,8 @@ class Client:
         quotas = plan.route.quotas
         if not isinstance(quotas, tuple):
             quotas = quotas(call)
-        job: _Job[T] = _Job(name, kind.__name__, plan.route, quotas, request, reader)
+        own = tuple(getattr(call, field) for field in plan.secrets)
+        job: _Job[T] = _Job(name, kind.__name__, plan.route, quotas, request, reader, own)
         policy, repeatable = self._options.policy, plan.route.repeatable
         timeout = self._options.timeout
         start = self._clock.monotonic()
@@ -220,7 +222,7 @@ class Client:
                     provider=self.name,
                     call=name,
                     repeatable=repeatable,
-                    secrets=self._auth.secrets,
+                    secrets=self._secrets(job),
                     now=self._clock.now(),
                 )
             await self._clock.sleep(wait)
@@ -259,15 +261,16 @@ class Client:
             answer = await self._transport.send(request, timeout)
         except NotSent as error:
             request.began = False
-            end: Reply[T] | Failure = Failure(Outcome.NOT_SENT, self.scrubbed(error.text))
+            text = scrub(error.text, self._secrets(job))
+            end: Reply[T] | Failure = Failure(Outcome.NOT_SENT, text)
         except OutcomeUnknown as error:
-            end = Failure(Outcome.UNKNOWN, self.scrubbed(error.text))
-        except asyncio.CancelledError:
+            end = Failure(Outcome.UNKNOWN, scrub(error.text, self._secrets(job)))
+        except (asyncio.CancelledError, InvalidArgument):
             cut = Outcome.NOT_SENT if request.began is False else Outcome.UNKNOWN
             self._tell(job, cut, answer, start)
             raise
         else:
-            end = judge(answer, self._opener, job.reader, self._auth.secrets, self._clock.now())
+            end = judge(answer, self._opener, job.reader, self._secrets(job), self._clock.now())
         finally:
             for permit in permits:
                 if answer is not None:
@@ -278,6 +281,9 @@ class Client:
             outcome = Outcome.ANSWERED if isinstance(end, Reply) else end.outcome
             self._tell(job, outcome, answer, start)
         return end
+
+    def _secrets(self, job: _Job[T]) -> tuple[Secret, ...]:
+        return (*self._auth.secrets, *job.secrets)
 
     async def _take(self, job: _Job[T], timeout: float) -> list[Permit]:  # noqa: ASYNC109
         wait = None if self._options.quota_wait == inf else self._options.quota_wait

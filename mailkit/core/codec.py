@@ -29,6 +29,7 @@ from mailkit.core.forms import (
     urlencoded,
 )
 from mailkit.core.reading import Reader
+from mailkit.core.secret import Secret
 from mailkit.core.wire import Request, Upload
 from mailkit.errors import InvalidArgument
 
@@ -56,8 +57,8 @@ class Plan:
     """What there is to know about a call class; made once for each class.
 
     ``path`` holds texts and the names of fields by turns, starting with a text; ``end`` the same
-    for the optional end. ``slow`` names the fields whose writing may read a file. ``reader`` reads
-    the answers.
+    for the optional end. ``slow`` names the fields whose writing may read a file, ``secrets`` those
+    that hold a Secret. ``reader`` reads the answers.
     """
 
     route: Route
@@ -66,6 +67,7 @@ class Plan:
     query: tuple[Part, ...]
     body: tuple[Part, ...]
     slow: tuple[str, ...]
+    secrets: tuple[str, ...]
     fixed_path: bool
     reader: Reader[Any]
 
@@ -89,6 +91,7 @@ def _plan(kind: type[Call[Any]]) -> Plan:
     query: list[Part] = []
     body: list[Part] = []
     slow: list[str] = []
+    secrets: list[str] = []
     for field in attrs.fields(cast("Any", kind)):
         if field.name in taken:
             continue
@@ -98,6 +101,8 @@ def _plan(kind: type[Call[Any]]) -> Plan:
         (query if route.body == "none" or field.name in route.query else body).append(part)
         if said.get("slow"):
             slow.append(field.name)
+        if said.get("secret"):
+            secrets.append(field.name)
     return Plan(
         route,
         paths,
@@ -105,6 +110,7 @@ def _plan(kind: type[Call[Any]]) -> Plan:
         tuple(query),
         tuple(body),
         tuple(slow),
+        tuple(secrets),
         not taken,
         Reader(answer_of(kind), route.pick),
     )
@@ -161,12 +167,12 @@ def write(
 def _upload(request: Request, content_type: str, upload: Upload) -> None:
     try:
         with upload.file.open("rb") as file:  # a file that can't be read ends here, not on its way
-            size = os.fstat(file.fileno()).st_size
+            found = os.fstat(file.fileno())
     except OSError as error:
         raise InvalidArgument(f"{upload.file} can't be read: {error.strerror}") from None
-    size += len(upload.head) + len(upload.tail)
+    size = len(upload.head) + found.st_size + len(upload.tail)
     request.headers |= {"Content-Type": content_type, "Content-Length": str(size)}
-    request.upload = upload
+    request.upload = attrs.evolve(upload, size=found.st_size, changed=found.st_mtime_ns)
 
 
 def _path(call: Call[object], plan: Plan) -> str:
@@ -233,14 +239,20 @@ def _json(call: Call[object], plan: Plan, encoding: Encoding) -> bytes:
         tree[part.wire] = _plain(part.wire, value)
     tree.update(plan.route.fixed)
     try:
-        return msgspec.json.encode(tree)
+        return msgspec.json.encode(tree, enc_hook=_revealed)
     except UnicodeEncodeError:
         raise InvalidArgument(f"{plan.route.path}: half a surrogate pair in a text") from None
 
 
+def _revealed(value: Secret) -> str:
+    return value.reveal()
+
+
 def _plain(key: str, value: object) -> object:
-    """The value as JSON's own types; an attrs object becomes a map without its None fields."""
-    if value is None or isinstance(value, str | int | float):
+    """The value as JSON's own types, or a Secret, which stays one until it is written; an attrs
+    object becomes a map without its None fields.
+    """
+    if value is None or isinstance(value, str | int | float | Secret):
         return value
     if isinstance(value, Enum):
         return value.value

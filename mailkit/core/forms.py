@@ -18,6 +18,7 @@ from typing import Any, cast
 import attrs
 from yarl import URL
 
+from mailkit.core.secret import Secret
 from mailkit.core.wire import Upload
 from mailkit.errors import InvalidArgument
 
@@ -68,6 +69,8 @@ def flatten(pairs: list[Pair], key: str, value: object) -> None:
         flatten(pairs, key, value.value)
     elif isinstance(value, str | int):
         pairs.append((key, str(value)))
+    elif isinstance(value, Secret):
+        pairs.append((key, value.reveal()))
     elif isinstance(value, float) and isfinite(value):
         pairs.append((key, repr(value)))
     elif isinstance(value, Mapping):

@@ -9,6 +9,7 @@ No error here is chained to aiohttp's, whose texts hold the address and with it 
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from io import BytesIO
@@ -38,8 +39,8 @@ class Transport(Protocol):
     async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
         """Send the request once, wait at most ``timeout`` seconds for the whole answer.
 
-        Raises NotSent or OutcomeUnknown. Sets ``request.began`` to what is known of the sending,
-        also when it is cancelled.
+        Raises NotSent or OutcomeUnknown, and InvalidArgument if a file can't be sent whole. Sets
+        ``request.began`` to what is known of the sending, also when it is cancelled.
         """
         ...
 
@@ -100,15 +101,32 @@ class AiohttpTransport:
 
     async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
         """Send the request once; see `Transport`."""
-        session = self._session or self._open()
         request.began = None
+        if request.upload is None:
+            return await self._send(request, timeout, None)
+        try:
+            file = await anyio.open_file(request.upload.file, "rb")
+        except OSError as error:
+            request.began = False
+            raise NotSent(f"not sent: {request.upload.file}: {error.strerror}") from None
+        async with file:  # closed here: aiohttp leaves it open where the sending breaks off
+            return await self._send(request, timeout, _pieces(request, request.upload, file))
+
+    async def _send(
+        self,
+        request: Request,
+        timeout: float,  # noqa: ASYNC109
+        pieces: AsyncIterator[bytes] | None,
+    ) -> Answer:
+        # No body in names here: tracebacks can show names' values.
+        session = self._session or self._open()
         mark = _current.set(request)
         response = None
         try:
             response = await session.request(
                 request.verb,
                 URL(request.url, encoded=True),
-                data=_pieces(request.upload) if request.upload else _payload(request.body),
+                data=_payload(request.body) if pieces is None else pieces,
                 headers=request.headers,
                 allow_redirects=False,
                 raise_for_status=False,
@@ -157,7 +175,9 @@ class AiohttpTransport:
                 raise aiohttp.ClientPayloadError(f"an answer of more than {self._largest} bytes")
         return body.getvalue()
 
-    def _failure(self, request: Request, error: Exception) -> RequestError:
+    def _failure(self, request: Request, error: Exception) -> RequestError | InvalidArgument:
+        if request.fault is not None:
+            return InvalidArgument(request.fault)
         if self._before_sending(request, error):
             request.began = False
             return NotSent(f"not sent: {_reason(error)}")
@@ -173,11 +193,19 @@ class AiohttpTransport:
         )
 
 
-async def _pieces(upload: Upload) -> AsyncIterator[bytes]:
+async def _pieces(
+    request: Request, upload: Upload, file: anyio.AsyncFile[bytes]
+) -> AsyncIterator[bytes]:
+    """The body; it breaks off, and the request with it, where the file is not what it was."""
     yield upload.head
-    async with await anyio.open_file(upload.file, "rb") as file:
-        while piece := await file.read(_PIECE):
+    left = upload.size
+    while left >= 0 and (piece := await file.read(_PIECE)):
+        left -= len(piece)
+        if left >= 0:
             yield piece
+    if left or os.fstat(file.wrapped.fileno()).st_mtime_ns != upload.changed:
+        request.fault = f"{upload.file} changed while it was sent; send it again"
+        raise aiohttp.ClientPayloadError
     yield upload.tail
 
 

@@ -17,11 +17,17 @@ __all__ = ["Answer", "Refusal", "Request", "Unreadable", "Upload", "base_url"]
 
 @attrs.frozen
 class Upload:
-    """A body with a file in its middle, which is read while it is sent, anew for each attempt."""
+    """A body with a file in its middle, which is read while it is sent, anew for each attempt.
+
+    ``size`` and ``changed``, the file's time of change in nanoseconds, are those at the beginning:
+    with others it is not the file that was asked for.
+    """
 
     head: bytes = attrs.field(repr=False)
     file: Path
     tail: bytes = attrs.field(repr=False)
+    size: int = 0
+    changed: int = 0
 
 
 @attrs.define(eq=False)
@@ -30,7 +36,8 @@ class Request:
 
     ``began`` is what the transport knows of the last attempt: False if certainly no byte of it
     left, True if one may have, None if it can't tell. ``upload`` stands in for ``body`` where a
-    file is too large to be held; its length is in the headers.
+    file is too large to be held; its length is in the headers. ``fault`` is what was wrong with
+    that file when it was sent.
     """
 
     verb: str
@@ -39,6 +46,7 @@ class Request:
     body: bytes | None = attrs.field(repr=False)
     began: bool | None = None
     upload: Upload | None = attrs.field(default=None, repr=False)
+    fault: str | None = None
 
 
 @attrs.frozen

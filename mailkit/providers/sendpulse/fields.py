@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, cast
 
-from mailkit.address import Address, header_text, normalise
+from mailkit.address import Address, control_character, header_text, normalise
 from mailkit.core import fields as core_fields
 from mailkit.core.encoding import Encoding
+from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument
 from mailkit.message import Attachment
 
@@ -27,6 +28,7 @@ __all__ = [
     "moment",
     "one_line",
     "plain_addresses",
+    "secret_line",
     "sender",
     "some",
 ]
@@ -111,6 +113,17 @@ def one_line(place: str) -> Callable[[str, Encoding], str]:
         return value
 
     return write
+
+
+def secret_line(value: str | Secret, place: str) -> Secret:
+    """The text, which must hold something and no line break, as a Secret."""
+    secret = Secret(value)
+    del value  # what follows may raise, and tracebacks can show the names of a frame
+    if not isinstance(cast("object", secret.reveal()), str) or not secret.reveal().strip():
+        raise InvalidArgument(f"{place}: give a text that is not empty")
+    if fault := control_character(secret.reveal()):
+        raise InvalidArgument(f"{place} has {fault}: remove it")
+    return secret
 
 
 def moment(value: datetime, encoding: Encoding) -> str:

@@ -11,6 +11,7 @@ import attrs
 
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put
 from mailkit.core.encoding import Encoding
+from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.codes import WebhookAction
@@ -21,10 +22,12 @@ __all__ = ["Webhook", "Webhooks"]
 
 @attrs.frozen
 class Webhook:
-    """An event and the address it is told to."""
+    """An event and the address it is told to, which is a secret, and not in the repr: whoever
+    knows it can tell events too.
+    """
 
     id: int
-    url: str = ""
+    url: str = attrs.field(default="", repr=False)
     action: WebhookAction | str = ""
     user_id: int | None = None
 
@@ -52,12 +55,13 @@ class CreateWebhooks(Call[list[Webhook]]):
     https://sendpulse.com/integrations/api/bulk-email
     """
 
-    url: str = arg(write=fields.one_line("url"))
+    url: str | Secret = arg(secret=True)
     actions: Sequence[WebhookAction | str] | WebhookAction | str = arg(
         wire="actions[]", write=_actions
     )
 
     def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "url", fields.secret_line(self.url, "url"))
         if not self.actions:
             raise InvalidArgument("actions: give at least one, as WebhookAction.SPAM")
 
@@ -70,7 +74,10 @@ class UpdateWebhook(Call[None]):
     """
 
     id: int
-    url: str = arg(write=fields.one_line("url"))
+    url: str | Secret = arg(secret=True)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "url", fields.secret_line(self.url, "url"))
 
 
 @delete("/v2/email-service/webhook/{id}", repeatable=True, body="none")

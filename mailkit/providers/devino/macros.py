@@ -3,7 +3,8 @@
 ``{{ name }}`` becomes ``[name]``, and each recipient gets a merge field of that name. A blank
 value is replaced by the placeholder's default here, since the service has no defaults; the same
 field with two defaults is two macros. In an html body the values are escaped, as in every other
-letter of mailkit, and their opening brackets too, so that no value can hold a macro.
+letter of mailkit, and their opening brackets too, so that no value can hold a macro. Where nothing
+is escaped, as in a text body, a row whose value holds a macro of the letter is invalid.
 
 Macros get names of ASCII letters, digits and underscores: the column's own where it is of these,
 else ``field``, with a number where that is taken. Other brackets in the body, as ``[if mso]`` or
@@ -20,7 +21,14 @@ from collections.abc import Sequence
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.message import Message
 from mailkit.providers.devino.fields import MACROS
-from mailkit.template import UNSUBSCRIBE, Placeholder, Template, check_columns, rewrite
+from mailkit.template import (
+    UNSUBSCRIBE,
+    InvalidRow,
+    Placeholder,
+    Template,
+    check_columns,
+    rewrite,
+)
 
 __all__ = ["Macros"]
 
@@ -54,6 +62,7 @@ class Macros:
                 "where the link to unsubscribe belongs"
             )
         self._escape = escape and message.html is not None
+        self._filled = {*MACROS, *(macro.casefold() for macro in self._names.values())}
         self._holes = [
             (macro, self._columns.index(hole.name), hole) for hole, macro in self._names.items()
         ]
@@ -65,8 +74,19 @@ class Macros:
             value = row[place]
             if not value or value.isspace():
                 value = hole.blank()
-            filled[macro] = html.escape(value).replace("[", "&#91;") if self._escape else value
+            if self._escape:
+                value = html.escape(value).replace("[", "&#91;")
+            elif "[" in value:
+                self._check(hole.name, value)
+            filled[macro] = value
         return filled
+
+    def _check(self, name: str, value: str) -> None:
+        for word in _bracketed(value):
+            if word.strip().casefold() in self._filled:
+                raise InvalidRow(
+                    f"the value of {{{{ {name} }}}} has [{word}], which Devino may take for a macro"
+                )
 
     def _macro(self, name: str, default: str | None) -> str:
         if name == UNSUBSCRIBE:

@@ -46,7 +46,12 @@ def test_a_blank_value_without_a_default_makes_the_row_invalid() -> None:
 def test_values_are_escaped_in_html_and_can_t_hold_a_macro() -> None:
     row = ("", "<b>Ann & [Unsubscribe]", "")
     assert macros("{{ name }}").values(row) == {"name": "&lt;b&gt;Ann &amp; &#91;Unsubscribe]"}
-    assert macros("{{ name }}", html=False).values(row) == {"name": row[1]}
+
+    text = macros("{{ name }} {{ имя }}", ("name", "имя"), html=False)
+    assert text.values(("", "<b>Ann & [Ann]", "b")) == {"name": "<b>Ann & [Ann]", "field": "b"}
+    for value in ("[Unsubscribe]", "Ann [ webversion ]", "[[field]]", "[Name]"):
+        with pytest.raises(InvalidRow, match="may take for a macro"):
+            text.values(("", value, "b"))
 
 
 def test_columns_whose_names_a_macro_can_t_have_get_another() -> None:

@@ -101,13 +101,12 @@ class AiohttpTransport:
 
     async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
         """Send the request once; see `Transport`."""
-        request.began = None
         if request.upload is None:
             return await self._send(request, timeout, None)
+        request.began = False
         try:
             file = await anyio.open_file(request.upload.file, "rb")
         except OSError as error:
-            request.began = False
             raise NotSent(f"not sent: {request.upload.file}: {error.strerror}") from None
         async with file:  # closed here: aiohttp leaves it open where the sending breaks off
             return await self._send(request, timeout, _pieces(request, request.upload, file))
@@ -120,6 +119,7 @@ class AiohttpTransport:
     ) -> Answer:
         # No body in names here: tracebacks can show names' values.
         session = self._session or self._open()
+        request.began = None
         mark = _current.set(request)
         response = None
         try:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from mailkit.errors import BadAnswer, InvalidArgument, Unavailable
+from mailkit.errors import BadAnswer, InvalidArgument, NotSent, Unavailable
 from mailkit.message import Attachment
 from mailkit.providers.devino import Devino, UploadedFile
 from tests.core.doubles import Time
@@ -77,6 +77,24 @@ async def test_a_file_on_the_disk_is_never_in_memory_at_once(tmp_path: Path) -> 
     assert uploaded == UploadedFile("f1")
     assert seen == [("file", path.name, "EMAIL_ATTACHMENT", size, b"\0\x01\x02")] * 2
     assert peak < size / 3
+
+
+async def test_a_file_that_goes_away_before_its_next_try_is_not_sent(tmp_path: Path) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_text("x")
+
+    async def storage(request: web.Request) -> web.Response:
+        await request.read()
+        path.unlink()
+        return web.Response(status=502)
+
+    app = web.Application()
+    app.router.add_post("/files/files", storage)
+    async with TestServer(app) as server:
+        url = str(server.make_url("/"))
+        async with Devino(KEY, url, clock=Time().clock) as devino:
+            with pytest.raises(NotSent, match=r"letter\.txt: No such file"):
+                await devino.files.upload(path)
 
 
 async def test_an_upload_whose_answer_is_lost_goes_out_again() -> None:

@@ -1,0 +1,13 @@
+"""Faults on order, and what mailkit makes of them.
+
+- calls: the calls that mail somebody, of all three services, and some that only ask
+- table: the faults, a row each, with what is to come of them
+- troubles, answers, servers: how a fault is made
+- world: real clients, real sockets, the sandbox, and a gate in between
+- runs: a bulk send in such a world
+
+test_matrix: each fault × each call. test_bulk_matrix: each fault on a job's requests.
+test_uploads: on the upload of a job's attachment. test_token: on the way of a token.
+test_edges: what the table has no room for. test_journal_faults, disk: a disk that fails.
+test_commands: the command line in processes of its own.
+"""

@@ -13,16 +13,19 @@ from mailkit.core.retry import Outcome
 from mailkit.errors import (
     AuthenticationFailed,
     BadAnswer,
+    MailkitError,
     NotFound,
     NotSent,
     OutcomeUnknown,
+    QuotaExhausted,
     RateLimited,
     Refused,
-    RequestError,
     Unavailable,
 )
 
+from . import answers as a
 from . import troubles as t
+from .calls import Call
 from .troubles import Trouble, sandbox
 from .world import PATIENT
 
@@ -32,7 +35,7 @@ TRIES = 3
 ANSWERED, REFUSED = Outcome.ANSWERED, Outcome.REFUSED
 NOT_SENT, UNKNOWN = Outcome.NOT_SENT, Outcome.UNKNOWN
 
-Error = type[RequestError] | None
+Error = type[MailkitError] | None
 
 
 @attrs.frozen
@@ -40,6 +43,8 @@ class Row:
     """A fault that lasts: the outcome of each attempt, and then, for a call that sends, how it
     ends, how often its request arrives and how often it is acted upon; for a call that only
     asks, how it ends and how often it arrives. ``slow`` faults end by running out of time.
+    ``only`` names the providers whose own words the fault is in, where others have none; ``but``
+    a call that it does no harm, since nothing is published about its answer, and nothing read.
     """
 
     fault: str
@@ -51,6 +56,11 @@ class Row:
     questions: int
     trouble: Trouble
     slow: bool = False
+    only: tuple[str, ...] = ()
+    but: str = ""
+
+    def concerns(self, call: Call) -> bool:
+        return (not self.only or call.provider in self.only) and call.operation != self.but
 
     def ends(self, repeatable: bool) -> Error:
         return self.asks if repeatable else self.sends
@@ -73,9 +83,9 @@ TABLE = [
     #   the fault                         outcome    error        arrivals   |      error   arrivals
 
     Row("nothing goes wrong",             ANSWERED,  None,                1, 1, None,         1, t.nothing),
-    Row("an answer in small chunks",      ANSWERED,  None,                1, 1, None,         1, t.said(acted=True, play=t.in_chunks)),
-    Row("an answer without its length",   ANSWERED,  None,                1, 1, None,         1, t.said(acted=True, play=t.without_length)),
-    Row("103 before the answer",          ANSWERED,  None,                1, 1, None,         1, t.said(acted=True, play=t.after_hints)),
+    Row("an answer in small chunks",      ANSWERED,  None,                1, 1, None,         1, t.said(acted=True, play=a.in_chunks)),
+    Row("an answer without its length",   ANSWERED,  None,                1, 1, None,         1, t.said(acted=True, play=a.without_length)),
+    Row("103 before the answer",          ANSWERED,  None,                1, 1, None,         1, t.said(acted=True, play=a.after_hints)),
     Row("an answer packed with gzip",     ANSWERED,  None,                1, 1, None,         1, sandbox("gzip_bomb", size=5000)),
     Row("an answer that takes its time",  ANSWERED,  None,                1, 1, None,         1, sandbox("slow_answer", seconds=0.02)),
 
@@ -92,8 +102,8 @@ TABLE = [
     Row("reset before reading",           UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("reset_before_reading")),
     Row("reset after reading",            UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("reset_after_reading")),
     Row("reset after acting",             UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("reset_after_acting")),
-    Row("closed after reading",           UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, t.said(acted=False, play=t.silence)),
-    Row("closed after acting",            UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, t.said(acted=True, play=t.silence)),
+    Row("closed after reading",           UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, t.said(acted=False, play=a.silence)),
+    Row("closed after acting",            UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, t.said(acted=True, play=a.silence)),
     Row("never an answer",                UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("slow_before_acting", seconds=inf), slow=True),
     Row("acts after its client is gone",  UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("slow_before_acting", seconds=0.25), slow=True),
     Row("an answer that is too late",     UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("slow_answer", seconds=inf), slow=True),
@@ -101,19 +111,20 @@ TABLE = [
     Row("a cut answer",                   UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("cut_answer")),
     Row("a length that is too long",      UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("wrong_length", size=7)),
     Row("a length that is too short",     UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("wrong_length", size=-5)),
-    Row("chunks without their end",       UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, t.said(acted=True, play=t.in_chunks_without_end)),
-    Row("gzip that is none",              UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, t.said(acted=True, play=t.not_gzip)),
-    Row("another protocol",               UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, t.said(acted=False, play=t.not_http)),
-    Row("a header of 20 KB",              UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, t.said(acted=True, play=t.long_header)),
+    Row("chunks without their end",       UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, t.said(acted=True, play=a.in_chunks_without_end)),
+    Row("gzip that is none",              UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, t.said(acted=True, play=a.not_gzip)),
+    Row("another protocol",               UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, t.said(acted=False, play=a.not_http)),
+    Row("a header of 20 KB",              UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, t.said(acted=True, play=a.long_header)),
     Row("a gzip bomb",                    UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("gzip_bomb", size=3_000_000)),
     Row("a body of 100 MB",               UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("huge_body")),
 
     Row("cut JSON",                       UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, sandbox("cut_json")),
-    Row("cut JSON without its length",    UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, t.said(acted=True, play=t.without_length_cut)),
-    Row("JSON without a bottom",          UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, t.said(acted=True, play=t.nested)),
-    Row("wrong types",                    UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, sandbox("wrong_types")),
+    Row("cut JSON without its length",    UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, t.said(acted=True, play=a.without_length_cut)),
+    Row("JSON without a bottom",          UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, t.said(acted=True, play=a.nested)),
+    Row("wrong types",                    UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, sandbox("wrong_types"), but="sendpulse.campaigns.send_test"),
     Row("200 with HTML",                  UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, sandbox("html_200")),
     Row("200 with HTML, not acted",       UNKNOWN,   OutcomeUnknown,      1, 0, BadAnswer,    3, sandbox("html_200", acted=False)),
+    Row("200 with plain text",            UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, t.said(acted=True, play=a.in_words(200, "not now"))),
     Row("200 with an empty body",         UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, sandbox("empty_200")),
     Row("204",                            UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, sandbox("empty_200", status=204)),
     Row("301 to another host",            UNKNOWN,   OutcomeUnknown,      1, 0, BadAnswer,    3, t.moved(301)),
@@ -144,13 +155,19 @@ TABLE = [
     Row("429, in a thousand years",       REFUSED,   RateLimited,         1, 0, RateLimited,  1, sandbox("rate_limited", retry_after="99999999999")),
     Row("429 in HTML",                    REFUSED,   RateLimited,         3, 0, RateLimited,  3, sandbox("html_200", status=429, acted=False)),
 
+    Row("the code for too fast",          REFUSED,   RateLimited,         3, 0, RateLimited,  3, t.said(acted=False, play=a.in_words(400, '{"message":"Wait","error_code":2020202020}')), only=("sendpulse",)),
+    Row("the code for a used-up quota",   REFUSED,   QuotaExhausted,      1, 0, QuotaExhausted, 1, t.said(acted=False, play=a.in_words(422, '{"message":"Wait","error_code":791}')), only=("sendpulse",)),
+
     Row("an error envelope",              REFUSED,   Refused,             1, 0, Refused,      1, sandbox("error_envelope")),
+    Row("an error at 200",                REFUSED,   Refused,             1, 0, Refused,      1, sandbox("error_envelope", status=200), only=("devino", "sendpulse")),
+    Row("false at 200",                   REFUSED,   Refused,             1, 0, Refused,      1, t.said(acted=False, play=a.in_words(200, '{"result":false}')), only=("sendpulse",)),
+    Row("false as success at 200",        REFUSED,   Refused,             1, 0, Refused,      1, t.said(acted=False, play=a.in_words(200, '{"success":true,"data":[false]}')), only=("sendpulse",)),
     Row("400",                            REFUSED,   Refused,             1, 0, Refused,      1, sandbox("error_envelope", status=400)),
     Row("404",                            REFUSED,   NotFound,            1, 0, NotFound,     1, sandbox("error_envelope", status=404)),
     Row("404 in HTML",                    REFUSED,   NotFound,            1, 0, NotFound,     1, sandbox("html_200", status=404, acted=False)),
     Row("413 in HTML",                    REFUSED,   Refused,             1, 0, Refused,      1, sandbox("html_200", status=413, acted=False)),
     Row("421",                            REFUSED,   Refused,             1, 0, Refused,      1, sandbox("error_envelope", status=421)),
-    Row("a token refused at 200",         REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("token_refused")),
+    Row("a token refused at 200",         REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("token_refused"), only=("smsby",)),
     Row("a token refused at 401",         REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("token_refused", status=401)),
     Row("401 in HTML",                    REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("html_200", status=401, acted=False)),
     Row("403",                            REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("error_envelope", status=403)),

@@ -1,22 +1,17 @@
 """The same faults on the way of a bulk send's second chunk, and of its second question.
 
-Ten people, two in a chunk, one request at a time.
+Ten people, two in a chunk, one request at a time. Only sms.by can be asked what became of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from itertools import product
 
 import attrs
 import pytest
 
 from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import InlineExecutor, Journal
-from mailkit.bulk.report import Report, make_report
-from mailkit.bulk.sender import BulkSender
-from mailkit.bulk.source import read_recipients
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -27,21 +22,15 @@ from mailkit.errors import (
     Refused,
     Unavailable,
 )
-from mailkit.message import Message
 from mailkit.sandbox import Fault
 
-from .table import TABLE, Row, patience
+from .calls import CALLS, Call
+from .runs import DEVINO, ONE_BY_ONE, PEOPLE, SMSBY, States, open_run
+from .table import TABLE, Row
 from .troubles import Trouble, handshake_without_end, refused, sandbox
-from .world import PATIENT, World, open_world, until
+from .world import PATIENT, until
 
-MESSAGE = Message(sender="Shop <news@shop.by>", subject="Autumn", html="<p>Hello</p>")
-PEOPLE = [f"p{n}@mail.by" for n in range(10)]
-SEND, STATUS = "/api/v2/sendBulkEmail", "/api/v2/statusBulkEmail"
-
-ONE_BY_ONE = EngineSettings(senders=1, pollers=1)
-
-States = tuple[int, int, int, int]
-"""Rows that are accepted, rejected, in doubt, unsent."""
+STATUS = CALLS["smsby.bulk.status"]
 
 # fmt: off
 CHUNK: dict[type[MailkitError] | None, tuple[States, States, States]] = {
@@ -62,75 +51,21 @@ WAITED_OUT = 12
 """Requests of a service that says *later* each time: the engine waits on, so it must end."""
 
 
-@attrs.frozen
-class Run:
-    """A job in a world, and what the journal and the service say of it."""
-
-    world: World
-    journal: Journal
-
-    async def start(
-        self, settings: EngineSettings, people: Sequence[str] = PEOPLE
-    ) -> tuple[Report, MailkitError | None]:
-        async with self._sender(settings) as sender:
-            job = await sender.start(MESSAGE, read_recipients(people), name="autumn")
-            return await job.wait(), job.error
-
-    async def resume(self) -> Report:
-        async with self._sender(ONE_BY_ONE) as sender:
-            return await (await sender.resume("autumn")).wait()
-
-    def _sender(self, settings: EngineSettings) -> BulkSender:
-        return BulkSender(
-            self.world.client,
-            journal=self.journal,
-            settings=settings,
-            clock=self.world.time.clock,
-        )
-
-    async def check(self, report: Report, states: States, people: Sequence[str] = PEOPLE) -> None:
-        """The report says so, the sum holds, and row by row the service's truth agrees."""
-        counts = report.counts
-        assert counts.accounted == counts.read == len(people)
-        assert (counts.accepted, counts.rejected, counts.in_doubt, counts.unsent) == states, report
-        truth = self.world.sandbox.truth
-        assert truth.mailed_twice == []
-        assert self.world.strangers == 0
-        job = await self.journal.jobs.get("autumn")
-        seen = []
-        async for rows in self.journal.accounts.rows(job, running=False):
-            for row in rows:
-                seen.append(row.address)
-                if row.state != "in doubt":
-                    assert truth.count(row.address) == (row.state == "accepted"), row
-        assert seen == people
-
-    def doubts(self, report: Report) -> list[str]:
-        assert all(doubt.reason for doubt in report.doubts)
-        return [doubt.label for doubt in report.doubts]
+CASES = [(row, call) for row, call in product(TABLE, (SMSBY, DEVINO)) if row.concerns(call)]
+each_fault = pytest.mark.parametrize(
+    "row", [row for row in TABLE if row.concerns(STATUS)], ids=lambda row: row.fault
+)
+each_fault_and_call = pytest.mark.parametrize(
+    ("row", "call"), CASES, ids=[f"{row.fault}-{call.provider}" for row, call in CASES]
+)
 
 
-@asynccontextmanager
-async def open_run(row: Row | None = None) -> AsyncIterator[Run]:
-    journal = await Journal.open(":memory:", executor=InlineExecutor)
-    try:
-        async with open_world() as world:
-            if row is not None:
-                world.gate.patience = patience(row, again=True)
-            yield Run(world, journal)
-    finally:
-        await journal.close()
-
-
-each_fault = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.fault)
-
-
-@each_fault
-async def test_a_fault_on_one_chunk(row: Row) -> None:
+@each_fault_and_call
+async def test_a_fault_on_one_chunk(row: Row, call: Call) -> None:
     states, _, resumed = CHUNK[row.sends]
-    async with open_run(row) as run:
-        run.world.gate.order(SEND, row.trouble(run.world, "smsby.bulk.send"), first=2, last=2)
-        report, error = await run.start(ONE_BY_ONE)
+    async with open_run(row, call) as run:
+        run.world.gate.order(call.path, row.trouble(run.world, call.operation), first=2, last=2)
+        report, error = await run.start()
         letters = 2 * (5 - (states[1] + states[2] + states[3]) // 2)
         if states[2]:
             letters += 2 * row.acted
@@ -145,13 +80,13 @@ async def test_a_fault_on_one_chunk(row: Row) -> None:
         await run.check(await run.resume(), states)
 
 
-@each_fault
-async def test_a_fault_on_every_chunk_from_the_second_on(row: Row) -> None:
+@each_fault_and_call
+async def test_a_fault_on_every_chunk_from_the_second_on(row: Row, call: Call) -> None:
     _, states, resumed = CHUNK[row.sends]
-    async with open_run(row) as run:
+    async with open_run(row, call) as run:
         last = WAITED_OUT if row.sends is RateLimited else None
-        run.world.gate.order(SEND, row.trouble(run.world, "smsby.bulk.send"), first=2, last=last)
-        report, error = await run.start(ONE_BY_ONE)
+        run.world.gate.order(call.path, row.trouble(run.world, call.operation), first=2, last=last)
+        report, error = await run.start()
         letters = states[0] + row.acted * states[2]
         await until(lambda: run.world.sandbox.truth.letters == letters)
         await run.world.gate.end()
@@ -169,8 +104,8 @@ async def test_a_fault_on_every_chunk_from_the_second_on(row: Row) -> None:
 @each_fault
 async def test_a_fault_on_one_question(row: Row) -> None:
     async with open_run(row) as run:
-        run.world.gate.order(STATUS, row.trouble(run.world, "smsby.bulk.status"), first=2, last=2)
-        report, error = await run.start(ONE_BY_ONE)
+        run.world.gate.order(STATUS.path, row.trouble(run.world, STATUS.operation), first=2, last=2)
+        report, error = await run.start()
         await run.check(report, (10, 0, 0, 0))
         if row.asks is AuthenticationFailed:
             assert type(error) is AuthenticationFailed
@@ -178,14 +113,14 @@ async def test_a_fault_on_one_question(row: Row) -> None:
             report = await run.resume()
         assert report.unreconciled == 0
         assert report.complete
-        assert run.world.sandbox.requests["smsby.bulk.send"] == 5
+        assert run.requests == 5
 
 
 @each_fault
 async def test_a_fault_on_every_question_from_the_second_on(row: Row) -> None:
     async with open_run(row) as run:
         run.world.gate.patience = min(run.world.gate.patience, 0.03 if row.slow else PATIENT)
-        run.world.gate.order(STATUS, row.trouble(run.world, "smsby.bulk.status"), first=2)
+        run.world.gate.order(STATUS.path, row.trouble(run.world, STATUS.operation), first=2)
         report, error = await run.start(attrs.evolve(ONE_BY_ONE, reconcile=1.0))
         await run.world.gate.end()
         if row.asks is None or row.asks is AuthenticationFailed:
@@ -199,7 +134,7 @@ async def test_a_fault_on_every_question_from_the_second_on(row: Row) -> None:
         report = await run.resume()
         await run.check(report, (10, 0, 0, 0))
         assert (report.unreconciled, report.complete) == (0, True)
-        assert run.world.sandbox.requests["smsby.bulk.send"] == 5
+        assert run.requests == 5
 
 
 @pytest.mark.parametrize(
@@ -211,7 +146,7 @@ async def test_a_moment_without_the_service_is_one_try_however_many_requests_it_
     trouble: Trouble,
 ) -> None:
     async with open_run() as run:
-        run.world.gate.order(SEND, trouble(run.world, "smsby.bulk.send"), last=5)
+        run.world.gate.order(SMSBY.path, trouble(run.world, SMSBY.operation), last=5)
         report, error = await run.start(EngineSettings(senders=5))
         assert error is None
         await run.check(report, (10, 0, 0, 0))
@@ -222,10 +157,10 @@ async def test_a_service_that_was_busy_for_long_is_not_out_of_reach_after_one_lo
     None
 ):
     async with open_run() as run:
-        busy = Fault("rate_limited", on="smsby.bulk.send", times=20)
+        busy = Fault("rate_limited", on=SMSBY.operation, times=20)
         run.world.sandbox.faults.add(busy)
-        run.world.gate.order(SEND, refused(run.world, "smsby.bulk.send"), first=21, last=21)
-        report, error = await run.start(ONE_BY_ONE)
+        run.world.gate.order(SMSBY.path, refused(run.world, SMSBY.operation), first=21, last=21)
+        report, error = await run.start()
         assert error is None
         await run.check(report, (10, 0, 0, 0))
 
@@ -243,8 +178,8 @@ async def test_a_run_that_is_cancelled_twice_leaves_its_request_in_doubt(
     trouble: Trouble, acted: int
 ) -> None:
     async with open_run() as run:
-        run.world.gate.order(SEND, trouble(run.world, "smsby.bulk.send"), first=2)
-        task = asyncio.create_task(run.start(ONE_BY_ONE))
+        run.world.gate.order(SMSBY.path, trouble(run.world, SMSBY.operation), first=2)
+        task = asyncio.create_task(run.start())
         await until(lambda: run.world.gate.tries == 2)
         await until(lambda: run.world.sandbox.truth.letters == 2 + 2 * acted)
         await asyncio.sleep(0.01)
@@ -255,7 +190,7 @@ async def test_a_run_that_is_cancelled_twice_leaves_its_request_in_doubt(
         with pytest.raises(asyncio.CancelledError):
             await task
         await run.world.gate.end()
-        report = await make_report(run.journal, "autumn")
+        report = await run.report()
         await run.check(report, (2, 0, 2, 6))
         assert run.doubts(report) == ["autumn #2"]
         report = await run.resume()
@@ -270,8 +205,8 @@ REFUSED = [f"invalid{n}@mail.by" for n in (1, 2)]
 
 async def test_a_partial_status_list_is_asked_for_again() -> None:
     async with open_run() as run:
-        run.world.sandbox.faults.add(Fault("partial", on="smsby.bulk.status", times=5))
-        report, _ = await run.start(ONE_BY_ONE, [*PEOPLE[:8], *REFUSED])
+        run.world.sandbox.faults.add(Fault("partial", on=STATUS.operation, times=5))
+        report, _ = await run.start(people=[*PEOPLE[:8], *REFUSED])
         await run.check(report, (8, 2, 0, 0), [*PEOPLE[:8], *REFUSED])
         assert report.complete
 
@@ -279,8 +214,8 @@ async def test_a_partial_status_list_is_asked_for_again() -> None:
 async def test_rows_that_no_status_list_names_are_in_doubt_and_strangers_are_nobody() -> None:
     people = [REFUSED[0], *PEOPLE[:8], REFUSED[1]]
     async with open_run() as run:
-        run.world.sandbox.faults.add(Fault("partial", on="smsby.bulk.status"))
-        report, error = await run.start(ONE_BY_ONE, people)
+        run.world.sandbox.faults.add(Fault("partial", on=STATUS.operation))
+        report, error = await run.start(people=people)
         # Of each message the first row taken and the first row refused are left out.
         await run.check(report, (3, 0, 7, 0), people)
         assert (error, report.unreconciled) == (None, 0)
@@ -291,4 +226,4 @@ async def test_rows_that_no_status_list_names_are_in_doubt_and_strangers_are_nob
         report = await run.resume()
         await run.check(report, (8, 2, 0, 0), people)
         assert report.complete
-        assert run.world.sandbox.requests["smsby.bulk.send"] == 5
+        assert run.requests == 5

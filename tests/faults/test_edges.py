@@ -17,13 +17,17 @@ from mailkit.providers.smsby import SmsBy
 from mailkit.sandbox import Fault, Sandbox
 from mailkit.sandbox.faults import Kind
 
+from . import answers as a
 from . import troubles as t
-from .calls import CALLS, LETTER, PEOPLE, Seen, before
+from .calls import CALLS, LETTER, PEOPLE, Call, Seen
 from .troubles import Trouble, sandbox
 from .world import PATIENT, TOKEN, World, open_world, until
 
 MEGABYTE = 2**20
 YEAR = 366 * 86400.0
+
+SEND = CALLS["smsby.emails.send"]
+each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
 # The wait that is asked for.
@@ -48,8 +52,8 @@ async def test_the_wait_that_the_service_asks_for_is_kept(
     trouble: Trouble, least: float, most: float
 ) -> None:
     async with open_world() as world:
-        world.gate.order(CALLS["emails.send"].path, trouble(world, "smsby.emails.send"), last=1)
-        await world.client.emails.send(to=PEOPLE[0], **LETTER)
+        world.gate.order(SEND.path, trouble(world, SEND.operation), last=1)
+        await world.smsby.emails.send(to=PEOPLE[0], **LETTER)
         [wait] = world.time.slept
         assert least <= wait <= most
         assert world.sandbox.truth.letters == 1
@@ -68,9 +72,9 @@ async def test_a_wait_that_is_too_long_is_told_and_not_waited_for(
     trouble: Trouble, wait: float
 ) -> None:
     async with open_world() as world:
-        world.gate.order(CALLS["emails.send"].path, trouble(world, "smsby.emails.send"))
+        world.gate.order(SEND.path, trouble(world, SEND.operation))
         with pytest.raises(RateLimited) as caught:
-            await world.client.emails.send(to=PEOPLE[0], **LETTER)
+            await world.smsby.emails.send(to=PEOPLE[0], **LETTER)
         assert caught.value.retry_after == wait
         assert world.time.slept == []
         assert world.sandbox.requests["smsby.emails.send"] == 1
@@ -78,9 +82,9 @@ async def test_a_wait_that_is_too_long_is_told_and_not_waited_for(
 
 async def test_the_clients_own_timeout_ends_what_is_hung() -> None:
     async with open_world() as world:
-        seen = await before("emails.send", world)
+        seen = await SEND.watched(world)
         world.sandbox.faults.add(Fault("slow_before_acting", seconds=600))
-        impatient = world.client.with_options(timeout=0.05)
+        impatient = world.smsby.with_options(timeout=0.05)
         with pytest.raises(OutcomeUnknown):
             await impatient.emails.send(to=PEOPLE[0], **LETTER)
         assert seen() == (0, 1)
@@ -91,13 +95,13 @@ async def test_the_clients_own_timeout_ends_what_is_hung() -> None:
 
 @asynccontextmanager
 async def _hanging(
-    name: str, trouble: Trouble
+    call: Call, trouble: Trouble
 ) -> AsyncIterator[tuple[World, asyncio.Future[Any], Seen]]:
     """A call that a trouble holds."""
     async with open_world() as world:
-        seen = await before(name, world)
-        world.gate.order(CALLS[name].path, trouble(world, f"smsby.{name}"))
-        task = asyncio.ensure_future(CALLS[name].make(world))
+        seen = await call.watched(world)
+        world.gate.order(call.path, trouble(world, call.operation))
+        task = asyncio.ensure_future(call.make(world))
         await until(lambda: world.gate.tries == 1)
         await asyncio.sleep(0.01)
         yield world, task, seen
@@ -109,16 +113,16 @@ async def _cancelled(task: asyncio.Future[Any]) -> None:
         await task
 
 
-@pytest.mark.parametrize("name", CALLS)
+@each_call
 @pytest.mark.parametrize(
     "trouble",
     [t.handshake_without_end(PATIENT), t.deaf_port(PATIENT), t.full_pool(PATIENT)],
     ids=["TLS", "connection", "pool"],
 )
 async def test_what_is_cancelled_before_its_first_byte_was_not_sent(
-    trouble: Trouble, name: str
+    trouble: Trouble, call: Call
 ) -> None:
-    async with _hanging(name, trouble) as (world, task, seen):
+    async with _hanging(call, trouble) as (world, task, seen):
         await _cancelled(task)
         await world.gate.end()
         assert [one.outcome for one in world.attempts] == [Outcome.NOT_SENT]
@@ -127,32 +131,32 @@ async def test_what_is_cancelled_before_its_first_byte_was_not_sent(
 
 async def test_what_is_cancelled_before_it_began_does_nothing() -> None:
     async with open_world() as world:
-        seen = await before("emails.send", world)
-        await _cancelled(asyncio.ensure_future(CALLS["emails.send"].make(world)))
+        seen = await SEND.watched(world)
+        await _cancelled(asyncio.ensure_future(SEND.make(world)))
         assert world.attempts == []
         assert seen() == (0, 0)
 
 
-@pytest.mark.parametrize("name", CALLS)
+@each_call
 @pytest.mark.parametrize(
     ("kind", "acted"), [("slow_before_acting", 0), ("slow_answer", 1), ("slow_headers", 1)]
 )
 async def test_what_is_cancelled_in_the_middle_is_unknown_and_not_sent_again(
-    kind: Kind, acted: int, name: str
+    kind: Kind, acted: int, call: Call
 ) -> None:
-    async with _hanging(name, sandbox(kind, seconds=600)) as (world, task, seen):
+    async with _hanging(call, sandbox(kind, seconds=600)) as (world, task, seen):
         await until(lambda: seen()[1] == 1)
         await _cancelled(task)
         assert [one.outcome for one in world.attempts] == [Outcome.UNKNOWN]
-        assert seen() == (0 if CALLS[name].repeatable else acted, 1)
+        assert seen() == (0 if call.repeatable else acted, 1)
 
 
 async def test_what_is_cancelled_in_the_middle_of_its_body_is_unknown() -> None:
     async with open_world() as world:
-        trouble = t.reads_nothing(world, "smsby.emails.send")
-        world.gate.order(CALLS["emails.send"].path, trouble)
+        trouble = t.reads_nothing(world, SEND.operation)
+        world.gate.order(SEND.path, trouble)
         letter = {**LETTER, "html": "x" * 20 * MEGABYTE}
-        task = asyncio.ensure_future(world.client.emails.send(to=PEOPLE[0], **letter))
+        task = asyncio.ensure_future(world.smsby.emails.send(to=PEOPLE[0], **letter))
         await until(lambda: world.astray == 1)
         await asyncio.sleep(0.02)
         await _cancelled(task)
@@ -160,45 +164,45 @@ async def test_what_is_cancelled_in_the_middle_of_its_body_is_unknown() -> None:
         assert [one.outcome for one in world.attempts] == [Outcome.UNKNOWN]
 
 
-@pytest.mark.parametrize("name", CALLS)
-async def test_what_is_cancelled_while_it_waits_to_try_again_is_not_tried_again(name: str) -> None:
+@each_call
+async def test_what_is_cancelled_while_it_waits_to_try_again_is_not_tried_again(call: Call) -> None:
     async with open_world() as world:
-        seen = await before(name, world)
+        seen = await call.watched(world)
         limited = sandbox("rate_limited", retry_after=30)
-        world.gate.order(CALLS[name].path, limited(world, f"smsby.{name}"))
+        world.gate.order(call.path, limited(world, call.operation))
         with world.time.stands_still():
-            task = asyncio.ensure_future(CALLS[name].make(world))
+            task = asyncio.ensure_future(call.make(world))
             await until(lambda: world.time.slept == [30])
             await _cancelled(task)
         await world.gate.end()
         assert seen() == (0, 1)
 
 
-@pytest.mark.parametrize("name", CALLS)
-async def test_what_is_cancelled_after_its_answer_was_sent_once(name: str) -> None:
+@each_call
+async def test_what_is_cancelled_after_its_answer_was_sent_once(call: Call) -> None:
     async with open_world() as world:
-        seen = await before(name, world)
-        task = asyncio.ensure_future(CALLS[name].make(world))
+        seen = await call.watched(world)
+        task = asyncio.ensure_future(call.make(world))
         await task
         assert not task.cancel()
         assert [one.outcome for one in world.attempts] == [Outcome.ANSWERED]
-        assert seen() == (not CALLS[name].repeatable, 1)
+        assert seen() == (not call.repeatable, 1)
 
 
 # Answers that nobody asked for.
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.02], ids=["at once", "later"])
-@pytest.mark.parametrize("more", [t.the_same, t.timed_out], ids=["twice", "408"])
+@pytest.mark.parametrize("more", [a.the_same, a.timed_out], ids=["twice", "408"])
 async def test_what_a_server_says_unasked_is_not_taken_for_the_next_answer(
     more: Callable[[bytes], bytes], pause: float
 ) -> None:
     async with open_world() as world:
         trouble = t.unasked(more, pause)
-        world.gate.order(CALLS["emails.send"].path, trouble(world, "smsby.emails.send"))
-        first = await world.client.emails.send(to=PEOPLE[0], **LETTER)
+        world.gate.order(SEND.path, trouble(world, SEND.operation))
+        first = await world.smsby.emails.send(to=PEOPLE[0], **LETTER)
         await asyncio.sleep(0.05)
-        second = await world.client.emails.send(to=PEOPLE[1], **LETTER)
+        second = await world.smsby.emails.send(to=PEOPLE[1], **LETTER)
         assert second.email_id == first.email_id + 1
         assert dict(world.sandbox.truth.mailed) == {PEOPLE[0]: 1, PEOPLE[1]: 1}
 

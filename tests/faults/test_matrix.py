@@ -1,4 +1,4 @@
-"""Every fault on the way of every call that sends, over a real socket, counted at the service."""
+"""Every fault on the way of every call that mails, over a real socket, counted at the service."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ import pytest
 
 from mailkit.errors import RequestError
 
-from .calls import CALLS, before
+from .calls import CALLS, Call
 from .table import ANSWERED, NOT_SENT, TABLE, TRIES, Row, patience
 from .world import TOKEN, open_world, until
 
+CASES = [(row, call) for row, call in product(TABLE, CALLS.values()) if row.concerns(call)]
 
-@pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.fault)
-async def test_a_fault_that_lasts(row: Row, name: str) -> None:
-    tries = TRIES if row.outcome is NOT_SENT else row.arrives(CALLS[name].repeatable)
+
+def named(cases: list[tuple[Row, Call]]) -> list[object]:
+    return [pytest.param(row, call, id=f"{row.fault}-{call.name}") for row, call in cases]
+
+
+@pytest.mark.parametrize(("row", "call"), named(CASES))
+async def test_a_fault_that_lasts(row: Row, call: Call) -> None:
+    repeatable = call.repeatable
+    tries = TRIES if row.outcome is NOT_SENT else row.arrives(repeatable)
     async with open_world() as world:
-        world.gate.patience = patience(row, again=CALLS[name].repeatable)
-        seen = await before(name, world)
-        world.gate.order(CALLS[name].path, row.trouble(world, f"smsby.{name}"))
+        world.gate.patience = patience(row, again=repeatable)
+        seen = await call.watched(world)
+        world.gate.order(call.path, row.trouble(world, call.operation))
         caught: RequestError | None = None
         try:
-            await CALLS[name].make(world)
+            await call.make(world)
         except RequestError as error:
             caught = error
-        repeatable = CALLS[name].repeatable
         wanted = (0 if repeatable else row.acted, row.arrives(repeatable))
         await until(lambda: seen() == wanted)
         await world.gate.end()
@@ -34,28 +39,23 @@ async def test_a_fault_that_lasts(row: Row, name: str) -> None:
         assert type(caught) is (row.ends(repeatable) or type(None)), caught
         assert [attempt.outcome for attempt in world.attempts] == [row.outcome] * tries
         assert world.strangers == 0
-        assert repeatable or world.sandbox.truth.mailed_twice == []
+        assert world.sandbox.truth.mailed_twice == []
         if caught is not None:
-            assert (caught.provider, caught.call) == ("smsby", name)
+            assert f"{caught.provider}.{caught.call}" == call.operation
             assert TOKEN not in f"{caught} {caught!r} {caught.head}"
             assert caught.__context__ is None
 
 
 @pytest.mark.parametrize(
-    ("row", "name"),
-    [
-        pytest.param(row, name, id=f"{row.fault}-{name}")
-        for row, name in product(TABLE, CALLS)
-        if row.tried_again(CALLS[name].repeatable)
-    ],
+    ("row", "call"), named([(row, call) for row, call in CASES if row.tried_again(call.repeatable)])
 )
-async def test_a_fault_that_passes_while_its_call_waits_to_try_again(row: Row, name: str) -> None:
+async def test_a_fault_that_passes_while_its_call_waits_to_try_again(row: Row, call: Call) -> None:
     async with open_world() as world:
-        world.gate.patience = patience(row, again=CALLS[name].repeatable)
-        seen = await before(name, world)
-        world.gate.order(CALLS[name].path, row.trouble(world, f"smsby.{name}"), last=1)
-        await CALLS[name].make(world)
-        assert seen() == (not CALLS[name].repeatable, 1 if row.outcome is NOT_SENT else 2)
+        world.gate.patience = patience(row, again=call.repeatable)
+        seen = await call.watched(world)
+        world.gate.order(call.path, row.trouble(world, call.operation), last=1)
+        await call.make(world)
+        assert seen() == (not call.repeatable, 1 if row.outcome is NOT_SENT else 2)
         assert [attempt.outcome for attempt in world.attempts] == [row.outcome, ANSWERED]
         assert world.strangers == 0
         assert world.sandbox.truth.mailed_twice == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -25,6 +25,8 @@ from mailkit.core.wire import Request
 from mailkit.sandbox import Fault
 from mailkit.sandbox.faults import Kind
 
+from .answers import Play
+from .servers import ask, message, server
 from .world import World, until
 
 SHORT = 0.03
@@ -32,8 +34,6 @@ SHORT = 0.03
 
 Trouble = Callable[[World, str], AbstractAsyncContextManager[None]]
 """A trouble on the way of the operation of this name."""
-
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def sandbox(kind: Kind, **options: Any) -> Trouble:
@@ -100,7 +100,7 @@ async def hung_up(world: World, operation: str) -> AsyncIterator[None]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
 
-    async with _server(serve) as address, _detour(world, f"https://{address}"):
+    async with server(serve) as address, _detour(world, f"https://{address}"):
         yield
 
 
@@ -111,7 +111,7 @@ async def self_signed(world: World, operation: str) -> AsyncIterator[None]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         world.astray += 1
 
-    async with _server(serve, _certificate()) as address, _detour(world, f"https://{address}"):
+    async with server(serve, _certificate()) as address, _detour(world, f"https://{address}"):
         yield
 
 
@@ -131,7 +131,7 @@ def handshake_without_end(connect: float = SHORT) -> Trouble:
     @asynccontextmanager
     async def trouble(world: World, operation: str) -> AsyncIterator[None]:
         async with (
-            _server(serve) as address,
+            server(serve) as address,
             _detour(world, f"https://{address}", connect=connect),
         ):
             yield
@@ -183,7 +183,7 @@ def full_pool(connect: float = SHORT) -> Trouble:
 # Answers that the sandbox doesn't give.
 
 
-def said(*, acted: bool, play: Callable[[bytes], bytes]) -> Trouble:
+def said(*, acted: bool, play: Play) -> Trouble:
     """Other bytes in place of the service's answer (or of none, if it was not asked), and the
     end of the connection.
     """
@@ -200,63 +200,10 @@ def said(*, acted: bool, play: Callable[[bytes], bytes]) -> Trouble:
             writer.write(play(answer))
             await writer.drain()
 
-        async with _server(serve) as address, _detour(world, f"http://{address}"):
+        async with server(serve) as address, _detour(world, f"http://{address}"):
             yield
 
     return trouble
-
-
-def silence(answer: bytes) -> bytes:
-    """No answer at all."""
-    return b""
-
-
-def in_chunks(answer: bytes) -> bytes:
-    """The same answer with a chunked body."""
-    body = answer.partition(b"\r\n\r\n")[2]
-    chunks = b"".join(b"%x\r\n%b\r\n" % (1, body[at : at + 1]) for at in range(len(body)))
-    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
-
-
-def in_chunks_without_end(answer: bytes) -> bytes:
-    """All of the body in chunks, but not the chunk that says so."""
-    return in_chunks(answer).removesuffix(b"0\r\n\r\n")
-
-
-def without_length(answer: bytes) -> bytes:
-    """The body's length is told by the connection's end."""
-    return b"HTTP/1.1 200 OK\r\n\r\n" + answer.partition(b"\r\n\r\n")[2]
-
-
-def without_length_cut(answer: bytes) -> bytes:
-    """The body's length is told by the connection's end, which comes too early."""
-    return without_length(answer)[:-3]
-
-
-def after_hints(answer: bytes) -> bytes:
-    """A provisional answer, then the true one."""
-    return b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n" + answer
-
-
-def nested(answer: bytes) -> bytes:
-    """JSON that no decoder can follow to its bottom."""
-    body = b'{"status":"OK","result":' + b"[" * 100_000
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-
-
-def not_gzip(answer: bytes) -> bytes:
-    """A body that is not packed as it says."""
-    return b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"
-
-
-def not_http(answer: bytes) -> bytes:
-    """Not even HTTP."""
-    return b"220 mail.example ESMTP\r\n\r\n"
-
-
-def long_header(answer: bytes) -> bytes:
-    """A header longer than anybody reads."""
-    return b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n"
 
 
 def later(seconds: float) -> Trouble:
@@ -279,7 +226,7 @@ def moved(status: int) -> Trouble:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             world.strangers += 1
 
-        async with _server(serve) as address:
+        async with server(serve) as address:
             location = f"http://{address.replace('127.0.0.1', 'localhost')}/api"
             async with sandbox("redirect", status=status, location=location)(world, operation):
                 yield
@@ -297,12 +244,12 @@ async def reads_nothing(world: World, operation: str) -> AsyncIterator[None]:
         world.astray += 1
         await over.wait()
 
-    async with _server(serve) as address, _detour(world, f"http://{address}"):
+    async with server(serve) as address, _detour(world, f"http://{address}"):
         yield
         over.set()
 
 
-def unasked(play: Callable[[bytes], bytes], pause: float) -> Trouble:
+def unasked(play: Play, pause: float) -> Trouble:
     """A server that answers, and after a pause says something more on the same connection."""
 
     @asynccontextmanager
@@ -315,60 +262,10 @@ def unasked(play: Callable[[bytes], bytes], pause: float) -> Trouble:
                     await asyncio.sleep(pause)
                 writer.write(play(answer))
 
-        async with _server(serve) as address, _detour(world, f"http://{address}"):
+        async with server(serve) as address, _detour(world, f"http://{address}"):
             yield
 
     return trouble
-
-
-def the_same(answer: bytes) -> bytes:
-    """Once more."""
-    return answer
-
-
-def timed_out(answer: bytes) -> bytes:
-    """What some proxies say to a connection that has been idle for long."""
-    return b"HTTP/1.1 408 Request Time-out\r\nContent-Length: 0\r\n\r\n"
-
-
-# Servers of a few lines.
-
-
-async def message(reader: asyncio.StreamReader) -> bytes:
-    """One HTTP message with a Content-Length, or without a body."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return head + await reader.readexactly(int(value))
-    return head
-
-
-async def ask(url: str, request: bytes) -> bytes:
-    """The sandbox's own answer to this request."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        writer.write(request)
-        return await message(reader)
-    finally:
-        writer.close()
-
-
-@asynccontextmanager
-async def _server(serve: Serve, tls: SSLContext | None = None) -> AsyncIterator[str]:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(OSError, asyncio.IncompleteReadError):
-                await serve(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()  # and no waiting for connections that a client keeps
 
 
 @asynccontextmanager

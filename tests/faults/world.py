@@ -1,4 +1,4 @@
-"""The real client, over real sockets, to the real sandbox, with a gate where troubles begin."""
+"""The real clients, over real sockets, to the real sandbox, with a gate where troubles begin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
@@ -15,10 +19,15 @@ from mailkit.core.client import Attempt
 from mailkit.core.clock import Clock
 from mailkit.core.http import AiohttpTransport
 from mailkit.core.wire import Answer, Request
-from mailkit.providers.smsby import ChunkLimits, SmsBy
+from mailkit.providers import devino, smsby
+from mailkit.providers.devino import Devino
+from mailkit.providers.sendpulse import SendPulse
+from mailkit.providers.smsby import SmsBy
 from mailkit.sandbox import Sandbox
+from mailkit.sandbox.sendpulse import SendPulseSettings
 
 TOKEN = "canary-7Qm9vZm9v"
+"""The credential of every account."""
 PATIENT = 30.0
 """Seconds for what must not run out of time, however busy the machine is."""
 
@@ -65,7 +74,7 @@ class Time:
 
 
 class Gate:
-    """The client's transport: aiohttp's, with a trouble on the way of one operation.
+    """The clients' transport: aiohttp's, with a trouble on the way of one operation.
 
     The trouble begins before the ``first`` attempt of the operation that is counted, and ends
     after the ``last``. Meanwhile ``detour`` may send the attempts to another address, and
@@ -102,12 +111,14 @@ class Gate:
         first: int = 1,
         last: int | None = None,
     ) -> None:
-        """Let the trouble begin at the first attempt on this path; last None: until ``end``."""
+        """Let the trouble begin at the first attempt on this path, in which ``*`` stands for
+        anything; last None: until ``end``.
+        """
         self._path, self._trouble, self._first, self._last = path, trouble, first, last
 
     async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
         parts = urlsplit(request.url)
-        if parts.path != self._path:
+        if not fnmatchcase(parts.path, self._path):
             with self._time.stands_still():
                 return await self.transport.send(request, timeout)
         self.tries += 1
@@ -139,21 +150,35 @@ class Gate:
 
 @attrs.define
 class World:
-    """A client and its service. ``attempts`` are those that have ended; ``astray`` counts the
-    requests that a server other than the sandbox has read, ``strangers`` who reached a host that
-    nobody should reach.
+    """The services, and a client of each. ``attempts`` are those that have ended; ``astray``
+    counts the requests that a server other than the sandbox has read, ``strangers`` who reached a
+    host that nobody should reach. ``folder`` is empty. ``options`` are those of the clients.
     """
 
     sandbox: Sandbox
     time: Time
     gate: Gate
-    client: SmsBy
+    options: dict[str, Any]
+    smsby: SmsBy
+    devino: Devino
+    sendpulse: SendPulse
+    folder: Path
     attempts: list[Attempt] = attrs.field(factory=list)
     astray: int = 0
     strangers: int = 0
 
     def arrivals(self, operation: str) -> int:
         return self.sandbox.requests[operation] + self.astray
+
+    @property
+    def letters(self) -> int:
+        """How many letters have gone out, those of campaigns that are due included."""
+        self.sandbox.sendpulse.tick(self.sandbox.clock.now())
+        return self.sandbox.truth.letters
+
+
+# The service's time stands still: campaigns begin at once, and no second is ever over.
+_SENDPULSE = SendPulseSettings(requests_per_second=None, copying=0.0, moderated_first=0)
 
 
 @asynccontextmanager
@@ -162,20 +187,23 @@ async def open_world() -> AsyncIterator[World]:
     time = Time()
     gate = Gate(time)
     attempts: list[Attempt] = []
-    async with (
-        Sandbox(speed=0, seed=1, smsby_token=TOKEN) as sandbox,
-        SmsBy(
-            TOKEN,
-            sandbox.url,
-            timeout=PATIENT,
-            clock=time.clock,
-            random=Random(1),
-            transport=gate,
-            hooks=[lambda attempt: attempts.append(attempt) if attempt.outcome else None],
-            limits=ChunkLimits(bulk_rows=2),
-        ) as client,
-    ):
-        yield World(sandbox, time, gate, client, attempts)
+    options: dict[str, Any] = {
+        "timeout": PATIENT,
+        "clock": time.clock,
+        "random": Random(1),
+        "transport": gate,
+        "hooks": [lambda attempt: attempts.append(attempt) if attempt.outcome else None],
+    }
+    credentials = ("smsby_token", "devino_api_key", "sendpulse_api_key", "sendpulse_client_secret")
+    settings: dict[str, Any] = {**dict.fromkeys(credentials, TOKEN), "sendpulse": _SENDPULSE}
+    with TemporaryDirectory() as folder:
+        async with (
+            Sandbox(speed=0, seed=1, **settings) as sandbox,
+            SmsBy(TOKEN, sandbox.url, limits=smsby.ChunkLimits(bulk_rows=2), **options) as first,
+            Devino(TOKEN, sandbox.url, limits=devino.ChunkLimits(rows=2), **options) as second,
+            SendPulse(url=sandbox.url, api_key=TOKEN, **options) as third,
+        ):
+            yield World(sandbox, time, gate, options, first, second, third, Path(folder), attempts)
 
 
 async def until(condition: Callable[[], bool]) -> None:

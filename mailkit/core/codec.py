@@ -153,7 +153,7 @@ def write(
         _add_fixed(pairs, route)
     if files or (route.multipart is not None and route.multipart(call, encoding)):
         request = Request(route.verb, url, dict(_HEADERS), None)
-        if any(isinstance(value, File) and value.path is not None for _, value in pairs):
+        if files and any(isinstance(value, File) and value.path for _, value in pairs):
             _upload(request, *multipart_upload(pairs, credential.pairs(), encoding.random))
             return request
         request.headers["Content-Type"], request.body = multipart(
@@ -205,7 +205,7 @@ def _add(
             continue
         if part.spread is not None:
             for key, item in part.spread(value, encoding).items():
-                if type(item) is str:
+                if type(item) is str or type(item) is bytes:
                     pairs.append((key, item))
                 else:
                     flatten(pairs, key, item)

@@ -45,7 +45,8 @@ class File:
     path: Path | None = None
 
 
-Pair = tuple[str, str | File]
+Pair = tuple[str, str | bytes | File]
+"""A field's name and its value; bytes are text in UTF-8."""
 
 _NOWHERE = URL()
 _SHORT = 512  # bytes
@@ -109,7 +110,9 @@ def _quoted_key(key: str) -> str:
     return _NOWHERE.with_query({key: ""}).raw_query_string[:-1]
 
 
-def _quote(key: str, value: str | File) -> str:
+def _quote(key: str, value: str | bytes | File) -> str:
+    if type(value) is bytes:
+        value = value.decode()
     if type(value) is not str:
         raise InvalidArgument(f"{key}: a file can't travel in this form")
     if _harmless(value):
@@ -128,11 +131,8 @@ def multipart(
     No value can end its own part, since a boundary that occurs in the content is thrown away.
     """
     # Comprehensions and slices: this is where the time of a large chunk goes.
-    heads = [_file_head(k, v) if isinstance(v, File) else _head(k) for k, v in pairs]
-    try:
-        data = [v.data if isinstance(v, File) else v.encode() for _, v in pairs]
-    except UnicodeEncodeError:
-        data = [v.data if isinstance(v, File) else _utf8(k, v) for k, v in pairs]  # raises
+    heads = [_head(k) if type(v) is not File else _file_head(k, v) for k, v in pairs]
+    data = [v if type(v) is bytes else _bytes(k, v) for k, v in pairs]
     credential = [(_head(key), _Masked(text.encode())) for key, text in last]
     heads += [head for head, _ in credential]
     data += [text for _, text in credential]
@@ -147,6 +147,12 @@ def multipart(
         body = b"".join((*pieces, b"\r\n--", boundary, b"--\r\n"))
         if body.count(boundary) == count + 1:
             return f"multipart/form-data; boundary={boundary.decode()}", body
+
+
+def _bytes(key: str, value: str | bytes | File) -> bytes:
+    if isinstance(value, str):
+        return _utf8(key, value)
+    return value.data if isinstance(value, File) else value
 
 
 class _Masked(bytes):

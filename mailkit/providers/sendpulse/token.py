@@ -85,7 +85,10 @@ class TokenDesk(Client):
         try:
             token = await self.oauth.access_token(self._id, self._secret)
         except RequestError as error:
-            if not isinstance(error, Refused):
-                error.where = attrs.evolve(error.where, head="")  # it may hold a token
+            if error.status is not None and not isinstance(error, Refused):
+                # What the answer says stays out, since it may hold a token that nobody knows yet.
+                error.text = "no token in the answer"
+                error.args = (error.text,)
+                error.where = attrs.evolve(error.where, head="")
             raise
         return Grant(token.access_token, token.expires_in)

@@ -21,11 +21,13 @@ __all__ = ["Bulk", "BulkError", "BulkSent", "BulkStatus", "PersonalLetter"]
 
 
 class PersonalLetter(NamedTuple):
-    """A letter of its own for one address; ``message`` is HTML, or plain text."""
+    """A letter of its own for one address; ``message`` is HTML, or plain text, and bytes are the
+    same in UTF-8.
+    """
 
     email: str
     subject: str
-    message: str
+    message: str | bytes
 
 
 @attrs.frozen

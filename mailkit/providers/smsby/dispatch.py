@@ -16,7 +16,7 @@ from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.message import Message
 from mailkit.providers.smsby.bulk import BulkStatus, PersonalLetter
 from mailkit.providers.smsby.emails import EmailStatus
-from mailkit.template import Renderer, Template
+from mailkit.template import Template
 
 if TYPE_CHECKING:
     from mailkit.providers.smsby import SmsBy
@@ -67,7 +67,7 @@ class SmsByDispatch:
         self._client = client.with_options(attempts=1, quota_wait=0)
         self._polling = client
         self._message = message
-        self._render: Renderer = template.compile(("email", *columns), unsubscribe=unsubscribe)
+        self._render = template.compile(("email", *columns), unsubscribe=unsubscribe)
         self._personal = bool(template.fields)
         common = 0 if self._personal else len(message.subject) + len(message.body.encode())
         self.chunk_rows = limits.personal_rows if self._personal else limits.bulk_rows
@@ -82,8 +82,7 @@ class SmsByDispatch:
         """The bytes that this recipient adds to a request."""
         if not self._personal:
             return _PART + len(address)
-        subject, body = self._render((address, *values))
-        return 3 * _PART + len(address) + _size(subject) + _size(body)
+        return 3 * _PART + len(address) + self._render.size((address, *values))
 
     async def check(self) -> None:
         """Ask for the templates, which costs nothing and needs a right token."""
@@ -96,7 +95,7 @@ class SmsByDispatch:
         deliveries: Sequence[str] | Sequence[PersonalLetter]
         if self._personal:
             deliveries = [
-                PersonalLetter(row.address, *render((row.address, *row.values)))
+                PersonalLetter(row.address, *render.encoded((row.address, *row.values)))
                 for row in chunk.rows
             ]
         else:
@@ -160,6 +159,3 @@ def _cursor(messages: Sequence[BulkStatus]) -> str | None:
         return None
     return " ".join(str(message.message_id) for message in moving)
 
-
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())

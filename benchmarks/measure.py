@@ -14,20 +14,26 @@ import attrs
 
 from benchmarks.server import Server
 
-__all__ = ["Cost", "Pair", "Side", "Work", "measure", "median", "paired", "spread"]
+__all__ = ["Cost", "Kind", "Pair", "Side", "Work", "in_turn", "median", "paired", "spread"]
 
-Work = Callable[[], Awaitable[None]]
+Kind = Literal["cpu", "wall", "server"]
+Work = Callable[[], Awaitable[int]]
+"""What is timed; gives how many items (requests, rows) it did."""
 Side = Callable[[], AbstractAsyncContextManager[Work]]
-"""Opens what one side needs (a client, a session) and gives the work that is timed."""
+"""Opens what one side needs, a client or a session, and gives its work."""
 
 
 @attrs.frozen
 class Cost:
-    """What one run of a work took; ``server`` is the CPU time of the server meanwhile."""
+    """Seconds for an item; ``server`` is the CPU time of the server meanwhile."""
 
     cpu: float
     wall: float
     server: float
+
+    def of(self, kind: Kind) -> float:
+        seconds: float = getattr(self, kind)
+        return seconds
 
 
 @attrs.frozen
@@ -37,11 +43,9 @@ class Pair:
     ours: Cost
     peer: Cost
 
-    def ratio(self, kind: Literal["cpu", "wall"]) -> float:
+    def ratio(self, kind: Kind) -> float:
         """Ours to the peer's."""
-        mine: float = getattr(self.ours, kind)
-        other: float = getattr(self.peer, kind)
-        return mine / other
+        return self.ours.of(kind) / self.peer.of(kind)
 
 
 def median(values: Sequence[float]) -> float:
@@ -56,29 +60,38 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
-async def measure(work: Work, server: Server | None = None) -> Cost:
+def in_turn(sides: Sequence[Side], rounds: int, server: Server | None = None) -> list[list[Cost]]:
+    """Run all sides in turn, first each once unmeasured; gives the costs of each round.
+
+    Every second round goes backwards, so that no side is always the one after the same other.
+    """
+
+    async def run() -> list[list[Cost]]:
+        found: list[list[Cost]] = []
+        async with AsyncExitStack() as stack:
+            works = [await stack.enter_async_context(side()) for side in sides]
+            for work in works:
+                await work()
+            for n in range(rounds):
+                order = list(enumerate(works))[:: -1 if n % 2 else 1]
+                costs = {place: await _measured(work, server) for place, work in order}
+                found.append([costs[place] for place in range(len(works))])
+        return found
+
+    return asyncio.run(run())
+
+
+def paired(ours: Side, peer: Side, pairs: int, server: Server | None = None) -> list[Pair]:
+    """Two sides in turn."""
+    return [Pair(*costs) for costs in in_turn([ours, peer], pairs, server)]
+
+
+async def _measured(work: Work, server: Server | None) -> Cost:
     """One run of the work. CPU time counts all threads of this process."""
     gc.collect()
     served = server.cpu_seconds() if server else 0.0
     wall, cpu = time.perf_counter(), time.process_time()
-    await work()
+    items = await work()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return Cost(cpu, wall, server.cpu_seconds() - served if server else 0.0)
-
-
-def paired(ours: Side, peer: Side, pairs: int, server: Server | None = None) -> list[Pair]:
-    """Run both sides in turn, first each once unmeasured; who begins changes from pair to pair."""
-
-    async def run() -> list[Pair]:
-        found: list[Pair] = []
-        async with AsyncExitStack() as stack:
-            works = [await stack.enter_async_context(side()) for side in (ours, peer)]
-            for work in works:
-                await work()
-            for n in range(pairs):
-                order = (0, 1) if n % 2 == 0 else (1, 0)
-                costs = {place: await measure(works[place], server) for place in order}
-                found.append(Pair(costs[0], costs[1]))
-        return found
-
-    return asyncio.run(run())
+    served = server.cpu_seconds() - served if server else 0.0
+    return Cost(cpu / items, wall / items, served / items)

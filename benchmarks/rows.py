@@ -1,4 +1,4 @@
-"""A row of the table: two figures, their ratio, and the goal it is held against."""
+"""A row of the table: two figures, their ratio, and the goal that it is held against."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import attrs
 
-from benchmarks.measure import Pair, median, spread
+from benchmarks.measure import Kind, Pair, median, spread
 from benchmarks.server import Server
 
-__all__ = ["BUSY", "Bench", "Goal", "Row", "Setting", "at_least", "at_most", "row_of"]
+__all__ = ["Bench", "Goal", "Row", "Setting", "at_least", "at_most", "figure", "row_of"]
 
 BUSY = 0.85  # of the wall time: a server with more to do is the bottleneck
 
@@ -23,8 +23,11 @@ class Goal:
     sign: Literal["<=", ">="]
     value: float
 
-    def met(self, ratio: float) -> bool:
-        return ratio <= self.value if self.sign == "<=" else ratio >= self.value
+    def met(self, value: float) -> bool:
+        return value <= self.value if self.sign == "<=" else value >= self.value
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.value:g}"
 
 
 def at_most(value: float) -> Goal:
@@ -37,32 +40,36 @@ def at_least(value: float) -> Goal:
 
 @attrs.frozen
 class Row:
-    """``ours`` and ``peer`` in ``unit``; ``peer`` is None where a figure stands for itself.
+    """``ours`` and ``peer`` in ``unit``. Where there is no peer, the goal is one for ``ours``.
 
-    ``spread`` is that of the ratio. ``note`` says what a reader must know besides.
+    ``spread`` is that of the ratio, or of ``ours``. ``note`` says what a reader must know besides.
     """
 
     name: str
     ours: float
     peer: float | None
     unit: str
-    ratio: float
+    ratio: float | None
     spread: tuple[float, float]
     goal: Goal | None
     note: str = ""
 
     @property
+    def result(self) -> float:
+        return self.ours if self.ratio is None else self.ratio
+
+    @property
     def met(self) -> bool | None:
-        return self.goal.met(self.ratio) if self.goal else None
+        return self.goal.met(self.result) if self.goal else None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "ours": self.ours,
-            "peer": self.peer,
+            "ours": round(self.ours, 4),
+            "peer": None if self.peer is None else round(self.peer, 4),
             "unit": self.unit,
-            "ratio": self.ratio,
-            "spread": self.spread,
+            "ratio": None if self.ratio is None else round(self.ratio, 4),
+            "spread": [round(end, 4) for end in self.spread],
             "goal": self.goal.sign if self.goal else None,
             "goal_value": self.goal.value if self.goal else None,
             "met": self.met,
@@ -72,11 +79,12 @@ class Row:
 
 @attrs.frozen
 class Setting:
-    """What a bench works with."""
+    """What a bench works with; ``series`` takes the points for the plots, by plot and line."""
 
     server: Server
     folder: Path
     quick: bool
+    series: dict[str, dict[str, list[tuple[float, float]]]] = attrs.field(factory=dict)
 
     def pick(self, quick: int, full: int) -> int:
         return quick if self.quick else full
@@ -84,13 +92,14 @@ class Setting:
 
 @attrs.frozen
 class Bench:
-    """One or more rows that are measured together; ``key`` is what ``--only`` looks in.
+    """Rows that are measured together; ``key`` is what ``--only`` looks in.
 
-    ``seconds`` is about how long the quick run takes.
+    ``quick``: whether the quick run has time for it.
     """
 
     key: str
     run: Callable[[Setting], Iterable[Row]]
+    quick: bool = True
 
 
 def row_of(
@@ -98,30 +107,38 @@ def row_of(
     pairs: Sequence[Pair],
     goal: Goal | None,
     *,
-    items: int,
-    kind: Literal["cpu", "wall"] = "cpu",
+    kind: Kind = "cpu",
     faster: bool = False,
+    rate: bool = False,
     note: str = "",
 ) -> Row:
-    """A row from pairs of runs over ``items`` each; ``faster``: how many times less ours took."""
-    ratios = [1 / pair.ratio(kind) if faster else pair.ratio(kind) for pair in pairs]
-    ours, peer = (
-        median([getattr(getattr(pair, side), kind) for pair in pairs]) / items * 1e6
-        for side in ("ours", "peer")
-    )
-    notes = [note] if note else []
-    for side in ("ours", "peer"):
-        share = median([getattr(pair, side).server / getattr(pair, side).wall for pair in pairs])
-        if share > BUSY:
-            whose = "mailkit's" if side == "ours" else "the peer's"
-            notes.append(f"the server was busy for {share:.0%} of {whose} wall time")
+    """A row from pairs of runs. ``faster``: how many times less ours took. ``rate``: the figures
+    are items a second, and the ratio says how many times more ours are.
+    """
+    ratios = [pair.ratio(kind) for pair in pairs]
+    ours = median([pair.ours.of(kind) for pair in pairs])
+    peer = median([pair.peer.of(kind) for pair in pairs])
+    unit = f"µs {kind}"
+    if faster or rate:
+        ratios = [1 / ratio for ratio in ratios]
+    if rate:
+        ours, peer, unit = 1 / ours, 1 / peer, "a second"
+    else:
+        ours, peer = ours * 1e6, peer * 1e6
+    notes = [note, *_bottlenecks(pairs)]
     return Row(
-        name,
-        ours,
-        peer,
-        f"µs {kind}",
-        median(ratios),
-        spread(ratios),
-        goal,
-        "; ".join(notes),
+        name, ours, peer, unit, median(ratios), spread(ratios), goal, "; ".join(filter(None, notes))
     )
+
+
+def figure(name: str, values: Sequence[float], unit: str, goal: Goal | None, note: str = "") -> Row:
+    """A row that has no peer."""
+    return Row(name, median(values), None, unit, None, spread(values), goal, note)
+
+
+def _bottlenecks(pairs: Sequence[Pair]) -> Iterable[str]:
+    for whose, side in (("mailkit", "ours"), ("the peer", "peer")):
+        costs = [getattr(pair, side) for pair in pairs]
+        share = median([cost.server / cost.wall for cost in costs])
+        if share > BUSY:
+            yield f"the server was the bottleneck for {whose}: busy {share:.0%} of the time"

@@ -144,7 +144,7 @@ class Server:
 
     url: str
     tls_url: str
-    authority: Path | None
+    authorities: Path | None
     pid: int
 
     def cpu_seconds(self) -> float:
@@ -160,8 +160,8 @@ class Server:
 def serve(folder: Path) -> Iterator[Server]:
     """A server in a process of its own; ``folder`` takes its certificate."""
     command = [sys.executable, "-m", "benchmarks.server"]
-    authority = _certificates(folder)
-    if authority:
+    authorities = _certificates(folder)
+    if authorities:
         command.append(str(folder / "server.pem"))
     with subprocess.Popen(
         command,
@@ -177,7 +177,7 @@ def serve(folder: Path) -> Iterator[Server]:
             url, tls_url = (
                 f"{scheme}://localhost:{ports.get(scheme, 0)}" for scheme in ("http", "https")
             )
-            yield Server(url.replace("localhost", "127.0.0.1"), tls_url, authority, process.pid)
+            yield Server(url.replace("localhost", "127.0.0.1"), tls_url, authorities, process.pid)
         finally:
             process.terminate()
 

@@ -1,0 +1,189 @@
+"""Parts of mailkit measured alone: reading a long answer, the quota, the import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+import attrs
+import cattrs
+from multidict import CIMultiDict
+
+from benchmarks.measure import Work, in_turn, median, paired, spread
+from benchmarks.rows import Bench, Goal, Row, Setting, at_least, at_most, figure, row_of
+from benchmarks.server import TOKEN
+from mailkit import SmsBy
+from mailkit.core.clock import Clock
+from mailkit.core.quota import Quota, Window
+from mailkit.core.wire import Answer, Request
+
+__all__ = ["BENCHES"]
+
+STATUS_ROWS = 100_000
+
+
+# reading
+
+
+@attrs.frozen
+class PlainLetter:
+    email_id: int
+    recipient: str
+    status: str
+    error: str | None
+
+
+@attrs.frozen
+class PlainMessage:
+    message_id: int
+    name: str
+    sender_email: str
+    sender_name: str
+    success: list[PlainLetter]
+    errors: list[PlainLetter]
+
+
+@attrs.frozen
+class PlainAnswer:
+    status: str
+    result: list[PlainMessage]
+
+
+def long_answer() -> bytes:
+    letters = [
+        {
+            "email_id": str(n),
+            "recipient": f"friend{n}@friends{n % 997}.example",
+            "status": "DELIVERED",
+            "error": None,
+        }
+        for n in range(STATUS_ROWS)
+    ]
+    message = {"message_id": "7", "name": "autumn #1", "sender_email": "a@b.by"}
+    message_ = {**message, "sender_name": "Shop", "success": letters, "errors": []}
+    return json.dumps({"status": "OK", "result": [message_]}).encode()
+
+
+@attrs.frozen
+class Canned:
+    """A transport whose answer is always the same."""
+
+    body: bytes
+
+    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        return Answer(200, CIMultiDict({"Content-Type": "application/json"}), self.body)
+
+    async def aclose(self) -> None:
+        pass
+
+
+def reading(setting: Setting) -> Iterable[Row]:
+    body = long_answer()
+
+    @asynccontextmanager
+    async def ours() -> AsyncIterator[Work]:
+        async with SmsBy(TOKEN, transport=Canned(body)) as client:
+
+            async def work() -> int:
+                (message,) = await client.bulk.status("u")
+                return len(message.success)
+
+            yield work
+
+    @asynccontextmanager
+    async def peer() -> AsyncIterator[Work]:
+        structure = cattrs.Converter().structure
+
+        async def work() -> int:
+            (message,) = structure(json.loads(body), PlainAnswer).result
+            return len(message.success)
+
+        yield work
+
+    pairs = paired(ours, peer, setting.pick(7, 15))
+    yield row_of(
+        "reading a bulk.status answer of 100,000 rows, json + cattrs' default converter / mailkit",
+        pairs,
+        at_least(4),
+        faster=True,
+    )
+
+
+# the quota
+
+
+@attrs.define
+class Ticking:
+    """A monotonic clock that goes on by one tick each time somebody looks."""
+
+    tick: float
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.tick
+        return self.now
+
+
+def quota(setting: Setting) -> Iterable[Row]:
+    """3,000 requests a minute, evenly spread, so that the window is always nearly full."""
+
+    @asynccontextmanager
+    async def side() -> AsyncIterator[Work]:
+        window = Window(Quota(3_000, 60.0), Clock(monotonic=Ticking(60 / 2_900 / 3)))
+
+        async def work() -> int:
+            for _ in range(20_000):
+                permit = await window.acquire(None, 32.0)
+                permit.sent()
+                permit.done()
+            return 20_000
+
+        yield work
+
+    costs = [cost.cpu * 1e6 for (cost,) in in_turn([side], setting.pick(7, 15))]
+    yield figure(
+        "the in-process quota, a permit taken and given back",
+        costs,
+        "µs cpu",
+        at_most(2.0),
+        "a window of 3,000 a minute that is nearly full",
+    )
+
+
+# the import
+
+WITH_CLIENT = "from mailkit import BulkSender, Message, SmsBy, read_recipients"
+
+
+def imports(setting: Setting) -> Iterable[Row]:
+    statements = ["import mailkit", "import aiohttp", WITH_CLIENT]
+    runs = [
+        [_import_seconds(statement) for statement in statements]
+        for _ in range(setting.pick(9, 31) + 1)
+    ][1:]
+    yield _import_row("import mailkit / import aiohttp, wall", runs, 0, at_most(1.3))
+    yield _import_row(f"{WITH_CLIENT} / import aiohttp, wall", runs, 2, None)
+
+
+def _import_row(name: str, runs: Sequence[Sequence[float]], place: int, goal: Goal | None) -> Row:
+    ratios = [run[place] / run[1] for run in runs]
+    ours, peer = (median([run[n] for run in runs]) * 1e3 for n in (place, 1))
+    return Row(name, ours, peer, "ms wall", median(ratios), spread(ratios), goal)
+
+
+def _import_seconds(statement: str) -> float:
+    program = (
+        f"import time; began = time.perf_counter()\n{statement}\nprint(time.perf_counter() - began)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    return float(done.stdout)
+
+
+BENCHES = [
+    Bench("reading", reading),
+    Bench("quota", quota),
+    Bench("import", imports),
+]

@@ -103,7 +103,7 @@ def against(peer: Caller, name: str, goal: Goal | None) -> Callable[[Setting], I
         pairs = paired(
             one_by_one(mailkit, url, count),
             one_by_one(peer, url, count),
-            setting.pick(25, 61),
+            setting.pick(15, 61),
             setting.server,
         )
         yield row_of(name, pairs, goal)

@@ -175,9 +175,9 @@ def serve(folder: Path) -> Iterator[Server]:
             assert process.stdout is not None
             ports = json.loads(process.stdout.readline())
             url, tls_url = (
-                f"{scheme}://localhost:{ports.get(scheme, 0)}" for scheme in ("http", "https")
+                f"{scheme}://127.0.0.1:{ports.get(scheme, 0)}" for scheme in ("http", "https")
             )
-            yield Server(url.replace("localhost", "127.0.0.1"), tls_url, authorities, process.pid)
+            yield Server(url, tls_url, authorities, process.pid)
         finally:
             process.terminate()
 

@@ -34,7 +34,7 @@ def line(row: Row) -> str:
     low, high = row.spread
     text = (
         f"{row.name:<80}{row.ours:>10,.2f}{peer:>12} {row.unit:<10}{ratio:>8}  "
-        f"{f'{low:.2f} to {high:.2f}':<16}{str(row.goal or ''):<9}{MET[row.met]}"
+        f"{f'{low:.2f} to {high:.2f}':<16}{row.goal or ''!s:<9}{MET[row.met]}"
     )
     return text.rstrip() + (f"\n    {row.note}" if row.note else "")
 
@@ -54,7 +54,10 @@ def write(
         "versions": _versions(),
         "rows": [row.to_json() for row in rows],
         "left_out": list(left_out),
-        "series": series,
+        "series": {
+            name: {line: [[x, round(y, 1)] for x, y in points] for line, points in lines.items()}
+            for name, lines in series.items()
+        },
     }
     text = json.dumps(results, indent=1, ensure_ascii=False)
     (HERE / "results.json").write_text(text + "\n", encoding="utf-8")
@@ -85,7 +88,7 @@ def _figures(rows: Sequence[Row], left_out: Sequence[str], quick: bool) -> list[
             f"| {row.name}{note} | {row.result:.2f}{unit} | {low:.2f} to {high:.2f} "
             f"| {row.goal or ''} | {MET[row.met]} |"
         )
-    return [*lines, "", *(f"Left out: {what}." for what in left_out)]
+    return [*lines, "", f"Left out: {'; '.join(left_out)}."]
 
 
 def _machine() -> str:

@@ -34,9 +34,10 @@ FIXED = {
     b"/oauth/access_token": b'{"access_token":"t","token_type":"Bearer","expires_in":3600}',
     b"/addressbooks": b'{"id":1}',
 }
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+UUID = re.compile(rb"uuid=([0-9a-f]+)")
 IN_MULTIPART = re.compile(rb'name="delivery_list\[\d+\]\[email\]"\r\n\r\n([^\r]+)')
-IN_FORM = re.compile(rb"delivery_list%5B\d+%5D(?:%5Bemail%5D)?=([^&]+)")
-BULK_FIELDS = re.compile(rb"delivery_list\[\d+\]=([^&]+)")
+IN_FORM = re.compile(rb"delivery_list(?:\[|%5B)\d+(?:\]|%5D)(?:%5Bemail%5D)?=([^&]+)")
 
 
 class Bulks:
@@ -50,15 +51,13 @@ class Bulks:
         found = IN_MULTIPART.findall(body)
         if not found:
             found = [unquote_to_bytes(address) for address in IN_FORM.findall(body)]
-        if not found:
-            found = [unquote_to_bytes(address) for address in BULK_FIELDS.findall(body)]
         self._count += 1
         uuid = b"%032x" % self._count
         self._waiting[uuid] = found
         return OK % (b'{"uuid":"%s"}' % uuid)
 
     def status(self, body: bytes) -> bytes:
-        uuid = re.search(rb"uuid=([0-9a-f]+)", body)
+        uuid = UUID.search(body)
         rows = self._waiting.pop(uuid[1], []) if uuid else []
         letters = b",".join(
             b'{"email_id":"%d","recipient":"%s","status":"DELIVERED","error":null}' % (n, address)
@@ -72,7 +71,7 @@ class Bulks:
 
 
 class Protocol(asyncio.Protocol):
-    """HTTP/1.1 with Content-Length or chunked bodies, one request after the other."""
+    """HTTP/1.1 with Content-Length, one request after the other."""
 
     def __init__(self, bulks: Bulks) -> None:
         self._bulks = bulks
@@ -89,18 +88,11 @@ class Protocol(asyncio.Protocol):
             if head_end < 0:
                 return
             head = bytes(self._data[:head_end])
-            lower = head.lower()
-            if b"\r\ntransfer-encoding: chunked" in lower:
-                end = self._data.find(b"0\r\n\r\n", head_end)
-                if end < 0:
-                    return
-                body, self._need = b"", end + 5
-            else:
-                length = re.search(rb"\r\ncontent-length: *(\d+)", lower)
-                self._need = head_end + 4 + (int(length[1]) if length else 0)
-                if len(self._data) < self._need:
-                    return
-                body = bytes(memoryview(self._data)[head_end + 4 : self._need])
+            length = CONTENT_LENGTH.search(head)
+            self._need = head_end + 4 + (int(length[1]) if length else 0)
+            if len(self._data) < self._need:
+                return
+            body = bytes(memoryview(self._data)[head_end + 4 : self._need])
             del self._data[: self._need]
             self._need = 0
             self._answer(head, body)

@@ -25,7 +25,7 @@ import anyio
 import attrs
 
 from mailkit.bulk.journal import DueChunk, JobRecord, Journal
-from mailkit.bulk.reconcile import doubted, match, unfinished
+from mailkit.bulk.reconcile import match
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled
 from mailkit.errors import (
@@ -294,28 +294,16 @@ class Engine:
             deadline = max(deadline, self._began + self._settings.reconcile)
         else:
             why = "taken with its chunk, but missing in the provider's status list"
-        rows = await self._journal.steps.keys(self._job, chunk.n)
-        found = match(rows, polled.statuses)
-        changes, missing = list(found.changes), found.missing
+        keys = await self._journal.steps.keys(self._job, chunk.n)
         late = self._clock.now() >= deadline
-        moving = found.unfinished
-        if chunk.reconciled:
-            moving += unfinished(missing)
-        elif late:
-            changes += doubted(missing, why)
-        reconciled = chunk.reconciled or late or not missing
+        found = match(keys, polled.statuses, why if late and not chunk.reconciled else None)
+        reconciled = chunk.reconciled or late or not found.missing
         cursor = polled.cursor if reconciled else None  # until then, always the whole list
         await self._journal.steps.reconcile(
-            self._job,
-            chunk.n,
-            found.deliveries,
-            changes,
-            reconciled=reconciled,
-            unfinished=moving,
-            cursor=cursor,
+            self._job, chunk.n, found, reconciled=reconciled, cursor=cursor
         )
         chunk = attrs.evolve(chunk, reconciled=reconciled, cursor=cursor)
-        self._poll_again(chunk, poll.tries + 1, moving)
+        self._poll_again(chunk, poll.tries + 1, found.unfinished)
 
     def _poll_again(self, chunk: DueChunk, tries: int, moving: int) -> None:
         """When to ask about the chunk next, if at all."""

@@ -2,79 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-import attrs
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from mailkit.address import dedupe_key, normalise
-from mailkit.bulk.journal import RowChange, RowKey
+from mailkit.bulk.journal import ChunkKeys, Findings, RowChange
 from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
 
-__all__ = ["Match", "doubted", "match", "unfinished"]
+__all__ = ["match"]
+
+_FINAL = frozenset(status for status in DeliveryStatus if status.final)
 
 
-@attrs.frozen
-class Match:
-    """What a poll found: rows whose delivery alone moved on (delivery, id), rows that change
-    their state or reason, those it does not name, and how many are still on their way.
-    """
-
-    deliveries: Sequence[tuple[int, int]]
-    changes: Sequence[RowChange]
-    missing: Sequence[RowKey]
-    unfinished: int
-
-
-def match(rows: Iterable[RowKey], statuses: Iterable[RowStatus]) -> Match:
+def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) -> Findings:
     """Join rows and statuses by address; statuses of strangers are ignored.
 
     An address named as refused is rejected, also if it is named as taken too; a row in doubt that
-    is named is in doubt no more. Deliveries only go up (see DeliveryStatus).
+    is named is in doubt no more. Deliveries only go up (see DeliveryStatus). Rows that no status
+    names are left as they are, or become doubtful for the reason ``doubt``.
     """
     heard = _by_key(statuses)
-    deliveries: list[tuple[int, int]] = []
-    changes: list[RowChange] = []
-    missing: list[RowKey] = []
-    moving = 0
-    for row in rows:
-        status = heard.get(row.key)
+    common = chunk.delivery
+    following: list[tuple[int, int | None, int]] = []  # delivery, own delivery so far, row id
+    changed: list[RowChange] = []
+    missing = unfinished = 0
+    for row_id, key, state, own in chunk.rows:
+        delivery = own if own is not None else common if state is None else 0
+        status = heard.get(key)
         if status is None:
-            if row.state is None:
-                missing.append(row)
-            moving += row.state == "in doubt"
+            if state is None:
+                missing += 1
+                if doubt is not None:
+                    changed.append(RowChange(row_id, "in doubt", doubt, delivery))
+                else:
+                    unfinished += delivery not in _FINAL
+                    following.append((delivery, own, row_id))
+            else:
+                unfinished += state == "in doubt"
             continue
-        if status.refused:
-            if row.state != "rejected":
-                changes.append(RowChange(row.id, "rejected", status.reason or "refused", None))
+        _, news, refused, reason = status
+        if refused:
+            if state != "rejected":
+                changed.append(RowChange(row_id, "rejected", reason or "refused", delivery))
             continue
-        delivery = max(row.delivery or 0, status.delivery or 0) or None
-        moving += not _final(delivery)
-        state = None if row.state == "in doubt" else row.state
-        if state != row.state or (status.reason and delivery != row.delivery):
-            changes.append(RowChange(row.id, state, status.reason or None, delivery))
-        elif delivery is not None and delivery != row.delivery:
-            deliveries.append((delivery, row.id))
-    return Match(deliveries, changes, missing, moving)
+        before = delivery
+        if news is not None and news > delivery:
+            delivery = int(news)
+        unfinished += delivery not in _FINAL
+        now = None if state == "in doubt" else state
+        if now != state or (reason and delivery != before):
+            changed.append(RowChange(row_id, now, reason or None, delivery))
+        elif state is None:
+            following.append((delivery, own, row_id))
+        elif delivery != before:
+            changed.append(RowChange(row_id, state, None, delivery))
+    return _settled(common, following, changed, unfinished, missing)
 
 
-def unfinished(rows: Iterable[RowKey]) -> int:
-    """How many of these rows are still on their way, as far as was heard before."""
-    return sum(not _final(row.delivery) for row in rows)
+def _settled(
+    common: int,
+    following: Sequence[tuple[int, int | None, int]],
+    changed: Sequence[RowChange],
+    unfinished: int,
+    missing: int,
+) -> Findings:
+    """What most rows that follow their chunk have in common goes to the chunk."""
+    counts = Counter(delivery for delivery, _, _ in following)
+    if counts:
+        common = counts.most_common(1)[0][0]
+    deliveries: list[tuple[int | None, int]] = []
+    for delivery, own, row_id in following:
+        wanted = None if delivery == common else delivery
+        if wanted != own:
+            deliveries.append((wanted, row_id))
+    # A row that changes keeps its delivery for itself.
+    apart = len(following) - counts[common] + sum(row.state is None for row in changed)
+    return Findings(common, apart, deliveries, changed, unfinished, missing)
 
 
-def doubted(rows: Iterable[RowKey], why: str) -> list[RowChange]:
-    """These rows were in an accepted chunk, but the provider never named them: in doubt."""
-    return [RowChange(row.id, "in doubt", why, None) for row in rows]
-
-
-def _final(delivery: int | None) -> bool:
-    return delivery is not None and DeliveryStatus(delivery).final
-
-
-def _by_key(statuses: Iterable[RowStatus]) -> dict[str, RowStatus]:
-    heard: dict[str, RowStatus] = {}
+def _by_key(statuses: Sequence[RowStatus]) -> Mapping[str, RowStatus]:
+    heard = {status.address.strip().lower(): status for status in statuses}
+    if len(heard) == len(statuses) and "".join(heard).isascii():
+        return heard
+    heard = {}
     for status in statuses:
         key = _key(status.address)
         before = heard.get(key)

@@ -17,6 +17,7 @@ import pytest
 
 from mailkit.bulk.journal import (
     Counts,
+    Findings,
     InlineExecutor,
     JobRecord,
     Journal,
@@ -499,20 +500,13 @@ async def test_every_state_a_row_can_be_in(journal: Journal) -> None:
     await journal.steps.put_back(job, chunks[3].n, now, "dns")
     await journal.steps.accept(job, chunks[4].n, now, Sent("r"))
     first = job.ids[0]
-    await journal.steps.reconcile(
-        job,
-        chunks[4].n,
-        [(DeliveryStatus.DELIVERED, first + 9)],
-        [RowChange(first + 10, "in doubt", "missing", None)],
-        reconciled=True,
-        unfinished=0,
-        cursor=None,
-    )
+    change = RowChange(first + 10, "in doubt", "missing", None)
+    found = Findings(DeliveryStatus.DELIVERED, 0, [], [change], 0, 1)
+    await journal.steps.reconcile(job, chunks[4].n, found, reconciled=True, cursor=None)
 
-    found = journal.accounts.rows(job, running=True)
     table = {
         row.address.removesuffix("@example.com"): (row.state, row.reason, row.chunk)
-        for batch in [batch async for batch in found]
+        for batch in [batch async for batch in journal.accounts.rows(job, running=True)]
         for row in batch
         if row.address != "p0@example.com" or row.n == 1
     }
@@ -580,9 +574,8 @@ async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
     await journal.steps.accept(job, second.n, 3.0, Sent("r", {4: "no"}))
     assert await now() == Counts(8, 1, 1, accepted=2, rejected=1, in_doubt=3)
     change = RowChange(job.ids[0] + 5, "in doubt", "missing", None)
-    await journal.steps.reconcile(
-        job, second.n, [], [change], reconciled=True, unfinished=1, cursor=None
-    )
+    found = Findings(0, 0, [], [change], 1, 1)
+    await journal.steps.reconcile(job, second.n, found, reconciled=True, cursor=None)
     assert await now() == Counts(8, 1, 1, accepted=1, rejected=1, in_doubt=4)
     doubts = await journal.accounts.doubts(job, running=False)
     assert [(doubt.n, doubt.rows, doubt.reason) for doubt in doubts] == [
@@ -612,9 +605,8 @@ async def test_a_row_in_doubt_that_is_found_after_all_follows_its_chunk_again(
     row = job.ids[0] + 1
 
     async def reconcile(change: RowChange) -> None:
-        await journal.steps.reconcile(
-            job, chunk.n, [], [change], reconciled=True, unfinished=1, cursor="mark"
-        )
+        found = Findings(0, change.state is None, [], [change], 1, 0)
+        await journal.steps.reconcile(job, chunk.n, found, reconciled=True, cursor="mark")
 
     await reconcile(RowChange(row, "in doubt", "missing", None))
     [due] = await journal.steps.due(job, track=False)

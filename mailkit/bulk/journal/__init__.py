@@ -32,15 +32,24 @@ from mailkit.bulk.journal.database import (
 from mailkit.bulk.journal.jobs import JobRecord, Jobs, Lease
 from mailkit.bulk.journal.planning import PlannedRow, Planning
 from mailkit.bulk.journal.resolving import Resolving
-from mailkit.bulk.journal.steps import DueChunk, RowChange, RowKey, Steps
+from mailkit.bulk.journal.steps import (
+    ChunkKeys,
+    DueChunk,
+    Findings,
+    RowChange,
+    RowKey,
+    Steps,
+)
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
 
 __all__ = [
     "ROW_STATES",
+    "ChunkKeys",
     "ChunkRecord",
     "Counts",
     "DueChunk",
     "Executor",
+    "Findings",
     "InlineExecutor",
     "JobRecord",
     "Journal",

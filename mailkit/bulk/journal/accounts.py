@@ -149,9 +149,12 @@ class Accounts:
 
         def work(db: sqlite3.Connection) -> dict[DeliveryStatus, int]:
             found = db.execute(
-                "SELECT delivery, count(*) FROM rows WHERE id BETWEEN ? AND ? "
-                "AND delivery IS NOT NULL GROUP BY delivery ORDER BY delivery",
-                job.ids,
+                "SELECT delivery, sum(n) FROM ("
+                "SELECT delivery, count(*) AS n FROM rows WHERE id BETWEEN ? AND ? "
+                "AND delivery > 0 GROUP BY delivery UNION ALL "
+                "SELECT delivery, rows - apart FROM chunks WHERE job = ? AND delivery > 0) "
+                "GROUP BY delivery HAVING sum(n) ORDER BY delivery",
+                (*job.ids, job.id),
             )
             return {DeliveryStatus(status): rows for status, rows in found}
 
@@ -192,7 +195,9 @@ class Accounts:
         where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
         sql = (
             "SELECT * FROM (SELECT rows.id, line, address, fields, "
-            f"{state} AS state, coalesce(rows.reason, chunks.reason), chunks.n, delivery "
+            f"{state} AS state, coalesce(rows.reason, chunks.reason), chunks.n, "
+            "CASE WHEN rows.state IS NULL AND rows.delivery IS NULL THEN chunks.delivery "
+            "ELSE rows.delivery END "
             "FROM rows LEFT JOIN chunks ON chunks.job = ? AND chunks.n = coalesce(rows.chunk, "
             "CASE WHEN rows.state IS NULL THEN (SELECT n FROM chunks WHERE job = ? "
             "AND first BETWEEN 1 AND rows.id ORDER BY first DESC LIMIT 1) END) "
@@ -208,7 +213,7 @@ class Accounts:
                     state=row_state,
                     reason=reason,
                     chunk=chunk,
-                    delivery=None if delivery is None else DeliveryStatus(delivery),
+                    delivery=DeliveryStatus(delivery) if delivery else None,
                 )
                 for row_id, line, address, fields, row_state, reason, chunk, delivery in found
             ]

@@ -75,7 +75,7 @@ def _move(db: sqlite3.Connection, job: JobRecord, chunk: int) -> int:
     """Plan the rows that are in doubt by themselves again, as a new chunk."""
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
     moved = db.execute(
-        "UPDATE rows SET state = NULL, reason = NULL, chunk = ? "
+        "UPDATE rows SET state = NULL, reason = NULL, delivery = NULL, chunk = ? "
         "WHERE state = 'in doubt' AND chunk = ? AND id BETWEEN ? AND ?",
         (number, chunk, *job.ids),
     ).rowcount

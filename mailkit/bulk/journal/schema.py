@@ -3,7 +3,8 @@
 A row is stored once, in reading order, under ``id = job * 2**32 + n``. Its state is its own
 ``state`` if set, else that of its chunk; so accepting a chunk of 500 writes one line, not 500.
 ``chunks.rows`` counts the rows that follow their chunk: every row is counted exactly once, in
-``rows.state`` or in one chunk.
+``rows.state`` or in one chunk. With deliveries it is the same: what most rows of a chunk have in
+common stands in the chunk, and of the rows that follow it only the others have their own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sqlite3
 
 __all__ = ["ROWS_A_JOB", "VERSION", "create"]
 
-VERSION = 1
+VERSION = 2
 ROWS_A_JOB = 1 << 32
 
 _TABLES = """
@@ -45,7 +46,7 @@ CREATE TABLE rows (
              ('invalid', 'duplicate', 'suppressed', 'accepted', 'rejected', 'in doubt')),
     reason   TEXT,
     chunk    INTEGER,                    -- set where the row left the range of its chunk
-    delivery INTEGER                     -- DeliveryStatus, as last heard
+    delivery INTEGER                     -- DeliveryStatus, as last heard; 0: nothing heard
 );
 CREATE INDEX rows_by_state ON rows (state, id) WHERE state IS NOT NULL;
 CREATE INDEX rows_moved ON rows (chunk, id) WHERE chunk IS NOT NULL;
@@ -67,6 +68,8 @@ CREATE TABLE chunks (
     reconciled INTEGER NOT NULL,         -- every row was found, or the deadline passed
     unfinished INTEGER NOT NULL,         -- rows whose delivery is not final, once reconciled
     cursor     TEXT,                     -- the provider's mark for the next poll
+    delivery   INTEGER NOT NULL DEFAULT 0,  -- of the rows that follow it and have none
+    apart      INTEGER NOT NULL DEFAULT 0,  -- rows that follow it and have their own delivery
     PRIMARY KEY (job, n)
 ) WITHOUT ROWID;
 CREATE INDEX chunks_by_state ON chunks (job, state, n);

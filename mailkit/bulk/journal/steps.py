@@ -18,14 +18,16 @@ from mailkit.bulk.journal.jobs import JobRecord, own
 from mailkit.core.dispatch import Chunk, ChunkRow, Sent
 from mailkit.errors import JournalError
 
-__all__ = ["DueChunk", "RowChange", "RowKey", "Steps"]
+__all__ = ["ChunkKeys", "DueChunk", "Findings", "RowChange", "RowKey", "Steps"]
 
 _N = (1 << 32) - 1
 _FIELDS = msgspec.json.Decoder(list[str])
 
 
 class RowKey(NamedTuple):
-    """A row of an accepted chunk, for matching with the provider's statuses."""
+    """A row of an accepted chunk, for matching with the provider's statuses; ``delivery`` None:
+    its chunk's.
+    """
 
     id: int
     key: str
@@ -33,13 +35,37 @@ class RowKey(NamedTuple):
     delivery: int | None
 
 
+@attrs.frozen
+class ChunkKeys:
+    """The rows of an accepted chunk, and the delivery of those that have none of their own."""
+
+    delivery: int
+    rows: Sequence[RowKey]
+
+
 class RowChange(NamedTuple):
-    """What a poll changes of a row; ``state`` None: it follows its chunk."""
+    """A row's new state, reason and own delivery; ``state`` None: it follows its chunk."""
 
     id: int
     state: str | None
     reason: str | None
     delivery: int | None
+
+
+@attrs.frozen
+class Findings:
+    """What a poll found of a chunk: the ``delivery`` of the rows that follow the chunk and have
+    none of their own, how many others (``apart``) have one, and what changes: own deliveries
+    alone as (delivery, row id), and whole rows. ``unfinished`` rows are still on their way;
+    ``missing`` ones were not named.
+    """
+
+    delivery: int
+    apart: int
+    deliveries: Sequence[tuple[int | None, int]]
+    changes: Sequence[RowChange]
+    unfinished: int
+    missing: int
 
 
 @attrs.frozen
@@ -147,18 +173,24 @@ class Steps:
 
         return await self._db.read(work)
 
-    async def keys(self, job: JobRecord, n: int) -> list[RowKey]:
+    async def keys(self, job: JobRecord, n: int) -> ChunkKeys:
         """Every row of the chunk, also those that have a state of their own."""
 
-        def work(db: sqlite3.Connection) -> list[RowKey]:
+        def work(db: sqlite3.Connection) -> ChunkKeys:
             columns = "id, coalesce(key, address), state, delivery"
-            rows = [RowKey(*row) for row in _following(db, job, n, columns)]
-            moved = db.execute(
-                f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
-                "AND state IS NOT NULL",
-                (n, *job.ids),
+            rows = list(map(RowKey._make, _following(db, job, n, columns)))
+            rows += map(
+                RowKey._make,
+                db.execute(
+                    f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
+                    "AND state IS NOT NULL",
+                    (n, *job.ids),
+                ),
             )
-            return rows + [RowKey(*row) for row in moved]
+            (delivery,) = db.execute(
+                "SELECT delivery FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+            ).fetchone()
+            return ChunkKeys(delivery, rows)
 
         return await self._db.read(work)
 
@@ -166,27 +198,25 @@ class Steps:
         self,
         job: JobRecord,
         n: int,
-        deliveries: Sequence[tuple[int, int]],
-        changes: Sequence[RowChange],
+        found: Findings,
         *,
         reconciled: bool,
-        unfinished: int,
         cursor: str | None,
     ) -> None:
-        """Store what a poll said of the chunk's rows; ``deliveries`` are (delivery, row id)."""
+        """Store what a poll found of the chunk's rows; if that is lost, it is asked for again."""
 
         def work(db: sqlite3.Connection) -> None:
             own(db, job)
-            # Most rows change their delivery alone: touching no other column spares the indexes.
-            db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", deliveries)
-            _override(db, job, n, changes)
+            # Touching no other column spares the indexes.
+            db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", found.deliveries)
+            _override(db, job, n, found.changes)
             db.execute(
-                "UPDATE chunks SET reconciled = max(reconciled, ?), unfinished = ?, cursor = ? "
-                "WHERE job = ? AND n = ?",
-                (reconciled, unfinished, cursor, job.id, n),
+                "UPDATE chunks SET reconciled = max(reconciled, ?), unfinished = ?, cursor = ?, "
+                "delivery = ?, apart = ? WHERE job = ? AND n = ?",
+                (reconciled, found.unfinished, cursor, found.delivery, found.apart, job.id, n),
             )
 
-        await self._db.write(work)
+        await self._db.write(work, durable=False)
 
 
 def _following(db: sqlite3.Connection, job: JobRecord, n: int, columns: str) -> sqlite3.Cursor:
@@ -232,7 +262,7 @@ def _override(
         followers += (before is not None) - (state is not None)
     db.executemany(
         "UPDATE rows SET reason = CASE WHEN state IS ?1 THEN coalesce(?2, reason) ELSE ?2 END, "
-        "state = ?1, delivery = coalesce(?3, delivery), "
+        "state = ?1, delivery = ?3, "
         "chunk = CASE WHEN ?1 IS NULL THEN chunk ELSE ?4 END WHERE id = ?5",
         [(state, why, heard, n, row_id) for row_id, state, why, heard in changes],
     )

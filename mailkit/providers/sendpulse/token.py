@@ -10,13 +10,14 @@ from random import Random
 import attrs
 
 from mailkit.core.auth import Grant, Unsigned, credential
-from mailkit.core.call import Call, Resource, method, post, resource
+from mailkit.core.call import Call, Raw, Resource, method, post, resource
 from mailkit.core.client import Client
 from mailkit.core.clock import Clock
 from mailkit.core.encoding import Encoding
 from mailkit.core.http import Transport
-from mailkit.core.reading import teach
+from mailkit.core.reading import Reader, teach
 from mailkit.core.secret import Secret
+from mailkit.core.wire import Unreadable
 from mailkit.errors import Refused, RequestError
 from mailkit.providers.sendpulse.envelope import opened
 
@@ -34,7 +35,24 @@ class Token:
 teach(Secret, lambda value: credential(value, "the token"))  # it is to stand in a header
 
 
-@post("/oauth/access_token", repeatable=True, fixed={"grant_type": "client_credentials"})
+def _token(call: Call[Token], raw: Raw) -> Token:
+    try:
+        return _read(raw)
+    except Unreadable:
+        raise Unreadable(
+            "no token in the answer"
+        ) from None  # what there is may be one all the same
+
+
+_read = Reader[Token](Token)
+
+
+@post(
+    "/oauth/access_token",
+    repeatable=True,
+    fixed={"grant_type": "client_credentials"},
+    read=_token,
+)
 class FetchToken(Call[Token]):
     """Fetch a token for an id and a secret. https://sendpulse.com/integrations/api"""
 
@@ -85,10 +103,7 @@ class TokenDesk(Client):
         try:
             token = await self.oauth.access_token(self._id, self._secret)
         except RequestError as error:
-            if error.status is not None and not isinstance(error, Refused):
-                # What the answer says stays out, since it may hold a token that nobody knows yet.
-                error.text = "no token in the answer"
-                error.args = (error.text,)
-                error.where = attrs.evolve(error.where, head="")
+            if not isinstance(error, Refused):
+                error.where = attrs.evolve(error.where, head="")  # it may hold a token
             raise
         return Grant(token.access_token, token.expires_in)

@@ -14,7 +14,7 @@ import attrs
 from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.message import Message
-from mailkit.providers.smsby.bulk import BulkStatus, PersonalLetter
+from mailkit.providers.smsby.bulk import BulkError, BulkStatus, PersonalLetter
 from mailkit.providers.smsby.emails import EmailStatus
 from mailkit.template import Template
 
@@ -118,7 +118,10 @@ class SmsByDispatch:
         if cursor is not None:
             return await self._look_again(cursor.split())
         messages = await self._polling.bulk.status(reference)
-        statuses = [self._clean(found) for message in messages for found in _statuses(message)]
+        statuses: list[RowStatus] = []
+        for message in messages:
+            statuses += self._clean(_status(letter) for letter in message.success)
+            statuses += self._clean(_refusal(error) for error in message.errors)
         return Polled(statuses, _cursor(messages))
 
     async def _look_again(self, message_ids: Sequence[str]) -> Polled:
@@ -126,22 +129,22 @@ class SmsByDispatch:
         unfinished = []
         for message_id in message_ids:
             letters = await self._polling.emails.delivery_list(int(message_id))
-            statuses += [self._clean(_status(letter)) for letter in letters]
+            statuses += self._clean(_status(letter) for letter in letters)
             if any(_moving(letter) for letter in letters):
                 unfinished.append(message_id)
         return Polled(statuses, " ".join(unfinished or message_ids))
 
-    def _clean(self, status: RowStatus) -> RowStatus:
-        """With a reason that can be stored and shown."""
-        if not status.reason:
-            return status
-        return status._replace(reason=self._polling.scrubbed(status.reason[:_REASON]))
+    def _clean(self, statuses: Iterable[RowStatus]) -> Iterable[RowStatus]:
+        """With reasons that can be stored and shown."""
+        for status in statuses:
+            if status.reason:
+                yield status._replace(reason=self._polling.scrubbed(status.reason[:_REASON]))
+            else:
+                yield status
 
 
-def _statuses(message: BulkStatus) -> Iterable[RowStatus]:
-    yield from map(_status, message.success)
-    for error in message.errors:
-        yield RowStatus(error.address, None, True, error.error or "refused by sms.by")
+def _refusal(error: BulkError) -> RowStatus:
+    return RowStatus(error.address, None, True, error.error or "refused by sms.by")
 
 
 def _status(letter: EmailStatus) -> RowStatus:
@@ -158,4 +161,3 @@ def _cursor(messages: Sequence[BulkStatus]) -> str | None:
     if not 0 < len(moving) <= _MESSAGES or any(message.message_id is None for message in moving):
         return None
     return " ".join(str(message.message_id) for message in moving)
-

@@ -69,7 +69,7 @@ class EmailStatus(msgspec.Struct, frozen=True, gc=False):  # lists of it are lon
     @property
     def delivery(self) -> DeliveryStatus | None:
         """The status in mailkit's words, None for one that is not known."""
-        return _DELIVERY.get(self.status.strip().upper())
+        return _DELIVERY.get(self.status) or _DELIVERY.get(self.status.strip().upper())
 
 
 @post("/api/v2/sendEmail", repeatable=False, body="form", multipart=fields.long)

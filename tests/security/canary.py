@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import html
 import json
+import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
+import pytest
+from rich import pretty
+
 import mailkit
+from mailkit.core.client import Attempt
 
 CANARY = "Zq8-Kanarienvogel/9x+Wm==&<'>%7E\\singt"
+TEXT = CANARY.replace("\\", "/")  # what JSON holds as it is
 HALVES = (CANARY[: len(CANARY) // 2], CANARY[len(CANARY) // 2 :])
 PIECE = 8
 
@@ -66,17 +74,49 @@ def assert_hidden(shown: str | bytes) -> None:
 
 
 def everything(error: BaseException) -> str:
-    """All that a log with the values of mailkit's names shows of an error, causes and groups."""
+    """All that a log with the values of mailkit's names shows of an error, causes and groups, with
+    the standard library and with rich, which looks into objects.
+    """
     told: list[str] = []
     for one in _family(error, set()):
         told += [str(one), repr(one), repr(one.args), repr(vars(one))]
-        seen = traceback.TracebackException(
-            type(one), one, one.__traceback__, capture_locals=True, compact=True
-        )
-        for frame in seen.stack:
-            if frame.filename.startswith(OURS):
-                told += [frame.line or "", *(frame.locals or {}).values()]
+        for frame, _ in traceback.walk_tb(one.__traceback__):
+            if frame.f_code.co_filename.startswith(OURS):
+                for value in frame.f_locals.values():
+                    told += [_shown(value, repr), _shown(value, _as_rich)]
     return "\n".join(told)
+
+
+def _as_rich(value: object) -> str:
+    return pretty.traverse(value, max_string=80).render(max_width=10_000)
+
+
+def _shown(value: object, show: Callable[[object], str]) -> str:
+    try:
+        return show(value)
+    except AttributeError:  # an object that could not be made
+        return object.__repr__(value)
+
+
+def watched(
+    act: Callable[[list[Attempt]], Coroutine[Any, Any, object]], logged: pytest.LogCaptureFixture
+) -> BaseException | None:
+    """Run it with asyncio's and aiohttp's debugging on, and look at all that is logged; the error
+    it ends with, if any.
+    """
+    logged.set_level(logging.DEBUG)
+    seen: list[Attempt] = []
+    failure: BaseException | None = None
+    try:
+        asyncio.run(act(seen), debug=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must show nothing
+        failure = error
+        assert_hidden(everything(error))
+    assert_hidden(logged.text + repr(seen))
+    assert "asyncio" in {record.name for record in logged.records}
+    for record in logged.records:
+        assert_hidden(repr(record.args) + repr(record.__dict__))
+    return failure
 
 
 def _family(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import threading
@@ -13,6 +14,10 @@ from typing import Any
 
 import attrs
 
+from .canary import CANARY
+
+GRANT = json.dumps({"access_token": CANARY, "expires_in": 3600}).encode()
+"""SendPulse's answer to whoever asks for a token."""
 EMPTY = b'{"status":"OK","result":[]}'
 SENT = b'{"status":"OK","result":{"uuid":"u-1"}}'
 
@@ -21,6 +26,12 @@ def taken(address: str) -> bytes:
     """A status list that names one address as delivered."""
     letter = f'{{"email":"{address}","status":"DELIVERED"}}'
     return f'{{"status":"OK","result":[{{"message_id":1,"success":[{letter}]}}]}}'.encode()
+
+
+def no(text: str, second: str = "", code: str = "") -> str:
+    """A refusal that each of the services could have written."""
+    tree: dict[str, object] = {"error": text, "message": second, "reasons": [{"key": text}, second]}
+    return json.dumps(tree | ({"code": code, "error_code": code} if code else {}))
 
 
 @attrs.frozen
@@ -33,8 +44,9 @@ class Said:
 
 
 Script = Mapping[str, Said | list[Said]]
-"""The end of a path, as ``sendBulkEmail``, to its answer, or to several, the last of which stays;
-all others get an empty result.
+"""The end of a path, as ``sendBulkEmail``, or ``*`` for all others, to its answer, or to several,
+the last of which stays. Without an answer there, tokens are given, and all else gets an empty
+result.
 """
 
 
@@ -60,7 +72,7 @@ def service(script: Script | None = None) -> Iterator[Service]:
             path = self.path.partition("?")[0]
             running.asked.append(path)
             running.cookies.append(self.headers.get("Cookie"))
-            said = running.script.get(path.rpartition("/")[2], Said(EMPTY))
+            said = _found(running.script, path.rpartition("/")[2])
             if isinstance(said, list):
                 said = said.pop(0) if len(said) > 1 else said[0]
             self.send_response(said.status)
@@ -86,44 +98,59 @@ def service(script: Script | None = None) -> Iterator[Service]:
             thread.join()
 
 
+def _found(script: Script, name: str) -> Said | list[Said]:
+    if name == "access_token":
+        return script.get(name, Said(GRANT))
+    return script.get(name) or script.get("*", Said(EMPTY))
+
+
 Serve = Callable[[socket.socket], None]
 """What a server does with a connection, once the request has been read."""
 
 
 @contextmanager
 def raw_service(serve: Serve | None) -> Iterator[str]:
-    """A server of one connection that may say anything at all; None: a port where nobody is."""
+    """A server that may say anything at all, connection after connection; who asks for a token
+    before gets one. None: a port where nobody is.
+    """
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         if serve is None:
             server.close()
             yield url
             return
-        server.settimeout(5)
+        ended = threading.Event()
 
         def accept() -> None:
-            with suppress(OSError):  # nobody came, or whoever came went away
+            while not ended.is_set():
                 connection, _ = server.accept()
-                with connection:
+                with connection, suppress(OSError):  # whoever came may go away
                     connection.settimeout(5)
-                    _read_request(connection)
-                    serve(connection)
+                    while b"/oauth/access_token " in (line := _read_request(connection)):
+                        connection.sendall(answer(200, GRANT.decode()))
+                    if line:
+                        serve(connection)
 
         thread = threading.Thread(target=accept)
         thread.start()
         try:
             yield url
         finally:
+            ended.set()
+            socket.create_connection(server.getsockname()).close()  # wakes it
             thread.join()
 
 
-def _read_request(connection: socket.socket) -> None:
+def _read_request(connection: socket.socket) -> bytes:
+    """The request's first line; empty if none came."""
     with connection.makefile("rb") as file:
+        first = file.readline()
         size = 0
         while line := file.readline().strip():
             name, _, value = line.lower().partition(b":")
             size = int(value) if name == b"content-length" else size
         file.read(size)
+        return first
 
 
 def saying(*pieces: bytes) -> Serve:

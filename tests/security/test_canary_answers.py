@@ -1,0 +1,153 @@
+"""A service that says a credential back, in any spelling and with any status, is not repeated."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from mailkit.core.client import Attempt
+from mailkit.core.wire import Answer, Request
+from mailkit.errors import MailkitError, OutcomeUnknown, Refused, RequestError
+from mailkit.providers.sendpulse import SendPulse
+
+from .acts import FREE, Act, each_act
+from .canary import CANARY, ECHOES, TEXT, assert_hidden, everything, watched
+from .service import GRANT, Said, no, service
+
+STATUSES = [200, 302, 400, 401, 403, 404, 421, 429, 500, 503]
+
+
+class Saying:
+    """A transport that always says the same, but gives tokens."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        request.began = True
+        if request.url.endswith("/oauth/access_token"):
+            return Answer(200, {}, GRANT)
+        return self.answer
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+def in_raw_json(echo: str) -> str:
+    """As a service writes it that escapes nothing, or all in its own way."""
+    return f'{{"error":"{echo}","message":"{echo}","description":"{echo}"}}'
+
+
+BODIES: list[Callable[[str], str]] = [no, in_raw_json, "<p>{}</p>".format, '"{}'.format]
+
+
+@each_act
+@pytest.mark.parametrize("status", STATUSES)
+async def test_no_echo_is_repeated(status: int, act: Act) -> None:
+    headers = {"X-Token": CANARY, "Location": f"https://evil.example/?token={CANARY}"}
+    for echo in ECHOES.values():
+        for body in BODIES:
+            said = Answer(status, headers, body(echo).encode())
+            client = act.client(transport=Saying(said)).with_options(attempts=1)
+            with pytest.raises(RequestError) as caught:
+                await act.call(client)
+            assert_hidden(str(caught.value) + repr(caught.value) + repr(vars(caught.value)))
+    assert_hidden(everything(caught.value))
+
+
+@each_act
+async def test_a_body_that_cannot_be_put_together_shows_nothing(
+    act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*args: object, **options: object) -> int:
+        raise MemoryError("while the body is put together")
+
+    generator = random.Random()
+    monkeypatch.setattr(generator, "getrandbits", exhausted)
+    monkeypatch.setattr(msgspec.json, "encode", exhausted)
+    client = act.client(transport=Saying(Answer(400, {}, no(TEXT).encode())), random=generator)
+    with pytest.raises((MemoryError, Refused)) as caught:  # a short form needs neither
+        await act.call(client)
+    assert_hidden(everything(caught.value))
+
+
+# SendPulse's tokens
+
+
+@pytest.mark.parametrize("secret", ["id", "secret"])
+@pytest.mark.parametrize("asked", ["access_token", "campaigns"])
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_tokens_are_fetched_with_does_not_show(
+    status: int,
+    asked: str,
+    secret: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mailkit.core.client.delay", lambda *args, **options: None)
+    pair = (CANARY, "secret") if secret == "id" else ("id", CANARY)
+    granted = Said(b'{"access_token":"another-token"}')
+
+    async def call(seen: list[Attempt]) -> None:
+        script = {"access_token": granted, asked: Said(no(TEXT).encode(), status)}
+        with service(script) as running:
+            async with SendPulse(*pair, running.url, hooks=[seen.append], **FREE) as client:
+                assert_hidden(repr(client) + client.account)
+                await client.campaigns.send_test(
+                    sender="Shop <a@b.by>", subject="s", html="h", list_id=1, to=["c@d.by"]
+                )
+
+    assert isinstance(watched(call, caplog), MailkitError)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"access_token": TEXT, "expires_in": "soon"}),
+        (200, {"access_token": TEXT, "expires_in": TEXT}),
+        (200, {"access_token": f"{TEXT}\r\nX: y"}),
+        (200, {"access_token": {"token": TEXT}}),
+        (200, {"token": TEXT}),
+        (302, {"access_token": TEXT}),
+        (500, {"access_token": TEXT}),
+    ],
+)
+def test_a_token_in_an_answer_that_is_of_no_use_does_not_show(
+    status: int,
+    body: dict[str, object],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mailkit.core.client.delay", lambda *args, **options: None)
+
+    async def call(seen: list[Attempt]) -> None:
+        script = {"access_token": Said(json.dumps(body).encode(), status)}
+        with service(script) as running:
+            async with SendPulse("id", "secret", running.url, hooks=[seen.append]) as client:
+                await client.senders.request_code("news@shop.by")
+
+    assert isinstance(watched(call, caplog), RequestError)
+
+
+async def test_a_token_that_was_renewed_meanwhile_does_not_show() -> None:
+    """An answer may come when another call has fetched a new token already."""
+    tokens = [CANARY, "second-token"]
+
+    class Renewing(Saying):
+        async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+            request.began = True
+            if request.url.endswith("/oauth/access_token"):
+                return Answer(200, {}, json.dumps({"access_token": tokens.pop(0)}).encode())
+            if request.verb == "GET":
+                assert await client._auth.renew(request)
+            return self.answer
+
+    client = SendPulse("id", "secret", transport=Renewing(Answer(500, {}, CANARY.encode())), **FREE)
+    with pytest.raises(OutcomeUnknown) as caught:
+        await client.senders.request_code("news@shop.by")
+    assert tokens == []
+    assert_hidden(everything(caught.value))

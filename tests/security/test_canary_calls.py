@@ -1,0 +1,204 @@
+"""However a call ends, the canary shows in no error, log, hook or name's value of a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mailkit.core.client import Attempt, Client
+from mailkit.core.quota import Quota
+from mailkit.errors import (
+    AuthenticationFailed,
+    MailkitError,
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+    QuotaExhausted,
+    RateLimited,
+    Refused,
+    RequestError,
+    Unavailable,
+)
+from mailkit.providers.smsby import SmsBy
+from mailkit.sandbox import Fault, sandbox_in_thread
+
+from .acts import ACTS, Act, each_act, each_client
+from .canary import CANARY, HALVES, TEXT, assert_hidden, everything, watched
+from .service import (
+    Serve,
+    answer,
+    chunked,
+    no,
+    raw_service,
+    resetting,
+    saying,
+    stalling,
+)
+
+DONE = answer(200, '{"status":"OK","result":[]}')
+LOST = (OutcomeUnknown, Unavailable)
+HANGS = {"silent", "a chunk that is none"}  # until the timeout
+Expected = type[MailkitError] | tuple[type[MailkitError], ...] | None
+
+ENDS: dict[str, tuple[Serve | None, Expected]] = {
+    "answered": (saying(DONE), None),
+    "no port": (None, NotSent),
+    "reset": (resetting, LOST),
+    "silent": (stalling(), RequestError),
+    "cut": (saying(answer(200, no(CANARY)[:-9]).replace(b"h: ", b"h: 9")), LOST),
+    "a chunk that is none": (
+        saying(b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n", f"zz{CANARY}\r\n".encode()),
+        RequestError,
+    ),
+    "a status that is none": (saying(f"HTTP/1.1 2{CANARY}\r\n\r\n".encode()), LOST),
+    "a page": (saying(answer(200, f"<p>{CANARY}</p>")), RequestError),
+    "other types": (saying(answer(200, json.dumps({"status": "OK", "result": TEXT}))), None),
+    "refused": (saying(*chunked(400, no(CANARY))), Refused),
+    "refused at 200": (saying(answer(200, no(CANARY))), Refused),
+    "a code": (saying(answer(400, no("no", code=CANARY))), Refused),
+    "halves": (saying(answer(400, no(*HALVES))), Refused),
+    "an object": (
+        saying(
+            answer(
+                400,
+                json.dumps(
+                    {"errors": {TEXT: [TEXT]}, "error": {TEXT: [TEXT]}, "reasons": {TEXT: [TEXT]}}
+                ),
+            )
+        ),
+        Refused,
+    ),
+    "unauthorised": (saying(answer(401, no(CANARY), "Connection: close")), AuthenticationFailed),
+    "not found": (saying(answer(404, no(CANARY))), NotFound),
+    "limited": (saying(answer(429, CANARY, "Retry-After: 9", f"X: {CANARY}")), RateLimited),
+    "unavailable": (saying(answer(503, no(CANARY))), Unavailable),
+    "an error's page": (saying(answer(500, CANARY * 50)), LOST),
+    "a redirect": (
+        saying(answer(302, CANARY, f"Location: https://evil.example/?token={TEXT}")),
+        RequestError,
+    ),
+}
+"""What the server does, and the error; None where some calls succeed."""
+
+
+@each_act
+@pytest.mark.parametrize("end", ENDS)
+def test_no_end_of_a_call_shows_the_canary(
+    end: str, act: Act, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailkit.core.client.delay", lambda *args, **options: None)
+    serve, expected = ENDS[end]
+
+    async def call(seen: list[Attempt]) -> None:
+        with raw_service(serve) as url:
+            async with act.client(
+                url=url, hooks=[seen.append], timeout=0.1 if end in HANGS else 9
+            ) as client:
+                assert_hidden(repr(client) + client.account)
+                try:
+                    assert_hidden(repr(await act.call(client)))
+                finally:
+                    assert len(seen) == 2 or serve is None  # no token, no attempt
+
+    failure = watched(call, caplog)
+    if expected is None:
+        assert failure is None or isinstance(failure, RequestError)
+    else:
+        assert isinstance(failure, expected), failure
+
+
+@pytest.mark.parametrize("kind", ["token_refused", "error_envelope"])
+async def test_the_sandbox_s_own_words_show_nothing(kind: Any) -> None:
+    keys = {"smsby_token": CANARY, "devino_api_key": CANARY, "sendpulse_api_key": CANARY}
+    with sandbox_in_thread(**keys) as sandbox:
+        sandbox.faults.add(Fault(kind))
+        for act in ACTS:
+            async with act.client(url=sandbox.url) as client:
+                try:
+                    assert_hidden(repr(await act.call(client.with_options(attempts=1))))
+                except MailkitError as error:
+                    assert_hidden(everything(error))
+        assert sandbox.requests.total() >= len(ACTS)
+
+
+def test_an_answer_s_headers_show_only_if_they_are_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    said = answer(200, '{"status":"OK","result":[]}', f"Set-Cookie: token={TEXT}")
+
+    async def call(seen: list[Attempt]) -> None:
+        with raw_service(saying(said)) as url:
+            async with SmsBy(CANARY, url) as smsby:
+                reply = await smsby.templates.list.raw()
+                assert TEXT in reply.headers["set-cookie"]
+                assert_hidden(repr(reply) + str(reply))
+
+    assert watched(call, caplog) is None
+
+
+@each_act
+def test_a_call_that_is_cancelled_in_its_answer_shows_nothing(
+    act: Act, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = answer(400, CANARY + "x" * 100).replace(b"h: 1", b"h: 91")
+
+    async def call(seen: list[Attempt]) -> None:
+        answered = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def serve(connection: Any) -> None:
+            saying(said[:-50])(connection)
+            loop.call_soon_threadsafe(answered.set)
+            stalling(said[-50:])(connection)
+
+        with raw_service(serve) as url:
+            async with act.client(url=url) as client:
+
+                async def run() -> object:
+                    return await act.call(client)
+
+                task = asyncio.create_task(run())
+                await answered.wait()
+                task.cancel()
+                try:
+                    await task
+                except asyncio.CancelledError as error:
+                    assert_hidden(everything(error))
+                else:
+                    pytest.fail("it was not cancelled")
+
+    assert watched(call, caplog) is None
+
+
+@each_act
+def test_a_hook_that_fails_shows_nothing(act: Act, caplog: pytest.LogCaptureFixture) -> None:
+    def hook(attempt: Attempt) -> None:
+        if attempt.outcome is not None:
+            raise ZeroDivisionError("in a hook")
+
+    async def call(seen: list[Attempt]) -> None:
+        with raw_service(saying(answer(400, CANARY))) as url:
+            async with act.client(url=url, hooks=[seen.append, hook]) as client:
+                await act.call(client)
+
+    assert isinstance(watched(call, caplog), ZeroDivisionError)
+
+
+@each_client
+def test_a_quota_that_is_used_up_shows_nothing(
+    make: Callable[..., Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    act = next(act for act in ACTS if act.client is make)
+
+    async def call(seen: list[Attempt]) -> None:
+        async with make(url="http://127.0.0.1:1", requests=Quota(1, 60.0)) as client:
+            hasty = client.with_options(quota_wait=0, attempts=1)
+            held = await client._permits["requests"].acquire(0, 60.0)
+            held.sent()
+            await act.call(hasty)
+
+    assert isinstance(watched(call, caplog), QuotaExhausted)

@@ -15,7 +15,7 @@ import anyio
 import msgspec
 
 from mailkit.address import dedupe_key, header_text, normalise
-from mailkit.bulk.journal import JobRecord, Journal, Lease, PlannedRow
+from mailkit.bulk.journal import InvalidRecord, JobRecord, Journal, Lease, PlannedRow
 from mailkit.bulk.rows import EMAIL_NAMES
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.core.clock import Clock
@@ -71,7 +71,7 @@ async def plan(
             await _suppress(journal, job, suppress, clock)
         rows = _Rows(job, columns, dispatch)
         async for batch in recipients.batches(ROWS_A_COMMIT):
-            await journal.planning.add(job, rows.planned(batch))
+            await journal.planning.add(job, *rows.planned(batch))
             await clock.sleep(0.001)  # other processes on the journal get their turn
         rows.check()
         await journal.planning.mark_duplicates(job)
@@ -128,9 +128,9 @@ class _Columns:
         if header is not None:
             check_columns(template, ("email", *header))
 
-    def values(self, fields: Sequence[str] | Mapping[str, str]) -> Sequence[str]:
+    def values(self, fields: tuple[str, ...] | Mapping[str, str]) -> Sequence[str]:
         """The values in the columns' order; raises InvalidRow for names that can't be columns'."""
-        if not isinstance(fields, Mapping):
+        if isinstance(fields, tuple):
             return fields
         if self._aliases or not fields.keys() <= self._seen:
             self._add(fields)
@@ -186,13 +186,22 @@ class _Rows:
         self._hash = hashlib.blake2b(digest_size=16)
         self._count = 0
 
-    def planned(self, batch: Sequence[Row]) -> list[PlannedRow]:
-        """The rows of a batch, each with its state if it can't be mailed."""
-        rows = [self._planned(row) for row in batch]
-        # Without the list's brackets: how a stream was cut into batches must not matter.
-        self._hash.update(_encode([(row.address, row.fields) for row in rows])[1:-1] + b",")
-        self._count += len(rows)
-        return rows
+    def planned(self, batch: Sequence[Row]) -> tuple[list[PlannedRow], list[InvalidRecord]]:
+        """The rows of a batch: those that can be mailed, and those that can't."""
+        rows: list[PlannedRow] = []
+        invalid: list[InvalidRecord] = []
+        said: list[str] = []
+        for row in batch:
+            planned = self._planned(row)
+            said += (planned.address, planned.fields or "")
+            if isinstance(planned, PlannedRow):
+                rows.append(planned)
+            else:
+                invalid.append(planned)
+        # No address has a NUL, nor has JSON: lists that differ don't say the same.
+        self._hash.update("".join([f"{text}\0" for text in said]).encode())
+        self._count += len(batch)
+        return rows, invalid
 
     def check(self) -> None:
         """An empty list, or fields that no row had, raise InvalidArgument."""
@@ -205,41 +214,31 @@ class _Rows:
         self._hash.update(message.fingerprint())
         return self._hash.digest()
 
-    def _planned(self, row: Row) -> PlannedRow:
+    def _planned(self, row: Row) -> PlannedRow | InvalidRecord:
         row_id = self._next
         self._next += 1
-        values: Sequence[str] = ()
+        line, address, reason = row.line, row.address, row.reason
         try:
             values = self._columns.values(row.values)
         except InvalidRow as error:
-            row = Row(row.line, "", (), error.reason)
-        reason = row.reason
+            return InvalidRecord(row_id, line, "", None, _cut(error.reason))
         fields = _encode(values).decode() if values else None
-        if "\0" in row.address or (fields and "\\u0000" in fields and "\0" in "".join(values)):
-            row, fields, reason = Row(row.line, "", ()), None, "NUL bytes"  # as in a table
+        if "\0" in address or (fields and "\\u0000" in fields and "\0" in "".join(values)):
+            address, fields, reason = "", None, "NUL bytes"  # as in a table
         if reason is None:
             try:
-                address = normalise(row.address)
-                size = self._dispatch.measure(address, values)
+                found = normalise(address)
+                size = self._dispatch.measure(found, values)
             except (InvalidArgument, InvalidRow) as error:
                 reason = str(getattr(error, "reason", error))
             else:
                 if size <= self._limit:
-                    key = dedupe_key(address)
+                    key = dedupe_key(found)
                     return PlannedRow(
-                        row_id,
-                        row.line,
-                        address,
-                        None if key == address else key,
-                        fields,
-                        size,
-                        None,
-                        None,
+                        row_id, line, found, None if key == found else key, fields, size
                     )
                 reason = f"the letter has {size} bytes, more than a request may have"
-        return PlannedRow(
-            row_id, row.line, _cut(row.address), None, fields, None, "invalid", _cut(reason)
-        )
+        return InvalidRecord(row_id, line, _cut(address), fields, _cut(reason))
 
 
 def _cut(text: str) -> str:

@@ -19,6 +19,7 @@ from mailkit.bulk.journal import (
     Counts,
     Findings,
     InlineExecutor,
+    InvalidRecord,
     JobRecord,
     Journal,
     PlannedRow,
@@ -55,13 +56,12 @@ async def planning(
 ) -> tuple[JobRecord, Lease]:
     """A job with these rows, its planning not ended; what has no @ in it is invalid."""
     job, lease = await journal.jobs.create(name, "fake", "shop", "{}", again=False, now=1.0)
-    planned = [
-        PlannedRow(job.ids[0] + n, n + 1, row, None, f'["{n}"]', 10, None, None)
-        if "@" in row
-        else PlannedRow(job.ids[0] + n, n + 1, row, None, None, None, "invalid", "no @")
-        for n, row in enumerate(rows, 1)
-    ]
-    await journal.planning.add(job, planned)
+    numbered = [(job.ids[0] + n, n, row) for n, row in enumerate(rows, 1)]
+    await journal.planning.add(
+        job,
+        [PlannedRow(at, n + 1, row, None, f'["{n}"]', 10) for at, n, row in numbered if "@" in row],
+        [InvalidRecord(at, n + 1, row, None, "no @") for at, n, row in numbered if "@" not in row],
+    )
     return job, lease
 
 

@@ -30,7 +30,7 @@ from mailkit.bulk.journal.database import (
     connector,
 )
 from mailkit.bulk.journal.jobs import JobRecord, Jobs, Lease
-from mailkit.bulk.journal.planning import PlannedRow, Planning
+from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
 from mailkit.bulk.journal.resolving import Resolving
 from mailkit.bulk.journal.steps import (
     ChunkKeys,
@@ -51,6 +51,7 @@ __all__ = [
     "Executor",
     "Findings",
     "InlineExecutor",
+    "InvalidRecord",
     "JobRecord",
     "Journal",
     "Lease",

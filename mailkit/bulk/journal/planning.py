@@ -12,22 +12,31 @@ from typing import NamedTuple
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.jobs import JobRecord
 
-__all__ = ["PlannedRow", "Planning"]
+__all__ = ["InvalidRecord", "PlannedRow", "Planning"]
 
 ROWS_A_COMMIT = 1_000
+CHUNKS_A_COMMIT = 50
 
 
 class PlannedRow(NamedTuple):
-    """A row as the plan stores it; the order is that of the table's columns."""
+    """A row that can be mailed, as the plan stores it."""
 
     id: int
     line: int
     address: str
     key: str | None
     fields: str | None
-    size: int | None
-    state: str | None
-    reason: str | None
+    size: int
+
+
+class InvalidRecord(NamedTuple):
+    """A row that can't be mailed: what could be read of it, and why."""
+
+    id: int
+    line: int
+    address: str
+    fields: str | None
+    reason: str
 
 
 class Planning:
@@ -36,16 +45,23 @@ class Planning:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def add(self, job: JobRecord, rows: Sequence[PlannedRow]) -> None:
+    async def add(
+        self, job: JobRecord, rows: Sequence[PlannedRow], invalid: Sequence[InvalidRecord]
+    ) -> None:
         """Store these rows, in reading order."""
 
         def work(db: sqlite3.Connection) -> None:
             db.executemany(
-                "INSERT INTO rows (id, line, address, key, fields, size, state, reason) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO rows (id, line, address, key, fields, size) VALUES (?, ?, ?, ?, ?, ?)",
                 rows,
             )
-            db.execute("UPDATE jobs SET read = read + ? WHERE id = ?", (len(rows), job.id))
+            db.executemany(
+                "INSERT INTO rows (id, line, address, fields, state, reason) "
+                "VALUES (?, ?, ?, ?, 'invalid', ?)",
+                invalid,
+            )
+            read = len(rows) + len(invalid)
+            db.execute("UPDATE jobs SET read = read + ? WHERE id = ?", (read, job.id))
 
         await self._db.write(work, durable=False)
 
@@ -96,36 +112,61 @@ class Planning:
 
         A row larger than ``size`` gets a chunk of its own; the plan refuses it before.
         """
-        chunks: list[tuple[int, int, int, int, int]] = []
-        first = last = count = weight = number = 0
-        remaining = self._db.stream(
-            "SELECT id, coalesce(size, 0) FROM rows "
-            "WHERE id BETWEEN ? AND ? AND state IS NULL ORDER BY id",
-            job.ids,
-            10_000,
-        )
-        async for found in remaining:
-            for row_id, row_size in found:
-                if count and (count == rows or weight + row_size > size):
-                    number += 1
-                    chunks.append((job.id, number, first, last, count))
-                    count = weight = 0
-                if not count:
-                    first = row_id
-                last = row_id
-                count += 1
-                weight += row_size
-            await self._store(chunks)
-            chunks.clear()
-        if count:
-            await self._store([(job.id, number + 1, first, last, count)])
+        after, number, last = job.ids[0], 1, job.ids[1]
+        while after < last:
 
-    async def _store(self, chunks: Sequence[tuple[int, int, int, int, int]]) -> None:
-        def work(db: sqlite3.Connection) -> None:
-            db.executemany(
-                "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
-                "unfinished) VALUES (?, ?, 'planned', ?, ?, ?, 1, 0, 0)",
-                chunks,
-            )
+            def read(db: sqlite3.Connection, after: int = after) -> list[_Piece]:
+                pieces: list[_Piece] = []
+                while len(pieces) < CHUNKS_A_COMMIT:
+                    piece = _next_piece(db, after, last, rows, size)
+                    if piece is None:
+                        break
+                    pieces.append(piece)
+                    after = piece.last
+                return pieces
 
-        await self._db.write(work, durable=False)
+            pieces = await self._db.read(read)
+
+            def store(
+                db: sqlite3.Connection, pieces: list[_Piece] = pieces, number: int = number
+            ) -> None:
+                db.executemany(
+                    "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
+                    "unfinished) VALUES (?, ?, 'planned', ?, ?, ?, 1, 0, 0)",
+                    [(job.id, n, *piece) for n, piece in enumerate(pieces, number)],
+                )
+
+            await self._db.write(store, durable=False)
+            number += len(pieces)
+            after = pieces[-1].last if len(pieces) == CHUNKS_A_COMMIT else last
+
+
+class _Piece(NamedTuple):
+    first: int
+    last: int
+    rows: int
+
+
+def _next_piece(
+    db: sqlite3.Connection, after: int, last: int, rows: int, size: int
+) -> _Piece | None:
+    """The rows that make the next chunk, added up by SQLite unless they are too large."""
+    following = (
+        "SELECT id, size FROM rows WHERE id > ? AND id <= ? AND state IS NULL ORDER BY id LIMIT ?"
+    )
+    parameters = (after, last, rows)
+    count, weight, begin, end = db.execute(
+        f"SELECT count(*), sum(size), min(id), max(id) FROM ({following})", parameters
+    ).fetchone()
+    if not count:
+        return None
+    if weight > size:
+        weight = count = 0
+        end = begin
+        for row_id, row_size in db.execute(following, parameters):
+            if count and weight + row_size > size:
+                break
+            end = row_id
+            count += 1
+            weight += row_size
+    return _Piece(begin, end, count)

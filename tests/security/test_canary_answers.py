@@ -49,14 +49,16 @@ BODIES: list[Callable[[str], str]] = [no, in_raw_json, "<p>{}</p>".format, '"{}'
 @pytest.mark.parametrize("status", STATUSES)
 async def test_no_echo_is_repeated(status: int, act: Act) -> None:
     headers = {"X-Token": CANARY, "Location": f"https://evil.example/?token={CANARY}"}
-    for echo in ECHOES.values():
-        for body in BODIES:
+    for body in BODIES:
+        errors = []
+        for echo in ECHOES.values():
             said = Answer(status, headers, body(echo).encode())
             client = act.client(transport=Saying(said)).with_options(attempts=1)
             with pytest.raises(RequestError) as caught:
                 await act.call(client)
-            assert_hidden(str(caught.value) + repr(caught.value) + repr(vars(caught.value)))
-    assert_hidden(everything(caught.value))
+            errors.append(caught.value)
+        assert_hidden("".join(f"{error}{error!r}{vars(error)!r}" for error in errors))
+        assert_hidden(everything(errors[0]))
 
 
 @each_act

@@ -13,14 +13,14 @@ from mailkit.sandbox import Fault
 
 from ..cli.shop import PERSONAL, Ended, Shop, customer, open_shop
 from .canary import CANARY, TEXT, assert_hidden, folder
-from .service import EMPTY, SENT, Said, no, service, taken
+from .service import EMPTY, SENT, Said, Script, no, service, taken
 
 LETTERS: dict[str, dict[str, str]] = {
     "smsby": PERSONAL,
     "devino": PERSONAL | {"subject": "Hi", "html": "<p>Hi {{ name }}</p>{{ unsubscribe }}"},
 }
 SENDS = {"smsby": "smsby.bulk.send", "devino": "devino.messages.send"}
-GOOD: dict[str, dict[str, Said | list[Said]]] = {
+GOOD: dict[str, dict[str, Said]] = {
     "smsby": {
         "sendBulkEmail": Said(SENT),
         "statusBulkEmail": Said(taken(customer(0))),
@@ -99,7 +99,8 @@ def test_no_command_and_no_file_shows_the_credential(
 )
 def test_no_echo_reaches_the_terminal(provider: str, path: str, status: int, shop: Shop) -> None:
     said = Said(no(f"bad token {TEXT}").encode(), status, {"Retry-After": "0", "Location": TEXT})
-    with service(GOOD[provider] | {path: [said, GOOD[provider][path]]}) as running:
+    script: Script = {**GOOD[provider], path: [said, GOOD[provider][path]]}
+    with service(script) as running:
         for name in ("SMSBY", "DEVINO"):
             shop.environment[f"MAILKIT_{name}_URL"] = running.url
         (shop.folder / "price.pdf").write_bytes(b"%PDF")

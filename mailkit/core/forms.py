@@ -132,7 +132,13 @@ def multipart(
     """
     # Comprehensions and slices: this is where the time of a large chunk goes.
     heads = [_head(k) if type(v) is not File else _file_head(k, v) for k, v in pairs]
-    data = [v if type(v) is bytes else _bytes(k, v) for k, v in pairs]
+    try:
+        data = [
+            v.encode() if type(v) is str else v if type(v) is bytes else _content(v)
+            for _, v in pairs
+        ]
+    except UnicodeEncodeError:
+        data = [_utf8(k, v) if isinstance(v, str) else _content(v) for k, v in pairs]  # raises
     credential = [(_head(key), _Masked(text.encode())) for key, text in last]
     heads += [head for head, _ in credential]
     data += [text for _, text in credential]
@@ -149,10 +155,10 @@ def multipart(
             return f"multipart/form-data; boundary={boundary.decode()}", body
 
 
-def _bytes(key: str, value: str | bytes | File) -> bytes:
-    if isinstance(value, str):
-        return _utf8(key, value)
-    return value.data if isinstance(value, File) else value
+def _content(value: str | bytes | File) -> bytes:
+    if isinstance(value, File):
+        return value.data
+    return value if isinstance(value, bytes) else value.encode()
 
 
 class _Masked(bytes):

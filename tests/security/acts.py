@@ -20,6 +20,8 @@ Call = Callable[[Any], Awaitable[object]]
 Make = Callable[..., Any]
 """A provider's class with the canary in its place; it takes what else that does."""
 
+HOSTS = {"smsby": "app.sms.by", "devino": "api.devino.online", "sendpulse": "api.sendpulse.com"}
+"""Where a client turns to that is given no address."""
 FREE: dict[str, Any] = {"requests": None, "campaigns": None, "tests": None}
 """A SendPulse client without quotas."""
 

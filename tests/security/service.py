@@ -14,6 +14,8 @@ from typing import Any
 
 import attrs
 
+from mailkit.core.wire import Answer, Request
+
 from .canary import CANARY
 
 GRANT = json.dumps({"access_token": CANARY, "expires_in": 3600}).encode()
@@ -82,7 +84,7 @@ def service(script: Script | None = None) -> Iterator[Service]:
             self.end_headers()
             self.wfile.write(said.body)
 
-        do_GET = do_POST  # noqa: N815
+        do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -102,6 +104,26 @@ def _found(script: Script, name: str) -> Said | list[Said]:
     if name == "access_token":
         return script.get(name, Said(GRANT))
     return script.get(name) or script.get("*", Said(EMPTY))
+
+
+class Saying:
+    """A transport, without a socket, that always says the same, but gives tokens; ``seen`` has the
+    requests.
+    """
+
+    def __init__(self, answer: Answer, seen: list[Request] | None = None) -> None:
+        self.answer = answer
+        self.seen = [] if seen is None else seen
+
+    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        request.began = True
+        self.seen.append(request)
+        if request.url.endswith("/oauth/access_token"):
+            return Answer(200, {}, GRANT)
+        return self.answer
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
 
 
 Serve = Callable[[socket.socket], None]

@@ -16,25 +16,9 @@ from mailkit.providers.sendpulse import SendPulse
 
 from .acts import FREE, Act, each_act
 from .canary import CANARY, ECHOES, TEXT, assert_hidden, everything, watched
-from .service import GRANT, Said, no, service
+from .service import Said, Saying, no, service
 
 STATUSES = [200, 302, 400, 401, 403, 404, 421, 429, 500, 503]
-
-
-class Saying:
-    """A transport that always says the same, but gives tokens."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
-        request.began = True
-        if request.url.endswith("/oauth/access_token"):
-            return Answer(200, {}, GRANT)
-        return self.answer
-
-    async def aclose(self) -> None:
-        """There is nothing to close."""
 
 
 def in_raw_json(echo: str) -> str:

@@ -22,12 +22,11 @@ from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import SmsBy
 
 from ..core.doubles import Script
-from .acts import FREE
+from .acts import FREE, HOSTS
 from .forms import parts_of
 from .places import PLACES
 from .service import no
 
-HOSTS = {"smsby": "app.sms.by", "devino": "api.devino.online", "sendpulse": "api.sendpulse.com"}
 CLIENTS: dict[str, Callable[..., Any]] = {
     "smsby": partial(SmsBy, "our-token"),
     "devino": partial(Devino, "our-key"),

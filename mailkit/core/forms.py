@@ -101,7 +101,13 @@ def _fields(kind: type[Any]) -> tuple[tuple[str, str], ...]:
 
 def urlencoded(pairs: Sequence[Pair]) -> str:
     """The pairs as ``application/x-www-form-urlencoded`` or a query, in ASCII."""
-    return "&".join([f"{_quoted_key(key)}={_quote(key, value)}" for key, value in pairs])
+    return "&".join(
+        [
+            f"{_quoted_key(key)}="
+            f"{value if type(value) is str and _harmless(value) else _quote(key, value)}"
+            for key, value in pairs
+        ]
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -115,8 +121,6 @@ def _quote(key: str, value: str | bytes | File) -> str:
         value = value.decode()
     if type(value) is not str:
         raise InvalidArgument(f"{key}: a file can't travel in this form")
-    if _harmless(value):
-        return value
     data = _utf8(key, value)
     if len(data) <= _SHORT:
         return "%" + data.hex("%")  # every byte encoded: longer than need be, and done at once

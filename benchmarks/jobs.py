@@ -197,7 +197,7 @@ def whole_job(
         pairs = paired(
             mailkit_job(url, table, setting.folder),
             naive_job(url, table, loop),
-            setting.pick(5, 9),
+            setting.pick(3, 9),
             setting.server,
         )
         yield row_of(name, pairs, goal, faster=True)
@@ -211,7 +211,7 @@ def on_disk_and_in_memory(setting: Setting) -> Iterable[Row]:
     pairs = paired(
         mailkit_job(url, table, setting.folder),
         mailkit_job(url, table, setting.folder, on_disk=False),
-        setting.pick(5, 9),
+        setting.pick(3, 9),
         setting.server,
     )
     yield row_of(
@@ -287,7 +287,7 @@ def stages(setting: Setting) -> Iterable[Row]:
     table = write_table(setting.folder / f"list-{rows}.csv", rows)
     alone = Stages(url, table, setting.folder)
     pairs = paired(
-        mailkit_job(url, table, setting.folder), alone.side, setting.pick(5, 9), setting.server
+        mailkit_job(url, table, setting.folder), alone.side, setting.pick(3, 9), setting.server
     )
     parts = ", ".join(
         f"{stage} {median([run[stage] for run in alone.runs[1:]]) / rows * 1e6:.1f}"

@@ -183,9 +183,9 @@ def _cpu(pairs: list[Pair]) -> str:
 LINES: dict[str, tuple[Client, int]] = {
     "mailkit": (mailkit, 640),
     "bare aiohttp": (bare_aiohttp, 640),
-    "httpx": (httpx, 160),
-    "aiosendpulse": (aiosendpulse, 96),
-    "pysendpulse, threads": (pysendpulse, 96),
+    "httpx": (httpx, 96),
+    "aiosendpulse": (aiosendpulse, 64),
+    "pysendpulse, threads": (pysendpulse, 64),
 }
 """Each client of the plot, and how many calls make one measurement of it."""
 
@@ -231,12 +231,12 @@ BENCHES = [
             aiosendpulse,
             "requests a second, times those of aiosendpulse with 32 workers",
             at_least(15),
-            count=128,
+            count=96,
         ),
     ),
     Bench(
         "rate-httpx",
-        against(httpx, "requests a second, times those of httpx with 32 workers", None, count=256),
+        against(httpx, "requests a second, times those of httpx with 32 workers", None, count=128),
     ),
     Bench("rate-plot", plot),
 ]

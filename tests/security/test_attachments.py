@@ -1,4 +1,4 @@
-"""Files that are sent by their path: what is no file, or not what it was, is refused and not sent."""
+"""Files that are sent by their path: what is no file, or not what it was, is not sent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Call = Callable[[Any, Path], Awaitable[object]]
 
 @attrs.frozen
 class Taker:
-    """A call that takes a path; ``bounded``: the whole file is held, so that it must not be large."""
+    """A call that takes a path; ``bounded``: it holds the whole file, which must not be large."""
 
     client: Callable[..., Any]
     call: Call
@@ -38,9 +38,8 @@ class Taker:
 
 def _of_message(path: Path) -> Message:
     toml = path.parent / "message.toml"
-    toml.write_text(
-        f"sender = 'a@b.by'\nsubject = 's'\nhtml = 'h'\nattachments = ['{path.name}']\n"
-    )
+    words = ("sender = 'a@b.by'", "subject = 's'", "html = 'h'", f"attachments = ['{path.name}']")
+    toml.write_text("\n".join(words))
     return Message.from_toml(toml)
 
 
@@ -215,10 +214,12 @@ async def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
     app = web.Application(client_max_size=2**30)
     app.router.add_post("/files/files", storage)
     seen: list[Attempt] = []
-    async with TestServer(app) as server:
-        async with CLIENTS["devino"](url=str(server.make_url("/")), hooks=[seen.append]) as devino:
-            with pytest.raises(InvalidArgument, match=r"price\.pdf changed while it was sent"):
-                await devino.files.upload(path)
+    async with (
+        TestServer(app) as server,
+        CLIENTS["devino"](url=str(server.make_url("/")), hooks=[seen.append]) as devino,
+    ):
+        with pytest.raises(InvalidArgument, match=r"price\.pdf changed while it was sent"):
+            await devino.files.upload(path)
     assert arrived == []
     assert len(seen) == 2
 

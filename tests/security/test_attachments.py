@@ -184,17 +184,26 @@ async def test_a_file_with_a_name_that_leads_elsewhere_is_refused(
 
 
 def grow(path: Path) -> None:
+    """By a byte, at what looks like the same time."""
+    changed = path.stat().st_mtime_ns
     with path.open("ab") as file:
-        file.write(b"y" * 1000)
+        file.write(b"y")
+    os.utime(path, ns=(changed, changed))
 
 
 def shrink(path: Path) -> None:
+    """At what looks like the same time."""
+    changed = path.stat().st_mtime_ns
     os.truncate(path, 300_000)
+    os.utime(path, ns=(changed, changed))
 
 
 def rewrite(path: Path) -> None:
-    path.write_bytes(b"z" * path.stat().st_size)
-    os.utime(path, ns=(0, 0))
+    """To the same length."""
+    changed = path.stat().st_mtime_ns
+    with path.open("r+b") as file:
+        file.write(b"z")
+    os.utime(path, ns=(changed, changed + 1))
 
 
 @pytest.mark.parametrize("change", [grow, shrink, rewrite])

@@ -14,7 +14,7 @@ from mailkit.core.wire import Answer, Request
 from mailkit.errors import MailkitError, OutcomeUnknown, Refused, RequestError
 from mailkit.providers.sendpulse import SendPulse
 
-from .acts import FREE, Act, each_act
+from .acts import FREE, HOOK, Act, each_act
 from .canary import CANARY, ECHOES, TEXT, assert_hidden, everything, watched
 from .service import Said, Saying, no, service
 
@@ -61,7 +61,28 @@ async def test_a_body_that_cannot_be_put_together_shows_nothing(
     assert_hidden(everything(caught.value))
 
 
+async def test_a_webhook_s_address_is_not_in_its_repr() -> None:
+    body = json.dumps([{"id": 1, "url": HOOK, "action": "open"}]).encode()
+    client = SendPulse(api_key="a-key", transport=Saying(Answer(200, {}, body)), **FREE)
+    for hooks in (await client.webhooks.list(), await client.webhooks.create(HOOK, "open")):
+        assert [hook.url for hook in hooks] == [HOOK]
+        assert_hidden(repr(hooks) + str(hooks))
+
+
 # SendPulse's tokens
+
+
+async def test_a_token_that_cannot_be_asked_for_shows_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exhausted(*args: object, **options: object) -> None:
+        raise MemoryError("while the body is put together")
+
+    monkeypatch.setattr(msgspec.json, "encode", exhausted)
+    client = SendPulse(CANARY, CANARY, transport=Saying(Answer(200, {}, b"")), **FREE)
+    with pytest.raises(MemoryError) as caught:
+        await client.senders.request_code("news@shop.by")
+    assert_hidden(everything(caught.value))
 
 
 @pytest.mark.parametrize("secret", ["id", "secret"])

@@ -31,7 +31,7 @@ LETTER = (
     '<h1>Здравствуйте, {{ name }}!</h1><p>Ждём вас в городе {{ city }}: <a href="https://shop.by/'
     'autumn?from=letter&amp;n=1">осенние лампы</a> уже в магазине.</p>'
     + '<p style="color:#333">Лампа настольная, зелёный абажур, <b>100 рублей</b></p>'
-    * 14
+    * 17
 )
 PERSONAL = Message(sender="Shop <news@shop.by>", subject=SUBJECT, html=LETTER)
 COMMON = Message(
@@ -95,7 +95,6 @@ def mailkit_sends(url: str, message: Message, crowd: Sequence[Person]) -> Side:
                         for n, start in enumerate(range(0, len(rows), size), 1)
                     ),
                 )
-                await forget(url)
                 return len(rows)
 
             yield work
@@ -110,21 +109,11 @@ def naive_sends(url: str, loop: NaiveLoop, message: Message, crowd: Sequence[Per
 
             async def work() -> int:
                 await loop(session, url, crowd, message.subject, message.body)
-                await forget(url, session)
                 return len(crowd)
 
             yield work
 
     return side
-
-
-async def forget(url: str, session: aiohttp.ClientSession | None = None) -> None:
-    """Let the server drop the recipients whose status nobody is going to ask for."""
-    if session is None:
-        async with aiohttp.ClientSession() as session, session.get(f"{url}/forget"):
-            return
-    async with session.get(f"{url}/forget"):
-        return
 
 
 def send_stage(
@@ -180,7 +169,6 @@ def naive_job(url: str, table: Path, loop: NaiveLoop) -> Side:
             crowd = naive.read(table)
             async with aiohttp.ClientSession() as session:
                 await loop(session, url, crowd, SUBJECT, LETTER)
-                await forget(url, session)
             return len(crowd)
 
         yield work

@@ -88,6 +88,8 @@ def paired(ours: Side, peer: Side, pairs: int, server: Server | None = None) -> 
 
 async def _measured(work: Work, server: Server | None) -> Cost:
     """One run of the work. CPU time counts all threads of this process."""
+    if server:
+        server.forget()
     gc.collect()
     served = server.cpu_seconds() if server else 0.0
     wall, cpu = time.perf_counter(), time.process_time()

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 from urllib.parse import unquote_to_bytes
+from urllib.request import urlopen
 
 import attrs
 
@@ -146,6 +147,10 @@ class Server:
         except OSError:
             return 0.0
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def forget(self) -> None:
+        """Let the server drop the recipients whose status nobody is going to ask for."""
+        urlopen(f"{self.url}/forget").close()
 
 
 @contextmanager

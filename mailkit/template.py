@@ -213,46 +213,37 @@ class _Mould:
         link: str,
         way: _Way,
     ) -> None:
-        self._fits, self._fit = way
+        self.fits, self._fit = way
         self._parts: list[str] = []
-        self._holes: list[tuple[int, int, Placeholder]] = []
+        self.holes: list[tuple[int, int, Placeholder]] = []
         for piece in pieces:
             if isinstance(piece, str):
                 self._parts.append(piece)
             elif piece.name == UNSUBSCRIBE:
                 self._parts.append(self._fit(link, UNSUBSCRIBE))
             else:
-                self._holes.append((len(self._parts), places[piece.name], piece))
+                self.holes.append((len(self._parts), places[piece.name], piece))
                 self._parts.append("")
         # Encoded once: the text between the holes is most of a letter.
         self._encoded = [part.encode() for part in self._parts]
-        self._size = sum(map(len, self._encoded))
+        self.size = sum(map(len, self._encoded))  # without what fills the holes
 
     def text(self, values: Sequence[str]) -> str:
         parts = self._parts.copy()
-        for at, place, hole in self._holes:
+        for at, place, hole in self.holes:
             value = values[place]
-            parts[at] = value if self._fits(value) else self._fitted(value, hole)
+            parts[at] = value if self.fits(value) else self.fitted(value, hole)
         return "".join(parts)
 
     def encoded(self, values: Sequence[str]) -> bytes:
         parts = self._encoded.copy()
-        fits = self._fits
-        for at, place, hole in self._holes:
+        fits = self.fits
+        for at, place, hole in self.holes:
             value = values[place]
-            parts[at] = (value if fits(value) else self._fitted(value, hole)).encode()
+            parts[at] = (value if fits(value) else self.fitted(value, hole)).encode()
         return b"".join(parts)
 
-    def size(self, values: Sequence[str]) -> int:
-        size = self._size
-        fits = self._fits
-        for _, place, hole in self._holes:
-            value = values[place]
-            value = value if fits(value) else self._fitted(value, hole)
-            size += len(value) if value.isascii() else len(value.encode())
-        return size
-
-    def _fitted(self, value: str, hole: Placeholder) -> str:
+    def fitted(self, value: str, hole: Placeholder) -> str:
         if not value or value.isspace():
             value = hole.blank()
         return self._fit(value, hole.name)
@@ -264,6 +255,12 @@ class Renderer:
     def __init__(self, subject: _Mould, body: _Mould) -> None:
         self._subject = subject
         self._body = body
+        self._size = subject.size + body.size
+        self._holes = [
+            (mould, mould.fits, place, hole)
+            for mould in (subject, body)
+            for _, place, hole in mould.holes
+        ]
 
     def __call__(self, values: Sequence[str]) -> tuple[str, str]:
         """Subject and body."""
@@ -275,4 +272,10 @@ class Renderer:
 
     def size(self, values: Sequence[str]) -> int:
         """The bytes of both in UTF-8, without making them."""
-        return self._subject.size(values) + self._body.size(values)
+        size = self._size
+        for mould, fits, place, hole in self._holes:
+            value = values[place]
+            if not fits(value):
+                value = mould.fitted(value, hole)
+            size += len(value) if value.isascii() else len(value.encode())
+        return size

@@ -31,6 +31,7 @@ LONGEST_NAME = 200
 LONGEST_SHOWN = 500  # characters of a reason, and of what is no address
 GAPS = 10_000_000  # empty values that rows with ever new keys may cost
 _encode = msgspec.json.Encoder().encode
+_row = tuple.__new__  # a named tuple from a tuple, at once
 
 
 async def plan(
@@ -190,16 +191,40 @@ class _Rows:
         """The rows of a batch: those that can be mailed, and those that can't."""
         rows: list[PlannedRow] = []
         invalid: list[InvalidRecord] = []
-        said: list[str] = []
-        for row in batch:
-            planned = self._planned(row)
-            said += (planned.address, planned.fields or "")
-            if isinstance(planned, PlannedRow):
-                rows.append(planned)
+        said: list[
+            str
+        ] = []  # no address has a NUL, nor has JSON: lists that differ say not the same
+        measure, limit = self._dispatch.measure, self._limit
+        for row_id, (line, given, named, fault) in enumerate(batch, self._next):
+            address, reason, fields = given, fault, ""
+            try:
+                values = self._columns.values(named)
+            except InvalidRow as error:
+                address, reason, values = "", error.reason, ()
+            if values:
+                fields = _encode(values).decode()
+            if "\0" in address or ("\\u0000" in fields and "\0" in "".join(values)):
+                address, reason, fields = "", "NUL bytes", ""  # as in a table
+            if reason is None:
+                try:
+                    address = normalise(given)
+                    size = measure(address, values)
+                except (InvalidArgument, InvalidRow) as error:
+                    reason = str(getattr(error, "reason", error))
+                else:
+                    if size > limit:
+                        reason = f"the letter has {size} bytes, more than a request may have"
+            if reason is None:
+                key = dedupe_key(address)
+                row = (row_id, line, address, None if key == address else key, fields or None, size)
+                rows.append(_row(PlannedRow, row))
             else:
-                invalid.append(planned)
-        # No address has a NUL, nor has JSON: lists that differ don't say the same.
-        self._hash.update("".join([f"{text}\0" for text in said]).encode())
+                address = _cut(address and given)
+                invalid.append(InvalidRecord(row_id, line, address, fields or None, _cut(reason)))
+            said.append(address)
+            said.append(fields)
+        self._hash.update("\0".join(said).encode() + b"\0")
+        self._next += len(batch)
         self._count += len(batch)
         return rows, invalid
 
@@ -213,32 +238,6 @@ class _Rows:
         """What tells this letter to this list from others: every word, address and field."""
         self._hash.update(message.fingerprint())
         return self._hash.digest()
-
-    def _planned(self, row: Row) -> PlannedRow | InvalidRecord:
-        row_id = self._next
-        self._next += 1
-        line, address, reason = row.line, row.address, row.reason
-        try:
-            values = self._columns.values(row.values)
-        except InvalidRow as error:
-            return InvalidRecord(row_id, line, "", None, _cut(error.reason))
-        fields = _encode(values).decode() if values else None
-        if "\0" in address or (fields and "\\u0000" in fields and "\0" in "".join(values)):
-            address, fields, reason = "", None, "NUL bytes"  # as in a table
-        if reason is None:
-            try:
-                found = normalise(address)
-                size = self._dispatch.measure(found, values)
-            except (InvalidArgument, InvalidRow) as error:
-                reason = str(getattr(error, "reason", error))
-            else:
-                if size <= self._limit:
-                    key = dedupe_key(found)
-                    return PlannedRow(
-                        row_id, line, found, None if key == found else key, fields, size
-                    )
-                reason = f"the letter has {size} bytes, more than a request may have"
-        return InvalidRecord(row_id, line, _cut(address), fields, _cut(reason))
 
 
 def _cut(text: str) -> str:

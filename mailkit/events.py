@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DeliveryStatus"]
+__all__ = ["FINAL", "DeliveryStatus"]
 
 
 class DeliveryStatus(IntEnum):
@@ -31,3 +31,7 @@ class DeliveryStatus(IntEnum):
     def final(self) -> bool:
         """Whether polling may stop: the letter arrived, or will not."""
         return self >= DeliveryStatus.DELIVERED
+
+
+FINAL = frozenset(status for status in DeliveryStatus if status.final)
+"""The statuses that are ``final``, for loops over many."""

@@ -9,11 +9,9 @@ from mailkit.address import dedupe_key, normalise
 from mailkit.bulk.journal import ChunkKeys, Findings, RowChange
 from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
-from mailkit.events import DeliveryStatus
+from mailkit.events import FINAL
 
 __all__ = ["match"]
-
-_FINAL = frozenset(status for status in DeliveryStatus if status.final)
 
 
 def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) -> Findings:
@@ -37,7 +35,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
                 if doubt is not None:
                     changed.append(RowChange(row_id, "in doubt", doubt, delivery))
                 else:
-                    unfinished += delivery not in _FINAL
+                    unfinished += delivery not in FINAL
                     following.append((delivery, own, row_id))
             else:
                 unfinished += state == "in doubt"
@@ -50,7 +48,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
         before = delivery
         if news is not None and news > delivery:
             delivery = int(news)
-        unfinished += delivery not in _FINAL
+        unfinished += delivery not in FINAL
         now = None if state == "in doubt" else state
         if now != state or (reason and delivery != before):
             changed.append(RowChange(row_id, now, reason or None, delivery))

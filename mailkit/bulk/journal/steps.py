@@ -24,15 +24,9 @@ _N = (1 << 32) - 1
 _FIELDS = msgspec.json.Decoder(list[str])
 
 
-class RowKey(NamedTuple):
-    """A row of an accepted chunk, for matching with the provider's statuses; ``delivery`` None:
-    its chunk's.
-    """
-
-    id: int
-    key: str
-    state: str | None
-    delivery: int | None
+RowKey = tuple[int, str, str | None, int | None]
+"""A row of an accepted chunk, as the journal gives it: its id, what to match it by, its own state
+and its own delivery."""
 
 
 @attrs.frozen
@@ -178,14 +172,11 @@ class Steps:
 
         def work(db: sqlite3.Connection) -> ChunkKeys:
             columns = "id, coalesce(key, address), state, delivery"
-            rows = list(map(RowKey._make, _following(db, job, n, columns)))
-            rows += map(
-                RowKey._make,
-                db.execute(
-                    f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
-                    "AND state IS NOT NULL",
-                    (n, *job.ids),
-                ),
+            rows: list[RowKey] = _following(db, job, n, columns).fetchall()
+            rows += db.execute(
+                f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
+                "AND state IS NOT NULL",
+                (n, *job.ids),
             )
             (delivery,) = db.execute(
                 "SELECT delivery FROM chunks WHERE job = ? AND n = ?", (job.id, n)

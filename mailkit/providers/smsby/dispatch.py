@@ -13,8 +13,9 @@ import attrs
 
 from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
 from mailkit.errors import InvalidArgument, Unsupported
+from mailkit.events import FINAL
 from mailkit.message import Message
-from mailkit.providers.smsby.bulk import BulkError, BulkStatus, PersonalLetter
+from mailkit.providers.smsby.bulk import BulkError, PersonalLetter
 from mailkit.providers.smsby.emails import EmailStatus
 from mailkit.template import Template
 
@@ -119,45 +120,51 @@ class SmsByDispatch:
             return await self._look_again(cursor.split())
         messages = await self._polling.bulk.status(reference)
         statuses: list[RowStatus] = []
+        moving: list[int | None] = []
         for message in messages:
-            statuses += self._clean(_status(letter) for letter in message.success)
-            statuses += self._clean(_refusal(error) for error in message.errors)
-        return Polled(statuses, _cursor(messages))
+            found = self._statuses(message.success)
+            statuses += found
+            statuses += self._refusals(message.errors)
+            if _moving(found):
+                moving.append(message.message_id)
+        return Polled(statuses, _cursor(moving))
 
     async def _look_again(self, message_ids: Sequence[str]) -> Polled:
         statuses: list[RowStatus] = []
         unfinished = []
         for message_id in message_ids:
-            letters = await self._polling.emails.delivery_list(int(message_id))
-            statuses += self._clean(_status(letter) for letter in letters)
-            if any(_moving(letter) for letter in letters):
+            found = self._statuses(await self._polling.emails.delivery_list(int(message_id)))
+            statuses += found
+            if _moving(found):
                 unfinished.append(message_id)
         return Polled(statuses, " ".join(unfinished or message_ids))
 
-    def _clean(self, statuses: Iterable[RowStatus]) -> Iterable[RowStatus]:
-        """With reasons that can be stored and shown."""
-        for status in statuses:
-            if status.reason:
-                yield status._replace(reason=self._polling.scrubbed(status.reason[:_REASON]))
-            else:
-                yield status
+    def _statuses(self, letters: Iterable[EmailStatus]) -> list[RowStatus]:
+        statuses = [
+            RowStatus(letter.address, letter.delivery, False, letter.error or "")
+            for letter in letters
+        ]
+        if any(status.reason for status in statuses):
+            return [status._replace(reason=self._clean(status.reason)) for status in statuses]
+        return statuses
+
+    def _refusals(self, errors: Iterable[BulkError]) -> list[RowStatus]:
+        return [
+            RowStatus(error.address, None, True, self._clean(error.error or "refused by sms.by"))
+            for error in errors
+        ]
+
+    def _clean(self, reason: str) -> str:
+        """A reason that can be stored and shown."""
+        return self._polling.scrubbed(reason[:_REASON]) if reason else ""
 
 
-def _refusal(error: BulkError) -> RowStatus:
-    return RowStatus(error.address, None, True, error.error or "refused by sms.by")
+def _moving(statuses: Iterable[RowStatus]) -> bool:
+    return any(status.delivery not in FINAL for status in statuses)
 
 
-def _status(letter: EmailStatus) -> RowStatus:
-    return RowStatus(letter.address, letter.delivery, False, letter.error or "")
-
-
-def _moving(letter: EmailStatus) -> bool:
-    return letter.delivery is None or not letter.delivery.final
-
-
-def _cursor(messages: Sequence[BulkStatus]) -> str | None:
+def _cursor(moving: Sequence[int | None]) -> str | None:
     """The messages to ask about one by one; None where the whole is asked about more cheaply."""
-    moving = [message for message in messages if any(map(_moving, message.success))]
-    if not 0 < len(moving) <= _MESSAGES or any(message.message_id is None for message in moving):
+    if not 0 < len(moving) <= _MESSAGES or None in moving:
         return None
-    return " ".join(str(message.message_id) for message in moving)
+    return " ".join(map(str, moving))

@@ -50,6 +50,7 @@ class Part:
     wire: str
     write: Write | None
     spread: Callable[[Any, Encoding], Mapping[str, object]] | None
+    required: bool
 
 
 @attrs.frozen
@@ -97,7 +98,8 @@ def _plan(kind: type[Call[Any]]) -> Plan:
             continue
         said = field.metadata
         wire = said.get("wire") or field.name
-        part = Part(field.name, wire, said.get("write"), said.get("spread"))
+        required = field.default is attrs.NOTHING
+        part = Part(field.name, wire, said.get("write"), said.get("spread"), required)
         (query if route.body == "none" or field.name in route.query else body).append(part)
         if said.get("slow"):
             slow.append(field.name)
@@ -202,6 +204,8 @@ def _add(
     for part in parts:
         value = getattr(call, part.name)
         if value is None:
+            if part.required:
+                raise InvalidArgument(f"{part.name}: give a value, not None")
             continue
         if part.spread is not None:
             for key, item in part.spread(value, encoding).items():
@@ -228,6 +232,8 @@ def _json(call: Call[object], plan: Plan, encoding: Encoding) -> bytes:
     for part in plan.body:
         value = getattr(call, part.name)
         if value is None:
+            if part.required:
+                raise InvalidArgument(f"{part.name}: give a value, not None")
             continue
         if part.spread is not None:
             tree.update(

@@ -193,3 +193,11 @@ def test_a_value_without_a_declared_format_is_refused(value: Any) -> None:
 def test_half_a_surrogate_pair_is_refused_in_json() -> None:
     with pytest.raises(InvalidArgument, match="half a surrogate pair"):
         sent(AddBook(title="\ud83d"))
+
+
+def test_none_is_left_out_but_not_where_a_value_is_needed() -> None:
+    none: Any = None
+    assert sent(Form("x", when=none)).body == sent(Form("x")).body
+    for call in (AddBook(title=none), Form(none)):
+        with pytest.raises(InvalidArgument, match="give a value, not None"):
+            sent(call)

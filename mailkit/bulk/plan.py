@@ -196,7 +196,7 @@ class _Rows:
         ] = []  # no address has a NUL, nor has JSON: lists that differ say not the same
         measure, limit = self._dispatch.measure, self._limit
         for row_id, (line, given, named, fault) in enumerate(batch, self._next):
-            address, reason, fields = given, fault, ""
+            address, reason, fields, size = given, fault, "", 0
             try:
                 values = self._columns.values(named)
             except InvalidRow as error:

@@ -302,7 +302,7 @@ def test_a_durable_work_and_all_that_are_committed_with_it_are_on_the_disk(
         assert {work.future.result() for work in works} == {expected}
 
 
-async def test_steps_are_durable_and_planning_is_not(tmp_path: Path) -> None:
+async def test_what_a_request_waits_for_is_durable_and_the_rest_follows(tmp_path: Path) -> None:
     seen: list[bool] = []
 
     class Watching(InlineExecutor):
@@ -322,12 +322,15 @@ async def test_steps_are_durable_and_planning_is_not(tmp_path: Path) -> None:
     )
     job = await journal.jobs.adopt(job)
     first, second = await take(journal, job), await take(journal, job)
+    assert set(seen) == {True}
+    seen.clear()
     await journal.steps.doubt(job, first.n, 3.0, "reset")
     await journal.steps.put_back(job, second.n, 3.0, "dns")
+    assert set(seen) == {False}  # lost with the power, they are in doubt
     chunk = await take(journal, job)
     await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
     await journal.resolving.accepted(job, first.n)
-    assert set(seen) == {True}
+    assert seen[2:] == [True, False, True]
     await journal.close()
 
 

@@ -1,7 +1,9 @@
 """The steps of a job: a chunk goes planned → sending → accepted | rejected | in doubt.
 
-``take`` commits *sending* before the request's first byte; ``settle`` commits what came of it.
-Both refuse an engine that no longer owns the job.
+``take`` commits *sending* to the disk before the request's first byte. What came of the request
+is committed too, but reaches the disk with the next ``take`` or the journal's end: if the power
+fails before that, the chunk is in doubt, as one that was under way. Both refuse an engine that no
+longer owns the job.
 """
 
 from __future__ import annotations
@@ -132,19 +134,22 @@ class Steps:
             ]
             _override(db, job, n, changes)
 
-        await self._db.write(work)
+        await self._db.write(work, durable=False)
 
     async def reject(self, job: JobRecord, n: int, now: float, reason: str) -> None:
         """The provider refused the whole chunk: nobody of it was mailed."""
-        await self._db.write(lambda db: _settle(db, job, n, "rejected", reason, now))
+        await self._settle(job, n, "rejected", reason, now)
 
     async def doubt(self, job: JobRecord, n: int, now: float, reason: str) -> None:
         """Nothing tells whether the provider took the chunk."""
-        await self._db.write(lambda db: _settle(db, job, n, "in doubt", reason, now))
+        await self._settle(job, n, "in doubt", reason, now)
 
     async def put_back(self, job: JobRecord, n: int, now: float, reason: str) -> None:
         """The request was provably not acted upon: the chunk is planned again."""
-        await self._db.write(lambda db: _settle(db, job, n, "planned", reason, now))
+        await self._settle(job, n, "planned", reason, now)
+
+    async def _settle(self, job: JobRecord, n: int, state: str, reason: str, now: float) -> None:
+        await self._db.write(lambda db: _settle(db, job, n, state, reason, now), durable=False)
 
     async def due(self, job: JobRecord, *, track: bool) -> list[DueChunk]:
         """The accepted chunks to ask about: those that are not reconciled, those with a row that

@@ -91,16 +91,16 @@ class SmsByDispatch:
 
     async def send(self, chunk: Chunk, *, late: bool) -> Sent:
         """One bulk.send; the answer names nobody, so nobody is refused yet."""
-        message, render = self._message, self._render
+        message, encoded = self._message, self._render.encoded
         subject = html = None
         deliveries: Sequence[str] | Sequence[PersonalLetter]
         if self._personal:
             deliveries = [
-                PersonalLetter(row.address, *render.encoded((row.address, *row.values)))
-                for row in chunk.rows
+                PersonalLetter(address, *encoded((address, *values)))
+                for _, address, values in chunk.rows
             ]
         else:
-            subject, html = render(())
+            subject, html = self._render(())
             deliveries = [row.address for row in chunk.rows]
         sent = await self._client.bulk.send(
             sender=message.sender,

@@ -190,7 +190,7 @@ class Client:
         quotas = plan.route.quotas
         if not isinstance(quotas, tuple):
             quotas = quotas(call)
-        own = tuple(getattr(call, field) for field in plan.secrets)
+        own = tuple([getattr(call, field) for field in plan.secrets])
         job: _Job[T] = _Job(name, kind.__name__, plan.route, quotas, request, reader, own)
         policy, repeatable = self._options.policy, plan.route.repeatable
         timeout = self._options.timeout

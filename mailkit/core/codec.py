@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, time
 from enum import Enum
+from operator import attrgetter
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -53,6 +54,21 @@ class Part:
     required: bool
 
 
+class Parts:
+    """Some fields of a call, and what takes all their values at once."""
+
+    def __init__(self, parts: Iterable[Part]) -> None:
+        self.parts = tuple(parts)
+        names = [part.name for part in self.parts]
+        self._values: Callable[[object], Any] = attrgetter(*names) if names else lambda call: ()
+        self._single = len(names) == 1
+
+    def values(self, call: object) -> Iterable[tuple[Part, Any]]:
+        """The parts with their values in the call."""
+        values = self._values(call)
+        return zip(self.parts, (values,) if self._single else values, strict=True)
+
+
 @attrs.frozen
 class Plan:
     """What there is to know about a call class; made once for each class.
@@ -65,8 +81,8 @@ class Plan:
     route: Route
     path: tuple[str, ...]
     end: tuple[str, ...]
-    query: tuple[Part, ...]
-    body: tuple[Part, ...]
+    query: Parts
+    body: Parts
     slow: tuple[str, ...]
     secrets: tuple[str, ...]
     fixed_path: bool
@@ -109,8 +125,8 @@ def _plan(kind: type[Call[Any]]) -> Plan:
         route,
         paths,
         ends,
-        tuple(query),
-        tuple(body),
+        Parts(query),
+        Parts(body),
         tuple(slow),
         tuple(secrets),
         not taken,
@@ -138,7 +154,7 @@ def write(
     route = plan.route
     body: Body = "none" if type(call) in encoding.in_query else route.body
     url = base + (plan.path[0] if plan.fixed_path else _path(call, plan))
-    if plan.query or body == "none":
+    if plan.query.parts or body == "none":
         query: list[Pair] = []
         _add(query, call, plan.query, encoding)
         if body == "none":
@@ -198,11 +214,8 @@ def _filled(call: Call[object], path: Sequence[str]) -> list[str]:
     return pieces
 
 
-def _add(
-    pairs: list[Pair], call: Call[object], parts: tuple[Part, ...], encoding: Encoding
-) -> None:
-    for part in parts:
-        value = getattr(call, part.name)
+def _add(pairs: list[Pair], call: Call[object], parts: Parts, encoding: Encoding) -> None:
+    for part, value in parts.values(call):
         if value is None:
             if part.required:
                 raise InvalidArgument(f"{part.name}: give a value, not None")
@@ -229,8 +242,7 @@ def _add_fixed(pairs: list[Pair], route: Route) -> None:
 
 def _json(call: Call[object], plan: Plan, encoding: Encoding) -> bytes:
     tree: dict[str, object] = {}
-    for part in plan.body:
-        value = getattr(call, part.name)
+    for part, value in plan.body.values(call):
         if value is None:
             if part.required:
                 raise InvalidArgument(f"{part.name}: give a value, not None")

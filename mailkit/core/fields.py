@@ -17,7 +17,13 @@ FileLike = Attachment | Path | bytes
 
 def one_line(place: str) -> Callable[[str, Encoding], str]:
     """A writer of text that must hold no line break and no other control character."""
-    return lambda value, encoding: header_text(value, place)
+
+    def write(value: str, encoding: Encoding) -> str:
+        if type(value) is str and value.isprintable():  # quick; the next line is exact
+            return value
+        return header_text(value, place)
+
+    return write
 
 
 def address(value: Address | str, place: str) -> Address:

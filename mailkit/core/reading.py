@@ -69,7 +69,8 @@ class Reader(Generic[T]):
         """The value in the bytes; Unreadable says what is wrong with them."""
         if self._fast is not None:
             try:
-                return cast("T", self._fast.decode(raw))
+                value: T = self._fast.decode(raw)
+                return value
             except (ValueError, RecursionError):  # malformed, or only odd: the next line tells
                 pass
         return self.tree(decode(raw))

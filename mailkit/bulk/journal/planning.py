@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from mailkit.bulk.journal.database import Database
@@ -51,13 +52,11 @@ class Planning:
         """Store these rows, in reading order."""
 
         def work(db: sqlite3.Connection) -> None:
-            db.executemany(
-                "INSERT INTO rows (id, line, address, key, fields, size) VALUES (?, ?, ?, ?, ?, ?)",
-                rows,
-            )
-            db.executemany(
-                "INSERT INTO rows (id, line, address, fields, state, reason) "
-                "VALUES (?, ?, ?, ?, 'invalid', ?)",
+            _insert(db, "(id, line, address, key, fields, size)", "(?, ?, ?, ?, ?, ?)", rows)
+            _insert(
+                db,
+                "(id, line, address, fields, state, reason)",
+                "(?, ?, ?, ?, 'invalid', ?)",
                 invalid,
             )
             read = len(rows) + len(invalid)
@@ -139,6 +138,22 @@ class Planning:
             await self._db.write(store, durable=False)
             number += len(pieces)
             after = pieces[-1].last if len(pieces) == CHUNKS_A_COMMIT else last
+
+
+def _insert(
+    db: sqlite3.Connection, columns: str, marks: str, rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Insert rows by the hundreds: each step of SQLite gives the interpreter's lock away and must
+    win it back from the event loop's thread, which costs more than the row.
+    """
+    at = 0
+    while at < len(rows):  # in powers of two, so that the statements are few and stay prepared
+        count = 1 << min((len(rows) - at).bit_length() - 1, 9)
+        db.execute(
+            f"INSERT INTO rows {columns} VALUES " + ", ".join([marks] * count),
+            list(chain.from_iterable(rows[at : at + count])),
+        )
+        at += count
 
 
 class _Piece(NamedTuple):

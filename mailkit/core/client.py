@@ -270,7 +270,7 @@ class Client:
             self._tell(job, cut, answer, start)
             raise
         else:
-            end = judge(answer, self._opener, job.reader, self._secrets(job), self._clock.now())
+            end = judge(answer, self._opener, job.reader, self._secrets(job), self._clock.now)
         finally:
             for permit in permits:
                 if answer is not None:

@@ -52,7 +52,7 @@ def judge(
     opener: Opener,
     reader: Callable[[Raw], T],
     secrets: tuple[Secret, ...],
-    now: float,
+    now: Callable[[], float],
 ) -> Reply[T] | Failure:
     """Which of the four outcomes an answer is; only *not sent* can't be told from one.
 
@@ -70,7 +70,7 @@ def judge(
         fault = str(error)
     else:
         fault = f"HTTP {status}"
-    asked = retry_after(answer.headers.get("Retry-After"), now)
+    asked = retry_after(answer.headers.get("Retry-After"), now())
     refusal = opened if isinstance(opened, Refusal) else None
     if 400 <= status < 500 and status != 408:
         refusal = refusal or Refusal()

@@ -33,7 +33,7 @@ BUSY = {"error": "full", "code": 791}
 
 
 def verdict(given: Answer) -> Reply[int] | Failure:
-    return judge(given, opened, Reader[int](int), (Secret(CANARY),), 0.0)
+    return judge(given, opened, Reader[int](int), (Secret(CANARY),), lambda: 0.0)
 
 
 def error(given: Answer, *, repeatable: bool = False) -> RequestError:

@@ -118,7 +118,10 @@ def _quoted_key(key: str) -> str:
 
 def _quote(key: str, value: str | bytes | File) -> str:
     if type(value) is bytes:
-        value = value.decode()
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise InvalidArgument(f"{key}: bytes that are not UTF-8") from None
     if type(value) is not str:
         raise InvalidArgument(f"{key}: a file can't travel in this form")
     data = _utf8(key, value)

@@ -107,6 +107,14 @@ def test_multipart_is_what_browsers_send() -> None:
     )
 
 
+def test_bytes_are_text_that_is_encoded_already() -> None:
+    assert urlencoded([("k", "Ж &".encode())]) == urlencoded([("k", "Ж &")])
+    both = [multipart([("k", value)], (), Random(1)) for value in ("Ж &", "Ж &".encode())]
+    assert both[0] == both[1]
+    with pytest.raises(InvalidArgument, match="k: bytes that are not UTF-8"):
+        urlencoded([("k", b"\xff")])
+
+
 def test_a_file_on_the_disk_stays_there_between_the_two_ends_of_its_form() -> None:
     path = Path("price.pdf")
     pairs: list[Pair] = [("a", "1"), ("f", File("x.pdf", "text/plain", path=path)), ("b", "2")]

@@ -17,7 +17,7 @@ from .doubles import client, form, is_multipart, sample
 
 UUID = "0c5d3a52-1111-2222-3333-444455556666"
 OK = answer(200, {"status": "OK", "result": {"uuid": UUID}})
-LETTERS = [PersonalLetter("anna@mail.by", "Анна", "1\r\n"), PersonalLetter("b@c.by", "", "")]
+LETTERS = [PersonalLetter("anna@mail.by", "Анна", "1\r\n"), PersonalLetter("b@c.by", "", b"")]
 
 
 async def test_one_letter_to_many() -> None:

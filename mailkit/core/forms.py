@@ -124,6 +124,8 @@ def _quote(key: str, value: str | bytes | File) -> str:
             raise InvalidArgument(f"{key}: bytes that are not UTF-8") from None
     if type(value) is not str:
         raise InvalidArgument(f"{key}: a file can't travel in this form")
+    if _harmless(value):
+        return value
     data = _utf8(key, value)
     if len(data) <= _SHORT:
         return "%" + data.hex("%")  # every byte encoded: longer than need be, and done at once

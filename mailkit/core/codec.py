@@ -40,6 +40,8 @@ _HEADERS = {"Accept": "application/json"}
 _FORM = {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
 _JSON = {**_HEADERS, "Content-Type": "application/json"}
 
+_TEXT = frozenset({str, bytes})
+
 Write = Callable[[Any, Encoding], object]
 
 
@@ -172,11 +174,9 @@ def write(
     if files or (route.multipart is not None and route.multipart(call, encoding)):
         request = Request(route.verb, url, dict(_HEADERS), None)
         if files and any(isinstance(value, File) and value.path for _, value in pairs):
-            _upload(request, *multipart_upload(pairs, credential.pairs(), encoding.random))
+            _upload(request, *multipart_upload(pairs, credential.pairs()))
             return request
-        request.headers["Content-Type"], request.body = multipart(
-            pairs, credential.pairs(), encoding.random
-        )
+        request.headers["Content-Type"], request.body = multipart(pairs, credential.pairs())
         return request
     text = urlencoded(pairs)
     return Request(route.verb, url, dict(_FORM), credential.after(text, "").encode("ascii"))
@@ -221,10 +221,11 @@ def _add(pairs: list[Pair], call: Call[object], parts: Parts, encoding: Encoding
                 raise InvalidArgument(f"{part.name}: give a value, not None")
             continue
         if part.spread is not None:
-            for key, item in part.spread(value, encoding).items():
-                if type(item) is str or type(item) is bytes:
-                    pairs.append((key, item))
-                else:
+            spread = part.spread(value, encoding)
+            if _TEXT.issuperset(map(type, spread.values())):  # a long list of letters, at once
+                pairs += cast("Iterable[Pair]", spread.items())
+            else:
+                for key, item in spread.items():
                     flatten(pairs, key, item)
             continue
         if part.write is not None:

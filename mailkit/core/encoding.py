@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from random import Random, SystemRandom
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
@@ -24,7 +23,6 @@ class Encoding:
     zone: tzinfo | None = None
     multipart: bool = True
     in_query: frozenset[type] = frozenset()
-    random: Random = attrs.field(factory=SystemRandom, repr=False)
 
 
 def time_zone(zone: str | tzinfo) -> tzinfo:

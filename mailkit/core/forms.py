@@ -12,7 +12,7 @@ from enum import Enum
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
-from random import Random
+from secrets import token_bytes, token_hex
 from typing import Any, cast
 
 import attrs
@@ -50,6 +50,7 @@ Pair = tuple[str, str | bytes | File]
 
 _NOWHERE = URL()
 _SHORT = 512  # bytes
+_REMEMBERED = 4096  # names
 _harmless = re.compile(r"[A-Za-z0-9_.~@:/?-]*+").fullmatch
 
 
@@ -101,16 +102,10 @@ def _fields(kind: type[Any]) -> tuple[tuple[str, str], ...]:
 
 def urlencoded(pairs: Sequence[Pair]) -> str:
     """The pairs as ``application/x-www-form-urlencoded`` or a query, in ASCII."""
-    return "&".join(
-        [
-            f"{_quoted_key(key)}="
-            f"{value if type(value) is str and _harmless(value) else _quote(key, value)}"
-            for key, value in pairs
-        ]
-    )
+    return "&".join([f"{_quoted_key(key)}={_quote(key, value)}" for key, value in pairs])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_REMEMBERED)
 def _quoted_key(key: str) -> str:
     _utf8(key, key)  # yarl would drop half a surrogate pair without a word
     return _NOWHERE.with_query({key: ""}).raw_query_string[:-1]
@@ -132,15 +127,13 @@ def _quote(key: str, value: str | bytes | File) -> str:
     return _NOWHERE.with_query({"": value}).raw_query_string[1:]
 
 
-def multipart(
-    pairs: Sequence[Pair], last: Iterable[tuple[str, str]], random: Random
-) -> tuple[str, bytes]:
+def multipart(pairs: Sequence[Pair], last: Iterable[tuple[str, str]]) -> tuple[str, bytes]:
     """The pairs and then ``last`` as ``multipart/form-data``: the content type and the body.
 
-    No value can end its own part, since a boundary that occurs in the content is thrown away.
+    No value can end its own part: the boundary is 128 bits that nobody can guess.
     """
     # Comprehensions and slices: this is where the time of a large chunk goes.
-    heads = [_head(k) if type(v) is not File else _file_head(k, v) for k, v in pairs]
+    heads = [_HEADS[k] if type(v) is not File else _file_head(k, v) for k, v in pairs]
     try:
         data = [
             v.encode() if type(v) is str else v if type(v) is bytes else _content(v)
@@ -148,20 +141,18 @@ def multipart(
         ]
     except UnicodeEncodeError:
         data = [_utf8(k, v) if isinstance(v, str) else _content(v) for k, v in pairs]  # raises
-    credential = [(_head(key), _Masked(text.encode())) for key, text in last]
+    credential = [(_HEADS[key], _Masked(text.encode())) for key, text in last]
     heads += [head for head, _ in credential]
     data += [text for _, text in credential]
     count = len(data)
     pieces = [b""] * (3 * count)
     pieces[1::3] = heads
     pieces[2::3] = data
-    while True:
-        boundary = b"%032X" % random.getrandbits(128)
-        pieces[::3] = [b"\r\n--" + boundary + b"\r\n"] * count
-        pieces[0] = pieces[0][2:]
-        body = b"".join((*pieces, b"\r\n--", boundary, b"--\r\n"))
-        if body.count(boundary) == count + 1:
-            return f"multipart/form-data; boundary={boundary.decode()}", body
+    boundary = token_hex(16)
+    pieces[::3] = [f"\r\n--{boundary}\r\n".encode()] * count
+    pieces[0] = pieces[0][2:]
+    pieces.append(f"\r\n--{boundary}--\r\n".encode())
+    return f"multipart/form-data; boundary={boundary}", b"".join(pieces)
 
 
 def _content(value: str | bytes | File) -> bytes:
@@ -177,23 +168,28 @@ class _Masked(bytes):
         return "***"
 
 
-def multipart_upload(
-    pairs: Sequence[Pair], last: Iterable[tuple[str, str]], random: Random
-) -> tuple[str, Upload]:
-    """The same around a file that stays on the disk: its content is not looked through for the
-    boundary, which is 128 random bits.
-    """
+def multipart_upload(pairs: Sequence[Pair], last: Iterable[tuple[str, str]]) -> tuple[str, Upload]:
+    """The same around a file that stays on the disk."""
     place = next(value for _, value in pairs if isinstance(value, File) and value.path)
-    mark = b"%032X" % random.getrandbits(128)
+    mark = token_bytes(16)
     marked = [(key, attrs.evolve(place, data=mark) if v is place else v) for key, v in pairs]
-    content_type, body = multipart(marked, last, random)
+    content_type, body = multipart(marked, last)
     head, _, tail = body.partition(mark)
     return content_type, Upload(head, cast("Path", place.path), tail)
 
 
-@lru_cache(maxsize=4096)
-def _head(key: str) -> bytes:
-    return b'Content-Disposition: form-data; name="%b"\r\n\r\n' % _quoted(key)
+class _Heads(dict[str, bytes]):
+    """The heads of parts by name, since those of a large chunk are the same in the next."""
+
+    def __missing__(self, key: str) -> bytes:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        head = b'Content-Disposition: form-data; name="%b"\r\n\r\n' % _quoted(key)
+        self[key] = head
+        return head
+
+
+_HEADS = _Heads()
 
 
 def _file_head(key: str, file: File) -> bytes:

@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum, IntEnum
-from random import Random
 from typing import Any
 
 import attrs
@@ -154,10 +153,7 @@ def test_a_form_ends_with_the_credential() -> None:
 
 
 def test_a_form_with_a_file_is_multipart_and_ends_with_the_credential() -> None:
-    encoding = Encoding(random=Random(1))
-    request = sent(
-        Form("x", file=File("n", "a/b", b"data")), credential=TOKEN, encoding=encoding, files=True
-    )
+    request = sent(Form("x", file=File("n", "a/b", b"data")), credential=TOKEN, files=True)
     assert request.headers["Content-Type"].startswith("multipart/form-data; boundary=")
     assert request.body is not None
     assert b'name="token"\r\n\r\na+b\r\n' in request.body[-120:]

@@ -6,7 +6,6 @@ What mailkit writes is read by parsers that know nothing of it.
 from __future__ import annotations
 
 from html.parser import HTMLParser
-from random import Random
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -135,30 +134,18 @@ NAME = st.text("ab[]é;=:\"' -%\r\n\t<>", min_size=1, max_size=12).map(str.strip
     st.lists(st.tuples(NAME, TEXT), max_size=4),
     st.lists(st.tuples(NAME, NAME, st.binary(max_size=40)), max_size=2),
     TEXT,
-    st.integers(0, 2**32),
 )
 def test_no_value_breaks_out_of_its_part(
-    fields: list[tuple[str, str]], files: list[tuple[str, str, bytes]], token: str, seed: int
+    fields: list[tuple[str, str]], files: list[tuple[str, str, bytes]], token: str
 ) -> None:
     pairs: list[Pair] = [*fields]
     pairs += [(name, File(file, "image/png", data)) for name, file, data in files]
-    content_type, body = multipart(pairs, [("token", token)], Random(seed))
+    content_type, body = multipart(pairs, [("token", token)])
     found = parts_of(content_type, body)
     assert [(name, file, content) for name, file, _, content in found] == [
         *((as_read(name), None, text.encode()) for name, text in fields),
         *((as_read(name), as_read(file), data) for name, file, data in files),
         ("token", None, token.encode()),
-    ]
-
-
-def test_a_value_that_knows_the_boundary_does_not_break_out() -> None:
-    first = b"%032X" % Random(7).getrandbits(128)
-    evil = f'\r\n--{first.decode()}\r\nContent-Disposition: form-data; name="token"\r\n\r\nmine'
-    content_type, body = multipart([("subject", evil)], [("token", "ours")], Random(7))
-    assert first.decode() not in content_type
-    assert [(name, content) for name, _, _, content in parts_of(content_type, body)] == [
-        ("subject", evil.encode()),
-        ("token", b"ours"),
     ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from random import Random, SystemRandom
+from random import Random
 from typing import Self, Unpack
 
 from mailkit.core.auth import HeaderKey, credential
@@ -95,14 +95,13 @@ class Devino(Client):
         self._uploads = Uploads()
         api_key = Secret(api_key)  # before anything can raise: tracebacks can show names' values
         api_key = credential(api_key, "api_key")
-        random = random or SystemRandom()
         super().__init__(
             url=base_url(url, "url"),
             account=account or api_key.fingerprint(),
             auth=HeaderKey(api_key, "Key"),
             opener=opened,
             transport=transport or AiohttpTransport(session, connections=connections),
-            encoding=Encoding(random=random),
+            encoding=Encoding(),
             timeout=timeout,
             quotas={"requests": requests} if requests else {},
             hooks=hooks,

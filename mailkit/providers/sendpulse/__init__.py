@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import tzinfo
-from random import Random, SystemRandom
+from random import Random
 from typing import Self, Unpack
 
 from mailkit.core.auth import Auth, Bearer, Grant, HeaderKey, credential
@@ -166,7 +166,6 @@ class SendPulse(Client):
         # Secrets before anything can raise: tracebacks can show names' values.
         client_id, client_secret, api_key = map(_secret, (client_id, client_secret, api_key))
         url = base_url(url, "url")
-        random = random or SystemRandom()
         transport = transport or AiohttpTransport(session, connections=connections)
         if api_key is not None and client_id is None and client_secret is None:
             named = credential(api_key, "api_key")
@@ -192,7 +191,7 @@ class SendPulse(Client):
             auth=auth,
             opener=opened,
             transport=transport,
-            encoding=Encoding(zone=None if zone is None else time_zone(zone), random=random),
+            encoding=Encoding(zone=None if zone is None else time_zone(zone)),
             timeout=timeout,
             quotas={name: quota for name, quota in quotas.items() if quota is not None},
             hooks=hooks,

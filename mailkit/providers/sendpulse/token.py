@@ -92,7 +92,7 @@ class TokenDesk(Client):
             auth=Unsigned(client_secret, client_id),
             opener=opened,
             transport=transport,
-            encoding=Encoding(random=random),
+            encoding=Encoding(),
             timeout=timeout,
             clock=clock,
             random=random,

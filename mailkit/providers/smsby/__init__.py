@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import tzinfo
-from random import Random, SystemRandom
+from random import Random
 from typing import Self, Unpack
 
 from mailkit.address import header_text
@@ -113,7 +113,6 @@ class SmsBy(Client):
         token = credential(token, "token")
         self._limits = limits
         self._unsubscribe = header_text(unsubscribe_url or "", "unsubscribe_url") or None
-        random = random or SystemRandom()
         super().__init__(
             url=base_url(url, "url"),
             account=account or token.fingerprint(),
@@ -124,7 +123,6 @@ class SmsBy(Client):
                 zone=time_zone(zone),
                 multipart=multipart,
                 in_query=frozenset({ImportContacts}) if imports_in_query else frozenset(),
-                random=random,
             ),
             timeout=timeout,
             quotas={"requests": requests} if requests else {},

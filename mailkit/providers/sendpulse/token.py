@@ -39,9 +39,7 @@ def _token(call: Call[Token], raw: Raw) -> Token:
     try:
         return _read(raw)
     except Unreadable:
-        raise Unreadable(
-            "no token in the answer"
-        ) from None  # what there is may be one all the same
+        raise Unreadable("no token in the answer") from None  # its text may hold one
 
 
 _read = Reader[Token](Token)
@@ -82,7 +80,7 @@ class TokenDesk(Client):
         transport: Transport,
         timeout: float,
         clock: Clock | None,
-        random: Random,
+        random: Random | None,
     ) -> None:
         self._id = client_id
         self._secret = client_secret

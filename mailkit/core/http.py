@@ -10,7 +10,7 @@ No error here is chained to aiohttp's, whose texts hold the address and with it 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from io import BytesIO
 from typing import Any, Protocol
@@ -60,14 +60,14 @@ class _Watched(aiohttp.ClientRequest):
             watch.began = False
         super().__init__(*args, **kwargs)
 
-    def send(self, conn: Any) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
         if self.watch is not None:
             if conn.protocol is None or conn.protocol.should_close:
                 # A kept connection that has said something unasked: it would be taken for the
                 # answer to this request.
                 raise aiohttp.ClientConnectionError("the connection spoke out of turn")
             self.watch.began = True
-        return super().send(conn)
+        return await super().send(conn)
 
 
 class AiohttpTransport:

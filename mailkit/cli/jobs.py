@@ -116,11 +116,12 @@ def resolve(
     async def command() -> int:
         async with opened(journal, adopt=adopt) as store:
             rows = await end_doubts(store, job, chunk, accepted=accepted)
+        one = rows == 1
         if accepted:
-            print(f"{rows:,} rows count as accepted now")
+            print("1 row counts" if one else f"{rows:,} rows count", "as accepted now")
         else:
             again = f"mailkit resume {shlex.quote(plain(job))}"
-            print(f"{rows:,} rows are planned again; send them with: {again}")
+            print("1 row is" if one else f"{rows:,} rows are", f"planned again; send with: {again}")
         return Exit.DONE
 
     raise typer.Exit(run(command))

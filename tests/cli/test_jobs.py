@@ -161,7 +161,7 @@ def test_rows_that_were_not_sent_are_resolved_and_sent_by_resume(shop: Shop) -> 
     in_doubt(shop, "reset_after_reading")
     ended = shop("resolve", "autumn", "--not-sent")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == "500 rows are planned again; send them with: mailkit resume autumn\n"
+    assert ended.out == "500 rows are planned again; send with: mailkit resume autumn\n"
     assert shop("status", "autumn").code == 4
     ended = shop("resume", "autumn", "--json")
     assert (ended.code, ended.json["accepted"], ended.json["complete"]) == (0, 503, True)

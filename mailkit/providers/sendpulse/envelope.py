@@ -50,8 +50,8 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
     if good and not _refused(envelope):
         return envelope.data if envelope.success is not None and envelope.data else answer.body
     code = _code(envelope.error_code)
-    if not good and code is None and not _reasons(envelope):
-        raise Unreadable("no reason in the refusal")
+    if not good and code is None and (answer.status >= 500 or not _reasons(envelope)):
+        raise Unreadable("no word of SendPulse's own")  # a gateway may have said it
     return Refusal(
         _reasons(envelope) or ("the service answers false",),
         code,

@@ -39,7 +39,8 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
     mark = envelope.success if envelope.status is None else envelope.status
     if not envelope.error and _good(mark):
         return envelope.result or envelope.data or answer.body
-    if mark is None and envelope.error is None and envelope.message is None:
+    told = envelope.message is not None and answer.status < 500  # else a gateway may say that
+    if mark is None and envelope.error is None and not told:
         raise Unreadable("neither a status nor an error in the answer")
     reasons = tuple(_text(said) for said in (envelope.error, envelope.message) if said)
     code = envelope.code if isinstance(envelope.code, int | str) else None

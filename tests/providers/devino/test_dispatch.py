@@ -151,7 +151,13 @@ async def test_a_chunk_that_is_refused_whole_is_rejected_and_the_rest_goes_on(
 
 
 @pytest.mark.parametrize(
-    "lost", [OutcomeUnknown("reset"), answer({"description": "ok"}), Answer(502, {}, b"<html>")]
+    "lost",
+    [
+        OutcomeUnknown("reset"),
+        answer({"description": "ok"}),
+        Answer(502, {}, b"<html>"),
+        Answer(503, {}, b'{"message": "Service Unavailable"}'),  # a gateway may say that
+    ],
 )
 async def test_a_lost_answer_leaves_its_chunk_in_doubt_and_nobody_is_mailed_again(
     journal: Journal, lost: Answer | Exception

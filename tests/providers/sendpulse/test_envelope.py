@@ -95,6 +95,7 @@ async def test_too_many_for_three_attempts_are_told() -> None:
     [
         answer(500, b"<html>"),
         answer(502, {"message": "oops", "error_code": 502}),
+        answer(503, {"message": "Service Unavailable"}),  # a gateway may say that
         answer(200, b"<html>"),
         answer(200, b""),
         answer(200, {"count": 1}),

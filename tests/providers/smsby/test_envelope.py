@@ -92,6 +92,13 @@ async def test_a_refusal_has_the_class_that_says_what_to_do(
     assert type(caught.value) is error
 
 
+def test_what_a_gateway_may_have_said_is_no_word_of_the_service() -> None:
+    said = b'{"message": "Service Unavailable"}'
+    assert isinstance(opened(Answer(400, {}, said)), Refusal)
+    with pytest.raises(Unreadable):
+        opened(Answer(503, {}, said))
+
+
 async def test_a_421_is_final() -> None:
     script = Script(sample("not_verified", 421))
     with pytest.raises(Refused, match="Data not verified: subject is too long") as caught:

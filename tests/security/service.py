@@ -33,7 +33,7 @@ def taken(address: str) -> bytes:
 def no(text: str, second: str = "", code: str = "") -> str:
     """A refusal that each of the services could have written."""
     tree: dict[str, object] = {"error": text, "message": second, "reasons": [{"key": text}, second]}
-    return json.dumps(tree | ({"code": code, "error_code": code} if code else {}))
+    return json.dumps(tree | ({"code": code, "error_code": code} if code else {"error_code": 1}))
 
 
 @attrs.frozen

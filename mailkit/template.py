@@ -85,7 +85,7 @@ class Template:
     """Subject and body of a message, cut at their placeholders.
 
     ``fields`` are the names used, each once, in order, subject first; ``unsubscribe`` tells
-    whether the reserved placeholder is used; ``static``, that there are no placeholders at all.
+    whether the reserved placeholder is used.
     """
 
     subject: tuple[str | Placeholder, ...]
@@ -114,11 +114,6 @@ class Template:
             tuple(name for name in names if name != UNSUBSCRIBE),
             UNSUBSCRIBE in names,
         )
-
-    @property
-    def static(self) -> bool:
-        """Whether every recipient gets the same letter."""
-        return not self.fields and not self.unsubscribe
 
     def compile(self, columns: Sequence[str], *, unsubscribe: str | None = None) -> Renderer:
         """A renderer for rows with these columns. ``unsubscribe`` is the link that stands in for

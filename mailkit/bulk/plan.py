@@ -191,9 +191,7 @@ class _Rows:
         """The rows of a batch: those that can be mailed, and those that can't."""
         rows: list[PlannedRow] = []
         invalid: list[InvalidRecord] = []
-        said: list[
-            str
-        ] = []  # no address has a NUL, nor has JSON: lists that differ say not the same
+        said: list[str] = []
         measure, limit = self._dispatch.measure, self._limit
         for row_id, (line, given, named, fault) in enumerate(batch, self._next):
             address, reason, fields, size = given, fault, "", 0
@@ -221,9 +219,10 @@ class _Rows:
             else:
                 address = _cut(address and given)
                 invalid.append(InvalidRecord(row_id, line, address, fields or None, _cut(reason)))
-            said.append(address)
-            said.append(fields)
-        self._hash.update("\0".join(said).encode() + b"\0")
+            said += (address, fields)
+        # Neither an address nor JSON has a NUL, so that lists that differ don't say the same. Each
+        # text ends with one: how a stream was cut into batches must not matter.
+        self._hash.update("\0".join([*said, ""]).encode())
         self._next += len(batch)
         self._count += len(batch)
         return rows, invalid

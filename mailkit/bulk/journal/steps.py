@@ -107,13 +107,7 @@ class Steps:
 
         return await self._db.write(work)
 
-    async def accept(
-        self,
-        job: JobRecord,
-        n: int,
-        now: float,
-        sent: Sent,
-    ) -> None:
+    async def accept(self, job: JobRecord, n: int, now: float, sent: Sent) -> None:
         """The provider took the chunk, but for the rows that ``sent`` refuses or leaves in doubt.
 
         Without a reference, nothing can be asked: the chunk counts as reconciled.
@@ -191,13 +185,7 @@ class Steps:
         return await self._db.read(work)
 
     async def reconcile(
-        self,
-        job: JobRecord,
-        n: int,
-        found: Findings,
-        *,
-        reconciled: bool,
-        cursor: str | None,
+        self, job: JobRecord, n: int, found: Findings, *, reconciled: bool, cursor: str | None
     ) -> None:
         """Store what a poll found of the chunk's rows; if that is lost, it is asked for again."""
 

@@ -99,7 +99,7 @@ def test_the_unsubscribe_link_is_no_field() -> None:
         template("{{ unsubscribe | 'x' }}")
 
 
-def test_a_letter_without_placeholders_is_static() -> None:
+def test_braces_that_open_nothing_stay() -> None:
     assert template("a } }} { b").render({})[1] == "a } }} { b"
 
 
@@ -179,7 +179,7 @@ def test_any_body_is_cut_or_refused(body: str) -> None:
     except InvalidArgument as error:
         assert "{{" in str(error)  # noqa: PT017 - either end is right
     else:
-        assert letter.static == ("{{" not in body)
+        assert bool(letter.fields) == ("{{" in body)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ class Engine:
 
         ``stopped`` then says why it ended early, ``error`` holds the error behind that.
         """
-        for chunk in await self._journal.steps.due(self._job, track=self._settings.track > 0):
+        for chunk in await self._journal.statuses.due(self._job, track=self._settings.track > 0):
             self._schedule(chunk, self._clock.monotonic())
         self._senders_left = self._settings.senders
         self._began = self._clock.now()
@@ -294,12 +294,12 @@ class Engine:
             deadline = max(deadline, self._began + self._settings.reconcile)
         else:
             why = "taken with its chunk, but missing in the provider's status list"
-        keys = await self._journal.steps.keys(self._job, chunk.n)
+        keys = await self._journal.statuses.keys(self._job, chunk.n)
         late = self._clock.now() >= deadline
         found = match(keys, polled.statuses, why if late and not chunk.reconciled else None)
         reconciled = chunk.reconciled or late or not found.missing
         cursor = polled.cursor if reconciled else None  # until then, always the whole list
-        await self._journal.steps.reconcile(
+        await self._journal.statuses.reconcile(
             self._job, chunk.n, found, reconciled=reconciled, cursor=cursor
         )
         chunk = attrs.evolve(chunk, reconciled=reconciled, cursor=cursor)

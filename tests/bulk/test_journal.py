@@ -505,7 +505,7 @@ async def test_every_state_a_row_can_be_in(journal: Journal) -> None:
     first = job.ids[0]
     change = RowChange(first + 10, "in doubt", "missing", None)
     found = Findings(DeliveryStatus.DELIVERED, 0, [], [change], 0, 1)
-    await journal.steps.reconcile(job, chunks[4].n, found, reconciled=True, cursor=None)
+    await journal.statuses.reconcile(job, chunks[4].n, found, reconciled=True, cursor=None)
 
     table = {
         row.address.removesuffix("@example.com"): (row.state, row.reason, row.chunk)
@@ -578,7 +578,7 @@ async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
     assert await now() == Counts(8, 1, 1, accepted=2, rejected=1, in_doubt=3)
     change = RowChange(job.ids[0] + 5, "in doubt", "missing", None)
     found = Findings(0, 0, [], [change], 1, 1)
-    await journal.steps.reconcile(job, second.n, found, reconciled=True, cursor=None)
+    await journal.statuses.reconcile(job, second.n, found, reconciled=True, cursor=None)
     assert await now() == Counts(8, 1, 1, accepted=1, rejected=1, in_doubt=4)
     doubts = await journal.accounts.doubts(job, running=False)
     assert [(doubt.n, doubt.rows, doubt.reason) for doubt in doubts] == [
@@ -609,14 +609,14 @@ async def test_a_row_in_doubt_that_is_found_after_all_follows_its_chunk_again(
 
     async def reconcile(change: RowChange) -> None:
         found = Findings(0, change.state is None, [], [change], 1, 0)
-        await journal.steps.reconcile(job, chunk.n, found, reconciled=True, cursor="mark")
+        await journal.statuses.reconcile(job, chunk.n, found, reconciled=True, cursor="mark")
 
     await reconcile(RowChange(row, "in doubt", "missing", None))
-    [due] = await journal.steps.due(job, track=False)
+    [due] = await journal.statuses.due(job, track=False)
     assert (due.n, due.reconciled, due.cursor) == (1, True, None)  # the whole list is asked for
     await reconcile(RowChange(row, None, None, DeliveryStatus.DELIVERED))
-    assert await journal.steps.due(job, track=False) == []
-    [due] = await journal.steps.due(job, track=True)
+    assert await journal.statuses.due(job, track=False) == []
+    [due] = await journal.statuses.due(job, track=True)
     assert due.cursor == "mark"
     assert await journal.accounts.counts(job, running=False) == Counts(2, accepted=2)
 

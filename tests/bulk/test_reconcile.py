@@ -66,8 +66,8 @@ async def test_states_and_deliveries_are_those_of_the_model(
         for n, statuses in enumerate(polls):
             doubt = "missing" if n == late else None
             model.hear(statuses, doubt)
-            found = match(await journal.steps.keys(job, chunk.n), statuses, doubt)
-            await journal.steps.reconcile(job, chunk.n, found, reconciled=True, cursor=None)
+            found = match(await journal.statuses.keys(job, chunk.n), statuses, doubt)
+            await journal.statuses.reconcile(job, chunk.n, found, reconciled=True, cursor=None)
             assert await seen(journal) == (model.states, model.deliveries)
             counts = Counter(status for status in model.deliveries.values() if status)
             assert await journal.accounts.deliveries(job) == counts

@@ -11,6 +11,7 @@ from mailkit import Devino, Message, SmsBy
 from mailkit.bulk.journal import RowRecord
 from mailkit.bulk.journal.jobs import Jobs
 from mailkit.bulk.journal.planning import Planning
+from mailkit.bulk.journal.statuses import Statuses
 from mailkit.bulk.journal.steps import Steps
 from mailkit.providers import devino, smsby
 
@@ -25,7 +26,7 @@ PLANNING: Sequence[tuple[type, str]] = (
     (Jobs, "finish_planning"),
 )
 SENDING: Sequence[tuple[type, str]] = ((Jobs, "adopt"), (Steps, "take"), (Steps, "accept"))
-POLLING: Sequence[tuple[type, str]] = ((Steps, "reconcile"),)
+POLLING: Sequence[tuple[type, str]] = ((Statuses, "reconcile"),)
 
 
 class Kind(Enum):

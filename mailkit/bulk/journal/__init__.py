@@ -32,14 +32,15 @@ from mailkit.bulk.journal.database import (
 from mailkit.bulk.journal.jobs import JobRecord, Jobs, Lease
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
 from mailkit.bulk.journal.resolving import Resolving
-from mailkit.bulk.journal.steps import (
+from mailkit.bulk.journal.statuses import (
     ChunkKeys,
     DueChunk,
     Findings,
     RowChange,
     RowKey,
-    Steps,
+    Statuses,
 )
+from mailkit.bulk.journal.steps import Steps
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
 
 __all__ = [
@@ -78,6 +79,7 @@ class Journal:
         self.jobs = Jobs(db)
         self.planning = Planning(db)
         self.steps = Steps(db)
+        self.statuses = Statuses(db)
         self.accounts = Accounts(db)
         self.resolving = Resolving(db)
         self.suppressions = Suppressions(db)

@@ -11,6 +11,7 @@ MailkitError
 │   ├── RateLimited             wait for retry_after seconds
 │   ├── QuotaExhausted          wait until available_at
 │   └── Refused                 the service said no: mend the request
+│       ├── AccountRefused          top up or unblock the account, then try again
 │       ├── AuthenticationFailed    mend the credentials
 │       └── NotFound                no such thing there
 ├── JobExists           resume that job, or order it again
@@ -25,6 +26,7 @@ from datetime import datetime
 import attrs
 
 __all__ = [
+    "AccountRefused",
     "AuthenticationFailed",
     "BadAnswer",
     "InvalidArgument",
@@ -160,6 +162,10 @@ class Refused(RequestError):
     ) -> None:
         super().__init__(text, where)
         self.reasons = tuple(reasons)
+
+
+class AccountRefused(Refused):
+    """The account may not send now: no money, a limit of its plan, a block. Nobody was refused."""
 
 
 class AuthenticationFailed(Refused):

@@ -13,6 +13,7 @@ from mailkit.core.retry import Outcome, retry_after
 from mailkit.core.secret import Secret, scrub
 from mailkit.core.wire import Answer, Refusal, Unreadable
 from mailkit.errors import (
+    AccountRefused,
     AuthenticationFailed,
     BadAnswer,
     NotFound,
@@ -124,6 +125,8 @@ def error_of(
         return kind(text, where, retry_after=asked)
     if refusal.credentials:
         return AuthenticationFailed(text, where, reasons=reasons)
+    if refusal.account:
+        return AccountRefused(text, where, reasons=reasons)
     if status == 404:
         return NotFound(text, where, reasons=reasons)
     return Refused(text, where, reasons=reasons)

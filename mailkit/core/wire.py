@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +12,15 @@ import attrs
 
 from mailkit.errors import InvalidArgument
 
-__all__ = ["Answer", "Refusal", "Request", "Unreadable", "Upload", "base_url"]
+__all__ = [
+    "Answer",
+    "Refusal",
+    "Request",
+    "Unreadable",
+    "Upload",
+    "about_money",
+    "base_url",
+]
 
 
 @attrs.frozen
@@ -64,6 +72,7 @@ class Refusal:
 
     ``later``: the same request may succeed after a wait, of ``wait`` seconds if that is known.
     ``quota``: a quota of the account is used up. ``credentials``: they are what is refused.
+    ``account``: it has no money, is above its plan, or is blocked.
     """
 
     reasons: tuple[str, ...] = ()
@@ -72,6 +81,18 @@ class Refusal:
     wait: float | None = None
     quota: bool = False
     credentials: bool = False
+    account: bool = False
+
+
+_money = re.compile(
+    r"(?i)\b(?:insufficient|not enough|lack of|no) (?:funds|money|balance|credits?)\b"
+    r"|\b(?:недостаточно|не хватает|нет) (?:средств|денег)\b"
+).search
+
+
+def about_money(reasons: Iterable[str]) -> bool:
+    """Whether a service without published codes says that the account has no money left."""
+    return any(_money(reason) for reason in reasons)
 
 
 class Unreadable(ValueError):

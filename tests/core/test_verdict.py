@@ -11,8 +11,9 @@ from mailkit.core.reading import Reader
 from mailkit.core.retry import Outcome
 from mailkit.core.secret import Secret
 from mailkit.core.verdict import Failure, error_of, judge
-from mailkit.core.wire import Answer, Refusal, base_url
+from mailkit.core.wire import Answer, Refusal, about_money, base_url
 from mailkit.errors import (
+    AccountRefused,
     AuthenticationFailed,
     BadAnswer,
     InvalidArgument,
@@ -185,3 +186,25 @@ def test_addresses_are_https_or_of_this_machine(url: str, clean: str) -> None:
 def test_other_addresses_are_refused_with_their_name(url: str) -> None:
     with pytest.raises(InvalidArgument, match=r"^MAILKIT_URL: "):
         base_url(url, "MAILKIT_URL")
+
+
+@pytest.mark.parametrize(
+    ("words", "of_the_account"),
+    [
+        ("Insufficient funds", True),
+        ("there is not enough money on your balance", True),
+        ("Недостаточно средств на счёте", True),
+        ("insufficient_rights", False),
+        ("the mailbox of bank-balance@shop.by is full", False),
+    ],
+)
+def test_a_refusal_for_lack_of_money_is_the_accounts(words: str, of_the_account: bool) -> None:
+    assert about_money([words]) is of_the_account
+
+
+def test_a_refusal_of_the_account_has_its_own_class() -> None:
+    failure = Failure(
+        Outcome.REFUSED, "no money", answer(200), Refusal(("no money",), account=True)
+    )
+    error = error_of(failure, provider="p", call="c", repeatable=False, secrets=(), now=0.0)
+    assert type(error) is AccountRefused

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mailkit.core.reading import decode
-from mailkit.core.wire import Answer, Refusal, Unreadable
+from mailkit.core.wire import Answer, Refusal, Unreadable, about_money
 
 __all__ = ["good", "opened", "reasons"]
 
@@ -37,6 +37,7 @@ def opened(answer: Answer) -> bytes | Refusal:
         said,
         code if isinstance(code, int | str) else None,
         credentials=any(_of_the_key(reason) for reason in said),
+        account=about_money(said),
     )
 
 

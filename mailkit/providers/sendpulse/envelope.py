@@ -17,6 +17,7 @@ __all__ = ["opened"]
 _CAMPAIGNS_USED_UP = 791
 _TOO_FAST = 2020202020  # more than 10 requests in a second
 _HOUR, _SECOND = 3600.0, 1.0
+_OF_THE_ACCOUNT = (707, 708, 3030303030)  # no money, more than the plan holds, above the plan
 
 
 class _Envelope(msgspec.Struct):
@@ -58,6 +59,7 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
         later=code in (_CAMPAIGNS_USED_UP, _TOO_FAST),
         wait={_CAMPAIGNS_USED_UP: _HOUR, _TOO_FAST: _SECOND}.get(code) if code else None,
         quota=code == _CAMPAIGNS_USED_UP,
+        account=code in _OF_THE_ACCOUNT,
     )
 
 

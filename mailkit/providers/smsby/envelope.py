@@ -11,7 +11,7 @@ import re
 
 import msgspec
 
-from mailkit.core.wire import Answer, Refusal, Unreadable
+from mailkit.core.wire import Answer, Refusal, Unreadable, about_money
 
 __all__ = ["opened"]
 
@@ -48,6 +48,7 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
         reasons or (f"status {_text(mark)}",),
         code,
         credentials=any(_of_the_token(reason) for reason in reasons),
+        account=about_money(reasons),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import queue
 import sqlite3
@@ -40,6 +41,7 @@ Connector = Callable[[], sqlite3.Connection]
 BUSY_SECONDS = 30.0
 WORKS_A_COMMIT = 64
 WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
+_CREATING = threading.Lock()  # nobody may connect before the creator's descriptor is closed
 _ELSEWHERE = "name another place with --journal or MAILKIT_JOURNAL"
 
 
@@ -79,7 +81,7 @@ def connector(path: Path | None, *, adopt: bool = False) -> Connector:
 
     def connect() -> sqlite3.Connection:
         if path is not None:
-            _make_private(path)
+            _create(path)
         try:
             db = sqlite3.connect(
                 ":memory:" if path is None else path,
@@ -104,14 +106,21 @@ def connector(path: Path | None, *, adopt: bool = False) -> Connector:
     return connect
 
 
-def _make_private(path: Path) -> None:
-    """Make the file readable by its owner alone before SQLite, which copies the mode, sees it."""
+def _create(path: Path) -> None:
+    """Create the file, readable by its owner alone; SQLite copies the mode. One that exists is not
+    opened: on POSIX, closing any descriptor of a file drops all locks that the process has on it,
+    SQLite's too.
+    """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        for folder in reversed(path.parents):  # with parents=True they would get the umask's mode
+            folder.mkdir(mode=0o700, exist_ok=True)
+        with _CREATING, contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if not path.is_file():
+            raise FileExistsError(errno.EEXIST, "it is not a regular file")
     except OSError as error:
         why = error.strerror
-        if isinstance(error, FileExistsError):
+        if isinstance(error, NotADirectoryError) or error.filename == str(path.parent):
             why = f"{path.parent} is not a folder"
         raise JournalError(f"the journal {path} can't be opened: {why}; {_ELSEWHERE}") from error
 

@@ -259,23 +259,38 @@ def notes(db: sqlite3.Connection) -> list[str]:
     return [note for (note,) in db.execute("SELECT note FROM notes")]
 
 
-def test_a_work_that_fails_does_not_undo_its_neighbours(db: sqlite3.Connection) -> None:
-    works = [noting("a"), noting("b", InvalidArgument("no")), noting("c")]
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (InvalidArgument("no"), InvalidArgument),
+        (ZeroDivisionError(), ZeroDivisionError),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates"), UnicodeEncodeError),
+        (sqlite3.IntegrityError("UNIQUE constraint failed"), JournalError),
+        (sqlite3.ProgrammingError("Error binding parameter 1"), JournalError),
+    ],
+    ids=lambda error: getattr(error, "__name__", None) or type(error).__name__,
+)
+def test_a_work_that_fails_does_not_undo_its_neighbors(
+    db: sqlite3.Connection, error: Exception, told: type[Exception]
+) -> None:
+    works = [noting("a"), noting("b", error), noting("c")]
     run_together(db, works, WRITE)
     assert notes(db) == ["a", "c"]
     assert works[0].future.result() == works[2].future.result()
-    with pytest.raises(InvalidArgument, match="no"):
+    with pytest.raises(told):
         works[1].future.result()
 
 
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (ZeroDivisionError(), ZeroDivisionError),
         (sqlite3.OperationalError("database or disk is full"), JournalError),
+        (sqlite3.DatabaseError("database disk image is malformed"), JournalError),
+        (MemoryError(), MemoryError),
     ],
+    ids=lambda error: getattr(error, "__name__", None) or type(error).__name__,
 )
-def test_a_commit_that_fails_is_told_to_all_and_undone_for_all(
+def test_a_database_that_fails_is_told_to_all_and_undone_for_all(
     db: sqlite3.Connection, error: Exception, told: type[Exception]
 ) -> None:
     works = [noting("a"), noting("b", error), noting("c")]
@@ -286,6 +301,31 @@ def test_a_commit_that_fails_is_told_to_all_and_undone_for_all(
             work.future.result()
     run_together(db, [noting("later")], WRITE)
     assert notes(db) == ["later"]
+
+
+def test_a_work_that_ends_the_transaction_undoes_all(db: sqlite3.Connection) -> None:
+    def give_up(db: sqlite3.Connection) -> None:
+        db.execute("INSERT OR ROLLBACK INTO meta VALUES (NULL, 1), ('a', 2), ('a', 3)")
+
+    works = [noting("a"), Work(give_up, durable=False), noting("c")]
+    run_together(db, works, WRITE)
+    assert notes(db) == []
+    for work in works:
+        with pytest.raises(JournalError):
+            work.future.result()
+
+
+def test_the_end_of_the_process_is_no_work_s_own(db: sqlite3.Connection) -> None:
+    def end(db: sqlite3.Connection) -> None:
+        raise KeyboardInterrupt
+
+    works = [noting("a"), Work(end, durable=False)]
+    with pytest.raises(KeyboardInterrupt):
+        run_together(db, works, WRITE)
+    assert notes(db) == []
+    for work in works:
+        with pytest.raises(KeyboardInterrupt):
+            work.future.result()
 
 
 def test_a_durable_work_and_all_that_are_committed_with_it_are_on_the_disk(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -23,7 +23,8 @@ async def test_opening_a_journal_again_leaves_the_locks_of_the_first(tmp_path: P
     second = await Journal.open(path)
     await second.close()
     wal = (tmp_path / "journal.db-wal").stat().st_ino
-    subprocess.run([sys.executable, "-c", LOOK, path], check=True)
+    looker = await asyncio.create_subprocess_exec(sys.executable, "-c", LOOK, path)
+    assert await looker.wait() == 0
     assert (tmp_path / "journal.db-wal").stat().st_ino == wal
     await first.close()
     assert not (tmp_path / "journal.db-wal").exists()

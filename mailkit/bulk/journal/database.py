@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeVar
 import attrs
 
 from mailkit.bulk.journal.schema import VERSION, create
-from mailkit.errors import JournalError, MailkitError
+from mailkit.errors import JournalError
 
 __all__ = [
     "Connector",
@@ -42,6 +42,13 @@ BUSY_SECONDS = 30.0
 WORKS_A_COMMIT = 64
 WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
 _CREATING = threading.Lock()  # nobody may connect before the creator's descriptor is closed
+_OF_ONE_WORK = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.NotSupportedError,
+    sqlite3.ProgrammingError,
+)
 _ELSEWHERE = "name another place with --journal or MAILKIT_JOURNAL"
 
 
@@ -172,19 +179,17 @@ def run_together(db: sqlite3.Connection, works: list[Work], begin: str) -> None:
             db.execute("SAVEPOINT work")
             try:
                 ends.append((work, work.run(db), None))
-            except MailkitError as error:
+            except Exception as error:
+                if _is_broken(error) or not db.in_transaction:
+                    raise
                 db.execute("ROLLBACK TO work")
-                ends.append((work, None, error))
+                ends.append((work, None, _told(error)))
             db.execute("RELEASE work")
         db.execute("COMMIT")
     except BaseException as error:
-        failure: BaseException = error
-        if isinstance(error, sqlite3.Error):
-            failure = JournalError(f"the journal can't be written: {error}")
-            failure.__cause__ = error
-        ends = [(work, None, failure) for work in works]
-        if db.in_transaction:
-            with contextlib.suppress(sqlite3.Error):  # the next transaction will see to it
+        ends = [(work, None, _told(error)) for work in works]
+        with contextlib.suppress(sqlite3.Error):  # the next transaction will see to it
+            if db.in_transaction:
                 db.execute("ROLLBACK")
         if not isinstance(error, Exception):
             raise
@@ -194,6 +199,19 @@ def run_together(db: sqlite3.Connection, works: list[Work], begin: str) -> None:
                 work.future.set_exception(failed)
             else:
                 work.future.set_result(result)
+
+
+def _is_broken(error: Exception) -> bool:
+    """Whether it says something about the database (disk, lock, memory), not about one work."""
+    return isinstance(error, sqlite3.Error | MemoryError) and not isinstance(error, _OF_ONE_WORK)
+
+
+def _told(error: BaseException) -> BaseException:
+    if not isinstance(error, sqlite3.Error):
+        return error
+    told = JournalError(f"the journal can't be written: {error}")
+    told.__cause__ = error
+    return told
 
 
 class InlineExecutor:

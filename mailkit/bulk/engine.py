@@ -25,7 +25,6 @@ import anyio
 import attrs
 
 from mailkit.bulk.journal import DueChunk, JobRecord, Journal
-from mailkit.bulk.reconcile import match
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled
 from mailkit.errors import (
@@ -294,15 +293,11 @@ class Engine:
             deadline = max(deadline, self._began + self._settings.reconcile)
         else:
             why = "taken with its chunk, but missing in the provider's status list"
-        keys = await self._journal.statuses.keys(self._job, chunk.n)
         late = self._clock.now() >= deadline
-        found = match(keys, polled.statuses, why if late and not chunk.reconciled else None)
-        reconciled = chunk.reconciled or late or not found.missing
-        cursor = polled.cursor if reconciled else None  # until then, always the whole list
-        await self._journal.statuses.reconcile(
-            self._job, chunk.n, found, reconciled=reconciled, cursor=cursor
+        found = await self._journal.statuses.reconcile(
+            self._job, chunk.n, polled, doubt=why if late else None
         )
-        chunk = attrs.evolve(chunk, reconciled=reconciled, cursor=cursor)
+        chunk = attrs.evolve(chunk, reconciled=found.reconciled, cursor=found.cursor)
         self._poll_again(chunk, poll.tries + 1, found.unfinished)
 
     def _poll_again(self, chunk: DueChunk, tries: int, moving: int) -> None:

@@ -1,71 +1,114 @@
-"""Matching what a provider says of a chunk with the chunk's rows: nobody may be missing."""
+"""Matching what a provider says of a chunk with the chunk's rows: nobody may be missing.
+
+Pure functions of values; the journal calls them inside the transaction that reads and writes.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import attrs
 
 from mailkit.address import dedupe_key, normalise
-from mailkit.bulk.journal import ChunkKeys, Findings, RowChange
 from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
-from mailkit.events import FINAL
+from mailkit.events import DeliveryStatus
 
-__all__ = ["match"]
+__all__ = ["ChunkKeys", "Findings", "RowChange", "RowKey", "match"]
+
+_TAKEN = int(DeliveryStatus.QUEUED)  # how far a letter got at least that is named as taken
+
+RowKey = tuple[int, str, str | None, int | None]
+"""A row of an accepted chunk, as the journal gives it: its id, what to match it by, its own state
+and its own delivery."""
+
+
+@attrs.frozen
+class ChunkKeys:
+    """The rows of an accepted chunk, the delivery of those that have none of their own, and whether
+    every row was found before, or the deadline has passed.
+    """
+
+    delivery: int
+    reconciled: bool
+    rows: Sequence[RowKey]
+
+
+class RowChange(NamedTuple):
+    """A row's new state, reason and own delivery; ``state`` None: it follows its chunk."""
+
+    id: int
+    state: str | None
+    reason: str | None
+    delivery: int | None
+
+
+@attrs.frozen
+class Findings:
+    """What statuses change in a chunk: the ``delivery`` of the rows that follow the chunk and have
+    none of their own, own deliveries alone as (delivery, row id), and whole rows. ``missing`` rows
+    were never named; ``reconciled`` says that nobody is looked for any longer.
+    """
+
+    delivery: int
+    deliveries: Sequence[tuple[int | None, int]]
+    changes: Sequence[RowChange]
+    missing: int
+    reconciled: bool
 
 
 def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) -> Findings:
     """Join rows and statuses by address; statuses of strangers are ignored.
 
-    An address named as refused is rejected, also if it is named as taken too; a row in doubt that
-    is named is in doubt no more. Deliveries only go up (see DeliveryStatus). Rows that no status
-    names are left as they are, or become doubtful for the reason ``doubt``.
+    A good word wins: an address that is named as taken, now or in an earlier poll, is not rejected
+    for being named as refused too, and one that was rejected or in doubt is so no more. Deliveries
+    only go up (see DeliveryStatus). Rows that were never named are left as they are, or become
+    doubtful for the reason ``doubt``, but only until the chunk is reconciled.
     """
     heard = _by_key(statuses)
     common = chunk.delivery
+    if chunk.reconciled:
+        doubt = None
     following: list[tuple[int, int | None, int]] = []  # delivery, own delivery so far, row id
     changed: list[RowChange] = []
-    missing = unfinished = 0
+    missing = 0
     for row_id, key, state, own in chunk.rows:
         delivery = own if own is not None else common if state is None else 0
         status = heard.get(key)
         if status is None:
             if state is None:
-                missing += 1
-                if doubt is not None:
-                    changed.append(RowChange(row_id, "in doubt", doubt, delivery))
-                else:
-                    unfinished += delivery not in FINAL
+                missing += not delivery
+                if doubt is None or delivery:
                     following.append((delivery, own, row_id))
-            else:
-                unfinished += state == "in doubt"
+                else:
+                    changed.append(RowChange(row_id, "in doubt", doubt, delivery))
             continue
         _, news, refused, reason = status
         if refused:
-            if state != "rejected":
+            if state != "rejected" and not delivery:
                 changed.append(RowChange(row_id, "rejected", reason or "refused", delivery))
+            elif state is None:
+                following.append((delivery, own, row_id))
             continue
         before = delivery
-        if news is not None and news > delivery:
-            delivery = int(news)
-        unfinished += delivery not in FINAL
-        now = None if state == "in doubt" else state
+        delivery = max(delivery, news or _TAKEN)
+        now = state if state == "accepted" else None
         if now != state or (reason and delivery != before):
             changed.append(RowChange(row_id, now, reason or None, delivery))
         elif state is None:
             following.append((delivery, own, row_id))
         elif delivery != before:
             changed.append(RowChange(row_id, state, None, delivery))
-    return _settled(common, following, changed, unfinished, missing)
+    common, deliveries = _shared(common, following)
+    reconciled = chunk.reconciled or doubt is not None or not missing
+    return Findings(common, deliveries, changed, missing, reconciled)
 
 
-def _settled(
-    common: int,
-    following: Sequence[tuple[int, int | None, int]],
-    changed: Sequence[RowChange],
-    unfinished: int,
-    missing: int,
-) -> Findings:
+def _shared(
+    common: int, following: Sequence[tuple[int, int | None, int]]
+) -> tuple[int, Sequence[tuple[int | None, int]]]:
     """What most rows that follow their chunk have in common goes to the chunk."""
     counts = Counter(delivery for delivery, _, _ in following)
     if counts:
@@ -75,9 +118,7 @@ def _settled(
         wanted = None if delivery == common else delivery
         if wanted != own:
             deliveries.append((wanted, row_id))
-    # A row that changes keeps its delivery for itself.
-    apart = len(following) - counts[common] + sum(row.state is None for row in changed)
-    return Findings(common, apart, deliveries, changed, unfinished, missing)
+    return common, deliveries
 
 
 def _by_key(statuses: Sequence[RowStatus]) -> Mapping[str, RowStatus]:
@@ -94,7 +135,7 @@ def _by_key(statuses: Sequence[RowStatus]) -> Mapping[str, RowStatus]:
 
 
 def _weight(status: RowStatus) -> tuple[bool, int]:
-    return status.refused, status.delivery or 0
+    return not status.refused, status.delivery or 0
 
 
 def _key(address: str) -> str:

@@ -94,7 +94,8 @@ async def test_what_the_provider_refuses_by_name_is_rejected(journal: Journal) -
 
 
 async def test_rows_refused_in_the_answer_are_rejected_with_its_reason(journal: Journal) -> None:
-    provider = FakeProvider(acts=[lambda chunk: Sent("1", {chunk.rows[1].n: "unsubscribed"})])
+    refuse = lambda chunk: Sent("1", {chunk.rows[1].n: "unsubscribed"})  # noqa: E731
+    provider = FakeProvider(acts=[refuse], hidden={"p1@example.com"})
     report = await send(journal, provider, people(3), name="a")
     record = await journal.jobs.get("a")
     rows = [row async for rows in journal.accounts.rows(record, running=False) for row in rows]

@@ -17,19 +17,18 @@ import pytest
 
 from mailkit.bulk.journal import (
     Counts,
-    Findings,
     InlineExecutor,
     InvalidRecord,
     JobRecord,
     Journal,
+    Merged,
     PlannedRow,
-    RowChange,
     default_path,
 )
 from mailkit.bulk.journal.database import READ, WRITE, ThreadExecutor, Work, connector, run_together
 from mailkit.bulk.journal.jobs import Lease
 from mailkit.bulk.journal.schema import VERSION
-from mailkit.core.dispatch import Chunk, Sent
+from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
 from mailkit.errors import InvalidArgument, JobExists, JournalError
 from mailkit.events import DeliveryStatus
 
@@ -542,10 +541,8 @@ async def test_every_state_a_row_can_be_in(journal: Journal) -> None:
     await journal.steps.doubt(job, chunks[2].n, now, "reset")
     await journal.steps.put_back(job, chunks[3].n, now, "dns")
     await journal.steps.accept(job, chunks[4].n, now, Sent("r"))
-    first = job.ids[0]
-    change = RowChange(first + 10, "in doubt", "missing", None)
-    found = Findings(DeliveryStatus.DELIVERED, 0, [], [change], 0, 1)
-    await journal.statuses.reconcile(job, chunks[4].n, found, reconciled=True, cursor=None)
+    heard = Polled([RowStatus("p8@example.com", DeliveryStatus.DELIVERED, False, "")])
+    await journal.statuses.reconcile(job, chunks[4].n, heard, doubt="missing")
 
     table = {
         row.address.removesuffix("@example.com"): (row.state, row.reason, row.chunk)
@@ -616,9 +613,8 @@ async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
     assert await now() == Counts(8, 1, 1, in_doubt=3, unsent=3)
     await journal.steps.accept(job, second.n, 3.0, Sent("r", {4: "no"}))
     assert await now() == Counts(8, 1, 1, accepted=2, rejected=1, in_doubt=3)
-    change = RowChange(job.ids[0] + 5, "in doubt", "missing", None)
-    found = Findings(0, 0, [], [change], 1, 1)
-    await journal.statuses.reconcile(job, second.n, found, reconciled=True, cursor=None)
+    heard = Polled([RowStatus("p5@example.com", None, False, "")])
+    await journal.statuses.reconcile(job, second.n, heard, doubt="missing")
     assert await now() == Counts(8, 1, 1, accepted=1, rejected=1, in_doubt=4)
     doubts = await journal.accounts.doubts(job, running=False)
     assert [(doubt.n, doubt.rows, doubt.reason) for doubt in doubts] == [
@@ -645,16 +641,15 @@ async def test_a_row_in_doubt_that_is_found_after_all_follows_its_chunk_again(
     job = await planned(journal, people(2))
     chunk = await take(journal, job)
     await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
-    row = job.ids[0] + 1
+    found = [RowStatus(name, DeliveryStatus.SENT, False, "") for name in people(2)]
 
-    async def reconcile(change: RowChange) -> None:
-        found = Findings(0, change.state is None, [], [change], 1, 0)
-        await journal.statuses.reconcile(job, chunk.n, found, reconciled=True, cursor="mark")
+    async def reconcile(*statuses: RowStatus, doubt: str | None = None) -> Merged:
+        return await journal.statuses.reconcile(job, chunk.n, Polled(statuses, "mark"), doubt=doubt)
 
-    await reconcile(RowChange(row, "in doubt", "missing", None))
+    assert await reconcile(found[1], doubt="missing") == Merged(True, 2, "mark")
     [due] = await journal.statuses.due(job, track=False)
     assert (due.n, due.reconciled, due.cursor) == (1, True, None)  # the whole list is asked for
-    await reconcile(RowChange(row, None, None, DeliveryStatus.DELIVERED))
+    assert await reconcile(*found) == Merged(True, 2, "mark")
     assert await journal.statuses.due(job, track=False) == []
     [due] = await journal.statuses.due(job, track=True)
     assert due.cursor == "mark"

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
 from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailkit.bulk.journal import Journal
-from mailkit.bulk.reconcile import match
-from mailkit.core.dispatch import RowStatus, Sent
+from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal
+from mailkit.bulk.journal.database import Connector
+from mailkit.bulk.journal.statuses import merge
+from mailkit.core.dispatch import Polled, RowStatus, Sent
 from mailkit.events import DeliveryStatus
 
+from .counted import counted, counters
 from .fakes import memory_journal, people
 from .test_journal import planned, take
 
@@ -25,11 +33,12 @@ named = st.builds(
         [*NAMES, NAMES[0].upper(), "stranger@example.com", "почта@example.com"]
     ),
     delivery=deliveries,
-    refused=st.sampled_from([False] * 5 + [True]),
+    refused=st.sampled_from([False] * 3 + [True]),
     reason=st.sampled_from(["", "full"]),
 )
 alike = deliveries.map(lambda news: [RowStatus(name, news, False, "") for name in NAMES])
-polls = st.lists(st.one_of(alike, st.lists(named, max_size=2 * ROWS)), max_size=6)
+poll = st.one_of(alike, st.lists(named, max_size=2 * ROWS))
+polls = st.lists(poll, max_size=6)
 
 
 class Model:
@@ -38,39 +47,31 @@ class Model:
     def __init__(self) -> None:
         self.states = dict.fromkeys(NAMES, "accepted")
         self.deliveries: dict[str, int] = dict.fromkeys(NAMES, 0)
+        self.reconciled = False
 
-    def hear(self, statuses: list[RowStatus], doubt: str | None) -> None:
+    def hear(self, statuses: Sequence[RowStatus], doubt: str | None = None) -> None:
+        missing = False
         for name in NAMES:
             said = [one for one in statuses if one.address.lower() == name]
-            if not said and doubt and self.states[name] == "accepted":
-                self.states[name] = "in doubt"
-            elif any(one.refused for one in said):
-                self.states[name] = "rejected"
+            good = [one.delivery or DeliveryStatus.QUEUED for one in said if not one.refused]
+            if good:
+                self.states[name] = "accepted"
+                self.deliveries[name] = max(self.deliveries[name], *good)
+            elif self.deliveries[name]:
+                pass  # it was named as taken before
             elif said:
-                if self.states[name] == "in doubt":
-                    self.states[name] = "accepted"
-                news = max(one.delivery or 0 for one in said)
-                self.deliveries[name] = max(self.deliveries[name], news)
+                self.states[name] = "rejected"
+            elif self.states[name] == "accepted":
+                missing = True
+                if doubt and not self.reconciled:
+                    self.states[name] = "in doubt"
+        self.reconciled = self.reconciled or bool(doubt) or not missing
 
 
-@settings(max_examples=200)
-@given(polls=polls, late=st.integers(0, 6))
-async def test_states_and_deliveries_are_those_of_the_model(
-    polls: list[list[RowStatus]], late: int
-) -> None:
-    async with memory_journal() as journal:
-        job = await planned(journal, NAMES, chunk=ROWS)
-        chunk = await take(journal, job)
-        await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
-        model = Model()
-        for n, statuses in enumerate(polls):
-            doubt = "missing" if n == late else None
-            model.hear(statuses, doubt)
-            found = match(await journal.statuses.keys(job, chunk.n), statuses, doubt)
-            await journal.statuses.reconcile(job, chunk.n, found, reconciled=True, cursor=None)
-            assert await seen(journal) == (model.states, model.deliveries)
-            counts = Counter(status for status in model.deliveries.values() if status)
-            assert await journal.accounts.deliveries(job) == counts
+async def accepted_chunk(journal: Journal) -> JobRecord:
+    job = await planned(journal, NAMES, chunk=ROWS)
+    await journal.steps.accept(job, (await take(journal, job)).n, 3.0, Sent("r"))
+    return job
 
 
 async def seen(journal: Journal) -> tuple[dict[str, str], dict[str, int]]:
@@ -80,3 +81,172 @@ async def seen(journal: Journal) -> tuple[dict[str, str], dict[str, int]]:
         {row.address: row.state for row in rows},
         {row.address: row.delivery or 0 for row in rows},
     )
+
+
+@settings(max_examples=200, deadline=None)
+@given(polls=polls, late=st.integers(0, 6))
+async def test_states_deliveries_and_counters_are_those_of_the_model(
+    polls: list[list[RowStatus]], late: int
+) -> None:
+    async with memory_journal() as journal:
+        job = await accepted_chunk(journal)
+        assert await counters(journal) == await counted(journal)
+        model = Model()
+        for n, statuses in enumerate(polls):
+            doubt = "missing" if n == late else None
+            model.hear(statuses, doubt)
+            merged = await journal.statuses.reconcile(job, 1, Polled(statuses), doubt=doubt)
+            assert await seen(journal) == (model.states, model.deliveries)
+            assert merged.reconciled == model.reconciled
+            counts = Counter(status for status in model.deliveries.values() if status)
+            assert await journal.accounts.deliveries(job) == counts
+            assert await counters(journal) == await counted(journal)
+            assert (await counters(journal))[job.id, 1][2] == merged.unfinished
+
+
+@settings(max_examples=60, deadline=None)
+@given(polls=polls, order=st.randoms(use_true_random=False))
+async def test_the_order_in_which_statuses_come_does_not_matter(
+    polls: list[list[RowStatus]], order: random.Random
+) -> None:
+    ends = []
+    for _ in range(2):
+        async with memory_journal() as journal:
+            job = await accepted_chunk(journal)
+            for statuses in polls:
+                await journal.statuses.reconcile(job, 1, Polled(statuses))
+            ends.append(await seen(journal))
+        polls = [order.sample(statuses, len(statuses)) for statuses in polls]
+        order.shuffle(polls)
+    assert ends[0] == ends[1]
+
+
+TAKEN = RowStatus(NAMES[0], None, False, "")  # taken, with a word that is not known
+SENT = RowStatus(NAMES[0], DeliveryStatus.SENT, False, "")
+REFUSED = RowStatus(NAMES[0], None, True, "no such mailbox")
+
+
+@pytest.mark.parametrize("good", [TAKEN, SENT])
+@pytest.mark.parametrize("spelling", [NAMES[0], NAMES[0].upper(), f" {NAMES[0]} "])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_an_address_named_as_taken_and_as_refused_was_taken(
+    good: RowStatus, spelling: str, at_once: bool
+) -> None:
+    refused = REFUSED._replace(address=spelling)
+    for both in ([good, refused], [refused, good]):
+        async with memory_journal() as journal:
+            job = await accepted_chunk(journal)
+            for heard in [both] if at_once else [[one] for one in both]:
+                await journal.statuses.reconcile(job, 1, Polled(heard))
+            assert (await seen(journal))[0][NAMES[0]] == "accepted"
+
+
+async def test_whoever_was_named_once_is_not_missing_later() -> None:
+    async with memory_journal() as journal:
+        job = await accepted_chunk(journal)
+        await journal.statuses.reconcile(job, 1, Polled([TAKEN]))
+        await journal.statuses.reconcile(job, 1, Polled(()), doubt="missing")
+        states, _ = await seen(journal)
+        assert states == dict.fromkeys(NAMES, "in doubt") | {NAMES[0]: "accepted"}
+
+
+# a second writer
+
+
+class Watched(InlineExecutor):
+    """Calls ``before`` as each statement begins."""
+
+    before: Callable[[], None] = staticmethod(lambda: None)
+
+    def __init__(self, connect: Connector) -> None:
+        super().__init__(connect)
+        self._db.set_trace_callback(lambda statement: self.before())
+
+
+class Other:
+    """Another connection to the journal, which has something to tell at one moment of ours."""
+
+    def __init__(self, db: sqlite3.Connection, job: JobRecord, statuses: list[RowStatus]) -> None:
+        self._db, self._job, self._polled = db, job, Polled(statuses)
+        self.told = False
+
+    def tell(self) -> bool:
+        """Merge it; False if the journal is locked."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        merge(self._db, self._job, 1, self._polled)
+        self._db.execute("COMMIT")
+        self.told = True
+        return True
+
+
+def every(delivery: DeliveryStatus, *names: str) -> list[RowStatus]:
+    return [RowStatus(name, delivery, False, "") for name in names or NAMES]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "doubt"),
+    [
+        (every(DeliveryStatus.DELIVERED), every(DeliveryStatus.OPENED, *NAMES[:2]), None),
+        (every(DeliveryStatus.OPENED, *NAMES[:2]), every(DeliveryStatus.DELIVERED), None),
+        (every(DeliveryStatus.SENT, *NAMES[1:]), every(DeliveryStatus.SENT, NAMES[0]), "missing"),
+        ([REFUSED, *every(DeliveryStatus.SENT, *NAMES[1:])], [SENT], None),
+        ([], every(DeliveryStatus.OPENED), "missing"),
+    ],
+)
+async def test_a_second_writer_may_come_at_any_moment(
+    tmp_path: Path, ours: list[RowStatus], theirs: list[RowStatus], doubt: str | None
+) -> None:
+    model = Model()
+    model.hear(theirs)
+    model.hear(ours, doubt)
+    ends: list[str] = []
+    for moment in range(100):
+        end = await _interrupted(tmp_path / f"{moment}.db", moment, ours, theirs, doubt, model)
+        if end is None:
+            break
+        ends.append(end)
+    assert ends == sorted(ends)  # before our transaction they may, in it they wait
+    assert ends.count("waited") > 5
+
+
+async def _interrupted(
+    path: Path,
+    moment: int,
+    ours: list[RowStatus],
+    theirs: list[RowStatus],
+    doubt: str | None,
+    model: Model,
+) -> str | None:
+    """Reconcile, with another writer as the statement of this number begins."""
+    executors: list[Watched] = []
+
+    def executor(connect: Connector) -> Watched:
+        executors.append(Watched(connect))
+        return executors[0]
+
+    journal = await Journal.open(path, executor=executor)
+    job = await accepted_chunk(journal)
+    end: str | None = None
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as db:
+        other = Other(db, job, theirs)
+        left = moment
+
+        def before() -> None:
+            nonlocal left, end
+            left -= 1
+            if left == -1:
+                end = "told" if other.tell() else "waited"
+
+        executors[0].before = before
+        await journal.statuses.reconcile(job, 1, Polled(ours), doubt=doubt)
+        executors[0].before = lambda: None
+        assert other.told or other.tell()
+    assert await seen(journal) == (model.states, model.deliveries)
+    assert await counters(journal) == await counted(journal)
+    counts = Counter(status for status in model.deliveries.values() if status)
+    assert await journal.accounts.deliveries(job) == counts
+    await journal.close()
+    return end

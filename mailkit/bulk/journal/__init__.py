@@ -32,33 +32,23 @@ from mailkit.bulk.journal.database import (
 from mailkit.bulk.journal.jobs import JobRecord, Jobs, Lease
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
 from mailkit.bulk.journal.resolving import Resolving
-from mailkit.bulk.journal.statuses import (
-    ChunkKeys,
-    DueChunk,
-    Findings,
-    RowChange,
-    RowKey,
-    Statuses,
-)
+from mailkit.bulk.journal.statuses import DueChunk, Merged, Statuses
 from mailkit.bulk.journal.steps import Steps
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
 
 __all__ = [
     "ROW_STATES",
-    "ChunkKeys",
     "ChunkRecord",
     "Counts",
     "DueChunk",
     "Executor",
-    "Findings",
     "InlineExecutor",
     "InvalidRecord",
     "JobRecord",
     "Journal",
     "Lease",
+    "Merged",
     "PlannedRow",
-    "RowChange",
-    "RowKey",
     "RowRecord",
     "Suppression",
     "default_path",

@@ -1,63 +1,26 @@
-"""Statuses in the journal: which chunks to ask about, and what the provider said of their rows."""
+"""Statuses in the journal: which chunks to ask about, and what the provider said of their rows.
+
+Once a chunk has been sent, ``recount`` alone writes its counters: ``rows``, ``apart``,
+``unfinished``.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import attrs
 
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.jobs import JobRecord, own
+from mailkit.bulk.reconcile import ChunkKeys, RowChange, RowKey, match
+from mailkit.core.dispatch import Polled
+from mailkit.events import DeliveryStatus
 
-__all__ = [
-    "ChunkKeys",
-    "DueChunk",
-    "Findings",
-    "RowChange",
-    "RowKey",
-    "Statuses",
-    "following",
-    "override",
-]
+__all__ = ["DueChunk", "Merged", "Statuses", "following", "merge", "override", "recount"]
 
-RowKey = tuple[int, str, str | None, int | None]
-"""A row of an accepted chunk, as the journal gives it: its id, what to match it by, its own state
-and its own delivery."""
-
-
-@attrs.frozen
-class ChunkKeys:
-    """The rows of an accepted chunk, and the delivery of those that have none of their own."""
-
-    delivery: int
-    rows: Sequence[RowKey]
-
-
-class RowChange(NamedTuple):
-    """A row's new state, reason and own delivery; ``state`` None: it follows its chunk."""
-
-    id: int
-    state: str | None
-    reason: str | None
-    delivery: int | None
-
-
-@attrs.frozen
-class Findings:
-    """What a poll found of a chunk: the ``delivery`` of the rows that follow the chunk and have
-    none of their own, how many others (``apart``) have one, and what changes: own deliveries
-    alone as (delivery, row id), and whole rows. ``unfinished`` rows are still on their way;
-    ``missing`` ones were not named.
-    """
-
-    delivery: int
-    apart: int
-    deliveries: Sequence[tuple[int | None, int]]
-    changes: Sequence[RowChange]
-    unfinished: int
-    missing: int
+_SENT = "('accepted', 'rejected', 'in doubt')"  # the states of their own that sent rows can have
+_FINAL = int(min(status for status in DeliveryStatus if status.final))
 
 
 @attrs.frozen
@@ -71,8 +34,19 @@ class DueChunk:
     cursor: str | None
 
 
+@attrs.frozen
+class Merged:
+    """A chunk after statuses were merged into it: whether it is reconciled, how many rows are
+    still on their way (``unfinished``), and the mark for the next poll.
+    """
+
+    reconciled: bool
+    unfinished: int
+    cursor: str | None
+
+
 class Statuses:
-    """What polls find of accepted chunks."""
+    """What providers say of accepted chunks."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -98,48 +72,74 @@ class Statuses:
 
         return await self._db.read(work)
 
-    async def keys(self, job: JobRecord, n: int) -> ChunkKeys:
-        """Every row of the chunk, also those that have a state of their own."""
-
-        def work(db: sqlite3.Connection) -> ChunkKeys:
-            columns = "id, coalesce(key, address), state, delivery"
-            rows: list[RowKey] = following(db, job, n, columns).fetchall()
-            rows += db.execute(
-                f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
-                "AND state IS NOT NULL",
-                (n, *job.ids),
-            )
-            (delivery,) = db.execute(
-                "SELECT delivery FROM chunks WHERE job = ? AND n = ?", (job.id, n)
-            ).fetchone()
-            return ChunkKeys(delivery, rows)
-
-        return await self._db.read(work)
-
     async def reconcile(
-        self, job: JobRecord, n: int, found: Findings, *, reconciled: bool, cursor: str | None
-    ) -> None:
-        """Store what a poll found of the chunk's rows; if that is lost, it is asked for again."""
+        self, job: JobRecord, n: int, polled: Polled, *, doubt: str | None = None
+    ) -> Merged:
+        """Merge what a poll found into the chunk's rows; if that is lost, it is asked for again.
 
-        def work(db: sqlite3.Connection) -> None:
+        With ``doubt``, the reason, rows that were never named are in doubt from now on.
+        """
+
+        def work(db: sqlite3.Connection) -> Merged:
             own(db, job)
-            # Touching no other column spares the indexes.
-            db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", found.deliveries)
-            override(db, job, n, found.changes)
-            db.execute(
-                "UPDATE chunks SET reconciled = max(reconciled, ?), unfinished = ?, cursor = ?, "
-                "delivery = ?, apart = ? WHERE job = ? AND n = ?",
-                (reconciled, found.unfinished, cursor, found.delivery, found.apart, job.id, n),
-            )
+            return merge(db, job, n, polled, doubt)
 
-        await self._db.write(work, durable=False)
+        return await self._db.write(work, durable=False)
+
+
+def merge(
+    db: sqlite3.Connection, job: JobRecord, n: int, polled: Polled, doubt: str | None = None
+) -> Merged:
+    """Read the chunk's rows, match the statuses with them, and write what they change.
+
+    All of it in the caller's transaction: whoever else hears of these rows can't come between.
+    """
+    keys, unfinished, cursor = _keys(db, job, n)
+    found = match(keys, polled.statuses, doubt)
+    mark = polled.cursor if found.reconciled else None  # until then, always the whole list
+    if (found.reconciled, found.delivery, mark) != (keys.reconciled, keys.delivery, cursor):
+        db.execute(
+            "UPDATE chunks SET reconciled = ?, delivery = ?, cursor = ? WHERE job = ? AND n = ?",
+            (found.reconciled, found.delivery, mark, job.id, n),
+        )
+    # Touching no other column spares the indexes.
+    db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", found.deliveries)
+    _change(db, n, found.changes)
+    if found.deliveries or found.changes or found.delivery != keys.delivery:
+        unfinished = recount(db, job, n)
+    return Merged(found.reconciled, unfinished, mark)
+
+
+def override(db: sqlite3.Connection, job: JobRecord, n: int, changes: Sequence[RowChange]) -> None:
+    """Give rows of the chunk a state of their own (or None: the chunk's again)."""
+    if changes:
+        _change(db, n, changes)
+        recount(db, job, n)
+
+
+def recount(db: sqlite3.Connection, job: JobRecord, n: int) -> int:
+    """Count the rows of a chunk anew, after whatever changed them; gives its ``unfinished``."""
+    first, last, delivery = _span(db, job, n)
+    counters = db.execute(
+        "SELECT count(*) FILTER (WHERE own IS NULL), count(heard) FILTER (WHERE own IS NULL), "
+        "count(*) FILTER (WHERE coalesce(heard, CASE WHEN own IS NULL THEN ? ELSE 0 END) < ? "
+        "AND coalesce(own, '') <> 'rejected') FROM ("
+        "SELECT state AS own, delivery AS heard FROM rows WHERE id BETWEEN ? AND ? "
+        "AND state IS NULL AND chunk IS NULL UNION ALL "
+        "SELECT state, delivery FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
+        f"AND (state IS NULL OR state IN {_SENT})) AS sent",
+        (delivery, _FINAL, first, last, n, *job.ids),
+    ).fetchone()
+    db.execute(
+        "UPDATE chunks SET rows = ?, apart = ?, unfinished = ? WHERE job = ? AND n = ?",
+        (*counters, job.id, n),
+    )
+    return int(counters[2])
 
 
 def following(db: sqlite3.Connection, job: JobRecord, n: int, columns: str) -> sqlite3.Cursor:
     """The rows whose state is this chunk's, in reading order."""
-    first, last = db.execute(
-        "SELECT first, last FROM chunks WHERE job = ? AND n = ?", (job.id, n)
-    ).fetchone()
+    first, last, _ = _span(db, job, n)
     return db.execute(
         f"SELECT {columns} FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL "
         "AND chunk IS NULL UNION ALL "
@@ -148,25 +148,35 @@ def following(db: sqlite3.Connection, job: JobRecord, n: int, columns: str) -> s
     )
 
 
-def override(
-    db: sqlite3.Connection,
-    job: JobRecord,
-    n: int,
-    changes: Sequence[RowChange],
-) -> None:
-    """Give rows of the chunk a state of their own (or None: the chunk's again)."""
-    if not changes:
-        return
-    followers = db.execute(
-        "SELECT rows FROM chunks WHERE job = ? AND n = ?", (job.id, n)
-    ).fetchone()[0]
-    for row_id, state, *_ in changes:
-        (before,) = db.execute("SELECT state FROM rows WHERE id = ?", (row_id,)).fetchone()
-        followers += (before is not None) - (state is not None)
+def _keys(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, int, str | None]:
+    """Every row of the chunk that was sent, also those that have a state of their own; the rows
+    that are unfinished; the mark for the next poll.
+    """
+    delivery, reconciled, unfinished, cursor = db.execute(
+        "SELECT delivery, reconciled, unfinished, cursor FROM chunks WHERE job = ? AND n = ?",
+        (job.id, n),
+    ).fetchone()
+    columns = "id, coalesce(key, address), state, delivery"
+    rows: list[RowKey] = following(db, job, n, columns).fetchall()
+    rows += db.execute(
+        f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IN {_SENT}",
+        (n, *job.ids),
+    )
+    return ChunkKeys(delivery, bool(reconciled), rows), unfinished, cursor
+
+
+def _span(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[int, int, int]:
+    """The first and last id of the rows that were cut into the chunk, and its delivery."""
+    found: tuple[int, int, int] = db.execute(
+        "SELECT first, last, delivery FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+    ).fetchone()
+    return found
+
+
+def _change(db: sqlite3.Connection, n: int, changes: Sequence[RowChange]) -> None:
     db.executemany(
         "UPDATE rows SET reason = CASE WHEN state IS ?1 THEN coalesce(?2, reason) ELSE ?2 END, "
         "state = ?1, delivery = ?3, "
         "chunk = CASE WHEN ?1 IS NULL THEN chunk ELSE ?4 END WHERE id = ?5",
         [(state, why, heard, n, row_id) for row_id, state, why, heard in changes],
     )
-    db.execute("UPDATE chunks SET rows = ? WHERE job = ? AND n = ?", (followers, job.id, n))

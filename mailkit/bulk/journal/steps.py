@@ -14,7 +14,8 @@ import msgspec
 
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.jobs import JobRecord, own
-from mailkit.bulk.journal.statuses import RowChange, following, override
+from mailkit.bulk.journal.statuses import following, override
+from mailkit.bulk.reconcile import RowChange
 from mailkit.core.dispatch import Chunk, ChunkRow, Sent
 from mailkit.errors import JournalError
 
@@ -66,7 +67,8 @@ class Steps:
             first = job.ids[0]
             _settle(db, job, n, "accepted", None, now)
             db.execute(
-                "UPDATE chunks SET reference = ?, reconciled = ? WHERE job = ? AND n = ?",
+                "UPDATE chunks SET reference = ?, reconciled = ?, unfinished = rows "
+                "WHERE job = ? AND n = ?",
                 (sent.reference, sent.reference is None, job.id, n),
             )
             left = [("rejected", sent.refused), ("in doubt", sent.doubtful)]

@@ -26,18 +26,19 @@ __all__ = [
     "normalise",
 ]
 
+# Possessive quantifiers only after single characters: after groups they match wrongly before
+# Python 3.11.5. No group here needs one, since each round ends with a character of its own.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
-_LABEL = r"[a-z0-9]++(?:-[a-z0-9]++)*+"  # "--" is left to IDNA
-_DOMAIN = rf"(?:{_LABEL}\.)++[a-z]{{2,}}+"
+_DOMAIN = r"(?:[a-z0-9]++[.-])+(?<=\.)[a-z]{2,}+"  # "--" is left to IDNA
 
-_common = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+@{_DOMAIN}").fullmatch
+_common = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_DOMAIN}").fullmatch
 _common_domain = re.compile(_DOMAIN).fullmatch
-_local_part = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+").fullmatch
+_local_part = re.compile(rf"{_ATOM}(?:\.{_ATOM})*").fullmatch
 _not_in_local_part = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]").search
 
 _control = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
 _plain_name = re.compile(r"[\w !#$%&'*+/=?^`{|}~-]++").fullmatch
-_quoted_name = re.compile(r'"((?:[^"\\]++|\\.)*+)"').fullmatch
+_quoted_name = re.compile(r'"((?:[^"\\]++|\\.)*)"').fullmatch
 
 _LONGEST = 254
 _LONGEST_LOCAL = 64

@@ -24,7 +24,9 @@ __all__ = ["InvalidRow", "Placeholder", "Renderer", "Template", "check_columns",
 
 UNSUBSCRIBE = "unsubscribe"
 
-_NAME = r"[\w.\-\u0300-\u036f]+(?:[ ]+[\w.\-\u0300-\u036f]+)*+"  # U+0300…: accents set apart
+# No possessive quantifier after a group: before Python 3.11.5 it matches and captures wrongly.
+_WORD = r"[\w.\-\u0300-\u036f]++"  # U+0300…: accents set apart
+_NAME = rf"{_WORD}(?:[ ]++{_WORD})*"
 _placeholder = re.compile(
     rf"""\{{\{{ \s*+ ({_NAME}) \s*+ (?: \| \s*+ (?: '([^']*+)' | "([^"]*+)" ) \s*+ )? \}}\}}""",
     re.VERBOSE,
@@ -193,7 +195,7 @@ _Way = tuple[Callable[[str], object], Callable[[str, str], str]]
 """How values are written: a quick look that is true for most that stand as they are (and never
 for a blank one), and what makes the others fit."""
 
-_SUBJECT: _Way = (re.compile(r"[\w,.!?-]++(?: [\w,.!?-]++)*+").fullmatch, _one_line)
+_SUBJECT: _Way = (re.compile(r"[\w,.!?-]++(?: [\w,.!?-]++)*").fullmatch, _one_line)
 _HTML: _Way = (re.compile(r"[^\s&<>\"'][^&<>\"']*+").fullmatch, _escaped)
 _TEXT: _Way = (re.compile(r"\S").match, _as_it_is)
 

@@ -1,17 +1,20 @@
 """Addresses: what is one, what is none and why, and which two are the same."""
 
 import string
-import time
 from contextlib import suppress
+from typing import Any
 
 import pytest
-from hypothesis import given
+from email_validator import validate_email
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailkit.address import Address, InvalidAddress, dedupe_key, header_text, normalise
+from mailkit.address import Address, InvalidAddress, _common, dedupe_key, header_text, normalise
 from mailkit.errors import InvalidArgument
 
-ATOMS = st.text(string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~-", min_size=1)
+LOWER = set(string.ascii_lowercase + string.digits)
+ATEXT = set(string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~-")
+ATOMS = st.text(sorted(ATEXT), min_size=1)
 LOCALS = st.lists(ATOMS, min_size=1, max_size=3).map(".".join).filter(lambda text: len(text) <= 64)
 DOMAINS = st.sampled_from(
     [
@@ -130,6 +133,36 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
             assert normalise(normalise(candidate)) == normalise(candidate)
 
 
+def looks_common(text: str) -> bool:
+    """An address that needs no closer look, by its parts."""
+    local, _, domain = text.partition("@")
+    *labels, last = domain.split(".")
+    return (
+        all(atom and set(atom) <= ATEXT for atom in local.split("."))
+        and all(part and set(part) <= LOWER for label in labels for part in label.split("-"))
+        and labels != []
+        and len(last) > 1
+        and set(last) <= set(string.ascii_lowercase)
+    )
+
+
+@given(
+    st.text("aB0.-@", max_size=20)
+    | st.lists(st.sampled_from(["a", "b1", "C", ".", "-", "@", "by", "+", " ", "é"])).map("".join)
+    | st.tuples(ATOMS, st.lists(st.sampled_from(["a", "b1", ".", ".", "-", "by"])).map("".join))
+    .map("@".join)
+)  # fmt: skip
+@example("a.b.c@x-y.b.by")
+@example("a@b-c.d-e.f.by")
+@example("a@b.by-c")
+@example("a@b--c.by")
+@example("a@b.by\n")
+def test_the_quick_check_agrees_with_a_slow_one(text: str) -> None:
+    assert bool(_common(text)) == looks_common(text)
+    if looks_common(text) and len(text) < 64:
+        assert normalise(text) == text
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -145,11 +178,17 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
         '"' * 1_000_000 + "@b.by",
     ],
 )
-def test_long_garbage_is_refused_at_once(garbage: str) -> None:
-    began = time.perf_counter()
+def test_long_garbage_is_refused(garbage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def validate(address: str, **options: Any) -> object:
+        seen.append(address)
+        return validate_email(address, **options)
+
+    monkeypatch.setattr("email_validator.validate_email", validate)
     with pytest.raises(InvalidAddress):
         normalise(garbage)
-    assert time.perf_counter() - began < 0.5
+    assert max(map(len, seen), default=0) <= 254  # what reads slowly reads no more than that
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from mailkit.sandbox.truth import Mailing
 
 OPERATION = "sendpulse.campaigns.create"
 
-_VARIABLE = re.compile(r"\{\{\s*([^{}|]+?)\s*\}\}")
+_VARIABLE = re.compile(r"\{\{([^{}|]+)\}\}")
 _LINK = re.compile(r"""href\s*=\s*["']?(https?://[^"'\s>]+)""", re.I)
 
 
@@ -73,4 +73,4 @@ class _Letters(Sequence[tuple[str, str]]):
 
 
 def _filled(text: str, fields: Mapping[str, object]) -> str:
-    return _VARIABLE.sub(lambda found: str(fields.get(found[1], "")), text)
+    return _VARIABLE.sub(lambda found: str(fields.get(found[1].strip(), "")), text)

@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 import anyio
 import attrs
 
+from mailkit.bulk.deadlines import begins_at, is_late, taken_at
 from mailkit.bulk.journal import DueChunk, JobRecord, Journal
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled
@@ -70,6 +71,7 @@ class _Poll:
     due: float
     n: int
     chunk: DueChunk = attrs.field(order=False)
+    taken: float = attrs.field(order=False)
     tries: int = attrs.field(order=False, default=0)
 
 
@@ -105,7 +107,7 @@ class Engine:
         self._refusals = 0
         self._doubts = 0
         self._tries = self._away = 0
-        self._began = 0.0
+        self._began = self._begins = 0.0  # this run; the provider, where send_at is set
         self._track_until: float | None = None
         self.stopped: str | None = None
         self.error: MailkitError | None = None
@@ -124,10 +126,13 @@ class Engine:
 
         ``stopped`` then says why it ended early, ``error`` holds the error behind that.
         """
+        now, steady = self._clock.now(), self._clock.monotonic()
+        self._began, self._begins = steady, begins_at(self._send_at, now=now, steady=steady)
+        patience = self._settings.reconcile
         for chunk in await self._journal.statuses.due(self._job, track=self._settings.track > 0):
-            self._schedule(chunk, self._clock.monotonic())
+            taken = taken_at(chunk.ended, now=now, steady=steady, patience=patience)
+            self._schedule(_Poll(steady, chunk.n, chunk, taken))
         self._senders_left = self._settings.senders
-        self._began = self._clock.now()
         async with anyio.create_task_group() as tasks:
             for _ in range(self._settings.senders):
                 tasks.start_soon(self._send_chunks)
@@ -208,7 +213,8 @@ class Engine:
             await self._settle(self._journal.steps.accept(self._job, chunk.n, now, sent))
             if sent.reference is not None:
                 due = DueChunk(chunk.n, sent.reference, now, reconciled=False, cursor=None)
-                self._schedule(due, self._clock.monotonic() + FIRST_POLL)
+                steady = self._clock.monotonic()
+                self._schedule(_Poll(steady + FIRST_POLL, chunk.n, due, steady))
 
     def _put_back(self, chunk: Chunk, error: MailkitError) -> Awaitable[None]:
         return self._journal.steps.put_back(self._job, chunk.n, self._clock.now(), str(error))
@@ -249,8 +255,8 @@ class Engine:
 
     # polling
 
-    def _schedule(self, chunk: DueChunk, due: float, tries: int = 0) -> None:
-        heapq.heappush(self._polls, _Poll(due, chunk.n, chunk, tries))
+    def _schedule(self, poll: _Poll) -> None:
+        heapq.heappush(self._polls, poll)
         self._notify()
 
     async def _poll(self) -> None:
@@ -280,7 +286,7 @@ class Engine:
 
     async def _ask(self, poll: _Poll) -> None:
         chunk = poll.chunk
-        deadline = max(chunk.ended, self._send_at or 0.0) + self._settings.reconcile
+        since = poll.taken
         try:
             polled = await self._dispatch.poll(chunk.reference, chunk.cursor)
         except AuthenticationFailed as error:
@@ -288,30 +294,46 @@ class Engine:
             return
         except MailkitError as error:
             polled = Polled((), chunk.cursor)
-            why = f"no status was to be had: {error}"
-            # An old chunk has its full time in this run too: one failed look proves nothing.
-            deadline = max(deadline, self._began + self._settings.reconcile)
+            why = f"the status could not be fetched: {error}"
+            since = max(since, self._began)  # one failed look at an old chunk proves nothing
         else:
             why = "taken with its chunk, but missing in the provider's status list"
-        late = self._clock.now() >= deadline
+        late = is_late(
+            since,
+            self._look_at_clock(),
+            steady=self._clock.monotonic(),
+            patience=self._settings.reconcile,
+        )
         found = await self._journal.statuses.reconcile(
             self._job, chunk.n, polled, doubt=why if late else None
         )
         chunk = attrs.evolve(chunk, reconciled=found.reconciled, cursor=found.cursor)
-        self._poll_again(chunk, poll.tries + 1, found.unfinished)
+        self._poll_again(attrs.evolve(poll, chunk=chunk, tries=poll.tries + 1), found.unfinished)
 
-    def _poll_again(self, chunk: DueChunk, tries: int, moving: int) -> None:
+    def _poll_again(self, poll: _Poll, moving: int) -> None:
         """When to ask about the chunk next, if at all."""
-        now = self._clock.monotonic()
-        scheduled = max(0.0, (self._send_at or 0.0) - self._clock.now())  # seconds from now
-        if not chunk.reconciled and not scheduled:
-            self._schedule(chunk, now + min(FIRST_POLL * 2.0**tries, LAST_POLL), tries)
-        elif self._settings.track and (moving or not chunk.reconciled):
+        reconciled, tries = poll.chunk.reconciled, poll.tries
+        steady = self._clock.monotonic()
+        scheduled = max(0.0, self._look_at_clock() - steady)  # seconds from now
+        if not reconciled and not scheduled:
+            due = steady + min(FIRST_POLL * 2.0**tries, LAST_POLL)
+            self._schedule(attrs.evolve(poll, due=due))
+        elif self._settings.track and (moving or not reconciled):
             if self._track_until is None or self._senders_left:
-                self._track_until = now + scheduled + self._settings.track
-            wait = scheduled or min(FIRST_LOOK * 2.0 ** min(tries, 10), LAST_LOOK)
-            if now + wait <= self._track_until:
-                self._schedule(chunk, now + wait, 0 if scheduled else tries)
+                self._track_until = steady + scheduled + self._settings.track
+            due = steady + (scheduled or min(FIRST_LOOK * 2.0 ** min(tries, 10), LAST_LOOK))
+            if due <= self._track_until:
+                self._schedule(attrs.evolve(poll, due=due, tries=0 if scheduled else tries))
+
+    def _look_at_clock(self) -> float:
+        """When the provider begins to send, as the wall clock is now."""
+        self._begins = begins_at(
+            self._send_at,
+            now=self._clock.now(),
+            steady=self._clock.monotonic(),
+            before=self._begins,
+        )
+        return self._begins
 
     # waiting
 

@@ -130,7 +130,7 @@ async def test_a_fault_on_every_question_from_the_second_on(row: Row) -> None:
             await run.check(report, (2, 0, 8, 0))
             assert error is None
             assert run.doubts(report) == [f"autumn #{n}" for n in (2, 3, 4, 5)]
-            assert "no status was to be had: smsby.bulk.status" in report.doubts[0].reason
+            assert "the status could not be fetched: smsby.bulk.status" in report.doubts[0].reason
         report = await run.resume()
         await run.check(report, (10, 0, 0, 0))
         assert (report.unreconciled, report.complete) == (0, True)

@@ -1,0 +1,171 @@
+"""How long a row is looked for while the wall clock is set forward and back."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailkit.bulk.deadlines import SHORTEST, begins_at, is_late, taken_at
+from mailkit.bulk.engine import EngineSettings
+from mailkit.bulk.journal import Journal
+from mailkit.bulk.report import Report
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.source import read_recipients
+from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Chunk, Dispatch, Polled
+from mailkit.message import Message
+
+from .fakes import MESSAGE, FakeDispatch, FakeProvider, FakeTime, memory_journal, people
+
+DAY = 86_400.0
+PATIENCE = 600.0
+moments = st.floats(0.0, 2e9)
+
+
+@given(ended=moments, now=moments, steady=moments)
+def test_whatever_the_clocks_say_a_run_looks_for_a_while_and_not_for_ever(
+    ended: float, now: float, steady: float
+) -> None:
+    taken = taken_at(ended, now=now, steady=steady, patience=PATIENCE)
+    begins = begins_at(None, now=now, steady=steady)
+    assert not is_late(taken, begins, steady=steady + SHORTEST - 1, patience=PATIENCE)
+    assert is_late(taken, begins, steady=steady + PATIENCE, patience=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("ended", "left"), [(1000.0, PATIENCE), (700.0, 300.0), (0.0, SHORTEST), (5000.0, PATIENCE)]
+)
+def test_what_an_earlier_run_waited_counts(ended: float, left: float) -> None:
+    taken = taken_at(ended, now=1000.0, steady=50.0, patience=PATIENCE)
+    assert taken + PATIENCE == pytest.approx(50.0 + left)
+
+
+def test_a_patience_below_the_shortest_is_kept() -> None:
+    assert taken_at(0.0, now=1000.0, steady=50.0, patience=5.0) == 50.0
+
+
+@given(jumps=st.lists(st.tuples(st.floats(0.0, 1e5), st.floats(-1e8, 1e8)), max_size=8))
+def test_the_time_of_sending_comes_at_its_time_at_the_latest_and_never_in_the_past(
+    jumps: list[tuple[float, float]],
+) -> None:
+    now, steady = 1e9, 0.0
+    begins = begins_at(now + 3600.0, now=now, steady=steady)
+    assert begins == 3600.0
+    for passed, jump in jumps:
+        steady += passed
+        before, now = begins, now + passed + jump
+        begins = begins_at(1e9 + 3600.0, now=now, steady=steady, before=before)
+        assert min(before, steady) <= begins <= before
+
+
+def test_without_a_time_of_sending_the_provider_begins_at_once() -> None:
+    assert begins_at(None, now=1.0, steady=2.0) == -math.inf
+    assert begins_at(None, now=1.0, steady=2.0, before=-math.inf) == -math.inf
+
+
+# the engine
+
+
+@attrs.define
+class Lister(FakeProvider):
+    """Names ``hidden`` rows only from the moment ``shown`` of the steady clock on; the wall clock
+    is ``ahead`` of that, and is set anew at the moments in ``jumps``.
+    """
+
+    time: FakeTime = attrs.field(factory=FakeTime)
+    shown: float = math.inf
+    ahead: float = 0.0
+    jumps: dict[float, float] = attrs.field(factory=dict)
+    polls: int = 0
+
+    @property
+    def clock(self) -> Clock:
+        return attrs.evolve(self.time.clock, now=self._wall)
+
+    def _wall(self) -> float:
+        for moment in [moment for moment in self.jumps if moment <= self.time.now]:
+            self.ahead = self.jumps.pop(moment)
+        return self.time.now + self.ahead
+
+    def dispatch(self, message: Message, columns: object) -> Dispatch:
+        return Listing(self)
+
+
+class Listing(FakeDispatch):
+    async def poll(self, reference: str, cursor: str | None) -> Polled:
+        provider = self.provider
+        assert isinstance(provider, Lister)
+        provider.polls += 1
+        if provider.time.now >= provider.shown:
+            provider.hidden.clear()
+        return await super().poll(reference, cursor)
+
+
+async def send(journal: Journal, provider: Lister, message: Message = MESSAGE) -> Report:
+    async with BulkSender(provider, journal=journal, clock=provider.clock) as sender:
+        return await (await sender.start(message, read_recipients(people(3)), name="a")).wait()
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY, 700.0])
+async def test_a_clock_that_is_set_anew_in_a_run_changes_no_deadline(jump: float) -> None:
+    async with memory_journal() as journal:
+        provider = Lister(hidden={"p1@example.com"})
+        began = provider.time.now
+        provider.jumps = {began + 30: jump}
+        report = await send(journal, provider)
+        assert report.counts.in_doubt == 1
+        assert PATIENCE <= provider.time.now - began <= PATIENCE + 60
+        assert provider.polls < 30
+
+
+@pytest.mark.parametrize("jump", [DAY, 700.0, 0.0])
+async def test_a_row_that_is_named_in_time_is_not_in_doubt_whatever_the_clock_says(
+    jump: float,
+) -> None:
+    async with memory_journal() as journal:
+        provider = Lister(hidden={"p1@example.com"})
+        provider.jumps = {provider.time.now + 30: jump}
+        provider.shown = provider.time.now + PATIENCE - 60
+        assert (await send(journal, provider)).complete
+
+
+@pytest.mark.parametrize("jump", [DAY, 0.0, -DAY])
+async def test_a_clock_that_is_set_anew_between_two_runs(jump: float) -> None:
+    async with memory_journal() as journal:
+        provider = Lister(hidden={"p1@example.com"})
+        async with BulkSender(provider, journal=journal, clock=provider.clock) as sender:
+            job = await sender.start(MESSAGE, read_recipients(people(3)), name="a")
+
+            def stop(chunk: Chunk) -> None:
+                job.stop()
+
+            provider.on_send = stop
+            assert (await job.wait()).unreconciled
+        provider.on_send = None
+        provider.ahead += jump
+        began = provider.time.now
+        async with BulkSender(provider, journal=journal, clock=provider.clock) as sender:
+            assert (await (await sender.resume("a")).wait()).counts.in_doubt == 1
+        waited = provider.time.now - began
+        assert (SHORTEST if jump == DAY else PATIENCE) <= waited <= PATIENCE + 60
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY, 0.0])
+async def test_a_time_of_sending_that_was_waited_for_does_not_move(jump: float) -> None:
+    async with memory_journal() as journal:
+        provider = Lister(hidden={"p1@example.com"})
+        began = provider.time.now
+        provider.jumps = {began + 3000: jump}
+        message = attrs.evolve(MESSAGE, send_at=datetime.fromtimestamp(began + 3600, UTC))
+        settings = EngineSettings(track=900.0)
+        async with BulkSender(
+            provider, journal=journal, clock=provider.clock, settings=settings
+        ) as sender:
+            job = await sender.start(message, read_recipients(people(3)), name="a")
+            assert (await job.wait()).counts.in_doubt == 1
+        assert 3600 + PATIENCE <= provider.time.now - began <= 3600 + 960

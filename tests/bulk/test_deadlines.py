@@ -68,6 +68,14 @@ def test_without_a_time_of_sending_the_provider_begins_at_once() -> None:
     assert begins_at(None, now=1.0, steady=2.0, before=-math.inf) == -math.inf
 
 
+@pytest.mark.parametrize(("since", "begins"), [(10.0, -math.inf), (10.0, 5.0), (5.0, 10.0)])
+def test_the_patience_counts_from_the_taking_or_from_the_sending(
+    since: float, begins: float
+) -> None:
+    assert not is_late(since, begins, steady=609.0, patience=PATIENCE)
+    assert is_late(since, begins, steady=610.0, patience=PATIENCE)
+
+
 # the engine
 
 

@@ -4,13 +4,8 @@ Senders pull chunks from the journal, one request each; pollers ask the provider
 chunks until every row is found or the deadline passes. All that they know stands in the journal
 before they act on it, so the engine may die anywhere: the next one reads on.
 
-What a sender does with the outcome of a request:
-
-- taken: the chunk is accepted
-- refused: rejected; after three refusals in a row the engine stops, and the rest stays unsent
-- credentials refused, or a message that can't be sent: planned again, and the engine stops
-- proven not sent, or not now: planned again, after a wait
-- unknown: in doubt, never sent again; after three in a row the engine stops
+What becomes of a chunk whose request did not succeed is decided in policy.py; three doubts in a
+row, or a service that can't be reached, stop the job.
 """
 
 from __future__ import annotations
@@ -18,32 +13,42 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
-from collections.abc import Awaitable
+from collections import Counter
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import anyio
 import attrs
 
 from mailkit.bulk.deadlines import begins_at, is_late, taken_at
 from mailkit.bulk.journal import DueChunk, JobRecord, Journal
+from mailkit.bulk.policy import (
+    Answers,
+    Judgment,
+    Later,
+    Next,
+    Trial,
+    judge,
+    names,
+    next_step,
+)
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled
 from mailkit.errors import (
     AuthenticationFailed,
-    InvalidArgument,
     MailkitError,
     NotSent,
-    OutcomeUnknown,
     QuotaExhausted,
     RateLimited,
     Refused,
     Unavailable,
-    Unsupported,
 )
 
 __all__ = ["Engine", "EngineSettings"]
 
-REFUSALS_TO_STOP = 3
+T = TypeVar("T")
+
 DOUBTS_TO_STOP = 3
 TRIES_TO_STOP = 8
 FIRST_POLL, LAST_POLL = 1.0, 60.0
@@ -57,6 +62,7 @@ class EngineSettings:
     ``senders`` requests are under way at once, ``pollers`` polls. A row that the provider has not
     named ``reconcile`` seconds after its chunk was taken (or after send_at) is in doubt.
     ``track`` goes on asking about deliveries for so long after the last chunk, or after send_at.
+    A provider that asks for a longer wait than ``max_wait`` stops the job.
     """
 
     senders: int = 8
@@ -64,6 +70,7 @@ class EngineSettings:
     reconcile: float = 600.0
     track: float = 0.0
     late: bool = False
+    max_wait: float = 2 * 3600.0
 
 
 @attrs.frozen(order=True)
@@ -103,8 +110,13 @@ class Engine:
         self._under_way = 0
         self._senders_left = 0
         self._polling = 0
+        self._probing = 0  # how many senders try single rows while the others wait
+        self._narrowed = False
+        self._about_rows: set[int] = set()
+        self._requests: Counter[int] = Counter()
+        self._witnesses: set[int] = set()
+        self._refusal: MailkitError | None = None
         self._polls: list[_Poll] = []
-        self._refusals = 0
         self._doubts = 0
         self._tries = self._away = 0
         self._began = self._begins = 0.0  # this run; the provider, where send_at is set
@@ -132,11 +144,14 @@ class Engine:
         for chunk in await self._journal.statuses.due(self._job, track=self._settings.track > 0):
             taken = taken_at(chunk.ended, now=now, steady=steady, patience=patience)
             self._schedule(_Poll(steady, chunk.n, chunk, taken))
+        self._narrowed = await self._journal.narrowing.restore(self._job)
         self._senders_left = self._settings.senders
         async with anyio.create_task_group() as tasks:
             for _ in range(self._settings.senders):
                 tasks.start_soon(self._send_chunks)
             tasks.start_soon(self._poll)
+        if self._narrowed:
+            await self._journal.narrowing.restore(self._job)
         if self.stopped is not None:
             await self._journal.jobs.stop(self._job, self.stopped)
 
@@ -145,23 +160,21 @@ class Engine:
     async def _send_chunks(self) -> None:
         try:
             while await self._may_send():
-                chunk: Chunk | None = None
-                with anyio.CancelScope(shield=True):
-                    chunk = await self._journal.steps.take(self._job, self._clock.now())
+                chunk = await self._take()
                 if chunk is not None:
-                    self._under_way += 1
-                    try:
-                        await self._hand_over(chunk)
-                    finally:
-                        self._under_way -= 1
-                        self._notify()
+                    await self._hand_over(chunk)
                 elif self._under_way:  # one of these may yet be planned again
                     await self._changed.wait()
-                else:
+                elif not await self._conclude():
                     return
         finally:
             self._senders_left -= 1
             self._notify()
+
+    async def _take(self, *, n: int | None = None, probes: bool = False) -> Chunk | None:
+        return await self._settle(
+            self._journal.steps.take(self._job, self._clock.now(), n=n, probes=probes)
+        )
 
     async def _may_send(self) -> bool:
         while not self._stop.is_set():
@@ -174,6 +187,8 @@ class Engine:
                     return False  # all was handed over in time
                 at = datetime.fromtimestamp(self._send_at, UTC)
                 self.stop(f"send_at ({at:%Y-%m-%d %H:%M} UTC) has passed: resume with --late")
+            elif self._probing:  # what comes of that is about everybody
+                await self._changed.wait()
             elif (wait := self._hold_until - self._clock.monotonic()) > 0:
                 await self._clock.sleep_until(self._changed, wait)
             else:
@@ -182,33 +197,28 @@ class Engine:
         return False
 
     async def _hand_over(self, chunk: Chunk) -> None:
+        self._under_way += 1
+        try:
+            await self._send(chunk)
+        finally:
+            self._under_way -= 1
+            self._notify()
+
+    async def _send(self, chunk: Chunk) -> None:
+        root = chunk.n if chunk.root is None else chunk.root
+        if chunk.root is not None:
+            self._requests[root] += 1
         try:
             sent = await self._dispatch.send(chunk, late=self._settings.late)
-        except (AuthenticationFailed, InvalidArgument, Unsupported) as error:
-            await self._settle(self._put_back(chunk, error))
-            self._fail(error, f"the provider can't be used: {error}")
-        except Refused as error:
-            await self._settle(
-                self._journal.steps.reject(self._job, chunk.n, self._clock.now(), str(error))
-            )
-            self._refusals += 1
-            if self._refusals >= REFUSALS_TO_STOP:
-                self._fail(error, f"the provider refused {self._refusals} chunks running: {error}")
-        except (NotSent, RateLimited, QuotaExhausted, Unavailable) as error:
-            await self._settle(self._put_back(chunk, error))
-            self._hold(error)
-        except OutcomeUnknown as error:
-            await self._settle(self._doubt(chunk, str(error)))
-            self._doubts += 1
-            if self._doubts >= DOUBTS_TO_STOP:
-                self._fail(
-                    error, f"the outcome of {self._doubts} chunks running is unknown: {error}"
-                )
+        except MailkitError as error:
+            await self._end(chunk, root, error)
         except (Exception, asyncio.CancelledError) as error:
             await self._settle(self._doubt(chunk, f"cut off while sending: {type(error).__name__}"))
             raise
         else:
-            self._refusals = self._doubts = self._tries = self._away = 0
+            self._doubts = self._tries = self._away = 0
+            if chunk.root is not None:
+                self._about_rows.add(root)
             now = self._clock.now()
             await self._settle(self._journal.steps.accept(self._job, chunk.n, now, sent))
             if sent.reference is not None:
@@ -216,18 +226,163 @@ class Engine:
                 steady = self._clock.monotonic()
                 self._schedule(_Poll(steady + FIRST_POLL, chunk.n, due, steady))
 
+    async def _end(self, chunk: Chunk, root: int, error: MailkitError) -> None:
+        """The request did not succeed."""
+        known = Answers(
+            rows=len(chunk.rows),
+            about_rows=root in self._about_rows,
+            probing=self._probing > 0,
+            requests=self._requests[root],
+        )
+        words = error.text if isinstance(error, Refused) else str(error)
+        match next_step(error, known):
+            case Next.STOP:
+                await self._settle(self._put_back(chunk, error))
+                self._fail(error, f"the provider can't be used: {error}")
+            case Next.WAIT if isinstance(error, Later):
+                await self._settle(self._put_back(chunk, error))
+                self._hold(error)
+            case Next.YIELD:
+                await self._settle(self._put_back(chunk, error))
+            case Next.DOUBT | Next.WAIT:
+                await self._settle(self._doubt(chunk, str(error)))
+                self._doubts += 1
+                if self._doubts >= DOUBTS_TO_STOP:
+                    self._fail(
+                        error, f"the outcome of {self._doubts} chunks running is unknown: {error}"
+                    )
+            case Next.PROBE:
+                await self._probe(chunk, root)
+            case Next.HALVE:
+                await self._settle(self._journal.narrowing.halve(self._job, chunk.n))
+            case Next.TRY if names(chunk.rows[0].address, words):
+                self._about_rows.add(root)
+                await self._settle(
+                    self._journal.steps.reject(self._job, chunk.n, self._clock.now(), words)
+                )
+            case Next.TRY:
+                await self._try(chunk, error, words)
+            case Next.GIVE_UP:
+                await self._settle(self._put_back(chunk, error))
+                await self._hear_probes()
+                self._fail(
+                    error,
+                    f"{self._requests[root]} requests have not found the rows of chunk {root} that "
+                    f"the provider refuses: {error}",
+                )
+
+    # refusals: whom are they about?
+
+    async def _probe(self, chunk: Chunk, root: int) -> None:
+        """Try three rows alone while everybody else waits."""
+        self._probing += 1
+        self._narrowed = True
+        self._requests[root] += chunk.root is None  # the request that was refused
+        try:
+            probes = self._journal.narrowing.probe(self._job, chunk.n)
+            for n in await self._settle(probes):
+                if root in self._about_rows or not self._sending():
+                    return  # the others are tried last: they may be needed as witnesses
+                probe = await self._take(n=n)
+                if probe is not None:
+                    await self._send(probe)
+        finally:
+            self._probing -= 1
+            self._notify()
+
+    async def _try(self, chunk: Chunk, error: MailkitError, words: str) -> None:
+        """A row was refused alone, in words that may be about anybody."""
+        trials = await self._settle(
+            self._journal.narrowing.try_row(self._job, chunk.n, self._clock.now(), words)
+        )
+        self._narrowed, self._refusal = True, error
+        await self._judge(trials)
+
+    async def _judge(self, trials: Sequence[Trial], *, last: bool = False) -> None:
+        about_rows = all(
+            trial.root in self._about_rows or trial.n in self._witnesses for trial in trials
+        )
+        judgment = judge(trials, about_rows=about_rows, witnesses=self._witnesses, last=last)
+        if judgment is Judgment.ROWS:
+            self._about_rows.update(trial.root for trial in trials)
+            await self._settle(self._journal.narrowing.convict(self._job))
+        elif judgment is Judgment.ACCOUNT:
+            await self._accuse(trials)
+        elif judgment is Judgment.ASK and self._sending():
+            asked = await self._ask_elsewhere()
+            if not asked and not about_rows:
+                await self._accuse(trials)
+
+    async def _accuse(self, trials: Sequence[Trial]) -> None:
+        """The account or the message is meant: plan everybody again, and stop."""
+        await self._settle(self._journal.narrowing.restore(self._job))
+        assert self._refusal is not None  # noqa: S101 - a trial had one
+        tried = f"{len(trials)} rows" if len(trials) > 1 else "a row"
+        self._fail(
+            self._refusal,
+            f"the provider refused {tried} tried alone, so that it seems to mean the account or "
+            f"the message: {trials[-1].words}",
+        )
+
+    async def _ask_elsewhere(self) -> bool:
+        """Try a row of a chunk that was not refused, alone while everybody else waits; False if
+        there is none.
+        """
+        self._probing += 1
+        try:
+            n = await self._settle(self._journal.narrowing.isolate(self._job))
+            witness = None if n is None else await self._take(n=n)
+            if witness is None:
+                return False
+            self._witnesses.add(witness.n)
+            await self._send(witness)
+            return True
+        finally:
+            self._probing -= 1
+            self._notify()
+
+    async def _hear_probes(self) -> None:
+        """Try the rows that were kept for the end, until one of them is taken."""
+        while self._sending() and await self._journal.narrowing.trials(self._job):
+            probe = await self._take(probes=True)
+            if probe is None:
+                return
+            await self._hand_over(probe)
+
+    async def _conclude(self) -> bool:
+        """Nothing is planned but probes. Whether one was sent, so that there may be more."""
+        if not self._narrowed:
+            return False
+        self._under_way += 1  # nobody else ends or concludes meanwhile
+        try:
+            probe = await self._take(probes=True)
+            if probe is not None:
+                await self._send(probe)
+                return True
+            if trials := await self._journal.narrowing.trials(self._job):
+                await self._judge(trials, last=True)
+            return False
+        finally:
+            self._under_way -= 1
+            self._notify()
+
+    def _sending(self) -> bool:
+        return not self._stop.is_set() and self._hold_until <= self._clock.monotonic()
+
     def _put_back(self, chunk: Chunk, error: MailkitError) -> Awaitable[None]:
         return self._journal.steps.put_back(self._job, chunk.n, self._clock.now(), str(error))
 
     def _doubt(self, chunk: Chunk, reason: str) -> Awaitable[None]:
         return self._journal.steps.doubt(self._job, chunk.n, self._clock.now(), reason)
 
-    async def _settle(self, write: Awaitable[None]) -> None:
+    async def _settle(self, write: Awaitable[T]) -> T:
         """What came of a request is written down even if the engine is cancelled meanwhile."""
-        with anyio.CancelScope(shield=True):
-            await write
+        scope = anyio.CancelScope(shield=True)
+        with scope:
+            result = await write
+        return result  # noqa: RET504 - a scope may leave its block early
 
-    def _hold(self, error: NotSent | RateLimited | QuotaExhausted | Unavailable) -> None:
+    def _hold(self, error: Later) -> None:
         """Let every sender wait: as long as the provider asks, else longer each time."""
         away = isinstance(error, NotSent | Unavailable)
         if self._clock.monotonic() >= self._hold_until:  # else another request met the same trouble
@@ -243,9 +398,12 @@ class Engine:
             wait = max(error.retry_after, 0.1)
         elif isinstance(error, QuotaExhausted) and error.available_at is not None:
             wait = max(error.available_at.timestamp() - self._clock.now(), 0.1)
-        self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)
         until = datetime.fromtimestamp(self._clock.now() + wait, UTC).astimezone()
-        self.waiting = f"{error.text}; sending goes on at {until:%H:%M:%S}"
+        if wait > self._settings.max_wait:
+            self._fail(error, f"{error.text}; resume the job after {until:%Y-%m-%d %H:%M}")
+            return
+        self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)
+        self.waiting = f"{error.text}; resuming at {until:%H:%M:%S}"
         self._notify()
 
     def _fail(self, error: MailkitError, reason: str) -> None:

@@ -29,12 +29,16 @@ class ChunkRow(NamedTuple):
 
 @attrs.frozen
 class Chunk:
-    """The recipients of one request; ``label`` names job and chunk for the provider's panel."""
+    """The recipients of one request; ``label`` names job and chunk for the provider's panel.
+
+    ``root`` is the refused chunk that this one was cut from, if it was.
+    """
 
     job: str
     n: int
     attempt: int
     rows: Sequence[ChunkRow]
+    root: int | None = None
 
     @property
     def label(self) -> str:

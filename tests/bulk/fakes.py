@@ -13,7 +13,7 @@ import attrs
 from mailkit.bulk.journal import InlineExecutor, Journal
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled, RowStatus, Sent
-from mailkit.errors import Unavailable
+from mailkit.errors import Refused, Unavailable
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
 
@@ -63,6 +63,7 @@ class FakeProvider:
     mailed: Counter[str] = attrs.field(factory=Counter)
     chunks: list[Chunk] = attrs.field(factory=list)
     failing_polls: int = 0
+    refuses: Callable[[Chunk], str | None] = attrs.field(default=lambda chunk: None)
     on_send: Callable[[Chunk], None] | None = None
     tells_deliveries: bool = True
 
@@ -92,6 +93,9 @@ class FakeDispatch:
         if self.provider.on_send is not None:
             self.provider.on_send(chunk)
         outcome: Sent | Exception = Sent(reference=str(len(self.provider.chunks)))
+        words = self.provider.refuses(chunk)
+        if words is not None:
+            outcome = Refused(words)
         if self.provider.acts:
             act = self.provider.acts.pop(0)
             outcome = act if isinstance(act, Exception) else act(chunk)

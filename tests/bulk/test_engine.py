@@ -137,21 +137,6 @@ async def test_one_failed_look_after_the_deadline_puts_nobody_in_doubt(journal: 
     assert report.unreconciled == 0
 
 
-async def test_a_refused_chunk_is_rejected_and_the_rest_goes_on(journal: Journal) -> None:
-    provider = FakeProvider(acts=[Refused("bad subject")])
-    report = await send(journal, provider, people(6))
-    assert (report.counts.rejected, report.counts.accepted) == (3, 3)
-    assert report.rejections == ["chunk 1, 3 rows: bad subject"]
-
-
-async def test_three_refusals_in_a_row_stop_the_job(journal: Journal) -> None:
-    provider = FakeProvider(acts=[Refused("no")] * 9)
-    report = await send(journal, provider, people(30))
-    assert (report.counts.rejected, report.counts.unsent) == (9, 21)
-    assert report.stopped is not None
-    assert "refused 3 chunks" in report.stopped
-
-
 @pytest.mark.parametrize(
     "error", [NotSent("dns"), Unavailable("503"), RateLimited("slow down"), QuotaExhausted("4")]
 )

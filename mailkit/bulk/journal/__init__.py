@@ -30,6 +30,7 @@ from mailkit.bulk.journal.database import (
     connector,
 )
 from mailkit.bulk.journal.jobs import JobRecord, Jobs, Lease
+from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
 from mailkit.bulk.journal.resolving import Resolving
 from mailkit.bulk.journal.statuses import DueChunk, Merged, Statuses
@@ -69,6 +70,7 @@ class Journal:
         self.jobs = Jobs(db)
         self.planning = Planning(db)
         self.steps = Steps(db)
+        self.narrowing = Narrowing(db)
         self.statuses = Statuses(db)
         self.accounts = Accounts(db)
         self.resolving = Resolving(db)

@@ -107,7 +107,9 @@ class Accounts:
         def work(db: sqlite3.Connection) -> Counts:
             totals: dict[str, int] = dict.fromkeys(ROW_STATES, 0)
             for state, rows in db.execute(
-                "SELECT state, sum(rows) FROM chunks WHERE job = ? GROUP BY state", (job.id,)
+                "SELECT state, sum(rows) FROM chunks WHERE job = ? AND state <> 'empty' "
+                "GROUP BY state",
+                (job.id,),
             ):
                 totals[names.get(str(state), str(state))] += rows
             for state in ROW_STATES[:-1]:

@@ -55,7 +55,7 @@ CREATE TABLE chunks (
     job        INTEGER NOT NULL,
     n          INTEGER NOT NULL,
     state      TEXT NOT NULL CHECK (state IN
-               ('planned', 'sending', 'accepted', 'rejected', 'in doubt')),
+               ('planned', 'sending', 'accepted', 'rejected', 'in doubt', 'empty')),
     first      INTEGER NOT NULL,         -- rows.id, inclusive; 0 and -1: moved rows only
     last       INTEGER NOT NULL,
     rows       INTEGER NOT NULL,         -- rows whose state is this chunk's
@@ -70,10 +70,14 @@ CREATE TABLE chunks (
     cursor     TEXT,                     -- the provider's mark for the next poll
     delivery   INTEGER NOT NULL DEFAULT 0,  -- of the rows that follow it and have none
     apart      INTEGER NOT NULL DEFAULT 0,  -- rows that follow it and have their own delivery
+    root       INTEGER,                  -- the refused chunk that it was cut from
+    role       TEXT CHECK (role IN ('probe', 'trial')),  -- see narrowing.py
     PRIMARY KEY (job, n)
 ) WITHOUT ROWID;
 CREATE INDEX chunks_by_state ON chunks (job, state, n);
 CREATE INDEX chunks_by_first ON chunks (job, first);
+CREATE INDEX chunks_by_root ON chunks (job, root) WHERE root IS NOT NULL;
+CREATE INDEX chunks_by_role ON chunks (job, role) WHERE role IS NOT NULL;
 
 CREATE TABLE suppressions (
     job    INTEGER NOT NULL,             -- 0: every job

@@ -19,7 +19,7 @@ from mailkit.bulk.reconcile import RowChange
 from mailkit.core.dispatch import Chunk, ChunkRow, Sent
 from mailkit.errors import JournalError
 
-__all__ = ["Steps"]
+__all__ = ["Steps", "settle"]
 
 _N = (1 << 32) - 1
 _FIELDS = msgspec.json.Decoder(list[str])
@@ -31,19 +31,27 @@ class Steps:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def take(self, job: JobRecord, now: float) -> Chunk | None:
-        """The next planned chunk, marked *sending* on the disk; None if none is planned."""
+    async def take(
+        self, job: JobRecord, now: float, *, n: int | None = None, probes: bool = False
+    ) -> Chunk | None:
+        """The next planned chunk, or the chunk ``n``, marked *sending* on the disk; None if there
+        is none. With ``probes`` it is one that waits until everything else is sent.
+        """
+        which = "role = 'probe'" if probes else "role IS NULL"
+        parameters: tuple[int, ...] = (job.id,)
+        if n is not None:
+            which, parameters = "n = ?", (job.id, n)
 
         def work(db: sqlite3.Connection) -> Chunk | None:
             own(db, job)
             row = db.execute(
-                "SELECT n, attempt FROM chunks WHERE job = ? AND state = 'planned' "
-                "ORDER BY n LIMIT 1",
-                (job.id,),
+                "SELECT n, attempt, root FROM chunks WHERE job = ? AND state = 'planned' "
+                f"AND {which} ORDER BY n LIMIT 1",
+                parameters,
             ).fetchone()
             if row is None:
                 return None
-            n, attempt = row
+            n, attempt, root = row
             db.execute(
                 "UPDATE chunks SET state = 'sending', fence = ?, started = ?, reason = NULL "
                 "WHERE job = ? AND n = ?",
@@ -53,7 +61,7 @@ class Steps:
                 ChunkRow(row_id & _N, address, _FIELDS.decode(fields) if fields else ())
                 for row_id, address, fields in following(db, job, n, "id, address, fields")
             ]
-            return Chunk(job=job.name, n=n, attempt=attempt, rows=rows)
+            return Chunk(job=job.name, n=n, attempt=attempt, rows=rows, root=root)
 
         return await self._db.write(work)
 
@@ -65,7 +73,7 @@ class Steps:
 
         def work(db: sqlite3.Connection) -> None:
             first = job.ids[0]
-            _settle(db, job, n, "accepted", None, now)
+            settle(db, job, n, "accepted", None, now)
             db.execute(
                 "UPDATE chunks SET reference = ?, reconciled = ?, unfinished = rows "
                 "WHERE job = ? AND n = ?",
@@ -78,6 +86,12 @@ class Steps:
                 for row, why in rows.items()
             ]
             override(db, job, n, changes)
+            # Somebody was taken, so that whoever had been refused alone before is rejected.
+            db.execute(
+                "UPDATE chunks SET role = NULL WHERE job = ? AND role = 'trial' AND ended <= "
+                "(SELECT started FROM chunks WHERE job = ? AND n = ? AND rows > 0)",
+                (job.id, job.id, n),
+            )
 
         await self._db.write(work, durable=False)
 
@@ -94,12 +108,13 @@ class Steps:
         await self._settle(job, n, "planned", reason, now)
 
     async def _settle(self, job: JobRecord, n: int, state: str, reason: str, now: float) -> None:
-        await self._db.write(lambda db: _settle(db, job, n, state, reason, now), durable=False)
+        await self._db.write(lambda db: settle(db, job, n, state, reason, now), durable=False)
 
 
-def _settle(
+def settle(
     db: sqlite3.Connection, job: JobRecord, n: int, state: str, reason: str | None, now: float
 ) -> None:
+    """End the sending of a chunk; JournalError if this engine was not sending it."""
     own(db, job)
     settled = db.execute(
         "UPDATE chunks SET state = ?, reason = ?, ended = ? "

@@ -1,0 +1,199 @@
+"""Narrowing a refused chunk down to the rows that the refusal is about.
+
+A refused chunk is cut into smaller ones, which are planned and sent like any other; it keeps its
+number, but no rows (``empty``). Its parts know it as their ``root``. Two kinds of parts have a
+``role``: a *probe* is one row that is tried alone, at once or after everything else; a row that was
+refused alone is *on trial*: rejected, unless it turns out that the account was meant.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import attrs
+
+from mailkit.bulk.journal.database import Database
+from mailkit.bulk.journal.jobs import JobRecord, own
+from mailkit.bulk.journal.statuses import following
+from mailkit.bulk.journal.steps import settle
+from mailkit.bulk.policy import Trial
+from mailkit.errors import JournalError
+
+__all__ = ["Narrowing"]
+
+
+@attrs.frozen
+class _Part:
+    rows: Sequence[int]  # their ids
+    role: str | None = None
+
+
+class Narrowing:
+    """Cuts refused chunks, and keeps the rows that were refused alone until they are judged."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def probe(self, job: JobRecord, n: int) -> list[int]:
+        """Cut the chunk under way into three single rows from different places and the two parts
+        between them; gives the numbers of the three (of fewer where there are no more).
+        """
+
+        def work(db: sqlite3.Connection) -> list[int]:
+            rows = _rows(db, job, n, "sending")
+            numbers = _cut(db, job, n, _probes(rows))
+            return numbers[: min(len(rows), 3)]
+
+        return await self._db.write(work, durable=False)
+
+    async def halve(self, job: JobRecord, n: int) -> None:
+        """Cut the chunk under way in two."""
+
+        def work(db: sqlite3.Connection) -> None:
+            rows = _rows(db, job, n, "sending")
+            middle = len(rows) // 2
+            _cut(db, job, n, [_Part(rows[:middle]), _Part(rows[middle:])])
+
+        await self._db.write(work, durable=False)
+
+    async def isolate(self, job: JobRecord) -> int | None:
+        """The last row of the last planned chunk that was never refused, as a chunk of its own;
+        gives its number, or None if there is no such chunk.
+        """
+
+        def work(db: sqlite3.Connection) -> int | None:
+            own(db, job)
+            row = db.execute(
+                "SELECT n, rows FROM chunks WHERE job = ? AND state = 'planned' "
+                "AND root IS NULL ORDER BY n DESC LIMIT 1",
+                (job.id,),
+            ).fetchone()
+            if row is None or row[1] == 1:
+                return None if row is None else int(row[0])
+            rows = _rows(db, job, row[0], "planned")
+            return _cut(db, job, row[0], [_Part(rows[-1:], "probe"), _Part(rows[:-1])])[0]
+
+        return await self._db.write(work, durable=False)
+
+    async def try_row(self, job: JobRecord, n: int, now: float, words: str) -> list[Trial]:
+        """The one row of the chunk under way was refused alone: it is on trial. Gives all that
+        are, in the order of their refusals.
+        """
+
+        def work(db: sqlite3.Connection) -> list[Trial]:
+            settle(db, job, n, "rejected", words, now)
+            db.execute("UPDATE chunks SET role = 'trial' WHERE job = ? AND n = ?", (job.id, n))
+            return list(_trials(db, job))
+
+        return await self._db.write(work, durable=False)
+
+    async def trials(self, job: JobRecord) -> list[Trial]:
+        """The rows on trial, in the order of their refusals."""
+        return await self._db.read(lambda db: list(_trials(db, job)))
+
+    async def convict(self, job: JobRecord) -> None:
+        """The refusals were about the rows: what is on trial stays rejected."""
+
+        def work(db: sqlite3.Connection) -> None:
+            own(db, job)
+            db.execute("UPDATE chunks SET role = NULL WHERE job = ? AND role = 'trial'", (job.id,))
+
+        await self._db.write(work, durable=False)
+
+    async def restore(self, job: JobRecord) -> bool:
+        """The account or the message was meant: what is on trial is planned again, and refused
+        chunks of which nobody was taken are put together again. Whether there are probes left.
+        """
+
+        def work(db: sqlite3.Connection) -> bool:
+            own(db, job)
+            _restore(db, job)
+            found = db.execute(
+                "SELECT 1 FROM chunks WHERE job = ? AND role = 'probe' AND state = 'planned'",
+                (job.id,),
+            )
+            return found.fetchone() is not None
+
+        return await self._db.write(work, durable=False)
+
+
+def _restore(db: sqlite3.Connection, job: JobRecord) -> None:
+    db.execute(
+        "UPDATE chunks SET state = 'planned', role = NULL WHERE job = ? AND role = 'trial'",
+        (job.id,),
+    )
+    cut = db.execute(
+        "SELECT root, min(first), max(last), sum(rows) FROM chunks WHERE job = ? AND root > 0 "
+        "AND state <> 'empty' GROUP BY root "
+        "HAVING sum(state <> 'planned') = 0",
+        (job.id,),
+    ).fetchall()
+    for root, first, last, rows in cut:
+        parts = "SELECT n FROM chunks WHERE job = ? AND root = ?"
+        db.execute(
+            f"UPDATE rows SET chunk = ? WHERE id BETWEEN ? AND ? AND chunk IN ({parts})",
+            (root, *job.ids, job.id, root),
+        )
+        db.execute(
+            "UPDATE chunks SET state = 'empty', first = 0, last = -1, rows = 0, role = NULL "
+            "WHERE job = ? AND root = ?",
+            (job.id, root),
+        )
+        db.execute(
+            "UPDATE chunks SET state = 'planned', first = ?, last = ?, rows = ? "
+            "WHERE job = ? AND n = ?",
+            (first, last, rows, job.id, root),
+        )
+
+
+def _trials(db: sqlite3.Connection, job: JobRecord) -> Iterator[Trial]:
+    found = db.execute(
+        "SELECT n, coalesce(root, n), reason FROM chunks "
+        "WHERE job = ? AND role = 'trial' ORDER BY ended, n",
+        (job.id,),
+    ).fetchall()
+    for n, root, words in found:
+        (address,) = following(db, job, n, "address").fetchone()
+        yield Trial(n, root, address, words)
+
+
+def _rows(db: sqlite3.Connection, job: JobRecord, n: int, state: str) -> list[int]:
+    own(db, job)
+    found = db.execute("SELECT state FROM chunks WHERE job = ? AND n = ?", (job.id, n)).fetchone()
+    if found is None or found[0] != state:
+        raise JournalError(f"chunk {n} of the job {job.name} is not {state}")
+    return sorted(row_id for (row_id,) in following(db, job, n, "id"))
+
+
+def _probes(rows: Sequence[int]) -> list[_Part]:
+    """Three single rows, or as many as there are, and what lies between them."""
+    places = sorted({0, len(rows) // 2, len(rows) - 1})
+    between = [rows[a + 1 : b] for a, b in pairwise(places)]
+    return [_Part([rows[at]], "probe") for at in places] + [_Part(part) for part in between if part]
+
+
+def _cut(db: sqlite3.Connection, job: JobRecord, n: int, parts: Sequence[_Part]) -> list[int]:
+    """Make chunks of the parts, under new numbers; the chunk itself has no rows left."""
+    first, attempt, root = db.execute(
+        "SELECT first, attempt, coalesce(root, n) FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+    ).fetchone()
+    (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
+    db.execute(
+        "UPDATE chunks SET state = 'empty', first = 0, last = -1, rows = 0, role = NULL "
+        "WHERE job = ? AND n = ?",
+        (job.id, n),
+    )
+    for at, part in enumerate(parts, number):
+        span = (part.rows[0], part.rows[-1]) if first else (0, -1)
+        db.execute(
+            "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
+            "unfinished, root, role) VALUES (?, ?, 'planned', ?, ?, ?, ?, 0, 0, ?, ?)",
+            (job.id, at, *span, len(part.rows), attempt, root, part.role),
+        )
+        if not first:
+            db.executemany(
+                "UPDATE rows SET chunk = ? WHERE id = ?", [(at, row) for row in part.rows]
+            )
+    return list(range(number, number + len(parts)))

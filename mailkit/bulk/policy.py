@@ -1,0 +1,143 @@
+"""What follows from the outcome of a request: pure functions of the outcome and what came before.
+
+A refusal of a whole chunk is never taken for a refusal of its rows. Rows of it are tried alone:
+
+- one of them is taken: the refusal is about rows, and the rest is halved until the bad ones stand
+  alone, each rejected with the service's own words
+- three are refused in the same words, and so is a row of another chunk: the account or the message
+  is meant, and the job stops with every row planned again
+
+A row that is refused alone, in words that do not name it, is *on trial* until a request that began
+later is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Sequence
+from enum import StrEnum
+
+import attrs
+
+from mailkit.errors import (
+    AccountRefused,
+    AuthenticationFailed,
+    InvalidArgument,
+    MailkitError,
+    NotSent,
+    QuotaExhausted,
+    RateLimited,
+    Refused,
+    Unavailable,
+    Unsupported,
+)
+
+__all__ = ["Answers", "Judgment", "Later", "Next", "Trial", "judge", "names", "next_step"]
+
+Later = NotSent | RateLimited | QuotaExhausted | Unavailable
+"""Nothing was taken, and the same request may be taken after a wait."""
+
+TRIALS_TO_STOP = 3
+REQUESTS_TO_STOP = 64
+
+
+class Next(StrEnum):
+    """What becomes of a chunk whose request did not succeed."""
+
+    STOP = "planned again, and the job stops"
+    WAIT = "planned again, after a wait"
+    YIELD = "planned again: another chunk's rows are being tried at this moment"
+    DOUBT = "in doubt"
+    PROBE = "cut: three of its rows are tried alone before anything else is sent"
+    HALVE = "cut in two"
+    TRY = "its one row is on trial"
+    GIVE_UP = "planned again, and the job stops: it has cost too many requests"
+
+
+@attrs.frozen
+class Answers:
+    """What is known when a chunk of ``rows`` rows is refused.
+
+    ``about_rows``: a row of the same refused request was judged by itself. ``probing``: another
+    chunk's rows are being tried. ``requests``: how many this refused request has cost so far.
+    """
+
+    rows: int = 1
+    about_rows: bool = False
+    probing: bool = False
+    requests: int = 0
+
+
+def next_step(error: MailkitError, known: Answers) -> Next:
+    """What becomes of the chunk; any error but a plain refusal is the same for every chunk."""
+    if isinstance(error, AuthenticationFailed | AccountRefused | InvalidArgument | Unsupported):
+        return Next.STOP
+    if isinstance(error, Later):
+        return Next.WAIT
+    if not isinstance(error, Refused):
+        return Next.DOUBT
+    if known.rows == 1:
+        return Next.TRY
+    if known.requests >= REQUESTS_TO_STOP:
+        return Next.GIVE_UP
+    if known.about_rows:
+        return Next.HALVE
+    return Next.YIELD if known.probing else Next.PROBE
+
+
+class Judgment(StrEnum):
+    """Whom the refusals of single rows are about."""
+
+    ROWS = "the rows"
+    ACCOUNT = "the account, or the message"
+    OPEN = "not known yet"
+    ASK = "not known: a row from elsewhere must tell"
+
+
+@attrs.frozen
+class Trial:
+    """A row that was refused alone: its address, the service's words, and the refused chunk that
+    it comes from (``root``).
+    """
+
+    n: int
+    root: int
+    address: str
+    words: str
+
+
+def judge(
+    trials: Sequence[Trial], *, about_rows: bool, witnesses: Container[int], last: bool
+) -> Judgment:
+    """Whom these refusals are about, none of them followed by a request that was taken.
+
+    ``about_rows``: a row of each of these refused chunks was taken by itself. ``witnesses``: the
+    chunks among them that are rows of chunks that had not been refused. ``last``: there is nobody
+    left to try.
+    """
+    if not trials:
+        return Judgment.ROWS
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(_core(trial), []).append(trial)
+    largest = max(groups.values(), key=len)
+    if len(largest) >= TRIALS_TO_STOP:
+        needed = TRIALS_TO_STOP if about_rows else 1
+        asked = sum(trial.n in witnesses for trial in largest)
+        return Judgment.ACCOUNT if last or asked >= needed else Judgment.ASK
+    different = len(groups) == len(trials)
+    if len(trials) >= TRIALS_TO_STOP and different:
+        return Judgment.ROWS
+    if not last:
+        return Judgment.OPEN
+    return Judgment.ROWS if about_rows or (different and len(trials) > 1) else Judgment.ACCOUNT
+
+
+def names(address: str, words: str) -> bool:
+    """Whether the words name the address: they are about this row, and no other."""
+    return address.casefold() in words.casefold()
+
+
+def _core(trial: Trial) -> str:
+    """The words without what changes from request to request: numbers."""
+    return re.sub(r"\d+", "#", trial.words.casefold())

@@ -1,0 +1,92 @@
+"""What follows from an outcome: the decisions alone, as tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailkit.bulk.policy import Answers, Judgment, Next, Trial, judge, names, next_step
+from mailkit.errors import (
+    AccountRefused,
+    AuthenticationFailed,
+    BadAnswer,
+    InvalidArgument,
+    MailkitError,
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+    QuotaExhausted,
+    RateLimited,
+    Refused,
+    Unavailable,
+    Unsupported,
+)
+
+MANY = Answers(rows=500)
+
+
+@pytest.mark.parametrize(
+    ("error", "known", "step"),
+    [
+        (AuthenticationFailed("token"), MANY, Next.STOP),
+        (AccountRefused("no money"), MANY, Next.STOP),
+        (AccountRefused("no money"), Answers(rows=1), Next.STOP),
+        (InvalidArgument("subject"), MANY, Next.STOP),
+        (Unsupported("tracking"), MANY, Next.STOP),
+        (NotSent("dns"), MANY, Next.WAIT),
+        (Unavailable("503"), Answers(rows=1), Next.WAIT),
+        (RateLimited("429"), Answers(rows=500, requests=99), Next.WAIT),
+        (QuotaExhausted("791"), MANY, Next.WAIT),
+        (OutcomeUnknown("reset"), Answers(rows=1), Next.DOUBT),
+        (BadAnswer("html"), MANY, Next.DOUBT),
+        (MailkitError("anything else"), MANY, Next.DOUBT),
+        (Refused("no"), MANY, Next.PROBE),
+        (NotFound("no"), Answers(rows=2), Next.PROBE),
+        (Refused("no"), Answers(rows=2, probing=True), Next.YIELD),
+        (Refused("no"), Answers(rows=2, about_rows=True), Next.HALVE),
+        (Refused("no"), Answers(rows=2, about_rows=True, probing=True), Next.HALVE),
+        (Refused("no"), Answers(rows=2, about_rows=True, requests=63), Next.HALVE),
+        (Refused("no"), Answers(rows=2, about_rows=True, requests=64), Next.GIVE_UP),
+        (Refused("no"), Answers(rows=1, requests=64), Next.TRY),
+        (Refused("no"), Answers(rows=1, probing=True), Next.TRY),
+    ],
+    ids=str,
+)
+def test_what_becomes_of_a_chunk(error: MailkitError, known: Answers, step: Next) -> None:
+    assert next_step(error, known) is step
+
+
+def trials(*words: str) -> list[Trial]:
+    return [Trial(n, 1, f"p{n}@b.by", text) for n, text in enumerate(words)]
+
+
+@pytest.mark.parametrize(
+    ("words", "about_rows", "witnesses", "last", "judgment"),
+    [
+        ([], False, [], True, Judgment.ROWS),
+        (["no"], False, [], False, Judgment.OPEN),
+        (["no", "no"], False, [], False, Judgment.OPEN),
+        (["no", "no", "no"], False, [], False, Judgment.ASK),
+        (["no", "no", "no", "no"], False, [3], False, Judgment.ACCOUNT),
+        (["No 1", "no 22", "no 3"], False, [2], False, Judgment.ACCOUNT),
+        (["no", "never", "no"], False, [], False, Judgment.OPEN),
+        (["no", "never", "not you"], False, [], False, Judgment.ROWS),
+        (["never", "no", "no", "no"], False, [0], False, Judgment.ASK),
+        (["no"], False, [], True, Judgment.ACCOUNT),
+        (["no", "never"], False, [], True, Judgment.ROWS),
+        (["no"], True, [], True, Judgment.ROWS),
+        (["no", "no", "no"], True, [], True, Judgment.ACCOUNT),
+        (["no", "no", "no"], True, [], False, Judgment.ASK),
+        (["no"] * 5, True, [3, 4], False, Judgment.ASK),
+        (["no"] * 6, True, [3, 4, 5], False, Judgment.ACCOUNT),
+    ],
+)
+def test_whom_refusals_of_single_rows_are_about(
+    words: list[str], about_rows: bool, witnesses: list[int], last: bool, judgment: Judgment
+) -> None:
+    found = judge(trials(*words), about_rows=about_rows, witnesses=witnesses, last=last)
+    assert found is judgment
+
+
+def test_words_that_name_the_address_are_about_its_row_alone() -> None:
+    assert names("anna@b.by", "Bad address: Anna@B.by")
+    assert not names("anna@b.by", "insufficient funds")

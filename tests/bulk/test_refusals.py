@@ -1,0 +1,222 @@
+"""Refused chunks: a bad row costs itself alone, and the account's trouble costs nobody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailkit.bulk.engine import EngineSettings
+from mailkit.bulk.journal import Journal, RowRecord
+from mailkit.bulk.report import Report
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.source import read_recipients
+from mailkit.core.dispatch import Chunk
+from mailkit.errors import AccountRefused, OutcomeUnknown, Refused
+
+from .fakes import MESSAGE, FakeProvider, FakeTime, memory_journal, people
+
+ONE = EngineSettings(senders=1)
+
+
+@pytest.fixture
+async def journal() -> AsyncIterator[Journal]:
+    async with memory_journal() as opened:
+        yield opened
+
+
+async def send(
+    journal: Journal, provider: FakeProvider, count: int, engine: EngineSettings = ONE
+) -> Report:
+    clock = FakeTime().clock
+    async with BulkSender(provider, journal=journal, clock=clock, settings=engine) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(count)), name="a")
+        return await job.wait()
+
+
+async def resume(journal: Journal, provider: FakeProvider, engine: EngineSettings = ONE) -> Report:
+    clock = FakeTime().clock
+    async with BulkSender(provider, journal=journal, clock=clock, settings=engine) as sender:
+        return await (await sender.resume("a")).wait()
+
+
+def bad(*addresses: str, words: str = "Argument email is invalid") -> Callable[[Chunk], str | None]:
+    """A service that refuses a whole request for one address."""
+
+    def refuses(chunk: Chunk) -> str | None:
+        return words if any(row.address in addresses for row in chunk.rows) else None
+
+    return refuses
+
+
+async def rejected(journal: Journal) -> list[RowRecord]:
+    record = await journal.jobs.get("a")
+    found = journal.accounts.rows(record, running=False, states=["rejected"])
+    return [row async for rows in found for row in rows]
+
+
+def once(provider: FakeProvider, count: int, *besides: str) -> bool:
+    return provider.mailed == dict.fromkeys(set(people(count)) - set(besides), 1)
+
+
+@pytest.mark.parametrize("at", [0, 1, 123, 250, 251, 374, 498, 499])
+async def test_one_bad_address_in_500_costs_itself_alone_and_at_most_24_requests(
+    journal: Journal, at: int
+) -> None:
+    victim = f"p{at}@example.com"
+    provider = FakeProvider(chunk_rows=500, refuses=bad(victim))
+    report = await send(journal, provider, 500)
+    assert (report.counts.accepted, report.counts.rejected) == (499, 1)
+    assert once(provider, 500, victim)
+    assert [(row.address, row.reason) for row in await rejected(journal)] == [
+        (victim, "Argument email is invalid")
+    ]
+    assert len(provider.chunks) <= 24
+    assert report.stopped is None
+
+
+@pytest.mark.parametrize("senders", [1, 8])
+async def test_bad_addresses_anywhere_cost_themselves_alone(journal: Journal, senders: int) -> None:
+    victims = {f"p{n}@example.com" for n in (0, 1, 2, 3, 4, 137, 138, 250, 399)}
+    provider = FakeProvider(chunk_rows=50, refuses=bad(*victims))
+    report = await send(journal, provider, 400, EngineSettings(senders=senders))
+    assert {row.address for row in await rejected(journal)} == victims
+    assert report.counts.accepted == 400 - len(victims)
+    assert once(provider, 400, *victims)
+    assert report.complete
+
+
+async def test_a_row_of_bad_addresses_at_the_end_of_the_only_chunk_is_not_the_account(
+    journal: Journal,
+) -> None:
+    victims = {f"p{n}@example.com" for n in range(35, 40)}
+    provider = FakeProvider(chunk_rows=40, refuses=bad(*victims))
+    report = await send(journal, provider, 40)
+    assert {row.address for row in await rejected(journal)} == victims
+    assert report.complete
+
+
+@pytest.mark.parametrize("words", ["insufficient funds", "limit 4711 of the day is reached"])
+@pytest.mark.parametrize("senders", [1, 8])
+@pytest.mark.parametrize("money", [0, 700, 1000, 1490])
+async def test_when_the_money_ends_nobody_is_rejected_and_resume_sends_the_rest(
+    journal: Journal, words: str, senders: int, money: int
+) -> None:
+    provider, engine = FakeProvider(chunk_rows=50), EngineSettings(senders=senders)
+
+    def refuses(chunk: Chunk) -> str | None:
+        return words if provider.mailed.total() + len(chunk.rows) > money else None
+
+    provider.refuses = refuses
+    report = await send(journal, provider, 1500, engine)
+    assert report.counts.rejected == report.counts.in_doubt == 0
+    assert report.counts.accepted == provider.mailed.total() <= money
+    assert report.stopped is not None
+    assert words in report.stopped
+    assert len(provider.chunks) < 1500 / 50 + 3 * 64
+
+    provider.refuses = lambda chunk: None
+    report = await resume(journal, provider, engine)
+    assert report.complete
+    assert once(provider, 1500)
+
+
+async def test_a_service_that_takes_nothing_stops_after_few_requests_and_keeps_the_chunks(
+    journal: Journal,
+) -> None:
+    provider = FakeProvider(chunk_rows=500, refuses=lambda chunk: "sender is not active")
+    report = await send(journal, provider, 5000)
+    assert (report.counts.unsent, report.counts.rejected) == (5000, 0)
+    assert len(provider.chunks) == 5
+    provider.refuses = lambda chunk: None
+    provider.chunks.clear()
+    assert (await resume(journal, provider)).complete
+    assert [len(chunk.rows) for chunk in provider.chunks] == [500] * 10
+
+
+async def test_a_refusal_known_to_be_the_accounts_stops_at_once(journal: Journal) -> None:
+    provider = FakeProvider(acts=[AccountRefused("no money")])
+    report = await send(journal, provider, 6)
+    assert (report.counts.unsent, len(provider.chunks)) == (6, 1)
+    assert report.stopped == "the provider can't be used: no money"
+
+
+async def test_three_bad_rows_whose_refusals_name_them_are_rejected(journal: Journal) -> None:
+    def refuses(chunk: Chunk) -> str | None:
+        return f"{chunk.rows[0].address} is not an address"
+
+    provider = FakeProvider(refuses=refuses)
+    report = await send(journal, provider, 3)
+    assert (report.counts.rejected, report.counts.unsent) == (3, 0)
+
+
+async def test_a_last_row_that_is_refused_in_words_about_anybody_is_not_rejected(
+    journal: Journal,
+) -> None:
+    provider = FakeProvider(refuses=bad("p3@example.com", words="no"))
+    report = await send(journal, provider, 4)
+    assert (report.counts.accepted, report.counts.unsent) == (3, 1)
+    assert report.stopped is not None
+    provider.refuses = lambda chunk: None
+    assert (await resume(journal, provider)).complete
+
+
+async def test_past_64_requests_for_a_chunk_the_job_stops_and_resume_goes_on(
+    journal: Journal,
+) -> None:
+    victims = {f"p{n}@example.com" for n in range(1, 500, 7)}
+    provider = FakeProvider(chunk_rows=500, refuses=bad(*victims))
+    report = await send(journal, provider, 500)
+    assert report.stopped is not None
+    assert "64 requests" in report.stopped
+    runs = 1
+    while report.counts.unsent:
+        report, runs = await resume(journal, provider), runs + 1
+        assert runs < 20
+    assert {row.address for row in await rejected(journal)} == victims
+    assert once(provider, 500, *victims)
+
+
+async def test_a_probe_whose_outcome_is_unknown_is_in_doubt_alone(journal: Journal) -> None:
+    provider = FakeProvider(chunk_rows=9, refuses=bad("p5@example.com"))
+    provider.acts = [Refused("no"), OutcomeUnknown("reset")]
+    report = await send(journal, provider, 9)
+    assert report.counts.in_doubt == 1
+    assert report.counts.accounted == 9
+    assert max(provider.mailed.values()) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+async def test_whoever_is_bad_and_whenever_the_money_ends(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 60))
+    rows = data.draw(st.integers(1, 30))
+    senders = data.draw(st.integers(1, 4))
+    victims = data.draw(st.sets(st.sampled_from(people(count)), max_size=4))
+    money = data.draw(st.one_of(st.just(10**6), st.integers(0, count)))
+    provider, engine = FakeProvider(chunk_rows=rows), EngineSettings(senders=senders)
+
+    def refuses(chunk: Chunk) -> str | None:
+        for row in chunk.rows:
+            if row.address in victims:
+                return f"bad address {row.address}"
+        poor = provider.mailed.total() + len(chunk.rows) > money
+        return "not today" if poor else None
+
+    provider.refuses = refuses
+    async with memory_journal() as journal:
+        report = await send(journal, provider, count, engine)
+        runs = 0
+        while report.counts.unsent and runs < 4:
+            report, runs = await resume(journal, provider, engine), runs + 1
+        found = {row.address for row in await rejected(journal)}
+        # Money that ends with the very last rows of a refused chunk looks like rows at fault.
+        assert len(found - victims) <= 2
+        provider.refuses = lambda chunk: None  # the top-up, and a kinder service
+        if report.counts.unsent:
+            report = await resume(journal, provider, engine)
+        assert report.complete
+        assert max(provider.mailed.values(), default=0) <= 1
+        assert set(provider.mailed) | found == set(people(count))

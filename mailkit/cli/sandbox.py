@@ -17,7 +17,9 @@ __all__ = ["sandbox"]
 
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8025,
-    speed: Annotated[float, typer.Option(min=0, help="How fast the sandbox's time runs.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option(min=0, max=1e9, help="How fast the sandbox's time runs.")
+    ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Run the services as a local server that mails nobody; prints what to put where."""

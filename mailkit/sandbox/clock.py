@@ -4,9 +4,11 @@ import math
 import time
 from collections.abc import Callable
 
+LAST = 253_086_768_000.0  # 9990-01-01: the services can still write dates some time later
+
 
 class Clock:
-    """Seconds since the epoch, running `speed` times as fast as real time.
+    """Seconds since the epoch, running `speed` times as fast as real time, until the year 9990.
 
     With speed 0 the time stands still and only `advance` moves it. `real` is the clock
     underneath (seconds, monotonic); `start` is the first reading, by default the present.
@@ -30,11 +32,11 @@ class Clock:
 
     def now(self) -> float:
         """The sandbox's time, in seconds since the epoch."""
-        return self._base + (self._real() - self._began) * self.speed
+        return min(self._base + (self._real() - self._began) * self.speed, LAST)
 
     def advance(self, seconds: float) -> None:
         """Move the time forward by `seconds`; a negative number raises ValueError."""
         if not seconds >= 0:
             raise ValueError("the sandbox's time can only go forward")
-        self._base += seconds
+        self._base += min(seconds, LAST)
         self.moved()

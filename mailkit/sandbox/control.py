@@ -1,16 +1,17 @@
 """The sandbox's own paths, for other processes: truth, faults, time, callbacks, reset, health.
 
-They answer JSON, and only to a client on this machine.
+They answer JSON, and only to a client on this machine. A POST must be JSON too, even without a
+body: that is a type that a browser never sends for another site's page without asking first.
 """
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from aiohttp import web
 
 from mailkit.sandbox.faults import Fault
+from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.service import Reply
 from mailkit.sandbox.wire import read_body
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from mailkit.sandbox.server import Sandbox
 
 PREFIX = "/sandbox/"
+MEGABYTE = 1024 * 1024
+LARGEST = MEGABYTE
+LARGEST_LIST = 256 * MEGABYTE  # of addresses to compare
+COMPARE = ("POST", "/sandbox/truth/compare")
 
 
 class BadOrder(ValueError):
@@ -26,25 +31,29 @@ class BadOrder(ValueError):
 
 async def control(sandbox: "Sandbox", request: web.BaseRequest) -> Reply:
     """Carry out a control request."""
-    if not _is_local(request.remote):
+    order = (request.method, request.path)
+    limit = LARGEST_LIST if order == COMPARE else LARGEST
+    is_local = _is_local(request.remote)
+    body = await read_body(request, limit if is_local else 0)
+    if not is_local:
         return Reply(403, {"error": "only from this machine"})
-    body = await read_body(request) or b""
-    if (request.method, request.path) == ("POST", "/sandbox/deliver"):
-        return Reply(200, {"posts": await sandbox.deliver()})
-    handler = _HANDLERS.get((request.method, request.path))
-    if handler is None:
+    if order not in _HANDLERS:
         return Reply(404, {"error": f"no {request.method} {request.path}"})
+    if request.method == "POST" and request.content_type != "application/json":
+        return Reply(415, {"error": "the header Content-Type: application/json is needed"})
+    if body is None:
+        return Reply(413, {"error": f"the body is larger than {limit // MEGABYTE} MB"})
     try:
-        return Reply(200, handler(sandbox, request, body))
+        return Reply(200, await _HANDLERS[order](sandbox, request, body))
     except BadOrder as error:
         return Reply(400, {"error": str(error)})
 
 
-def _health(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+async def _health(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
     return {"status": "ok", "url": sandbox.url, "now": sandbox.clock.now()}
 
 
-def _truth(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+async def _truth(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
     truth = sandbox.truth
     twice = truth.mailed_twice
     summary: dict[str, object] = {
@@ -59,7 +68,7 @@ def _truth(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
     return summary
 
 
-def _compare(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+async def _compare(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
     believed = _json(body)
     if not isinstance(believed, list) or not all(isinstance(one, str) for one in believed):
         raise BadOrder("a JSON list of addresses is needed")
@@ -72,7 +81,7 @@ def _compare(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> objec
     }
 
 
-def _faults(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+async def _faults(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
     ordered = _json(body)
     try:
         faults = [_fault(one) for one in (ordered if isinstance(ordered, list) else [ordered])]
@@ -83,12 +92,12 @@ def _faults(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object
     return {"added": len(faults)}
 
 
-def _clear_faults(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+async def _clear_faults(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
     sandbox.faults.clear()
     return {"status": "ok"}
 
 
-def _advance(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+async def _advance(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
     order = _json(body)
     seconds = order.get("seconds") if isinstance(order, dict) else None
     if not isinstance(seconds, int | float) or not seconds >= 0:
@@ -97,7 +106,11 @@ def _advance(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> objec
     return {"now": sandbox.clock.now()}
 
 
-def _reset(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+async def _deliver(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
+    return {"posts": await sandbox.deliver()}
+
+
+async def _reset(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
     sandbox.reset()
     return {"status": "ok"}
 
@@ -110,10 +123,9 @@ def _fault(order: Any) -> Fault:
 
 def _json(body: bytes) -> object:
     try:
-        value: object = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
-        raise BadOrder(f"not JSON: {error}") from error
-    return value
+        return read_json(body)
+    except ValueError as error:
+        raise BadOrder(str(error)) from None
 
 
 def _is_local(remote: str | None) -> bool:
@@ -125,12 +137,14 @@ def _is_local(remote: str | None) -> bool:
     return bool((mapped or address).is_loopback)
 
 
-_HANDLERS: dict[tuple[str, str], Callable[["Sandbox", web.BaseRequest, bytes], object]] = {
+_Handler = Callable[["Sandbox", web.BaseRequest, bytes], Awaitable[object]]
+_HANDLERS: dict[tuple[str, str], _Handler] = {
     ("GET", "/sandbox/health"): _health,
     ("GET", "/sandbox/truth"): _truth,
-    ("POST", "/sandbox/truth/compare"): _compare,
+    COMPARE: _compare,
     ("POST", "/sandbox/faults"): _faults,
     ("DELETE", "/sandbox/faults"): _clear_faults,
     ("POST", "/sandbox/advance"): _advance,
+    ("POST", "/sandbox/deliver"): _deliver,
     ("POST", "/sandbox/reset"): _reset,
 }

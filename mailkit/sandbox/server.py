@@ -3,7 +3,7 @@
 import asyncio
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -13,6 +13,7 @@ from aiohttp import ClientError, web
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.control import PREFIX, control
 from mailkit.sandbox.devino import Devino, DevinoSettings
+from mailkit.sandbox.door import Door
 from mailkit.sandbox.faults import Fault, Faults
 from mailkit.sandbox.forms import Malformed
 from mailkit.sandbox.listener import Listener
@@ -32,6 +33,7 @@ class Sandbox:
     """The services on one local port; everything but start and stop may be used in any thread.
 
     host, port: where to listen; port 0 takes a free one.
+    hosts: further names by which clients may reach it, beside localhost and IP addresses.
     speed: how fast the sandbox's time runs; 0 stands still (see `Clock`).
     seed: makes random faults and uuids repeatable.
     smsby_token: the token that the sms.by account accepts.
@@ -48,6 +50,7 @@ class Sandbox:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        hosts: Iterable[str] = (),
         speed: float = 1.0,
         seed: int | None = None,
         smsby_token: str = "sandbox-token",  # noqa: S107 -- a fake, and meant to be known
@@ -64,6 +67,7 @@ class Sandbox:
         self._lock = threading.RLock()
         self._host = host
         self._port = port
+        self._door = Door([host, *hosts])
         self._listener: Listener | None = None
         self._http: web.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -203,6 +207,10 @@ class Sandbox:
             self._ending.discard(request.protocol)
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        objection = self._door.objection(request.headers)
+        if objection is not None:
+            await read_body(request, 0)
+            return answer(Reply(403, {"error": objection}))
         if request.path.startswith(PREFIX):
             return answer(await control(self, request))
         return await self._serve(request)

@@ -49,6 +49,7 @@ def test_the_sandbox_as_json(shop: Shop) -> None:
 
 
 def test_the_demo_agrees_with_the_sandbox(shop: Shop) -> None:
+    shop.environment.update({"http_proxy": "http://127.0.0.1:1", "no_proxy": ""})  # not for it
     ended = shop.run("demo", "--rows", "500", "--json")
     assert (ended.code, ended.err) == (0, "")
     found = ended.json

@@ -132,7 +132,7 @@ def request_bytes(name: str, fields: Mapping[str, str], *, close: bool = False) 
     body = "&".join(f"{key}={value}" for key, value in fields.items()).encode()
     lines = [
         f"POST /api/v2/{name} HTTP/1.1",
-        "Host: sandbox",
+        "Host: localhost",
         "Content-Type: application/x-www-form-urlencoded",
         f"Content-Length: {len(body)}",
         *(["Connection: close"] if close else []),

@@ -3,8 +3,11 @@ import pytest
 
 from mailkit.sandbox import Fault, Sandbox
 from mailkit.sandbox import control as control_module
+from mailkit.sandbox.clock import LAST
 
-from .conftest import BULK, LETTER, Api
+from .conftest import BULK, LETTER, Api, JsonApi
+
+JSON = {"Content-Type": "application/json"}
 
 
 async def test_health(api: Api, sandbox: Sandbox) -> None:
@@ -75,6 +78,9 @@ async def test_faults_are_ordered_and_cleared(api: Api, sandbox: Sandbox) -> Non
         b"",
         b"no json",
         b"7",
+        b"[" * 100_000,
+        b'{"kind":' * 70 + b"1" + b"}" * 70,
+        b'{"kind": ["cut_json"]}',
         b'["cut_json"]',
         b'{"kind": "explode"}',
         b'{"on": "*"}',
@@ -84,7 +90,7 @@ async def test_faults_are_ordered_and_cleared(api: Api, sandbox: Sandbox) -> Non
     ],
 )
 async def test_a_wrong_order_changes_nothing(body: bytes, api: Api, sandbox: Sandbox) -> None:
-    async with api.session.post("/sandbox/faults", data=body) as response:
+    async with api.session.post("/sandbox/faults", data=body, headers=JSON) as response:
         assert response.status == 400
         assert (await response.json())["error"]
     assert sandbox.faults.active() == []
@@ -95,10 +101,57 @@ async def test_compare_needs_a_list(api: Api) -> None:
         assert response.status == 400
 
 
+ORDERS = ["faults", "truth/compare", "advance", "deliver", "reset"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""],
+)
+async def test_what_a_form_of_any_page_can_send_is_no_order(
+    order: str, kind: str, api: Api, sandbox: Sandbox
+) -> None:
+    await api.post("sendBulkEmail", BULK)
+    before = sandbox.clock.now()
+    for body in (b"", b'{"kind": "cut_json", "seconds": 1}'):
+        async with api.session.post(
+            f"/sandbox/{order}", data=body, headers={"Content-Type": kind}
+        ) as response:
+            assert response.status == 415
+            assert "application/json" in (await response.json())["error"]
+    assert sandbox.faults.active() == []
+    assert (sandbox.truth.letters, sandbox.clock.now()) == (2, before)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_an_order_has_a_limit(
+    order: str, api: Api, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert control_module.LARGEST < control_module.LARGEST_LIST < 2**30
+    monkeypatch.setattr(control_module, "LARGEST", 1000)
+    monkeypatch.setattr(control_module, "LARGEST_LIST", 1000)
+    async with api.session.post(
+        f"/sandbox/{order}", data=b"[" + b" " * 999 + b"]", headers=JSON
+    ) as response:
+        assert response.status == 413
+
+
+@pytest.mark.parametrize("seconds", [1e308, 10**400, 253_402_300_799])
+async def test_time_ends_where_dates_do(
+    seconds: float, api: Api, sendpulse: JsonApi, sandbox: Sandbox
+) -> None:
+    assert (await sendpulse("POST", "/sandbox/advance", {"seconds": seconds})).status == 200
+    assert (await sendpulse("GET", "/templates")).status == 200
+    assert (await sendpulse("GET", "/user/balance/detail")).status == 200
+    assert (await api("sendEmail", **LETTER, email="anna@mail.by")).result
+    assert sandbox.clock.now() == LAST
+
+
 async def test_reset_forgets(api: Api, sandbox: Sandbox) -> None:
     uuid = (await api.post("sendBulkEmail", BULK)).result["uuid"]
     sandbox.faults.add(Fault("cut_json", after=9))
-    async with api.session.post("/sandbox/reset") as response:
+    async with api.session.post("/sandbox/reset", headers=JSON) as response:
         assert response.status == 200
     assert (sandbox.truth.letters, sandbox.truth.addresses) == (0, 0)
     assert sandbox.faults.active() == []

@@ -135,5 +135,5 @@ async def test_other_processes_move_time_and_order_posts(
     assert moved.value == {"now": before + 60}
     assert sandbox.truth.letters == 1
     assert (await sendpulse("POST", "/sandbox/advance", {"seconds": -1})).status == 400
-    assert (await sendpulse("POST", "/sandbox/deliver")).value == {"posts": 1}
+    assert (await sendpulse("POST", "/sandbox/deliver", {})).value == {"posts": 1}
     assert hook.events[0]["email"] == "anna@b.by"

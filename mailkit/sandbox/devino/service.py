@@ -16,8 +16,6 @@ from math import ceil
 from random import Random
 from urllib.parse import unquote
 
-import msgspec
-
 from mailkit.sandbox.agenda import Window
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.devino import files, messages
@@ -26,6 +24,7 @@ from mailkit.sandbox.devino.fields import Refusal, Validation, unauthorized
 from mailkit.sandbox.devino.shape import spelt
 from mailkit.sandbox.devino.state import Account, Desk, DevinoSettings
 from mailkit.sandbox.forms import Malformed, parse_form, parse_urlencoded
+from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray
 from mailkit.sandbox.service import Call, Post, Raw, Reply
 from mailkit.sandbox.truth import Truth
@@ -79,9 +78,9 @@ class Devino:
         if raw.content_type.partition(";")[0].strip().lower() != "application/json":
             raise Malformed("application/json is needed")
         try:
-            value: object = msgspec.json.decode(raw.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Malformed(f"not JSON: {error}") from error
+            value = read_json(raw.body)
+        except ValueError as error:
+            raise Malformed(str(error)) from None
         return Call(raw.operation, query, PhpArray(), (), value, authorization=raw.authorization)
 
     def act(self, call: Call) -> Reply:

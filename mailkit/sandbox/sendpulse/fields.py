@@ -7,9 +7,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import attrs
-import msgspec
 
 from mailkit.sandbox.delivery import is_address
+from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray
 from mailkit.sandbox.sendpulse.state import Desk, MailingList
 from mailkit.sandbox.service import Reply
@@ -63,10 +63,9 @@ class Ask:
         found = self.fields.get(name)
         if isinstance(found, str) and found.lstrip()[:1] in ("[", "{"):
             try:
-                decoded: object = msgspec.json.decode(found)
-            except msgspec.DecodeError:
+                return read_json(found)
+            except ValueError:
                 raise wrong(name, "is not valid JSON") from None
-            return decoded
         return found
 
     def addresses(self, name: str, limit: int | None = None) -> list[str]:

@@ -15,10 +15,9 @@ from collections.abc import Sequence
 from math import ceil
 from random import Random
 
-import msgspec
-
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.forms import Malformed, parse_form, parse_urlencoded
+from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray, plain
 from mailkit.sandbox.sendpulse import access, life, office, templates
 from mailkit.sandbox.sendpulse.fields import Ask, Refusal
@@ -165,7 +164,6 @@ class SendPulse:
 
 def _json(body: bytes) -> object:
     try:
-        value: object = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed(f"not JSON: {error}") from error
-    return value
+        return read_json(body)
+    except ValueError as error:
+        raise Malformed(str(error)) from None

@@ -3,6 +3,7 @@
 import re
 
 from mailkit.sandbox.sendpulse import life, words
+from mailkit.sandbox.sendpulse.fields import is_number
 from mailkit.sandbox.sendpulse.state import Contact, Desk, MailingList
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -46,7 +47,7 @@ def row(desk: Desk, contact: Contact) -> dict[str, object]:
 def phone(desk: Desk, contact: Contact) -> object:
     """A phone as a text, or now and then as a number."""
     text = contact.phone
-    return int(text) if text.isdigit() and desk.quirk() else text
+    return int(text) if is_number(text) and desk.quirk() else text
 
 
 def variables(contact: Contact) -> list[dict[str, object]]:

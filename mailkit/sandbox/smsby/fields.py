@@ -55,9 +55,14 @@ def unverified(name: str, reason: str) -> Refusal:
 def number(fields: PhpArray, name: str) -> int:
     """The field as a positive number; HTTP 421 if it is none."""
     text = fields.text(name).strip()
-    if not (text.isascii() and text.isdigit()):
+    if not is_number(text):
         raise unverified(name, "a number is needed")
     return int(text)
+
+
+def is_number(text: str) -> bool:
+    """True for plain digits, not too many."""
+    return text.isascii() and text.isdigit() and len(text) < 18
 
 
 def flag(fields: PhpArray, name: str) -> bool:

@@ -3,7 +3,14 @@
 from mailkit.sandbox.delivery import complained, is_address
 from mailkit.sandbox.forms import File
 from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.smsby.fields import address, number, required, status_error, unverified
+from mailkit.sandbox.smsby.fields import (
+    address,
+    is_number,
+    number,
+    required,
+    status_error,
+    unverified,
+)
 from mailkit.sandbox.smsby.state import Desk, MailingList
 from mailkit.sandbox.truth import normalised
 
@@ -109,7 +116,7 @@ def _chosen(desk: Desk, fields: PhpArray) -> list[MailingList] | None:
     chosen = []
     for part in fields.text("list_ids").split(","):
         text = part.strip()
-        found = desk.account.lists.get(int(text)) if text.isascii() and text.isdigit() else None
+        found = desk.account.lists.get(int(text)) if is_number(text) else None
         if found is None:
             raise status_error(404, "Mailing list not found")
         chosen.append(found)

@@ -1,0 +1,52 @@
+"""Who may come in: programs that mean this server, and no web page that a browser has open.
+
+A page of any site can have its browser send requests to a port of this machine. To read the
+responses it must have its own host name lead here (DNS rebinding): that name is then in Host. What
+it sends without reading is marked by the browser, in Origin and Sec-Fetch-Site, which programs
+leave out. The port is not compared: a tunnel or a gateway may have another, and a page cannot
+choose it.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]@/?#]+))(?::[0-9]*)?")
+
+
+class Door:
+    """Lets in requests to an IP address, which no DNS server can redirect, to localhost and to
+    `names`.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = {"localhost", *map(str.lower, names)}
+
+    def objection(self, headers: Mapping[str, str]) -> str | None:
+        """Why the request with these headers may not come in, or None."""
+        host = headers.get("Host", "")
+        if not self._is_ours(host):
+            return (
+                f"Host {host!r} is not this sandbox: use localhost or an IP address, or allow the "
+                "name with Sandbox(hosts=[…])"
+            )
+        site = headers.get("Sec-Fetch-Site", "none")
+        origin = headers.get("Origin", f"http://{host}")
+        if site not in ("same-origin", "none") or origin.lower() != f"http://{host}".lower():
+            return "a web page of another site can't use the sandbox"
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        found = _HOST.fullmatch(host)
+        if found is None:
+            return False
+        name = found[1] or found[2].lower()
+        return name in self._names or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,34 @@
+"""Reading JSON, no deeper than a later walk through it can follow."""
+
+import msgspec
+
+DEEPEST = 64
+
+_CONTAINERS = (dict, list)
+
+
+def read_json(text: bytes | str) -> object:
+    """The value; ValueError says what is wrong with the text."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except RecursionError:
+        raise ValueError("not JSON: nested too deeply") from None
+    except ValueError as error:  # msgspec's own, or bytes that are not UTF-8
+        raise ValueError(f"not JSON: {error}") from None
+    if _is_deep(value):
+        raise ValueError(f"JSON that is nested more than {DEEPEST} levels deep")
+    return value
+
+
+def _is_deep(value: object) -> bool:
+    level = [value] if isinstance(value, _CONTAINERS) else []
+    for _ in range(DEEPEST):
+        level = [
+            part
+            for one in level
+            for part in (one.values() if isinstance(one, dict) else one)
+            if isinstance(part, _CONTAINERS)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,107 @@
+"""Web pages stay outside: by the name that leads them here, and by what a browser says of them."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from mailkit.sandbox import Sandbox
+from mailkit.sandbox.door import Door
+
+from .conftest import LETTER, Api, JsonApi
+
+OURS = ["localhost", "LOCALHOST:8025", "127.0.0.1", "127.0.0.1:1", "[::1]:8025", "192.168.7.7:80"]
+NOT_OURS = [
+    "",
+    "evil.example",
+    "evil.example:8025",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "evil.example#localhost",
+    "localhost@evil.example",
+    "localhost:80:80",
+    "localhost:x",
+    "local host",
+    "127.1",
+    "[::1",
+    "[evil.example]",
+    "::1",
+]
+FOREIGN = [
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://localhost:3000"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:8025"},
+]
+
+
+@pytest.mark.parametrize("host", OURS)
+def test_addresses_and_localhost_lead_here(host: str) -> None:
+    assert Door([]).objection({"Host": host}) is None
+
+
+@pytest.mark.parametrize("host", NOT_OURS)
+def test_no_other_name_does(host: str) -> None:
+    assert "is not this sandbox" in (Door([]).objection({"Host": host}) or "")
+
+
+def test_more_names_can_be_given() -> None:
+    door = Door(["Mail.test", "sandbox"])
+    for host in ("mail.test", "MAIL.TEST:80", "sandbox:8025"):
+        assert door.objection({"Host": host}) is None
+    assert door.objection({"Host": "sandbox.evil.example"})
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_pages_of_other_sites_are_turned_away(headers: dict[str, str]) -> None:
+    assert "web page" in (Door([]).objection({"Host": "127.0.0.1:8025", **headers}) or "")
+
+
+def test_its_own_pages_and_an_address_that_a_person_types_are_not() -> None:
+    own = {"Host": "localhost:8025", "Origin": "http://localhost:8025"}
+    for site in ("same-origin", "none"):
+        assert Door([]).objection({**own, "Sec-Fetch-Site": site}) is None
+
+
+async def test_every_path_is_behind_the_door(
+    sandbox: Sandbox, api: Api, devino: JsonApi, sendpulse: JsonApi
+) -> None:
+    await api("sendEmail", **LETTER, email="anna@mail.by")
+    headers = [{"Host": "evil.example"}, {"Origin": "http://evil.example"}]
+    for header in headers:
+        for method, path in (
+            ("GET", "/sandbox/truth?full=1"),
+            ("GET", "/sandbox/health"),
+            ("POST", "/sandbox/reset"),
+            ("DELETE", "/sandbox/faults"),
+            ("POST", "/api/v2/sendEmail"),
+            ("POST", "/email/messages"),
+            ("GET", "/addressbooks"),
+            ("GET", "/nowhere"),
+        ):
+            async with api.session.request(method, path, headers=header, json=[]) as response:
+                assert response.status == 403
+                assert (await response.json()).keys() == {"error"}
+    assert sandbox.truth.letters == 1
+    assert sandbox.requests.total() == 1
+
+
+async def test_a_sandbox_has_the_name_it_listens_on_and_those_it_was_given() -> None:
+    async with (
+        Sandbox(host="localhost", hosts=["mail.test"]) as sandbox,
+        aiohttp.ClientSession(sandbox.url) as session,
+    ):
+        for host, status in (("mail.test", 200), ("localhost:1", 200), ("other.test", 403)):
+            async with session.get("/sandbox/health", headers={"Host": host}) as response:
+                assert response.status == status
+
+
+async def test_a_request_without_a_host_is_turned_away(sandbox: Sandbox) -> None:
+    host, port = sandbox.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /sandbox/health HTTP/1.0\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 403 ")
+    writer.close()
+    await writer.wait_closed()

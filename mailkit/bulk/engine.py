@@ -399,7 +399,7 @@ class Engine:
         elif isinstance(error, QuotaExhausted) and error.available_at is not None:
             wait = max(error.available_at.timestamp() - self._clock.now(), 0.1)
         until = datetime.fromtimestamp(self._clock.now() + wait, UTC).astimezone()
-        if wait > self._settings.max_wait:
+        if wait > self._settings.max_wait and not isinstance(error, QuotaExhausted):
             self._fail(error, f"{error.text}; resume the job after {until:%Y-%m-%d %H:%M}")
             return
         self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)

@@ -219,12 +219,15 @@ def test_a_service_that_goes_down_leaves_the_rest_unsent_and_is_an_error(
     assert shop.sandbox.truth.letters == 1001
 
 
-def test_a_letter_that_the_service_refuses_is_rejected(shop: Shop) -> None:
-    shop.sandbox.faults.add(Fault("error_envelope", on=SEND, times=1))
-    ended = shop.send(shop.letter(), shop.customers(2))
-    assert ended.code == 0
-    assert "rejected: chunk 1, 2 rows: smsby.bulk.send: The request was refused" in ended.out
+def test_a_letter_that_the_service_refuses_rejects_nobody_and_stops(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("error_envelope", on=SEND))
+    ended = shop.send(shop.letter(), shop.customers(2), "--name", "autumn")
+    assert ended.code == 1
+    assert "Stopped: the provider refused 2 rows tried alone" in ended.out
+    assert "The request was refused. Send the rest with: mailkit resume autumn" in ended.out
     assert shop.sandbox.truth.letters == 0
+    shop.sandbox.faults.clear()
+    assert shop("resume", "autumn").code == 0
 
 
 def test_what_a_terminal_would_act_upon_is_shown_as_text(shop: Shop) -> None:

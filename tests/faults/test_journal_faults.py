@@ -296,7 +296,7 @@ async def test_a_second_engine_on_a_job_is_refused_while_the_first_one_lives(
         for answer in provider.answers.values():
             answer.set_exception(OutcomeUnknown("reset"))
         await _under_way(provider, 3)  # the same engine goes on
-        provider.answers[3].set_exception(Refused("no"))
+        provider.answers[3].set_exception(Refused(f"not one of {SENT}"))
         report = await job.wait()
     assert (report.counts.in_doubt, report.counts.rejected) == (6, 1)
     assert max(provider.mailed.values()) == 1

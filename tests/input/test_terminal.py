@@ -66,7 +66,11 @@ def test_plain_text_is_printable_and_tells_what_was_there(text: str) -> None:
 
 async def hostile(journal: Journal) -> Report:
     """A job in which every word that a list or a service has is full of control codes."""
-    acts: list[Act | Exception] = [Refused(f"no {CODES}"), OutcomeUnknown(f"lost {CODES}"), _named]
+    acts: list[Act | Exception] = [
+        Refused(f"no p0@b.by {CODES}"),
+        OutcomeUnknown(f"lost {CODES}"),
+        _named,
+    ]
     provider = Printer(chunk_rows=1, acts=acts)
     settings = EngineSettings(senders=1)
     message = Message(sender="news@shop.example", subject="{{ x }} \u202eor\u2066", text="x")
@@ -123,7 +127,7 @@ async def test_each_line_of_a_report_is_one_line(tmp_path: Path) -> None:
     lines = list(report_text(report))
     assert all(line.isprintable() for line in lines)
     assert any("stopped \\x1b" in line for line in lines)
-    assert any("no \\x1b" in line for line in lines)
+    assert any("no p0@b.by \\x1b" in line for line in lines)
     assert any("lost \\x1b" in line for line in lines)
 
 

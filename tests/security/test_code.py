@@ -90,7 +90,7 @@ def test_the_search_finds_what_it_looks_for(code: str) -> None:
 def test_values_are_bound_in_every_statement_of_the_journal() -> None:
     """Statements are put together from names and question marks; values travel beside them."""
     constants = {"_COLUMNS", "columns", "WHERE", "where", "state", "sending", "table", "column",
-                 "VERSION", "begin", "following"}  # fmt: skip
+                 "VERSION", "begin", "following", "which", "parts", "_SENT"}  # fmt: skip
     marks = {
         "', '.join('?' * len(states))",
         "'FULL' if any((w.durable for w in works)) else 'NORMAL'",

@@ -192,6 +192,7 @@ def test_other_addresses_are_refused_with_their_name(url: str) -> None:
     ("words", "of_the_account"),
     [
         ("Insufficient funds", True),
+        ("account.insufficient-funds", True),
         ("there is not enough money on your balance", True),
         ("Недостаточно средств на счёте", True),
         ("insufficient_rights", False),

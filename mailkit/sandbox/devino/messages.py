@@ -31,6 +31,7 @@ def send(desk: Desk, value: object) -> object:
     problems = _problems(desk, order)
     if problems:
         raise Refusal(failed(problems))
+    _pay(desk, sum(map(_taken, map(_recipient, _entries(order)))))
     attached = tuple(desk.account.files[name] for name in _ids(order))
     check = order.get("CheckUnsubscription") is True
     items: list[dict[str, object]] = []
@@ -42,7 +43,7 @@ def send(desk: Desk, value: object) -> object:
         if meaning(found) == "missing":
             continue
         items.append(item)
-        if not is_address(found) or meaning(found) == "invalid":
+        if not _taken(recipient):
             item["code"] = "validation.failed"
             item["reasons"] = [
                 {"key": "validation.recipient.address.invalid", "reference": "recipients.address"}
@@ -58,6 +59,20 @@ def send(desk: Desk, value: object) -> object:
     if desk.settings.shuffled:
         desk.chance.shuffle(items)
     return {"result": items, "description": "ok"}
+
+
+def _taken(recipient: Recipient) -> bool:
+    found = normalised(recipient.address)
+    return is_address(found) and meaning(found) != "invalid"
+
+
+def _pay(desk: Desk, letters: int) -> None:
+    settings = desk.settings
+    if settings.balance is None:
+        return
+    if settings.balance < letters:
+        raise Refusal(failed([Validation("balance.exhausted", "account")]))
+    settings.balance -= letters
 
 
 def _problems(desk: Desk, order: Mapping[str, object]) -> list[Validation]:
@@ -77,6 +92,8 @@ def _problems(desk: Desk, order: Mapping[str, object]) -> list[Validation]:
         if not all(isinstance(entry, dict) and text(entry, "Address") for entry in entries):
             wrong("recipients.address.required", "recipients.address")
         else:
+            if desk.settings.strict and not all(map(_taken, map(_recipient, entries))):
+                wrong("recipient.address.invalid", "recipients.address")
             for name in ("MergeFields", "ExtraData"):
                 if not all(isinstance(entry.get(name) or {}, dict) for entry in entries):
                     wrong(f"recipients.{name.lower()}.must.be.object", f"recipients.{name}")

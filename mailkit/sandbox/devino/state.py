@@ -19,6 +19,8 @@ class DevinoSettings:
 
     refusal_status: HTTP status of a failed validation.
     max_recipients: more recipients than this in one request are refused.
+    strict: one invalid address refuses the whole request, instead of its recipient alone.
+    balance: the letters that are paid for; a request for more is refused whole. None: no end.
     requests_per_second: more requests than this within a second of sandbox time get HTTP 429.
     mixed_case: the keys of an answer begin with a capital or a small letter by chance.
     shuffled: the items of a result come in any order.
@@ -33,6 +35,8 @@ class DevinoSettings:
 
     refusal_status: int = 400
     max_recipients: int | None = None
+    strict: bool = False
+    balance: int | None = None
     requests_per_second: int | None = None
     mixed_case: bool = False
     shuffled: bool = False

@@ -87,6 +87,9 @@ def send_bulk(desk: Desk, fields: PhpArray, files: tuple[File, ...]) -> object:
         rows.append((to, reason))
         if not reason and not to.startswith("missing"):
             letters.append(letter)
+    if desk.settings.strict and any(reason == INCORRECT for _, reason in rows):
+        raise unverified("delivery_list", INCORRECT)
+    _pay(desk, len(letters))
     size = max(1, desk.settings.message_size)
     messages = [
         _message(desk, sending, rows[start : start + size]) for start in range(0, len(rows), size)
@@ -154,6 +157,15 @@ def _bulk_row(desk: Desk, message: Message) -> dict[str, object] | None:
         "success": success,
         "errors": errors,
     }
+
+
+def _pay(desk: Desk, letters: int) -> None:
+    settings = desk.settings
+    if settings.balance is None:
+        return
+    if settings.balance < letters:
+        raise error_at_200(settings.no_money)
+    settings.balance -= letters
 
 
 def _entries(

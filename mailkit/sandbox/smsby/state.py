@@ -21,6 +21,9 @@ class SmsBySettings:
     message_size: a bulk send is kept as messages of at most so many addresses.
     requests_per_second: more requests than this within a second of sandbox time get HTTP 429.
     max_input_vars: fields of a form or query beyond this number are silently dropped.
+    strict: one incorrect address refuses a whole bulk send, instead of being listed as an error.
+    balance: the letters that are paid for; a bulk send of more is refused whole. None: no end.
+    no_money: the words of that refusal.
     post_max_size: a body of more bytes is not read at all, so that its token is missing too.
     """
 
@@ -31,6 +34,9 @@ class SmsBySettings:
     message_size: int = 250
     requests_per_second: float | None = None
     max_input_vars: int = 1000
+    strict: bool = False
+    balance: int | None = None
+    no_money: str = "Insufficient funds"
     post_max_size: int = 8 * 1024 * 1024
 
 

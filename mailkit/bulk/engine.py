@@ -36,6 +36,7 @@ from mailkit.bulk.policy import (
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled
 from mailkit.errors import (
+    AccountRefused,
     AuthenticationFailed,
     MailkitError,
     NotSent,
@@ -221,6 +222,9 @@ class Engine:
                 self._about_rows.add(root)
             now = self._clock.now()
             await self._settle(self._journal.steps.accept(self._job, chunk.n, now, sent))
+            if sent.held:
+                words = next(iter(sent.held.values()))
+                self._fail(AccountRefused(words), f"the provider can't be used: {words}")
             if sent.reference is not None:
                 due = DueChunk(chunk.n, sent.reference, now, reconciled=False, cursor=None)
                 steady = self._clock.monotonic()

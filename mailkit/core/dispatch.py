@@ -53,12 +53,14 @@ class Sent:
     ask), and who was left out.
 
     ``refused`` maps a row's number to the provider's reason, ``doubtful`` to what is missing to
-    know whether the provider took that row.
+    know whether the provider took that row. ``held`` maps the rows that were left out for the
+    account's sake to the reason: they are planned again, and the job stops.
     """
 
     reference: str | None
     refused: Mapping[int, str] = attrs.field(factory=dict)
     doubtful: Mapping[int, str] = attrs.field(factory=dict)
+    held: Mapping[int, str] = attrs.field(factory=dict)
 
 
 class RowStatus(NamedTuple):

@@ -85,7 +85,8 @@ class Refusal:
 
 
 _money = re.compile(
-    r"(?i)\b(?:insufficient|not[ ._-]enough|lack[ ._-]of|no)[ ._-](?:funds|money|balance|credits?)\b"
+    r"(?i)\b(?:insufficient|not[ ._-]enough|lack[ ._-]of|no)[ ._-]"
+    r"(?:funds|money|balance|credits?)\b"
     r"|\b(?:недостаточно|не хватает|нет) (?:средств|денег)\b"
 ).search
 

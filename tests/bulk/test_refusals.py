@@ -13,7 +13,7 @@ from mailkit.bulk.journal import Journal, RowRecord
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Chunk
+from mailkit.core.dispatch import Chunk, Sent
 from mailkit.errors import AccountRefused, OutcomeUnknown, Refused
 
 from .fakes import MESSAGE, FakeProvider, FakeTime, memory_journal, people
@@ -141,6 +141,18 @@ async def test_a_refusal_known_to_be_the_accounts_stops_at_once(journal: Journal
     report = await send(journal, provider, 6)
     assert (report.counts.unsent, len(provider.chunks)) == (6, 1)
     assert report.stopped == "the provider can't be used: no money"
+
+
+async def test_rows_that_an_answer_leaves_out_for_lack_of_money_are_planned_again(
+    journal: Journal,
+) -> None:
+    provider = FakeProvider(acts=[lambda chunk: Sent(None, {1: "bad"}, {}, {2: "no money"})])
+    report = await send(journal, provider, 6)
+    assert (report.counts.accepted, report.counts.rejected, report.counts.unsent) == (1, 1, 4)
+    assert report.stopped == "the provider can't be used: no money"
+    report = await resume(journal, provider)
+    assert (report.counts.accepted, report.counts.rejected) == (5, 1)
+    assert [len(chunk.rows) for chunk in provider.chunks] == [3, 3, 1]
 
 
 async def test_three_bad_rows_whose_refusals_name_them_are_rejected(journal: Journal) -> None:

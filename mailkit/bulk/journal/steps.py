@@ -9,6 +9,7 @@ longer owns the job.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 
@@ -66,7 +67,8 @@ class Steps:
         return await self._db.write(work)
 
     async def accept(self, job: JobRecord, n: int, now: float, sent: Sent) -> None:
-        """The provider took the chunk, but for the rows that ``sent`` refuses or leaves in doubt.
+        """The provider took the chunk, but for the rows that ``sent`` refuses, leaves in doubt, or
+        holds: those are planned again.
 
         Without a reference, nothing can be asked: the chunk counts as reconciled.
         """
@@ -74,6 +76,7 @@ class Steps:
         def work(db: sqlite3.Connection) -> None:
             first = job.ids[0]
             settle(db, job, n, "accepted", None, now)
+            _plan_again(db, job, n, [first + row for row in sent.held])
             db.execute(
                 "UPDATE chunks SET reference = ?, reconciled = ?, unfinished = rows "
                 "WHERE job = ? AND n = ?",
@@ -109,6 +112,19 @@ class Steps:
 
     async def _settle(self, job: JobRecord, n: int, state: str, reason: str, now: float) -> None:
         await self._db.write(lambda db: settle(db, job, n, state, reason, now), durable=False)
+
+
+def _plan_again(db: sqlite3.Connection, job: JobRecord, n: int, rows: Sequence[int]) -> None:
+    if not rows:
+        return
+    (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
+    db.execute(
+        "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
+        "SELECT job, ?, 'planned', 0, -1, ?, attempt, 0, 0 FROM chunks WHERE job = ? AND n = ?",
+        (number, len(rows), job.id, n),
+    )
+    db.executemany("UPDATE rows SET chunk = ? WHERE id = ?", [(number, row) for row in rows])
+    db.execute("UPDATE chunks SET rows = rows - ? WHERE job = ? AND n = ?", (len(rows), job.id, n))
 
 
 def settle(

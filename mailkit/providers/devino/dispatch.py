@@ -15,6 +15,7 @@ import attrs
 import msgspec
 
 from mailkit.core.dispatch import Chunk, ChunkRow, Polled, Sent
+from mailkit.core.wire import about_money
 from mailkit.errors import (
     AuthenticationFailed,
     BadAnswer,
@@ -155,7 +156,8 @@ class DevinoDispatch:
             for one in sent.refused
         }
         doubtful = {chunk.rows[one.index].n: _UNNAMED for one in sent.unnamed}
-        return Sent(None, refused, doubtful)
+        held = {n: refused.pop(n) for n, why in list(refused.items()) if about_money([why])}
+        return Sent(None, refused, doubtful, held)
 
     async def poll(self, reference: str, cursor: str | None) -> Polled:
         """Unsupported: callbacks tell what became of the letters."""

@@ -142,12 +142,26 @@ async def test_recipients_that_are_refused_are_rejected_and_the_unnamed_are_in_d
     assert (await resumed(journal, devino(Service()))).counts.accepted == 3
 
 
-async def test_a_chunk_that_is_refused_whole_is_rejected_and_the_rest_goes_on(
+async def test_recipients_that_the_account_can_not_pay_for_are_planned_again(
     journal: Journal,
 ) -> None:
-    report = await run(journal, devino(Service(sample("validation_failed")), rows=2), some(4))
-    assert (report.counts.rejected, report.counts.accepted) == (2, 2)
-    assert "validation.recipients" in report.rejections[0]
+    def poor(letter: dict[str, Any]) -> Answer:
+        items = msgspec.json.decode(taken(letter).body)["result"]
+        items[1] = {"index": 1, "code": "error", "Reasons": [{"Key": "account.no.money"}]}
+        return answer({"Result": items, "Description": "ok"})
+
+    report = await run(journal, devino(Service(poor)), some(2))
+    assert (report.counts.accepted, report.counts.rejected, report.counts.unsent) == (1, 0, 1)
+    assert report.stopped is not None
+    assert "account.no.money" in report.stopped
+
+
+async def test_requests_that_are_refused_whole_reject_nobody_and_stop(journal: Journal) -> None:
+    refused = [sample("validation_failed")] * 9
+    report = await run(journal, devino(Service(*refused), rows=2), some(4))
+    assert (report.counts.rejected, report.counts.unsent) == (0, 4)
+    assert report.stopped is not None
+    assert "validation.recipients" in report.stopped
 
 
 @pytest.mark.parametrize(

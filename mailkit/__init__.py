@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mailkit.bulk.job import Job, Progress
     from mailkit.bulk.journal import Counts, Journal
     from mailkit.bulk.report import Report
-    from mailkit.bulk.resolve import resolve
+    from mailkit.bulk.resolve import replan_rejected, resolve
     from mailkit.bulk.sender import BulkSender
     from mailkit.bulk.source import RecipientSource, read_recipients
     from mailkit.core.quota import Quota
@@ -45,6 +45,7 @@ __all__ = [
     "SendPulse",
     "SmsBy",
     "read_recipients",
+    "replan_rejected",
     "resolve",
 ]
 
@@ -68,6 +69,7 @@ _HOMES = {
     "SendPulse": "providers.sendpulse",
     "SmsBy": "providers.smsby",
     "read_recipients": "bulk.source",
+    "replan_rejected": "bulk.resolve",
     "resolve": "bulk.resolve",
 }
 

@@ -60,7 +60,7 @@ def resolve_by_truth(shop: Shop) -> None:
         mailed = shop.sandbox.truth.count(doubt["first"])
         assert mailed == shop.sandbox.truth.count(doubt["last"])
         word = "--accepted" if mailed else "--not-sent"
-        ended = shop("resolve", "autumn", str(doubt["chunk"]), word)
+        ended = shop("resolve", "autumn", doubt["label"].rpartition("#")[2], word)
         assert (ended.code, ended.err) == (0, "")
 
 

@@ -17,7 +17,9 @@ __all__ = ["Doubt", "Report", "make_report"]
 
 @attrs.frozen
 class Doubt:
-    """A chunk, or rows of one, whose outcome is unknown; ``chunk`` is what `resolve` takes."""
+    """A chunk, or rows of one, whose outcome is unknown; `resolve` takes its ``label``, which is
+    what the provider shows, or the number of the ``chunk``.
+    """
 
     chunk: int
     label: str

@@ -1,25 +1,95 @@
-"""Ending doubts by a person's word."""
+"""A person's word on rows: in doubt, they were taken or not; rejected, they are ordered again."""
 
 from __future__ import annotations
 
-from mailkit.bulk.journal import Journal
+import re
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from mailkit.address import dedupe_key, normalise
+from mailkit.bulk.journal import Chosen, JobRecord, Journal
 from mailkit.bulk.sender import take_lease
+from mailkit.core.clock import Clock
+from mailkit.errors import InvalidArgument
 
-__all__ = ["resolve"]
+__all__ = ["replan_rejected", "resolve"]
+
+_label = re.compile(r"(?:.*#)?(\d{1,9})(?:\.(\d{1,9}))?", re.DOTALL | re.ASCII).fullmatch
 
 
-async def resolve(journal: Journal, name: str, chunk: int | None = None, *, accepted: bool) -> int:
-    """Say of a job's doubts, or of one chunk's, that the provider took them (``accepted``) or not.
+async def resolve(
+    journal: Journal,
+    name: str,
+    *chunks: int | str,
+    accepted: bool,
+    addresses: Iterable[str] = (),
+    clock: Clock = Clock(),
+) -> int:
+    """Say of rows in doubt that the provider took them (``accepted``) or that they were not sent.
 
-    What was not taken is planned again, and the next ``resume`` sends it. Returns the number of
-    rows. InvalidArgument if the chunk is not in doubt, or while an engine runs the job.
+    Name what you looked for: chunks, by their number or, exactly, by the label that the provider
+    shows (``"autumn #12.2"``), single ``addresses``, or addresses of chunks. What was not sent is
+    planned again, and the next ``resume`` sends it. Returns the number of rows.
+
+    InvalidArgument, and nothing is changed, if something named is not in doubt, if nothing is
+    named, while an engine runs the job, and for a word *not sent* that comes so early that the
+    request could still arrive.
     """
+    chosen = _chosen(chunks, addresses)
+    async with _owned(journal, name) as record:
+        if chosen == Chosen():
+            raise InvalidArgument(await _choice(journal, record))
+        if accepted:
+            return await journal.resolving.accepted(record, chosen)
+        return await journal.resolving.not_sent(record, chosen, clock.now())
+
+
+async def replan_rejected(
+    journal: Journal, name: str, *chunks: int | str, addresses: Iterable[str] = ()
+) -> int:
+    """Plan what the provider rejected again: all of it, or these chunks or ``addresses``.
+
+    The next ``resume`` sends it. Returns the number of rows. InvalidArgument, and nothing is
+    changed, if something named is not rejected, and while an engine runs the job.
+    """
+    chosen = _chosen(chunks, addresses)
+    async with _owned(journal, name) as record:
+        return await journal.resolving.again(record, chosen)
+
+
+def _chosen(chunks: Iterable[int | str], addresses: Iterable[str]) -> Chosen:
+    if isinstance(addresses, str):
+        raise InvalidArgument("addresses: give a list, even of one")
+    keys = frozenset(dedupe_key(normalise(address)) for address in addresses)
+    return Chosen(dict(map(_chunk, chunks)) or None, keys or None)
+
+
+def _chunk(label: int | str) -> tuple[int, int | None]:
+    """The number and the attempt in a label; a bare number in text is the first attempt."""
+    if isinstance(label, int):
+        return label, None
+    parts = _label(label.strip())
+    if parts is None:
+        raise InvalidArgument(f"{label!r} is not a chunk: use its number, or its label: 12, 12.2")
+    return int(parts[1]), int(parts[2] or 1)
+
+
+async def _choice(journal: Journal, record: JobRecord) -> str:
+    """What can be named, in a sentence."""
+    doubts = await journal.accounts.doubts(record, running=False)
+    if not doubts:
+        return f"nothing in the job {record.name} is in doubt"
+    labels = [f"{one.n}.{one.attempt}" if one.attempt > 1 else f"{one.n}" for one in doubts]
+    some = ", ".join(labels[:20]) + (", …" if len(labels) > 20 else "")
+    return f"name the chunks of the job {record.name} that you looked for; in doubt: {some}"
+
+
+@asynccontextmanager
+async def _owned(journal: Journal, name: str) -> AsyncIterator[JobRecord]:
+    """The job, with its lease and a new fence: no engine runs it meanwhile."""
     record = await journal.jobs.get(name)
     lease = await take_lease(journal, record)
     try:
-        record = await journal.jobs.adopt(record)
-        if accepted:
-            return await journal.resolving.accepted(record, chunk)
-        return await journal.resolving.not_sent(record, chunk)
+        yield await journal.jobs.adopt(record)
     finally:
         lease.release()

@@ -13,6 +13,7 @@ import typer
 from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import ROW_STATES, Journal
 from mailkit.bulk.report import make_report
+from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
 from mailkit.cli.options import Account, Adopt, AsJson, JournalPath, duration, open_provider
@@ -99,23 +100,48 @@ def report(
 
 def resolve(
     job: JobName,
-    chunk: Annotated[int | None, typer.Argument(help="One chunk; else all in doubt.")] = None,
+    chunks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CHUNK]...",
+            help="The chunks that you looked for, as the report and the provider label them: 12 "
+            "or, sent again, 12.2.",
+        ),
+    ] = None,
+    addresses: Annotated[
+        list[str] | None,
+        typer.Option("--address", help="Only the row with this address; can be repeated."),
+    ] = None,
     accepted: Annotated[
         bool, typer.Option("--accepted", help="The provider took them: they count as accepted.")
     ] = False,
     not_sent: Annotated[
         bool, typer.Option("--not-sent", help="They were not sent: resume sends them.")
     ] = False,
+    rejected: Annotated[
+        bool,
+        typer.Option(
+            "--rejected",
+            help="What the provider rejected is planned again, all of it if no chunk and no "
+            "address is given: resume sends it.",
+        ),
+    ] = False,
     journal: JournalPath = None,
     adopt: Adopt = False,
 ) -> None:
-    """Say what became of rows in doubt, after looking in the provider's panel."""
-    if accepted == not_sent:
-        raise typer.BadParameter("say either --accepted or --not-sent")
+    """Say what became of rows in doubt, after looking in the provider's dashboard; or order rows
+    again that the provider rejected.
+    """
+    if accepted + not_sent + rejected != 1:
+        raise typer.BadParameter("say one of --accepted, --not-sent and --rejected")
 
     async def command() -> int:
+        which, people = chunks or (), addresses or ()
         async with opened(journal, adopt=adopt) as store:
-            rows = await end_doubts(store, job, chunk, accepted=accepted)
+            if rejected:
+                rows = await replan_rejected(store, job, *which, addresses=people)
+            else:
+                rows = await end_doubts(store, job, *which, accepted=accepted, addresses=people)
         one = rows == 1
         if accepted:
             print("1 row counts" if one else f"{rows:,} rows count", "as accepted now")

@@ -132,9 +132,10 @@ def report_text(report: Report) -> Iterator[str]:
     if report.doubts:
         yield "in doubt:"
         yield from _some([_doubt(doubt) for doubt in report.doubts], "  ")
-        yield "Look in the provider's panel whether they were sent, then say what you found:"
-        yield f"  mailkit resolve {job} {report.doubts[0].chunk} --accepted"
-        yield f"  mailkit resolve {job} {report.doubts[0].chunk} --not-sent"
+        yield "Look in the provider's dashboard whether they were sent, then say what you found:"
+        number = report.doubts[0].label.rpartition("#")[2]
+        yield f"  mailkit resolve {job} {number} --accepted"
+        yield f"  mailkit resolve {job} {number} --not-sent"
     if report.running:
         yield f"It is being sent now: mailkit status {job} tells how it goes on"
     elif counts.unsent:

@@ -258,7 +258,7 @@ async def test_doubts_resolved_as_accepted_end_the_job(journal: Journal) -> None
 async def test_doubts_resolved_as_not_sent_are_sent_by_resume(journal: Journal) -> None:
     provider = FakeProvider(acts=[OutcomeUnknown("reset")])
     await send(journal, provider, people(6), name="a")
-    assert await resolve(journal, "a", accepted=False) == 3
+    assert await resolve(journal, "a", 1, accepted=False) == 3
     report = await resume(journal, provider, "a")
     assert report.complete
     assert provider.mailed == dict.fromkeys(people(6), 1)
@@ -283,7 +283,8 @@ async def test_only_what_is_in_doubt_can_be_resolved(journal: Journal) -> None:
     await send(journal, FakeProvider(), people(3), name="a")
     with pytest.raises(InvalidArgument, match="chunk 1 of the job a is not in doubt"):
         await resolve(journal, "a", 1, accepted=True)
-    assert await resolve(journal, "a", accepted=True) == 0
+    with pytest.raises(InvalidArgument, match="nothing in the job a is in doubt"):
+        await resolve(journal, "a", accepted=True)
 
 
 async def test_a_name_that_exists_is_refused_and_again_numbers_it(journal: Journal) -> None:

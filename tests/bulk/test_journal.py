@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mailkit.bulk.journal import (
+    Chosen,
     Counts,
     InlineExecutor,
     InvalidRecord,
@@ -368,7 +369,7 @@ async def test_what_a_request_waits_for_is_durable_and_the_rest_follows(tmp_path
     assert set(seen) == {False}  # lost with the power, they are in doubt
     chunk = await take(journal, job)
     await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
-    await journal.resolving.accepted(job, first.n)
+    await journal.resolving.accepted(job, Chosen({first.n: None}))
     assert seen[2:] == [True, False, True]
     await journal.close()
 
@@ -622,7 +623,7 @@ async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
         (2, 1, "missing"),
     ]
     job = await journal.jobs.adopt(job)
-    assert await journal.resolving.not_sent(job, None) == 4
+    assert await journal.resolving.not_sent(job, Chosen(), 1000.0) == 4
     assert await now() == Counts(8, 1, 1, accepted=1, rejected=1, unsent=4)
     again, alone = await take(journal, job), await take(journal, job)
     assert (again.label, [row.address for row in again.rows]) == ("a #1.2", people(3))
@@ -631,7 +632,7 @@ async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
     await journal.steps.doubt(job, alone.n, 4.0, "reset")
     assert await now() == Counts(8, 1, 1, accepted=4, rejected=1, in_doubt=1)
     job = await journal.jobs.adopt(job)
-    assert await journal.resolving.accepted(job, 3) == 1
+    assert await journal.resolving.accepted(job, Chosen({3: 2})) == 1
     assert await now() == Counts(8, 1, 1, accepted=5, rejected=1)
 
 

@@ -160,7 +160,7 @@ def test_rows_that_were_taken_are_resolved_as_accepted(shop: Shop) -> None:
 
 def test_rows_that_were_not_sent_are_resolved_and_sent_by_resume(shop: Shop) -> None:
     in_doubt(shop, "reset_after_reading")
-    ended = shop("resolve", "autumn", "--not-sent")
+    ended = shop("resolve", "autumn", "1", "--not-sent")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == "500 rows are planned again; send with: mailkit resume autumn\n"
     assert shop("status", "autumn").code == 4

@@ -387,7 +387,6 @@ def test_a_job_that_is_not_there(shop: Shop) -> None:
         ["send", "message.toml", "autumn.csv", "--provider", "smsby", "--nonsense"],
         ["resolve", "autumn"],
         ["resolve", "autumn", "--accepted", "--not-sent"],
-        ["resolve", "autumn", "first", "--accepted"],
         ["sandbox", "--port", "70000"],
         ["sandbox", "--speed", "inf"],
         ["sandbox", "--speed", "nan"],

@@ -20,10 +20,13 @@ import msgspec
 
 from mailkit import Journal, Report, resolve
 from mailkit.bulk.report import make_report
+from mailkit.core.clock import Clock
 
 from .life import JOB, SENDERS, Death, Errand, live
 from .subjects import ROWS_A_CHUNK, Kind, Subject
 
+LATER = Clock(now=lambda: time.time() + 3600)
+"""A person looks when nothing can be held up in the network any longer."""
 KILLS = 5
 RESETS = 2
 """Chunks whose answer is lost on the way, besides those whose process dies."""
@@ -192,7 +195,7 @@ async def _judge(
                 assert row.chunk is not None
                 doubtful[row.chunk] = doubtful.get(row.chunk, False) or row.address in mailed
         for chunk, sent in doubtful.items():
-            await resolve(journal, JOB, chunk, accepted=sent)
+            await resolve(journal, JOB, chunk, accepted=sent, clock=LATER)
         async for rows in journal.accounts.rows(record, running=False):
             for row in rows:
                 address, kind = people.pop(row.line)

@@ -80,7 +80,7 @@ def everybody_was_mailed_once(shop: Shop, rows: int = ROWS) -> None:
     for doubt in shop.report()["doubts"]:
         mailed = shop.sandbox.truth.count(doubt["first"])
         word = "--accepted" if mailed else "--not-sent"
-        assert shop("resolve", "autumn", str(doubt["chunk"]), word).code == 0
+        assert shop("resolve", "autumn", doubt["label"].rpartition("#")[2], word).code == 0
     ended = shop("resume", "autumn", "--json")
     assert (ended.code, ended.json["accepted"]) == (0, rows)
     assert shop.sandbox.truth.mailed == {customer(n): 1 for n in range(rows)}

@@ -113,7 +113,7 @@ def test_reports_and_tables_are_printable(
         ended = shop(*words, "--journal", journal)
         assert "autumn \\u202e sale" in ended.out
         assert_tame(ended.out + ended.err)
-    ended = shop("resolve", "autumn \u202e sale", "--not-sent", "--journal", journal)
+    ended = shop("resolve", "autumn \u202e sale", "2", "--not-sent", "--journal", journal)
     assert_tame(ended.out + ended.err)
     assert "resume 'autumn \\u202e sale'" in ended.out
 

@@ -61,7 +61,7 @@ COMMANDS: list[list[str]] = [
     ["report", "autumn", "--csv"],
     ["report", "autumn", "--as-recipients"],
     ["resume", "autumn"],
-    ["resolve", "autumn", "--not-sent"],
+    ["resolve", "autumn", "1", "--not-sent"],
     ["resume", "autumn", "--json"],
     ["report", "nobody"],
     ["send", "--help"],

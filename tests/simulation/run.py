@@ -148,7 +148,8 @@ async def _end_doubts(world: World, report: Report, happened: Counter[str]) -> N
             hopeless[n] = hopeless.get(n, True) and row.address.startswith(world.side.unnamed)
     for n, was_sent in took.items():
         happened["doubts"] += 1
-        await resolve(journal, "job", n, accepted=was_sent or hopeless[n])
+        accepted = was_sent or hopeless[n]
+        await resolve(journal, "job", n, accepted=accepted, clock=world.clock)
 
 
 def _check(world: World, report: Report) -> None:

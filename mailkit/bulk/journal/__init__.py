@@ -32,13 +32,14 @@ from mailkit.bulk.journal.database import (
 from mailkit.bulk.journal.jobs import JobRecord, Jobs, Lease
 from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
-from mailkit.bulk.journal.resolving import Resolving
+from mailkit.bulk.journal.resolving import Chosen, Resolving
 from mailkit.bulk.journal.statuses import DueChunk, Merged, Statuses
 from mailkit.bulk.journal.steps import Steps
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
 
 __all__ = [
     "ROW_STATES",
+    "Chosen",
     "ChunkRecord",
     "Counts",
     "DueChunk",

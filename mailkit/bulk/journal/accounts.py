@@ -163,7 +163,7 @@ class Accounts:
         return await self._db.read(work)
 
     async def chunks(self, job: JobRecord, *states: str) -> list[ChunkRecord]:
-        """The chunks in these states, in order, with their first and last address."""
+        """The chunks in these states that have rows, in order, with first and last address."""
         return await self._db.read(lambda db: _chunks(db, job, states))
 
     async def doubts(self, job: JobRecord, *, running: bool) -> list[ChunkRecord]:
@@ -222,11 +222,17 @@ class Accounts:
 
 
 def _chunks(db: sqlite3.Connection, job: JobRecord, states: Sequence[str]) -> list[ChunkRecord]:
+    followers = (
+        "(SELECT address FROM (SELECT id, address FROM rows WHERE id BETWEEN first AND last "
+        "AND state IS NULL AND chunk IS NULL UNION ALL SELECT id, address FROM rows "
+        f"WHERE chunk = n AND id BETWEEN {job.ids[0]} AND {job.ids[1]} AND state IS NULL) "
+        "ORDER BY id {order} LIMIT 1)"
+    )
     found = db.execute(
         "SELECT n, state, rows, attempt, started, ended, reference, reason, reconciled, "
-        "(SELECT address FROM rows WHERE id = first), (SELECT address FROM rows WHERE id = last) "
+        f"{followers.format(order='ASC')}, {followers.format(order='DESC')} "
         f"FROM chunks WHERE job = ? AND state IN ({', '.join('?' * len(states))}) "
-        "ORDER BY n",
+        "AND rows > 0 ORDER BY n",
         (job.id, *states),
     )
     return [ChunkRecord(*row) for row in found]

@@ -1,88 +1,244 @@
-"""A person's word on what is in doubt: the provider took it, or it was not sent."""
+"""A person's word on rows: those in doubt were taken or not sent, rejected ones are ordered again.
+
+The caller holds the job's lease and its fence, so that no request of the job is under way.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import attrs
 
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.jobs import JobRecord, own
+from mailkit.bulk.journal.statuses import following, recount
 from mailkit.errors import InvalidArgument
 
-__all__ = ["Resolving"]
+__all__ = ["Chosen", "Resolving"]
+
+BY_A_PERSON = "resolved by a person"
+REQUEST_SECONDS = 30.0
+HELD_UP_SECONDS = 120.0
+"""So long after its end a request can still arrive that is held up in the network."""
+
+
+@attrs.frozen
+class Chosen:
+    """The rows that a person means: those of these chunks, at these addresses, or both.
+
+    ``chunks`` maps a chunk's number to the attempt that the person looked for; None: any.
+    ``keys`` are dedupe keys, each of which must be found.
+    """
+
+    chunks: Mapping[int, int | None] | None = None
+    keys: Collection[str] | None = None
+
+
+@attrs.frozen
+class _Source:
+    """A chunk with chosen rows: all that follow it (``whole``), or single ``rows`` by their ids."""
+
+    n: int
+    whole: bool
+    followers: int
+    rows: Sequence[int]
+    started: float | None
+    ended: float | None
 
 
 class Resolving:
-    """Ends doubts. The caller holds the job's lease and its fence."""
+    """Carries out what a person says."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def accepted(self, job: JobRecord, n: int | None) -> int:
-        """What is in doubt (in this chunk, or anywhere) was taken; returns the number of rows."""
+    async def accepted(self, job: JobRecord, chosen: Chosen) -> int:
+        """What is chosen of the rows in doubt was taken; returns the number of rows."""
 
         def work(db: sqlite3.Connection) -> int:
-            rows = 0
-            for chunk, state, followers in _doubtful(db, job, n):
-                if state == "in doubt":
-                    rows += followers
+            sources = _sources(db, job, "in doubt", chosen)
+            for source in sources:
+                if source.whole:
                     db.execute(
                         "UPDATE chunks SET state = 'accepted', reconciled = 1, reason = ? "
                         "WHERE job = ? AND n = ?",
-                        ("resolved by a person", job.id, chunk),
+                        (BY_A_PERSON, job.id, source.n),
                     )
-                rows += db.execute(
-                    "UPDATE rows SET state = 'accepted', reason = 'resolved by a person' "
-                    "WHERE state = 'in doubt' AND chunk = ? AND id BETWEEN ? AND ?",
-                    (chunk, *job.ids),
-                ).rowcount
-            return rows
+                db.executemany(
+                    "UPDATE rows SET state = 'accepted', reason = ?, chunk = ? WHERE id = ?",
+                    [(BY_A_PERSON, source.n, row) for row in source.rows],
+                )
+                recount(db, job, source.n)
+            return sum(source.followers + len(source.rows) for source in sources)
 
         return await self._db.write(work)
 
-    async def not_sent(self, job: JobRecord, n: int | None) -> int:
-        """What is in doubt was not sent: it is planned again; returns the number of rows."""
+    async def not_sent(self, job: JobRecord, chosen: Chosen, now: float) -> int:
+        """What is chosen of the rows in doubt was not sent: it is planned again; returns the
+        number of rows. InvalidArgument while a request could still arrive.
+        """
 
         def work(db: sqlite3.Connection) -> int:
-            rows = 0
-            for chunk, state, followers in _doubtful(db, job, n):
-                if state == "in doubt":
-                    rows += followers
-                    db.execute(
-                        "UPDATE chunks SET state = 'planned', attempt = attempt + 1, reason = NULL "
-                        "WHERE job = ? AND n = ?",
-                        (job.id, chunk),
-                    )
-                rows += _move(db, job, chunk)
-            return rows
+            sources = _sources(db, job, "in doubt", chosen)
+            for source in sources:
+                _check_time(db, job, source, now)
+            return _plan_again(db, job, sources)
+
+        return await self._db.write(work)
+
+    async def again(self, job: JobRecord, chosen: Chosen) -> int:
+        """What is chosen of the rejected rows is planned again; returns the number of rows."""
+
+        def work(db: sqlite3.Connection) -> int:
+            return _plan_again(db, job, _sources(db, job, "rejected", chosen))
 
         return await self._db.write(work)
 
 
-def _doubtful(db: sqlite3.Connection, job: JobRecord, n: int | None) -> list[tuple[int, str, int]]:
+def _sources(
+    db: sqlite3.Connection, job: JobRecord, state: str, chosen: Chosen
+) -> Sequence[_Source]:
+    """The chunks that have chosen rows in this state; InvalidArgument if any is not to be found."""
     own(db, job)
     found = db.execute(
-        "SELECT n, state, rows FROM chunks WHERE job = ? AND (state = 'in doubt' OR n IN "
-        "(SELECT chunk FROM rows WHERE state = 'in doubt' AND id BETWEEN ? AND ?)) "
-        "AND (? IS NULL OR n = ?) ORDER BY n",
-        (job.id, *job.ids, n, n),
+        "SELECT n, attempt, state, rows, started, ended FROM chunks WHERE job = ? "
+        "AND (state = ? AND rows > 0 OR n IN "
+        "(SELECT chunk FROM rows WHERE state = ? AND id BETWEEN ? AND ?)) ORDER BY n",
+        (job.id, state, state, *job.ids),
     ).fetchall()
-    if n is not None and not found:
-        raise InvalidArgument(f"chunk {n} of the job {job.name} is not in doubt")
+    _check_chunks(job, state, chosen, {n: attempt for n, attempt, *_ in found})
+    left = None if chosen.keys is None else set(chosen.keys)
+    sources = []
+    for n, _, chunk_state, followers, started, ended in found:
+        if chosen.chunks is not None and n not in chosen.chunks:
+            continue
+        whole = chunk_state == state and left is None
+        rows: list[int] = []
+        for row_id, key in _rows(db, job, n, state, follow=chunk_state == state and not whole):
+            if left is None:
+                rows.append(row_id)
+            elif key in left:
+                rows.append(row_id)
+                left.remove(key)
+        if whole or rows:
+            sources.append(_Source(n, whole, followers if whole else 0, rows, started, ended))
+    if left:
+        raise InvalidArgument(f"{min(left)} is not {state} in the job {job.name}")
+    return sources
+
+
+def _rows(
+    db: sqlite3.Connection, job: JobRecord, n: int, state: str, *, follow: bool
+) -> Iterator[tuple[int, str]]:
+    """The chunk's rows in this state, with their keys: those that have it of their own and, if
+    asked, those that follow the chunk.
+    """
+    if follow:
+        yield from following(db, job, n, "id, coalesce(key, address)")
+    yield from db.execute(
+        "SELECT id, coalesce(key, address) FROM rows WHERE state = ? AND chunk = ? "
+        "AND id BETWEEN ? AND ?",
+        (state, n, *job.ids),
+    ).fetchall()
+
+
+def _check_chunks(job: JobRecord, state: str, chosen: Chosen, attempts: Mapping[int, int]) -> None:
+    for n, looked_for in (chosen.chunks or {}).items():
+        if n not in attempts:
+            raise InvalidArgument(f"chunk {n} of the job {job.name} is not {state}")
+        if looked_for is not None and looked_for != attempts[n]:
+            now = f"{n}.{attempts[n]}" if attempts[n] > 1 else str(n)
+            raise InvalidArgument(
+                f"chunk {n} of the job {job.name} has been sent again since, "
+                f"as {job.name} #{now}: look for that label"
+            )
+
+
+def _check_time(db: sqlite3.Connection, job: JobRecord, source: _Source, now: float) -> None:
+    """Refuse a word that comes too early; a chunk whose answer came can't be held up."""
+    (state,) = db.execute(
+        "SELECT state FROM chunks WHERE job = ? AND n = ?", (job.id, source.n)
+    ).fetchone()
+    ends = [source.ended or 0.0, (source.started or 0.0) + REQUEST_SECONDS]
+    earliest = max(ends) + HELD_UP_SECONDS
+    if state == "in doubt" and now < earliest:
+        at = datetime.fromtimestamp(earliest).astimezone()
+        raise InvalidArgument(
+            f"it is too early to say that chunk {source.n} of the job {job.name} was not sent: "
+            f"its request may be held up in the network; look again after {at:%Y-%m-%d %H:%M:%S}"
+        )
+
+
+def _plan_again(db: sqlite3.Connection, job: JobRecord, sources: Sequence[_Source]) -> int:
+    """Plan the rows again: full chunks as they are, under another label, and few rows together."""
+    most, size = _fullest(db, job)
+    few: dict[int, int] = {}  # row id: bytes
+    for source in sources:
+        rows = [_size(db, row_id) for row_id in source.rows]
+        if source.followers * 2 > most:
+            db.execute(
+                "UPDATE chunks SET state = 'planned', attempt = attempt + 1, reason = NULL "
+                "WHERE job = ? AND n = ?",
+                (job.id, source.n),
+            )
+        elif source.whole:
+            rows += following(db, job, source.n, "id, size").fetchall()
+        few.update(rows)
+        size = max(size, sum(weight for _, weight in rows))  # it went out in one request
+    for chunk in _packed(sorted(few.items()), most, size):
+        _make_chunk(db, job, chunk)
+    for source in sources:
+        recount(db, job, source.n)
+    return sum(source.followers + len(source.rows) for source in sources)
+
+
+def _fullest(db: sqlite3.Connection, job: JobRecord) -> tuple[int, int]:
+    """Rows and bytes of the chunk with the most rows: so much the provider takes at once."""
+    (n,) = db.execute(
+        "SELECT n FROM chunks WHERE job = ? ORDER BY rows + (SELECT count(*) FROM rows "
+        "WHERE chunk = n AND id BETWEEN ? AND ? AND state IS NOT NULL) DESC, n LIMIT 1",
+        (job.id, *job.ids),
+    ).fetchone()
+    sizes = following(db, job, n, "size").fetchall()
+    sizes += db.execute(
+        "SELECT size FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IS NOT NULL",
+        (n, *job.ids),
+    )
+    return len(sizes), sum(size for (size,) in sizes)
+
+
+def _size(db: sqlite3.Connection, row_id: int) -> tuple[int, int]:
+    found: tuple[int, int] = db.execute(
+        "SELECT id, size FROM rows WHERE id = ?", (row_id,)
+    ).fetchone()
     return found
 
 
-def _move(db: sqlite3.Connection, job: JobRecord, chunk: int) -> int:
-    """Plan the rows that are in doubt by themselves again, as a new chunk."""
+def _packed(rows: Sequence[tuple[int, int]], most: int, size: int) -> Iterator[Sequence[int]]:
+    """The rows in as few chunks as may be."""
+    chunk: list[int] = []
+    total = 0
+    for row_id, weight in rows:
+        if chunk and (len(chunk) >= most or total + weight > size):
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(row_id)
+        total += weight
+    if chunk:
+        yield chunk
+
+
+def _make_chunk(db: sqlite3.Connection, job: JobRecord, rows: Sequence[int]) -> None:
+    """A planned chunk of rows that leave theirs."""
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
-    moved = db.execute(
-        "UPDATE rows SET state = NULL, reason = NULL, delivery = NULL, chunk = ? "
-        "WHERE state = 'in doubt' AND chunk = ? AND id BETWEEN ? AND ?",
-        (number, chunk, *job.ids),
-    ).rowcount
-    if moved:
-        db.execute(
-            "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
-            "unfinished) VALUES (?, ?, 'planned', 0, -1, ?, 2, 0, 0)",
-            (job.id, number, moved),
-        )
-    return moved
+    db.executemany(
+        "UPDATE rows SET state = NULL, reason = NULL, delivery = NULL, chunk = ? WHERE id = ?",
+        [(number, row_id) for row_id in rows],
+    )
+    db.execute(
+        "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
+        "VALUES (?, ?, 'planned', 0, -1, ?, 2, 0, 0)",
+        (job.id, number, len(rows)),
+    )

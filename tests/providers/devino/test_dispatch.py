@@ -138,7 +138,7 @@ async def test_recipients_that_are_refused_are_rejected_and_the_unnamed_are_in_d
         "p1@example.com": "the answer does not name this recipient",
         "p3@example.com": "the answer does not name this recipient",
     }
-    assert await resolve(journal, "autumn", accepted=False) == 2
+    assert await resolve(journal, "autumn", 1, accepted=False) == 2
     assert (await resumed(journal, devino(Service()))).counts.accepted == 3
 
 

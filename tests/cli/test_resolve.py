@@ -1,0 +1,94 @@
+"""``mailkit resolve``: which rows a person can name, and what is said back."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailkit.sandbox import Fault
+
+from .shop import SEND, Shop, customer
+
+HELD_UP = "mailkit.bulk.journal.resolving.HELD_UP_SECONDS"
+
+
+def in_doubt(shop: Shop, chunks: int = 1) -> None:
+    """A job whose first chunks of 500 are in doubt, though nobody was mailed, and 3 rows more."""
+    shop.sandbox.faults.add(Fault("reset_after_reading", on=SEND, times=chunks))
+    shop.send(shop.letter(), shop.customers(500 * chunks + 3), "--name", "autumn", "--senders", "1")
+
+
+def test_without_a_chunk_nothing_is_resolved_and_the_chunks_are_named(shop: Shop) -> None:
+    in_doubt(shop, 2)
+    ended = shop("resolve", "autumn", "--not-sent")
+    assert (ended.code, ended.out) == (1, "")
+    sentence = "name the chunks of the job autumn that you looked for; in doubt: 1, 2"
+    assert ended.err == f"mailkit: {sentence}\n"
+    assert shop.report()["in_doubt"] == 1000
+
+
+def test_several_chunks_are_resolved_at_once(shop: Shop) -> None:
+    in_doubt(shop, 2)
+    ended = shop("resolve", "autumn", "1", "autumn #2", "--not-sent")
+    assert ended.out == "1,000 rows are planned again; send with: mailkit resume autumn\n"
+    ended = shop("resolve", "autumn", "1", "--not-sent")
+    assert ended.err == "mailkit: chunk 1 of the job autumn is not in doubt\n"
+
+
+def test_a_chunk_that_was_sent_again_has_another_label(shop: Shop) -> None:
+    in_doubt(shop)
+    shop("resolve", "autumn", "1", "--not-sent")
+    shop.sandbox.faults.add(Fault("reset_after_reading", on=SEND, times=1))
+    ended = shop("resume", "autumn", "--senders", "1")
+    assert "mailkit resolve autumn 1.2 --accepted" in ended.out
+    ended = shop("resolve", "autumn", "1", "--not-sent")
+    assert (ended.code, ended.err) == (
+        1,
+        "mailkit: chunk 1 of the job autumn has been sent again since, as autumn #1.2: look for "
+        "that label\n",
+    )
+    assert shop("resolve", "autumn", "1.2", "--not-sent").code == 0
+
+
+def test_single_rows_are_named_by_their_addresses(shop: Shop) -> None:
+    in_doubt(shop)
+    people = ["--address", customer(0), "--address", customer(499).upper()]
+    ended = shop("resolve", "autumn", *people, "--accepted")
+    assert ended.out == "2 rows count as accepted now\n"
+    ended = shop("resolve", "autumn", "1", "--address", customer(1), "--not-sent")
+    assert ended.out == "1 row is planned again; send with: mailkit resume autumn\n"
+    ended = shop("resolve", "autumn", "--address", customer(501), "--not-sent")
+    assert ended.err == f"mailkit: {customer(501)} is not in doubt in the job autumn\n"
+    counts = shop.report()
+    assert (counts["in_doubt"], counts["accepted"], counts["unsent"]) == (497, 5, 1)
+
+
+def test_what_is_rejected_is_ordered_again(shop: Shop) -> None:
+    people = shop.table(["email", customer(1), "invalid1@example.com", "invalid2@example.com"])
+    shop.send(shop.letter(), people, "--name", "autumn")
+    assert shop.report()["rejected"] == 2
+    ended = shop("resolve", "autumn", "--rejected", "--address", "invalid2@example.com")
+    assert ended.out == "1 row is planned again; send with: mailkit resume autumn\n"
+    assert shop("resume", "autumn").code == 0
+    assert shop.sandbox.requests.last[-2].form.text("name") == "autumn #2.2"
+    ended = shop("resolve", "autumn", "--rejected")
+    assert ended.out == "2 rows are planned again; send with: mailkit resume autumn\n"
+    assert shop.sandbox.truth.count(customer(1)) == 1
+
+
+def test_too_early_a_word_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_doubt(shop)
+    monkeypatch.setattr(HELD_UP, 120.0)
+    ended = shop("resolve", "autumn", "1", "--not-sent")
+    assert (ended.code, ended.out) == (1, "")
+    assert "it is too early to say that chunk 1 of the job autumn was not sent" in ended.err
+    assert shop("resolve", "autumn", "1", "--accepted").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--accepted", "--not-sent"], ["--rejected", "--accepted"], ["--rejected", "--not-sent"]],
+)
+def test_one_word_is_needed_and_no_two(shop: Shop, words: list[str]) -> None:
+    ended = shop("resolve", "autumn", "1", *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert "say one of --accepted, --not-sent and" in ended.err

@@ -163,7 +163,7 @@ class Accounts:
         return await self._db.read(work)
 
     async def chunks(self, job: JobRecord, *states: str) -> list[ChunkRecord]:
-        """The chunks in these states that have rows, in order, with first and last address."""
+        """The chunks in these states, in order, with their first and last address."""
         return await self._db.read(lambda db: _chunks(db, job, states))
 
     async def doubts(self, job: JobRecord, *, running: bool) -> list[ChunkRecord]:
@@ -232,7 +232,7 @@ def _chunks(db: sqlite3.Connection, job: JobRecord, states: Sequence[str]) -> li
         "SELECT n, state, rows, attempt, started, ended, reference, reason, reconciled, "
         f"{followers.format(order='ASC')}, {followers.format(order='DESC')} "
         f"FROM chunks WHERE job = ? AND state IN ({', '.join('?' * len(states))}) "
-        "AND rows > 0 ORDER BY n",
+        "ORDER BY n",
         (job.id, *states),
     )
     return [ChunkRecord(*row) for row in found]

@@ -70,7 +70,7 @@ class Resolving:
                     "UPDATE rows SET state = 'accepted', reason = ?, chunk = ? WHERE id = ?",
                     [(BY_A_PERSON, source.n, row) for row in source.rows],
                 )
-                recount(db, job, source.n)
+                _count(db, job, source.n)
             return sum(source.followers + len(source.rows) for source in sources)
 
         return await self._db.write(work)
@@ -104,7 +104,7 @@ def _sources(
     own(db, job)
     found = db.execute(
         "SELECT n, attempt, state, rows, started, ended FROM chunks WHERE job = ? "
-        "AND (state = ? AND rows > 0 OR n IN "
+        "AND (state = ? OR n IN "
         "(SELECT chunk FROM rows WHERE state = ? AND id BETWEEN ? AND ?)) ORDER BY n",
         (job.id, state, state, *job.ids),
     ).fetchall()
@@ -179,8 +179,8 @@ def _plan_again(db: sqlite3.Connection, job: JobRecord, sources: Sequence[_Sourc
         rows = [_size(db, row_id) for row_id in source.rows]
         if source.followers * 2 > most:
             db.execute(
-                "UPDATE chunks SET state = 'planned', attempt = attempt + 1, reason = NULL "
-                "WHERE job = ? AND n = ?",
+                "UPDATE chunks SET state = 'planned', role = NULL, attempt = attempt + 1, "
+                "reason = NULL WHERE job = ? AND n = ?",
                 (job.id, source.n),
             )
         elif source.whole:
@@ -190,7 +190,7 @@ def _plan_again(db: sqlite3.Connection, job: JobRecord, sources: Sequence[_Sourc
     for chunk in _packed(sorted(few.items()), most, size):
         _make_chunk(db, job, chunk)
     for source in sources:
-        recount(db, job, source.n)
+        _count(db, job, source.n)
     return sum(source.followers + len(source.rows) for source in sources)
 
 
@@ -241,4 +241,14 @@ def _make_chunk(db: sqlite3.Connection, job: JobRecord, rows: Sequence[int]) -> 
         "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
         "VALUES (?, ?, 'planned', 0, -1, ?, 2, 0, 0)",
         (job.id, number, len(rows)),
+    )
+
+
+def _count(db: sqlite3.Connection, job: JobRecord, n: int) -> None:
+    """Count what is left of a chunk; it may be nothing."""
+    recount(db, job, n)
+    db.execute(
+        "UPDATE chunks SET state = 'empty' WHERE job = ? AND n = ? AND rows = 0 "
+        "AND state IN ('in doubt', 'rejected')",
+        (job.id, n),
     )

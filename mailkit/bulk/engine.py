@@ -116,6 +116,8 @@ class Engine:
         self._about_rows: set[int] = set()
         self._requests: Counter[int] = Counter()
         self._witnesses: set[int] = set()
+        self._ask_elsewhere = False
+        self._next_witness: int | None = None
         self._refusal: MailkitError | None = None
         self._polls: list[_Poll] = []
         self._doubts = 0
@@ -161,8 +163,9 @@ class Engine:
     async def _send_chunks(self) -> None:
         try:
             while await self._may_send():
-                chunk = await self._take()
-                if chunk is not None:
+                if self._ask_elsewhere:
+                    await self._hear_witness()
+                elif (chunk := await self._take()) is not None:
                     await self._hand_over(chunk)
                 elif self._under_way:  # one of these may yet be planned again
                     await self._changed.wait()
@@ -246,6 +249,8 @@ class Engine:
             case Next.WAIT if isinstance(error, Later):
                 await self._settle(self._put_back(chunk, error))
                 self._hold(error)
+                if chunk.n in self._witnesses:
+                    self._ask_elsewhere, self._next_witness = True, chunk.n
             case Next.YIELD:
                 await self._settle(self._put_back(chunk, error))
             case Next.DOUBT | Next.WAIT:
@@ -259,7 +264,7 @@ class Engine:
                 await self._probe(chunk, root)
             case Next.HALVE:
                 await self._settle(self._journal.narrowing.halve(self._job, chunk.n))
-            case Next.TRY if names(chunk.rows[0].address, words):
+            case Next.TRY if chunk.again or names(chunk.rows[0].address, words):
                 self._about_rows.add(root)
                 await self._settle(
                     self._journal.steps.reject(self._job, chunk.n, self._clock.now(), words)
@@ -312,10 +317,8 @@ class Engine:
             await self._settle(self._journal.narrowing.convict(self._job))
         elif judgment is Judgment.ACCOUNT:
             await self._accuse(trials)
-        elif judgment is Judgment.ASK and self._sending():
-            asked = await self._ask_elsewhere()
-            if not asked and not about_rows:
-                await self._accuse(trials)
+        elif judgment is Judgment.ASK:
+            self._ask_elsewhere = True
 
     async def _accuse(self, trials: Sequence[Trial]) -> None:
         """The account or the message is meant: plan everybody again, and stop."""
@@ -328,19 +331,22 @@ class Engine:
             f"the message: {trials[-1].words}",
         )
 
-    async def _ask_elsewhere(self) -> bool:
-        """Try a row of a chunk that was not refused, alone while everybody else waits; False if
-        there is none.
-        """
+    async def _hear_witness(self) -> None:
+        """Try a row of a chunk that was not refused, alone while everybody else waits."""
+        self._ask_elsewhere = False
         self._probing += 1
         try:
-            n = await self._settle(self._journal.narrowing.isolate(self._job))
+            n, self._next_witness = self._next_witness, None
+            if n is None:
+                n = await self._settle(self._journal.narrowing.isolate(self._job))
             witness = None if n is None else await self._take(n=n)
-            if witness is None:
-                return False
-            self._witnesses.add(witness.n)
-            await self._send(witness)
-            return True
+            if witness is not None:
+                self._witnesses.add(witness.n)
+                await self._hand_over(witness)
+                return
+            trials = await self._journal.narrowing.trials(self._job)
+            if any(trial.root not in self._about_rows for trial in trials):
+                await self._judge(trials, last=True)
         finally:
             self._probing -= 1
             self._notify()

@@ -8,7 +8,7 @@ A refusal of a whole chunk is never taken for a refusal of its rows. Rows of it 
   is meant, and the job stops with every row planned again
 
 A row that is refused alone, in words that do not name it, is *on trial* until a request that began
-later is taken.
+later is taken. It is tried once more then, and rejected if that is refused too.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ class ChunkRow(NamedTuple):
 class Chunk:
     """The recipients of one request; ``label`` names job and chunk for the provider's panel.
 
-    ``root`` is the refused chunk that this one was cut from, if it was.
+    ``root`` is the refused chunk that this one was cut from, if it was. ``again``: its one row was
+    refused before, but others were taken since.
     """
 
     job: str
@@ -39,6 +40,7 @@ class Chunk:
     attempt: int
     rows: Sequence[ChunkRow]
     root: int | None = None
+    again: bool = False
 
     @property
     def label(self) -> str:

@@ -14,7 +14,7 @@ from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import Chunk, Sent
-from mailkit.errors import AccountRefused, OutcomeUnknown, Refused
+from mailkit.errors import AccountRefused, OutcomeUnknown, RateLimited, Refused
 
 from .fakes import MESSAGE, FakeProvider, FakeTime, memory_journal, people
 
@@ -232,3 +232,35 @@ async def test_whoever_is_bad_and_whenever_the_money_ends(data: st.DataObject) -
         assert report.complete
         assert max(provider.mailed.values(), default=0) <= 1
         assert set(provider.mailed) | found == set(people(count))
+
+
+async def test_an_account_that_recovers_while_rows_are_on_trial_costs_nobody(
+    journal: Journal,
+) -> None:
+    provider, refusals = FakeProvider(chunk_rows=10), iter(range(3))
+    provider.refuses = lambda chunk: "not now" if next(refusals, None) is not None else None
+    report = await send(journal, provider, 30)
+    assert report.complete
+    assert report.counts.accepted == 30
+    assert once(provider, 30)
+
+
+async def test_rows_on_trial_count_as_unsent(journal: Journal) -> None:
+    provider = FakeProvider(chunk_rows=10, refuses=lambda chunk: "no")
+    seen: list[tuple[int, int]] = []
+
+    async with BulkSender(
+        provider, journal=journal, clock=FakeTime().clock, settings=ONE
+    ) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(30)), name="a")
+        async for progress in job.progress(every=0.001):
+            seen.append((progress.counts.unsent, progress.counts.rejected))
+    assert set(seen) == {(30, 0)}
+
+
+async def test_an_account_that_refuses_is_found_out_under_a_quota_too(journal: Journal) -> None:
+    provider = FakeProvider(chunk_rows=1)
+    provider.acts = [act for _ in range(20) for act in (Refused("no"), RateLimited("wait"))]
+    report = await send(journal, provider, 30)
+    assert report.counts.unsent == 30
+    assert len(provider.chunks) <= 8

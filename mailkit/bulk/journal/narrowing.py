@@ -1,9 +1,12 @@
 """Narrowing a refused chunk down to the rows that the refusal is about.
 
 A refused chunk is cut into smaller ones, which are planned and sent like any other; it keeps its
-number, but no rows (``empty``). Its parts know it as their ``root``. Two kinds of parts have a
-``role``: a *probe* is one row that is tried alone, at once or after everything else; a row that was
-refused alone is *on trial*: rejected, unless it turns out that the account was meant.
+number, but no rows (``empty``). Its parts know it as their ``root``. Parts of one row can have a
+``role``:
+
+- a *probe* is tried alone, at once or after everything else
+- a row *on trial* was refused alone, and waits for a request that is taken
+- *again*: somebody was taken since, so that it is tried once more, and rejected if that is refused
 """
 
 from __future__ import annotations
@@ -67,7 +70,7 @@ class Narrowing:
             own(db, job)
             row = db.execute(
                 "SELECT n, rows FROM chunks WHERE job = ? AND state = 'planned' "
-                "AND root IS NULL ORDER BY n DESC LIMIT 1",
+                "AND root IS NULL AND role IS NULL ORDER BY n DESC LIMIT 1",
                 (job.id,),
             ).fetchone()
             if row is None or row[1] == 1:
@@ -78,12 +81,12 @@ class Narrowing:
         return await self._db.write(work, durable=False)
 
     async def try_row(self, job: JobRecord, n: int, now: float, words: str) -> list[Trial]:
-        """The one row of the chunk under way was refused alone: it is on trial. Gives all that
-        are, in the order of their refusals.
+        """The one row of the chunk under way was refused alone: it is on trial, planned but not
+        taken. Gives all that are, in the order of their refusals.
         """
 
         def work(db: sqlite3.Connection) -> list[Trial]:
-            settle(db, job, n, "rejected", words, now)
+            settle(db, job, n, "planned", words, now)
             db.execute("UPDATE chunks SET role = 'trial' WHERE job = ? AND n = ?", (job.id, n))
             return list(_trials(db, job))
 
@@ -94,17 +97,21 @@ class Narrowing:
         return await self._db.read(lambda db: list(_trials(db, job)))
 
     async def convict(self, job: JobRecord) -> None:
-        """The refusals were about the rows: what is on trial stays rejected."""
+        """The refusals were about the rows: what is on trial is rejected."""
 
         def work(db: sqlite3.Connection) -> None:
             own(db, job)
-            db.execute("UPDATE chunks SET role = NULL WHERE job = ? AND role = 'trial'", (job.id,))
+            db.execute(
+                "UPDATE chunks SET state = 'rejected', role = NULL "
+                "WHERE job = ? AND role = 'trial'",
+                (job.id,),
+            )
 
         await self._db.write(work, durable=False)
 
     async def restore(self, job: JobRecord) -> bool:
-        """The account or the message was meant: what is on trial is planned again, and refused
-        chunks of which nobody was taken are put together again. Whether there are probes left.
+        """The account or the message was meant: nothing is on trial any more, and refused chunks
+        of which nobody was taken are put together again. Whether there are probes left.
         """
 
         def work(db: sqlite3.Connection) -> bool:
@@ -121,8 +128,7 @@ class Narrowing:
 
 def _restore(db: sqlite3.Connection, job: JobRecord) -> None:
     db.execute(
-        "UPDATE chunks SET state = 'planned', role = NULL WHERE job = ? AND role = 'trial'",
-        (job.id,),
+        "UPDATE chunks SET role = NULL WHERE job = ? AND role IN ('trial', 'again')", (job.id,)
     )
     cut = db.execute(
         "SELECT root, min(first), max(last), sum(rows) FROM chunks WHERE job = ? AND root > 0 "

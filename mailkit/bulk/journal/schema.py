@@ -71,7 +71,7 @@ CREATE TABLE chunks (
     delivery   INTEGER NOT NULL DEFAULT 0,  -- of the rows that follow it and have none
     apart      INTEGER NOT NULL DEFAULT 0,  -- rows that follow it and have their own delivery
     root       INTEGER,                  -- the refused chunk that it was cut from
-    role       TEXT CHECK (role IN ('probe', 'trial')),  -- see narrowing.py
+    role       TEXT CHECK (role IN ('probe', 'trial', 'again')),  -- see narrowing.py
     PRIMARY KEY (job, n)
 ) WITHOUT ROWID;
 CREATE INDEX chunks_by_state ON chunks (job, state, n);

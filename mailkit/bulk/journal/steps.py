@@ -38,7 +38,7 @@ class Steps:
         """The next planned chunk, or the chunk ``n``, marked *sending* on the disk; None if there
         is none. With ``probes`` it is one that waits until everything else is sent.
         """
-        which = "role = 'probe'" if probes else "role IS NULL"
+        which = "role = 'probe'" if probes else "(role IS NULL OR role = 'again')"
         parameters: tuple[int, ...] = (job.id,)
         if n is not None:
             which, parameters = "n = ?", (job.id, n)
@@ -46,13 +46,13 @@ class Steps:
         def work(db: sqlite3.Connection) -> Chunk | None:
             own(db, job)
             row = db.execute(
-                "SELECT n, attempt, root FROM chunks WHERE job = ? AND state = 'planned' "
+                "SELECT n, attempt, root, role FROM chunks WHERE job = ? AND state = 'planned' "
                 f"AND {which} ORDER BY n LIMIT 1",
                 parameters,
             ).fetchone()
             if row is None:
                 return None
-            n, attempt, root = row
+            n, attempt, root, role = row
             db.execute(
                 "UPDATE chunks SET state = 'sending', fence = ?, started = ?, reason = NULL "
                 "WHERE job = ? AND n = ?",
@@ -62,7 +62,9 @@ class Steps:
                 ChunkRow(row_id & _N, address, _FIELDS.decode(fields) if fields else ())
                 for row_id, address, fields in following(db, job, n, "id, address, fields")
             ]
-            return Chunk(job=job.name, n=n, attempt=attempt, rows=rows, root=root)
+            return Chunk(
+                job=job.name, n=n, attempt=attempt, rows=rows, root=root, again=role == "again"
+            )
 
         return await self._db.write(work)
 
@@ -89,9 +91,9 @@ class Steps:
                 for row, why in rows.items()
             ]
             override(db, job, n, changes)
-            # Somebody was taken, so that whoever had been refused alone before is rejected.
+            # Somebody was taken, so that whoever had been refused alone before is tried once more.
             db.execute(
-                "UPDATE chunks SET role = NULL WHERE job = ? AND role = 'trial' AND ended <= "
+                "UPDATE chunks SET role = 'again' WHERE job = ? AND role = 'trial' AND ended <= "
                 "(SELECT started FROM chunks WHERE job = ? AND n = ? AND rows > 0)",
                 (job.id, job.id, n),
             )

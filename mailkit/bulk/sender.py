@@ -12,7 +12,7 @@ import msgspec
 
 from mailkit.bulk.engine import Engine, EngineSettings
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import JobRecord, Journal, Lease
+from mailkit.bulk.journal import Chosen, JobRecord, Journal, Lease
 from mailkit.bulk.plan import plan
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.source import RecipientSource
@@ -113,15 +113,17 @@ class BulkSender:
         )
         return await self._run(record, lease, self._settings, check=False)
 
-    async def resume(self, name: str) -> Job:
-        """Go on with a job that was stopped or cut off; what was under way then is in doubt.
+    async def resume(self, name: str, *, rejected: bool = False) -> Job:
+        """Go on with a job that was stopped or cut off; what was under way then is in doubt. With
+        ``rejected``, what the provider rejected is sent again too.
 
         InvalidArgument if there is no such job, if an engine runs it at this moment, or if it
         was begun with another provider or account.
         """
         self._check_track(self._settings)
         record = await self._known(name)
-        return await self._run(record, await take_lease(self.journal, record), self._settings)
+        lease = await take_lease(self.journal, record)
+        return await self._run(record, lease, self._settings, rejected=rejected)
 
     async def follow(self, name: str, seconds: float) -> Job:
         """Ask for so long what became of the job's letters; sends nothing.
@@ -158,7 +160,13 @@ class BulkSender:
         return record
 
     async def _run(
-        self, record: JobRecord, lease: Lease, settings: EngineSettings, *, check: bool = True
+        self,
+        record: JobRecord,
+        lease: Lease,
+        settings: EngineSettings,
+        *,
+        check: bool = True,
+        rejected: bool = False,
     ) -> Job:
         try:
             message = Message.from_json(msgspec.json.decode(record.message))
@@ -166,6 +174,8 @@ class BulkSender:
             if check:
                 await dispatch.check()
             record = await self.journal.jobs.adopt(record)
+            if rejected:
+                await self.journal.resolving.again(record, Chosen())
         except BaseException:
             lease.release()
             raise

@@ -93,6 +93,9 @@ def send(
 
 def resume(
     job: Annotated[str, typer.Argument(help="The job's name.")],
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Send what the provider rejected again, too.")
+    ] = False,
     late: Late = False,
     strict: Strict = False,
     track: Track = None,
@@ -108,7 +111,7 @@ def resume(
         settings = EngineSettings(senders=senders, track=duration(track), late=late)
 
         async def start(sender: BulkSender) -> Job:
-            return await sender.resume(job)
+            return await sender.resume(job, rejected=rejected)
 
         async with opened(journal, adopt=adopt) as store:
             provider = (await store.jobs.get(job)).provider

@@ -129,6 +129,8 @@ def report_text(report: Report) -> Iterator[str]:
             f"to look again: mailkit {'status' if report.running else 'resume'} {job}"
         )
     yield from _some([plain(text) for text in report.rejections], "  rejected: ")
+    if counts.rejected and not report.running:
+        yield f"  to send what was rejected again: mailkit resume {job} --rejected"
     if report.doubts:
         yield "in doubt:"
         yield from _some([_doubt(doubt) for doubt in report.doubts], "  ")

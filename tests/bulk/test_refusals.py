@@ -136,6 +136,18 @@ async def test_a_service_that_takes_nothing_stops_after_few_requests_and_keeps_t
     assert [len(chunk.rows) for chunk in provider.chunks] == [500] * 10
 
 
+async def test_what_was_rejected_can_be_ordered_again(journal: Journal) -> None:
+    victims = ("p2@example.com", "p7@example.com")
+    provider = FakeProvider(chunk_rows=10, refuses=bad(*victims))
+    assert (await send(journal, provider, 10)).counts.rejected == 2
+    provider.refuses = lambda chunk: None
+    assert (await resume(journal, provider)).counts.rejected == 2
+    async with BulkSender(provider, journal=journal, clock=FakeTime().clock) as sender:
+        report = await (await sender.resume("a", rejected=True)).wait()
+    assert (report.counts.accepted, report.counts.rejected) == (10, 0)
+    assert once(provider, 10)
+
+
 async def test_a_refusal_known_to_be_the_accounts_stops_at_once(journal: Journal) -> None:
     provider = FakeProvider(acts=[AccountRefused("no money")])
     report = await send(journal, provider, 6)

@@ -13,12 +13,11 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, TextIO
 
-from mailkit.bulk.journal import Journal, default_path
+from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.cli.show import plain
 from mailkit.errors import (
     AuthenticationFailed,
-    JournalError,
     MailkitError,
     NotSent,
     RequestError,
@@ -123,13 +122,7 @@ async def opened(
     path: Path | None, *, adopt: bool = False, make: bool = False
 ) -> AsyncIterator[Journal]:
     """The journal, closed afterwards; one that isn't there yet is made only by a send."""
-    place = path or default_path()
-    if not make and not place.exists():
-        raise JournalError(
-            f"there is no journal at {place}: a send makes one; "
-            "name the one you mean with --journal or MAILKIT_JOURNAL"
-        )
-    journal = await Journal.open(place, adopt=adopt)
+    journal = await Journal.open(path, adopt=adopt, create=make)
     try:
         yield journal
     finally:

@@ -1,16 +1,12 @@
-"""The journal: whose file it is, what a commit holds, who may run a job, where every row stands."""
+"""The journal: what a commit holds, which jobs there are, where every row stands."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import sqlite3
-import sys
 import threading
-from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,21 +15,17 @@ from mailkit.bulk.journal import (
     Chosen,
     Counts,
     InlineExecutor,
-    InvalidRecord,
-    JobRecord,
     Journal,
     Merged,
-    PlannedRow,
-    default_path,
 )
-from mailkit.bulk.journal.database import READ, WRITE, ThreadExecutor, Work, connector, run_together
-from mailkit.bulk.journal.jobs import Lease
-from mailkit.bulk.journal.schema import VERSION
-from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
+from mailkit.bulk.journal.database import READ, WRITE, ThreadExecutor, Work, run_together
+from mailkit.bulk.journal.opening import Connector
+from mailkit.core.dispatch import Polled, RowStatus, Sent
 from mailkit.errors import InvalidArgument, JobExists, JournalError
 from mailkit.events import DeliveryStatus
 
 from .fakes import memory_journal, people
+from .jobs import at, planned, planning, states, take
 
 
 @pytest.fixture
@@ -42,205 +34,12 @@ async def journal() -> AsyncIterator[Journal]:
         yield opened
 
 
-@asynccontextmanager
-async def at(path: Path, *, adopt: bool = False) -> AsyncIterator[Journal]:
-    opened = await Journal.open(path, adopt=adopt)
-    try:
-        yield opened
-    finally:
-        await opened.close()
-
-
-async def planning(
-    journal: Journal, rows: Sequence[str], name: str = "a"
-) -> tuple[JobRecord, Lease]:
-    """A job with these rows, its planning not ended; what has no @ in it is invalid."""
-    job, lease = await journal.jobs.create(name, "fake", "shop", "{}", again=False, now=1.0)
-    numbered = [(job.ids[0] + n, n, row) for n, row in enumerate(rows, 1)]
-    await journal.planning.add(
-        job,
-        [PlannedRow(at, n + 1, row, None, f'["{n}"]', 10) for at, n, row in numbered if "@" in row],
-        [InvalidRecord(at, n + 1, row, None, "no @") for at, n, row in numbered if "@" not in row],
-    )
-    return job, lease
-
-
-async def planned(
-    journal: Journal, rows: Sequence[str], name: str = "a", *, chunk: int = 2
-) -> JobRecord:
-    """A job with these rows in chunks, and an engine that may run it."""
-    job, lease = await planning(journal, rows, name)
-    await journal.planning.mark_duplicates(job)
-    await journal.planning.mark_suppressed(job)
-    await journal.planning.cut(job, rows=chunk, size=1_000)
-    job = await journal.jobs.finish_planning(
-        job, columns=["name"], fingerprint=name.encode(), stem=None, again=False
-    )
-    lease.release()
-    return await journal.jobs.adopt(job)
-
-
-async def take(journal: Journal, job: JobRecord) -> Chunk:
-    chunk = await journal.steps.take(job, 2.0)
-    assert chunk is not None
-    return chunk
-
-
-async def states(journal: Journal, job: JobRecord, *, running: bool = False) -> dict[str, str]:
-    found = journal.accounts.rows(job, running=running)
-    return {row.address: row.state async for rows in found for row in rows}
-
-
-# the file
-
-
-async def test_the_journal_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
-    path = tmp_path / "state" / "mailkit" / "journal.db"
-    before = os.umask(0)
-    try:
-        async with at(path) as journal:
-            job = await planned(journal, people(3))
-            found = sorted(path.parent.rglob("*"))
-            modes = {file.name: oct(file.stat().st_mode & 0o777) for file in found}
-    finally:
-        os.umask(before)
-    assert modes == {
-        "journal.db": "0o600",
-        "journal.db-wal": "0o600",
-        "journal.db-shm": "0o600",
-        "journal.db-locks": "0o700",
-        f"job-{job.id}.lock": "0o600",
-    }
-    assert path.parent.stat().st_mode & 0o777 == 0o700
-
-
-async def test_the_environment_names_the_place_else_the_state_directory_is_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAILKIT_JOURNAL", str(tmp_path / "here.db"))
-    journal = await Journal.open()
-    await journal.close()
-    assert journal.path == tmp_path / "here.db"
-    assert (tmp_path / "here.db").exists()
-    monkeypatch.delenv("MAILKIT_JOURNAL")
-    assert default_path().parts[-2:] == ("mailkit", "journal.db")
-
-
-async def test_what_was_written_is_there_after_it_is_opened_again(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    async with at(path) as journal:
-        job = await planned(journal, people(3))
-        chunk = await take(journal, job)
-        await journal.steps.doubt(job, chunk.n, 3.0, "reset")
-    async with at(path) as journal:
-        job = await journal.jobs.get("a")
-        counts = await journal.accounts.counts(job, running=False)
-        assert counts == Counts(read=3, in_doubt=2, unsent=1)
-
-
-async def test_a_copy_is_refused_until_it_is_adopted(tmp_path: Path) -> None:
-    path, copy = tmp_path / "journal.db", tmp_path / "copy.db"
-    async with at(path) as journal:
-        await planned(journal, people(3))
-    shutil.copy(path, copy)
-    for _ in range(2):
-        with pytest.raises(JournalError, match=r"copy\.db is a copy of another journal"):
-            await Journal.open(copy)
-    async with at(copy, adopt=True) as journal:
-        assert [job.name for job in await journal.jobs.list()] == ["a"]
-    async with at(copy), at(path):
-        pass
-
-
-async def test_a_journal_that_was_renamed_is_still_the_same(tmp_path: Path) -> None:
-    path, new = tmp_path / "journal.db", tmp_path / "new.db"
-    async with at(path) as journal:
-        await planned(journal, people(3))
-    path.rename(new)
-    async with at(new) as journal:
-        assert [job.name for job in await journal.jobs.list()] == ["a"]
-
-
-async def test_a_link_leads_to_the_same_journal_and_the_same_locks(tmp_path: Path) -> None:
-    path, link = tmp_path / "journal.db", tmp_path / "elsewhere" / "link.db"
-    link.parent.mkdir()
-    link.symlink_to(path)
-    async with at(path) as journal, at(link) as linked:
-        job = await planned(journal, people(3))
-        lease = journal.jobs.lease(job.id)
-        assert lease.take()
-        assert await linked.jobs.running(await linked.jobs.get("a"))
-        lease.release()
-        assert not await linked.jobs.running(job)
-
-
-@contextmanager
-def changed(path: Path, *statements: str) -> Iterator[None]:
-    with closing(sqlite3.connect(path)) as db:
-        for statement in statements:
-            db.execute(statement)
-        db.commit()
-    yield
-
-
-async def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    async with at(path):
-        pass
-    with (
-        changed(path, f"PRAGMA user_version = {VERSION + 1}"),
-        pytest.raises(JournalError, match=f"its version is {VERSION + 1}, not {VERSION}"),
-    ):
-        await Journal.open(path)
-
-
-@pytest.mark.parametrize("adopt", [False, True])
-async def test_what_is_not_a_journal_is_refused_and_left_as_it_is(
-    tmp_path: Path, adopt: bool
-) -> None:
-    text, database, empty = tmp_path / "text", tmp_path / "database", tmp_path / "empty"
-    text.write_text("not a database\n" * 1000)
-    with changed(database, "CREATE TABLE jobs (id)", f"PRAGMA user_version = {VERSION}"):
-        before = text.read_bytes(), database.read_bytes()
-    with pytest.raises(JournalError, match="text is not a journal; name another place with"):
-        await Journal.open(text, adopt=adopt)
-    with pytest.raises(JournalError, match="database is a database, but not a journal; name"):
-        await Journal.open(database, adopt=adopt)
-    assert (text.read_bytes(), database.read_bytes()) == before
-    empty.touch()
-    async with at(empty) as journal:
-        assert await journal.jobs.list() == []
-
-
-async def test_a_place_that_can_not_be_used_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    for place in (tmp_path, tmp_path / "file" / "journal.db"):
-        with pytest.raises(JournalError, match=r"can't be opened: .*; name another place with"):
-            await Journal.open(place)
-
-
-async def test_several_may_make_the_same_journal_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    opened = await asyncio.gather(*(Journal.open(path) for _ in range(8)))
-    for journal in opened:
-        assert await journal.jobs.list() == []
-        await journal.close()
-
-
-async def test_an_opening_that_fails_in_an_unexpected_way_is_told_too() -> None:
-    def fail() -> sqlite3.Connection:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        ThreadExecutor(fail)
-
-
 # commits
 
 
 @pytest.fixture
 def db() -> Iterator[sqlite3.Connection]:
-    with closing(connector(None)()) as opened:
+    with closing(Connector(None)()) as opened:
         opened.execute("CREATE TABLE notes (note)")
         yield opened
 
@@ -398,7 +197,8 @@ async def test_a_wait_that_is_cancelled_leaves_the_journal_at_work(tmp_path: Pat
 
 
 async def test_works_that_wait_share_a_commit_and_keep_their_order(tmp_path: Path) -> None:
-    executor = ThreadExecutor(connector(tmp_path / "journal.db"))
+    connect = Connector(tmp_path / "journal.db")
+    executor = ThreadExecutor(connect)
     gate = threading.Event()
     executor.submit(Work(lambda db: gate.wait(30), durable=False))
     works = [Work(lambda db: db.total_changes, durable=False) for _ in range(100)]
@@ -411,65 +211,13 @@ async def test_works_that_wait_share_a_commit_and_keep_their_order(tmp_path: Pat
         executor.submit(add)
     gate.set()
     before = [work.future.result(30) for work in works]
-    executor.close()
     assert before == list(range(before[0], before[0] + 100))
-    reader = ThreadExecutor(connector(tmp_path / "journal.db"), READ)
+    reader = ThreadExecutor(connect.reader, READ)
     count = Work(lambda db: db.execute("SELECT count(*) FROM meta").fetchone()[0], durable=False)
     reader.submit(count)
     reader.close()
-    assert count.future.result() == 101
-
-
-# the lease
-
-
-async def test_a_lease_is_one_engines_in_a_process(tmp_path: Path) -> None:
-    async with at(tmp_path / "journal.db") as journal, at(tmp_path / "journal.db") as other:
-        job = await planned(journal, people(3))
-        first, second, third = (where.jobs.lease(job.id) for where in (journal, journal, other))
-        assert first.take()
-        assert [second.take(), third.take()] == [False, False]
-        assert await other.jobs.running(job)
-        first.release()
-        assert not await other.jobs.running(job)
-        assert third.take()
-        third.release()
-
-
-async def test_a_lease_ends_with_its_process(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    code = (
-        "import sys; from pathlib import Path; from mailkit.bulk.journal import Lease; "
-        "lease = Lease(Path(sys.argv[1]), int(sys.argv[2])); "
-        "print(lease.take(), flush=True); sys.stdin.read()"
-    )
-    async with at(path) as journal:
-        job = await planned(journal, people(3))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", code, str(path), str(job.id)), stdin=PIPE, stdout=PIPE
-        )
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"True\n"
-        assert await journal.jobs.running(job)
-        assert not journal.jobs.lease(job.id).take()
-        process.kill()
-        await process.communicate()
-        assert not await journal.jobs.running(job)
-        lease = journal.jobs.lease(job.id)
-        assert lease.take()
-        lease.release()
-
-
-async def test_a_lock_that_can_not_be_had_is_told(tmp_path: Path) -> None:
-    async with at(tmp_path / "journal.db") as journal:
-        (tmp_path / "journal.db-locks" / "job-7.lock").mkdir(parents=True)
-        with pytest.raises(JournalError, match=r"job-7\.lock can't be taken: .*another user's\?"):
-            journal.jobs.lease(7).take()
-    async with at(tmp_path / "other.db") as journal:
-        (tmp_path / "other.db-locks").touch()
-        with pytest.raises(JournalError, match="can't be taken"):
-            await planning(journal, people(1))
-        assert await journal.jobs.find("a") is None
+    executor.close()
+    assert count.future.result() == 102
 
 
 # jobs

@@ -1,16 +1,25 @@
-"""The journal's file under daily life: looked at, linked, copied, restored, moved, deleted."""
+"""The journal's file: where it is made, who may read it, and what is refused."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from mailkit.bulk.journal import Journal
+from mailkit.bulk.journal import Counts, Journal, default_path
+from mailkit.bulk.journal.database import ThreadExecutor
+from mailkit.bulk.journal.schema import VERSION
+from mailkit.errors import JournalError
+
+from .fakes import people
+from .jobs import at, planned, take
 
 LOOK = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT * FROM jobs')"
 
@@ -40,3 +49,122 @@ async def test_every_folder_that_is_made_is_its_owner_s_alone(tmp_path: Path) ->
         os.umask(before)
     made = [folder for folder in path.parents if folder.is_relative_to(tmp_path / "home")]
     assert {oct(stat.S_IMODE(folder.stat().st_mode)) for folder in made} == {"0o700"}
+
+
+async def test_the_journal_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "mailkit" / "journal.db"
+    before = os.umask(0)
+    try:
+        async with at(path) as journal:
+            job = await planned(journal, people(3))
+            found = sorted(path.parent.rglob("*"))
+            modes = {file.name: oct(file.stat().st_mode & 0o777) for file in found}
+    finally:
+        os.umask(before)
+    assert modes == {
+        "journal.db": "0o600",
+        "journal.db-wal": "0o600",
+        "journal.db-shm": "0o600",
+        "journal.db-takes": "0o600",
+        "journal.db-locks": "0o700",
+        f"job-{job.id}.lock": "0o600",
+    }
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_the_environment_names_the_place_else_the_state_directory_is_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILKIT_JOURNAL", str(tmp_path / "here.db"))
+    journal = await Journal.open()
+    await journal.close()
+    assert journal.path == tmp_path / "here.db"
+    assert (tmp_path / "here.db").exists()
+    monkeypatch.delenv("MAILKIT_JOURNAL")
+    assert default_path().parts[-2:] == ("mailkit", "journal.db")
+
+
+async def test_what_was_written_is_there_after_it_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    async with at(path) as journal:
+        job = await planned(journal, people(3))
+        chunk = await take(journal, job)
+        await journal.steps.doubt(job, chunk.n, 3.0, "reset")
+    async with at(path) as journal:
+        job = await journal.jobs.get("a")
+        counts = await journal.accounts.counts(job, running=False)
+        assert counts == Counts(read=3, in_doubt=2, unsent=1)
+
+
+async def test_a_link_leads_to_the_same_journal_and_the_same_locks(tmp_path: Path) -> None:
+    path, link = tmp_path / "journal.db", tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    async with at(path) as journal, at(link) as linked:
+        job = await planned(journal, people(3))
+        lease = journal.jobs.lease(job.id)
+        assert lease.take()
+        assert await linked.jobs.running(await linked.jobs.get("a"))
+        lease.release()
+        assert not await linked.jobs.running(job)
+
+
+@contextmanager
+def changed(path: Path, *statements: str) -> Iterator[None]:
+    with closing(sqlite3.connect(path)) as db:
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+    yield
+
+
+async def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    async with at(path):
+        pass
+    with (
+        changed(path, f"PRAGMA user_version = {VERSION + 1}"),
+        pytest.raises(JournalError, match=f"its version is {VERSION + 1}, not {VERSION}"),
+    ):
+        await Journal.open(path)
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+async def test_what_is_not_a_journal_is_refused_and_left_as_it_is(
+    tmp_path: Path, adopt: bool
+) -> None:
+    text, database, empty = tmp_path / "text", tmp_path / "database", tmp_path / "empty"
+    text.write_text("not a database\n" * 1000)
+    with changed(database, "CREATE TABLE jobs (id)", f"PRAGMA user_version = {VERSION}"):
+        before = text.read_bytes(), database.read_bytes()
+    with pytest.raises(JournalError, match="text is not a journal; name another place with"):
+        await Journal.open(text, adopt=adopt)
+    with pytest.raises(JournalError, match="database is a database, but not a journal; name"):
+        await Journal.open(database, adopt=adopt)
+    assert (text.read_bytes(), database.read_bytes()) == before
+    empty.touch()
+    async with at(empty) as journal:
+        assert await journal.jobs.list() == []
+
+
+async def test_a_place_that_can_not_be_used_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "file" / "journal.db"):
+        with pytest.raises(JournalError, match=r"can't be opened: .*; name another place with"):
+            await Journal.open(place)
+
+
+async def test_several_may_make_the_same_journal_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    opened = await asyncio.gather(*(Journal.open(path) for _ in range(8)))
+    for journal in opened:
+        assert await journal.jobs.list() == []
+        await journal.close()
+
+
+async def test_an_opening_that_fails_in_an_unexpected_way_is_told_too() -> None:
+    def fail() -> sqlite3.Connection:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ThreadExecutor(fail)

@@ -21,7 +21,7 @@ from mailkit.events import DeliveryStatus
 
 from .counted import counted, counters
 from .fakes import memory_journal, people
-from .test_journal import planned, take
+from .jobs import planned, take
 
 ROWS = 5
 NAMES = people(ROWS)

@@ -20,7 +20,7 @@ from mailkit.errors import InvalidArgument, OutcomeUnknown, Refused
 
 from .counted import counted, counters
 from .fakes import MESSAGE, Act, FakeProvider, FakeTime, memory_journal, people
-from .test_journal import planned, planning, take
+from .jobs import planned, planning, take
 
 HELD_UP = "mailkit.bulk.journal.resolving.HELD_UP_SECONDS"
 RESET = OutcomeUnknown("reset")

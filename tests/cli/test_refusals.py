@@ -351,8 +351,9 @@ def test_a_copied_journal_is_refused_until_it_is_adopted(
     ended = shop(*words)
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
-        f"mailkit: {copy} is a copy of another journal: what that one has sent since, this one "
-        "does not know; if the other is gone for good, open this one once with --adopt\n"
+        f"mailkit: {copy} is a copy of another journal, or was moved without copy.db-takes: it may "
+        "not know what was sent since. Put that file next to it; or, if the other journal is gone "
+        "for good, open this one once with --adopt\n"
     )
     adopted = shop(*words, "--adopt")
     assert "copy of another journal" not in adopted.err

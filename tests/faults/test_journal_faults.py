@@ -21,7 +21,8 @@ import pytest
 
 from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import InlineExecutor, Journal, Lease
-from mailkit.bulk.journal.database import Connector, Executor
+from mailkit.bulk.journal.database import Executor
+from mailkit.bulk.journal.opening import Connector
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
@@ -196,9 +197,16 @@ async def test_a_journal_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> Non
 
 async def test_a_journal_that_can_only_be_read_is_told(tmp_path: Path) -> None:
     story = Story(tmp_path / "journal.db")
+    story.provider.acts = [AuthenticationFailed("wrong token")]
+    assert await story.live(Disk()) is None
+    mailed = story.provider.mailed.copy()
+    error = await story.live(Disk(query_only=True))
+    assert str(error) == (
+        "the journal can't be written: attempt to write a readonly database; make the file and "
+        "its folder writable"
+    )
+    assert story.provider.mailed == mailed
     await story.end_well()
-    with pytest.raises(JournalError, match="attempt to write a readonly database"):
-        await story.open(Disk(query_only=True))
 
 
 # Somebody else on the same journal.
@@ -224,7 +232,7 @@ async def test_a_journal_that_is_locked_for_a_moment_is_waited_for(tmp_path: Pat
 async def test_a_journal_that_stays_locked_ends_the_run_with_what_was_under_way_in_doubt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailkit.bulk.journal.database.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("mailkit.bulk.journal.file.BUSY_SECONDS", 0.01)
     story = Story(tmp_path / "journal.db")
     with closing(sqlite3.connect(story.path, isolation_level=None)) as other:
 

@@ -93,7 +93,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
                  "VERSION", "begin", "following", "which", "parts", "_SENT"}  # fmt: skip
     marks = {
         "', '.join('?' * len(states))",
-        "'FULL' if any((w.durable for w in works)) else 'NORMAL'",
+        "'FULL' if durable else 'NORMAL'",
     }
     for file in (ROOT / "bulk" / "journal").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

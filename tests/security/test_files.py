@@ -92,6 +92,7 @@ async def test_a_name_leads_to_no_file(tmp_path: Path) -> None:
         "journal.db",
         "journal.db-wal",
         "journal.db-shm",
+        "journal.db-takes",
         "journal.db-locks",
         *(f"journal.db-locks/job-{n}.lock" for n in range(1, 6)),
     }

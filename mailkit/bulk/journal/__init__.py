@@ -6,6 +6,7 @@ file alone tells who was handed to a provider, who was not, and whose fate is in
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,20 +23,23 @@ from mailkit.bulk.journal.accounts import (
 )
 from mailkit.bulk.journal.database import (
     READ,
-    Connector,
+    WRITE,
     Database,
     Executor,
     InlineExecutor,
     ThreadExecutor,
-    connector,
 )
-from mailkit.bulk.journal.jobs import JobRecord, Jobs, Lease
+from mailkit.bulk.journal.finding import ELSEWHERE
+from mailkit.bulk.journal.jobs import JobRecord, Jobs
+from mailkit.bulk.journal.locks import Lease
 from mailkit.bulk.journal.narrowing import Narrowing
+from mailkit.bulk.journal.opening import Connector
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
 from mailkit.bulk.journal.resolving import Chosen, Resolving
 from mailkit.bulk.journal.statuses import DueChunk, Merged, Statuses
 from mailkit.bulk.journal.steps import Steps
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
+from mailkit.errors import JournalError
 
 __all__ = [
     "ROW_STATES",
@@ -59,8 +63,14 @@ __all__ = [
 
 def default_path() -> Path:
     """``MAILKIT_JOURNAL``, else ``journal.db`` in the user's state directory."""
-    named = os.environ.get("MAILKIT_JOURNAL")
-    return Path(named) if named else platformdirs.user_state_path("mailkit") / "journal.db"
+    if named := os.environ.get("MAILKIT_JOURNAL"):
+        return Path(named)
+    folder = None
+    with contextlib.suppress(RuntimeError):
+        folder = platformdirs.user_state_path("mailkit")
+    if folder is None or not folder.is_absolute():
+        raise JournalError(f"this user has no home directory for a journal; {ELSEWHERE}")
+    return folder / "journal.db"
 
 
 class Journal:
@@ -88,31 +98,44 @@ class Journal:
         path: str | Path | None = None,
         *,
         adopt: bool = False,
+        create: bool = True,
         executor: Callable[[Connector], Executor] | None = None,
     ) -> Journal:
-        """Open the journal at ``path``, made if it isn't there, readable by its owner alone.
+        """Open the journal at ``path``, made if it isn't there (unless ``create`` is False),
+        readable by its owner alone. Nothing else in the process may open the file.
 
         None is the default place (see default_path); ``":memory:"`` keeps nothing on the disk.
-        ``adopt`` takes a copied file for its own. ``executor`` replaces the two threads that the
-        journal works in. JournalError says why a file can't be used.
+        ``adopt`` takes a copied file, or one that was put back, for its own. ``executor`` replaces
+        the two threads that the journal works in. JournalError says why a file can't be used.
         """
-        place = None
-        if path != ":memory:":
-            # resolved, so that locks stand beside the file and not beside a link to it
-            place = (default_path() if path is None else Path(path)).resolve()
-        connect = connector(place, adopt=adopt)
+        place = None if path == ":memory:" else _resolved(path)
+        connect = Connector(place, adopt=adopt, create=create)
 
         if executor is not None:
             only = executor(connect)
-            return cls(Database(place, only, only))
+            return cls(Database(connect.file, only, only))
 
         def start() -> Database:
-            writer = ThreadExecutor(connect)
-            reader = writer if place is None else ThreadExecutor(connect, READ)
-            return Database(place, writer, reader)
+            writer = ThreadExecutor(connect, WRITE, connect.file)
+            try:
+                reader = writer if place is None else ThreadExecutor(connect.reader, READ)
+            except BaseException:
+                writer.close()
+                raise
+            return Database(connect.file, writer, reader)
 
         return cls(await anyio.to_thread.run_sync(start))
 
     async def close(self) -> None:
-        """Finish what was handed over, and close the file."""
+        """Finish what was handed over, and close the file. JournalError if it was written to, and
+        is not in its place any more.
+        """
         await anyio.to_thread.run_sync(self._db.close)
+
+
+def _resolved(path: str | Path | None) -> Path:
+    """The file itself: what stands next to it must not depend on the link that leads to it."""
+    try:
+        return (default_path() if path is None else Path(path)).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise JournalError(f"the journal {path} can't be opened: {error}; {ELSEWHERE}") from error

@@ -5,18 +5,17 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import attrs
 import msgspec
-from filelock import FileLock, Timeout
 
 from mailkit.address import control_character
 from mailkit.bulk.journal.database import Database
+from mailkit.bulk.journal.locks import Lease
 from mailkit.bulk.journal.schema import ROWS_A_JOB
 from mailkit.errors import InvalidArgument, JobExists, JournalError
 
-__all__ = ["JobRecord", "Jobs", "Lease"]
+__all__ = ["JobRecord", "Jobs"]
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, fence, created, "
@@ -64,36 +63,6 @@ def own(db: sqlite3.Connection, job: JobRecord) -> None:
     row = db.execute("SELECT fence FROM jobs WHERE id = ?", (job.id,)).fetchone()
     if row is None or row[0] != job.fence:
         raise JournalError(f"another engine has taken over the job {job.name}; this one stops")
-
-
-class Lease:
-    """The right to run a job: an OS lock beside the journal, gone with its holder's process."""
-
-    def __init__(self, journal: Path | None, job_id: int) -> None:
-        self._lock: FileLock | None = None
-        if journal is not None:
-            self._place = journal.with_name(journal.name + "-locks") / f"job-{job_id}.lock"
-            self._lock = FileLock(self._place, mode=0o600, thread_local=False)
-
-    def take(self) -> bool:
-        """Take the lease; False if a living engine has it."""
-        if self._lock is not None:
-            try:
-                self._place.parent.mkdir(mode=0o700, exist_ok=True)
-                self._lock.acquire(blocking=False)
-            except Timeout:
-                return False
-            except OSError as error:
-                raise JournalError(
-                    f"the lock {self._place} can't be taken: {error.strerror}; "
-                    "is it another user's?"
-                ) from error
-        return True
-
-    def release(self) -> None:
-        """Give the lease back."""
-        if self._lock is not None:
-            self._lock.release()
 
 
 class Jobs:
@@ -183,11 +152,7 @@ class Jobs:
 
     async def running(self, job: JobRecord) -> bool:
         """Whether an engine runs the job at this moment."""
-        lease = self.lease(job.id)
-        if lease.take():
-            lease.release()
-            return False
-        return True
+        return self.lease(job.id).taken()
 
     async def adopt(self, job: JobRecord) -> JobRecord:
         """Become the job's engine: a new fence; what the last one was sending is in doubt.
@@ -196,6 +161,7 @@ class Jobs:
         """
 
         def work(db: sqlite3.Connection) -> JobRecord:
+            self._db.confirm(db, job.id)
             db.execute("UPDATE jobs SET fence = fence + 1, stopped = NULL WHERE id = ?", (job.id,))
             db.execute(
                 "UPDATE chunks SET state = 'in doubt', reason = ? "

@@ -13,11 +13,14 @@ import sqlite3
 
 __all__ = ["ROWS_A_JOB", "VERSION", "create"]
 
-VERSION = 2
+VERSION = 3
 ROWS_A_JOB = 1 << 32
 
 _TABLES = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,                -- id: as in its witness; commits: the durable ones so far
+    value
+) WITHOUT ROWID;
 
 CREATE TABLE jobs (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never a second time: locks bear it
@@ -60,6 +63,7 @@ CREATE TABLE chunks (
     last       INTEGER NOT NULL,
     rows       INTEGER NOT NULL,         -- rows whose state is this chunk's
     attempt    INTEGER NOT NULL,
+    takes      INTEGER NOT NULL DEFAULT 0,  -- how often it was taken; never goes down
     fence      INTEGER,
     started    REAL,                     -- committed before the request's first byte
     ended      REAL,

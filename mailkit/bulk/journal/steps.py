@@ -46,16 +46,17 @@ class Steps:
         def work(db: sqlite3.Connection) -> Chunk | None:
             own(db, job)
             row = db.execute(
-                "SELECT n, attempt, root, role FROM chunks WHERE job = ? AND state = 'planned' "
-                f"AND {which} ORDER BY n LIMIT 1",
+                "SELECT n, attempt, root, role, takes FROM chunks "
+                f"WHERE job = ? AND state = 'planned' AND {which} ORDER BY n LIMIT 1",
                 parameters,
             ).fetchone()
             if row is None:
                 return None
-            n, attempt, root, role = row
+            n, attempt, root, role, takes = row
+            self._db.taking(job.id, n, takes + 1)
             db.execute(
-                "UPDATE chunks SET state = 'sending', fence = ?, started = ?, reason = NULL "
-                "WHERE job = ? AND n = ?",
+                "UPDATE chunks SET state = 'sending', fence = ?, started = ?, reason = NULL, "
+                "takes = takes + 1 WHERE job = ? AND n = ?",
                 (job.fence, now, job.id, n),
             )
             rows = [

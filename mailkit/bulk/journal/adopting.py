@@ -1,0 +1,90 @@
+"""Whether a journal knows everything that was sent, and a person's word that it must do."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from mailkit.bulk.journal import witness
+from mailkit.bulk.journal.witness import Take, Witness
+
+__all__ = ["adopt", "copied", "fault_of"]
+
+
+def fault_of(
+    db: sqlite3.Connection, path: Path, inode: int, testimony: Witness | None
+) -> str | None:
+    """Why the journal may not know everything that was sent; None if it does."""
+    place = witness.place(path)
+    if testimony is None:
+        return (
+            f"{path} is a copy of another journal, or was moved without {place.name}: it may not "
+            "know what was sent since. Put that file next to it; or, if the other journal is gone "
+            "for good, open this one once with --adopt"
+        )
+    if (copy := copied(path, inode, testimony)) is not None:
+        return copy
+    (journal,) = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
+    if testimony.journal != journal:
+        return (
+            f"{place} belongs to another journal than {path}: put the right one next to it; or, "
+            "if that is gone for good, open the journal once with --adopt"
+        )
+    gap = witness.missing(db, testimony)
+    return None if gap is None else witness.told(path, gap)
+
+
+def copied(path: Path, inode: int, testimony: Witness) -> str | None:
+    """The same, as far as it can be said before SQLite opens the file, and the -wal next to it."""
+    if testimony.inode in (0, inode):
+        return None
+    return (
+        f"{path} is a copy of another journal: what that one has sent since, this one does not "
+        "know; if the other is gone for good, open this one once with --adopt"
+    )
+
+
+def adopt(db: sqlite3.Connection, path: Path, inode: int) -> Witness | None:
+    """Give the journal a new id; what the witness knows and the journal does not is in doubt.
+
+    Returns the new witness, to be written once this is committed; None if nothing is wrong.
+    """
+    testimony = witness.read(witness.place(path))
+    if fault_of(db, path, inode, testimony) is None:
+        return None
+    meta = dict(db.execute("SELECT key, value FROM meta"))
+    last = int(meta["commits"])
+    if testimony is not None and testimony.journal == meta["id"]:
+        last = max(last, testimony.last)
+        if gap := witness.missing(db, testimony):
+            _doubt(db, gap.takes, testimony.written)
+    takes: dict[int, dict[int, int]] = {}
+    for job, chunk, times in db.execute("SELECT job, n, takes FROM chunks WHERE takes > 0"):
+        takes.setdefault(job, {})[chunk] = times
+    new = Witness(secrets.token_hex(16), inode, last + 1, takes)
+    db.execute("UPDATE meta SET value = ? WHERE key = 'id'", (new.journal,))
+    db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (new.last,))
+    return new
+
+
+def _doubt(db: sqlite3.Connection, takes: Sequence[Take], latest: float) -> None:
+    """Put in doubt what may have been sent by these takes, the ``latest`` of them at that time.
+
+    That is the chunk itself; but where chunks of the job were cut or put together since, its number
+    does not say which rows it had, and all in the job that was not accepted is in doubt.
+    """
+    for job, chunk, times in takes:
+        whole = db.execute(
+            "SELECT 1 FROM chunks WHERE job = ? AND n = ? AND root IS NULL AND state <> 'empty' "
+            "AND NOT EXISTS (SELECT 1 FROM chunks AS parts WHERE job = ? AND parts.root = ?)",
+            (job, chunk, job, chunk),
+        ).fetchone()
+        db.execute("UPDATE chunks SET takes = ? WHERE job = ? AND n = ?", (times, job, chunk))
+        db.execute(
+            "UPDATE chunks SET state = 'in doubt', role = NULL, started = ?, ended = NULL, "
+            "reason = 'a later state of the journal, now lost, sent it' "
+            "WHERE job = ? AND (n = ? OR ?) AND state IN ('planned', 'sending', 'rejected')",
+            (latest, job, chunk, whole is None),
+        )

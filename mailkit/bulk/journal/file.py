@@ -1,0 +1,151 @@
+"""The journal's file while it is open: whether it is still there, and what was taken from it.
+
+After each commit the path must lead to the file that was opened, by one name, with the same -wal,
+-shm and witness next to it: SQLite keeps these for as long as a process has the journal open.
+Nothing but a look tells: a file that was removed or replaced can still be written to.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from mailkit.bulk.journal import forks, witness
+from mailkit.bulk.journal.forks import Identity
+from mailkit.bulk.journal.witness import Take
+from mailkit.errors import JournalError
+
+__all__ = ["JournalFile"]
+
+BUSY_SECONDS = 30.0
+
+
+class _Connection(sqlite3.Connection):
+    def close(self) -> None:
+        forks.let_go(self)
+        super().close()
+
+
+class JournalFile:
+    """A journal's file and those next to it. ``takes`` are those of the transaction under way."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.takes: list[Take] = []
+        self._journal = ""
+        self._seen: dict[str, Identity] = {}
+        self._known: dict[int, dict[int, int]] = {}
+        self._number: int | None = None
+        self._written = False
+        self._witness: int | None = None
+
+    def connect(self, mode: str = "rw") -> sqlite3.Connection:
+        """A connection of SQLite's, known to those who fork."""
+        forks.watch()
+        with forks.guard:
+            db = sqlite3.connect(
+                f"{self.path.as_uri()}?mode={mode}",
+                uri=True,
+                factory=_Connection,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,  # each belongs to one executor
+            )
+            forks.keep(db, _identity(str(self.path)))
+        return db
+
+    def watch(self, db: sqlite3.Connection, file: Identity) -> None:
+        """From now on, that is the file. The caller has just ended a transaction."""
+        (self._journal,) = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
+        names = [str(self.path), f"{self.path}-wal", f"{self.path}-shm"]
+        self._seen = {name: _identity(name) for name in names}
+        if self._seen[names[0]] != file:
+            raise JournalError(f"{self.path} was replaced while it was opened; try again")
+        place = str(witness.place(self.path))
+        try:
+            self._witness = os.open(place, os.O_WRONLY | os.O_APPEND)
+        except OSError as error:
+            raise JournalError(
+                f"{place} can't be written: {error.strerror}; is it another user's?"
+            ) from error
+        self._seen[place] = _identity(place)
+
+    def confirm(self, db: sqlite3.Connection, job: int) -> None:
+        """Whoever begins to send a job must find all in the journal that the witness knows."""
+        testimony = witness.read(witness.place(self.path))
+        if testimony is None or testimony.journal != self._journal:
+            raise self._changed(str(witness.place(self.path)), "was replaced")
+        if missing := witness.missing(db, testimony):
+            raise JournalError(witness.told(self.path, missing))
+        self._known[job] = dict(testimony.takes.get(job, {}))
+
+    def taking(self, job: int, chunk: int, times: int) -> None:
+        """A chunk is about to be handed out, for so many times by the journal's word."""
+        if times <= self._known.setdefault(job, {}).get(chunk, 0):
+            raise self._changed(str(self.path), f"has forgotten that chunk {chunk} was taken")
+        self.takes.append(Take(job, chunk, times))
+
+    def number(self, db: sqlite3.Connection) -> None:
+        """Give the commit, which is about to be made durable, its number."""
+        db.execute("UPDATE meta SET value = value + 1 WHERE key = 'commits'")
+        (self._number,) = db.execute("SELECT value FROM meta WHERE key = 'commits'").fetchone()
+
+    def committed(self) -> None:
+        """Look at the files, and have the witness told, before anybody acts on the commit."""
+        number, takes = self._number, self.takes
+        self.undone()
+        self._written = True
+        self.check()
+        if number is None:
+            return
+        for job, chunk, times in takes:
+            self._known[job][chunk] = times
+        assert self._witness is not None  # noqa: S101 - opened before anything is written
+        try:
+            witness.append(self._witness, witness.line(number, takes))
+        except OSError as error:
+            raise JournalError(
+                f"{witness.place(self.path)} can't be written: {error.strerror}; free some space, "
+                "and resume"
+            ) from error
+
+    def undone(self) -> None:
+        """Forget the transaction under way."""
+        self._number, self.takes = None, []
+
+    def check(self) -> None:
+        """JournalError if another file stands in the place of one of these."""
+        for name, seen in self._seen.items():
+            try:
+                found = os.lstat(name)
+            except FileNotFoundError:
+                raise self._changed(name, "was removed or moved") from None
+            except OSError as error:
+                raise self._changed(name, f"can't be found ({error.strerror})") from error
+            if (found.st_dev, found.st_ino) != seen:
+                raise self._changed(name, "was replaced")
+            if found.st_nlink != 1:
+                raise self._changed(name, "got another name (a hard link)")
+
+    def check_written(self) -> None:
+        """The last look, if anything was written."""
+        if self._written:
+            self.check()
+
+    def close(self) -> None:
+        """Let go of the witness."""
+        descriptor, self._witness = self._witness, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _changed(self, name: str, what: str) -> JournalError:
+        return JournalError(
+            f"{name} {what} while the journal was open; nothing more is sent. Put the journal's "
+            "files back as they were, and resume"
+        )
+
+
+def _identity(name: str) -> Identity:
+    found = os.lstat(name)
+    return found.st_dev, found.st_ino

@@ -1,0 +1,138 @@
+"""How a journal is opened: looked at first, and not written to unless it is the right one.
+
+The look is a connection that can only read: closed again, it leaves everything as it was, even a
+-wal that belongs to another file.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mailkit.bulk.journal import adopting, troubles, witness
+from mailkit.bulk.journal.file import JournalFile
+from mailkit.bulk.journal.finding import ELSEWHERE, find, gone
+from mailkit.bulk.journal.schema import VERSION, create
+from mailkit.bulk.journal.witness import Witness
+from mailkit.errors import JournalError
+
+__all__ = ["Connector"]
+
+
+class Connector:
+    """Opens the journal at a resolved path (None: in memory), made if it isn't there and may be.
+
+    A file that is not a journal, is of another version, or may not know everything that was sent
+    (unless ``adopt``) raises JournalError when it is opened.
+    """
+
+    def __init__(self, path: Path | None, *, adopt: bool = False, create: bool = True) -> None:
+        self.file = None if path is None else JournalFile(path)
+        self._adopt = adopt
+        self._create = create
+
+    def __call__(self) -> sqlite3.Connection:
+        """The connection that writes; the first one."""
+        if self.file is None:
+            db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            create(db)
+            return db
+        path = self.file.path
+        with _told(path):
+            found = find(path, create=self._create)
+            if found.st_size:
+                fault = _look(self.file, found.st_ino)
+                if fault is not None and not self._adopt:
+                    raise JournalError(fault)
+            with _connected(self.file) as db:
+                db.execute("PRAGMA temp_store = MEMORY")  # sending needs no room for such files
+                _prepare(db, path, found.st_ino, adopt=self._adopt)
+                self.file.watch(db, (found.st_dev, found.st_ino))
+        return db
+
+    def reader(self) -> sqlite3.Connection:
+        """A connection that only reads, once the other one is there."""
+        assert self.file is not None  # noqa: S101 - in memory, one connection does both
+        with _told(self.file.path), _connected(self.file) as db:
+            db.execute("PRAGMA query_only = ON")
+            _check(db, self.file.path)
+            self.file.check()
+        return db
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What SQLite says of the file, as a sentence."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise JournalError(f"{path} is not a journal; {ELSEWHERE}") from None
+        raise troubles.told(error, f"the journal {path} can't be used") from error
+
+
+@contextmanager
+def _connected(file: JournalFile, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+    """A connection that is closed again if anything fails."""
+    db = file.connect(mode)
+    try:
+        db.execute("PRAGMA cache_size = -16000")
+        db.execute("PRAGMA journal_size_limit = 67108864")
+        yield db
+    except BaseException:
+        db.close()
+        raise
+
+
+def _look(file: JournalFile, inode: int) -> str | None:
+    """Why the journal may not know everything that was sent; None if it does, or is a new one."""
+    testimony = witness.read(witness.place(file.path))
+    if testimony is not None and (copy := adopting.copied(file.path, inode, testimony)):
+        return copy
+    fault = None
+    with _connected(file, "ro") as db:
+        if _check(db, file.path):
+            fault = adopting.fault_of(db, file.path, inode, testimony)
+        elif testimony is not None and testimony.last:
+            raise gone(file.path, witness.place(file.path))
+    db.close()
+    return fault
+
+
+def _check(db: sqlite3.Connection, path: Path) -> bool:
+    """Whether it is a journal; an empty one is as good as none. JournalError if it is not ours."""
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    if tables and not {"jobs", "rows", "chunks"} <= tables:
+        raise JournalError(f"{path} is a database, but not a journal; {ELSEWHERE}")
+    found = db.execute("PRAGMA user_version").fetchone()[0]
+    if tables and found != VERSION:
+        raise JournalError(
+            f"{path} is not a journal that this mailkit can read "
+            f"(its version is {found}, not {VERSION}); {ELSEWHERE}"
+        )
+    return bool(tables)
+
+
+def _prepare(db: sqlite3.Connection, path: Path, inode: int, *, adopt: bool) -> None:
+    if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+        raise JournalError(
+            f"the journal {path} can't be used: its file system lacks what SQLite's WAL needs; "
+            f"{ELSEWHERE}"
+        )
+    if _check(db, path) and not adopt:
+        return
+    db.execute("BEGIN IMMEDIATE")  # of two processes that meet at a new journal, one makes it
+    new = None
+    if not _check(db, path):
+        made = Witness(secrets.token_hex(16), inode, 0, {})
+        witness.write(witness.place(path), made)
+        create(db)
+        db.execute("INSERT INTO meta VALUES ('id', ?), ('commits', 0)", (made.journal,))
+    elif adopt:
+        new = adopting.adopt(db, path, inode)
+    db.execute("COMMIT")
+    if new is not None:
+        witness.write(witness.place(path), new)

@@ -1,0 +1,485 @@
+"""A journal that was copied, moved or put back from a backup: nobody is mailed twice by it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mailkit.bulk.engine import EngineSettings
+from mailkit.bulk.journal import Chosen, Journal, witness
+from mailkit.bulk.resolve import resolve
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.source import read_recipients
+from mailkit.core.dispatch import Sent
+from mailkit.errors import JournalError, OutcomeUnknown, Refused
+
+from .fakes import MESSAGE, FakeProvider, FakeTime, people
+from .jobs import at, planned, states, take
+
+NEXT_TO_IT = ("", "-wal", "-shm", "-takes")
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="inodes are not kept there")
+
+
+async def takes(path: Path, count: int, name: str = "a") -> None:
+    """So many chunks of the job are taken, and accepted, by an engine of its own."""
+    async with at(path) as journal:
+        job = await journal.jobs.adopt(await journal.jobs.get(name))
+        for _ in range(count):
+            chunk = await take(journal, job)
+            await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
+
+
+async def some_job(path: Path, rows: int = 10) -> None:
+    async with at(path) as journal:
+        await planned(journal, people(rows))
+
+
+def put_back(backup: Path, path: Path) -> None:
+    """In place, as cp and rsync --inplace do: the inode stays the same."""
+    inode = path.stat().st_ino
+    path.write_bytes(backup.read_bytes())
+    assert path.stat().st_ino == inode
+
+
+async def refusal(path: Path) -> str:
+    with pytest.raises(JournalError) as refused:
+        await Journal.open(path)
+    with pytest.raises(JournalError) as again:
+        await Journal.open(path)
+    assert str(again.value) == str(refused.value)
+    return str(refused.value)
+
+
+async def test_a_copy_is_refused_until_it_is_adopted(tmp_path: Path) -> None:
+    path, copy = tmp_path / "journal.db", tmp_path / "copy.db"
+    await some_job(path)
+    shutil.copy(path, copy)
+    assert "copy.db is a copy of another journal, or was moved without copy.db-takes" in (
+        await refusal(copy)
+    )
+    async with at(copy, adopt=True) as journal:
+        assert [job.name for job in await journal.jobs.list()] == ["a"]
+    async with at(copy), at(path):
+        pass
+
+
+@pytest.mark.parametrize("clean", [True, False], ids=["closed", "killed"])
+async def test_a_whole_folder_that_was_copied_is_refused_until_it_is_adopted(
+    clean: bool, tmp_path: Path
+) -> None:
+    path, copy = tmp_path / "state" / "journal.db", tmp_path / "copy" / "journal.db"
+    await some_job(path)
+    async with at(path) as journal:
+        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        await take(journal, job)
+        if not clean:
+            shutil.copytree(path.parent, copy.parent)
+    if clean:
+        shutil.copytree(path.parent, copy.parent)
+    before = {file.name: file.read_bytes() for file in copy.parent.glob("journal.db*") if
+              file.is_file()}  # fmt: skip
+    assert "is a copy of another journal: what that one has sent since" in await refusal(copy)
+    assert before == {
+        file.name: file.read_bytes() for file in copy.parent.glob("journal.db*") if file.is_file()
+    }
+    async with at(copy, adopt=True) as journal:
+        found = await states(journal, await journal.jobs.get("a"))
+        assert list(found.values()) == ["in doubt"] * 2 + ["unsent"] * 8
+    await takes(copy, 4)
+    await takes(path, 4)  # the two know nothing of each other any more: that was a person's word
+
+
+async def test_a_journal_that_was_moved_with_its_witness_is_the_same(tmp_path: Path) -> None:
+    path, new = tmp_path / "journal.db", tmp_path / "new.db"
+    await some_job(path)
+    await takes(path, 2)
+    path.rename(new)
+    assert "or was moved without new.db-takes: it may not know" in await refusal(new)
+    witness.place(path).rename(witness.place(new))
+    await takes(new, 3)
+
+
+async def test_a_backup_put_back_in_place_never_plans_again_what_was_sent_since(
+    tmp_path: Path,
+) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    await takes(path, 1)
+    shutil.copy(path, backup)
+    await takes(path, 3)
+    put_back(backup, path)
+    assert await refusal(path) == (
+        f"{path} is older than journal.db-takes next to it, and lacks the last 4 changes, with 3 "
+        "requests: it was put back from a backup, or its -wal was lost. Put the newest one back; "
+        "or open this one once with --adopt, and whoever those requests mailed is in doubt"
+    )
+    async with at(path, adopt=True) as journal:
+        found = await states(journal, await journal.jobs.get("a"))
+        assert list(found.values()) == ["accepted"] * 2 + ["in doubt"] * 6 + ["unsent"] * 2
+        doubts = await journal.accounts.doubts(await journal.jobs.get("a"), running=False)
+        assert [doubt.n for doubt in doubts] == [2, 3, 4]
+        assert {doubt.reason for doubt in doubts} == {
+            "a later state of the journal, now lost, sent it"
+        }
+        last = witness.place(path).stat().st_mtime  # when the last of them can have begun
+        assert all(last - 60 < (doubt.started or 0) <= last for doubt in doubts)
+    await takes(path, 1)
+    async with at(path) as journal:
+        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        assert await journal.steps.take(job, 9.0) is None
+
+
+async def test_a_backup_put_in_its_place_as_a_new_file_is_a_copy_that_knows_its_witness(
+    tmp_path: Path,
+) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    shutil.copy(path, backup)
+    await takes(path, 3)
+    backup.replace(path)
+    assert "is a copy of another journal" in await refusal(path)
+    async with at(path, adopt=True) as journal:
+        found = await states(journal, await journal.jobs.get("a"))
+        assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
+
+
+async def test_what_was_not_a_request_is_missed_too(tmp_path: Path) -> None:
+    """Such as a suppression: whoever asked for it would be mailed."""
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    shutil.copy(path, backup)
+    async with at(path) as journal:
+        await journal.suppressions.add(["p1@example.com"], reason="left", now=5.0)
+    put_back(backup, path)
+    assert "lacks the last change: it was put back" in await refusal(path)
+    async with at(path, adopt=True) as journal:
+        found = await states(journal, await journal.jobs.get("a"))
+        assert set(found.values()) == {"unsent"}
+
+
+async def test_a_job_that_the_backup_does_not_have_is_missed(tmp_path: Path) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    shutil.copy(path, backup)
+    async with at(path) as journal:
+        job = await planned(journal, people(3), "b")
+        await take(journal, job)
+    put_back(backup, path)
+    assert "lacks the last 4 changes, with 1 request:" in await refusal(path)
+    async with at(path, adopt=True) as journal:
+        assert [job.name for job in await journal.jobs.list()] == ["a"]
+
+
+async def test_a_wal_that_was_lost_is_missed(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    await some_job(path)
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bulk.killed", path, "3", cwd=Path(__file__).parents[2]
+    )
+    assert await killed.wait() != 0
+    async with at(path) as journal:  # the -wal is there: nothing is missing
+        found = await states(journal, await journal.jobs.get("a"))
+        assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
+    again = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bulk.killed", path, "1", cwd=Path(__file__).parents[2]
+    )
+    assert await again.wait() != 0
+    Path(f"{path}-wal").unlink()
+    Path(f"{path}-shm").unlink()
+    assert "with 1 request: it was put back from a backup, or its -wal" in await refusal(path)
+    async with at(path, adopt=True) as journal:
+        found = await states(journal, await journal.jobs.get("a"))
+        assert list(found.values()) == ["in doubt"] * 8 + ["unsent"] * 2
+
+
+async def test_a_wal_of_the_file_that_was_there_before_is_not_put_into_a_backup(
+    tmp_path: Path,
+) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    shutil.copy(path, backup)
+    kept = backup.read_bytes()
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bulk.killed", path, "3", cwd=Path(__file__).parents[2]
+    )
+    assert await killed.wait() != 0
+    wal = Path(f"{path}-wal").read_bytes()
+    backup.replace(path)
+    assert "is a copy of another journal" in await refusal(path)
+    assert path.read_bytes() == kept
+    assert Path(f"{path}-wal").read_bytes() == wal
+
+
+async def test_pages_that_went_back_are_noticed_by_who_begins_to_send(tmp_path: Path) -> None:
+    """As after a backup put back in place below a -wal that has the latest commits."""
+    path = tmp_path / "journal.db"
+    await some_job(path)
+    await takes(path, 2)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE chunks SET state = 'planned', takes = 0 WHERE n = 2")
+    assert "and lacks 1 request: it was put back" in await refusal(path)
+    async with at(path, adopt=True) as journal:
+        found = await states(journal, await journal.jobs.get("a"))
+        assert list(found.values()) == ["accepted"] * 2 + ["in doubt"] * 2 + ["unsent"] * 6
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE chunks SET state = 'planned', takes = 0 WHERE n = 1")
+    assert "lacks 1 request" in await refusal(path)  # the new witness knows it too
+
+
+async def test_a_resume_compares_anew(tmp_path: Path) -> None:
+    """The journal may have been opened long before."""
+    path = tmp_path / "journal.db"
+    await some_job(path)
+    async with at(path) as journal:
+        await takes(path, 2)
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE chunks SET state = 'planned', takes = 0 WHERE n = 2")
+        with pytest.raises(JournalError, match="lacks 1 request"):
+            await journal.jobs.adopt(await journal.jobs.get("a"))
+
+
+# chunks that were cut since
+
+
+@pytest.mark.parametrize("cut", ["narrowed", "moved"])
+async def test_where_chunks_were_cut_since_all_that_was_not_accepted_is_in_doubt(
+    cut: str, tmp_path: Path
+) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    await takes(path, 1)
+    async with at(path) as journal:
+        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        chunk = await take(journal, job)
+        if cut == "moved":
+            await journal.steps.accept(job, chunk.n, 3.0, Sent("r", doubtful={4: "not named"}))
+        else:
+            await journal.steps.put_back(job, chunk.n, 3.0, "dns")
+    shutil.copy(path, backup)
+    async with at(path) as journal:
+        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        if cut == "moved":
+            assert await journal.resolving.not_sent(job, Chosen(), 1000.0) == 1
+        else:
+            number = await journal.narrowing.isolate(job)
+            assert number == 6
+            assert (await journal.steps.take(job, 4.0, n=6)) is not None
+            assert (await journal.steps.take(job, 4.0, n=7)) is not None
+        while await journal.steps.take(job, 4.0):
+            pass
+    put_back(backup, path)
+    await refusal(path)
+    async with at(path, adopt=True) as journal:
+        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        assert "unsent" not in (await states(journal, job)).values()
+        assert await journal.steps.take(job, 9.0) is None
+        assert not await journal.narrowing.restore(job)
+        assert await journal.steps.take(job, 9.0) is None
+
+
+async def test_a_refused_chunk_that_was_ordered_again_since_is_in_doubt(tmp_path: Path) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path, 4)
+    async with at(path) as journal:
+        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        for reject in (True, False):
+            chunk = await take(journal, job)
+            if reject:
+                await journal.steps.reject(job, chunk.n, 3.0, "no")
+            else:
+                await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
+    shutil.copy(path, backup)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE chunks SET state = 'planned' WHERE n = 1")
+    await takes(path, 1)
+    put_back(backup, path)
+    async with at(path, adopt=True) as journal:
+        found = await states(journal, await journal.jobs.get("a"))
+        assert list(found.values()) == ["in doubt"] * 2 + ["accepted"] * 2
+
+
+# the witness
+
+
+def torn(text: bytes) -> bytes:
+    return text[: text.rindex(b"\n") + 4]
+
+
+LOSSES: dict[str, Callable[[bytes], bytes]] = {
+    "all": lambda text: text.split(b"\n")[0],
+    "the last lines": lambda text: b"\n".join(text.split(b"\n")[:-2]),
+    "half a line": torn,
+    "zeros for lines": lambda text: b"\n".join(text.split(b"\n")[:2]) + bytes(40),
+    "some bytes": lambda text: text[:-1],
+}
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+async def test_a_witness_may_be_behind_after_the_power_failed(lost: str, tmp_path: Path) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    await takes(path, 3)
+    place = witness.place(path)
+    place.write_bytes(LOSSES[lost](place.read_bytes()))
+    await takes(path, 1)
+    shutil.copy(path, backup)
+    await takes(path, 1)
+    put_back(backup, path)
+    assert "with 1 request:" in await refusal(path)  # what came after the loss is read right
+
+
+@pytest.mark.parametrize("text", [b"", b"nonsense", b"mailkit takes 1 xyz 7\n9 1 1 1"])
+async def test_a_witness_that_is_nobody_s_is_refused(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    await some_job(path)
+    witness.place(path).write_bytes(text)
+    assert "journal.db-takes belongs to another journal than" in await refusal(path)
+    async with at(path, adopt=True):
+        pass
+    await takes(path, 1)
+
+
+async def test_another_journal_s_witness_is_refused(tmp_path: Path) -> None:
+    path, other = tmp_path / "journal.db", tmp_path / "other.db"
+    for each in (path, other):
+        await some_job(each)
+        await takes(each, 1)
+    found = witness.read(witness.place(other))
+    assert found is not None
+    kept = witness.read(witness.place(path))
+    assert kept is not None
+    witness.write(witness.place(path), witness.Witness(found.journal, kept.inode, 99, {}))
+    assert "belongs to another journal" in await refusal(path)
+
+
+async def test_an_adoption_that_was_cut_off_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    shutil.copy(path, backup)
+    await takes(path, 3)
+    put_back(backup, path)
+
+    def die(place: Path, new: witness.Witness) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(witness, "write", die)
+        with pytest.raises(KeyboardInterrupt):
+            await Journal.open(path, adopt=True)
+    assert "belongs to another journal" in await refusal(path)
+    async with at(path, adopt=True) as journal:
+        found = await states(journal, await journal.jobs.get("a"))
+        assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
+
+
+async def test_to_adopt_a_journal_that_is_right_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    await some_job(path)
+    await takes(path, 1)
+    before = witness.place(path).read_bytes()
+    async with at(path) as running:
+        job = await running.jobs.adopt(await running.jobs.get("a"))
+        before = witness.place(path).read_bytes()
+        async with at(path, adopt=True):
+            assert witness.place(path).read_bytes() == before
+        await take(running, job)
+
+
+@pytest.mark.parametrize("left", ["-takes", "-wal"])
+async def test_no_journal_is_begun_where_another_one_has_left_something(
+    left: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.db"
+    await some_job(path)
+    rest = Path(f"{path}{left}")
+    if left == "-wal":
+        rest.write_bytes(b"the last takes")
+        witness.place(path).unlink()
+    path.unlink()
+    kept = rest.read_bytes()
+    assert f"it is gone, but {rest} is still there; put the journal back, or remove" in (
+        await refusal(path)
+    )
+    assert not path.exists()
+    path.touch()
+    await refusal(path)
+    assert rest.read_bytes() == kept
+    if left == "-takes":
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("VACUUM")
+        assert path.stat().st_size
+        await refusal(path)
+    path.unlink()
+    rest.unlink()
+    async with at(path) as journal:
+        assert await journal.jobs.list() == []
+
+
+async def test_a_making_that_was_cut_off_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+
+    def die(db: sqlite3.Connection) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mailkit.bulk.journal.opening.create", die)
+        with pytest.raises(KeyboardInterrupt):
+            await Journal.open(path)
+    assert witness.place(path).exists()
+    await some_job(path)
+    await takes(path, 1)
+
+
+# a whole send
+
+
+async def test_a_send_from_a_backup_mails_everybody_once_in_the_end(tmp_path: Path) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    provider = FakeProvider()
+    settings = EngineSettings(pollers=1)
+
+    def copy(chunk: object) -> None:
+        if len(provider.chunks) == 2:
+            # by another process: to close a descriptor of the file would cost this one its locks
+            assert os.system(f"cp {path} {backup}; cp {path}-wal {backup}-wal") == 0
+
+    provider.on_send = copy
+    provider.acts = [Refused("no"), OutcomeUnknown("reset")]
+    async with BulkSender(
+        provider, journal=path, settings=settings, clock=FakeTime().clock
+    ) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(12)), name="a")
+        await job.wait()
+    mailed = provider.mailed.copy()
+    for name in ("", "-wal"):
+        Path(f"{path}{name}").write_bytes(Path(f"{backup}{name}").read_bytes())
+    await refusal(path)
+    async with at(path, adopt=True) as journal:
+        async with BulkSender(
+            provider, journal=journal, settings=settings, clock=FakeTime().clock
+        ) as sender:
+            report = await (await sender.resume("a")).wait()
+        assert report.counts.accounted == 12
+        assert report.counts.in_doubt
+        assert provider.mailed == mailed
+        for doubt in report.doubts:
+            await resolve(journal, "a", doubt.chunk, accepted=bool(mailed[doubt.first]))
+        async with BulkSender(
+            provider, journal=journal, settings=settings, clock=FakeTime().clock
+        ) as sender:
+            report = await (await sender.resume("a")).wait()
+    assert set(provider.mailed.values()) == {1}
+    assert report.counts.in_doubt == 0

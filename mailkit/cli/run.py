@@ -24,7 +24,7 @@ from mailkit.errors import (
     Unavailable,
 )
 
-__all__ = ["CutOff", "Exit", "exit_code", "graceful", "opened", "run"]
+__all__ = ["CutOff", "Exit", "exit_code", "graceful", "hearing", "opened", "run", "written"]
 
 
 class Exit(IntEnum):
@@ -34,6 +34,7 @@ class Exit(IntEnum):
     ERROR = 1
     IN_DOUBT = 3
     UNSENT = 4
+    INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 
 
 class CutOff(Exception):
@@ -42,16 +43,18 @@ class CutOff(Exception):
 
 def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
     """Doubt comes first, then an error that stopped the job, then rows that are merely unsent, or
-    that nobody has looked for because the job was stopped.
+    that nobody has looked for because the job was stopped, and last that nobody was accepted.
     """
-    if report.counts.in_doubt:
+    counts = report.counts
+    if counts.in_doubt:
         return Exit.IN_DOUBT
     if failed:
         return Exit.ERROR
-    if report.counts.unsent or (report.stopped and report.unreconciled):
+    if counts.unsent or (report.stopped and report.unreconciled):
         return Exit.UNSENT
-    refused = report.counts.invalid + report.counts.rejected
-    return Exit.ERROR if strict and refused else Exit.DONE
+    if not counts.accepted or (strict and (counts.invalid or counts.rejected)):
+        return Exit.ERROR
+    return Exit.DONE
 
 
 def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
@@ -59,9 +62,14 @@ def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a report must not fail over one letter
             stream.reconfigure(errors="backslashreplace")
+    return written(lambda: _run(command))
+
+
+def written(action: Callable[[], int]) -> int:
+    """The action's exit code if all that it printed was written, else an error's."""
     code: int = Exit.ERROR
     try:
-        code = _run(command)
+        code = action()
         sys.stdout.flush()
     except OSError as error:
         _give_up(sys.stdout)  # its reader went away, or its disk is full
@@ -81,6 +89,8 @@ def _run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
     except CutOff:
         _say("mailkit: stopped while planning: nothing was sent")
         os._exit(Exit.UNSENT)  # else a read of stdin would hold the process until more comes
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
 
 
 def _say(text: str) -> None:
@@ -132,7 +142,6 @@ async def opened(
 @contextlib.contextmanager
 def graceful(stop: Callable[[], None]) -> Iterator[None]:
     """The first Ctrl-C, SIGTERM or SIGHUP stops gently; the second one ends the process at once."""
-    loop = asyncio.get_running_loop()
     asked = False
 
     def hear() -> None:
@@ -144,14 +153,27 @@ def graceful(stop: Callable[[], None]) -> Iterator[None]:
         stop()
         _say("mailkit: stopping: requests under way end first (once more ends at once)")
 
+    with hearing(hear):
+        yield
+
+
+@contextlib.contextmanager
+def hearing(hear: Callable[[], None]) -> Iterator[None]:
+    """Call ``hear`` at each Ctrl-C, SIGTERM or SIGHUP; one that the parent process had this one
+    ignore, as nohup does, stays ignored.
+    """
+    loop = asyncio.get_running_loop()
     names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not known everywhere
-    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    for number in signals:
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number in numbers if before[number] != signal.SIG_IGN]
+    for number in heard:
         with contextlib.suppress(NotImplementedError):  # no signal handlers on Windows' loops
             loop.add_signal_handler(number, hear)
     try:
         yield
     finally:
-        for number in signals:
+        for number in heard:
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
+                signal.signal(number, before[number] or signal.SIG_DFL)

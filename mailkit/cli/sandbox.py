@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import msgspec
 import typer
 
 from mailkit.cli.options import AsJson
-from mailkit.cli.run import Exit, run
+from mailkit.cli.run import Exit, hearing, run
 from mailkit.errors import InvalidArgument
 from mailkit.sandbox import Sandbox
 
@@ -25,21 +26,29 @@ def sandbox(
     """Run the services as a local server that mails nobody; prints what to put where."""
 
     async def command() -> int:
-        server = Sandbox(port=port, speed=speed)
+        server, ended = Sandbox(port=port, speed=speed), asyncio.Event()
         try:
             await server.start()
         except OSError as error:
             raise InvalidArgument(
                 f"port {port} can't be listened on ({error.strerror}): name another with --port"
             ) from None
-        if as_json:
-            print(msgspec.json.encode(server.environment()).decode(), flush=True)
-        else:
-            print(f"The sandbox listens on {server.url} and mails nobody. In another terminal:\n")
-            for name, value in server.environment().items():
-                print(f"export {name}={value}")
-            print(f"\nWho was mailed: {server.url}/sandbox/truth   End: Ctrl-C", flush=True)
-        await server.serve_forever()
+        try:
+            with hearing(ended.set):
+                _introduce(server, as_json=as_json)
+                await ended.wait()
+        finally:
+            await server.stop()
         return Exit.DONE
 
     raise typer.Exit(run(command))
+
+
+def _introduce(server: Sandbox, *, as_json: bool) -> None:
+    if as_json:
+        print(msgspec.json.encode(server.environment()).decode(), flush=True)
+        return
+    print(f"The sandbox listens on {server.url} and mails nobody. In another terminal:\n")
+    for name, value in server.environment().items():
+        print(f"export {name}={value}")
+    print(f"\nWho was mailed: {server.url}/sandbox/truth   End: Ctrl-C", flush=True)

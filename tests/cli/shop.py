@@ -70,23 +70,39 @@ class Shop:
         )
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
 
-    def spawn(self, *words: str | Path) -> Process:
-        """The command in a process of its own, with a pipe for its stdin."""
+    def spawn(
+        self, *words: str | Path, line: str | None = None, streams: int = subprocess.PIPE
+    ) -> Process:
+        """The command in a process of its own, with pipes or another file as its streams; it is
+        the ``"$@"`` of a ``line`` of shell, if there is one.
+        """
         own = {k: v for k, v in os.environ.items() if not k.startswith("MAILKIT_")}
+        shell = [] if line is None else ["bash", "-c", line, "bash"]
         return subprocess.Popen(
-            [sys.executable, "-m", "mailkit", *map(str, words)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            [*shell, sys.executable, "-m", "mailkit", *map(str, words)],
+            stdin=streams,
+            stdout=streams,
+            stderr=streams,
             text=True,
             encoding="utf-8",
             env={**own, **self.environment},
         )
 
-    def run(self, *words: str | Path, stdin: str = "") -> Ended:
+    def run(self, *words: str | Path, stdin: str = "", line: str | None = None) -> Ended:
         """The command in a process of its own, until its end."""
-        with self.spawn(*words) as process:
+        with self.spawn(*words, line=line) as process:
             return end_of(process, stdin)
+
+    def on_terminal(self, *words: str | Path) -> Ended:
+        """The command in a process of its own on a terminal, until its end; ``out`` has all that
+        the terminal was to show.
+        """
+        screen, other = os.openpty()
+        with self.spawn(*words, streams=other) as process:
+            os.close(other)
+            shown = b"".join(iter(lambda: _read(screen), b""))
+            os.close(screen)
+            return Ended(process.wait(30), shown.decode(errors="surrogateescape"), "")
 
     def send(self, *words: str | Path, stdin: str | bytes = "") -> Ended:
         """``mailkit send --provider smsby`` in this process."""
@@ -176,6 +192,13 @@ def open_shop(folder: Path, **settings: Any) -> Iterator[Shop]:
             "PYTHONWARNINGS": "error",
         }
         yield Shop(sandbox, folder, environment)
+
+
+def _read(screen: int) -> bytes:
+    try:
+        return os.read(screen, 65536)
+    except OSError:  # Linux says so when nobody has the terminal open any more
+        return b""
 
 
 def _toml(value: object) -> str:

@@ -1,0 +1,110 @@
+"""Which exit code tells about which end, and which of them comes first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import pytest
+
+from mailkit.bulk.journal import Counts
+from mailkit.bulk.report import Report
+from mailkit.cli.run import Exit, exit_code
+from mailkit.sandbox import Fault
+
+from .shop import SEND, Ended, Shop, customer
+
+LISTS = {
+    "all invalid": ["no-at-sign", "a@b@c", ""],
+    "all refused": ["invalid1@example.com", "invalid2@example.com"],
+    "invalid, refused, twice the same": ["x", "invalid@example.com", "INVALID@example.com"],
+}
+
+
+def report(*, stopped: Any = None, unreconciled: int = 0, **counts: int) -> Report:
+    return Report(
+        job="autumn",
+        provider="smsby",
+        subject="Autumn",
+        created=datetime(2030, 1, 1, tzinfo=UTC),
+        counts=Counts(read=sum(counts.values()), **counts),
+        unreconciled=unreconciled,
+        deliveries={},
+        doubts=[],
+        rejections=[],
+        stopped=stopped,
+        running=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        (report(accepted=1), Exit.DONE),
+        (report(accepted=1, invalid=1, duplicate=1, suppressed=1, rejected=1), Exit.DONE),
+        (report(accepted=1, unreconciled=1), Exit.DONE),
+        (report(accepted=1, in_doubt=1), Exit.IN_DOUBT),
+        (report(in_doubt=1, unsent=1), Exit.IN_DOUBT),
+        (report(accepted=1, unsent=1), Exit.UNSENT),
+        (report(unsent=1), Exit.UNSENT),
+        (report(accepted=1, unreconciled=1, stopped="on request"), Exit.UNSENT),
+        (report(accepted=1, stopped="on request"), Exit.DONE),
+        *((report(**{state: 1}), Exit.ERROR) for state in ("invalid", "duplicate", "suppressed")),
+        (report(rejected=2, invalid=1), Exit.ERROR),
+    ],
+    ids=str,
+)
+def test_the_code_of_a_job_that_nothing_stopped(ending: Report, code: Exit) -> None:
+    assert exit_code(ending, failed=False) == code
+
+
+def test_doubt_comes_before_an_error_and_an_error_before_rows_that_are_unsent() -> None:
+    for in_doubt, unsent, accepted in product((0, 1), repeat=3):
+        ending = report(in_doubt=in_doubt, unsent=unsent, accepted=accepted, rejected=1)
+        expected = Exit.IN_DOUBT if in_doubt else Exit.ERROR
+        assert exit_code(ending, failed=True) == expected
+
+
+@pytest.mark.parametrize("state", ["invalid", "rejected"])
+def test_strict_adds_an_error_and_takes_nothing_away(state: str) -> None:
+    assert exit_code(report(accepted=1, **{state: 1}), failed=False, strict=True) == Exit.ERROR
+    assert exit_code(report(accepted=1, duplicate=1), failed=False, strict=True) == Exit.DONE
+    for other, code in (("in_doubt", Exit.IN_DOUBT), ("unsent", Exit.UNSENT)):
+        ending = report(accepted=1, **{state: 1, other: 1})
+        assert exit_code(ending, failed=False, strict=True) == code
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_run_in_which_nobody_was_accepted_is_an_error(shop: Shop, kind: str) -> None:
+    people = shop.table(["name,email", *(f"x,{address}" for address in LISTS[kind])])
+    ended = shop.send(shop.letter(), people, "--name", "autumn")
+    assert (ended.code, ended.err) == (1, "")
+    assert ended.out.endswith("Nobody was accepted; for the reasons: mailkit report autumn --csv\n")
+    for command in ("resume", "status", "report"):
+        assert shop(command, "autumn") == ended
+    assert shop("report", "autumn", "--csv").code == 0
+    assert shop("status").code == 0
+    assert shop.sandbox.truth.letters == 0
+
+
+def test_a_list_of_suppressed_people_is_one_of_those(shop: Shop) -> None:
+    people = shop.customers(2)
+    assert shop.send(shop.letter(), people, "--suppress", people, "--name", "autumn").code == 1
+    assert shop.report()["suppressed"] == 2
+
+
+def test_codes_of_whole_runs(shop: Shop) -> None:
+    letter = shop.letter()
+
+    def send(name: str, *words: str) -> Ended:
+        people = shop.table(["email", f"{name}@example.com", "no-at-sign"], f"{name}.csv")
+        return shop.send(letter, people, "--name", name, *words)
+
+    assert send("well").code == 0
+    assert send("strict", "--strict").code == 1
+    shop.sandbox.faults.add(Fault("reset_after_acting", on=SEND, times=1))
+    assert send("doubt", "--strict").code == 3
+    assert shop("resolve", "doubt", "1", "--not-sent").code == 0
+    assert shop("status", "doubt").code == 4
+    assert shop.sandbox.truth.count(customer(0)) == 0

@@ -1,0 +1,119 @@
+"""Ctrl-C and its like: what was to be ignored is ignored, and nothing ends in a traceback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from mailkit.sandbox import Fault
+
+from .shop import SEND, Shop, end_of
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32" or shutil.which("bash") is None, reason="POSIX's signals"
+)
+
+INTERRUPTED = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == {name!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+from mailkit.cli import main
+main()
+"""
+
+PRESSED = """
+import asyncio, os, signal
+from unittest.mock import patch
+from mailkit.cli import main
+
+async def press(*args, **named):
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.sleep(60)
+
+with patch({place!r}, press):
+    main()
+"""
+
+
+def send(shop: Shop) -> list[str]:
+    """A send of three chunks, one after another, whose answers are slow."""
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.2))
+    files = [str(shop.letter()), str(shop.customers(1200))]
+    return ["send", *files, "--provider", "smsby", "--name", "autumn", "--senders", "1"]
+
+
+def test_signals_that_the_parent_ignored_stay_ignored(shop: Shop) -> None:
+    with shop.spawn(*send(shop), line='trap "" INT TERM HUP; exec "$@"') as process:
+        shop.until(lambda: shop.sandbox.requests[SEND], process)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process.send_signal(number)
+        ended = end_of(process)
+    assert (ended.code, ended.err) == (0, "")
+    assert shop.report()["accepted"] == shop.sandbox.truth.letters == 1200
+
+
+def test_the_others_are_heard_all_the_same(shop: Shop) -> None:
+    with shop.spawn(*send(shop), line='trap "" HUP; exec "$@"') as process:  # as with nohup
+        shop.until(lambda: shop.sandbox.requests[SEND], process)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        ended = end_of(process)
+    assert ended.code == 4
+    assert ended.err.count("stopping") == 1
+
+
+def test_a_terminal_that_goes_away_takes_only_the_bar_with_it(shop: Shop) -> None:
+    screen, other = os.openpty()
+    with shop.spawn(*send(shop), line=f'exec "$@" 2>{os.ttyname(other)}') as process:
+        shop.until(lambda: shop.sandbox.requests[SEND], process)
+        os.close(other)
+        os.close(screen)
+        ended = end_of(process)
+    assert ended.code == 0
+    assert "  accepted             1,200\n" in ended.out
+    assert shop.sandbox.truth.letters == 1200
+
+
+@pytest.mark.parametrize("name", ["mailkit.cli.app", "mailkit.bulk.engine"])
+def test_ctrl_c_during_the_imports_is_silent(name: str) -> None:
+    code = INTERRUPTED.format(name=name)
+    ended = subprocess.run(
+        ["bash", "-c", '"$@"; exit $?', "bash", sys.executable, "-c", code, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("mailkit.cli.jobs.make_report", ["status", "autumn"]),
+        ("mailkit.cli.jobs.end_doubts", ["resolve", "autumn", "--accepted"]),
+        ("mailkit.cli.demo._compare", ["demo", "--rows", "100", "--json"]),
+    ],
+    ids=str,
+)
+def test_ctrl_c_while_nothing_is_sent_is_silent(shop: Shop, place: str, words: list[str]) -> None:
+    shop.send(shop.letter(), shop.customers(1), "--name", "autumn")
+    ended = subprocess.run(
+        [sys.executable, "-c", PRESSED.format(place=place), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **shop.environment, "TMPDIR": str(shop.folder)},
+    )
+    assert (ended.returncode, ended.stderr) == (130, "")
+    assert not list(shop.folder.glob("mailkit-demo-*"))

@@ -19,7 +19,7 @@ from mailkit.bulk.sender import BulkSender
 from mailkit.cli.options import Account, Adopt, AsJson, JournalPath, duration, open_provider
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import follow_job, print_report
-from mailkit.cli.show import as_utf8, jobs_table, plain
+from mailkit.cli.show import as_utf8, jobs_table, plain, print_json
 from mailkit.errors import InvalidArgument
 
 __all__ = ["report", "resolve", "status"]
@@ -48,8 +48,7 @@ def status(
                 names = [record.name for record in await store.jobs.list()]
                 reports = [await make_report(store, name) for name in names]
                 if as_json:
-                    as_utf8()
-                    print(msgspec.json.encode([one.to_dict() for one in reports]).decode())
+                    print_json(msgspec.json.encode([one.to_dict() for one in reports]).decode())
                 elif reports:
                     jobs_table(reports)
                 else:
@@ -162,17 +161,20 @@ def _states(text: str | None) -> tuple[str, ...]:
 
 
 async def _rows(store: Journal, name: str, states: tuple[str, ...], *, as_recipients: bool) -> None:
-    """The job's rows as CSV on stdout; cells that a spreadsheet would run are quoted with a '."""
+    """The job's rows as CSV on stdout; cells that a spreadsheet would run are quoted with a ', and
+    control characters are exact in a file or pipe, visible on a terminal.
+    """
     record = await store.jobs.get(name)
     running = await store.jobs.running(record)
     as_utf8()
+    shown = plain if sys.stdout.isatty() else str
     out = csv.writer(sys.stdout, lineterminator="\n")
     quoted = csv.writer(sys.stdout, lineterminator="\n", quoting=csv.QUOTE_ALL)
     facts = () if as_recipients else ("line", "state", "reason", "chunk", "delivery")
     header = ["email", *record.columns, *facts]
     # Quoted, names can't be taken for several of another delimiter when the list is read again.
     names = quoted if any(char in name for name in header for char in ";\t\r") else out
-    names.writerow(header if as_recipients else map(_harmless, header))
+    names.writerow(map(shown, header if as_recipients else map(_harmless, header)))
     async for rows in store.accounts.rows(record, running=running, states=states):
         for row in rows:
             cells = [row.address, *row.fields, *[""] * (len(record.columns) - len(row.fields))]
@@ -181,11 +183,11 @@ async def _rows(store: Journal, name: str, states: tuple[str, ...], *, as_recipi
             blank = len(cells) == 1 and cells[0].isspace()
             writer = quoted if blank or any("\r" in cell for cell in cells) else out
             if as_recipients:
-                writer.writerow(cells)
+                writer.writerow(map(shown, cells))
                 continue
             delivery = "" if row.delivery is None else row.delivery.name.lower()
             cells += [str(row.line), row.state, row.reason or "", str(row.chunk or ""), delivery]
-            writer.writerow([_harmless(cell) for cell in cells])
+            writer.writerow([shown(_harmless(cell)) for cell in cells])
 
 
 def _harmless(cell: str) -> str:

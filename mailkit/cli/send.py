@@ -26,7 +26,7 @@ from mailkit.cli.options import (
     open_provider,
 )
 from mailkit.cli.run import CutOff, exit_code, graceful, opened, run
-from mailkit.cli.show import as_utf8, planning, report_text, sending_bar
+from mailkit.cli.show import planning, print_json, report_text, sending_bar
 from mailkit.message import Message
 
 __all__ = ["follow_job", "print_report", "resume", "send"]
@@ -66,8 +66,9 @@ def send(
 
     Credentials come from the environment: MAILKIT_DEVINO_API_KEY or MAILKIT_SMSBY_TOKEN.
 
-    Exit codes: 0 every row has a known outcome, 3 something is in doubt, 4 stopped with rows
-    unsent, 1 error, 2 usage.
+    Exit codes: 0 every row has a known outcome and somebody was accepted, 3 something is in doubt,
+    4 stopped with rows unsent, 1 error, nobody accepted included, 2 usage, 130 Ctrl-C while nothing
+    was being sent.
     """
 
     async def command() -> int:
@@ -160,8 +161,7 @@ async def follow_job(job: Job, *, quiet: bool) -> Report:
 def print_report(report: Report, *, as_json: bool) -> None:
     """The report on stdout."""
     if as_json:
-        as_utf8()
-        print(report.to_json())
+        print_json(report.to_json())
     else:
         for line in report_text(report):
             print(line)

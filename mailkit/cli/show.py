@@ -6,7 +6,8 @@ import io
 import shlex
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -28,7 +29,7 @@ from mailkit.bulk.job import Progress
 from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.source import RecipientSource
 
-__all__ = ["as_utf8", "jobs_table", "plain", "planning", "report_text", "sending_bar"]
+__all__ = ["as_utf8", "jobs_table", "plain", "planning", "print_json", "report_text", "sending_bar"]
 
 STATES = ("invalid", "duplicate", "suppressed", "accepted", "rejected", "in doubt", "unsent")
 SHOWN = 10
@@ -40,14 +41,49 @@ def plain(text: str) -> str:
 
 
 def as_utf8() -> None:
-    """From here on stdout holds what machines read: UTF-8 and bare line ends, on every system."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    """From here on stdout holds what machines read: UTF-8 and bare line ends, on every system.
+
+    A terminal keeps the encoding that it has.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8", newline="")
+
+
+def print_json(text: str) -> None:
+    """One line of JSON on stdout; what might steer a terminal is escaped, as JSON allows."""
+    as_utf8()
+    print(text if text.isprintable() else "".join(map(_escaped, text)))
+
+
+def _escaped(char: str) -> str:
+    if char.isprintable():
+        return char
+    units = char.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+class _Forgiving:
+    """A stream for bars: a terminal that has gone away must not end what the bar is about."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
 
 
 def console() -> Console:
     """Where bars go: stderr, so that stdout stays clean for the report."""
-    return Console(stderr=True, highlight=False)
+    return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False)
 
 
 class _RowsRead(ProgressColumn):
@@ -111,7 +147,7 @@ def report_text(report: Report) -> Iterator[str]:
     """The report, line by line."""
     counts = report.counts
     job = shlex.quote(plain(report.job))
-    yield f"{plain(report.job)} over {report.provider}: {plain(report.subject)}"
+    yield plain(f"{report.job} over {report.provider}: {report.subject}")
     yield f"  {'rows read':<12}{counts.read:>14,}"
     for state in STATES:
         yield f"  {state:<12}{getattr(counts, state.replace(' ', '_')):>14,}"
@@ -145,6 +181,8 @@ def report_text(report: Report) -> Iterator[str]:
         yield f"{why}Send the rest with: mailkit resume {job}"
     elif report.stopped:
         yield f"Stopped: {plain(report.stopped)}"
+    elif not (counts.accepted or counts.in_doubt):
+        yield f"Nobody was accepted; for the reasons: mailkit report {job} --csv"
 
 
 def _doubt(doubt: Doubt) -> str:
@@ -174,7 +212,7 @@ def jobs_table(reports: Sequence[Report]) -> None:
         numbers = (counts.read, counts.accepted, counts.rejected, counts.in_doubt, counts.unsent)
         table.add_row(
             Text(plain(report.job)),
-            report.provider,
+            Text(plain(report.provider)),
             f"{report.created.astimezone():%Y-%m-%d}",
             *(f"{number:,}" for number in numbers),
             "running" if report.running else "done" if report.complete else "",

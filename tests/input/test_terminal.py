@@ -74,7 +74,7 @@ async def hostile(journal: Journal) -> Report:
     provider = Printer(chunk_rows=1, acts=acts)
     settings = EngineSettings(senders=1)
     message = Message(sender="news@shop.example", subject="{{ x }} \u202eor\u2066", text="x")
-    items = [(f"p{n}@b.by", {"x": "y\u202e", CODES.replace("\0", ""): "z"}) for n in range(3)]
+    items = [(f"p{n}@b.by", {"x": "y\u202e", CODES.replace("\0", ""): "z"}) for n in range(4)]
     async with BulkSender(
         provider, journal=journal, clock=FakeTime().clock, settings=settings
     ) as sender:

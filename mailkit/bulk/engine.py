@@ -40,6 +40,7 @@ from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
     NotSent,
+    OutcomeUnknown,
     QuotaExhausted,
     RateLimited,
     Refused,
@@ -220,11 +221,14 @@ class Engine:
             await self._settle(self._doubt(chunk, f"cut off while sending: {type(error).__name__}"))
             raise
         else:
+            now = self._clock.now()
+            doubt = await self._settle(self._journal.steps.accept(self._job, chunk.n, now, sent))
+            if doubt is not None:
+                self._doubted(OutcomeUnknown(doubt))
+                return
             self._doubts = self._tries = self._away = 0
             if chunk.root is not None:
                 self._about_rows.add(root)
-            now = self._clock.now()
-            await self._settle(self._journal.steps.accept(self._job, chunk.n, now, sent))
             if sent.held:
                 words = next(iter(sent.held.values()))
                 self._fail(AccountRefused(words), f"the provider can't be used: {words}")
@@ -255,11 +259,7 @@ class Engine:
                 await self._settle(self._put_back(chunk, error))
             case Next.DOUBT | Next.WAIT:
                 await self._settle(self._doubt(chunk, str(error)))
-                self._doubts += 1
-                if self._doubts >= DOUBTS_TO_STOP:
-                    self._fail(
-                        error, f"the outcome of {self._doubts} chunks running is unknown: {error}"
-                    )
+                self._doubted(error)
             case Next.PROBE:
                 await self._probe(chunk, root)
             case Next.HALVE:
@@ -279,6 +279,11 @@ class Engine:
                     f"{self._requests[root]} requests have not found the rows of chunk {root} that "
                     f"the provider refuses: {error}",
                 )
+
+    def _doubted(self, error: MailkitError) -> None:
+        self._doubts += 1
+        if self._doubts >= DOUBTS_TO_STOP:
+            self._fail(error, f"the outcome of {self._doubts} chunks running is unknown: {error}")
 
     # refusals: whom are they about?
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import attrs
 import pytest
 
 from mailkit.bulk.journal import (
@@ -289,7 +290,7 @@ async def test_every_state_a_row_can_be_in(journal: Journal) -> None:
     await journal.steps.reject(job, chunks[1].n, now, "bad letter")
     await journal.steps.doubt(job, chunks[2].n, now, "reset")
     await journal.steps.put_back(job, chunks[3].n, now, "dns")
-    await journal.steps.accept(job, chunks[4].n, now, Sent("r"))
+    await journal.steps.accept(job, chunks[4].n, now, Sent("r2"))
     heard = Polled([RowStatus("p8@example.com", DeliveryStatus.DELIVERED, False, "")])
     await journal.statuses.reconcile(job, chunks[4].n, heard, doubt="missing")
 
@@ -344,6 +345,35 @@ async def test_rows_come_in_reading_order_with_line_and_fields_and_by_state(
     assert [row.address async for batch in found for row in batch] == ["nobody", "p7@example.com"]
 
 
+async def test_a_reference_that_a_chunk_has_already_is_an_answer_to_another_request(
+    journal: Journal,
+) -> None:
+    first = await planned(journal, people(6))
+    accept = journal.steps.accept
+    assert await accept(first, (await take(journal, first)).n, 3.0, Sent("r")) is None
+    assert await accept(first, (await take(journal, first)).n, 3.0, Sent(None)) is None
+    doubt = await accept(first, (await take(journal, first)).n, 3.0, Sent("r"))
+    assert doubt == "the answer has the reference of chunk 1 of a: it may be that one's"
+    second = await planned(journal, [f"s{n}@example.com" for n in range(4)], "b")
+    assert await accept(second, (await take(journal, second)).n, 3.0, Sent("r")) is not None
+    assert await accept(second, (await take(journal, second)).n, 3.0, Sent("s")) is None
+    for job, in_doubt, taken in ((first, 3, 1), (second, 1, 2)):
+        [found] = await journal.accounts.doubts(job, running=False)
+        assert (found.n, found.rows) == (in_doubt, 2)
+        counts = await journal.accounts.counts(job, running=False)
+        assert (counts.in_doubt, counts.unsent) == (2, 0)
+        assert [due.n for due in await journal.statuses.due(job, track=True)] == [taken]
+
+
+async def test_another_provider_s_references_are_its_own(journal: Journal) -> None:
+    job = await planned(journal, people(2))
+    other = await planned(journal, people(2), "b")
+    chunk = await take(journal, other)
+    await journal.steps.accept(job, (await take(journal, job)).n, 3.0, Sent("r"))
+    other = attrs.evolve(other, provider="another")
+    assert await journal.steps.accept(other, chunk.n, 3.0, Sent("r")) is None
+
+
 async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
     job = await planned(journal, [*people(6), "nobody", "p0@example.com"], chunk=3)
 
@@ -376,7 +406,7 @@ async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
     again, alone = await take(journal, job), await take(journal, job)
     assert (again.label, [row.address for row in again.rows]) == ("a #1.2", people(3))
     assert (alone.label, [row.address for row in alone.rows]) == ("a #3.2", ["p4@example.com"])
-    await journal.steps.accept(job, again.n, 4.0, Sent("r"))
+    await journal.steps.accept(job, again.n, 4.0, Sent("r2"))
     await journal.steps.doubt(job, alone.n, 4.0, "reset")
     assert await now() == Counts(8, 1, 1, accepted=4, rejected=1, in_doubt=1)
     job = await journal.jobs.adopt(job)

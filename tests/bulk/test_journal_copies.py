@@ -261,7 +261,7 @@ async def test_where_chunks_were_cut_since_all_that_was_not_accepted_is_in_doubt
         job = await journal.jobs.adopt(await journal.jobs.get("a"))
         chunk = await take(journal, job)
         if cut == "moved":
-            await journal.steps.accept(job, chunk.n, 3.0, Sent("r", doubtful={4: "not named"}))
+            await journal.steps.accept(job, chunk.n, 3.0, Sent("r2", doubtful={4: "not named"}))
         else:
             await journal.steps.put_back(job, chunk.n, 3.0, "dns")
     shutil.copy(path, backup)

@@ -80,6 +80,7 @@ CREATE TABLE chunks (
 ) WITHOUT ROWID;
 CREATE INDEX chunks_by_state ON chunks (job, state, n);
 CREATE INDEX chunks_by_first ON chunks (job, first);
+CREATE INDEX chunks_by_reference ON chunks (reference) WHERE reference IS NOT NULL;
 CREATE INDEX chunks_by_root ON chunks (job, root) WHERE root IS NOT NULL;
 CREATE INDEX chunks_by_role ON chunks (job, role) WHERE role IS NOT NULL;
 

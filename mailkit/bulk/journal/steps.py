@@ -69,14 +69,19 @@ class Steps:
 
         return await self._db.write(work)
 
-    async def accept(self, job: JobRecord, n: int, now: float, sent: Sent) -> None:
+    async def accept(self, job: JobRecord, n: int, now: float, sent: Sent) -> str | None:
         """The provider took the chunk, but for the rows that ``sent`` refuses, leaves in doubt, or
         holds: those are planned again.
 
-        Without a reference, nothing can be asked: the chunk counts as reconciled.
+        Without a reference, nothing can be asked: the chunk counts as reconciled. With one that a
+        chunk already has, the answer is another request's: the chunk is in doubt, and why is
+        returned.
         """
 
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: sqlite3.Connection) -> str | None:
+            if doubt := _taken_before(db, job, sent.reference):
+                settle(db, job, n, "in doubt", doubt, now)
+                return doubt
             first = job.ids[0]
             settle(db, job, n, "accepted", None, now)
             _plan_again(db, job, n, [first + row for row in sent.held])
@@ -98,8 +103,9 @@ class Steps:
                 "(SELECT started FROM chunks WHERE job = ? AND n = ? AND rows > 0)",
                 (job.id, job.id, n),
             )
+            return None
 
-        await self._db.write(work, durable=False)
+        return await self._db.write(work, durable=False)
 
     async def reject(self, job: JobRecord, n: int, now: float, reason: str) -> None:
         """The provider refused the whole chunk: nobody of it was mailed."""
@@ -128,6 +134,18 @@ def _plan_again(db: sqlite3.Connection, job: JobRecord, n: int, rows: Sequence[i
     )
     db.executemany("UPDATE rows SET chunk = ? WHERE id = ?", [(number, row) for row in rows])
     db.execute("UPDATE chunks SET rows = rows - ? WHERE job = ? AND n = ?", (len(rows), job.id, n))
+
+
+def _taken_before(db: sqlite3.Connection, job: JobRecord, reference: str | None) -> str | None:
+    """Which chunk has this reference already, in words."""
+    row = db.execute(
+        "SELECT name, n FROM chunks JOIN jobs ON jobs.id = chunks.job "
+        "WHERE reference = ? AND provider = ? LIMIT 1",
+        (reference, job.provider),
+    ).fetchone()
+    if row is None:
+        return None
+    return f"the answer has the reference of chunk {row[1]} of {row[0]}: it may be that one's"
 
 
 def settle(

@@ -295,7 +295,9 @@ async def test_devino_s_own_example_travels_word_for_word(wire: aioresponses) ->
 
     def answer(url: URL, **request: Any) -> CallbackResult:
         bodies.append(json.loads(request["data"]))
-        return CallbackResult(body=json.dumps({"result": row["response_example"]["result"][:1]}))
+        [item, *_] = row["response_example"]["result"]
+        said = {"result": [item | {"address": "james@jamesmail.ru"}], "description": "ok"}
+        return CallbackResult(body=json.dumps(said))
 
     wire.post(re.compile(re.escape(SERVICE)), callback=answer)
     async with Devino.from_env() as client:

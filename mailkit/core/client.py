@@ -201,7 +201,8 @@ class Client:
             end = await self._attempt(job, timeout)
             if isinstance(end, Reply):
                 return end
-            if not renewed and end.answer is not None and end.answer.status == 401:
+            unauthorized = end.answer is not None and end.answer.status == 401
+            if unauthorized and not renewed and (repeatable or end.outcome is Outcome.REFUSED):
                 renewed = True
                 if await self._auth.renew(request):
                     continue
@@ -270,7 +271,14 @@ class Client:
             self._tell(job, cut, answer, start)
             raise
         else:
-            end = judge(answer, self._opener, job.reader, self._secrets(job), self._clock.now)
+            end = judge(
+                answer,
+                self._opener,
+                job.reader,
+                self._secrets(job),
+                self._clock.now,
+                repeatable=job.route.repeatable,
+            )
         finally:
             for permit in permits:
                 if answer is not None:

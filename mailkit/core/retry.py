@@ -15,11 +15,14 @@ _YEAR = 366 * 86400.0
 
 
 class Outcome(Enum):
-    """The four things that can become of a request."""
+    """What can become of a request: the service took it, refused it in its own words, never saw a
+    byte of it, or nobody knows. *Not now*: a gateway turned it away before the service saw it.
+    """
 
     ANSWERED = "answered"
     REFUSED = "refused"
     NOT_SENT = "not sent"
+    NOT_NOW = "not now"
     UNKNOWN = "unknown"
 
 
@@ -52,12 +55,13 @@ def delay(
 
     ``later``: the service refused but may accept the same request after a wait. ``asked``: the
     wait it asks for. ``attempt`` counts from 1; ``elapsed`` is in seconds since the first began.
-    A request that is not repeatable goes out again only if it was certainly not acted upon.
+    A request that is not repeatable goes out again only if it was certainly not acted upon; a
+    gateway's word for that is not enough to do it unasked.
     """
     again = (
         outcome is Outcome.NOT_SENT
         or (outcome is Outcome.REFUSED and later)
-        or (outcome is Outcome.UNKNOWN and repeatable)
+        or (outcome in (Outcome.UNKNOWN, Outcome.NOT_NOW) and repeatable)
     )
     if not again or attempt >= policy.attempts:
         return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TypeVar
 
 import attrs
@@ -11,7 +13,7 @@ import attrs
 from mailkit.core.call import Raw, Reply
 from mailkit.core.retry import Outcome, retry_after
 from mailkit.core.secret import Secret, scrub
-from mailkit.core.wire import Answer, Refusal, Unreadable
+from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable, check_keys
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -32,9 +34,11 @@ __all__ = ["Failure", "Opener", "error_of", "judge"]
 T = TypeVar("T")
 
 Opener = Callable[[Answer], Raw | Refusal]
-"""A service's envelope: the bytes of the value, or a refusal; raises Unreadable."""
+"""A service's envelope: the bytes of the value, or its own refusal, exact in shape; raises
+Unreadable for what is not the service's, Unclear for what may be."""
 
 _HEAD = 500  # characters of a body that an error shows
+_BEFORE_PASSING_ON = frozenset({400, 403, 404, 405, 407, 411, 413, 414, 421, 431})
 
 
 @attrs.frozen
@@ -54,42 +58,61 @@ def judge(
     reader: Callable[[Raw], T],
     secrets: tuple[Secret, ...],
     now: Callable[[], float],
+    *,
+    repeatable: bool,
 ) -> Reply[T] | Failure:
-    """Which of the four outcomes an answer is; only *not sent* can't be told from one.
+    """Which outcome an answer is; only *not sent* can't be told from one.
 
-    4xx and refusing envelopes are *refused*, as is 503 if the service itself says so. Redirects,
-    408, the other 5xx and 2xx without a readable value are *unknown*. Credentials that the service
-    repeats are taken out of its words here.
+    Only the service's own envelope can be a success or a refusal. What else comes with a status
+    that gateways give before they pass a request on is *not now*; all the rest is *unknown*, as
+    is a refusal with 408, a redirect or a 5xx other than 503, which may follow an act. Credentials
+    that the service repeats are taken out of its words here.
     """
     status = answer.status
+    if answer.body.startswith(BOM_UTF8):
+        answer = attrs.evolve(answer, body=answer.body.removeprefix(BOM_UTF8))
+    outcome, fault = Outcome.UNKNOWN, f"HTTP {status}"
     try:
+        if not repeatable:
+            check_keys(answer.body)
         opened = opener(answer)
-        if 200 <= status < 300 and not isinstance(opened, Refusal):
+        if isinstance(opened, Refusal):
+            if _may_refuse(status) or (opened.later and 400 <= status < 600):
+                return _refused(answer, opened, secrets, now)
+        elif 200 <= status < 300:
             return Reply(status, answer.headers, reader(opened))
-    except Unreadable as error:
-        opened = None
+    except Unclear as error:
         fault = str(error)
-    else:
-        fault = f"HTTP {status}"
-    asked = retry_after(answer.headers.get("Retry-After"), now())
-    refusal = opened if isinstance(opened, Refusal) else None
-    if 400 <= status < 500 and status != 408:
-        refusal = refusal or Refusal()
-    elif refusal is not None and not (status < 300 or status == 503 or refusal.later):
-        refusal = None
-    if refusal is None:
-        return Failure(Outcome.UNKNOWN, _shown(fault, secrets), answer, asked=asked)
-    if asked is None:
-        asked = refusal.wait
+    except (Unreadable, RecursionError) as error:
+        fault = str(error)
+        if status in _BEFORE_PASSING_ON:
+            outcome = Outcome.NOT_NOW
+            fault = f"a gateway turned the request away: {HTTPStatus(status).phrase}"
+    return Failure(outcome, _shown(fault, secrets), answer, asked=_asked(answer, now))
+
+
+def _may_refuse(status: int) -> bool:
+    return 200 <= status < 300 or (400 <= status < 500 and status != 408) or status == 503
+
+
+def _asked(answer: Answer, now: Callable[[], float]) -> float | None:
+    return retry_after(answer.headers.get("Retry-After"), now())
+
+
+def _refused(
+    answer: Answer, refusal: Refusal, secrets: tuple[Secret, ...], now: Callable[[], float]
+) -> Failure:
+    status = answer.status
     refusal = attrs.evolve(
         refusal,
         reasons=tuple(_shown(reason, secrets) for reason in refusal.reasons),
         code=_shown(refusal.code, secrets) if isinstance(refusal.code, str) else refusal.code,
         later=refusal.later or status in (429, 503),
-        credentials=refusal.credentials or status in (401, 403),
+        credentials=refusal.credentials or (status in (401, 403) and not refusal.account),
     )
     text = "; ".join(refusal.reasons) or f"refused with HTTP {status}"
-    return Failure(Outcome.REFUSED, text, answer, refusal, asked)
+    asked = _asked(answer, now)
+    return Failure(Outcome.REFUSED, text, answer, refusal, refusal.wait if asked is None else asked)
 
 
 def error_of(
@@ -108,9 +131,13 @@ def error_of(
     text = failure.text
     if failure.outcome is Outcome.NOT_SENT:
         return NotSent(text, where)
+    if failure.outcome is Outcome.NOT_NOW:
+        return Unavailable(text, where, retry_after=asked)
     if failure.outcome is Outcome.UNKNOWN:
         if not repeatable:
             return OutcomeUnknown(f"{text}; the service may have acted, look there", where)
+        if status == 429:
+            return RateLimited(text, where, retry_after=asked)
         if status is None or status >= 400:
             return Unavailable(text, where, retry_after=asked)
         return BadAnswer(text, where)

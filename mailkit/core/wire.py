@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,10 +18,13 @@ __all__ = [
     "Answer",
     "Refusal",
     "Request",
+    "Unclear",
     "Unreadable",
     "Upload",
     "about_money",
     "base_url",
+    "check_keys",
+    "says_only",
 ]
 
 
@@ -68,7 +73,7 @@ class Answer:
 
 @attrs.frozen
 class Refusal:
-    """A readable no; ``reasons`` are the service's words.
+    """A no in the service's own envelope; ``reasons`` are its words.
 
     ``later``: the same request may succeed after a wait, of ``wait`` seconds if that is known.
     ``quota``: a quota of the account is used up. ``credentials``: they are what is refused.
@@ -96,8 +101,44 @@ def about_money(reasons: Iterable[str]) -> bool:
     return any(_money(reason) for reason in reasons)
 
 
+_no_letters = re.compile(r"[^a-z]+")
+
+
+def says_only(status: int, text: str) -> bool:
+    """Whether the text is the HTTP status in words, which anybody on the way may say."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        return False
+    return _no_letters.sub("", text.casefold()) == _no_letters.sub("", phrase.casefold())
+
+
 class Unreadable(ValueError):
-    """An answer's body that does not say what it should; the text tells what is wrong with it."""
+    """An answer's body that is not the service's; the text tells what is wrong with it."""
+
+
+class Unclear(Unreadable):
+    """A body that may be the service's, and says neither yes nor no: it may have acted."""
+
+
+def check_keys(body: bytes) -> None:
+    """Raise Unclear if an object in the JSON has a key twice: two readers may see two answers."""
+    try:
+        _distinct(body.decode())
+    except Unclear:
+        raise
+    except (ValueError, RecursionError):  # for the envelope's reader to say
+        pass
+
+
+def _object(pairs: list[tuple[str, object]]) -> object:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Unclear("the same key twice in the answer")
+    return found
+
+
+_distinct = json.JSONDecoder(object_pairs_hook=_object).decode
 
 
 _plain = re.compile(r"[!-\[\]-~]+").fullmatch  # ASCII without controls, spaces and backslashes

@@ -225,7 +225,7 @@ def test_no_credentials(shop: Shop) -> None:
         assert sentence.startswith("MAILKIT_SMSBY_TOKEN is not set: put the API key of your sms.by")
 
 
-@pytest.mark.parametrize("status", [200, 401])
+@pytest.mark.parametrize("status", [200, 400])
 def test_a_wrong_token(shop: Shop, status: int) -> None:
     shop.sandbox.smsby.settings.token_error_status = status
     sentence = refused(shop, *sending(shop), MAILKIT_SMSBY_TOKEN="stolen-canary")

@@ -44,6 +44,7 @@ def decide(
         (Outcome.REFUSED, True, (True, True)),
         (Outcome.NOT_SENT, False, (True, True)),
         (Outcome.UNKNOWN, False, (False, True)),
+        (Outcome.NOT_NOW, False, (False, True)),
     ],
 )
 def test_only_what_certainly_did_nothing_or_may_be_repeated_goes_out_again(

@@ -33,12 +33,13 @@ ERROR = {"error": "no"}
 BUSY = {"error": "full", "code": 791}
 
 
-def verdict(given: Answer) -> Reply[int] | Failure:
-    return judge(given, opened, Reader[int](int), (Secret(CANARY),), lambda: 0.0)
+def verdict(given: Answer, *, repeatable: bool = False) -> Reply[int] | Failure:
+    reader = Reader[int](int)
+    return judge(given, opened, reader, (Secret(CANARY),), lambda: 0.0, repeatable=repeatable)
 
 
 def error(given: Answer, *, repeatable: bool = False) -> RequestError:
-    end = verdict(given)
+    end = verdict(given, repeatable=repeatable)
     assert isinstance(end, Failure)
     return error_of(
         end,
@@ -66,13 +67,15 @@ def test_a_readable_2xx_is_answered(status: int) -> None:
         (301, 7, Outcome.UNKNOWN),
         (307, ERROR, Outcome.UNKNOWN),
         (400, ERROR, Outcome.REFUSED),
-        (400, b"<html>", Outcome.REFUSED),
-        (400, 7, Outcome.REFUSED),
+        (400, b"<html>", Outcome.NOT_NOW),
+        (400, 7, Outcome.UNKNOWN),  # a value of the service's own, whatever that means
         (401, ERROR, Outcome.REFUSED),
-        (404, b"", Outcome.REFUSED),
+        (401, b"<html>", Outcome.UNKNOWN),
+        (404, b"", Outcome.NOT_NOW),
         (408, ERROR, Outcome.UNKNOWN),
         (421, ERROR, Outcome.REFUSED),
-        (429, b"", Outcome.REFUSED),
+        (429, ERROR, Outcome.REFUSED),
+        (429, b"", Outcome.UNKNOWN),
         (500, ERROR, Outcome.UNKNOWN),
         (500, BUSY, Outcome.REFUSED),
         (502, b"<html>", Outcome.UNKNOWN),
@@ -80,7 +83,9 @@ def test_a_readable_2xx_is_answered(status: int) -> None:
         (503, b"<html>", Outcome.UNKNOWN),
         (503, 7, Outcome.UNKNOWN),
         (504, 7, Outcome.UNKNOWN),
+        (307, BUSY, Outcome.UNKNOWN),
         (101, 7, Outcome.UNKNOWN),
+        (999, b"<html>", Outcome.UNKNOWN),
     ],
 )
 def test_every_other_answer_is_refused_or_unknown(status: int, tree: Any, outcome: Outcome) -> None:
@@ -101,6 +106,10 @@ def test_every_other_answer_is_refused_or_unknown(status: int, tree: Any, outcom
         (answer(503, ERROR), Unavailable, Unavailable),
         (answer(500, ERROR), OutcomeUnknown, Unavailable),
         (answer(408, ERROR), OutcomeUnknown, Unavailable),
+        (answer(403, b"<html>"), Unavailable, Unavailable),
+        (answer(404, b"<html>"), Unavailable, Unavailable),
+        (answer(401, b"<html>"), OutcomeUnknown, Unavailable),
+        (answer(429, b"<html>"), OutcomeUnknown, RateLimited),
         (answer(302, b""), OutcomeUnknown, BadAnswer),
         (answer(200, b"<html>"), OutcomeUnknown, BadAnswer),
     ],
@@ -119,6 +128,60 @@ def test_an_error_tells_where_it_comes_from() -> None:
     assert told.reasons == ("title missing",)
     assert told.head == '{"error":"title missing","code":12}'
     assert str(told) == "library.books.add: title missing (HTTP 422)"
+
+
+NOT_NOW = {400, 403, 404, 405, 407, 411, 413, 414, 421, 431}
+
+
+@pytest.mark.parametrize("body", [b"<html>Nope</html>", b"", b"Nope"], ids=["html", "none", "text"])
+def test_a_page_is_never_a_refusal_whatever_its_status(body: bytes) -> None:
+    for status in range(200, 1000):
+        for repeatable in (True, False):
+            end = verdict(answer(status, body), repeatable=repeatable)
+            assert isinstance(end, Failure)
+            assert end.outcome is (Outcome.NOT_NOW if status in NOT_NOW else Outcome.UNKNOWN)
+            assert end.refusal == Refusal()
+
+
+def test_a_gateway_s_no_names_its_status_and_its_wait() -> None:
+    told = error(answer(413, b"<html>", {"Retry-After": "18"}))
+    assert isinstance(told, Unavailable)
+    assert told.retry_after == 18
+    assert str(told) == (
+        "library.books.add: a gateway turned the request away: Request Entity Too Large (HTTP 413)"
+    )
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_byte_order_mark_before_json_is_passed_over(status: int) -> None:
+    for tree in (7, ERROR):
+        plain = answer(status, tree)
+        end = verdict(attrs.evolve(plain, body=b"\xef\xbb\xbf" + plain.body))
+        assert type(end) is type(verdict(plain))
+        if isinstance(end, Failure):
+            assert end == verdict(plain)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"error":"no","error":"no"}', b'{"a":[{"b":1,"\\u0062":2}],"error":"no"}'],
+    ids=["top", "inside"],
+)
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_a_key_twice_leaves_the_outcome_of_a_sending_call_unknown(status: int, body: bytes) -> None:
+    end = verdict(answer(status, body))
+    assert isinstance(end, Failure)
+    assert end.outcome is Outcome.UNKNOWN
+    again = verdict(answer(status, body), repeatable=True)
+    assert isinstance(again, Failure)
+    assert again.outcome is Outcome.REFUSED
+
+
+def test_json_without_a_bottom_is_no_answer() -> None:
+    for status in (200, 400):
+        end = verdict(answer(status, b"[" * 100_000))
+        assert isinstance(end, Failure)
+        assert end.outcome is (Outcome.NOT_NOW if status == 400 else Outcome.UNKNOWN)
 
 
 def test_waits_are_told() -> None:

@@ -24,6 +24,7 @@ from mailkit.errors import (
 )
 
 from . import answers as a
+from . import gateways as g
 from . import troubles as t
 from .calls import Call
 from .troubles import Trouble, sandbox
@@ -33,7 +34,7 @@ TRIES = 3
 """How often a call is tried that may be tried again."""
 
 ANSWERED, REFUSED = Outcome.ANSWERED, Outcome.REFUSED
-NOT_SENT, UNKNOWN = Outcome.NOT_SENT, Outcome.UNKNOWN
+NOT_SENT, NOT_NOW, UNKNOWN = Outcome.NOT_SENT, Outcome.NOT_NOW, Outcome.UNKNOWN
 
 Error = type[MailkitError] | None
 
@@ -43,8 +44,7 @@ class Row:
     """A fault that lasts: the outcome of each attempt, and then, for a call that sends, how it
     ends, how often its request arrives and how often it is acted upon; for a call that only
     asks, how it ends and how often it arrives. ``slow`` faults end by running out of time.
-    ``only`` names the providers whose own words the fault is in, where others have none; ``but``
-    a call that it does no harm, since nothing is published about its answer, and nothing read.
+    ``only`` names the providers whose own words the fault is in, where others have none.
     """
 
     fault: str
@@ -57,10 +57,9 @@ class Row:
     trouble: Trouble
     slow: bool = False
     only: tuple[str, ...] = ()
-    but: str = ""
 
     def concerns(self, call: Call) -> bool:
-        return (not self.only or call.provider in self.only) and call.operation != self.but
+        return not self.only or call.provider in self.only
 
     def ends(self, repeatable: bool) -> Error:
         return self.asks if repeatable else self.sends
@@ -121,7 +120,7 @@ TABLE = [
     Row("cut JSON",                       UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, sandbox("cut_json")),
     Row("cut JSON without its length",    UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, t.said(acted=True, play=a.without_length_cut)),
     Row("JSON without a bottom",          UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, t.said(acted=True, play=a.nested)),
-    Row("wrong types",                    UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, sandbox("wrong_types"), but="sendpulse.campaigns.send_test"),
+    Row("wrong types",                    UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, sandbox("wrong_types")),
     Row("200 with HTML",                  UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, sandbox("html_200")),
     Row("200 with HTML, not acted",       UNKNOWN,   OutcomeUnknown,      1, 0, BadAnswer,    3, sandbox("html_200", acted=False)),
     Row("200 with plain text",            UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, t.said(acted=True, play=a.in_words(200, "not now"))),
@@ -144,7 +143,29 @@ TABLE = [
     Row("504 in HTML, acted",             UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("server_error", status=504, html=True, acted=True)),
     Row("599",                            UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("server_error", status=599)),
 
-    Row("503 in the service's JSON",      REFUSED,   Unavailable,         3, 0, Unavailable,  3, sandbox("server_error", status=503)),
+    Row("503 in sms.by's JSON",           UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("server_error", status=503), only=("smsby",)),
+    Row("401 in sms.by's JSON",           UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("token_refused", status=401), only=("smsby",)),
+    Row("401 in HTML",                    UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("html_200", status=401, acted=False)),
+    Row("429 in HTML",                    UNKNOWN,   OutcomeUnknown,      1, 0, RateLimited,  3, sandbox("html_200", status=429, acted=False)),
+    Row("a gateway's 503, acted",         UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, g.trouble("problem", 503, acted=True)),
+    Row("a gateway's 502, acted",         UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, g.trouble("aws", 502, acted=True)),
+    Row("a gateway's 429, acted",         UNKNOWN,   OutcomeUnknown,      1, 1, RateLimited,  3, g.trouble("kong", 429, acted=True)),
+    Row("a gateway's 402, acted",         UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, g.trouble("google", 402, acted=True)),
+    Row("a gateway's 451, acted",         UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, g.trouble("spring", 451, acted=True)),
+    Row("a gateway's 299, acted",         UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, g.trouble("error", 299, acted=True)),
+    Row("a gateway's 200, acted",         UNKNOWN,   OutcomeUnknown,      1, 1, BadAnswer,    3, g.trouble("error", 200, acted=True)),
+    Row("a gateway's 999, acted",         UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, g.trouble("nginx", 999, acted=True)),
+
+    Row("a gateway's 400",                NOT_NOW,   Unavailable,         1, 0, Unavailable,  3, g.trouble("azure", 400, acted=False)),
+    Row("a gateway's 403",                NOT_NOW,   Unavailable,         1, 0, Unavailable,  3, g.trouble("aws", 403, acted=False)),
+    Row("a gateway's 404",                NOT_NOW,   Unavailable,         1, 0, Unavailable,  3, g.trouble("kong", 404, acted=False)),
+    Row("a gateway's 407",                NOT_NOW,   Unavailable,         1, 0, Unavailable,  3, g.trouble("empty", 407, acted=False)),
+    Row("a gateway's 421",                NOT_NOW,   Unavailable,         1, 0, Unavailable,  3, g.trouble("google", 421, acted=False)),
+    Row("404 in HTML",                    NOT_NOW,   Unavailable,         1, 0, Unavailable,  3, sandbox("html_200", status=404, acted=False)),
+    Row("413 in HTML",                    NOT_NOW,   Unavailable,         1, 0, Unavailable,  3, sandbox("html_200", status=413, acted=False)),
+    Row("403 in sms.by's JSON",           NOT_NOW,   Unavailable,         1, 0, Unavailable,  3, sandbox("error_envelope", status=403), only=("smsby",)),
+
+    Row("503 in the service's JSON",      REFUSED,   Unavailable,         3, 0, Unavailable,  3, sandbox("server_error", status=503), only=("devino", "sendpulse")),
     Row("429, later by seconds",          REFUSED,   RateLimited,         3, 0, RateLimited,  3, sandbox("rate_limited", retry_after=7)),
     Row("429, later by a date",           REFUSED,   RateLimited,         3, 0, RateLimited,  3, t.later(9)),
     Row("429, later by a date gone by",   REFUSED,   RateLimited,         3, 0, RateLimited,  3, t.later(-3600)),
@@ -153,7 +174,6 @@ TABLE = [
     Row("429, soon",                      REFUSED,   RateLimited,         3, 0, RateLimited,  3, sandbox("rate_limited", retry_after="soon")),
     Row("429, no word when",              REFUSED,   RateLimited,         3, 0, RateLimited,  3, sandbox("rate_limited", retry_after=None)),
     Row("429, in a thousand years",       REFUSED,   RateLimited,         1, 0, RateLimited,  1, sandbox("rate_limited", retry_after="99999999999")),
-    Row("429 in HTML",                    REFUSED,   RateLimited,         3, 0, RateLimited,  3, sandbox("html_200", status=429, acted=False)),
 
     Row("the code for too fast",          REFUSED,   RateLimited,         3, 0, RateLimited,  3, t.said(acted=False, play=a.in_words(400, '{"message":"Wait","error_code":2020202020}')), only=("sendpulse",)),
     Row("the code for a used-up quota",   REFUSED,   QuotaExhausted,      1, 0, QuotaExhausted, 1, t.said(acted=False, play=a.in_words(422, '{"message":"Wait","error_code":791}')), only=("sendpulse",)),
@@ -164,12 +184,9 @@ TABLE = [
     Row("false as success at 200",        REFUSED,   Refused,             1, 0, Refused,      1, t.said(acted=False, play=a.in_words(200, '{"success":true,"data":[false]}')), only=("sendpulse",)),
     Row("400",                            REFUSED,   Refused,             1, 0, Refused,      1, sandbox("error_envelope", status=400)),
     Row("404",                            REFUSED,   NotFound,            1, 0, NotFound,     1, sandbox("error_envelope", status=404)),
-    Row("404 in HTML",                    REFUSED,   NotFound,            1, 0, NotFound,     1, sandbox("html_200", status=404, acted=False)),
-    Row("413 in HTML",                    REFUSED,   Refused,             1, 0, Refused,      1, sandbox("html_200", status=413, acted=False)),
     Row("421",                            REFUSED,   Refused,             1, 0, Refused,      1, sandbox("error_envelope", status=421)),
     Row("a token refused at 200",         REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("token_refused"), only=("smsby",)),
-    Row("a token refused at 401",         REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("token_refused", status=401)),
-    Row("401 in HTML",                    REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("html_200", status=401, acted=False)),
-    Row("403",                            REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("error_envelope", status=403)),
+    Row("a token refused at 401",         REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("token_refused", status=401), only=("devino", "sendpulse")),
+    Row("403",                            REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("error_envelope", status=403), only=("devino", "sendpulse")),
 ]
 # fmt: on

@@ -146,8 +146,12 @@ async def test_a_fault_on_every_question_from_the_second_on(row: Row) -> None:
 
 @pytest.mark.parametrize(
     "trouble",
-    [refused, sandbox("server_error", status=503), sandbox("rate_limited", retry_after=None)],
-    ids=["refused", "503", "429"],
+    [
+        refused,
+        sandbox("html_200", status=403, acted=False),
+        sandbox("rate_limited", retry_after=None),
+    ],
+    ids=["refused", "403", "429"],
 )
 async def test_a_moment_without_the_service_is_one_try_however_many_requests_it_hits(
     trouble: Trouble,

@@ -30,10 +30,15 @@ def taken(address: str) -> bytes:
     return f'{{"status":"OK","result":[{{"message_id":1,"success":[{letter}]}}]}}'.encode()
 
 
-def no(text: str, second: str = "", code: str = "") -> str:
-    """A refusal that each of the services could have written."""
-    tree: dict[str, object] = {"error": text, "message": second, "reasons": [{"key": text}, second]}
-    return json.dumps(tree | ({"code": code, "error_code": code} if code else {"error_code": 1}))
+def no(provider: str, text: str, second: str = "", code: str = "") -> str:
+    """A refusal in the service's own form."""
+    tree: dict[str, object] = {"error": " ".join(filter(None, (text, second, code)))}
+    if provider == "devino":
+        reasons = [{"key": text}, {"key": second or text, "reference": second}]
+        tree = {"description": "Validation failed", "reasons": reasons, "code": code or 1}
+    elif provider == "sendpulse":
+        tree = {"message": text, "error_code": 1, "error": second, "errors": {code: [code]}}
+    return json.dumps(tree)
 
 
 @attrs.frozen

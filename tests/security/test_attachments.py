@@ -35,6 +35,11 @@ class Taker:
     call: Call
     bounded: bool = True
 
+    def refusing(self, seen: list[Request]) -> Any:
+        """The client over a service that says no and keeps what it ``seen``."""
+        [provider] = (name for name, make in CLIENTS.items() if make is self.client)
+        return self.client(transport=Saying(Answer(400, {}, no(provider, "no").encode()), seen))
+
 
 def _of_message(path: Path) -> Message:
     toml = path.parent / "message.toml"
@@ -137,7 +142,7 @@ async def test_a_file_that_is_too_large_is_not_read(
     path = tmp_path / "price.pdf"
     path.write_bytes(b"x" * 1001)
     seen: list[Request] = []
-    client = taker.client(transport=Saying(Answer(400, {}, no("no").encode()), seen))
+    client = taker.refusing(seen)
     with pytest.raises(InvalidArgument if taker.bounded else Refused) as caught:
         await taker.call(client, path)
     assert ("is larger than" in str(caught.value)) == taker.bounded == (seen == [])
@@ -153,7 +158,7 @@ async def test_a_file_goes_under_its_own_name_and_tells_nothing_of_its_folder(
     path = folder / "price.pdf"
     path.symlink_to("target.txt")
     seen: list[Request] = []
-    client = taker.client(transport=Saying(Answer(400, {}, no("no").encode()), seen))
+    client = taker.refusing(seen)
     with pytest.raises(Refused):
         await taker.call(client, path)
     [request] = seen

@@ -43,26 +43,38 @@ DONE = answer(200, '{"status":"OK","result":[]}')
 LOST = (OutcomeUnknown, Unavailable)
 HANGS = {"silent", "a chunk that is none"}  # until the timeout
 Expected = type[MailkitError] | tuple[type[MailkitError], ...] | None
+Words = Callable[[str], Serve]
+"""What the server of a provider says."""
 
-ENDS: dict[str, tuple[Serve | None, Expected]] = {
-    "answered": (saying(DONE), None),
+
+def says(*pieces: bytes) -> Words:
+    return lambda provider: saying(*pieces)
+
+
+def refuses(status: int, *words: str, **more: str) -> Words:
+    return lambda provider: saying(answer(status, no(provider, *words, **more)))
+
+
+ENDS: dict[str, tuple[Words | None, Expected]] = {
+    "answered": (says(DONE), None),
     "no port": (None, NotSent),
-    "reset": (resetting, LOST),
-    "silent": (stalling(), RequestError),
-    "cut": (saying(answer(200, no(CANARY)[:-9]).replace(b"h: ", b"h: 9")), LOST),
+    "reset": (lambda provider: resetting, LOST),
+    "silent": (lambda provider: stalling(), RequestError),
+    "cut": (says(answer(200, CANARY * 9).replace(b"h: ", b"h: 9")), LOST),
     "a chunk that is none": (
-        saying(b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n", f"zz{CANARY}\r\n".encode()),
+        says(b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n", f"zz{CANARY}\r\n".encode()),
         RequestError,
     ),
-    "a status that is none": (saying(f"HTTP/1.1 2{CANARY}\r\n\r\n".encode()), LOST),
-    "a page": (saying(answer(200, f"<p>{CANARY}</p>")), RequestError),
-    "other types": (saying(answer(200, json.dumps({"status": "OK", "result": TEXT}))), None),
-    "refused": (saying(*chunked(400, no(CANARY))), Refused),
-    "refused at 200": (saying(answer(200, no(CANARY))), Refused),
-    "a code": (saying(answer(400, no("no", code=CANARY))), Refused),
-    "halves": (saying(answer(400, no(*HALVES))), Refused),
+    "a status that is none": (says(f"HTTP/1.1 2{CANARY}\r\n\r\n".encode()), LOST),
+    "a page": (says(answer(200, f"<p>{CANARY}</p>")), RequestError),
+    "a page of a gateway": (says(answer(403, f"<p>{CANARY}</p>")), Unavailable),
+    "other types": (says(answer(200, json.dumps({"status": "OK", "result": TEXT}))), None),
+    "refused": (lambda provider: saying(*chunked(400, no(provider, CANARY))), Refused),
+    "refused at 200": (refuses(200, CANARY), Refused),
+    "a code": (refuses(400, "no", code=CANARY), Refused),
+    "halves": (refuses(400, *HALVES), Refused),
     "an object": (
-        saying(
+        says(
             answer(
                 400,
                 json.dumps(
@@ -70,15 +82,19 @@ ENDS: dict[str, tuple[Serve | None, Expected]] = {
                 ),
             )
         ),
-        Refused,
+        Unavailable,
     ),
-    "unauthorised": (saying(answer(401, no(CANARY), "Connection: close")), AuthenticationFailed),
-    "not found": (saying(answer(404, no(CANARY))), NotFound),
-    "limited": (saying(answer(429, CANARY, "Retry-After: 9", f"X: {CANARY}")), RateLimited),
-    "unavailable": (saying(answer(503, no(CANARY))), Unavailable),
-    "an error's page": (saying(answer(500, CANARY * 50)), LOST),
+    "unauthorised": (refuses(401, CANARY), (AuthenticationFailed, *LOST)),
+    "not found": (refuses(404, CANARY), NotFound),
+    "limited": (refuses(429, CANARY), RateLimited),
+    "limited by a gateway": (
+        says(answer(429, CANARY, "Retry-After: 9", f"X: {CANARY}")),
+        (RateLimited, OutcomeUnknown),
+    ),
+    "unavailable": (refuses(503, CANARY), LOST),
+    "an error's page": (says(answer(500, CANARY * 50)), LOST),
     "a redirect": (
-        saying(answer(302, CANARY, f"Location: https://evil.example/?token={TEXT}")),
+        says(answer(302, CANARY, f"Location: https://evil.example/?token={TEXT}")),
         RequestError,
     ),
 }
@@ -91,7 +107,8 @@ def test_no_end_of_a_call_shows_the_canary(
     end: str, act: Act, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mailkit.core.client.delay", lambda *args, **options: None)
-    serve, expected = ENDS[end]
+    words, expected = ENDS[end]
+    serve = None if words is None else words(act.provider)
 
     async def call(seen: list[Attempt]) -> None:
         with raw_service(serve) as url:

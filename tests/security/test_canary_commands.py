@@ -28,7 +28,10 @@ GOOD: dict[str, dict[str, Said]] = {
     },
     "devino": {
         "files": Said(b'{"result": {"fileId": "f-1"}}'),
-        "messages": Said(b'{"result": [{"index": 0, "messageId": "m-1", "code": "ok"}]}'),
+        "messages": Said(
+            b'{"result": [{"index": 0, "address": "%b", "messageId": "m-1"}], "description": "ok"}'
+            % customer(0).encode()
+        ),
     },
 }
 """What a service says at the paths that a job asks, where all goes well."""
@@ -98,7 +101,9 @@ def test_no_command_and_no_file_shows_the_credential(
     ("provider", "path"), [(provider, path) for provider, good in GOOD.items() for path in good]
 )
 def test_no_echo_reaches_the_terminal(provider: str, path: str, status: int, shop: Shop) -> None:
-    said = Said(no(f"bad token {TEXT}").encode(), status, {"Retry-After": "0", "Location": TEXT})
+    said = Said(
+        no(provider, f"bad token {TEXT}").encode(), status, {"Retry-After": "0", "Location": TEXT}
+    )
     script: Script = {**GOOD[provider], path: [said, GOOD[provider][path]]}
     with service(script) as running:
         for name in ("SMSBY", "DEVINO"):

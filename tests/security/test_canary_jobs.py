@@ -24,7 +24,7 @@ PEOPLE = ("a@b.by", "c@d.by")
 
 
 def smsby_scripts(echo: str) -> list[Script]:
-    said = no(echo, code=echo).encode()
+    said = no("smsby", echo, code=echo).encode()
     letters = [
         {
             "message_id": 1,
@@ -42,14 +42,14 @@ def smsby_scripts(echo: str) -> list[Script]:
 
 
 def devino_scripts(echo: str) -> list[Script]:
-    said = no(echo, code=echo).encode()
+    said = no("devino", echo, code=echo).encode()
     uploaded = Said(json.dumps({"result": {"fileId": "f-1", "publicUrl": echo}}).encode())
     reasons = [{"key": echo, "reference": echo}]
     parts = [
-        {"index": 0, "messageId": "m-1", "code": "ok"},
-        {"index": 1, "code": echo, "reasons": reasons},
+        {"index": 0, "address": PEOPLE[0], "messageId": "m-1", "code": "ok"},
+        {"index": 1, "address": PEOPLE[1], "code": echo, "reasons": reasons},
     ]
-    partly = json.dumps({"result": parts, "description": echo}).encode()
+    partly = json.dumps({"result": parts, "description": "ok"}).encode()
     return [
         *({"files": Said(said, status)} for status in (400, 401, 500)),
         *({"files": uploaded, "messages": Said(said, status)} for status in (400, 401, 500)),

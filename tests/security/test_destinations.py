@@ -21,7 +21,7 @@ async def test_a_credential_stands_in_its_place_alone(act: Act) -> None:
     only the secret of SendPulse's tokens travels, once, in a body.
     """
     seen: list[Request] = []
-    answers = Saying(Answer(400, {}, no("no").encode()), seen)
+    answers = Saying(Answer(400, {}, no(act.provider, "no").encode()), seen)
     with pytest.raises(Refused):
         await act.call(act.client(transport=answers))
     *fetched, request = seen
@@ -88,7 +88,7 @@ async def test_a_redirect_of_any_spelling_is_not_followed(act: Act, place: str) 
 async def test_no_proxy_of_the_environment_gets_the_credential(
     act: Act, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = {"*": Said(no("no").encode(), 400)}
+    said = {"*": Said(no(act.provider, "no").encode(), 400)}
     with service(said) as proxy, service(said) as good:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
@@ -102,7 +102,8 @@ async def test_no_proxy_of_the_environment_gets_the_credential(
 @each_client
 async def test_a_cookie_is_not_sent_back(make: Make) -> None:
     act = next(act for act in ACTS if act.client is make)
-    with service({"*": Said(no("no").encode(), 400, {"Set-Cookie": "a=b"})}) as good:
+    said = no(act.provider, "no").encode()
+    with service({"*": Said(said, 400, {"Set-Cookie": "a=b"})}) as good:
         async with make(url=good.url) as client:
             for _ in range(2):
                 with pytest.raises(Refused):

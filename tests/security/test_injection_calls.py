@@ -56,13 +56,13 @@ LINE_PLACES = [name for name, (kind, _) in PLACES.items() if kind == "line"]
 PATH_PLACES = [name for name, (kind, _) in PLACES.items() if kind == "path"]
 
 
-def a_refusal() -> Script:
-    return Script(Answer(400, {}, no("no").encode()))
+def a_refusal(place: str) -> Script:
+    return Script(Answer(400, {}, no(place.partition(".")[0], "no").encode()))
 
 
 async def request_with(place: str, value: str) -> object:
     """What leaves with this value, read back, and a mark where the value was."""
-    script = a_refusal()
+    script = a_refusal(place)
     client = CLIENTS[place.partition(".")[0]](transport=script)
     with pytest.raises(Refused):
         await PLACES[place][1](client, value)
@@ -117,7 +117,7 @@ def _marked(found: Any, value: str) -> Any:
 
 async def is_refused(place: str, value: str) -> bool:
     """Whether nothing leaves with this value."""
-    script = a_refusal()
+    script = a_refusal(place)
     try:
         await PLACES[place][1](CLIENTS[place.partition(".")[0]](transport=script), value)
     except InvalidArgument:

@@ -14,8 +14,8 @@ from mailkit.providers.devino import (
     Devino,
     MessageRecipient,
     MessagesSent,
+    RecipientInDoubt,
     RefusedRecipient,
-    UnnamedRecipient,
     UploadedFile,
 )
 
@@ -26,7 +26,7 @@ async def answers(devino: Devino) -> None:
     sent = await devino.messages.send(recipients=to, sender="a@b.by", subject="s", html="h")
     assert_type(sent, MessagesSent)
     assert_type(sent.refused, tuple[RefusedRecipient, ...])
-    assert_type(sent.unnamed, tuple[UnnamedRecipient, ...])
+    assert_type(sent.in_doubt, tuple[RecipientInDoubt, ...])
     reply = await devino.messages.send.raw(recipients=to, sender="a@b.by", subject="s", text="t")
     assert_type(reply, Reply[MessagesSent])
     assert_type(await devino.files.upload(Path()), UploadedFile)

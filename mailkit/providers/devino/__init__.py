@@ -31,8 +31,8 @@ from mailkit.providers.devino.messages import (
     MessageRecipient,
     Messages,
     MessagesSent,
+    RecipientInDoubt,
     RefusedRecipient,
-    UnnamedRecipient,
 )
 
 __all__ = [
@@ -41,8 +41,8 @@ __all__ = [
     "Devino",
     "MessageRecipient",
     "MessagesSent",
+    "RecipientInDoubt",
     "RefusedRecipient",
-    "UnnamedRecipient",
     "UploadedFile",
 ]
 

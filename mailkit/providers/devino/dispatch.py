@@ -39,7 +39,6 @@ TOKEN = "mailkit"  # noqa: S105 - the key in ExtraData, no secret
 
 _TOKEN_SIZE = 200  # bytes of it, with room for a job's name
 _REASON = 500  # characters of the service's words about a row
-_UNNAMED = "the answer does not name this recipient"
 _REQUEST = 1_000  # bytes of a request besides its recipients and the letter
 
 
@@ -136,8 +135,8 @@ class DevinoDispatch:
         await self._uploads.ids(self._storage, self._message.attachments, anew=True)
 
     async def send(self, chunk: Chunk, *, late: bool) -> Sent:
-        """One messages.send; its answer refuses rows by name, and one that it doesn't name is in
-        doubt.
+        """One messages.send; its answer refuses rows by name, and leaves in doubt whom it doesn't
+        name as it should.
         """
         message = self._message
         attachment_ids = await self._uploads.ids(self._storage, message.attachments)
@@ -155,7 +154,7 @@ class DevinoDispatch:
             chunk.rows[one.index].n: self._client.scrubbed("; ".join(one.reasons)[:_REASON])
             for one in sent.refused
         }
-        doubtful = {chunk.rows[one.index].n: _UNNAMED for one in sent.unnamed}
+        doubtful = {chunk.rows[one.index].n: one.reason for one in sent.in_doubt}
         held = {n: refused.pop(n) for n, why in list(refused.items()) if about_money([why])}
         return Sent(None, refused, doubtful, held)
 

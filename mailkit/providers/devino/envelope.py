@@ -1,7 +1,8 @@
 """The one envelope, in any letter case.
 
-``{"result":…,"description":"ok"}`` is a success, ``{"Description":"Validation failed","Reasons":
-[{"Key":…,"Reference":…}]}`` a refusal. The keys of what is opened here are in lower case.
+``{"result":…,"description":"ok"}`` is a success, an upload's without the description;
+``{"Description":"Validation failed","Reasons":[{"Key":…,"Reference":…}]}`` is a refusal. The keys
+of what is opened here are in lower case.
 """
 
 from __future__ import annotations
@@ -12,41 +13,44 @@ from collections.abc import Mapping
 import msgspec
 
 from mailkit.core.reading import decode
-from mailkit.core.wire import Answer, Refusal, Unreadable, about_money
+from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable, about_money
 
-__all__ = ["good", "opened", "reasons"]
+__all__ = ["oks", "opened", "reasons"]
 
+_OWN = frozenset({"code", "description", "reasons"})
 _of_the_key = re.compile(r"(?i)unauthori[sz]ed|api[ ._-]?key").search
 
 
 def opened(answer: Answer) -> bytes | Refusal:
     """The answer with its keys in lower case, or the service's no; Unreadable if it is neither.
 
-    A result counts as one whatever the description says: some of its recipients may be taken.
+    A description without reasons may be a gateway's, unless it speaks of money.
     """
     tree = _folded(decode(answer.body))
     if not isinstance(tree, dict):
-        raise Unreadable(f"an answer of Devino is no {type(tree).__name__}")
-    if answer.status < 300 and (tree.get("result") or good(tree)):
+        raise Unreadable(f"an answer of Devino is not {type(tree).__name__}")
+    marks = oks(tree)
+    if tree.get("result") and all(marks) and not tree.get("reasons"):
         return msgspec.json.encode(tree)
+    if tree.get("result") or any(marks):
+        raise Unclear("neither a success nor a refusal in the answer")
     said = reasons(tree)
-    if not said:
-        raise Unreadable("neither a result nor a reason in the answer")
+    money = tree.keys() <= _OWN and about_money(said)
+    if not isinstance(tree.get("description"), str) or not (money or _listed(tree.get("reasons"))):
+        raise Unreadable("not an answer of Devino: neither a result nor reasons")
     code = tree.get("code")
     return Refusal(
         said,
-        code if isinstance(code, int | str) else None,
+        code if type(code) in (int, str) else None,
         credentials=any(_of_the_key(reason) for reason in said),
         account=about_money(said),
     )
 
 
-def good(tree: Mapping[str, object]) -> bool:
-    """Whether its code, or without one its description, is ``ok``."""
-    mark = tree.get("code")
-    if mark is None:
-        mark = tree.get("description")
-    return isinstance(mark, str) and mark.strip().casefold() == "ok"
+def oks(tree: Mapping[str, object]) -> list[bool]:
+    """Of its code and its description, as far as it has them, whether they are ``ok``."""
+    marks = [mark for mark in (tree.get("code"), tree.get("description")) if mark is not None]
+    return [isinstance(mark, str) and mark.strip().casefold() == "ok" for mark in marks]
 
 
 def reasons(tree: Mapping[str, object]) -> tuple[str, ...]:
@@ -62,6 +66,13 @@ def reasons(tree: Mapping[str, object]) -> tuple[str, ...]:
     return () if word is None else (_text(word),)
 
 
+def _listed(said: object) -> bool:
+    """Whether these are reasons as the page has them, each with a key."""
+    if not isinstance(said, list) or not said:
+        return False
+    return all(isinstance(one, dict) and one.get("key") and type(one["key"]) is str for one in said)
+
+
 def _reason(said: object) -> str:
     if isinstance(said, dict) and said.get("key"):
         reference = said.get("reference") or said.get("ref")
@@ -75,7 +86,10 @@ def _text(said: object) -> str:
 
 def _folded(tree: object) -> object:
     if isinstance(tree, dict):
-        return {key.lower(): _folded(item) for key, item in tree.items()}
+        folded = {key.lower(): _folded(item) for key, item in tree.items()}
+        if len(folded) != len(tree):
+            raise Unclear("the same key twice in the answer")
+        return folded
     if isinstance(tree, list):
         return [_folded(item) for item in tree]
     return tree

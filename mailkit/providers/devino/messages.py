@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import attrs
 
-from mailkit.address import Address, header_text, normalise
+from mailkit.address import Address, dedupe_key, header_text, normalise
 from mailkit.core.call import Call, Raw, Resource, arg, method, post
 from mailkit.core.encoding import Encoding
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
 from mailkit.errors import InvalidArgument
 from mailkit.providers.devino import fields
-from mailkit.providers.devino.envelope import good, reasons
+from mailkit.providers.devino.envelope import oks, reasons
 
 __all__ = [
     "AcceptedRecipient",
     "MessageRecipient",
     "Messages",
     "MessagesSent",
+    "RecipientInDoubt",
     "RefusedRecipient",
-    "UnnamedRecipient",
     "written",
 ]
 
@@ -59,11 +60,12 @@ class RefusedRecipient:
 
 
 @attrs.frozen
-class UnnamedRecipient:
-    """A recipient that the answer does not name: nothing tells whether a letter is on its way."""
+class RecipientInDoubt:
+    """A recipient of whom the answer says neither yes nor no: a letter may be on its way."""
 
     index: int
     address: str
+    reason: str
 
 
 @attrs.frozen
@@ -75,7 +77,7 @@ class MessagesSent:
 
     accepted: tuple[AcceptedRecipient, ...] = ()
     refused: tuple[RefusedRecipient, ...] = ()
-    unnamed: tuple[UnnamedRecipient, ...] = ()
+    in_doubt: tuple[RecipientInDoubt, ...] = ()
 
 
 Recipients = Sequence[MessageRecipient | Address | str]
@@ -120,50 +122,79 @@ def _text(value: str, encoding: Encoding) -> Mapping[str, str]:
     return {"PlainText": fields.body(value, "text")}
 
 
-def _read(call: SendMessages, raw: Raw) -> MessagesSent:
-    """Join the answer's items with the recipients by index.
+Item = Mapping[str, object]
 
-    An index that can't be joined makes the answer unreadable: nobody may be taken for another.
-    Of two words about one recipient the good one counts, since a letter may be under way.
+
+def _read(call: SendMessages, raw: Raw) -> MessagesSent:
+    """Join the answer's items with the recipients, by index *and* address.
+
+    Who is not named exactly once, at their own index and by their own address, is in doubt: the
+    answer may be that to another request.
     """
     asked = [_recipient(value).address for value in call.recipients]
-    items = decode(raw).get("result")
-    if not isinstance(items, list) or not items:
-        raise Unreadable("an answer without a result")
-    accepted: dict[int, AcceptedRecipient] = {}
-    refused: dict[int, RefusedRecipient] = {}
-    for index, item in _indexed(items, asked):
-        message_id = item.get("messageid")
-        if message_id not in (None, "") and (item.get("code") is None or good(item)):
-            accepted.setdefault(index, AcceptedRecipient(index, asked[index], str(message_id)))
-        else:
-            why = reasons(item) or ("the answer has no message id for it",)
-            refused[index] = RefusedRecipient(index, asked[index], why)
-    return MessagesSent(
-        tuple(accepted[index] for index in sorted(accepted)),
-        tuple(refused[index] for index in sorted(refused.keys() - accepted.keys())),
-        tuple(
-            UnnamedRecipient(index, address)
-            for index, address in enumerate(asked)
-            if index not in accepted and index not in refused
-        ),
-    )
-
-
-def _indexed(
-    items: Iterable[object], asked: Sequence[str]
-) -> Iterable[tuple[int, Mapping[str, object]]]:
-    known = {email.lower() for email in asked}
+    tree = decode(raw)
+    items = tree.get("result")
+    if not any(oks(tree)) or not isinstance(items, list):
+        raise Unreadable("an answer without a result that is ok")
+    keys = [_key(address) for address in asked]
+    named: dict[int, list[Item]] = {}
+    strays: set[str] = set()
     for item in items:
-        index = item.get("index") if isinstance(item, dict) else None
-        if isinstance(index, str) and index.isdecimal():
-            index = int(index)
-        if not isinstance(item, dict) or type(index) is not int or not 0 <= index < len(asked):
-            raise Unreadable(f"an item with the index {index!r} in the answer")
-        named = str(item.get("address") or "").strip().lower()
-        if named in known and named != asked[index].lower():
-            raise Unreadable(f"the item with the index {index} names another recipient")
-        yield index, item
+        if isinstance(item, dict):
+            index, key = _index(item), _key(str(item.get("address") or ""))
+            if 0 <= index < len(keys):
+                named.setdefault(index, []).append(item)
+            if not 0 <= index < len(keys) or keys[index] != key:
+                strays.add(key)
+    words = [
+        _word(index, address, named.get(index, []), key, strays)
+        for index, (address, key) in enumerate(zip(asked, keys, strict=True))
+    ]
+    accepted = tuple(word for word in words if isinstance(word, AcceptedRecipient))
+    refused = tuple(word for word in words if isinstance(word, RefusedRecipient))
+    if not accepted and not refused:
+        raise Unreadable("the answer names none of the recipients as taken or refused")
+    in_doubt = tuple(word for word in words if isinstance(word, RecipientInDoubt))
+    return MessagesSent(accepted, refused, in_doubt)
+
+
+def _word(
+    index: int, address: str, items: Sequence[Item], key: str, strays: AbstractSet[str]
+) -> AcceptedRecipient | RefusedRecipient | RecipientInDoubt:
+    """What the answer says of one recipient."""
+    if not items and key not in strays:
+        return RecipientInDoubt(index, address, "the answer does not name this recipient")
+    if len(items) != 1 or key in strays:
+        return RecipientInDoubt(index, address, "the answer names this recipient more than once")
+    [item] = items
+    if _key(str(item.get("address") or "")) != key:
+        return RecipientInDoubt(index, address, "the answer has another address in this place")
+    message_id, marks, why = item.get("messageid"), oks(item), item.get("reasons")
+    if _is_id(message_id) and all(marks) and not why:
+        return AcceptedRecipient(index, address, str(message_id))
+    if message_id in (None, "") and not any(marks) and (marks or why):
+        return RefusedRecipient(index, address, reasons(item))
+    return RecipientInDoubt(index, address, "the answer says neither yes nor no")
+
+
+def _index(item: Item) -> int:
+    """The item's index; -1 if it is none."""
+    index = item.get("index")
+    if isinstance(index, str) and index.isascii() and index.isdigit() and len(index) < 10:
+        return int(index)
+    return index if type(index) is int else -1
+
+
+def _is_id(value: object) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else type(value) is int and value > 0
+
+
+def _key(address: str) -> str:
+    """What two spellings of an address share."""
+    try:
+        return dedupe_key(normalise(address))
+    except InvalidArgument:
+        return address.strip().casefold()
 
 
 @post("/email/messages", repeatable=False, read=_read)
@@ -176,8 +207,8 @@ class SendMessages(Call[MessagesSent], kw_only=True):
     account's list of unsubscribed get no letter (the service's default is not to look). How many
     recipients a request may have is unpublished.
 
-    Some may be taken and others not: the value tells, and names those of whom the answer says
-    nothing. Refused if nobody was taken; OutcomeUnknown if no answer tells, and then the call is
+    Some may be taken and others not: the value tells, and names those whom the answer leaves in
+    doubt. Refused if nobody was taken; OutcomeUnknown if no answer tells, and then the call is
     never repeated. https://docs.devinotele.com
     """
 

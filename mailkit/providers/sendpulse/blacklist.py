@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post
 from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.envelope import confirmed
 
 __all__ = ["Blacklist"]
 
@@ -19,7 +20,7 @@ class ListBlacklist(Call[list[str]]):
     """All addresses in the blacklist. https://sendpulse.com/integrations/api/bulk-email"""
 
 
-@post("/blacklist", repeatable=True)
+@post("/blacklist", repeatable=True, read=confirmed)
 class AddToBlacklist(Call[None]):
     """Put addresses into the blacklist, with a comment.
 
@@ -30,7 +31,7 @@ class AddToBlacklist(Call[None]):
     comment: str | None = None
 
 
-@delete("/blacklist", repeatable=True)
+@delete("/blacklist", repeatable=True, read=confirmed)
 class RemoveFromBlacklist(Call[None]):
     """Take addresses out of the blacklist. https://sendpulse.com/integrations/api/bulk-email"""
 

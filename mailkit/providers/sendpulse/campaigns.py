@@ -10,8 +10,10 @@ from typing import TypeVar
 import attrs
 
 from mailkit.address import Address
-from mailkit.core.call import Call, Resource, arg, delete, method, patch, post, wire
+from mailkit.core.call import Call, Raw, Resource, arg, delete, method, patch, post, wire
 from mailkit.core.encoding import Encoding
+from mailkit.core.reading import Reader
+from mailkit.core.wire import Unreadable
 from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.campaign_reports import (
@@ -24,6 +26,7 @@ from mailkit.providers.sendpulse.campaign_reports import (
     Order,
 )
 from mailkit.providers.sendpulse.codes import CampaignStatus
+from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.pages import paged
 
 __all__ = ["CampaignCreated", "Campaigns", "Stats"]
@@ -38,7 +41,7 @@ _TEST_ADDRESSES = 3
 class CampaignCreated:
     """The service took the campaign: its id, and what it costs."""
 
-    id: int
+    id: int = attrs.field(validator=attrs.validators.gt(0))
     status: CampaignStatus | int | None = None
     count: int = 0
     tariff_email_qty: int = 0
@@ -125,7 +128,19 @@ class CreateCampaign(_Letter[CampaignCreated], kw_only=True):
     """
 
 
-@patch("/campaigns", repeatable=False, quotas=("tests",))
+def _tested(call: Call[None], raw: Raw) -> None:
+    """What a test is answered with is unpublished: null, a campaign's answer, or a yes."""
+    if bytes(raw) != b"null":
+        try:
+            _created(raw)
+        except Unreadable:
+            confirmed(call, raw)
+
+
+_created = Reader[CampaignCreated](CampaignCreated)
+
+
+@patch("/campaigns", repeatable=False, quotas=("tests",), read=_tested)
 class SendTest(_Letter[None], kw_only=True):
     """Send the letter to at most 3 addresses in ``to``, 20 times an hour.
 
@@ -146,7 +161,7 @@ class SendTest(_Letter[None], kw_only=True):
             )
 
 
-@patch("/campaigns/{id}", repeatable=True)
+@patch("/campaigns/{id}", repeatable=True, read=confirmed)
 class EditCampaign(Call[None], kw_only=True):
     """Change a campaign that waits for its time. The arguments are those of ``create``.
 
@@ -165,7 +180,7 @@ class EditCampaign(Call[None], kw_only=True):
         fields.exactly_one(html=self.html, template_id=self.template_id)
 
 
-@delete("/campaigns/{id}", repeatable=True, body="none")
+@delete("/campaigns/{id}", repeatable=True, body="none", read=confirmed)
 class CancelCampaign(Call[None]):
     """Cancel a campaign that is not sent yet. https://sendpulse.com/integrations/api/bulk-email"""
 

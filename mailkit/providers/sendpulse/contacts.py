@@ -11,6 +11,7 @@ from mailkit.address import Address
 from mailkit.core.call import Call, Raw, Resource, arg, delete, get, method, post, wire
 from mailkit.core.reading import Reader, decode
 from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.models import Contact
 from mailkit.providers.sendpulse.pages import many
 
@@ -89,7 +90,7 @@ class GetManyContacts(Call[dict[str, list[Contact]]]):
     emails: Sequence[Address | str] = arg(write=fields.addresses)
 
 
-@delete("/emails/{email}", repeatable=True, body="none")
+@delete("/emails/{email}", repeatable=True, body="none", read=confirmed)
 class DeleteContact(Call[None]):
     """Take the address off all mailing lists.
 

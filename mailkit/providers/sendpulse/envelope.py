@@ -1,23 +1,29 @@
 """What SendPulse wraps its answers in, and how it says no.
 
-Most answers come bare. Errors are ``{"message":…,"error_code":…}``, whose code is no HTTP status
-though it can look like one. Some failures come with HTTP 200: ``{"result":false}``,
+Most answers come bare. Errors are ``{"message":…,"error_code":…}``, whose code is not an HTTP
+status though it can look like one. Some failures come with HTTP 200: ``{"result":false}``,
 ``{"success":false}``, ``{"success":true,"data":[false]}``; in the cost of a campaign, though,
 ``result`` tells whether there is money enough.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
-from mailkit.core.wire import Answer, Refusal, Unreadable
+from mailkit.core.call import Call, Raw
+from mailkit.core.reading import decode
+from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable, says_only
 
-__all__ = ["opened"]
+__all__ = ["confirmed", "opened", "opened_token"]
 
 _CAMPAIGNS_USED_UP = 791
 _TOO_FAST = 2020202020  # more than 10 requests in a second
-_HOUR, _SECOND = 3600.0, 1.0
+_WAITS = {_CAMPAIGNS_USED_UP: 3600.0, _TOO_FAST: 1.0}
 _OF_THE_ACCOUNT = (707, 708, 3030303030)  # no money, more than the plan holds, above the plan
+_IN_AN_ERROR = {"message", "error_code", "error", "error_description", "errors"}
+_NO_TOKEN = ("invalid_client", "invalid_grant", "unauthorized_client")  # RFC 6749, 5.2
 
 
 class _Envelope(msgspec.Struct):
@@ -26,9 +32,7 @@ class _Envelope(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw()
     message: object = None
     error: object = None
-    error_description: object = None
     errors: object = None
-    description: object = None
     error_code: object = None
     max_emails_per_task: object = None  # of a cost, as are the next two
     sent_emails_qty: object = None
@@ -48,56 +52,85 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
         envelope = _decode(answer.body)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not an answer of SendPulse: {error}") from None
-    if good and not _refused(envelope):
-        return envelope.data if envelope.success is not None and envelope.data else answer.body
-    code = _code(envelope.error_code)
-    if not good and code is None and (answer.status >= 500 or not _reasons(envelope)):
-        raise Unreadable("no word of SendPulse's own")  # a gateway may have said it
+    if good and _says_yes(envelope):
+        return envelope.data if envelope.success and envelope.data else answer.body
+    if good and envelope.success is True and _denied(envelope):
+        return Refusal(("the service answers false",))
+    return _refusal(answer)
+
+
+def opened_token(answer: Answer) -> bytes | msgspec.Raw | Refusal:
+    """The same for the request that fetches a token, which may be refused in OAuth's words."""
+    tree = _tree(answer) if answer.status in (400, 401) else {}
+    if tree.get("error") in _NO_TOKEN:
+        return Refusal(_reasons(tree), credentials=True)
+    return opened(answer)
+
+
+def confirmed(call: Call[None], raw: Raw) -> None:
+    """Reads the answer to a call that returns nothing: it has to say yes."""
+    tree = decode(raw)
+    marks = tree if isinstance(tree, list) else _marks(tree) if isinstance(tree, dict) else []
+    if not marks or any(mark is not True for mark in marks):
+        raise Unreadable("the answer does not say that it is done")
+
+
+def _marks(tree: Mapping[str, object]) -> list[object]:
+    return [tree[name] for name in ("result", "success") if tree.get(name) is not None]
+
+
+def _says_yes(envelope: _Envelope) -> bool:
+    if envelope.error_code or envelope.error or envelope.errors:
+        return False
+    marks = [mark for mark in (envelope.result, envelope.success) if mark is not None]
+    if not marks:
+        return not isinstance(envelope.message, str)
+    if (envelope.max_emails_per_task, envelope.sent_emails_qty, envelope.cur) != (None, None, None):
+        return len(marks) == 1 and isinstance(marks[0], bool)
+    return all(mark is True for mark in marks) and not _denied(envelope)
+
+
+def _denied(envelope: _Envelope) -> bool:
+    """Whether the data is a list of yes and no with a no in it."""
+    try:
+        return bool(envelope.data) and False in _flags(envelope.data)
+    except ValueError:
+        return False
+
+
+def _tree(answer: Answer) -> Mapping[str, object]:
+    tree = decode(answer.body)
+    if not isinstance(tree, dict):
+        raise Unreadable(f"an answer of SendPulse is not {type(tree).__name__}")
+    return {key: value for key, value in tree.items() if value is not None}
+
+
+def _refusal(answer: Answer) -> Refusal:
+    tree = _tree(answer)
+    marks = _marks(tree)
+    if 200 <= answer.status < 300 and len(tree) == 1 and marks and marks[0] is False:
+        return Refusal(("the service answers false",))
+    said, code = tree.get("message"), tree.get("error_code")
+    if True in marks or type(tree.get("id")) is int:
+        raise Unclear("neither a success nor a refusal in the answer")
+    keys = {key for key, value in tree.items() if value is not False}
+    words = said.strip() if isinstance(said, str) and keys <= _IN_AN_ERROR else ""
+    if not words or type(code) is not int or (answer.status == 503 and says_only(503, words)):
+        raise Unreadable("not an answer of SendPulse: neither a success nor a refusal")
     return Refusal(
-        _reasons(envelope) or ("the service answers false",),
+        _reasons(tree),
         code,
-        later=code in (_CAMPAIGNS_USED_UP, _TOO_FAST),
-        wait={_CAMPAIGNS_USED_UP: _HOUR, _TOO_FAST: _SECOND}.get(code) if code else None,
+        later=code in _WAITS,
+        wait=_WAITS.get(code),
         quota=code == _CAMPAIGNS_USED_UP,
         account=code in _OF_THE_ACCOUNT,
     )
 
 
-def _refused(envelope: _Envelope) -> bool:
-    for mark in (envelope.result, envelope.success):
-        if mark not in (None, True, False):  # 1 and 0 are equal to these
-            raise Unreadable("neither yes nor no in the answer")
-    if envelope.error_code or isinstance(envelope.error, str):
-        return True
-    if envelope.success is not None and not envelope.success:
-        return True
-    if envelope.result is not None and not envelope.result:
-        cost = (envelope.max_emails_per_task, envelope.sent_emails_qty, envelope.cur)
-        return cost == (None, None, None)
-    if envelope.success is None or not envelope.data:
-        return False
-    try:
-        return False in _flags(envelope.data)
-    except ValueError:  # not a list of yes and no
-        return False
-
-
-def _reasons(envelope: _Envelope) -> tuple[str, ...]:
-    said = (
-        envelope.message,
-        envelope.error,
-        envelope.error_description,
-        envelope.errors,
-        envelope.description,
-    )
+def _reasons(tree: Mapping[str, object]) -> tuple[str, ...]:
+    said = (tree.get(key) for key in ("message", "error", "error_description", "errors"))
     return tuple(dict.fromkeys(_text(one) for one in said if one))
 
 
 def _text(said: object) -> str:
     return said if isinstance(said, str) else msgspec.json.encode(said).decode()
-
-
-def _code(code: object) -> int | None:
-    if isinstance(code, str) and code.isascii() and code.isdigit():
-        return int(code)
-    return code if isinstance(code, int) and not isinstance(code, bool) else None

@@ -15,6 +15,7 @@ from mailkit.core.call import Call, arg, delete, get, post, put
 from mailkit.core.encoding import Encoding
 from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.models import Contact
 from mailkit.providers.sendpulse.pages import Batched, all_done, only
 
@@ -116,7 +117,7 @@ class FindByVariable(Call[list[Contact]]):
     value: str | int | float
 
 
-@post("/addressbooks/{id}/emails", repeatable=True)
+@post("/addressbooks/{id}/emails", repeatable=True, read=confirmed)
 class AddContacts(Call[None]):
     """Add contacts, or bring known ones up to date; nobody gets a letter.
 
@@ -137,7 +138,9 @@ class AddContacts(Call[None]):
         fields.some(self.emails, "emails")
 
 
-@post("/addressbooks/{id}/emails", repeatable=False, fixed={"confirmation": "force"})
+@post(
+    "/addressbooks/{id}/emails", repeatable=False, fixed={"confirmation": "force"}, read=confirmed
+)
 class AddContactsDoubleOptIn(Call[None]):
     """Add contacts and send each a letter that asks for confirmation.
 
@@ -155,7 +158,7 @@ class AddContactsDoubleOptIn(Call[None]):
         fields.some(self.emails, "emails")
 
 
-@put("/addressbooks/{id}/phone", repeatable=True)
+@put("/addressbooks/{id}/phone", repeatable=True, read=confirmed)
 class SetPhone(Call[None]):
     """Set or change a contact's phone number.
 
@@ -190,7 +193,7 @@ class GetContact(Call[Contact]):
     email: str
 
 
-@post("/addressbooks/{id}/emails/variable", repeatable=True)
+@post("/addressbooks/{id}/emails/variable", repeatable=True, read=confirmed)
 class SetVariables(Call[None]):
     """Set variables of one contact; those not named stay as they are.
 

@@ -11,6 +11,7 @@ import attrs
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put, wire
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.codes import MailingListStatus
+from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.list_contacts import (
     AddContacts,
     AddContactsDoubleOptIn,
@@ -83,7 +84,7 @@ class CreateMailingList(Call[int]):
     name: str = arg(wire="bookName", write=fields.one_line("name"))
 
 
-@put("/addressbooks/{id}", repeatable=True)
+@put("/addressbooks/{id}", repeatable=True, read=confirmed)
 class RenameMailingList(Call[None]):
     """Give a mailing list another name. https://sendpulse.com/integrations/api/bulk-email"""
 
@@ -122,7 +123,7 @@ class ListVariables(Call[list[Variable]]):
     id: int
 
 
-@delete("/addressbooks/{id}", repeatable=True, body="none")
+@delete("/addressbooks/{id}", repeatable=True, body="none", read=confirmed)
 class DeleteMailingList(Call[None]):
     """Delete the list with its contacts. https://sendpulse.com/integrations/api/bulk-email"""
 

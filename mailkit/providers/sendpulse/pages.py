@@ -14,6 +14,7 @@ from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
 from mailkit.errors import InvalidArgument, RequestError
 from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.envelope import confirmed
 
 __all__ = ["Batched", "BatchedCall", "all_done", "batched", "many", "only", "paged"]
 
@@ -68,7 +69,8 @@ class BatchedCall(Protocol):
 
 
 def all_done(call: BatchedCall, raw: Raw) -> Batched:
-    """Reads the answer to one batch, which says yes to all of it."""
+    """Reads the answer to one batch, which has to say yes to all of it."""
+    confirmed(cast("Call[None]", call), raw)
     return Batched(tuple(fields.plain_addresses(call.emails)))
 
 

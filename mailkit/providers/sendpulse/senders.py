@@ -7,6 +7,7 @@ import attrs
 from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post
 from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.envelope import confirmed
 
 __all__ = ["Sender", "Senders"]
 
@@ -26,7 +27,7 @@ class ListSenders(Call[list[Sender]]):
     """All senders of the account. https://sendpulse.com/integrations/api/bulk-email"""
 
 
-@post("/senders", repeatable=False)
+@post("/senders", repeatable=False, read=confirmed)
 class AddSender(Call[None]):
     """Add a sender, who is then to be activated.
 
@@ -37,14 +38,14 @@ class AddSender(Call[None]):
     name: str = arg(write=fields.one_line("name"))
 
 
-@delete("/senders", repeatable=True)
+@delete("/senders", repeatable=True, read=confirmed)
 class RemoveSender(Call[None]):
     """Remove a sender. https://sendpulse.com/integrations/api/bulk-email"""
 
     email: Address | str = arg(write=fields.address)
 
 
-@post("/senders/{email}/code", repeatable=True)
+@post("/senders/{email}/code", repeatable=True, read=confirmed)
 class ActivateSender(Call[None]):
     """Activate a sender with the code from the letter that ``request_code`` sent.
 
@@ -55,7 +56,7 @@ class ActivateSender(Call[None]):
     code: str
 
 
-@get("/senders/{email}/code", repeatable=False)
+@get("/senders/{email}/code", repeatable=False, read=confirmed)
 class RequestCode(Call[None]):
     """Have a letter with the activation code sent to the sender; each call sends one.
 

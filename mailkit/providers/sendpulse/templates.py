@@ -10,6 +10,7 @@ import attrs
 
 from mailkit.core.call import Call, Resource, arg, get, method, post
 from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.pages import only
 
 __all__ = ["Template", "TemplateCategory", "Templates"]
@@ -60,7 +61,7 @@ class CreateTemplate(Call[int], kw_only=True):
     name: str | None = arg(default=None, write=fields.one_line("name"))
 
 
-@post("/template/edit/{id}", repeatable=True)
+@post("/template/edit/{id}", repeatable=True, read=confirmed)
 class EditTemplate(Call[None]):
     """Give a template another letter; ``lang`` must be the one it was made with.
 

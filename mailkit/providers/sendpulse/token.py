@@ -19,7 +19,7 @@ from mailkit.core.reading import Reader, teach
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Unreadable
 from mailkit.errors import Refused, RequestError
-from mailkit.providers.sendpulse.envelope import opened
+from mailkit.providers.sendpulse.envelope import opened_token
 
 __all__ = ["TokenDesk"]
 
@@ -88,7 +88,7 @@ class TokenDesk(Client):
             url=url,
             account=client_id.fingerprint(),
             auth=Unsigned(client_secret, client_id),
-            opener=opened,
+            opener=opened_token,
             transport=transport,
             encoding=Encoding(),
             timeout=timeout,

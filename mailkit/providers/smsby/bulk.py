@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -11,8 +12,10 @@ import attrs
 import msgspec
 
 from mailkit.address import Address, header_text
-from mailkit.core.call import Call, Resource, arg, method, post
+from mailkit.core.call import Call, Raw, Resource, arg, method, post
 from mailkit.core.encoding import Encoding
+from mailkit.core.reading import decode
+from mailkit.core.wire import Unreadable
 from mailkit.errors import InvalidArgument
 from mailkit.providers.smsby import fields
 from mailkit.providers.smsby.emails import EmailStatus
@@ -110,7 +113,24 @@ def _as_multipart(call: SendBulk, encoding: Encoding) -> bool:
     return encoding.multipart and _personal(call.delivery_list)
 
 
-@post("/api/v2/sendBulkEmail", repeatable=False, body="form", multipart=_as_multipart)
+def _taken(call: Call[BulkSent], raw: Raw) -> BulkSent:
+    tree = decode(raw)
+    uuid = tree.get("uuid") if isinstance(tree, dict) else None
+    if not isinstance(uuid, str) or not _uuid(uuid):
+        raise Unreadable("no uuid in the answer")
+    return BulkSent(uuid)
+
+
+_uuid = re.compile(r"[!-~]{1,200}").fullmatch
+
+
+@post(
+    "/api/v2/sendBulkEmail",
+    repeatable=False,
+    body="form",
+    multipart=_as_multipart,
+    read=_taken,
+)
 class SendBulk(Call[BulkSent], kw_only=True):
     """Send one letter to many addresses, or a personal letter to each.
 

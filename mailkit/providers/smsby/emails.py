@@ -37,14 +37,14 @@ _DELIVERY = {
 class EmailSent:
     """The service took the letter; ``email_id`` is its number there."""
 
-    email_id: int
+    email_id: int = attrs.field(validator=attrs.validators.gt(0))
 
 
 @attrs.frozen
 class ListSending:
     """The service took the letter to a list: its number, and how many addresses get it."""
 
-    message_id: int
+    message_id: int = attrs.field(validator=attrs.validators.gt(0))
     count_emails: int | None = None
 
 

@@ -1,17 +1,20 @@
 """The many envelopes of one host.
 
 ``{"status":"OK","result":…}``, ``{"status":"success","data":…}``, ``{"success":"OK","uuid":…}`` are
-successes; ``{"error":"…"}`` at HTTP 200, ``{"status":"error","message":"…"}`` and all else of that
-kind are refusals.
+successes; ``{"error":"…"}`` and ``{"status":"error","message":"…"}`` with a documented status are
+refusals. An error's form is that of many gateways, so its words count too: those that tell of a
+failure on the way, or only repeat the HTTP status, are not taken for sms.by's.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
-from mailkit.core.wire import Answer, Refusal, Unreadable, about_money
+from mailkit.core.reading import decode
+from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable, about_money, says_only
 
 __all__ = ["opened"]
 
@@ -20,14 +23,23 @@ class _Envelope(msgspec.Struct):
     status: object = None
     success: object = None
     error: object = None
-    message: object = None
-    code: object = None
     result: msgspec.Raw = msgspec.Raw()
     data: msgspec.Raw = msgspec.Raw()
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
+_REFUSES_WITH = (200, 400, 404, 421, 429)  # 500 is documented too, but may follow an act
+_ITS_NUMBERS = ("result", "data", "uuid", "email_id", "message_id")
 _of_the_token = re.compile(r"(?i)\b(token|api[ _-]?key|unauthori[sz]ed|токен|авторизац)").search
+_of_a_failure = re.compile(
+    r"(?i)time[ds]?[ -]?out|deadline|execution time|memory|fatal|exception|unexpected|went wrong"
+    r"|unknown error|internal|server error|status code|\b50[234]\b|unavailable|temporar|overload"
+    r"|busy|maintenance|is down|upstream|gateway|proxy|backend|\borigin\b|circuit|healthy|respon"
+    r"|conn|socket|network|\breset\b|abort|cancel|broken pipe|\bEOF\b|fetch|\bDNS\b|resolv|TLS|SSL"
+    r"|handshake|SQLSTATE|deadlock|lock wait|gone away|\bE(?:PIPE|HOST|NET|NOTFOUND|AI_)"
+    r"|врем\w+ ожидания|та[йи]м-?аут|недоступ|временно|перегруз|занят|соединени|обслуживани"
+    r"|внутренн\w+ ошибк|ошибка сервера|неизвестная ошибка|попробуйте позже"
+).search
 
 
 def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
@@ -36,25 +48,39 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
         envelope = _decode(answer.body)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not an answer of sms.by: {error}") from None
-    mark = envelope.success if envelope.status is None else envelope.status
-    if not envelope.error and _good(mark):
+    marks = [mark for mark in (envelope.status, envelope.success) if mark is not None]
+    if marks and all(map(_good, marks)) and not envelope.error:
         return envelope.result or envelope.data or answer.body
-    told = envelope.message is not None and answer.status < 500  # else a gateway may say that
-    if mark is None and envelope.error is None and not told:
-        raise Unreadable("neither a status nor an error in the answer")
-    reasons = tuple(_text(said) for said in (envelope.error, envelope.message) if said)
-    code = envelope.code if isinstance(envelope.code, int | str) else None
+    tree: Mapping[str, object] = {
+        key: value for key, value in decode(answer.body).items() if value not in (None, "")
+    }
+    if any(map(_good, marks)) or tree.keys() & _ITS_NUMBERS:
+        raise Unclear("neither a success nor a refusal in the answer")
+    said = _said(tree) if answer.status in _REFUSES_WITH else None
+    if said is None or _may_be_a_gateway_s(said, answer.status):
+        raise Unreadable("not an answer of sms.by: neither a success nor a refusal")
+    reasons = (said,)
     return Refusal(
-        reasons or (f"status {_text(mark)}",),
-        code,
-        credentials=any(_of_the_token(reason) for reason in reasons),
-        account=about_money(reasons),
+        reasons, credentials=_of_the_token(said) is not None, account=about_money(reasons)
     )
 
 
+def _said(tree: Mapping[str, object]) -> str | None:
+    """The words of a refusal that has exactly one of the two forms; else None."""
+    mark = tree.get("status")
+    if tree.keys() == {"error"}:
+        said = tree["error"]
+    elif tree.keys() == {"status", "message"} and isinstance(mark, str):
+        said = tree["message"] if mark.casefold() == "error" else None
+    else:
+        said = None
+    return said if isinstance(said, str) and said.strip() else None
+
+
+def _may_be_a_gateway_s(said: str, status: int) -> bool:
+    """Whether it tells of a failure, or only repeats a status that gateways give."""
+    return _of_a_failure(said) is not None or (status != 429 and says_only(status, said))
+
+
 def _good(mark: object) -> bool:
-    return mark is True or (isinstance(mark, str) and mark.casefold() in ("ok", "success"))
-
-
-def _text(said: object) -> str:
-    return said if isinstance(said, str) else msgspec.json.encode(said).decode()
+    return isinstance(mark, str) and mark.casefold() in ("ok", "success")

@@ -37,6 +37,9 @@ PERSONAL = Message(
     "Autumn",
     html="<p>{{ name }} of {{ city | 'a city' }}</p>[Unsubscribe]",
 )
+REASONS = [{"Key": "key", "Reference": "Authorization"}]
+UNAUTHORIZED = answer({"Description": "Unauthorized", "Reasons": REASONS}, 401)
+LATER = answer({"Description": "Later", "Reasons": REASONS}, 429)
 WITH_FILES = Message(
     "news@shop.example",
     "Autumn",
@@ -127,7 +130,7 @@ async def test_recipients_that_are_refused_are_rejected_and_the_unnamed_are_in_d
 ) -> None:
     def partly(letter: dict[str, Any]) -> Answer:
         items = msgspec.json.decode(taken(letter).body)["result"]
-        items[0] = {"index": 0, "code": "error", "Reasons": [{"Key": "unsubscribed"}]}
+        items[0] |= {"messageId": None, "code": "error", "Reasons": [{"Key": "unsubscribed"}]}
         return answer({"Result": items[2::-2], "Description": "ok"})
 
     report = await run(journal, devino(Service(partly)), some(4))
@@ -142,12 +145,40 @@ async def test_recipients_that_are_refused_are_rejected_and_the_unnamed_are_in_d
     assert (await resumed(journal, devino(Service()))).counts.accepted == 3
 
 
+async def test_answers_to_other_requests_accept_nobody_and_nobody_is_mailed_again(
+    journal: Journal,
+) -> None:
+    def of_others(letter: dict[str, Any]) -> Answer:
+        others = {"Recipients": [{"Address": f"s{n}@elsewhere.example"} for n in range(2)]}
+        return taken(others)
+
+    service = Service(*[of_others] * 9)
+    report = await run(journal, devino(service, rows=2), some(10))
+    assert (report.counts.accepted, report.counts.in_doubt, report.counts.unsent) == (0, 6, 4)
+    assert len(service.letters) == 3
+    report = await resumed(journal, devino(Service(), rows=2))
+    assert (report.counts.accepted, report.counts.in_doubt, report.counts.unsent) == (4, 6, 0)
+
+
+async def test_a_recipient_under_another_address_is_in_doubt_alone(journal: Journal) -> None:
+    def with_a_stranger(letter: dict[str, Any]) -> Answer:
+        items = msgspec.json.decode(taken(letter).body)["result"]
+        items[1]["address"] = "stranger@elsewhere.example"
+        return answer({"result": items, "description": "ok"})
+
+    report = await run(journal, devino(Service(with_a_stranger)), some(3))
+    assert (report.counts.accepted, report.counts.in_doubt) == (2, 1)
+    assert await reasons(journal, "in doubt") == {
+        "p1@example.com": "the answer has another address in this place"
+    }
+
+
 async def test_recipients_that_the_account_can_not_pay_for_are_planned_again(
     journal: Journal,
 ) -> None:
     def poor(letter: dict[str, Any]) -> Answer:
         items = msgspec.json.decode(taken(letter).body)["result"]
-        items[1] = {"index": 1, "code": "error", "Reasons": [{"Key": "account.no.money"}]}
+        items[1] |= {"messageId": "", "code": "error", "Reasons": [{"Key": "account.no.money"}]}
         return answer({"Result": items, "Description": "ok"})
 
     report = await run(journal, devino(Service(poor)), some(2))
@@ -171,6 +202,7 @@ async def test_requests_that_are_refused_whole_reject_nobody_and_stop(journal: J
         answer({"description": "ok"}),
         Answer(502, {}, b"<html>"),
         Answer(503, {}, b'{"message": "Service Unavailable"}'),  # a gateway may say that
+        Answer(401, {}, b'{"description": "Unauthorized"}'),  # as here
     ],
 )
 async def test_a_lost_answer_leaves_its_chunk_in_doubt_and_nobody_is_mailed_again(
@@ -185,7 +217,7 @@ async def test_a_lost_answer_leaves_its_chunk_in_doubt_and_nobody_is_mailed_agai
 
 
 async def test_wrong_credentials_put_the_first_chunk_back_and_stop(journal: Journal) -> None:
-    service = Service(answer({"description": "unauthorized"}, 401))
+    service = Service(UNAUTHORIZED)
     client = devino(service, rows=2)
     async with sending(journal, client) as sender:
         job = await sender.start(MESSAGE, read_recipients(people(4)), name="autumn")
@@ -198,7 +230,7 @@ async def test_wrong_credentials_put_the_first_chunk_back_and_stop(journal: Jour
 
 
 async def test_what_was_not_sent_goes_out_later(journal: Journal) -> None:
-    service = Service(NotSent("refused"), answer({"description": "later"}, 429))
+    service = Service(NotSent("refused"), LATER)
     report = await run(journal, devino(service), some(2))
     assert report.complete
     assert len(service.letters) == 3
@@ -214,7 +246,7 @@ async def test_attachments_are_uploaded_once_for_the_job(journal: Journal) -> No
 
 async def test_after_a_restart_attachments_are_uploaded_again(journal: Journal) -> None:
     files = [answer({"result": {"fileId": name}}) for name in ("x", "y")]
-    service = Service(*files, answer({"description": "unauthorized"}, 401))
+    service = Service(*files, UNAUTHORIZED)
     await run(journal, devino(service), some(1), WITH_FILES)
     report = await resumed(journal, devino(service))
     assert report.complete
@@ -228,8 +260,9 @@ async def test_after_a_restart_attachments_are_uploaded_again(journal: Journal) 
     ("said", "error"),
     [
         ([sample("validation_failed")], InvalidArgument),
-        ([answer({"description": "unauthorized"}, 401)], AuthenticationFailed),
+        ([UNAUTHORIZED], AuthenticationFailed),
         ([answer({"description": "ok"})] * 3, Unavailable),
+        ([Answer(413, {}, b"<html>")] * 3, Unavailable),
     ],
 )
 async def test_an_attachment_that_can_t_be_uploaded_stops_the_job_before_it_begins(

@@ -7,20 +7,24 @@ from typing import Any
 import pytest
 
 from mailkit.address import Address
+from mailkit.core.wire import Answer
 from mailkit.errors import (
+    AccountRefused,
     AuthenticationFailed,
     InvalidArgument,
+    MailkitError,
     OutcomeUnknown,
     RateLimited,
     Refused,
+    Unavailable,
 )
 from mailkit.providers.devino import (
     AcceptedRecipient,
     Devino,
     MessageRecipient,
     MessagesSent,
+    RecipientInDoubt,
     RefusedRecipient,
-    UnnamedRecipient,
 )
 
 from .doubles import KEY, LETTER, Service, answer, devino, sample
@@ -100,32 +104,126 @@ async def test_recipients_are_joined_by_index_and_each_is_accepted_refused_or_un
             AcceptedRecipient(3, PEOPLE[3], "m3"),
         ),
         refused=(RefusedRecipient(1, PEOPLE[1], ("unsubscribed (address)",)),),
-        unnamed=(UnnamedRecipient(2, PEOPLE[2]),),
+        in_doubt=(RecipientInDoubt(2, PEOPLE[2], "the answer does not name this recipient"),),
     )
 
 
+def taken(*items: object, **more: object) -> Answer:
+    return answer({"result": list(items), "description": "ok", **more})
+
+
+def item(index: object, **more: object) -> dict[str, object]:
+    address = PEOPLE[index] if isinstance(index, int) and index in range(4) else "x@y.example"
+    return {"index": index, "address": address, "messageId": f"m{index}", **more}
+
+
 @pytest.mark.parametrize(
-    ("item", "reason"),
+    ("no", "reason"),
     [
-        ({"index": 0}, "the answer has no message id for it"),
-        ({"index": "0", "messageId": ""}, "the answer has no message id for it"),
-        ({"index": 0, "messageId": "m", "code": "blocked"}, "blocked"),
-        ({"index": 0, "Code": 7, "Description": "no such domain"}, "no such domain"),
-        ({"index": 0, "reasons": ["spam trap", {"Key": "k"}, {"odd": 1}]}, 'spam trap;k;{"odd":1}'),
+        ({"code": "blocked"}, "blocked"),
+        ({"Code": 7, "Description": "no such domain"}, "no such domain"),
+        ({"reasons": ["spam trap", {"Key": "k"}, {"odd": 1}]}, 'spam trap;k;{"odd":1}'),
+        ({"messageId": "", "reasons": [{"key": "k", "ref": "r"}]}, "k (r)"),
+        ({"messageId": None, "description": "Validation failed"}, "Validation failed"),
     ],
 )
-async def test_an_item_that_is_not_ok_is_a_refused_recipient(
-    item: dict[str, Any], reason: str
+async def test_an_item_with_a_reason_and_no_id_is_a_refused_recipient(
+    no: dict[str, Any], reason: str
 ) -> None:
-    sent = await send(Service(answer({"result": [item], "code": "ok"})))
-    assert sent.accepted == ()
+    sent = await send(Service(taken({"index": 0, "address": PEOPLE[0], **no})))
+    assert (sent.accepted, sent.in_doubt) == ((), ())
     assert [";".join(one.reasons) for one in sent.refused] == [reason]
 
 
-async def test_of_two_words_about_one_recipient_the_good_one_counts() -> None:
-    items = [{"index": 0, "messageId": "m"}, {"index": 0, "code": "blocked"}]
-    sent = await send(Service(answer({"result": items})))
-    assert (len(sent.accepted), len(sent.refused)) == (1, 0)
+@pytest.mark.parametrize(
+    "items",
+    [
+        [],  # nobody
+        [item(1, address="Stranger@elsewhere.example")],
+        [item(1, address=PEOPLE[2])],
+        [item(1, address="b@shop.example.evil")],
+        [item(1, address="b@sh\u043ep.example")],  # a Cyrillic o
+        [item(1, address=None)],
+        [item(1, address="")],
+        [item(1, address=["b@shop.example"])],
+        [{"index": 1, "messageId": "m"}],
+        [item(1), item(1)],
+        [item(1), item(1, messageId="m7")],
+        [item(1), item(1, messageId=None, code="blocked")],
+        [item(1), item("1")],
+        [item(1), item(2, address=PEOPLE[1])],
+        [item(1, messageId=None, code="no"), item(9, address=PEOPLE[1])],
+        [item(1), item(4, address=PEOPLE[1])],
+        [item(1), item(-1, address=PEOPLE[1])],
+        [item(1), item(None, address=PEOPLE[1])],
+        [item(1), item(True, address=PEOPLE[1])],
+        [item(1), item("\u0661", address=PEOPLE[1])],  # an Arabic 1
+        [item(1), item(1.0, address=PEOPLE[1])],
+        [item(1, code="blocked")],
+        [item(1, description="Validation failed")],
+        [item(1, code="ok", description="no")],
+        [item(1, reasons=["why"])],
+        [item(1, messageId=None)],
+        [item(1, messageId="")],
+        [item(1, messageId=" ")],
+        [item(1, messageId=0)],
+        [item(1, messageId=True)],
+        [item(1, messageId=["m"])],
+        [item(1, messageId=None, code="ok")],
+        [item(1, messageId=None, code="ok", reasons=["why"])],
+        ["m1"],
+        [[1, PEOPLE[1], "m1"]],
+    ],
+)  # fmt: skip
+async def test_who_is_not_named_once_by_index_and_address_is_in_doubt(items: list[object]) -> None:
+    sent = await send(Service(taken(item(0), item(3), *items)), PEOPLE)
+    assert [one.index for one in sent.accepted if one.index != 2] == [0, 3]
+    assert sent.refused == ()
+    doubts = {one.index: one for one in sent.in_doubt}
+    assert doubts.keys() == {1, 2} - {one.index for one in sent.accepted}
+    assert (doubts[1].address, bool(doubts[1].reason)) == (PEOPLE[1], True)
+
+
+async def test_items_of_strangers_harm_nobody_who_is_named_as_asked() -> None:
+    places: tuple[object, ...] = (4, 99, -1, None, "x", True, 1.0, {}, 10**30, "9" * 30)
+    strangers = [item(place, address="x@y.example") for place in places]
+    sent = await send(Service(taken(*map(item, range(4)), *strangers, 7, None)), PEOPLE)
+    assert [one.address for one in sent.accepted] == PEOPLE
+    assert (sent.refused, sent.in_doubt) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ("A.B@Shop.Example", " a.b@shop.example\n"),
+        ("a@shop.example", "A@SHOP.EXAMPLE"),
+        ("a@\u043f\u043e\u0447\u0442\u0430.\u0440\u0444", "A@xn--80a1acny.xn--p1ai"),
+        ("a@xn--80a1acny.xn--p1ai", "a@\u041f\u041e\u0427\u0422\u0410.\u0440\u0444 "),
+    ],
+)
+async def test_another_spelling_of_the_address_is_the_same_recipient(
+    asked: str, named: str
+) -> None:
+    said = taken({"index": "0", "address": named, "messageId": 17})
+    for recipient in (asked, MessageRecipient(asked), Address(asked)):
+        sent = await send(Service(said), [recipient])
+        assert [one.message_id for one in sent.accepted] == ["17"]
+
+
+async def test_one_address_may_stand_twice_in_a_call() -> None:
+    twice = [PEOPLE[0], PEOPLE[0]]
+    sent = await send(Service(taken(item(0), item(1, address=PEOPLE[0]))), twice)
+    assert len(sent.accepted) == 2
+
+
+async def test_the_answer_to_another_request_accepts_nobody() -> None:
+    others = [f"p{n}@elsewhere.example" for n in range(4)]
+    shifted = [item(n, address=PEOPLE[n - 1]) for n in range(1, 4)]
+    for items in ([item(n, address=others[n]) for n in range(4)], shifted, list(map(item, (4, 5)))):
+        service = Service(taken(*items))
+        with pytest.raises(OutcomeUnknown):
+            await send(service, PEOPLE)
+        assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -134,16 +232,22 @@ async def test_of_two_words_about_one_recipient_the_good_one_counts() -> None:
         {"description": "ok"},
         {"description": "ok", "result": []},
         {"description": "ok", "result": "fine"},
-        {"result": [{"messageId": "m"}]},
-        {"result": [{"index": 4, "messageId": "m"}]},
-        {"result": [{"index": True, "messageId": "m"}]},
-        {"result": ["m"]},
-        {"result": [{"index": 0, "address": "B@shop.example", "messageId": "m"}]},
+        {"description": "ok", "result": {"0": item(0)}},
+        {"description": "ok", "result": None, "code": "ok"},
+        {"result": [item(0)]},
+        {"result": [item(0)], "description": "Validation failed"},
+        {"result": [item(0)], "description": "ok", "code": "error"},
+        {"result": [item(0)], "description": "ok", "reasons": [{"key": "k"}]},
+        {"result": [item(0)], "description": ["ok"]},
+        {"result": [item(0)], "code": True},
+        {"result": [item(0)], "status": "ok"},
+        {"result": [item(0)], "description": "ok", "Description": "Validation failed"},
+        {"result": [item(0) | {"MessageId": "m7"}], "description": "ok"},
         {},
         [],
     ],
 )
-async def test_an_answer_that_can_t_be_joined_leaves_the_outcome_unknown(tree: object) -> None:
+async def test_an_answer_that_does_not_say_ok_leaves_the_outcome_unknown(tree: object) -> None:
     service = Service(answer(tree))
     with pytest.raises(OutcomeUnknown):
         await send(service, PEOPLE)
@@ -158,24 +262,50 @@ async def test_a_refusal_has_the_service_s_words(status: int) -> None:
     assert refused.value.status == status
 
 
-async def test_a_refusal_without_reasons_has_its_description() -> None:
-    with pytest.raises(Refused) as refused:
-        await send(Service(answer({"code": 12, "description": "no money"}, 402)))
-    assert (refused.value.reasons, refused.value.code) == (("no money",), 12)
-
-
-async def test_a_refused_result_with_a_bad_status_is_a_refusal() -> None:
-    with pytest.raises(Refused):
-        await send(Service(answer({"result": [{"index": 0}], "description": "no"}, 400)))
+REASONS = [{"Key": "k", "Reference": "recipients"}]
 
 
 @pytest.mark.parametrize(
-    "said",
-    [answer({"description": "who?"}, 401), answer({}, 403), answer({"Description": "Bad API key"})],
-)
-async def test_a_wrong_key_is_told_and_never_shown(said: Any) -> None:
+    ("tree", "status", "error"),
+    [
+        ({"Description": "Validation failed", "Reasons": REASONS, "traceId": "1"}, 400, Refused),
+        ({"Description": "Unauthorized", "Reasons": REASONS}, 401, AuthenticationFailed),
+        ({"Description": "Validation failed", "Reasons": [{"Key": "Bad API key"}]}, 200,
+         AuthenticationFailed),
+        ({"code": 12, "description": "no money"}, 402, AccountRefused),
+        ({"Description": "Validation failed"}, 400, Unavailable),
+        ({"Description": "Validation failed", "Reasons": []}, 400, Unavailable),
+        ({"Description": "Validation failed", "Reasons": ["k"]}, 400, Unavailable),
+        ({"Description": "Validation failed", "Reasons": [{"Key": 7}]}, 400, Unavailable),
+        ({"Description": "Validation failed", "Reasons": [*REASONS, {}]}, 400, Unavailable),
+        ({"Description": "Validation failed", "Reasons": {"Key": "k"}}, 400, Unavailable),
+        ({"Description": ["no"], "Reasons": REASONS}, 400, Unavailable),
+        ({"Reasons": REASONS}, 400, Unavailable),
+        ({"code": "x", "description": "Forbidden"}, 403, Unavailable),
+        ({"description": "Forbidden"}, 200, OutcomeUnknown),
+        ({"description": "who?"}, 401, OutcomeUnknown),
+        ({"description": "slow down"}, 429, OutcomeUnknown),
+        ({"description": "no money", "requestId": "1"}, 402, OutcomeUnknown),
+        ({"Description": "ok", "Reasons": REASONS}, 400, OutcomeUnknown),
+        ({"result": [{"index": 0}], "description": "no"}, 400, OutcomeUnknown),
+        ({"result": [{"index": 0}], "Reasons": REASONS}, 400, OutcomeUnknown),
+        ({"Description": "Validation failed", "Reasons": REASONS}, 500, OutcomeUnknown),
+        ({"Description": "Validation failed", "Reasons": REASONS}, 408, OutcomeUnknown),
+    ],
+)  # fmt: skip
+async def test_only_a_description_with_reasons_is_a_refusal(
+    tree: object, status: int, error: type[MailkitError]
+) -> None:
+    with pytest.raises(error) as failed:
+        await send(Service(answer(tree, status)))
+    assert type(failed.value) is error
+
+
+@pytest.mark.parametrize("status", [200, 401, 403])
+async def test_a_wrong_key_is_told_and_never_shown(status: int) -> None:
+    said = {"Description": "Unauthorized", "Reasons": [{"Key": f"Unauthorized {KEY}"}]}
     with pytest.raises(AuthenticationFailed) as failed:
-        await send(Service(said))
+        await send(Service(answer(said, status)))
     assert KEY not in f"{failed.value!r}{failed.value.where!r}{devino(Service())!r}"
 
 
@@ -187,7 +317,7 @@ async def test_a_lost_answer_is_unknown_and_the_letter_is_not_sent_again() -> No
 
 
 async def test_too_many_requests_are_told() -> None:
-    service = Service(*[answer({"description": "slow down"}, 429)] * 9)
+    service = Service(*[answer({"description": "slow down", "reasons": REASONS}, 429)] * 9)
     client = devino(service).with_options(attempts=1)
     with pytest.raises(RateLimited):
         await client.messages.send(recipients=["a@shop.example"], **LETTER)

@@ -9,7 +9,7 @@ import pytest
 
 from mailkit.address import Address
 from mailkit.core.quota import Quota
-from mailkit.errors import InvalidArgument, QuotaExhausted
+from mailkit.errors import InvalidArgument, OutcomeUnknown, QuotaExhausted
 from mailkit.message import Attachment
 from mailkit.providers.sendpulse import CampaignStatus, SendPulse, Stats
 
@@ -122,7 +122,7 @@ async def test_a_date_needs_the_zone_of_the_account() -> None:
 
 
 async def test_a_test_goes_to_three_addresses_at_most() -> None:
-    script = Script(answer(200, None))
+    script = Script(answer(200, {"id": 27, "status": 0, "count": 2}))
     sendpulse = client(script)
     await sendpulse.campaigns.send_test(**LETTER, list_id=7, to=["a@mail.by", "b@mail.by"])
     assert sent(script)[:2] == ("PATCH", "/campaigns")
@@ -130,6 +130,31 @@ async def test_a_test_goes_to_three_addresses_at_most() -> None:
     for to in ([], "a@mail.by", ["a@mail.by"] * 4, ["nobody"]):
         with pytest.raises(InvalidArgument, match="to"):
             await sendpulse.campaigns.send_test(**LETTER, list_id=7, to=to)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [], {}, {"id": None}, {"id": 0}, {"id": -5}, {"id": ""}, {"id": "five"}, {"id": True},
+        {"id": 1.5}, {"id": [5]}, {"count": 5}, {"id": 5, "error": "no"}, [{"id": 5}],
+        {"id": 5, "message": "no"}, {"id": 5, "errors": ["no"]}, {"id": 5, "error_code": 5},
+        {"id": 5, "result": False}, {"id": 5, "success": False}, {"id": 5, "result": 1},
+        {"data": {"id": 5}, "success": "OK"},
+    ],
+)  # fmt: skip
+async def test_a_campaign_without_an_id_leaves_the_outcome_unknown(said: object) -> None:
+    for status in (200, 400, 403) if isinstance(said, dict) and said.get("id") == 5 else (200,):
+        script = Script(answer(status, said), answer(status, said))
+        with pytest.raises(OutcomeUnknown):
+            await client(script).campaigns.create(**LETTER, list_id=7)
+        with pytest.raises(OutcomeUnknown):
+            await client(script).campaigns.send_test(**LETTER, list_id=7, to=["a@mail.by"])
+
+
+@pytest.mark.parametrize("number", [27, "27"])
+async def test_a_campaign_has_an_id(number: object) -> None:
+    made = await client(Script(answer(200, {"id": number}))).campaigns.create(**LETTER, list_id=7)
+    assert made.id == 27
 
 
 async def test_a_waiting_campaign_is_edited() -> None:

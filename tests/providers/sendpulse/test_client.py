@@ -8,7 +8,13 @@ import pytest
 
 from mailkit.core.quota import Quota
 from mailkit.core.wire import Answer, Request
-from mailkit.errors import AuthenticationFailed, InvalidArgument, OutcomeUnknown, Unavailable
+from mailkit.errors import (
+    AuthenticationFailed,
+    BadAnswer,
+    InvalidArgument,
+    OutcomeUnknown,
+    Unavailable,
+)
 from mailkit.providers.sendpulse import SendPulse
 
 from ...core.doubles import Script, Time, answer
@@ -164,10 +170,36 @@ async def test_a_403_never_fetches_a_token(oauth: bool) -> None:
     assert not script.acts
 
 
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (sample("token_invalid", 401), AuthenticationFailed),
+        (sample("token_invalid", 400), AuthenticationFailed),
+        (answer(401, {"error": "invalid_client"}), AuthenticationFailed),
+        (answer(401, {"message": "No", "error_code": 1}), AuthenticationFailed),
+        (answer(401, {"error": "Unauthorized"}), Unavailable),
+        (answer(401, {"message": "Unauthorized"}), Unavailable),
+        (answer(401, {"error": {"code": 401, "message": "No", "status": "NO"}}), Unavailable),
+        (answer(401, b"<html>"), Unavailable),
+        (answer(403, sample("token_invalid").body), Unavailable),
+        (answer(502, sample("token_invalid").body), Unavailable),
+        (answer(200, sample("token_invalid").body), BadAnswer),
+        (answer(200, {"access_token": ""}), BadAnswer),
+    ],
+)
+async def test_only_the_service_refuses_a_token(said: Answer, error: type[Exception]) -> None:
+    script = Script(said, said, said)
+    with pytest.raises(error) as caught:
+        await with_oauth(script).mailing_lists.list()
+    assert type(caught.value) is error
+    assert len(script.requests) == (1 if error is AuthenticationFailed else 3)
+
+
 async def test_no_credential_comes_back_in_an_error() -> None:
     unreadable = answer(200, {"access_token": {"canary-token-1": 1}})
-    echo = answer(422, {"message": "canary-secret-1 canary-id-1"})
-    for acts in ([unreadable] * 3, [echo], [token(), answer(422, {"message": "canary-token-1"})]):
+    echo = answer(422, {"message": "canary-secret-1 canary-id-1", "error_code": 1})
+    said = answer(422, {"message": "canary-token-1", "error_code": 1})
+    for acts in ([unreadable] * 3, [echo], [token(), said]):
         sendpulse = with_oauth(Script(*acts))
         with pytest.raises(Exception, match=r"oauth|mailing_lists") as caught:
             await sendpulse.mailing_lists.list()

@@ -7,6 +7,8 @@ import pytest
 
 from mailkit.core.wire import Answer
 from mailkit.errors import (
+    AccountRefused,
+    AuthenticationFailed,
     BadAnswer,
     MailkitError,
     NotFound,
@@ -36,7 +38,8 @@ LETTER: dict[str, Any] = {
         answer(200, {"success": True, "data": [False]}),
         answer(200, {"success": True, "data": [True, False]}),
         answer(200, {"message": "No such book", "error_code": 213}),
-        answer(200, {"result": False, "message": "No such book", "error_code": "213"}),
+        answer(200, {"result": False, "message": "No such book", "error_code": 213}),
+        answer(400, {"message": "No such book", "error_code": 213, "error": "no"}),
         sample("validation", 422),
     ],
 )
@@ -46,6 +49,78 @@ async def test_a_no_is_a_refusal_whatever_the_status(said: Answer) -> None:
         await client(script).webhooks.delete(1)
     assert caught.value.reasons
     assert caught.value.code in (None, 213, 422)
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"message": "No"},
+        {"error_code": 5},
+        {"message": "No", "error_code": "213"},
+        {"message": "No", "error_code": "PERMISSION_DENIED"},
+        {"message": "No", "error_code": True},
+        {"message": "No", "error_code": 5.0},
+        {"message": "", "error_code": 5},
+        {"message": ["No"], "error_code": 5},
+        {"error_msg": "No", "error_code": "APIG.0101"},
+        {"message": "No", "error_code": 5, "request_id": "1"},
+        {"message": "No", "error_code": 5, "result": True},
+        {"message": "No", "code": 7},
+        {"error": "invalid_client", "error_description": "No"},
+        {"error": "No"},
+        {"success": False, "errors": [{"code": 1000, "message": "No"}], "result": None},
+        {"success": False, "message": "No"},
+        {"success": 0},
+        {"result": 0},
+        {"result": False, "reason": "no"},
+    ],
+)
+async def test_what_has_another_form_refuses_nothing(tree: object) -> None:
+    for status in range(200, 600):
+        script = Script(*[answer(status, tree)] * 4)
+        with pytest.raises((OutcomeUnknown, Unavailable)):
+            await client(script).campaigns.create(**LETTER)
+        assert len(script.requests) == 1
+        with pytest.raises((BadAnswer, Unavailable, RateLimited)):
+            await client(script).campaigns.cancel(1)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, Refused), (402, Refused), (422, Refused), (401, AuthenticationFailed),
+        (403, AuthenticationFailed), (404, NotFound), (429, RateLimited), (503, Unavailable),
+        (408, OutcomeUnknown), (500, OutcomeUnknown), (502, OutcomeUnknown), (504, OutcomeUnknown),
+        (302, OutcomeUnknown),
+    ],
+)  # fmt: skip
+async def test_an_error_with_a_message_and_a_code_is_the_service_s(
+    status: int, error: type[MailkitError]
+) -> None:
+    said = answer(status, {"message": "No", "error_code": 5})
+    with pytest.raises(error) as caught:
+        await client(Script(*[said] * 3)).campaigns.create(**LETTER)
+    assert type(caught.value) is error
+
+
+async def test_above_the_plan_is_the_account_s_and_not_the_credential_s() -> None:
+    said = answer(403, {"message": "Above the tariff", "error_code": 3030303030})
+    with pytest.raises(AccountRefused):
+        await client(Script(said)).campaigns.create(**LETTER)
+
+
+async def test_a_page_of_503_with_a_code_may_be_anybody_s() -> None:
+    said = answer(503, {"message": "Service Unavailable", "error_code": 503})
+    with pytest.raises(OutcomeUnknown):
+        await client(Script(said)).campaigns.create(**LETTER)
+
+
+async def test_a_401_of_a_gateway_sends_nothing_again() -> None:
+    for body in ({"message": "Unauthorized"}, {"message": "Unauthenticated."}, b"<html>", b""):
+        script = Script(answer(401, body))
+        with pytest.raises(OutcomeUnknown):
+            await client(script).campaigns.create(**LETTER)
+        assert len(script.requests) == 1
 
 
 async def test_the_reasons_of_a_validation_are_all_kept() -> None:
@@ -138,19 +213,25 @@ async def test_what_could_send_a_letter_twice_is_not_repeated() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [b'{"result":[true]}', b'{"result":"no"}', b'{"success":{}}', b"not now", b"[tr", b""],
-)
+    [
+        b'{"result":[true]}', b'{"result":"no"}', b'{"success":{}}', b"not now", b"[tr", b"", b"{}",
+        b"[]", b"[false]", b"[1]", b"null", b'{"result":1}', b'{"result":"true"}', b'{"id":5}',
+        b'{"result":true,"error":"no"}', b'{"result":true,"result":0}', b'{"detail":"ok"}',
+        b'{"result":true,"success":false}', b'{"status":"OK"}', b'{"errorMessage":"x"}',
+    ],
+)  # fmt: skip
 async def test_an_answer_that_does_not_say_yes_is_no_success(said: bytes) -> None:
-    script = Script(answer(200, said))
-    with pytest.raises(OutcomeUnknown):
-        await client(script).senders.request_code("a@mail.by")
-    assert len(script.requests) == 1
-
-
-@pytest.mark.parametrize("said", [b'{"result":0}', b'{"success":0}'])
-async def test_nought_is_a_no(said: bytes) -> None:
-    with pytest.raises(Refused):
-        await client(Script(answer(200, said))).senders.request_code("a@mail.by")
+    for name in ("request_code", "add"):
+        script = Script(answer(200, said))
+        arguments = ["a@mail.by"] if name == "request_code" else ["a@mail.by", "A"]
+        with pytest.raises(OutcomeUnknown):
+            await getattr(client(script).senders, name)(*arguments)
+        assert len(script.requests) == 1
+    script = Script(*[answer(200, said)] * 6)
+    with pytest.raises((BadAnswer, Refused)):
+        await client(script).mailing_lists.unsubscribe(7, ["a@mail.by"])
+    with pytest.raises((BadAnswer, Refused)):
+        await client(script).mailing_lists.add_contacts(7, ["a@mail.by"])
 
 
 async def test_what_changes_nothing_twice_is_repeated() -> None:

@@ -112,7 +112,13 @@ async def test_the_uuid_is_found_in_any_envelope(name: str) -> None:
     assert sent == BulkSent(UUID)
 
 
-@pytest.mark.parametrize("result", [None, [], {}, {"uuid": None}, {"id": 1}, "x", [{"uuid": "x"}]])
+@pytest.mark.parametrize(
+    "result",
+    [
+        None, [], {}, {"uuid": None}, {"uuid": ""}, {"uuid": " "}, {"uuid": 7}, {"uuid": ["x"]},
+        {"uuid": "a b"}, {"uuid": "x" * 201}, {"uuid": True}, {"id": 1}, "x", [{"uuid": "x"}],
+    ],
+)  # fmt: skip
 async def test_a_success_without_a_uuid_leaves_the_outcome_unknown(result: object) -> None:
     script = Script(answer(200, {"status": "OK", "result": result}))
     with pytest.raises(OutcomeUnknown):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailkit.address import Address
 from mailkit.core.encoding import Encoding
-from mailkit.errors import InvalidArgument
+from mailkit.errors import InvalidArgument, OutcomeUnknown
 from mailkit.events import DeliveryStatus
 from mailkit.message import Attachment
 from mailkit.providers.smsby import EmailSent, EmailStatus, ListSending
@@ -47,6 +48,16 @@ async def test_a_letter_is_sent_in_the_service_s_words() -> None:
         "track_click": "1",
         "token": "TOKEN",
     }
+
+
+@pytest.mark.parametrize("number", [None, 0, -5, "", "0", "five", True, 1.5, [7], {}])
+async def test_a_success_without_a_number_leaves_the_outcome_unknown(number: object) -> None:
+    said = {"status": "OK", "result": {"email_id": number, "message_id": number}}
+    letter: dict[str, Any] = {"sender": SENDER, "subject": "s", "html": "h"}
+    with pytest.raises(OutcomeUnknown):
+        await client(Script(answer(200, said))).emails.send(to="a@b.by", **letter)
+    with pytest.raises(OutcomeUnknown):
+        await client(Script(answer(200, said))).emails.send_to_list(list_id=5, **letter)
 
 
 async def test_what_is_not_given_is_absent() -> None:

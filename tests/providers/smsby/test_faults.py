@@ -54,7 +54,7 @@ CASES: list[tuple[Fault, Outcome, type[RequestError], type[RequestError]]] = [
         OutcomeUnknown,
         Unavailable,
     ),
-    (Fault("server_error", times=None, status=503), Outcome.REFUSED, Unavailable, Unavailable),
+    (Fault("server_error", times=None, status=503), UNKNOWN, OutcomeUnknown, Unavailable),
     (
         Fault("server_error", times=None, status=503, html=True),
         UNKNOWN,

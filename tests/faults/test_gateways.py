@@ -1,0 +1,228 @@
+"""A gateway in a service's place: every dialect with every status, to every call.
+
+The whole product is played on the decision alone, without a socket; the table has answers of each
+kind over sockets. Here whole jobs follow, in which every second request meets another gateway, and
+answers that are other requests'.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import product
+from typing import Any
+
+import pytest
+
+from mailkit.bulk.engine import EngineSettings
+from mailkit.bulk.journal import Journal
+from mailkit.bulk.report import Report
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.source import read_recipients
+from mailkit.core.call import Bound, Reply
+from mailkit.core.client import Client
+from mailkit.core.codec import plan_of
+from mailkit.core.http import Transport
+from mailkit.core.retry import Outcome
+from mailkit.core.verdict import Failure, error_of, judge
+from mailkit.core.wire import Answer, Request
+from mailkit.errors import OutcomeUnknown, Refused, Unavailable
+from mailkit.providers import devino, smsby
+from mailkit.providers.devino import Devino
+from mailkit.providers.sendpulse import SendPulse
+from mailkit.providers.smsby import SmsBy
+from mailkit.sandbox import Sandbox
+from tests.bulk.fakes import FakeTime, memory_journal
+from tests.providers.devino import arguments as of_devino
+from tests.providers.sendpulse import arguments as of_sendpulse
+from tests.providers.smsby import arguments as of_smsby
+
+from .gateways import (
+    BEFORE_PASSING_ON,
+    DIALECTS,
+    NOT_TOLD_APART,
+    STATUSES,
+    Front,
+    page,
+    phrase,
+    plays,
+)
+from .runs import DEVINO, MESSAGES, SMSBY
+from .test_calls import ROUTES
+from .world import TOKEN
+
+ARGUMENTS = {**of_smsby.ARGUMENTS, **of_devino.ARGUMENTS, **of_sendpulse.ARGUMENTS}
+ONCE = sorted(name for name, route in ROUTES.items() if not route.repeatable and name in ARGUMENTS)
+AGAIN = sorted(name for name, route in ROUTES.items() if route.repeatable and name in ARGUMENTS)
+
+
+ITS_OWN = {("sendpulse.campaigns.send_test", "null"), ("sendpulse.webhooks.create", "list")}
+"""What the service may well answer, too: of the first nothing is published."""
+
+
+def client_of(name: str) -> Client:
+    provider = name.partition(".")[0]
+    if provider == "sendpulse":
+        return SendPulse(api_key=TOKEN, zone="UTC")
+    return SmsBy(TOKEN) if provider == "smsby" else Devino(TOKEN)
+
+
+class Judged:
+    """What the client of a call makes of an answer to it, without sending anything."""
+
+    def __init__(self, name: str) -> None:
+        client: Any = client_of(name)
+        _, group, method = name.split(".")
+        bound = getattr(getattr(client, group), method)
+        assert isinstance(bound, Bound)
+        args, kwargs = ARGUMENTS[name][0]
+        call = bound.call(*args, **kwargs)
+        plan = plan_of(type(call))
+        self.repeatable = plan.route.repeatable
+        self._opener = client._opener
+        self._reader = partial(plan.route.read, call) if plan.route.read else plan.reader
+
+    def __call__(self, answer: Answer) -> Reply[Any] | Failure:
+        return judge(
+            answer, self._opener, self._reader, (), lambda: 0.0, repeatable=self.repeatable
+        )
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_no_gateway_is_taken_for_the_service_by_a_call_that_is_not_repeated(name: str) -> None:
+    judged = Judged(name)
+    provider = name.partition(".")[0]
+    for dialect, status in product(DIALECTS, STATUSES):
+        if (provider, dialect, status) in NOT_TOLD_APART or (name, dialect) in ITS_OWN:
+            continue
+        end = judged(page(dialect, status))
+        assert isinstance(end, Failure), (dialect, status)
+        wanted = Outcome.NOT_NOW if status in BEFORE_PASSING_ON else Outcome.UNKNOWN
+        assert end.outcome is wanted, (dialect, status)
+        error = error_of(end, provider="", call="", repeatable=False, secrets=(), now=0.0)
+        kind = Unavailable if wanted is Outcome.NOT_NOW else OutcomeUnknown
+        assert type(error) is kind, (dialect, status)
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_no_gateway_is_a_refusal_of_anything(name: str) -> None:
+    judged = Judged(name)
+    provider = name.partition(".")[0]
+    for dialect, status in product(DIALECTS, (400, 401, 402, 403, 404, 409, 422, 429, 451)):
+        if (provider, dialect, status) not in NOT_TOLD_APART:
+            end = judged(page(dialect, status))
+            assert isinstance(end, Failure)
+            error = error_of(end, provider="", call="", repeatable=True, secrets=(), now=0.0)
+            assert not isinstance(error, Refused), (dialect, status)
+
+
+# Jobs.
+
+CALL_OF = {"smsby": SMSBY, "devino": DEVINO}
+each_provider = pytest.mark.parametrize("provider", CALL_OF)
+
+
+def sandbox() -> Sandbox:
+    return Sandbox(speed=0, seed=1, smsby_token=TOKEN, devino_api_key=TOKEN)
+
+
+async def run(
+    provider: str, transport: Transport, people: list[str], journal: Journal, rows: int = 1
+) -> Report:
+    """A job with one request at a time, so many rows in each."""
+    time = FakeTime()
+    options: dict[str, Any] = {"transport": transport, "clock": time.clock}
+    client = (
+        SmsBy(TOKEN, limits=smsby.ChunkLimits(bulk_rows=rows), **options)
+        if provider == "smsby"
+        else Devino(TOKEN, limits=devino.ChunkLimits(rows=rows), **options)
+    )
+    settings = EngineSettings(senders=1)
+    async with BulkSender(client, journal=journal, clock=time.clock, settings=settings) as sender:
+        message = MESSAGES[CALL_OF[provider]]
+        return await (await sender.start(message, read_recipients(people), name="autumn")).wait()
+
+
+async def accepted(journal: Journal) -> list[str]:
+    record = await journal.jobs.get("autumn")
+    return [
+        row.address
+        async for rows in journal.accounts.rows(record, running=False)
+        for row in rows
+        if row.state == "accepted"
+    ]
+
+
+@each_provider
+async def test_a_job_behind_gateways_mails_nobody_twice_and_rejects_nobody(provider: str) -> None:
+    service, faults = sandbox(), list(plays(provider))
+    every_second = [play for fault in faults for play in (fault, None)]
+    front = Front(getattr(service, provider), CALL_OF[provider].operation, every_second)
+    people = [f"p{n}@mail.by" for n in range(2 * len(faults))]
+    unknown = sum(page.status not in BEFORE_PASSING_ON for page, _ in faults)
+    async with memory_journal() as journal:
+        report = await run(provider, front, people, journal)
+        assert report.stopped is None
+        counts = report.counts
+        assert (counts.rejected, counts.in_doubt, counts.unsent) == (0, unknown, 0)
+        assert counts.accepted == len(people) - unknown
+        assert service.truth.mailed_twice == []
+        assert service.truth.letters == counts.accepted + sum(acted for _, acted in faults)
+        assert {service.truth.count(one) for one in await accepted(journal)} == {1}
+
+
+@each_provider
+@pytest.mark.parametrize("status", sorted(BEFORE_PASSING_ON))
+async def test_a_gateway_that_turns_everything_away_stops_the_job(
+    provider: str, status: int
+) -> None:
+    service = sandbox()
+    always = [(page("nginx", status), False)] * 20
+    front = Front(getattr(service, provider), CALL_OF[provider].operation, always)
+    async with memory_journal() as journal:
+        report = await run(provider, front, ["a@mail.by", "b@mail.by"], journal)
+        assert (report.counts.unsent, service.truth.letters) == (2, 0)
+        assert report.stopped is not None
+        assert f"a gateway turned the request away: {phrase(status)}" in report.stopped
+
+
+# Other requests' answers.
+
+
+class Cache(Front):
+    """Passes everything on, and answers each request of the operation as it did the first."""
+
+    first: Answer | None = None
+
+    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        answer = await super().send(request, timeout)
+        if self.operation_of(request) != self.operation:
+            return answer
+        self.first = self.first or answer
+        return self.first
+
+
+@each_provider
+async def test_another_request_s_answer_leaves_its_chunk_in_doubt_at_once(provider: str) -> None:
+    service = sandbox()
+    cache = Cache(getattr(service, provider), CALL_OF[provider].operation, ())
+    people = [f"p{n}@mail.by" for n in range(10)]
+    async with memory_journal() as journal:
+        report = await run(provider, cache, people, journal, rows=2)
+        counts = report.counts
+        assert (counts.accepted, counts.rejected, counts.in_doubt, counts.unsent) == (2, 0, 6, 2)
+        assert await accepted(journal) == people[:2]
+        assert report.stopped is not None
+        assert "3 chunks running" in report.stopped
+        if provider == "smsby":
+            assert "the reference of chunk 1 of autumn" in report.doubts[0].reason
+        again = await run_again(provider, service, journal)
+        assert (again.counts.accepted, again.counts.in_doubt, again.counts.unsent) == (4, 6, 0)
+        assert service.truth.mailed_twice == []
+
+
+async def run_again(provider: str, service: Sandbox, journal: Journal) -> Report:
+    front = Front(getattr(service, provider), "", ())
+    make: Any = SmsBy if provider == "smsby" else Devino
+    client = make(TOKEN, transport=front)
+    async with BulkSender(client, journal=journal, clock=FakeTime().clock) as sender:
+        return await (await sender.resume("autumn")).wait()

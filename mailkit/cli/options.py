@@ -37,7 +37,7 @@ Adopt = Annotated[
     bool,
     typer.Option(
         "--adopt",
-        help="Use a journal that is the copy of another one, if that one is gone for good.",
+        help="Use a journal that is a copy, or that was put back from a backup.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no bar.")]

@@ -111,7 +111,7 @@ def test_a_work_that_ends_the_transaction_undoes_all(db: sqlite3.Connection) -> 
     run_together(db, works, WRITE)
     assert notes(db) == []
     for work in works:
-        with pytest.raises(JournalError):
+        with pytest.raises(JournalError, match="constraint failed"):
             work.future.result()
 
 

@@ -305,6 +305,35 @@ async def test_a_witness_that_can_not_be_written_stops_before_the_request(tmp_pa
     assert witness.read(witness.place(path)) is not None
 
 
+async def test_a_take_that_is_undone_is_not_in_the_witness(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    async with at(path) as journal:
+        job = await planned(journal, people(4))
+
+        def change(db: sqlite3.Connection, fields: str) -> None:
+            db.execute("UPDATE rows SET fields = ?", (fields,))
+
+        await journal._db.write(lambda db: change(db, "not JSON"))
+        with pytest.raises(ValueError, match="malformed"):
+            await take(journal, job)
+        await journal._db.write(lambda db: change(db, "[]"))
+        found = witness.read(witness.place(path))
+        assert found is not None
+        assert found.takes == {}
+        assert (await take(journal, job)).n == 1
+
+
+def test_a_line_that_is_written_in_part_is_an_error() -> None:
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            witness.append(writing, bytes(10_000_000))
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
 async def test_a_witness_of_somebody_else_is_told(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     async with at(path) as journal:

@@ -201,22 +201,28 @@ async def test_a_wal_that_was_lost_is_missed(tmp_path: Path) -> None:
         assert list(found.values()) == ["in doubt"] * 8 + ["unsent"] * 2
 
 
-async def test_a_wal_of_the_file_that_was_there_before_is_not_put_into_a_backup(
-    tmp_path: Path,
+@pytest.mark.parametrize("how", ["in place", "as a new file"])
+async def test_a_backup_below_the_wal_of_what_was_there_before_is_left_as_it_is(
+    how: str, tmp_path: Path
 ) -> None:
-    path, backup = tmp_path / "journal.db", tmp_path / "backup"
-    await some_job(path)
+    """The -wal has the last commits, and not the pages that earlier ones have changed."""
+    path, backup, wal = (tmp_path / name for name in ("journal.db", "backup", "journal.db-wal"))
+    async with at(path) as journal:
+        await planned(journal, people(200), chunk=1)
     shutil.copy(path, backup)
-    kept = backup.read_bytes()
+    await takes(path, 150)
     killed = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bulk.killed", path, "3", cwd=Path(__file__).parents[2]
+        sys.executable, "-m", "tests.bulk.killed", path, "1", cwd=Path(__file__).parents[2]
     )
     assert await killed.wait() != 0
-    wal = Path(f"{path}-wal").read_bytes()
-    backup.replace(path)
-    assert "is a copy of another journal" in await refusal(path)
-    assert path.read_bytes() == kept
-    assert Path(f"{path}-wal").read_bytes() == wal
+    before = backup.read_bytes(), wal.read_bytes()
+    if how == "in place":
+        put_back(backup, path)
+        assert "and lacks " in await refusal(path)
+    else:
+        backup.replace(path)
+        assert "is a copy of another journal" in await refusal(path)
+    assert (path.read_bytes(), wal.read_bytes()) == before
 
 
 async def test_pages_that_went_back_are_noticed_by_who_begins_to_send(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mailkit.bulk.journal import Lease
+from mailkit.bulk.journal import InlineExecutor, Journal, Lease
+from mailkit.errors import JournalError
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -94,3 +95,17 @@ def test_a_child_that_ends_closes_nothing(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert db.execute("SELECT count(*) FROM later").fetchone() == (0,)
+
+
+async def test_what_a_child_has_inherited_it_does_not_close(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+    journal = await Journal.open(path, executor=InlineExecutor)
+    with monkeypatch.context() as patch:
+        patch.setattr("mailkit.bulk.journal.database.os.getpid", lambda: 1)
+        await journal.close()
+        with pytest.raises(JournalError, match="this process was forked"):
+            await journal.jobs.list()
+    assert await journal.jobs.list() == []
+    await journal.close()

@@ -1,4 +1,4 @@
-"""Every chore of the project: ``nox -l`` lists them, ``nox -s tests`` runs one."""
+"""Every chore of the project: ``nox -l`` lists them, ``nox -s tests`` runs the tests."""
 
 import nox
 
@@ -12,11 +12,10 @@ def groups(*names: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, *names)
 
 
-@nox.session
-def demo(session: nox.Session) -> None:
-    """100,000 recipients through a local sandbox: planned, sent, polled, accounted for."""
-    session.install("-e", ".[cli,fast]", silent=True)
-    session.run("mailkit", "demo", *session.posargs)
+def oldest(requirement: str) -> str:
+    """``attrs==25.1`` for ``attrs>=25.1``."""
+    versions, *marker = requirement.partition(";")
+    return versions.replace(">=", "==") + "".join(marker)
 
 
 @nox.session
@@ -24,6 +23,16 @@ def tests(session: nox.Session) -> None:
     """The tests, on all cores, with line and branch coverage."""
     session.install("-e", ".[cli,fast]", *groups("tests"))
     session.run("pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """The tests with the oldest versions that pyproject.toml allows."""
+    project = PROJECT["project"]
+    extras = project["optional-dependencies"]
+    allowed = (*project["dependencies"], *extras["cli"], *extras["fast"], *groups("tests"))
+    session.install("-e", ".[cli,fast]", *map(oldest, allowed))
+    session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session

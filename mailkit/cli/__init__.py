@@ -24,7 +24,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich"}:
             raise
-        sys.exit("mailkit: the command line needs its extra: pip install 'mailkit[cli]'")
+        sys.exit("mailkit: the command line needs its extra: pip install 'mailkit-bulk[cli]'")
 
     def command() -> int:
         try:

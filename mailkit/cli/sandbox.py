@@ -25,8 +25,13 @@ def sandbox(
 ) -> None:
     """Run the services as a local server that mails nobody; prints what to put where."""
 
+    try:
+        server = Sandbox(port=port, speed=speed)
+    except ValueError as error:  # not a number: before typer 0.29 that is in every range
+        raise typer.BadParameter(str(error)) from None
+
     async def command() -> int:
-        server, ended = Sandbox(port=port, speed=speed), asyncio.Event()
+        ended = asyncio.Event()
         try:
             await server.start()
         except OSError as error:

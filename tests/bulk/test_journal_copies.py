@@ -363,7 +363,7 @@ async def test_another_journal_s_witness_is_refused(tmp_path: Path) -> None:
     assert found is not None
     kept = witness.read(witness.place(path))
     assert kept is not None
-    witness.write(witness.place(path), witness.Witness(found.journal, kept.inode, 99, {}))
+    witness.write(witness.place(path), witness.Witness(found.journal, kept.origin, 99, {}))
     assert "belongs to another journal" in await refusal(path)
 
 
@@ -489,3 +489,55 @@ async def test_a_send_from_a_backup_mails_everybody_once_in_the_end(tmp_path: Pa
             report = await (await sender.resume("a")).wait()
     assert set(provider.mailed.values()) == {1}
     assert report.counts.in_doubt == 0
+
+
+@pytest.mark.parametrize(
+    ("inode", "device", "path", "copied"),
+    [
+        (2, 7, "a", False),
+        (2, 7, "b", False),  # moved
+        (2, 8, "a", False),  # after a restart devices may have other numbers
+        (2, 8, "b", True),  # on another file system, under the same number by chance
+        (3, 7, "a", True),
+    ],
+)
+def test_a_file_is_known_by_its_inode_and_its_place(
+    inode: int, device: int, path: str, copied: bool
+) -> None:
+    assert witness.Origin(2, 7, "a").is_copied_to(witness.Origin(inode, device, path)) is copied
+
+
+async def test_a_copy_under_the_same_inode_of_another_file_system_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, copy = tmp_path / "here" / "journal.db", tmp_path / "there" / "journal.db"
+    await some_job(path)
+    path.parent.rename(copy.parent)  # the file is the same; only its device is another one
+    found = copy.lstat()
+    elsewhere = witness.Origin.of
+
+    def of(place: Path, stat: os.stat_result) -> witness.Origin:
+        return witness.Origin(stat.st_ino, stat.st_dev + 1, elsewhere(place, stat).path)
+
+    async with at(copy):
+        pass
+    monkeypatch.setattr(witness.Origin, "of", of)
+    assert found.st_ino == copy.lstat().st_ino
+    assert "is a copy of another journal" in await refusal(copy)
+
+
+async def test_a_file_that_vanishes_while_it_is_opened_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+    await some_job(path)
+    lstat = os.lstat
+
+    def vanished(name: str) -> os.stat_result:
+        if str(name).endswith("-wal"):
+            raise FileNotFoundError(2, "No such file or directory", str(name))
+        return lstat(name)
+
+    monkeypatch.setattr(os, "lstat", vanished)
+    with pytest.raises(JournalError, match="was removed or moved while the journal was opened"):
+        await Journal.open(path)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mailkit.bulk.journal import witness
-from mailkit.bulk.journal.witness import Take, Witness
+from mailkit.bulk.journal.witness import Origin, Take, Witness
 
 __all__ = ["adopt", "copied", "fault_of"]
 
 
 def fault_of(
-    db: sqlite3.Connection, path: Path, inode: int, testimony: Witness | None
+    db: sqlite3.Connection, path: Path, origin: Origin, testimony: Witness | None
 ) -> str | None:
     """Why the journal may not know everything that was sent; None if it does."""
     place = witness.place(path)
@@ -24,7 +24,7 @@ def fault_of(
             "know what was sent since. Put that file next to it; or, if the other journal is gone "
             "for good, open this one once with --adopt"
         )
-    if (copy := copied(path, inode, testimony)) is not None:
+    if (copy := copied(path, origin, testimony)) is not None:
         return copy
     (journal,) = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
     if testimony.journal != journal:
@@ -36,9 +36,9 @@ def fault_of(
     return None if gap is None else witness.told(path, gap)
 
 
-def copied(path: Path, inode: int, testimony: Witness) -> str | None:
+def copied(path: Path, origin: Origin, testimony: Witness) -> str | None:
     """The same, as far as it can be said before SQLite opens the file, and the -wal next to it."""
-    if testimony.inode in (0, inode):
+    if testimony.origin is None or not testimony.origin.is_copied_to(origin):
         return None
     return (
         f"{path} is a copy of another journal: what that one has sent since, this one does not "
@@ -46,13 +46,13 @@ def copied(path: Path, inode: int, testimony: Witness) -> str | None:
     )
 
 
-def adopt(db: sqlite3.Connection, path: Path, inode: int) -> Witness | None:
+def adopt(db: sqlite3.Connection, path: Path, origin: Origin) -> Witness | None:
     """Give the journal a new id; what the witness knows and the journal does not is in doubt.
 
     Returns the new witness, to be written once this is committed; None if nothing is wrong.
     """
     testimony = witness.read(witness.place(path))
-    if fault_of(db, path, inode, testimony) is None:
+    if fault_of(db, path, origin, testimony) is None:
         return None
     meta = dict(db.execute("SELECT key, value FROM meta"))
     last = int(meta["commits"])
@@ -63,7 +63,7 @@ def adopt(db: sqlite3.Connection, path: Path, inode: int) -> Witness | None:
     takes: dict[int, dict[int, int]] = {}
     for job, chunk, times in db.execute("SELECT job, n, takes FROM chunks WHERE takes > 0"):
         takes.setdefault(job, {})[chunk] = times
-    new = Witness(secrets.token_hex(16), inode, last + 1, takes)
+    new = Witness(secrets.token_hex(16), origin, last + 1, takes)
     db.execute("UPDATE meta SET value = ? WHERE key = 'id'", (new.journal,))
     db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (new.last,))
     return new

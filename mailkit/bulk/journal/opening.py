@@ -16,7 +16,7 @@ from mailkit.bulk.journal import adopting, troubles, witness
 from mailkit.bulk.journal.file import JournalFile
 from mailkit.bulk.journal.finding import ELSEWHERE, find, gone
 from mailkit.bulk.journal.schema import VERSION, create
-from mailkit.bulk.journal.witness import Witness
+from mailkit.bulk.journal.witness import Origin, Witness
 from mailkit.errors import JournalError
 
 __all__ = ["Connector"]
@@ -43,13 +43,14 @@ class Connector:
         path = self.file.path
         with _told(path):
             found = find(path, create=self._create)
+            origin = Origin.of(path, found)
             if found.st_size:
-                fault = _look(self.file, found.st_ino)
+                fault = _look(self.file, origin)
                 if fault is not None and not self._adopt:
                     raise JournalError(fault)
             with _connected(self.file) as db:
                 db.execute("PRAGMA temp_store = MEMORY")  # sending needs no room for such files
-                _prepare(db, path, found.st_ino, adopt=self._adopt)
+                _prepare(db, path, origin, adopt=self._adopt)
                 self.file.watch(db, (found.st_dev, found.st_ino))
         return db
 
@@ -68,6 +69,10 @@ def _told(path: Path) -> Iterator[None]:
     """What SQLite says of the file, as a sentence."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise JournalError(
+            f"{error.filename} was removed or moved while the journal was opened; try again"
+        ) from error
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
             raise JournalError(f"{path} is not a journal; {ELSEWHERE}") from None
@@ -87,15 +92,15 @@ def _connected(file: JournalFile, mode: str = "rw") -> Iterator[sqlite3.Connecti
         raise
 
 
-def _look(file: JournalFile, inode: int) -> str | None:
+def _look(file: JournalFile, origin: Origin) -> str | None:
     """Why the journal may not know everything that was sent; None if it does, or is a new one."""
     testimony = witness.read(witness.place(file.path))
-    if testimony is not None and (copy := adopting.copied(file.path, inode, testimony)):
+    if testimony is not None and (copy := adopting.copied(file.path, origin, testimony)):
         return copy
     fault = None
     with _connected(file, "ro") as db:
         if _check(db, file.path):
-            fault = adopting.fault_of(db, file.path, inode, testimony)
+            fault = adopting.fault_of(db, file.path, origin, testimony)
         elif testimony is not None and testimony.last:
             raise gone(file.path, witness.place(file.path))
     db.close()
@@ -116,7 +121,7 @@ def _check(db: sqlite3.Connection, path: Path) -> bool:
     return bool(tables)
 
 
-def _prepare(db: sqlite3.Connection, path: Path, inode: int, *, adopt: bool) -> None:
+def _prepare(db: sqlite3.Connection, path: Path, origin: Origin, *, adopt: bool) -> None:
     if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
         raise JournalError(
             f"the journal {path} can't be used: its file system lacks what SQLite's WAL needs; "
@@ -127,12 +132,12 @@ def _prepare(db: sqlite3.Connection, path: Path, inode: int, *, adopt: bool) -> 
     db.execute("BEGIN IMMEDIATE")  # of two processes that meet at a new journal, one makes it
     new = None
     if not _check(db, path):
-        made = Witness(secrets.token_hex(16), inode, 0, {})
+        made = Witness(secrets.token_hex(16), origin, 0, {})
         witness.write(witness.place(path), made)
         create(db)
         db.execute("INSERT INTO meta VALUES ('id', ?), ('commits', 0)", (made.journal,))
     elif adopt:
-        new = adopting.adopt(db, path, inode)
+        new = adopting.adopt(db, path, origin)
     db.execute("COMMIT")
     if new is not None:
         witness.write(witness.place(path), new)

@@ -1,8 +1,10 @@
 """The witness: a small file next to the journal that knows how far the journal has come.
 
-Its first line names the journal, by a random id and the inode of the file. Each durable commit adds
-a line: the commit's number, then for each chunk that it took the job, the chunk and how often that
-chunk has been taken. The line is written after the commit and before a request's first byte, and
+Its first line names the journal, by a random id, and the file: its inode, its device and its path.
+A file that is moved keeps the first two, and one whose device has another number after a restart
+the first and the last; a copy has none or, by chance, one of them. Each durable commit adds a line:
+the commit's number, then for each chunk that it took the job, the chunk and how often that chunk
+has been taken. The line is written after the commit and before a request's first byte, and
 not forced onto the disk. So the witness may be behind its journal, if the power failed; a journal
 that is behind its witness is an old one that was put back, or has lost its -wal, and what it calls
 planned may have been sent.
@@ -11,6 +13,7 @@ planned may have been sent.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import sqlite3
@@ -24,6 +27,7 @@ from mailkit.errors import JournalError
 
 __all__ = [
     "Missing",
+    "Origin",
     "Take",
     "Witness",
     "append",
@@ -35,7 +39,7 @@ __all__ = [
     "write",
 ]
 
-_HEAD = re.compile(rb"mailkit takes 1 ([0-9a-f]{32}) (\d+)")
+_HEAD = re.compile(rb"mailkit takes 1 ([0-9a-f]{32}) (\d+) (\d+) ([0-9a-f]{16})")
 
 
 class Take(NamedTuple):
@@ -47,13 +51,34 @@ class Take(NamedTuple):
 
 
 @attrs.frozen
+class Origin:
+    """Which file a journal is."""
+
+    inode: int
+    device: int
+    path: str
+
+    @classmethod
+    def of(cls, path: Path, found: os.stat_result) -> Origin:
+        """That of the file at this resolved path."""
+        digest = hashlib.blake2b(os.fsencode(path), digest_size=8).hexdigest()
+        return cls(found.st_ino, found.st_dev, digest)
+
+    def is_copied_to(self, other: Origin) -> bool:
+        """Whether that is another file."""
+        return self.inode != other.inode or (
+            self.device != other.device and self.path != other.path
+        )
+
+
+@attrs.frozen
 class Witness:
     """What the file says: whose it is, the last commit, how often each chunk was taken, and when
-    it was ``written`` to (seconds since 1970).
+    it was ``written`` to (seconds since 1970). Without an ``origin`` it is nobody's.
     """
 
     journal: str
-    inode: int
+    origin: Origin | None
     last: int
     takes: Mapping[int, Mapping[int, int]]
     written: float = 0.0
@@ -87,7 +112,7 @@ def read(path: Path) -> Witness | None:
         raise JournalError(f"{path} can't be read: {error.strerror}") from error
     found = _HEAD.fullmatch(head)
     if found is None:
-        return Witness("", 0, 0, {})
+        return Witness("", None, 0, {})
     last = 0
     takes: dict[int, dict[int, int]] = {}
     for text in lines:
@@ -99,7 +124,8 @@ def read(path: Path) -> Witness | None:
         for job, chunk, times in zip(*[iter(rest)] * 3, strict=False):
             chunks = takes.setdefault(job, {})
             chunks[chunk] = max(times, chunks.get(chunk, 0))
-    return Witness(found[1].decode(), int(found[2]), last, takes, written)
+    origin = Origin(int(found[2]), int(found[3]), found[4].decode())
+    return Witness(found[1].decode(), origin, last, takes, written)
 
 
 def append(descriptor: int, text: bytes) -> None:
@@ -117,7 +143,9 @@ def write(path: Path, begun: Witness) -> None:
     """Begin a new witness, on the disk before it takes the place of the old one."""
     new = path.with_name(path.name + "-new")
     takes = (Take(job, n, times) for job, of in begun.takes.items() for n, times in of.items())
-    head = f"mailkit takes 1 {begun.journal} {begun.inode}".encode() + line(begun.last, takes)
+    assert begun.origin is not None  # noqa: S101 - only a file that can't be read has none
+    origin = f"{begun.origin.inode} {begun.origin.device} {begun.origin.path}"
+    head = f"mailkit takes 1 {begun.journal} {origin}".encode() + line(begun.last, takes)
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:

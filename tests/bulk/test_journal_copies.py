@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import anyio
 import pytest
 
 from mailkit.bulk.engine import EngineSettings
@@ -492,19 +493,46 @@ async def test_a_send_from_a_backup_mails_everybody_once_in_the_end(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("inode", "device", "path", "copied"),
+    ("found", "copied"),
     [
-        (2, 7, "a", False),
-        (2, 7, "b", False),  # moved
-        (2, 8, "a", False),  # after a restart devices may have other numbers
-        (2, 8, "b", True),  # on another file system, under the same number by chance
-        (3, 7, "a", True),
+        ((2, 9, 7, "a"), False),
+        ((2, 9, 8, "b"), False),  # moved, and the device has another number
+        ((2, 5, 7, "a"), True),  # put back under the number that had come free
+        ((3, 9, 7, "a"), True),
+        ((2, 0, 7, "b"), False),  # where the system can't say when a file was made
+        ((2, 0, 8, "a"), False),
+        ((2, 0, 8, "b"), True),
     ],
 )
-def test_a_file_is_known_by_its_inode_and_its_place(
-    inode: int, device: int, path: str, copied: bool
+def test_a_file_is_known_by_more_than_its_inode(
+    found: tuple[int, int, int, str], copied: bool
 ) -> None:
-    assert witness.Origin(2, 7, "a").is_copied_to(witness.Origin(inode, device, path)) is copied
+    assert witness.Origin(2, 9, 7, "a").is_copied_to(witness.Origin(*found)) is copied
+
+
+async def test_a_journal_that_is_removed_and_put_back_is_refused_whatever_its_inode(
+    tmp_path: Path,
+) -> None:
+    path, backup = tmp_path / "state" / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    shutil.copytree(path.parent, backup)
+    await takes(path, 1)
+    for _ in range(20):  # the number that comes free is given to the next file, or soon
+        shutil.rmtree(path.parent)
+        shutil.copytree(backup, path.parent)
+        assert "is a copy of another journal" in await refusal(path)
+
+
+async def test_a_new_journal_without_its_wal_and_its_witness_is_not_an_empty_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.db"
+    async with at(path):
+        await anyio.run_process(["cp", path, tmp_path / "alone"])
+    path.write_bytes((tmp_path / "alone").read_bytes())
+    for name in NEXT_TO_IT[1:]:
+        path.with_name(path.name + name).unlink(missing_ok=True)
+    assert "was moved without journal.db-takes" in await refusal(path)
 
 
 async def test_a_copy_under_the_same_inode_of_another_file_system_is_refused(
@@ -517,7 +545,7 @@ async def test_a_copy_under_the_same_inode_of_another_file_system_is_refused(
     elsewhere = witness.Origin.of
 
     def of(place: Path, stat: os.stat_result) -> witness.Origin:
-        return witness.Origin(stat.st_ino, stat.st_dev + 1, elsewhere(place, stat).path)
+        return witness.Origin(stat.st_ino, 0, stat.st_dev + 1, elsewhere(place, stat).path)
 
     async with at(copy):
         pass

@@ -81,6 +81,8 @@ def run_together(
             db.execute("ROLLBACK")
         db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         db.execute(begin)
+        if file is not None:
+            file.begin()
         changes = db.total_changes
         for work in works:
             ends.append(_run(db, work, begin, file))

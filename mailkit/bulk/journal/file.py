@@ -7,6 +7,7 @@ Nothing but a look tells: a file that was removed or replaced can still be writt
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -16,9 +17,11 @@ from mailkit.bulk.journal.forks import Identity
 from mailkit.bulk.journal.witness import Take
 from mailkit.errors import JournalError
 
-__all__ = ["JournalFile"]
+__all__ = ["WAL_LIMIT", "JournalFile"]
 
 BUSY_SECONDS = 30.0
+WAL_LIMIT = 64 * 2**20
+"""Bytes; SQLite cuts a longer -wal off at these, and does so with no shorter one."""
 
 
 class _Connection(sqlite3.Connection):
@@ -35,6 +38,7 @@ class JournalFile:
         self.takes: list[Take] = []
         self._journal = ""
         self._seen: dict[str, Identity] = {}
+        self._wal, self._wal_size = f"{path}-wal", 0
         self._known: dict[int, dict[int, int]] = {}
         self._number: int | None = None
         self._written = False
@@ -95,6 +99,8 @@ class JournalFile:
         """Look at the files, and have the witness told, before anybody acts on the commit."""
         number, takes = self._number, self.takes
         self.undone()
+        with contextlib.suppress(FileNotFoundError):
+            self._wal_size = os.lstat(self._wal).st_size
         self._written = True
         self.check()
         if number is None:
@@ -128,9 +134,16 @@ class JournalFile:
             if found.st_nlink != 1:
                 raise self._changed(name, "got another name (a hard link)")
 
+    def begin(self) -> None:
+        """JournalError if the -wal was cut off since the last commit."""
+        with contextlib.suppress(FileNotFoundError):  # the look after the commit will tell
+            if os.lstat(self._wal).st_size < min(self._wal_size, WAL_LIMIT):
+                raise self._changed(self._wal, "was cut off")
+
     def check_written(self) -> None:
         """The last look, if anything was written."""
         if self._written:
+            self.begin()
             self.check()
 
     def close(self) -> None:

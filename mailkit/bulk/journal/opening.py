@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mailkit.bulk.journal import adopting, troubles, witness
-from mailkit.bulk.journal.file import JournalFile
+from mailkit.bulk.journal.file import WAL_LIMIT, JournalFile
 from mailkit.bulk.journal.finding import ELSEWHERE, find, gone
 from mailkit.bulk.journal.schema import VERSION, create
 from mailkit.bulk.journal.witness import Origin, Witness
@@ -85,7 +85,7 @@ def _connected(file: JournalFile, mode: str = "rw") -> Iterator[sqlite3.Connecti
     db = file.connect(mode)
     try:
         db.execute("PRAGMA cache_size = -16000")
-        db.execute("PRAGMA journal_size_limit = 67108864")
+        db.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
         yield db
     except BaseException:
         db.close()
@@ -139,5 +139,7 @@ def _prepare(db: sqlite3.Connection, path: Path, origin: Origin, *, adopt: bool)
     elif adopt:
         new = adopting.adopt(db, path, origin)
     db.execute("COMMIT")
+    # The file alone must show that it is a journal, should its -wal ever be lost.
+    db.execute("PRAGMA wal_checkpoint(FULL)")
     if new is not None:
         witness.write(witness.place(path), new)

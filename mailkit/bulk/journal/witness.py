@@ -1,13 +1,11 @@
 """The witness: a small file next to the journal that knows how far the journal has come.
 
-Its first line names the journal, by a random id, and the file: its inode, its device and its path.
-A file that is moved keeps the first two, and one whose device has another number after a restart
-the first and the last; a copy has none or, by chance, one of them. Each durable commit adds a line:
-the commit's number, then for each chunk that it took the job, the chunk and how often that chunk
-has been taken. The line is written after the commit and before a request's first byte, and
-not forced onto the disk. So the witness may be behind its journal, if the power failed; a journal
-that is behind its witness is an old one that was put back, or has lost its -wal, and what it calls
-planned may have been sent.
+Its first line names the journal, by a random id, and the file (see Origin). Each durable commit
+adds a line: the commit's number, then for each chunk that it took the job, the chunk and how often
+that chunk has been taken. The line is written after the commit and before a request's first byte,
+and not forced onto the disk. So the witness may be behind its journal, if the power failed; a
+journal that is behind its witness is an old one that was put back, or has lost its -wal, and what
+it calls planned may have been sent.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ from typing import NamedTuple
 
 import attrs
 
+from mailkit.bulk.journal.births import born
 from mailkit.errors import JournalError
 
 __all__ = [
@@ -39,7 +38,7 @@ __all__ = [
     "write",
 ]
 
-_HEAD = re.compile(rb"mailkit takes 1 ([0-9a-f]{32}) (\d+) (\d+) ([0-9a-f]{16})")
+_HEAD = re.compile(rb"mailkit takes 1 ([0-9a-f]{32}) (\d+) (\d+) (\d+) ([0-9a-f]{16})")
 
 
 class Take(NamedTuple):
@@ -52,9 +51,12 @@ class Take(NamedTuple):
 
 @attrs.frozen
 class Origin:
-    """Which file a journal is."""
+    """Which file a journal is: its inode, when that was made (0: the system can't say), its device
+    and a hash of its path. A device may have another number after a restart.
+    """
 
     inode: int
+    born: int
     device: int
     path: str
 
@@ -62,13 +64,15 @@ class Origin:
     def of(cls, path: Path, found: os.stat_result) -> Origin:
         """That of the file at this resolved path."""
         digest = hashlib.blake2b(os.fsencode(path), digest_size=8).hexdigest()
-        return cls(found.st_ino, found.st_dev, digest)
+        return cls(found.st_ino, born(path), found.st_dev, digest)
 
     def is_copied_to(self, other: Origin) -> bool:
         """Whether that is another file."""
-        return self.inode != other.inode or (
-            self.device != other.device and self.path != other.path
-        )
+        if self.inode != other.inode:
+            return True
+        if self.born and other.born:
+            return self.born != other.born
+        return self.device != other.device and self.path != other.path
 
 
 @attrs.frozen
@@ -124,7 +128,8 @@ def read(path: Path) -> Witness | None:
         for job, chunk, times in zip(*[iter(rest)] * 3, strict=False):
             chunks = takes.setdefault(job, {})
             chunks[chunk] = max(times, chunks.get(chunk, 0))
-    origin = Origin(int(found[2]), int(found[3]), found[4].decode())
+    inode, birth, device = map(int, found.groups()[1:4])
+    origin = Origin(inode, birth, device, found[5].decode())
     return Witness(found[1].decode(), origin, last, takes, written)
 
 
@@ -144,12 +149,11 @@ def write(path: Path, begun: Witness) -> None:
     new = path.with_name(path.name + "-new")
     takes = (Take(job, n, times) for job, of in begun.takes.items() for n, times in of.items())
     assert begun.origin is not None  # noqa: S101 - only a file that can't be read has none
-    origin = f"{begun.origin.inode} {begun.origin.device} {begun.origin.path}"
-    head = f"mailkit takes 1 {begun.journal} {origin}".encode() + line(begun.last, takes)
+    head = " ".join(["mailkit takes 1", begun.journal, *map(str, attrs.astuple(begun.origin))])
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            append(descriptor, head)
+            append(descriptor, head.encode() + line(begun.last, takes))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,26 +46,27 @@ def copied(path: Path, origin: Origin, testimony: Witness) -> str | None:
 
 
 def adopt(db: sqlite3.Connection, path: Path, origin: Origin) -> Witness | None:
-    """Give the journal a new id; what the witness knows and the journal does not is in doubt.
+    """Take the journal as it is; what its witness knows and the journal does not is in doubt.
 
-    Returns the new witness, to be written once this is committed; None if nothing is wrong.
+    Returns the new witness, to be written once this is committed; None if nothing is wrong. It
+    keeps all that the old one knew: the same backup may be put back once more.
     """
     testimony = witness.read(witness.place(path))
     if fault_of(db, path, origin, testimony) is None:
         return None
     meta = dict(db.execute("SELECT key, value FROM meta"))
     last = int(meta["commits"])
+    takes: dict[int, dict[int, int]] = {}
     if testimony is not None and testimony.journal == meta["id"]:
         last = max(last, testimony.last)
+        takes = {job: dict(chunks) for job, chunks in testimony.takes.items()}
         if gap := witness.missing(db, testimony):
             _doubt(db, gap.takes, testimony.written)
-    takes: dict[int, dict[int, int]] = {}
+            _reserve(db, gap.takes)
     for job, chunk, times in db.execute("SELECT job, n, takes FROM chunks WHERE takes > 0"):
         takes.setdefault(job, {})[chunk] = times
-    new = Witness(secrets.token_hex(16), origin, last + 1, takes)
-    db.execute("UPDATE meta SET value = ? WHERE key = 'id'", (new.journal,))
-    db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (new.last,))
-    return new
+    db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (last + 1,))
+    return Witness(meta["id"], origin, last + 1, takes)
 
 
 def _doubt(db: sqlite3.Connection, takes: Sequence[Take], latest: float) -> None:
@@ -88,3 +88,17 @@ def _doubt(db: sqlite3.Connection, takes: Sequence[Take], latest: float) -> None
             "WHERE job = ? AND (n = ? OR ?) AND state IN ('planned', 'sending', 'rejected')",
             (latest, job, chunk, whole is None),
         )
+
+
+def _reserve(db: sqlite3.Connection, takes: Sequence[Take]) -> None:
+    """Let no new job or chunk have the number of one that was taken in the state that is lost."""
+    db.executemany(
+        "INSERT INTO chunks (job, n, state, first, last, rows, attempt, takes, reconciled, "
+        "unfinished) SELECT id, ?, 'empty', 0, -1, 0, 1, ?, 0, 0 FROM jobs WHERE id = ? "
+        "ON CONFLICT DO NOTHING",
+        [(chunk, times, job) for job, chunk, times in takes],
+    )
+    db.execute(
+        "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'jobs'",
+        (max((job for job, *_ in takes), default=0),),
+    )

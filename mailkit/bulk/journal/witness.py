@@ -176,17 +176,18 @@ def _sync_folder(folder: Path) -> None:
 def missing(db: sqlite3.Connection, witness: Witness) -> Missing | None:
     """What the witness knows and the journal does not; None if that is nothing.
 
-    A job that the journal does not have was removed from it, unless commits are missing too.
+    A job that the journal does not have was removed from it, unless commits are missing too; a
+    chunk is never removed.
     """
     (number,) = db.execute("SELECT value FROM meta WHERE key = 'commits'").fetchone()
     commits = max(0, witness.last - number)
     takes: list[Take] = []
     for job, chunks in witness.takes.items():
+        if not commits and not db.execute("SELECT 1 FROM jobs WHERE id = ?", (job,)).fetchone():
+            continue
         known = dict(db.execute("SELECT n, takes FROM chunks WHERE job = ?", (job,)))
-        unknown = 0 if commits else None
         for chunk, times in chunks.items():
-            found = known.get(chunk, unknown)
-            if found is not None and found < times:
+            if known.get(chunk, 0) < times:
                 takes.append(Take(job, chunk, times))
     return Missing(commits, takes) if commits or takes else None
 

@@ -178,6 +178,12 @@ async def test_a_job_that_the_backup_does_not_have_is_missed(tmp_path: Path) -> 
     assert "lacks the last 4 changes, with 1 request:" in await refusal(path)
     async with at(path, adopt=True) as journal:
         assert [job.name for job in await journal.jobs.list()] == ["a"]
+        again = await planned(journal, people(3), "b")
+        assert again.id > job.id  # the witness knows takes of a job of that number
+        assert (await take(journal, again)).n == 1
+    put_back(backup, path)
+    async with at(path, adopt=True) as journal:
+        assert set((await states(journal, await journal.jobs.get("a"))).values()) == {"unsent"}
 
 
 async def test_a_wal_that_was_lost_is_missed(tmp_path: Path) -> None:
@@ -368,14 +374,18 @@ async def test_another_journal_s_witness_is_refused(tmp_path: Path) -> None:
     assert "belongs to another journal" in await refusal(path)
 
 
-async def test_an_adoption_that_was_cut_off_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["in place", "as a new file"])
+async def test_an_adoption_that_was_cut_off_loses_nothing(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, backup = tmp_path / "journal.db", tmp_path / "backup"
     await some_job(path)
     shutil.copy(path, backup)
     await takes(path, 3)
-    put_back(backup, path)
+    if how == "in place":
+        put_back(backup, path)
+    else:
+        backup.replace(path)
 
     def die(place: Path, new: witness.Witness) -> None:
         raise KeyboardInterrupt
@@ -384,10 +394,27 @@ async def test_an_adoption_that_was_cut_off_is_made_again(
         patch.setattr(witness, "write", die)
         with pytest.raises(KeyboardInterrupt):
             await Journal.open(path, adopt=True)
-    assert "belongs to another journal" in await refusal(path)
+    if how == "as a new file":
+        assert "is a copy of another journal" in await refusal(path)
     async with at(path, adopt=True) as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
+    async with at(path):
+        pass
+
+
+async def test_the_same_backup_may_be_put_back_twice(tmp_path: Path) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    shutil.copy(path, backup)
+    await takes(path, 2)
+    for sent in (2, 3):
+        put_back(backup, path)
+        assert "and lacks the last" in await refusal(path)
+        async with at(path, adopt=True) as journal:
+            found = await states(journal, await journal.jobs.get("a"))
+            assert list(found.values()) == ["in doubt"] * 2 * sent + ["unsent"] * 2 * (5 - sent)
+        await takes(path, 1)
 
 
 async def test_to_adopt_a_journal_that_is_right_changes_nothing(tmp_path: Path) -> None:

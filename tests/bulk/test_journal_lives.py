@@ -114,9 +114,10 @@ async def test_nobody_is_mailed_twice_whatever_is_put_back(seed: int, tmp_path: 
     for _ in range(12):
         try:
             await lives.live()
-        except JournalError as error:  # pages of two states don't fit: SQLite says so
-            assert "malformed" in str(error) or "does not add up" in str(error), error
-            break
+        except JournalError as error:
+            if "malformed" in str(error):  # pages of two states don't fit together
+                break
+            raise
         assert not [address for address, times in lives.mailed.items() if times > 1]
         lives.attack()
     assert lives.happened

@@ -13,7 +13,7 @@ import attrs
 from mailkit.core.call import Raw, Reply
 from mailkit.core.retry import Outcome, retry_after
 from mailkit.core.secret import Secret, scrub
-from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable, check_keys
+from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable, check_json
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -74,10 +74,10 @@ def judge(
     outcome, fault = Outcome.UNKNOWN, f"HTTP {status}"
     try:
         if not repeatable:
-            check_keys(answer.body)
+            check_json(answer.body)
         opened = opener(answer)
         if isinstance(opened, Refusal):
-            if _may_refuse(status) or (opened.later and 400 <= status < 600):
+            if _may_refuse(status) or (opened.later and 500 <= status < 600):
                 return _refused(answer, opened, secrets, now)
         elif 200 <= status < 300:
             return Reply(status, answer.headers, reader(opened))

@@ -23,7 +23,7 @@ __all__ = [
     "Upload",
     "about_money",
     "base_url",
-    "check_keys",
+    "check_json",
     "says_only",
 ]
 
@@ -121,14 +121,16 @@ class Unclear(Unreadable):
     """A body that may be the service's, and says neither yes nor no: it may have acted."""
 
 
-def check_keys(body: bytes) -> None:
-    """Raise Unclear if an object in the JSON has a key twice: two readers may see two answers."""
+def check_json(body: bytes) -> None:
+    """Raise Unreadable if the whole is not JSON (quick readers pass over what they don't need),
+    Unclear if an object in it has a key twice, so that two readers may see two answers.
+    """
     try:
         _distinct(body.decode())
     except Unclear:
         raise
-    except (ValueError, RecursionError):  # for the envelope's reader to say
-        pass
+    except ValueError as error:
+        raise Unreadable(f"not JSON: {error}") from None
 
 
 def _object(pairs: list[tuple[str, object]]) -> object:

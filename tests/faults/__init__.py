@@ -5,9 +5,13 @@
 - troubles, answers, servers: how a fault is made
 - world: real clients, real sockets, the sandbox, and a gate in between
 - runs: a bulk send in such a world
+- gateways: what gateways say in a service's place, and one in front of a service
+- bending, oracle: answers that are bent, and what they may be taken for
 
 test_matrix: each fault × each call. test_bulk_matrix: each fault on a job's requests.
 test_uploads: on the upload of a job's attachment. test_token: on the way of a token.
-test_edges: what the table has no room for. test_journal_faults, disk: a disk that fails.
+test_edges: what the table has no room for. test_gateways: every dialect with every status.
+test_fuzz_answers: the short form of ``python -m tests.faults.fuzz_answers``.
+test_journal_faults, disk: a disk that fails.
 test_commands: the command line in processes of its own.
 """

@@ -70,7 +70,8 @@ def _listed(said: object) -> bool:
     """Whether these are reasons as the page has them, each with a key."""
     if not isinstance(said, list) or not said:
         return False
-    return all(isinstance(one, dict) and one.get("key") and type(one["key"]) is str for one in said)
+    keys = [one.get("key") if isinstance(one, dict) else None for one in said]
+    return all(isinstance(key, str) and key.strip() for key in keys)
 
 
 def _reason(said: object) -> str:

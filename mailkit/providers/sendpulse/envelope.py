@@ -16,7 +16,7 @@ from mailkit.core.call import Call, Raw
 from mailkit.core.reading import decode
 from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable, says_only
 
-__all__ = ["confirmed", "opened", "opened_token"]
+__all__ = ["confirmed", "each_confirmed", "opened", "opened_token"]
 
 _CAMPAIGNS_USED_UP = 791
 _TOO_FAST = 2020202020  # more than 10 requests in a second
@@ -37,6 +37,7 @@ class _Envelope(msgspec.Struct):
     max_emails_per_task: object = None  # of a cost, as are the next two
     sent_emails_qty: object = None
     cur: object = None
+    id: object = None  # of what was made; a cost has none
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
@@ -70,7 +71,16 @@ def opened_token(answer: Answer) -> bytes | msgspec.Raw | Refusal:
 def confirmed(call: Call[None], raw: Raw) -> None:
     """Reads the answer to a call that returns nothing: it has to say yes."""
     tree = decode(raw)
-    marks = tree if isinstance(tree, list) else _marks(tree) if isinstance(tree, dict) else []
+    _all_true(_marks(tree) if isinstance(tree, dict) else [])
+
+
+def each_confirmed(call: Call[None], raw: Raw) -> None:
+    """The same for an answer whose data is a list of yes and no."""
+    tree = decode(raw)
+    _all_true(tree if isinstance(tree, list) else [])
+
+
+def _all_true(marks: list[object]) -> None:
     if not marks or any(mark is not True for mark in marks):
         raise Unreadable("the answer does not say that it is done")
 
@@ -86,7 +96,7 @@ def _says_yes(envelope: _Envelope) -> bool:
     if not marks:
         return not isinstance(envelope.message, str)
     if (envelope.max_emails_per_task, envelope.sent_emails_qty, envelope.cur) != (None, None, None):
-        return len(marks) == 1 and isinstance(marks[0], bool)
+        return len(marks) == 1 and isinstance(marks[0], bool) and envelope.id is None
     return all(mark is True for mark in marks) and not _denied(envelope)
 
 

@@ -15,7 +15,7 @@ from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.codes import WebhookAction
-from mailkit.providers.sendpulse.envelope import confirmed
+from mailkit.providers.sendpulse.envelope import each_confirmed
 from mailkit.providers.sendpulse.pages import many, only
 
 __all__ = ["Webhook", "Webhooks"]
@@ -67,7 +67,7 @@ class CreateWebhooks(Call[list[Webhook]]):
             raise InvalidArgument("actions: give at least one, as WebhookAction.SPAM")
 
 
-@put("/v2/email-service/webhook/{id}", repeatable=True, body="form", read=confirmed)
+@put("/v2/email-service/webhook/{id}", repeatable=True, body="form", read=each_confirmed)
 class UpdateWebhook(Call[None]):
     """Have the webhook's event told to another address.
 
@@ -81,7 +81,7 @@ class UpdateWebhook(Call[None]):
         object.__setattr__(self, "url", fields.secret_line(self.url, "url"))
 
 
-@delete("/v2/email-service/webhook/{id}", repeatable=True, body="none", read=confirmed)
+@delete("/v2/email-service/webhook/{id}", repeatable=True, body="none", read=each_confirmed)
 class DeleteWebhook(Call[None]):
     """Delete a webhook. https://sendpulse.com/integrations/api/bulk-email"""
 

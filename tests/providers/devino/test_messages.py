@@ -277,6 +277,7 @@ REASONS = [{"Key": "k", "Reference": "recipients"}]
         ({"Description": "Validation failed", "Reasons": []}, 400, Unavailable),
         ({"Description": "Validation failed", "Reasons": ["k"]}, 400, Unavailable),
         ({"Description": "Validation failed", "Reasons": [{"Key": 7}]}, 400, Unavailable),
+        ({"Description": "Validation failed", "Reasons": [{"Key": " "}]}, 400, Unavailable),
         ({"Description": "Validation failed", "Reasons": [*REASONS, {}]}, 400, Unavailable),
         ({"Description": "Validation failed", "Reasons": {"Key": "k"}}, 400, Unavailable),
         ({"Description": ["no"], "Reasons": REASONS}, 400, Unavailable),

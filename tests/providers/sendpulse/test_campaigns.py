@@ -139,7 +139,7 @@ async def test_a_test_goes_to_three_addresses_at_most() -> None:
         {"id": 1.5}, {"id": [5]}, {"count": 5}, {"id": 5, "error": "no"}, [{"id": 5}],
         {"id": 5, "message": "no"}, {"id": 5, "errors": ["no"]}, {"id": 5, "error_code": 5},
         {"id": 5, "result": False}, {"id": 5, "success": False}, {"id": 5, "result": 1},
-        {"data": {"id": 5}, "success": "OK"},
+        {"data": {"id": 5}, "success": "OK"}, {"id": 5, "result": False, "cur": "USD"},
     ],
 )  # fmt: skip
 async def test_a_campaign_without_an_id_leaves_the_outcome_unknown(said: object) -> None:

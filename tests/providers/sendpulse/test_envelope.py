@@ -215,7 +215,8 @@ async def test_what_could_send_a_letter_twice_is_not_repeated() -> None:
     "said",
     [
         b'{"result":[true]}', b'{"result":"no"}', b'{"success":{}}', b"not now", b"[tr", b"", b"{}",
-        b"[]", b"[false]", b"[1]", b"null", b'{"result":1}', b'{"result":"true"}', b'{"id":5}',
+        b"[]", b"[false]", b"[1]", b"[true]", b"null", b'{"id":5}',
+        b'{"result":1}', b'{"result":"true"}',
         b'{"result":true,"error":"no"}', b'{"result":true,"result":0}', b'{"detail":"ok"}',
         b'{"result":true,"success":false}', b'{"status":"OK"}', b'{"errorMessage":"x"}',
     ],

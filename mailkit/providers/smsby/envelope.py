@@ -29,16 +29,21 @@ class _Envelope(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Envelope).decode
 _REFUSES_WITH = (200, 400, 404, 421, 429)  # 500 is documented too, but may follow an act
-_ITS_NUMBERS = ("result", "data", "uuid", "email_id", "message_id")
+_MADE = frozenset({"uuid", "email_id", "message_id"})
 _of_the_token = re.compile(r"(?i)\b(token|api[ _-]?key|unauthori[sz]ed|токен|авторизац)").search
 _of_a_failure = re.compile(
-    r"(?i)time[ds]?[ -]?out|deadline|execution time|memory|fatal|exception|unexpected|went wrong"
-    r"|unknown error|internal|server error|status code|\b50[234]\b|unavailable|temporar|overload"
-    r"|busy|maintenance|is down|upstream|gateway|proxy|backend|\borigin\b|circuit|healthy|respon"
-    r"|conn|socket|network|\breset\b|abort|cancel|broken pipe|\bEOF\b|fetch|\bDNS\b|resolv|TLS|SSL"
-    r"|handshake|SQLSTATE|deadlock|lock wait|gone away|\bE(?:PIPE|HOST|NET|NOTFOUND|AI_)"
-    r"|врем\w+ ожидания|та[йи]м-?аут|недоступ|временно|перегруз|занят|соединени|обслуживани"
-    r"|внутренн\w+ ошибк|ошибка сервера|неизвестная ошибка|попробуйте позже"
+    r"(?i)timed?[ -]?out|deadline exceeded|execution time|out of memory|memory size|exception"
+    r"|fatal error|unexpected (?:end|eof|token|response)|went wrong|unknown error|internal error"
+    r"|server error|status code|\b50[234]\b|temporar(?:y|ily) (?:error|failure|unavailable)"
+    r"|service (?:is )?unavailable|overloaded|server (?:is )?busy|maintenance|upstream|gateway"
+    r"|proxy|backend|\borigin\b|circuit|no healthy|(?:no|bad|invalid|empty) response|not respond"
+    r"|connection|ECONN|disconnect|(?:to|not) connect\b|connect error|socket|network error"
+    r"|unreachable|hang up|aborted|context cancel|broken pipe|EPIPE|EHOST|ENOTFOUND|EAI_|\bEOF\b"
+    r"|fetch failed|failed to fetch|resolve host|TLS|handshake|SQLSTATE|deadlock|lock wait"
+    r"|gone away|header|cookie|no such route|no route|page not found|authori[sz]ation field"
+    r"|firewall|captcha|(?:время|времени) ожидания|тайм-?аут|соединени|внутренняя ошибка"
+    r"|ошибка сервера|неизвестная ошибка|технические работы"
+    r"|(?:сервис|сервер) (?:временно )?(?:недоступ|занят|перегруж)"
 ).search
 
 
@@ -54,7 +59,7 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
     tree: Mapping[str, object] = {
         key: value for key, value in decode(answer.body).items() if value not in (None, "")
     }
-    if any(map(_good, marks)) or tree.keys() & _ITS_NUMBERS:
+    if any(map(_good, marks)) or _names_what_it_made(tree):
         raise Unclear("neither a success nor a refusal in the answer")
     said = _said(tree) if answer.status in _REFUSES_WITH else None
     if said is None or _may_be_a_gateway_s(said, answer.status):
@@ -75,6 +80,11 @@ def _said(tree: Mapping[str, object]) -> str | None:
     else:
         said = None
     return said if isinstance(said, str) and said.strip() else None
+
+
+def _names_what_it_made(tree: Mapping[str, object]) -> bool:
+    parts = (tree, tree.get("result"), tree.get("data"))
+    return any(isinstance(part, dict) and part.keys() & _MADE for part in parts)
 
 
 def _may_be_a_gateway_s(said: str, status: int) -> bool:

@@ -123,6 +123,8 @@ def test_what_has_neither_form_is_no_answer_of_the_service(tree: object) -> None
         "Request failed with status code 502", "unexpected EOF", "Something went wrong",
         "SQLSTATE[HY000]: General error: 2006 MySQL server has gone away", "Internal Server Error",
         "Maximum execution time of 30 seconds exceeded", "Внутренняя ошибка сервера",
+        "page not found", "no such route", "invalid host header", "Authorization field missing",
+        "Request header or cookie too large",
         "Сервис временно недоступен", "Превышено время ожидания", "dial tcp: i/o timeout",
     ],
 )  # fmt: skip
@@ -134,7 +136,14 @@ def test_words_about_a_failure_may_follow_an_act(said: str, status: int) -> None
 
 
 @pytest.mark.parametrize(
-    "tree", [{"status": "NEW", "email_id": 5}, {"uuid": "u"}, {"status": "OK", "error": "No"}]
+    "tree",
+    [
+        {"status": "NEW", "email_id": 5},
+        {"uuid": "u"},
+        {"status": "OK", "error": "No"},
+        {"status": "NEW", "result": {"message_id": 5}},
+        {"state": "queued", "data": {"uuid": "u"}},
+    ],
 )
 def test_what_has_something_of_a_success_may_follow_an_act(tree: object) -> None:
     for status in (200, 400, 404, 502):
@@ -153,6 +162,23 @@ def test_the_status_in_words_is_what_anybody_says(status: int, said: str) -> Non
     with pytest.raises(Unreadable) as caught:
         opened(answer(status, {"error": said}))
     assert type(caught.value) is Unreadable
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "No such list", "Invalid token", "Sender's domain has no DNS records",
+        "Sender not connected", "The sender is temporarily blocked", "Name is taken",
+        "Sending is unavailable on your plan",
+        "Unexpected parameter email", "The campaign is cancelled", "Too many addresses: 5000",
+        "Message is too large", "Function disabled: internal account", "Not enough memory of names",
+        "Имя рассылки уже занято", "Функция недоступна на вашем тарифе", "Недостаточно средств",
+        "Отправитель временно заблокирован", "Отклонено: адрес в чёрном списке",
+    ],
+)  # fmt: skip
+def test_words_about_the_request_are_the_service_s(said: str) -> None:
+    for status in (200, 400, 404, 421, 429):
+        assert isinstance(opened(answer(status, {"error": said})), Refusal)
 
 
 def test_too_many_requests_are_the_service_s_own_words() -> None:

@@ -175,8 +175,10 @@ def _span(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[int, int, int
 
 def _change(db: sqlite3.Connection, n: int, changes: Sequence[RowChange]) -> None:
     db.executemany(
-        "UPDATE rows SET reason = CASE WHEN state IS ?1 THEN coalesce(?2, reason) ELSE ?2 END, "
-        "state = ?1, delivery = ?3, "
-        "chunk = CASE WHEN ?1 IS NULL THEN chunk ELSE ?4 END WHERE id = ?5",
-        [(state, why, heard, n, row_id) for row_id, state, why, heard in changes],
+        "UPDATE rows SET reason = CASE WHEN state IS ? THEN coalesce(?, reason) ELSE ? END, "
+        "state = ?, delivery = ?, chunk = CASE WHEN ? IS NULL THEN chunk ELSE ? END WHERE id = ?",
+        [
+            (state, why, why, state, heard, state, n, row_id)
+            for row_id, state, why, heard in changes
+        ],
     )

@@ -349,6 +349,9 @@ class Engine:
                 self._witnesses.add(witness.n)
                 await self._hand_over(witness)
                 return
+            if (probe := await self._take(probes=True)) is not None:  # nobody else is left to try
+                await self._hand_over(probe)
+                return
             trials = await self._journal.narrowing.trials(self._job)
             if any(trial.root not in self._about_rows for trial in trials):
                 await self._judge(trials, last=True)

@@ -14,7 +14,13 @@ from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import Chunk, Sent
-from mailkit.errors import AccountRefused, OutcomeUnknown, RateLimited, Refused
+from mailkit.errors import (
+    AccountRefused,
+    AuthenticationFailed,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+)
 
 from .fakes import MESSAGE, FakeProvider, FakeTime, memory_journal, people
 
@@ -276,3 +282,26 @@ async def test_an_account_that_refuses_is_found_out_under_a_quota_too(journal: J
     report = await send(journal, provider, 30)
     assert report.counts.unsent == 30
     assert len(provider.chunks) <= 8
+
+
+@pytest.mark.parametrize("cut", range(1, 15))
+async def test_wherever_a_job_with_bad_rows_is_cut_off_a_resume_mails_the_others(
+    journal: Journal, cut: int
+) -> None:
+    victims = ("p1@example.com", "p2@example.com", "p4@example.com")
+    refuses = bad(*victims)
+    requests = 0
+
+    def expires(chunk: Chunk) -> str | None:
+        nonlocal requests
+        requests += 1
+        if requests == cut:
+            raise AuthenticationFailed("the token has expired")
+        return refuses(chunk)
+
+    provider = FakeProvider(chunk_rows=3, refuses=expires)
+    await send(journal, provider, 6)
+    report = await resume(journal, provider)
+    assert once(provider, 6, *victims)
+    left = report.counts.rejected + report.counts.unsent  # nobody is left to compare them with
+    assert (report.counts.accepted, left) == (3, 3)

@@ -17,7 +17,7 @@ from benchmarks.rows import Bench, Goal, Row, Setting, at_least, at_most, figure
 from benchmarks.server import TOKEN
 from mailkit import SmsBy
 from mailkit.core.clock import Clock
-from mailkit.core.quota import Quota, Window
+from mailkit.core.quota import LocalPermits, Quota
 from mailkit.core.wire import Answer, Request
 
 __all__ = ["BENCHES"]
@@ -133,11 +133,12 @@ def quota(setting: Setting) -> Iterable[Row]:
 
     @asynccontextmanager
     async def side() -> AsyncIterator[Work]:
-        window = Window(Quota(3_000, 60.0), Clock(monotonic=Ticking(60 / 2_900 / 3)))
+        clock = Clock(monotonic=Ticking(60 / 2_900 / 3))
+        permits, names = LocalPermits({"requests": Quota(3_000, 60.0)}, clock), ("requests",)
 
         async def work() -> int:
             for _ in range(20_000):
-                permit = await window.acquire(None, 32.0)
+                permit = await permits.acquire(names, None, 30.0)
                 permit.sent()
                 permit.done()
             return 20_000

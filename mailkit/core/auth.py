@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from math import inf
 from typing import Protocol
 from urllib.parse import quote
 
@@ -13,7 +15,7 @@ import attrs
 from mailkit.core.clock import Clock
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Request
-from mailkit.errors import InvalidArgument, RequestError
+from mailkit.errors import InvalidArgument, QuotaExhausted, RequestError
 
 __all__ = [
     "Auth",
@@ -65,8 +67,14 @@ class Auth(Protocol):
         """Everything that must not appear in an error or a log."""
         ...
 
-    async def sign(self, request: Request) -> None:
-        """Put the credential into the request's headers, before each attempt."""
+    def sign(self, request: Request) -> bool:
+        """Put the credential into the request's headers; whether it is fresh, or `refresh` must
+        come first.
+        """
+        ...
+
+    async def refresh(self) -> None:
+        """Fetch a credential unless there is a fresh one; RequestError if none can be fetched."""
         ...
 
     async def renew(self, request: Request) -> bool:
@@ -84,53 +92,51 @@ def credential(value: str | Secret, place: str) -> Secret:
     return secret
 
 
-class FieldToken:
+class _Lasting:
+    """What stays the same as long as the client lives."""
+
+    fields = _NONE
+
+    def sign(self, request: Request) -> bool:
+        """True: there is nothing to put into a header."""
+        return True
+
+    async def refresh(self) -> None:
+        """Nothing: what there is never expires."""
+
+    async def renew(self, request: Request) -> bool:
+        """False: there is no other credential."""
+        return False
+
+
+class FieldToken(_Lasting):
     """A token in a field of every form, or of the query where a call has no form."""
 
     def __init__(self, token: Secret, field: str = "token") -> None:
         self.fields = Credential({field: token})
         self.secrets = (token,)
 
-    async def sign(self, request: Request) -> None:
-        """Nothing: the token is in the request already."""
 
-    async def renew(self, request: Request) -> bool:
-        """False: there is no other token."""
-        return False
-
-
-class Unsigned:
+class Unsigned(_Lasting):
     """No credential of its own: for a call that fetches one; ``secrets`` are those in its body."""
 
     def __init__(self, *secrets: Secret) -> None:
-        self.fields = _NONE
         self.secrets = secrets
 
-    async def sign(self, request: Request) -> None:
-        """Nothing: the request goes as it is."""
 
-    async def renew(self, request: Request) -> bool:
-        """False: there is nothing to renew."""
-        return False
-
-
-class HeaderKey:
+class HeaderKey(_Lasting):
     """A key that never changes, in a header: ``Authorization: Key …``, ``Bearer …``."""
 
     def __init__(self, key: Secret, scheme: str, header: str = "Authorization") -> None:
-        self.fields = _NONE
         self.secrets = (key,)
         self._key = key
         self._scheme = scheme
         self._header = header
 
-    async def sign(self, request: Request) -> None:
+    def sign(self, request: Request) -> bool:
         """Put the key into its header."""
         request.headers[self._header] = f"{self._scheme} {self._key.reveal()}".strip()
-
-    async def renew(self, request: Request) -> bool:
-        """False: there is no other key."""
-        return False
+        return True
 
 
 @attrs.frozen
@@ -141,12 +147,26 @@ class Grant:
     expires_in: float
 
 
+@attrs.define(eq=False)
+class _Tokens:
+    """The tokens of an account: one for all clients that were made from one another."""
+
+    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    now: Secret = attrs.field(factory=lambda: Secret(""))
+    until: float = -inf
+    last: deque[Secret] = attrs.field(factory=lambda: deque(maxlen=_REMEMBERED))
+    fetched: int = 0
+    failed: RequestError | None = None
+
+
 class Bearer:
     """A token in memory, fetched when there is none, when it is about to expire, or after a 401.
 
     However many requests need a token at once, one of them fetches it and the others wait for
     what comes of that; a fetch that failed is tried anew by the next request that needs one.
     """
+
+    fields = _NONE
 
     def __init__(
         self,
@@ -155,28 +175,32 @@ class Bearer:
         clock: Clock | None = None,
         early: float = 60.0,
     ) -> None:
-        self.fields = _NONE
         self._fetch = fetch
         self._secrets = secrets
         self._clock = clock or Clock()
         self._early = early
-        self._lock = asyncio.Lock()
-        self._grant = Grant(Secret(""), 0.0)
-        self._tokens: deque[Secret] = deque(maxlen=_REMEMBERED)
-        self._until = float("-inf")
-        self._fetched = 0
-        self._failed: RequestError | None = None
+        self._tokens = _Tokens()
+
+    def fetching(self, fetch: Callable[[], Awaitable[Grant]]) -> Bearer:
+        """The same tokens, fetched in another way."""
+        other = copy.copy(self)
+        other._fetch = fetch
+        return other
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The credentials that tokens are fetched with, and the last tokens."""
-        return (*self._secrets, *self._tokens)
+        return (*self._secrets, *self._tokens.last)
 
-    async def sign(self, request: Request) -> None:
-        """Put a token into the header, fetching it first if need be."""
-        if self._clock.monotonic() >= self._until:
+    def sign(self, request: Request) -> bool:
+        """Put the token into the header; False if it is about to expire."""
+        request.headers["Authorization"] = f"Bearer {self._tokens.now.reveal()}"
+        return self._clock.monotonic() < self._tokens.until
+
+    async def refresh(self) -> None:
+        """Fetch a token if the one that there is expires soon."""
+        if self._clock.monotonic() >= self._tokens.until:
             await self._fetch_once()
-        request.headers["Authorization"] = f"Bearer {self._grant.token.reveal()}"
 
     async def renew(self, request: Request) -> bool:
         """Fetch another token unless somebody already did since the request was signed."""
@@ -185,21 +209,28 @@ class Bearer:
         return not self._signed(request)
 
     def _signed(self, request: Request) -> bool:
-        return request.headers.get("Authorization") == f"Bearer {self._grant.token.reveal()}"
+        return request.headers.get("Authorization") == f"Bearer {self._tokens.now.reveal()}"
 
     async def _fetch_once(self) -> None:
-        seen = self._fetched
-        async with self._lock:
-            if self._fetched == seen:
-                self._failed = None
+        tokens = self._tokens
+        seen = tokens.fetched
+        async with tokens.lock:
+            # Where nothing came of a fetch (it was cancelled, or did not want to wait for a quota),
+            # the next in line takes over.
+            if tokens.fetched == seen:
+                tokens.failed = None
                 try:
-                    self._grant = await self._fetch()
-                    self._tokens.append(self._grant.token)
-                    self._until = self._clock.monotonic() + max(
-                        self._grant.expires_in - self._early, self._grant.expires_in / 2
-                    )
+                    grant = await self._fetch()
                 except RequestError as error:
-                    self._failed = error
-                self._fetched += 1  # not reached when cancelled: the next in line takes over
-            if self._failed is not None:
-                raise self._failed
+                    if isinstance(error, QuotaExhausted) and error.status is None:
+                        raise
+                    tokens.failed = copy.copy(error)
+                else:
+                    tokens.now = grant.token
+                    tokens.last.append(grant.token)
+                    tokens.until = self._clock.monotonic() + max(
+                        grant.expires_in - self._early, grant.expires_in / 2
+                    )
+                tokens.fetched += 1
+            if tokens.failed is not None:
+                raise copy.copy(tokens.failed)  # each with a traceback of its own

@@ -21,7 +21,7 @@ from mailkit.core.clock import Clock
 from mailkit.core.codec import Plan, plan_of, write
 from mailkit.core.encoding import Encoding
 from mailkit.core.http import Transport
-from mailkit.core.quota import Permit, Permits, Quota, Window
+from mailkit.core.quota import LocalPermits, Permit, Permits, Quota
 from mailkit.core.retry import Outcome, Policy, delay
 from mailkit.core.secret import Secret, scrub
 from mailkit.core.verdict import Failure, Opener, error_of, judge
@@ -33,7 +33,8 @@ __all__ = ["Attempt", "Client", "Hook"]
 T = TypeVar("T")
 
 _log = logging.getLogger("mailkit")
-_SLACK = 2.0  # seconds that a timeout may come late
+_ROUNDS = 20  # of waiting for a permit until the token is one that has not expired meanwhile
+_AT_ONCE = 1.0  # seconds that no token is expected to expire in
 
 
 @attrs.frozen
@@ -118,10 +119,9 @@ class Client:
         self._hooks = tuple(hooks)
         self._clock = clock or Clock()
         self._random = random or SystemRandom()
-        self._permits: Mapping[str, Permits] = {
-            key: Window(quota, self._clock, provider=self.name)
-            for key, quota in self.quotas.items()
-        }
+        self._permits: Permits | None = None
+        if self.quotas:
+            self._permits = LocalPermits(self.quotas, self._clock, provider=self.name)
         self._options = _Options(timeout=_positive(timeout, "timeout"))
 
     def with_options(
@@ -148,8 +148,10 @@ class Client:
         other._options = options
         return other
 
-    def with_permits(self, permits: Mapping[str, Permits]) -> Self:
-        """This client taking the permits of its quotas elsewhere, by the quotas' names."""
+    def with_permits(self, permits: Permits | None) -> Self:
+        """This client with other quotas: all that it sends, its tokens' requests too, takes its
+        permits there; None for no quotas.
+        """
         other = self._copy()
         other._permits = permits
         return other
@@ -247,17 +249,14 @@ class Client:
         timeout: float,  # noqa: ASYNC109 - handed to the transport, which keeps it
     ) -> Reply[T] | Failure:
         request = job.request
-        # Signing may fetch a token, which takes a permit of its own: with permits in hand, many
-        # calls at once would wait for each other.
-        await self._auth.sign(request)
-        permits = await self._take(job, timeout) if self._permits else ()
+        permit = await self._sign(job, timeout)
         answer: Answer | None = None
         request.began = False
         start = self._clock.monotonic()
         try:
             for hook in self._hooks:
                 hook(self._seen(job))
-            for permit in permits:
+            if permit is not None:
                 permit.sent()
             answer = await self._transport.send(request, timeout)
         except NotSent as error:
@@ -280,11 +279,13 @@ class Client:
                 repeatable=job.route.repeatable,
             )
         finally:
-            for permit in permits:
+            if permit is not None:
                 if answer is not None:
                     permit.done()
                 elif request.began is False:
                     permit.release()
+                else:
+                    permit.lost()
         if self._hooks or _log.isEnabledFor(logging.DEBUG):
             outcome = Outcome.ANSWERED if isinstance(end, Reply) else end.outcome
             self._tell(job, outcome, answer, start)
@@ -293,20 +294,32 @@ class Client:
     def _secrets(self, job: _Job[T]) -> tuple[Secret, ...]:
         return (*self._auth.secrets, *job.secrets)
 
-    async def _take(self, job: _Job[T], timeout: float) -> list[Permit]:  # noqa: ASYNC109
-        wait = None if self._options.quota_wait == inf else self._options.quota_wait
-        taken: list[Permit] = []
-        try:
-            for name in ("requests", *job.quotas):
-                if name in self._permits:
-                    taken.append(await self._permits[name].acquire(wait, timeout + _SLACK))
-        except BaseException as error:
-            for permit in taken:
-                permit.release()
-            if isinstance(error, QuotaExhausted):
+    async def _sign(self, job: _Job[T], timeout: float) -> Permit | None:  # noqa: ASYNC109
+        """A credential and a permit for one attempt.
+
+        A token is fetched with no permit in hand, since that takes one of its own: calls that hold
+        them all would wait for each other. If the token expired while the call waited for its
+        permit, that is given back, and both are asked for anew.
+        """
+        auth, permits, now = self._auth, self._permits, self._clock.monotonic
+        give_up = now() + self._options.quota_wait
+        for left in reversed(range(_ROUNDS)):
+            if not auth.sign(job.request):
+                await auth.refresh()
+                auth.sign(job.request)
+            if permits is None:
+                break
+            start = now()
+            wait = None if give_up == inf else give_up - start
+            try:
+                permit = await permits.acquire(("requests", *job.quotas), wait, timeout)
+            except QuotaExhausted as error:
                 error.where = Where(self.name, job.name)
-            raise
-        return taken
+                raise
+            if auth.sign(job.request) or not left or now() - start < _AT_ONCE:
+                return permit
+            permit.release()
+        return None
 
     def _seen(
         self,

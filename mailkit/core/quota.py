@@ -1,46 +1,54 @@
 """Quotas: so many requests in any window of so many seconds, as the server counts arrivals.
 
 A request arrives at the server some time between its first byte and its completion, so a permit
-counts from the completion, or, while that is unknown, from the hard deadline after which the
-request is certainly over. A permit whose request provably was not sent counts no more. Thus the
-server never sees more than the limit in any window, at the price of a little waiting.
+counts from the completion, or, while that is unknown, from the moment after which the request is
+certainly over. A permit whose request provably was not sent counts no more. Thus the server never
+sees more than the limit in any window, at the price of a little waiting.
+
+A call that falls under several quotas takes all of its permits at once or none: while it waits for
+one quota, it uses up nothing of the others.
 """
 
 from __future__ import annotations
 
 import asyncio
-from bisect import insort
-from collections import deque
+from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import count, takewhile
+from math import inf
 from typing import Protocol
 
 import anyio
 import attrs
 
 from mailkit.core.clock import Clock
+from mailkit.core.window import Quota, Window
 from mailkit.errors import QuotaExhausted, Where
 
-__all__ = ["Permit", "Permits", "Quota", "Window"]
+__all__ = ["LocalPermits", "Permit", "Permits", "Quota"]
 
-
-@attrs.frozen
-class Quota:
-    """At most ``limit`` requests in any window of ``per_seconds`` seconds."""
-
-    limit: int = attrs.field(validator=attrs.validators.ge(1))
-    per_seconds: float = attrs.field(validator=attrs.validators.gt(0))
-    name: str = "requests"
+SLACK = 2.0
+"""The seconds that a request may still be on its way after it was given up."""
 
 
 class Permit(Protocol):
-    """Leave for one request; without a further word it counts from its hard deadline."""
+    """Leave for one request. It counts from its grant until one of the last three is called; only
+    the first of them has an effect.
+    """
 
     def sent(self) -> None:
-        """The request goes out now: the hard deadline is counted from here."""
+        """The request goes out now: its deadline is counted from here."""
         ...
 
     def done(self) -> None:
         """An answer is here: the permit counts from now."""
+        ...
+
+    def lost(self) -> None:
+        """The request was given up, and may have arrived: the permit counts from its deadline, or
+        from now if that is later.
+        """
         ...
 
     def release(self) -> None:
@@ -49,159 +57,216 @@ class Permit(Protocol):
 
 
 class Permits(Protocol):
-    """A quota that permits are taken from, first come first served."""
+    """Quotas that permits are taken from, first come first served."""
 
-    async def acquire(self, ceiling: float | None, hold: float) -> Permit:
-        """A permit, waiting for it at most ``ceiling`` seconds, None for as long as it takes.
+    async def acquire(
+        self, names: tuple[str, ...], max_wait: float | None, deadline: float
+    ) -> Permit:
+        """One permit of all the quotas of these names at once; names of no quota don't matter.
 
-        ``hold`` is the hard deadline: so many seconds after it was sent the request is over.
-        Raises QuotaExhausted with the time as soon as the ceiling can't be kept.
+        Waits at most ``max_wait`` seconds, None for as long as it takes, and raises QuotaExhausted
+        with the time as soon as that can't be kept. ``deadline`` is how many seconds after it was
+        sent the request is given up.
         """
         ...
 
 
-class Window:
-    """Permits of one quota within this process."""
+@attrs.define(eq=False)
+class _Waiter:
+    number: int
+    windows: tuple[Window, ...]
+    deadline: float
+    wake: asyncio.Event = attrs.field(factory=asyncio.Event)
+    permit: _Permit | None = None
 
-    def __init__(self, quota: Quota, clock: Clock | None = None, *, provider: str = "") -> None:
-        self.quota = quota
+
+class LocalPermits:
+    """The permits of some quotas, by their names, within this process.
+
+    Waiters for the same quotas stand in one line. The oldest of all can't be starved: a free permit
+    of the scarcest quota that it needs is kept for it, then one of the next scarcest, and so on.
+    Apart from this, nobody waits because of somebody who waits for another quota.
+    """
+
+    def __init__(
+        self, quotas: Mapping[str, Quota], clock: Clock | None = None, *, provider: str = ""
+    ) -> None:
         self._clock = clock or Clock()
         self._provider = provider
-        self._latest = float("-inf")
-        self._counted: deque[float] = deque()
-        """Since when each finished permit counts, the oldest first."""
-        self._open: dict[_Permit, None] = {}
-        self._queue: deque[asyncio.Event] = deque()
+        self._latest = -inf
+        scarcity = {name: quota.per_seconds / quota.limit for name, quota in quotas.items()}
+        order = sorted(quotas, key=lambda name: (-scarcity[name], name))
+        self._windows = {name: Window(quotas[name]) for name in order}
+        self._known: dict[tuple[str, ...], tuple[Window, ...]] = {}
+        self._lines: dict[tuple[Window, ...], OrderedDict[_Waiter, None]] = {}
+        self._numbers = count()
+        self._oldest: _Waiter | None = None
+        self._alarm = inf
+        """When time alone lets somebody go; the oldest waiter keeps it for all."""
 
-    async def acquire(self, ceiling: float | None, hold: float) -> Permit:
-        """A permit of this quota; see `Permits`."""
-        if not self._queue and self._free(self._now()):
-            return self._grant(hold)
-        return await self._wait(ceiling, hold)
+    async def acquire(
+        self, names: tuple[str, ...], max_wait: float | None, deadline: float
+    ) -> Permit:
+        """A permit of these quotas; see `Permits`."""
+        windows = self._known.get(names)
+        if windows is None:
+            found = tuple(window for name, window in self._windows.items() if name in names)
+            windows = self._known[names] = found
+        if not self._lines:
+            now = self._now()
+            for window in windows:
+                if not window.room(now):
+                    break
+            else:
+                return _Permit(self, windows, deadline, now)
+        return await self._wait(windows, max_wait, deadline)
 
     def _now(self) -> float:
-        # A clock that is set back stands still here until it has caught up: waits grow longer.
+        """The moment; a clock that is set back stands still here until it has caught up."""
         now = self._clock.monotonic()
         if now > self._latest:
             self._latest = now
         return self._latest
 
-    def _free(self, now: float) -> bool:
-        counted, per = self._counted, self.quota.per_seconds
-        while counted and counted[0] + per <= now:  # as _next reckons, or it would wait for nothing
-            counted.popleft()
-        if len(counted) + len(self._open) < self.quota.limit:
-            return True
-        over = [permit for permit in self._open if permit.deadline <= now]
-        for permit in over:
-            del self._open[permit]
-            insort(counted, permit.deadline)
-        while counted and counted[0] + per <= now:
-            counted.popleft()
-        return len(counted) + len(self._open) < self.quota.limit
+    def _serve(self) -> None:
+        """Hand out what is free to those whose turn it is."""
+        if not self._lines:
+            return
+        now, alarm = self._now(), inf
+        oldest: _Waiter | None = None
+        kept: list[Window] = []
+        lines = dict(self._lines)
+        while lines:
+            waiter = min(map(_first, lines.values()), key=_number)
+            windows = waiter.windows
+            if all(window.room(now, window in kept) for window in windows):
+                waiter.permit = _Permit(self, windows, waiter.deadline, now)
+                waiter.wake.set()
+                self._leave(waiter)
+                if windows not in self._lines:
+                    del lines[windows]
+                continue
+            alarm = min(alarm, max(window.latest(now, window in kept) for window in windows))
+            if oldest is None:
+                oldest = waiter
+                kept = list(takewhile(lambda window: window.room(now), windows))
+            del lines[windows]
+        if oldest is not None and (oldest is not self._oldest or alarm < self._alarm):
+            oldest.wake.set()
+        self._oldest, self._alarm = oldest, alarm
 
-    def _grant(self, hold: float) -> _Permit:
-        permit = _Permit(self, hold, self._latest + hold)
-        self._open[permit] = None
-        return permit
-
-    async def _wait(self, ceiling: float | None, hold: float) -> _Permit:
-        turn = asyncio.Event()
-        self._queue.append(turn)
+    async def _wait(
+        self, windows: tuple[Window, ...], max_wait: float | None, deadline: float
+    ) -> _Permit:
+        waiter = _Waiter(next(self._numbers), windows, deadline)
+        now = self._now()
+        give_up = inf if max_wait is None else now + max_wait
+        ahead = {key: len(line) for key, line in self._lines.items() if {*key} <= {*windows}}
+        self._lines.setdefault(windows, OrderedDict())[waiter] = None
         try:
-            start = self._now()
-            give_up = float("inf") if ceiling is None else start + ceiling
-            while True:
+            self._serve()
+            if waiter.permit is None and give_up != inf:
+                self._check(windows, give_up, ahead)
+            while waiter.permit is None:
                 now = self._now()
-                first = self._queue[0] is turn
-                if first and self._free(now):
-                    return self._grant(hold)
-                soonest = self._soonest(now, self._queue.index(turn))
-                if soonest > give_up or now >= give_up:
-                    raise self._exhausted(max(soonest - now, 0.0))
-                turn.clear()
-                await self._pause(turn, min(self._next(now) if first else give_up, give_up) - now)
+                if now >= give_up:
+                    self._check(windows, -inf, {})
+                waiter.wake.clear()
+                until = min(give_up, self._alarm) if waiter is self._oldest else give_up
+                await self._pause(waiter.wake, until - now)
+                self._serve()
+        except BaseException:
+            if waiter.permit is not None:
+                waiter.permit.release()
+            raise
         finally:
-            self._queue.remove(turn)
-            self._wake()
+            if waiter.permit is None:
+                self._leave(waiter)
+                self._serve()
+        return waiter.permit
 
-    def _soonest(self, now: float, ahead: int) -> float:
-        """When the one with so many before it can be served at the earliest."""
-        limit, per = self.quota.limit, self.quota.per_seconds
-        rounds, place = divmod(ahead, limit)
-        ends = sorted([*self._counted, *(now for _ in self._open)])
-        missing = limit - len(ends)
-        end = now if place < missing else ends[place - missing] + per
-        return end + rounds * per
+    def _leave(self, waiter: _Waiter) -> None:
+        line = self._lines[waiter.windows]
+        del line[waiter]
+        if not line:
+            del self._lines[waiter.windows]
 
-    def _next(self, now: float) -> float:
-        """When the next permit stops counting if no request ends before."""
-        per = self.quota.per_seconds
-        ends = [since + per for since in self._counted]
-        ends += [permit.deadline + per for permit in self._open]
-        return max(min(ends), now)
+    def _check(
+        self, windows: tuple[Window, ...], give_up: float, ahead: Mapping[tuple[Window, ...], int]
+    ) -> None:
+        """QuotaExhausted if no permit can be free by then. ``ahead`` counts those who go first."""
+        now = self._now()
+        soonest, quota = -inf, windows[0].quota
+        for window in windows:
+            at = window.soonest(now, sum(n for key, n in ahead.items() if window in key))
+            if at > soonest:
+                soonest, quota = at, window.quota
+        if soonest <= give_up:
+            return
+        moment = datetime.fromtimestamp(self._clock.now() + max(soonest - now, 0.0), UTC)
+        raise QuotaExhausted(
+            f"the quota of {quota.limit} {quota.name} in {quota.per_seconds:g} s is used up; the "
+            f"next is free at {moment:%Y-%m-%d %H:%M:%S} UTC",
+            Where(provider=self._provider),
+            available_at=moment,
+        )
 
-    async def _pause(self, turn: asyncio.Event, seconds: float) -> None:
-        if seconds == float("inf"):
-            await turn.wait()
+    async def _pause(self, wake: asyncio.Event, seconds: float) -> None:
+        if seconds == inf:
+            await wake.wait()
             return
 
         async def ring() -> None:
             await self._clock.sleep(seconds)
-            turn.set()
+            wake.set()
 
         async with anyio.create_task_group() as group:
             group.start_soon(ring)
-            await turn.wait()
+            await wake.wait()
             group.cancel_scope.cancel()
 
-    def _wake(self) -> None:
-        if self._queue:
-            self._queue[0].set()
 
-    def _exhausted(self, seconds: float) -> QuotaExhausted:
-        at = datetime.fromtimestamp(self._clock.now() + seconds, UTC)
-        limit, per, name = self.quota.limit, self.quota.per_seconds, self.quota.name
-        return QuotaExhausted(
-            f"the quota of {limit} {name} in {per:g} s is used up; the next is free at "
-            f"{at:%Y-%m-%d %H:%M:%S} UTC",
-            Where(provider=self._provider),
-            available_at=at,
-        )
+def _first(line: OrderedDict[_Waiter, None]) -> _Waiter:
+    return next(iter(line))
 
-    def _settle(self, permit: _Permit, *, counts: bool) -> None:
-        now = self._now()
-        if permit in self._open:
-            del self._open[permit]
-        elif permit.deadline in self._counted:
-            self._counted.remove(permit.deadline)
-        if counts:
-            insort(self._counted, now)
-        self._wake()
+
+def _number(waiter: _Waiter) -> int:
+    return waiter.number
 
 
 class _Permit:
-    __slots__ = ("_hold", "_settled", "_window", "deadline")
+    __slots__ = ("_deadline", "_ended", "_permits", "_sent", "_windows")
 
-    def __init__(self, window: Window, hold: float, deadline: float) -> None:
-        self._window = window
-        self._hold = hold
-        self._settled = False
-        self.deadline = deadline
+    def __init__(
+        self, permits: LocalPermits, windows: tuple[Window, ...], deadline: float, now: float
+    ) -> None:
+        self._permits = permits
+        self._windows = windows
+        self._deadline = deadline
+        self._sent = now
+        self._ended = False
+        for window in windows:
+            window.in_use += 1
 
     def sent(self) -> None:
         """The request goes out now."""
-        if self in self._window._open:
-            self.deadline = self._window._now() + self._hold
+        self._sent = self._permits._now()
 
     def done(self) -> None:
         """An answer is here."""
-        if not self._settled:
-            self._settled = True
-            self._window._settle(self, counts=True)
+        self._end(self._permits._now())
+
+    def lost(self) -> None:
+        """The request was given up."""
+        self._end(max(self._sent + self._deadline, self._permits._now()) + SLACK)
 
     def release(self) -> None:
         """The request was certainly not sent."""
-        if not self._settled:
-            self._settled = True
-            self._window._settle(self, counts=False)
+        self._end(None)
+
+    def _end(self, since: float | None) -> None:
+        if not self._ended:
+            self._ended = True
+            for window in self._windows:
+                window.end(since)
+            self._permits._serve()

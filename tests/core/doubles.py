@@ -15,6 +15,7 @@ from mailkit.core.call import Call, Resource, arg, delete, get, method, post, pu
 from mailkit.core.client import Client, Hook
 from mailkit.core.clock import Clock
 from mailkit.core.encoding import Encoding
+from mailkit.core.http import Transport
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Answer, Refusal, Request, Unreadable
@@ -162,9 +163,10 @@ class Library(Client):
 
     def __init__(
         self,
-        script: Script,
+        transport: Transport,
         time: Time | None = None,
         *,
+        clock: Clock | None = None,
         auth: Auth | None = None,
         quotas: dict[str, Quota] | None = None,
         hooks: Sequence[Hook] = (),
@@ -174,9 +176,9 @@ class Library(Client):
             account="me",
             auth=auth or HeaderKey(Secret(CANARY), "Key"),
             opener=opened,
-            transport=script,
+            transport=transport,
             encoding=Encoding(),
             quotas=quotas,
             hooks=hooks,
-            clock=(time or Time()).clock,
+            clock=clock or (time or Time()).clock,
         )

@@ -161,11 +161,13 @@ class Ledger:
 
     def __init__(self) -> None:
         self.diary: list[str] = []
-        self.holds: list[float] = []
+        self.asked: list[tuple[tuple[str, ...], float | None, float]] = []
 
-    async def acquire(self, ceiling: float | None, hold: float) -> Permit:
+    async def acquire(
+        self, names: tuple[str, ...], max_wait: float | None, deadline: float
+    ) -> Permit:
         self.diary.append("acquired")
-        self.holds.append(hold)
+        self.asked.append((names, max_wait, deadline))
         return self
 
     def sent(self) -> None:
@@ -173,6 +175,9 @@ class Ledger:
 
     def done(self) -> None:
         self.diary.append("done")
+
+    def lost(self) -> None:
+        self.diary.append("lost")
 
     def release(self) -> None:
         self.diary.append("released")
@@ -184,7 +189,7 @@ class Ledger:
         (OK, "acquired sent done"),
         (answer(422, {"error": "no"}), "acquired sent done"),
         (PAGE, "acquired sent done"),
-        (LOST, "acquired sent"),
+        (LOST, "acquired sent lost"),
         (UNSENT, "acquired sent released"),
     ],
 )
@@ -192,16 +197,16 @@ async def test_a_permit_learns_what_became_of_its_request(
     act: Answer | NotSent, diary: str
 ) -> None:
     ledger = Ledger()
-    library = Library(Script(act)).with_options(attempts=1).with_permits({"requests": ledger})
+    library = Library(Script(act)).with_options(attempts=1).with_permits(ledger)
     with suppress(Refused, OutcomeUnknown, NotSent):
         await library.books.add(title="T")
     assert " ".join(ledger.diary) == diary
-    assert ledger.holds[0] > 30
+    assert ledger.asked == [(("requests", "books"), 30.0, 30.0)]
 
 
-@pytest.mark.parametrize(("began", "last"), [(True, "sent"), (False, "released")])
+@pytest.mark.parametrize(("began", "last"), [(True, "lost"), (None, "lost"), (False, "released")])
 async def test_a_cancelled_request_gives_its_permit_back_only_if_it_was_not_sent(
-    began: bool, last: str
+    began: bool | None, last: str
 ) -> None:
     class Slow(Script):
         async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
@@ -210,13 +215,13 @@ async def test_a_cancelled_request_gives_its_permit_back_only_if_it_was_not_sent
             return OK
 
     ledger, seen = Ledger(), list[Attempt]()
-    library = Library(Slow(), hooks=[seen.append]).with_permits({"requests": ledger})
+    library = Library(Slow(), hooks=[seen.append]).with_permits(ledger)
     task = asyncio.create_task(library.books.add(title="T"))
     await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert ledger.diary[-1] == last
-    assert seen[-1].outcome is (Outcome.UNKNOWN if began else Outcome.NOT_SENT)
+    assert seen[-1].outcome is (Outcome.NOT_SENT if began is False else Outcome.UNKNOWN)
 
 
 async def test_a_call_takes_from_all_of_its_quotas_or_from_none() -> None:

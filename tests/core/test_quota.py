@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -10,12 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.core.clock import Clock
-from mailkit.core.quota import Permit, Quota, Window
+from mailkit.core.quota import SLACK, LocalPermits, Permit, Permits, Quota
 from mailkit.errors import QuotaExhausted
 
 from .doubles import Time
 
 FOUR = Quota(4, 3600.0, "campaigns")
+NAMES = ("requests",)
+
+
+def permits(quota: Quota, time: Time | None = None) -> LocalPermits:
+    """Permits of one quota; without a time by the real clock."""
+    return LocalPermits({"requests": quota}, time.clock if time else None, provider="library")
 
 
 class Counter:
@@ -31,8 +36,8 @@ class Counter:
         )
 
 
-async def use(window: Window, time: Time, server: Counter, takes: float) -> None:
-    permit = await window.acquire(None, 30.0)
+async def use(window: LocalPermits, time: Time, server: Counter, takes: float) -> None:
+    permit = await window.acquire(NAMES, None, 30.0)
     permit.sent()
     time.seconds += takes
     server.arrivals.append(time.seconds)
@@ -41,7 +46,7 @@ async def use(window: Window, time: Time, server: Counter, takes: float) -> None
 
 async def test_never_more_than_the_limit_in_any_window() -> None:
     time, server = Time(), Counter()
-    window = Window(Quota(4, 60.0), time.clock)
+    window = permits(Quota(4, 60.0), time)
     for place in range(30):
         await use(window, time, server, takes=(place * 7) % 11)
     assert server.most(60.0) == 4
@@ -49,42 +54,57 @@ async def test_never_more_than_the_limit_in_any_window() -> None:
 
 async def test_a_permit_counts_from_its_completion() -> None:
     time = Time()
-    window = Window(Quota(1, 60.0), time.clock)
-    permit = await window.acquire(None, 30.0)
+    window = permits(Quota(1, 60.0), time)
+    permit = await window.acquire(NAMES, None, 30.0)
     permit.sent()
     time.seconds += 20
     permit.done()
-    await window.acquire(None, 30.0)
+    await window.acquire(NAMES, None, 30.0)
     assert time.seconds == 1000 + 20 + 60
 
 
 async def test_a_permit_of_unknown_completion_counts_from_its_hard_deadline() -> None:
     time = Time()
-    window = Window(Quota(1, 60.0), time.clock)
-    permit = await window.acquire(None, 30.0)
+    window = permits(Quota(1, 60.0), time)
+    permit = await window.acquire(NAMES, None, 30.0)
     time.seconds += 5
     permit.sent()
-    await window.acquire(None, 30.0)
-    assert time.seconds == 1000 + 5 + 30 + 60
+    time.seconds += 1
+    permit.lost()
+    await window.acquire(NAMES, None, 30.0)
+    assert time.seconds == 1000 + 5 + 30 + SLACK + 60
 
 
-async def test_a_completion_after_the_hard_deadline_counts_from_itself() -> None:
+async def test_a_request_that_was_given_up_late_counts_from_then() -> None:
     time = Time()
-    window = Window(Quota(1, 60.0), time.clock)
-    permit = await window.acquire(None, 30.0)
+    window = permits(Quota(1, 60.0), time)
+    permit = await window.acquire(NAMES, None, 30.0)
     permit.sent()
-    time.seconds += 40
+    time.seconds += 100  # the process was suspended
+    permit.lost()
+    await window.acquire(NAMES, None, 30.0)
+    assert time.seconds == 1000 + 100 + SLACK + 60
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_a_permit_counts_as_long_as_it_is_in_use(sent: bool) -> None:
+    time = Time()
+    window = permits(Quota(1, 60.0), time)
+    permit = await window.acquire(NAMES, None, 0.3)
+    if sent:
+        permit.sent()
+    time.seconds += 500
     with pytest.raises(QuotaExhausted):
-        await window.acquire(0, 30.0)
+        await window.acquire(NAMES, 0, 0.3)
     permit.done()
-    await window.acquire(None, 30.0)
-    assert time.seconds == 1000 + 40 + 60
+    await window.acquire(NAMES, None, 0.3)
+    assert time.seconds == 1000 + 500 + 60
 
 
 async def test_a_permit_that_was_not_sent_counts_no_more() -> None:
-    window = Window(Quota(1, 60.0), Time().clock)
+    window = permits(Quota(1, 60.0), Time())
     for _ in range(5):
-        permit = await window.acquire(0, 30.0)
+        permit = await window.acquire(NAMES, 0, 30.0)
         permit.release()
         permit.release()
         permit.done()  # too late, and of no effect
@@ -92,42 +112,42 @@ async def test_a_permit_that_was_not_sent_counts_no_more() -> None:
 
 async def test_a_clock_that_is_set_back_makes_waits_longer_never_shorter() -> None:
     time = Time()
-    window = Window(Quota(1, 60.0), time.clock)
-    (await window.acquire(None, 30.0)).done()
+    window = permits(Quota(1, 60.0), time)
+    (await window.acquire(NAMES, None, 30.0)).done()
     time.seconds -= 500
     start = time.seconds
-    await window.acquire(None, 30.0)
+    await window.acquire(NAMES, None, 30.0)
     assert time.seconds - start >= 60
 
 
 async def test_above_the_ceiling_the_time_is_told_at_once() -> None:
     time = Time()
-    window = Window(FOUR, time.clock, provider="library")
+    window = permits(FOUR, time)
     for _ in range(4):
-        (await window.acquire(0, 30.0)).done()
+        (await window.acquire(NAMES, 0, 30.0)).done()
     time.seconds += 600
     with pytest.raises(QuotaExhausted, match=r"library: the quota of 4 campaigns in 3600 s") as e:
-        await window.acquire(60, 30.0)
+        await window.acquire(NAMES, 60, 30.0)
     assert e.value.available_at == datetime.fromtimestamp(1000 + 3600, UTC)
     assert time.slept == []
 
 
 async def test_a_ceiling_is_kept_when_requests_stay_open_longer_than_hoped() -> None:
     time = Time()
-    window = Window(Quota(1, 1.0), time.clock)
-    permit = await window.acquire(0, 30.0)
+    window = permits(Quota(1, 1.0), time)
+    permit = await window.acquire(NAMES, 0, 30.0)
     permit.sent()
     with pytest.raises(QuotaExhausted):
-        await window.acquire(10, 30.0)
+        await window.acquire(NAMES, 10, 30.0)
     assert time.seconds == 1010
 
 
 async def test_waiters_are_served_in_their_order() -> None:
-    window = Window(Quota(2, 0.02))
+    window = permits(Quota(2, 0.02))
     served: list[int] = []
 
     async def one(number: int) -> None:
-        permit = await window.acquire(None, 1.0)
+        permit = await window.acquire(NAMES, None, 1.0)
         served.append(number)
         permit.done()
 
@@ -136,9 +156,9 @@ async def test_waiters_are_served_in_their_order() -> None:
 
 
 async def test_a_release_wakes_the_next_waiter() -> None:
-    window = Window(Quota(1, 3600.0))
-    permit = await window.acquire(0, 30.0)
-    waiter = asyncio.create_task(window.acquire(None, 30.0))
+    window = permits(Quota(1, 3600.0))
+    permit = await window.acquire(NAMES, 0, 30.0)
+    waiter = asyncio.create_task(window.acquire(NAMES, None, 30.0))
     await asyncio.sleep(0)
     permit.release()
     async with asyncio.timeout(5):
@@ -146,9 +166,9 @@ async def test_a_release_wakes_the_next_waiter() -> None:
 
 
 async def test_a_cancelled_waiter_leaves_its_place() -> None:
-    window = Window(Quota(1, 3600.0))
-    permit = await window.acquire(0, 30.0)
-    first, second = (asyncio.create_task(window.acquire(None, 30.0)) for _ in range(2))
+    window = permits(Quota(1, 3600.0))
+    permit = await window.acquire(NAMES, 0, 30.0)
+    first, second = (asyncio.create_task(window.acquire(NAMES, None, 30.0)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.sleep(0)
@@ -159,12 +179,12 @@ async def test_a_cancelled_waiter_leaves_its_place() -> None:
 
 async def test_who_comes_late_does_not_overtake() -> None:
     time = Time()
-    window = Window(Quota(1, 60.0), time.clock)
-    (await window.acquire(0, 1.0)).done()
-    waiter = asyncio.create_task(window.acquire(None, 1.0))
+    window = permits(Quota(1, 60.0), time)
+    (await window.acquire(NAMES, 0, 1.0)).done()
+    waiter = asyncio.create_task(window.acquire(NAMES, None, 1.0))
     await asyncio.sleep(0)
     with pytest.raises(QuotaExhausted):
-        await window.acquire(0, 1.0)
+        await window.acquire(NAMES, 0, 1.0)
     await waiter
 
 
@@ -177,17 +197,18 @@ Step = tuple[str, float]
 )
 def test_no_mix_of_outcomes_passes_the_limit(limit: int, steps: list[Step]) -> None:
     time, server = Time(), Counter()
-    window = Window(Quota(limit, 60.0), time.clock)
+    window = permits(Quota(limit, 60.0), time)
 
     async def run() -> None:
         for outcome, takes in steps:
-            permit = await window.acquire(None, 30.0)
+            permit = await window.acquire(NAMES, None, 30.0)
             permit.sent()
             time.seconds += takes
-            end: dict[str, Callable[[], None]] = {"done": permit.done, "unsent": permit.release}
-            if outcome != "unsent":
+            if outcome == "lost":
+                server.arrivals.append(max(time.seconds, time.seconds - takes + 30.0))
+            elif outcome == "done":
                 server.arrivals.append(time.seconds)
-            end.get(outcome, lambda: None)()
+            {"done": permit.done, "unsent": permit.release, "lost": permit.lost}[outcome]()
 
     asyncio.run(run())
     assert server.most(60.0) <= limit
@@ -195,7 +216,7 @@ def test_no_mix_of_outcomes_passes_the_limit(limit: int, steps: list[Step]) -> N
 
 async def test_the_limit_is_used_up() -> None:
     time, server = Time(), Counter()
-    window = Window(Quota(3, 60.0), time.clock)
+    window = permits(Quota(3, 60.0), time)
     for _ in range(9):
         await use(window, time, server, takes=0)
     assert [later - earlier for earlier, later in pairwise(server.arrivals)] == [
@@ -209,12 +230,12 @@ def test_a_quota_is_positive(wrong: tuple[int, float]) -> None:
         Quota(*wrong)
 
 
-def test_making_a_window_needs_no_event_loop() -> None:
-    assert isinstance(Window(FOUR)._clock, Clock)
+def test_making_permits_needs_no_event_loop() -> None:
+    assert isinstance(permits(FOUR)._clock, Clock)
 
 
 def test_a_permit_is_what_the_protocol_says() -> None:
-    async def take() -> Permit:
-        return await Window(FOUR).acquire(None, 1.0)
+    async def take(some: Permits) -> Permit:
+        return await some.acquire(NAMES, None, 1.0)
 
-    assert asyncio.run(take()) is not None
+    assert asyncio.run(take(permits(FOUR))) is not None

@@ -214,8 +214,8 @@ def test_a_quota_that_is_used_up_shows_nothing(
     async def call(seen: list[Attempt]) -> None:
         async with make(url="http://127.0.0.1:1", requests=Quota(1, 60.0)) as client:
             hasty = client.with_options(quota_wait=0, attempts=1)
-            held = await client._permits["requests"].acquire(0, 60.0)
-            held.sent()
+            assert client._permits is not None
+            await client._permits.acquire(("requests",), 0, 60.0)
             await act.call(hasty)
 
     assert isinstance(watched(call, caplog), QuotaExhausted)

@@ -13,7 +13,7 @@ from typing import assert_type
 from mailkit.address import Address
 from mailkit.core.call import Reply
 from mailkit.core.client import Client
-from mailkit.core.quota import Permits, Quota, Window
+from mailkit.core.quota import LocalPermits, Permits, Quota
 from mailkit.providers.smsby import (
     BulkSent,
     BulkStatus,
@@ -69,8 +69,8 @@ async def clients(smsby: SmsBy) -> None:
     assert_type(smsby.name, str)
     async with smsby as same:
         assert_type(same, SmsBy)
-    permits: Permits = Window(Quota(1, 1.0))
-    assert_type(smsby.with_permits({"requests": permits}), SmsBy)
+    permits: Permits = LocalPermits({"requests": Quota(1, 1.0)})
+    assert_type(smsby.with_permits(permits), SmsBy)
 
 
 def a_client_of_any_kind(client: Client) -> None:

@@ -199,8 +199,15 @@ class SendPulse(Client):
             random=random,
         )
 
+    def _copy(self) -> Self:
+        other = super()._copy()
+        if isinstance(self._auth, Bearer):
+            other._auth = self._auth.fetching(other._fetch)
+        return other
+
     async def _fetch(self) -> Grant:
-        return await self._desk.with_permits(self._permits).fetch()
+        desk = self._desk.with_permits(self._permits)
+        return await desk.with_options(quota_wait=self._options.quota_wait).fetch()
 
     @classmethod
     def from_env(cls, **options: Unpack[Options]) -> Self:

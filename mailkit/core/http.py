@@ -1,17 +1,22 @@
 """The wire itself: the only part of the core that knows aiohttp.
 
 A transport sends a request once and returns the answer, or says what it knows of the failure:
-NotSent on evidence that no byte of the request left, else OutcomeUnknown. The evidence is an error
-of aiohttp's connector, or a request object of ours whose ``send`` was never called.
+NotSent on evidence that no byte of the request left, else OutcomeUnknown. The evidence is a request
+object of aiohttp's whose ``send`` was never called.
 
-No error here is chained to aiohttp's, whose texts hold the address and with it credentials.
+No error here is chained to aiohttp's, whose texts hold the address and with it credentials, and no
+traceback that leaves has a frame of aiohttp's, whose names have them as values.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
+import struct
+import sys
 from collections.abc import AsyncIterator
-from contextvars import ContextVar
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -19,6 +24,8 @@ import aiohttp
 import anyio
 from yarl import URL
 
+from mailkit.core.frames import strip
+from mailkit.core.unpack import ENCODINGS, BadBody, Body
 from mailkit.core.wire import Answer, Request, Upload
 from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown, RequestError
 
@@ -28,9 +35,8 @@ Session = aiohttp.ClientSession
 
 _AT_ONCE = 2**20  # bytes that aiohttp writes in one piece without a complaint
 _PIECE = 2**18  # bytes of a file that are in memory at once
-_PROVEN_ON = ("POST", "PATCH")  # aiohttp itself sends no other method a second time
-
-_current: ContextVar[Request | None] = ContextVar("mailkit_request", default=None)
+_LOOKS = 32  # turns of the event loop to read what lies in the socket when the time is up
+_RESET = struct.pack("ii", 1, 0)  # no lingering: what was not sent yet never will be
 
 
 class Transport(Protocol):
@@ -49,25 +55,70 @@ class Transport(Protocol):
         ...
 
 
-class _Watched(aiohttp.ClientRequest):
-    """A request that notes when it begins to be written, and is never written twice."""
+class _Sending:
+    """One sending of a request, as a middleware of aiohttp: whether it began, and how it ends."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.watch = watch = _current.get()
-        if watch is not None:
-            if watch.began:  # aiohttp repeats GET, PUT and DELETE on a lost connection
-                raise aiohttp.ClientConnectionError("the connection was lost")
-            watch.began = False
-        super().__init__(*args, **kwargs)
+    def __init__(self, request: Request, timeout: float, task: asyncio.Task[Any]) -> None:
+        self._request = request
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._loop = loop = task.get_loop()
+        self._deadline = loop.time() + timeout
+        self._timer: asyncio.Handle = loop.call_at(self._deadline, self._expire, _LOOKS)
+        self._expired = False
+        self._transport: asyncio.Transport | None = None
 
-    async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        if self.watch is not None:
-            if conn.protocol is None or conn.protocol.should_close:
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if self._request.began:  # aiohttp repeats GET, PUT and DELETE on a lost connection
+            raise aiohttp.ClientConnectionError("the connection was lost")
+        self._request.began = False
+        send = request.send
+
+        async def watched(connection: Any) -> aiohttp.ClientResponse:
+            del request.send  # it is part of a cycle
+            protocol = connection.protocol
+            if protocol is None or protocol.should_close:
                 # A kept connection that has said something unasked: it would be taken for the
                 # answer to this request.
-                raise aiohttp.ClientConnectionError("the connection spoke out of turn")
-            self.watch.began = True
-        return await super().send(conn)
+                raise aiohttp.ClientConnectionError("unexpected data on an idle connection")
+            if self._loop.time() >= self._deadline:
+                raise TimeoutError  # the loop was held up: nothing goes out this late
+            self._transport = protocol.transport
+            self._request.began = True
+            return await send(connection)
+
+        request.send = watched  # type: ignore[assignment, method-assign]
+        return await handler(request)
+
+    def _expire(self, looks: int) -> None:
+        """The time is up, but the loop may have been held up too: what lies in the socket is read
+        before the request is given up.
+        """
+        if looks:
+            self._timer = self._loop.call_soon(self._expire, looks - 1)
+        else:
+            self._expired = True
+            self._task.cancel()
+
+    def answered(self) -> None:
+        """There is an answer: no more need of a timer."""
+        self._timer.cancel()
+
+    def abandoned(self) -> bool:
+        """There won't be one: nothing of the request may leave from now on. Whether the task was
+        cancelled for the time alone, which is undone.
+        """
+        self._timer.cancel()
+        transport = self._transport
+        # One that is not closing went back to the pool, after an answer that was of no use.
+        if transport is not None and transport.is_closing() and not self._loop.is_closed():
+            connection = transport.get_extra_info("socket")
+            with suppress(OSError, ValueError, AttributeError):  # it may be closed already
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            transport.abort()
+        return self._expired and self._task.uncancel() <= self._cancelling
 
 
 class AiohttpTransport:
@@ -108,8 +159,11 @@ class AiohttpTransport:
             file = await anyio.open_file(request.upload.file, "rb")
         except OSError as error:
             raise NotSent(f"not sent: {request.upload.file}: {error.strerror}") from None
-        async with file:  # closed here: aiohttp leaves it open where the sending breaks off
+        try:
             return await self._send(request, timeout, _pieces(request, request.upload, file))
+        finally:
+            with anyio.CancelScope(shield=True):
+                await file.aclose()  # aiohttp leaves it open where the sending breaks off
 
     async def _send(
         self,
@@ -117,30 +171,55 @@ class AiohttpTransport:
         timeout: float,  # noqa: ASYNC109
         pieces: AsyncIterator[bytes] | None,
     ) -> Answer:
-        # No body in names here: tracebacks can show names' values.
-        session = self._session or self._open()
+        known = sys.exception()
+        session = None if self._closed else self._session or self._open()
+        if session is None or session.closed:
+            raise RuntimeError("the client is closed")
+        task = asyncio.current_task()
+        if task is None or session._loop is not task.get_loop():
+            request.began = False
+            raise NotSent("not sent: the client belongs to another event loop; make one for each")
         request.began = None
-        mark = _current.set(request)
-        response = None
+        sending = _Sending(request, timeout, task)
         try:
-            response = await session.request(
-                request.verb,
-                URL(request.url, encoded=True),
-                data=_payload(request.body) if pieces is None else pieces,
-                headers=request.headers,
-                allow_redirects=False,
-                raise_for_status=False,
-                timeout=self._timeouts.get(timeout) or self._limits(timeout),
-            )
-            return Answer(response.status, response.headers, await self._body(response.content))
-        except (aiohttp.ClientError, OSError) as error:
-            failure = self._failure(request, error)
-        finally:
-            if response is not None:
-                response.close()  # of effect only if the answer was not read to its end
-            response = None  # a traceback that shows names' values would show its address
-            _current.reset(mark)
+            answer = await self._exchange(session, request, timeout, pieces, sending)
+        except BaseException as error:
+            timed_out = sending.abandoned() and isinstance(error, asyncio.CancelledError)
+            if not isinstance(error, Exception) and not timed_out:
+                strip(error, known)
+                raise
+            failure = _failure(request, TimeoutError() if timed_out else error)
+        else:
+            sending.answered()
+            return answer
         raise failure
+
+    async def _exchange(
+        self,
+        session: Session,
+        request: Request,
+        timeout: float,  # noqa: ASYNC109
+        pieces: AsyncIterator[bytes] | None,
+        sending: _Sending,
+    ) -> Answer:
+        response = await session.request(
+            request.verb,
+            URL(request.url, encoded=True),
+            data=_payload(request.body) if pieces is None else pieces,
+            headers={**request.headers, "Accept-Encoding": ENCODINGS},
+            allow_redirects=False,
+            raise_for_status=False,
+            auto_decompress=False,
+            timeout=self._timeouts.get(timeout) or self._limits(timeout),
+            middlewares=(*session._middlewares, sending),
+        )
+        try:
+            body = Body(response.headers.get("Content-Encoding", ""), self._largest)
+            while not response.content.at_eof():
+                body.add(await response.content.readany())
+            return Answer(response.status, response.headers, body.whole())
+        finally:
+            response.close()  # of effect only if the answer was not read to its end
 
     async def aclose(self) -> None:
         """Close the session if it was opened here."""
@@ -149,48 +228,21 @@ class AiohttpTransport:
             await self._session.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._closed:
-            raise RuntimeError("the client is closed")
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._connections, keepalive_timeout=self._keep_alive
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "mailkit"},
-            request_class=_Watched,
         )
         return self._session
 
     def _limits(self, timeout: float) -> aiohttp.ClientTimeout:
         if len(self._timeouts) >= 64:
             self._timeouts.clear()
-        limits = aiohttp.ClientTimeout(total=timeout, connect=min(self._connect, timeout))
+        limits = aiohttp.ClientTimeout(total=None, connect=min(self._connect, timeout))
         self._timeouts[timeout] = limits
         return limits
-
-    async def _body(self, stream: aiohttp.StreamReader) -> bytes:
-        body = BytesIO()  # no bytes in names here: tracebacks can show names' values
-        while body.write(await stream.readany()) and not stream.at_eof():
-            if body.tell() > self._largest:
-                raise aiohttp.ClientPayloadError(f"an answer of more than {self._largest} bytes")
-        return body.getvalue()
-
-    def _failure(self, request: Request, error: Exception) -> RequestError | InvalidArgument:
-        if request.fault is not None:
-            return InvalidArgument(request.fault)
-        if self._before_sending(request, error):
-            request.began = False
-            return NotSent(f"not sent: {_reason(error)}")
-        return OutcomeUnknown(f"no answer: {_reason(error)}")
-
-    def _before_sending(self, request: Request, error: Exception) -> bool:
-        if request.began is not None:
-            return not request.began
-        # Without our own request class the connector's word is taken, unless aiohttp may have
-        # sent the request before on a connection that it lost.
-        return request.verb in _PROVEN_ON and isinstance(
-            error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
-        )
 
 
 async def _pieces(
@@ -213,14 +265,26 @@ def _payload(body: bytes | None) -> bytes | BytesIO | None:
     return body if body is None or len(body) <= _AT_ONCE else BytesIO(body)
 
 
-def _reason(error: Exception) -> str:
+def _failure(request: Request, error: BaseException) -> RequestError | InvalidArgument:
+    if request.fault is not None:
+        return InvalidArgument(request.fault)
+    if request.began is False:
+        return NotSent(f"not sent: {_reason(error)}")
+    if isinstance(error, BadBody):
+        return OutcomeUnknown(f"unreadable: {error}")
+    return OutcomeUnknown(f"no answer: {_reason(error)}")
+
+
+def _reason(error: BaseException) -> str:
     """The error in words that hold no address."""
     name = type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"{name}, {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{name}, {error.os_error.strerror or type(error.os_error).__name__}"
-    if isinstance(error, aiohttp.ClientPayloadError):  # may repeat bytes of the answer
-        said = " ".join(str(error).split())[:200]
-        return f"{name}, {said.encode(errors='replace').decode()}"
-    return name
+    if isinstance(error, aiohttp.ClientError | OSError) and not isinstance(
+        error, aiohttp.ClientPayloadError
+    ):
+        return name
+    said = " ".join(str(error).split())[:200]  # may repeat bytes of the answer
+    return f"{name}, {said.encode(errors='replace').decode()}"

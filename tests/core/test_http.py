@@ -223,15 +223,18 @@ async def test_every_other_failure_is_unknown(serve: Serve, verb: str) -> None:
     async with server(counted) as url, transports(largest=1_000_000) as transport:
         sent = request(url + "?token=canary", verb)
         with pytest.raises(OutcomeUnknown) as caught:
-            await transport.send(sent, 0.3)
+            await transport.send(sent, 0.5 if serve is silent else 20.0)
     assert sent.began is True
     assert arrivals == 1
     assert "canary" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
+@pytest.mark.parametrize("borrowed", [False, True])
 @pytest.mark.parametrize("verb", ["POST", "GET", "PUT", "DELETE"])
-async def test_a_lost_keep_alive_connection_is_never_used_for_a_second_sending(verb: str) -> None:
+async def test_a_lost_keep_alive_connection_is_never_used_for_a_second_sending(
+    verb: str, borrowed: bool
+) -> None:
     arrivals = 0
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -242,11 +245,49 @@ async def test_a_lost_keep_alive_connection_is_never_used_for_a_second_sending(v
             writer.write(answer)
         writer.close()
 
-    async with server(once) as url, transports() as transport:
+    async with server(once) as url, transports() as ours, aiohttp.ClientSession() as session:
+        transport = AiohttpTransport(session) if borrowed else ours
         await transport.send(request(url, verb), 5.0)
         with pytest.raises(OutcomeUnknown):
             await transport.send(request(url, verb), 5.0)
     assert arrivals == 2
+
+
+async def test_a_borrowed_session_s_own_middleware_can_t_send_twice() -> None:
+    arrivals: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrivals.append(await arrival(reader))
+        writer.write(b"HTTP/1.1 502 Oops\r\nContent-Length: 0\r\n\r\n")
+        await arrival(reader)
+
+    async def eager(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.headers["X-Seen"] = "yes"
+        await handler(request)
+        return await handler(request)
+
+    async with server(serve) as url, aiohttp.ClientSession(middlewares=[eager]) as session:
+        with pytest.raises(OutcomeUnknown, match="ClientConnectionError"):
+            await AiohttpTransport(session).send(request(url), 5.0)
+    assert len(arrivals) == 1
+    assert b"X-Seen: yes" in arrivals[0]
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_the_last_piece_of_an_answer_counts_too(chunked: bool) -> None:
+    body = b"x" * 1001
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + body
+    if chunked:
+        whole = (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n%b\r\n0\r\n\r\n" % body
+        )
+    async with server(answering(whole, whole)) as url, transports(largest=1000) as short:
+        with pytest.raises(OutcomeUnknown, match="more than 1000 bytes"):
+            await short.send(request(url), 5.0)
+        async with transports(largest=1001) as long:
+            assert (await long.send(request(url), 5.0)).body == body
 
 
 async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
@@ -279,20 +320,18 @@ async def test_a_borrowed_session_is_used_and_left_open() -> None:
         transport = AiohttpTransport(session)
         sent = request(url)
         assert (await transport.send(sent, 5.0)).body == b"ok"
-        assert sent.began is None
+        assert sent.began is True
         await transport.aclose()
         assert not session.closed
 
 
-@pytest.mark.parametrize(("verb", "proven"), [("POST", True), ("PATCH", True), ("GET", False)])
-async def test_in_a_borrowed_session_the_connector_s_word_counts_where_aiohttp_never_repeats(
-    verb: str, proven: bool
-) -> None:
+@pytest.mark.parametrize("verb", ["POST", "PATCH", "GET"])
+async def test_the_evidence_is_the_same_in_a_borrowed_session(verb: str) -> None:
     async with aiohttp.ClientSession() as session:
-        with pytest.raises(NotSent if proven else OutcomeUnknown):
-            await AiohttpTransport(session).send(
-                request(f"http://127.0.0.1:{free_port()}/", verb), 5.0
-            )
+        sent = request(f"http://127.0.0.1:{free_port()}/", verb)
+        with pytest.raises(NotSent):
+            await AiohttpTransport(session).send(sent, 5.0)
+        assert sent.began is False
 
 
 async def test_without_evidence_a_timeout_is_unknown(wire: aioresponses) -> None:

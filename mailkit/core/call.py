@@ -42,6 +42,7 @@ import attrs
 import msgspec
 
 from mailkit.core.encoding import Encoding
+from mailkit.core.frames import empty
 
 __all__ = [
     "Bound",
@@ -276,6 +277,9 @@ class Bound(Generic[P, T_co]):
         """Carry the call out and return what its answer holds."""
         try:
             call = self.call(*args, **kwargs)
+        except BaseException as error:
+            empty(error)
+            raise
         finally:
             del args, kwargs  # there may be secrets, and tracebacks can show names' values
         return (await self.client.exchange(call, self.name)).value
@@ -284,6 +288,9 @@ class Bound(Generic[P, T_co]):
         """The same with the HTTP status and the headers around the value."""
         try:
             call = self.call(*args, **kwargs)
+        except BaseException as error:
+            empty(error)
+            raise
         finally:
             del args, kwargs
         return await self.client.exchange(call, self.name)

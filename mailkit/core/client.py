@@ -20,6 +20,7 @@ from mailkit.core.call import Call, Raw, Reply, Resource, Route
 from mailkit.core.clock import Clock
 from mailkit.core.codec import Plan, plan_of, write
 from mailkit.core.encoding import Encoding
+from mailkit.core.frames import empty
 from mailkit.core.http import Transport
 from mailkit.core.quota import LocalPermits, Permit, Permits, Quota
 from mailkit.core.retry import Outcome, Policy, delay
@@ -180,6 +181,13 @@ class Client:
 
     async def exchange(self, call: Call[T], name: str) -> Reply[T]:
         """Carry a call out under this name; what the methods of the resources do."""
+        try:
+            return await self._exchange(call, name)
+        except BaseException as error:
+            empty(error)
+            raise
+
+    async def _exchange(self, call: Call[T], name: str) -> Reply[T]:
         kind = type(call)
         plan = plan_of(kind)
         for field in plan.slow:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
-import json
-from typing import NoReturn
-from urllib.parse import quote, quote_plus
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from typing import NamedTuple, NoReturn
 
 __all__ = ["Secret", "scrub"]
 
 MASK = "***"
+_DEPTH = 3
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_HEX = "[0-9A-Fa-f]"
+_ESCAPES: Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
+    (re.compile(f"%u({_HEX}{{4}})|%({_HEX}{{2}})"), lambda m: chr(int(m[1] or m[2], 16))),
+    (
+        re.compile(rf"""\\u({_HEX}{{4}})|\\(["'\\/])"""),
+        lambda m: chr(int(m[1], 16)) if m[1] else m[2],
+    ),
+    (
+        re.compile(f"&(#[Xx]{_HEX}{{1,8}}|#[0-9]{{1,8}}|[A-Za-z][A-Za-z0-9]{{1,30}});?"),
+        lambda m: html.unescape(m[0]),
+    ),
+]
+"""Of URLs, of JSON, of HTML, and how they are read."""
 _PIECE = 8
 """So many characters of a credential in a row are taken for it, so that one that was cut, or
 broken by a line's end or an escape, does not show either."""
@@ -54,42 +70,85 @@ class Secret:
         raise TypeError("a Secret can't be pickled or copied into a log; pass the text on instead")
 
 
-def scrub(text: str, secrets: tuple[Secret, ...]) -> str:
-    """The text with every credential in it replaced, as written and as JSON, HTML or a URL spell
-    it, and every piece of one that is long enough to be of use.
+def scrub(text: str, secrets: Iterable[Secret]) -> str:
+    """The text with every credential in it replaced, and every piece of one that is long enough to
+    be of use.
+
+    It is found in any mix of upper and lower case, as written or as URLs, JSON and HTML spell it,
+    one within the other up to three deep, and in the base64 of whatever it is part of.
     """
+    wanted: dict[int, set[str]] = {}
     for secret in secrets:
-        for spelling in sorted(_spellings(secret.reveal()), key=len, reverse=True):
-            text = text.replace(spelling, MASK)
-        text = _without_pieces(text, secret.reveal())
-    return text
-
-
-def _spellings(value: str) -> set[str]:
-    if not value:
-        return set()
-    quoted = quote(value, safe="")
-    in_json = json.dumps(value)[1:-1]
-    return {
-        value,
-        quoted,
-        quoted.lower(),
-        quote_plus(value),
-        in_json,
-        in_json.replace("/", "\\/"),
-        html.escape(value),
-    }
-
-
-def _without_pieces(text: str, value: str) -> str:
-    pieces = {value[n : n + _PIECE] for n in range(len(value) - _PIECE + 1)}
-    if not pieces:
-        return text
+        for spelling in _spellings(secret.reveal()):
+            size = min(_PIECE, len(spelling))
+            pieces = wanted.setdefault(size, set())
+            pieces.update(spelling[n : n + size] for n in range(len(spelling) - size + 1))
+    spans = [span for view in _views(text) for span in _found(view, wanted)] if wanted else []
     kept: list[str] = []
-    end = 0  # of the run that was masked last
-    for n in range(len(text) - _PIECE + 1):
-        if text[n : n + _PIECE] in pieces:
-            if n >= end:
-                kept += (text[end:n], MASK)
-            end = n + _PIECE
+    end = 0  # of what was masked last
+    for start, stop in sorted(spans):
+        if start > end or not kept:
+            kept += (text[end:start], MASK)
+        end = max(end, stop)
     return "".join(kept) + text[end:]
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """What is looked for, in lower case: the value in characters and as the bytes of a URL, and the
+    base64 of it at each of the three places that it can have in what is encoded.
+    """
+    if not value:
+        return
+    data = value.encode(errors="replace")
+    for text in (value, data.decode("latin-1")):
+        yield text.translate(_LOWER)
+        yield text.replace(" ", "+").translate(_LOWER)
+    for shift in range(3):
+        # Without the characters at both ends that depend on its neighbors.
+        digits = base64.b64encode(bytes(shift) + data).decode().rstrip("=")
+        digits = digits[-(-8 * shift // 6) : 8 * (shift + len(data)) // 6]
+        if len(digits) >= _PIECE:
+            yield digits.lower()
+            yield digits.lower().replace("+", "-").replace("/", "_")
+
+
+class _View(NamedTuple):
+    """A text as it reads with some escapes decoded; where each character and its end began."""
+
+    text: str
+    starts: Sequence[int]
+
+
+def _views(text: str) -> Iterator[_View]:
+    views = [_View(text, range(len(text) + 1))]
+    seen = {text}
+    for _ in range(_DEPTH):
+        yield from views
+        decoded = [_decoded(view, *escape) for view in views for escape in _ESCAPES]
+        views = []
+        for view in decoded:
+            if view.text not in seen:
+                seen.add(view.text)
+                views.append(view)
+    yield from views
+
+
+def _decoded(view: _View, escape: re.Pattern[str], read: Callable[[re.Match[str]], str]) -> _View:
+    texts: list[str] = []
+    starts: list[int] = []
+    end = 0
+    for found in escape.finditer(view.text):
+        start, text = found.start(), read(found)
+        if len(text) == 1:
+            texts += (view.text[end:start], text)
+            starts += view.starts[end : start + 1]
+            end = found.end()
+    return _View("".join(texts) + view.text[end:], starts + list(view.starts[end:]))
+
+
+def _found(view: _View, wanted: Mapping[int, Set[str]]) -> Iterator[tuple[int, int]]:
+    text, starts = view.text.translate(_LOWER), view.starts
+    for size, pieces in wanted.items():
+        for n in range(len(text) - size + 1):
+            if text[n : n + size] in pieces:
+                yield starts[n], starts[n + size]

@@ -5,32 +5,77 @@ from __future__ import annotations
 import asyncio
 import base64
 import html
+import itertools
 import json
 import logging
+import re
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 from rich import pretty
 
-import mailkit
 from mailkit.core.client import Attempt
+from mailkit.core.secret import Secret
 
 CANARY = "Zq8-Kanarienvogel/9x+Wm==&<'>%7E\\singt"
 TEXT = CANARY.replace("\\", "/")  # what JSON holds as it is
 HALVES = (CANARY[: len(CANARY) // 2], CANARY[len(CANARY) // 2 :])
 PIECE = 8
 
-OURS = str(Path(mailkit.__file__).parent)
+TESTS = str(Path(__file__).parent.parent)
+
+_ESCAPE = re.compile(r"%[0-9A-F]{2}")
+
+
+def lower_escapes(text: str, each: int = 1) -> str:
+    """URL-encoded text with every nth of its escapes in lower case."""
+    places = itertools.count()
+    return _ESCAPE.sub(
+        lambda found: found[0].lower() if next(places) % each == 0 else found[0], text
+    )
+
+
+def based(data: str, encode: Callable[[bytes], bytes] = base64.b64encode) -> str:
+    return encode(data.encode()).decode()
+
 
 ECHOES = {
     "plain": CANARY,
+    "in upper case": CANARY.upper(),
     "URL-encoded": quote(CANARY, safe=""),
-    "URL-encoded in lower case": quote(CANARY, safe="").lower().replace("%7e", "%7e"),
+    "URL-encoded in lower case": lower_escapes(quote(CANARY, safe="")),
+    "URL-encoded in mixed case": lower_escapes(quote(CANARY, safe=""), each=2),
+    "URL-encoded, letters too": "".join(f"%{ord(one):02x}" for one in CANARY),
+    "URL-encoded, all in lower case": quote(CANARY, safe="").lower(),
     "URL-encoded but for slashes": quote(CANARY),
+    "URL-encoded twice": quote(quote(CANARY, safe=""), safe=""),
+    "URL-encoded twice in lower case": lower_escapes(quote(lower_escapes(quote(CANARY)), safe="")),
+    "URL-encoded three times": quote(quote(quote(CANARY, safe=""))),
+    "URL-encoded as in old scripts": "".join(f"%u{ord(one):04X}" for one in CANARY),
+    "as a form": quote_plus(f"the token {CANARY} is wrong"),
+    "as JSON, all escaped": "".join(f"\\u{ord(one):04x}" for one in CANARY),
+    "as JSON, all escaped in upper case": "".join(f"\\u{ord(one):04X}" for one in CANARY),
+    "as JSON, URL-encoded": json.dumps(lower_escapes(quote(CANARY, safe=""))),
+    "as HTML in decimal": "".join(f"&#{ord(one)};" for one in CANARY),
+    "as HTML in decimal with zeros": "".join(f"&#00{ord(one)};" for one in CANARY),
+    "as HTML in hexadecimal": "".join(f"&#x{ord(one):x};" for one in CANARY),
+    "as HTML in upper case": "".join(f"&#X{ord(one):02X};" for one in CANARY),
+    "as HTML twice": html.escape(html.escape(CANARY)),
+    "as JSON in HTML": html.escape(json.dumps(CANARY).replace("/", "\\/")),
+    "as a URL in JSON in HTML": html.escape(json.dumps(quote(CANARY)).replace("/", "\\/")),
+    "as base64": based(CANARY),
+    "as base64 after an id": based(f"some-id:{CANARY}"),
+    "as base64 after a longer id": based(f"some-id-1:{CANARY}"),
+    "as base64 after a scheme": based(f"Bearer {CANARY}, and more"),
+    "as base64 for URLs": based(f"id:{CANARY}", base64.urlsafe_b64encode),
+    "as base64, URL-encoded": lower_escapes(quote(based(CANARY), safe="")),
+    "as base64 in lines": base64.encodebytes(f"id:{CANARY * 3}".encode()).decode(),
     "as JSON": json.dumps(CANARY)[1:-1],
     "as PHP's JSON": json.dumps(CANARY)[1:-1].replace("/", "\\/"),
     "as HTML": html.escape(CANARY),
@@ -49,23 +94,39 @@ ECHOES = {
 
 
 def hits(shown: str | bytes) -> list[str]:
-    """Where eight characters of the token in a row show, or all of it in disguise."""
+    """Where eight characters of the token in a row show, in any case and however they are spelled;
+    read with other means than those that hide it.
+    """
     text = shown if isinstance(shown, str) else shown.decode("utf-8", "replace")
-    found = [CANARY[n : n + PIECE] for n in range(len(CANARY) - PIECE + 1)]
-    found = [piece for piece in found if piece in text]
-    views = (
-        unquote(text),
-        html.unescape(text),
-        text.replace("\\/", "/"),
-        text.replace("\\\\", "\\"),
-    )
-    found += [view[:100] for view in views if CANARY in view]
-    disguises = (
-        base64.b64encode(CANARY.encode())[:-4].decode(),
-        CANARY.encode().hex(),
-        CANARY[::-1],
-    )
-    return found + [disguise for disguise in disguises if disguise in text]
+    found = []
+    for view in _views(text):
+        lower = view.lower()
+        found += [piece for piece in PIECES if piece in lower]
+    return found + [piece for piece in DISGUISES if piece in text]
+
+
+def _views(text: str) -> set[str]:
+    views = {text}
+    for _ in range(3):
+        for view in list(views):
+            old_escapes = re.sub(r"%u(?=[0-9A-Fa-f]{4})", r"\\u", view)
+            views |= {
+                unquote(view),
+                html.unescape(view),
+                re.sub(r"\\([/\\\"'])", r"\1", view),
+                re.sub(r"\\u([0-9A-Fa-f]{4})", lambda m: chr(int(m[1], 16)), old_escapes),
+            }
+    return views
+
+
+PIECES = {CANARY[n : n + PIECE].lower() for n in range(len(CANARY) - PIECE + 1)}
+DISGUISES = {
+    piece
+    for start in ("", "x", "xx")
+    for encode in (base64.b64encode, base64.urlsafe_b64encode)
+    for whole in [based(start + CANARY, encode)[4:-4]]
+    for piece in (whole[n : n + 12] for n in range(len(whole) - 11))
+} | {CANARY.encode().hex(), CANARY[::-1]}
 
 
 def assert_hidden(shown: str | bytes) -> None:
@@ -74,17 +135,41 @@ def assert_hidden(shown: str | bytes) -> None:
 
 
 def everything(error: BaseException) -> str:
-    """All that a log with the values of mailkit's names shows of an error, causes and groups, with
-    the standard library and with rich, which looks into objects.
+    """All that a log with the values of names shows of an error, its causes and groups, in whatever
+    frame but the tests' own: as the standard library shows them, as rich does, which looks into
+    objects, and as error trackers do, which look into collections. It looks into mailkit's and
+    aiohttp's objects too, whether they let it or not.
     """
     told: list[str] = []
     for one in _family(error, set()):
         told += [str(one), repr(one), repr(one.args), repr(vars(one))]
         for frame, _ in traceback.walk_tb(one.__traceback__):
-            if frame.f_code.co_filename.startswith(OURS):
+            if not frame.f_code.co_filename.startswith(TESTS):
                 for value in frame.f_locals.values():
-                    told += [_shown(value, repr), _shown(value, _as_rich)]
+                    told += [_shown(value, _as_rich), *_deep(value, 5)]
     return "\n".join(told)
+
+
+def _deep(value: object, depth: int) -> Iterator[str]:
+    """The value, and what is in it, down to a depth; no Secret is revealed."""
+    yield _shown(value, repr)
+    if isinstance(value, bytes | bytearray | memoryview):
+        yield bytes(value).decode("utf-8", "replace")
+    elif depth and not isinstance(value, str | Secret | type | ModuleType):
+        for inner in _inside(value):
+            yield from _deep(inner, depth - 1)
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return list(value)
+    if not type(value).__module__.startswith(("mailkit", "aiohttp", "yarl", "multidict")):
+        return []
+    slots = (name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()))
+    names = {*getattr(value, "__dict__", {}), *slots}
+    return [getattr(value, name, None) for name in names]
 
 
 def _as_rich(value: object) -> str:

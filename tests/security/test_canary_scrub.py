@@ -18,6 +18,14 @@ def test_the_canary_is_found_in_every_disguise() -> None:
     assert not hits("a service that says nothing of it")
 
 
+def test_the_echoes_are_different_from_one_another() -> None:
+    assert len(set(ECHOES.values())) == len(ECHOES)
+    assert "%2f" in ECHOES["URL-encoded in lower case"]
+    mixed = ECHOES["URL-encoded in mixed case"]
+    assert "%2f" in mixed
+    assert "%3D" in mixed
+
+
 def test_the_canary_is_found_in_an_error_and_in_what_it_stands_on() -> None:
     outer = ValueError("outer")
     assert not hits(everything(outer))

@@ -6,8 +6,10 @@ import base64
 import binascii
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timezone
+from functools import cache
 from mimetypes import MimeTypes
 from pathlib import Path
 from typing import Any, cast
@@ -55,8 +57,13 @@ def _content_type(value: str) -> str:
 
 
 def _guessed_type(file: Attachment) -> str:
-    # An instance of its own, since the functions of mimetypes use the machine's tables.
-    return MimeTypes().guess_type(file.name)[0] or "application/octet-stream"
+    return _types().guess_type(file.name)[0] or "application/octet-stream"
+
+
+@cache
+def _types() -> MimeTypes:
+    """An instance of its own, since the functions of mimetypes use the machine's tables."""
+    return MimeTypes()
 
 
 @attrs.frozen
@@ -172,7 +179,8 @@ class Message:
     @classmethod
     def from_toml(cls, path: str | Path) -> Message:
         """The message in a TOML file, which has the words of this class, or ``html_file`` and
-        ``text_file`` in place of the body; paths are relative to that file.
+        ``text_file`` in place of the body; paths are relative to that file, and lead to files in
+        its folder or below.
         """
         from mailkit.message_file import read_message
 
@@ -247,13 +255,18 @@ class Recipient:
 
 
 def read_file(path: Path, place: str) -> bytes:
-    """The bytes of a regular file of at most 50 MB; else InvalidArgument that names ``place``."""
+    """The bytes of a regular file of at most 50 MB; else InvalidArgument that names ``place``.
+
+    A file that has more or fewer bytes than its size is none: what the system makes up while it
+    is read, as in /proc, or what somebody writes at this moment.
+    """
     try:
         if path.is_dir():
             raise InvalidArgument(f"{place}: {path} is a directory; give a file")
         if path.exists() and not path.is_file():
             raise InvalidArgument(f"{place}: {path} is not a regular file")
         with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
             content = file.read(_LARGEST + 1)
     except InvalidArgument:
         raise
@@ -264,6 +277,11 @@ def read_file(path: Path, place: str) -> bytes:
     if len(content) > _LARGEST:
         raise InvalidArgument(
             f"{place}: {path} is larger than {_LARGEST // 1_000_000} MB, which no letter can be"
+        )
+    if len(content) != size:
+        raise InvalidArgument(
+            f"{place}: {path} is not a file on a disk, or is being written: its size is {size} "
+            f"bytes, and {len(content)} were read"
         )
     return content
 

@@ -1,8 +1,15 @@
-"""message.toml: a Message in a file, with the same words as the class."""
+"""message.toml: a Message in a file, with the same words as the class.
+
+Who sends a message need not have written it. So it can name only files that lie with it, in its
+folder or below: a path elsewhere would mail whatever the sender may read.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -24,6 +31,22 @@ _WORDS = (
     "track_opens",
     "track_clicks",
 )
+_LARGEST = 1_000_000  # bytes of message.toml
+_LARGEST_TOGETHER = 50_000_000  # bytes of the attachments
+_LONGEST = 4096  # characters of a path
+_DOTS = 100
+
+# Each begun string or comment matches, be it at the end of the text, so that no two looks cross.
+_quoted = re.compile(
+    r"""
+    \"\"\" (?: [^"\\] | \\.? | "(?!"") )* (?: "{3,5} | \Z )
+    | ''' (?: [^'] | '(?!'') )* (?: '{3,5} | \Z )
+    | " (?: [^"\\\n] | \\[^\n]? )* "?
+    | ' [^'\n]* '?
+    | \# [^\n]*
+    """,
+    re.VERBOSE | re.DOTALL,
+).sub
 
 
 def read_message(path: Path) -> Message:
@@ -36,6 +59,14 @@ def read_message(path: Path) -> Message:
 
 
 def _parse(text: str) -> dict[str, Any]:
+    if len(text) > _LARGEST:
+        raise InvalidArgument(
+            f"this is larger than {_LARGEST // 1_000_000} MB: put the body into a file of its own, "
+            "and name that with html_file or text_file"
+        )
+    # A key of n parts takes tomllib n² steps.
+    if _quoted("", text).count(".") > _DOTS:
+        raise InvalidArgument(f"this is not a message: it has more than {_DOTS} dots in its keys")
     try:
         return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError names line and column
@@ -51,7 +82,7 @@ def _message(words: dict[str, Any], folder: Path) -> Message:
         if word not in _WORDS:
             near = get_close_matches(word, _WORDS, 1)
             hint = f"did you mean {near[0]}?" if near else f"the words are {', '.join(_WORDS)}"
-            raise InvalidArgument(f"unknown word {word!r}; {hint}")
+            raise InvalidArgument(f"unknown word {word[:80]!r}; {hint}")
     for word in ("sender", "subject"):
         if word not in words:
             raise InvalidArgument(f'{word} is missing; write {word} = "…"')
@@ -65,16 +96,44 @@ def _message(words: dict[str, Any], folder: Path) -> Message:
     attachments = words.get("attachments", [])
     if not isinstance(attachments, list):
         raise InvalidArgument('attachments: give a list of paths, as ["price.pdf"]')
-    words["attachments"] = [
-        Attachment.of(_path(file, folder, "attachments")) for file in attachments
-    ]
+    words["attachments"] = _attachments(_path(file, folder, "attachments") for file in attachments)
     return Message(**words)
 
 
+def _attachments(paths: Iterable[Path]) -> list[Attachment]:
+    files: list[Attachment] = []
+    size = 0
+    for path in paths:
+        files.append(Attachment.of(path))
+        size += len(files[-1].content)
+        if size > _LARGEST_TOGETHER:
+            raise InvalidArgument(
+                f"attachments: together they are larger than {_LARGEST_TOGETHER // 1_000_000} MB, "
+                "which no letter can be"
+            )
+    return files
+
+
 def _path(value: object, folder: Path, place: str) -> Path:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
         raise InvalidArgument(f'{place}: give a path in quotes, as "letter.html"')
-    return folder / value
+    path = folder / value
+    if not _is_within(path, folder, place):
+        raise InvalidArgument(
+            f"{place}: {value[:500]} is outside the folder of the message; put the file, or a copy "
+            "of it, into that folder"
+        )
+    return path
+
+
+def _is_within(path: Path, folder: Path, place: str) -> bool:
+    """Whether the path leads into the folder, as it is written and through all links."""
+    if not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder)):  # noqa: PTH100
+        return False  # without a look at it, which may go to another machine
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle; NUL
+        raise InvalidArgument(f"{place}: {path} can't be read: {error}") from None
 
 
 def _text(path: Path, place: str) -> str:

@@ -55,6 +55,7 @@ class Macros:
         self._columns = [unicodedata.normalize("NFC", name) for name in columns]
         self._taken = {*MACROS, *self._literal(message)}
         self._names: dict[Placeholder, str] = {}
+        self._numbers: dict[str, int] = {}
         self.body = rewrite(message.body, self._macro)
         if MACROS["unsubscribe"] not in self.body:
             raise InvalidArgument(
@@ -63,9 +64,8 @@ class Macros:
             )
         self._escape = escape and message.html is not None
         self._filled = {*MACROS, *(macro.casefold() for macro in self._names.values())}
-        self._holes = [
-            (macro, self._columns.index(hole.name), hole) for hole, macro in self._names.items()
-        ]
+        places = {name: place for place, name in enumerate(self._columns)}
+        self._holes = [(macro, places[hole.name], hole) for hole, macro in self._names.items()]
 
     def values(self, row: Sequence[str]) -> dict[str, str]:
         """The merge fields for a recipient's values, in the order of the columns; or InvalidRow."""
@@ -93,14 +93,19 @@ class Macros:
             return MACROS["unsubscribe"]
         hole = Placeholder(name, default)
         if hole not in self._names:
-            base = macro = name if _fit(name) else "field"
-            number = 1
-            while macro.casefold() in self._taken:
-                number += 1
-                macro = f"{base}_{number}"
-            self._taken.add(macro.casefold())
-            self._names[hole] = macro
+            self._names[hole] = self._free(name if _fit(name) else "field")
         return f"[{self._names[hole]}]"
+
+    def _free(self, base: str) -> str:
+        """The base, else the base with the first number that makes a name which is not taken."""
+        key = base.casefold()
+        macro, number = base, self._numbers.get(key, 1)
+        while macro.casefold() in self._taken:
+            number += 1
+            macro = f"{base}_{number}"
+        self._numbers[key] = number
+        self._taken.add(macro.casefold())
+        return macro
 
     def _literal(self, message: Message) -> set[str]:
         """The words in brackets that are no macros of ours, in lower case."""

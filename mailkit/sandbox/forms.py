@@ -145,8 +145,8 @@ def _head(block: bytes) -> _Head:
 
 def _disposition(value: bytes) -> tuple[str | None, str | None]:
     found: dict[bytes, str] = {}
-    end = value.find(b";")
-    while 0 <= end < len(value.rstrip()):
+    end, last = value.find(b";"), len(value.rstrip())
+    while 0 <= end < last:
         match = _PARAMETER.match(value, end)
         if match is None:
             raise Malformed("a Content-Disposition that cannot be read")

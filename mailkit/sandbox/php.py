@@ -84,7 +84,7 @@ def _path(name: str) -> tuple[Key | None, ...]:
     if not bracket:
         return (first.translate(_NAME),)
     keys: list[Key | None] = []
-    while True:
+    while len(keys) <= MAX_DEPTH:
         inner, closed, tail = rest.partition("]")
         if not closed:
             if not keys:
@@ -94,9 +94,7 @@ def _path(name: str) -> tuple[Key | None, ...]:
         if not tail.startswith("["):
             break
         rest = tail[1:]
-    if len(keys) > MAX_DEPTH:
-        return ()
-    return (first.translate(_NAME), *keys)
+    return (first.translate(_NAME), *keys) if len(keys) <= MAX_DEPTH else ()
 
 
 def _key(text: str) -> Key:

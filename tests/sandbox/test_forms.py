@@ -1,6 +1,11 @@
 import email
 import string
+import sys
+from collections import Counter
+from collections.abc import Callable
 from email.message import Message
+from types import FrameType
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import aiohttp
@@ -19,6 +24,27 @@ from mailkit.sandbox.forms import (
 )
 
 PART = b'Content-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+
+
+@pytest.fixture
+def counted() -> Callable[..., Counter[str]]:
+    """Calls a function; counts the calls of built-in methods within, by their names."""
+
+    def count(action: Callable[..., object], *args: Any, **named: Any) -> Counter[str]:
+        calls: Counter[str] = Counter()
+
+        def count_one(frame: FrameType, event: str, called: Any) -> None:
+            if event == "c_call":
+                calls[called.__name__] += 1
+
+        sys.setprofile(count_one)
+        try:
+            action(*args, **named)
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    return count
 
 
 def multipart(*parts: bytes, boundary: bytes = b"xYx") -> bytes:
@@ -215,3 +241,11 @@ def test_another_content_type_has_no_fields() -> None:
 
 def test_parse_multipart_takes_the_boundary_itself() -> None:
     assert parse_multipart(multipart(PART), b"xYx", max_fields=1).fields == {"a": "1"}
+
+
+def test_long_names_and_headers_are_read_once(counted: Callable[..., Counter[str]]) -> None:
+    brackets = b"a" + b"[]" * 5000 + b"=1"
+    assert counted(parse_urlencoded, brackets, max_fields=10)["partition"] < 100
+    head = b"Content-Disposition: form-data" + b"; a=1" * 5000 + b" "
+    body = multipart(head + b"\r\n\r\n1\r\n")
+    assert counted(read, body)["rstrip"] < 10

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
-from mailkit.cli.show import plain
+from mailkit.cli.show import plain, show_cursor
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -148,6 +148,7 @@ def graceful(stop: Callable[[], None]) -> Iterator[None]:
         nonlocal asked
         if asked:
             _say("mailkit: ended at once; requests under way are in doubt")
+            show_cursor()
             os._exit(Exit.IN_DOUBT)
         asked = True
         stop()

@@ -29,7 +29,16 @@ from mailkit.bulk.job import Progress
 from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.source import RecipientSource
 
-__all__ = ["as_utf8", "jobs_table", "plain", "planning", "print_json", "report_text", "sending_bar"]
+__all__ = [
+    "as_utf8",
+    "jobs_table",
+    "plain",
+    "planning",
+    "print_json",
+    "report_text",
+    "sending_bar",
+    "show_cursor",
+]
 
 STATES = ("invalid", "duplicate", "suppressed", "accepted", "rejected", "in doubt", "unsent")
 SHOWN = 10
@@ -84,6 +93,11 @@ class _Forgiving:
 def console() -> Console:
     """Where bars go: stderr, so that stdout stays clean for the report."""
     return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False)
+
+
+def show_cursor() -> None:
+    """Undo what a bar has hidden, for a process that ends without a chance to end the bar."""
+    Console(file=cast("TextIO", _Forgiving(sys.__stderr__ or sys.stderr))).show_cursor()
 
 
 class _RowsRead(ProgressColumn):

@@ -100,8 +100,7 @@ class Shop:
         screen, other = os.openpty()
         with self.spawn(*words, streams=other) as process:
             os.close(other)
-            shown = b"".join(iter(lambda: _read(screen), b""))
-            os.close(screen)
+            shown = screened(screen)
             return Ended(process.wait(30), shown.decode(errors="surrogateescape"), "")
 
     def send(self, *words: str | Path, stdin: str | bytes = "") -> Ended:
@@ -194,11 +193,17 @@ def open_shop(folder: Path, **settings: Any) -> Iterator[Shop]:
         yield Shop(sandbox, folder, environment)
 
 
-def _read(screen: int) -> bytes:
+def screened(screen: int) -> bytes:
+    """All that a terminal is still to show, until nobody has it open any more; closes it."""
+    shown = b""
     try:
-        return os.read(screen, 65536)
-    except OSError:  # Linux says so when nobody has the terminal open any more
-        return b""
+        while more := os.read(screen, 65536):
+            shown += more
+    except OSError:  # so Linux says that nobody has
+        pass
+    finally:
+        os.close(screen)
+    return shown
 
 
 def _toml(value: object) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from mailkit.sandbox import Fault
 
-from .shop import SEND, Shop, end_of
+from .shop import SEND, Shop, end_of, screened
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or shutil.which("bash") is None, reason="POSIX's signals"
@@ -82,6 +82,25 @@ def test_a_terminal_that_goes_away_takes_only_the_bar_with_it(shop: Shop) -> Non
     assert ended.code == 0
     assert "  accepted             1,200\n" in ended.out
     assert shop.sandbox.truth.letters == 1200
+
+
+def test_a_bar_that_has_no_time_to_end_leaves_the_cursor(shop: Shop) -> None:
+    words = send(shop)
+    shop.sandbox.faults.clear()
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=600))
+    screen, other = os.openpty()
+    with shop.spawn(*words, streams=other) as process:
+        os.close(other)
+        shop.until(lambda: shop.sandbox.requests[SEND], process)
+        process.send_signal(signal.SIGINT)
+        shown = b""
+        while b"stopping" not in shown:
+            shown += os.read(screen, 65536)
+        process.send_signal(signal.SIGTERM)
+        shown += screened(screen)
+        assert process.wait(30) == 3
+    assert b"ended at once" in shown
+    assert 0 < shown.rfind(b"\x1b[?25l") < shown.rfind(b"\x1b[?25h")
 
 
 @pytest.mark.parametrize("name", ["mailkit.cli.app", "mailkit.bulk.engine"])

@@ -6,16 +6,25 @@ reason. Killed half-way, the job is forgotten and planned again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
 import anyio
+import attrs
 import msgspec
 
 from mailkit.address import dedupe_key, header_text, normalise
-from mailkit.bulk.journal import InvalidRecord, JobRecord, Journal, Lease, PlannedRow
+from mailkit.bulk.journal import (
+    InvalidRecord,
+    JobRecord,
+    Journal,
+    Lease,
+    Overtaken,
+    PlannedRow,
+)
 from mailkit.bulk.rows import EMAIL_NAMES
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.core.clock import Clock
@@ -66,6 +75,7 @@ async def plan(
         _encode(message.to_json()).decode(),
         again=again,
         now=clock.now(),
+        content=_content(message),
     )
     try:
         if suppress is not None:
@@ -75,24 +85,32 @@ async def plan(
             await journal.planning.add(job, *rows.planned(batch))
             await clock.sleep(0.001)  # other processes on the journal get their turn
         rows.check()
+        fingerprint = rows.fingerprint(message)
+        if not again:
+            await journal.jobs.refuse_twin(fingerprint)
         await journal.planning.mark_duplicates(job)
         await journal.planning.mark_suppressed(job)
-        await journal.planning.cut(
-            job,
-            rows=dispatch.chunk_rows,
-            size=dispatch.chunk_bytes - dispatch.base_bytes,
-        )
-        job = await journal.jobs.finish_planning(
-            job,
-            columns=columns.names,
-            fingerprint=rows.fingerprint(message),
-            stem=None if name else _stem(recipients.name),
-            again=again,
-        )
+        planned: JobRecord | None = None
+        while planned is None:
+            seen = None if again else await journal.planning.mark_elsewhere(job)
+            await journal.planning.cut(
+                job,
+                rows=dispatch.chunk_rows,
+                size=dispatch.chunk_bytes - dispatch.base_bytes,
+            )
+            with contextlib.suppress(Overtaken):  # by a job that was planned meanwhile
+                planned = await journal.jobs.finish_planning(
+                    job,
+                    columns=columns.names,
+                    fingerprint=fingerprint,
+                    stem=None if name else _stem(recipients.name),
+                    again=again,
+                    seen=seen,
+                )
     except BaseException:
         await _forget(journal, job, lease)
         raise
-    return job, lease
+    return planned, lease
 
 
 def _check_name(name: str | None) -> None:
@@ -109,6 +127,11 @@ def _check_name(name: str | None) -> None:
 def _stem(source: str) -> str:
     """The beginning of a default name; no hyphen, which a command would take for an option."""
     return re.sub(r"[^\w.-]+", "-", source)[:40].lstrip("-") or "list"
+
+
+def _content(message: Message) -> bytes:
+    """What tells this letter from others: all that is sent, not when, and not how it is tracked."""
+    return attrs.evolve(message, send_at=None, track_opens=None, track_clicks=None).fingerprint()
 
 
 class _Columns:

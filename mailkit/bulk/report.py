@@ -34,10 +34,11 @@ class Doubt:
 class Report:
     """What became of a job so far.
 
-    ``counts`` says how many rows are in each state, ``deliveries`` how many were last heard of in
-    each delivery status, ``doubts`` which chunks a person must look at, ``rejections`` why chunks
-    were refused whole. ``stopped`` is why the last engine ended early, ``running`` whether one is
-    at work now.
+    ``counts`` says how many rows are in each state, ``elsewhere`` how many of the duplicates are
+    left to other jobs that send the same, by the reason, ``deliveries`` how many were last heard
+    of in each delivery status, ``doubts`` which chunks a person must look at, ``rejections`` why
+    chunks were refused whole. ``stopped`` is why the last engine ended early, ``running`` whether
+    one is at work now.
     """
 
     job: str
@@ -45,6 +46,7 @@ class Report:
     subject: str
     created: datetime
     counts: Counts
+    elsewhere: Mapping[str, int]
     unreconciled: int
     deliveries: Mapping[DeliveryStatus, int]
     doubts: Sequence[Doubt]
@@ -67,6 +69,7 @@ class Report:
             "created": self.created.isoformat(timespec="seconds"),
             "rows": counts.pop("read"),
             **counts,
+            "elsewhere": dict(self.elsewhere),
             "unreconciled": self.unreconciled,
             "deliveries": {status.name.lower(): n for status, n in self.deliveries.items()},
             "doubts": [
@@ -110,6 +113,7 @@ async def make_report(journal: Journal, name: str) -> Report:
         subject=msgspec.json.decode(job.message)["subject"],
         created=datetime.fromtimestamp(job.created, UTC),
         counts=counts,
+        elsewhere=await journal.accounts.elsewhere(job),
         unreconciled=await journal.accounts.unreconciled(job),
         deliveries=await journal.accounts.deliveries(job),
         doubts=[_doubt(job, chunk) for chunk in doubts],

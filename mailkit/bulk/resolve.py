@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from mailkit.address import dedupe_key, normalise
-from mailkit.bulk.journal import Chosen, JobRecord, Journal
+from mailkit.bulk.journal import Chosen, JobRecord, Journal, Replanned
 from mailkit.bulk.sender import take_lease
 from mailkit.core.clock import Clock
 from mailkit.errors import InvalidArgument
@@ -46,11 +46,12 @@ async def resolve(
 
 async def replan_rejected(
     journal: Journal, name: str, *chunks: int | str, addresses: Iterable[str] = ()
-) -> int:
+) -> Replanned:
     """Plan what the provider rejected again: all of it, or these chunks or ``addresses``.
 
-    The next ``resume`` sends it. Returns the number of rows. InvalidArgument, and nothing is
-    changed, if something named is not rejected, and while an engine runs the job.
+    The next ``resume`` sends it. Rows whose people have the message from another job by now
+    become duplicates instead. InvalidArgument, and nothing is changed, if something named is not
+    rejected, and while an engine runs the job.
     """
     chosen = _chosen(chunks, addresses)
     async with _owned(journal, name) as record:

@@ -96,7 +96,8 @@ class BulkSender:
         """Plan the job (read and check the whole list) and begin to send it.
 
         The credentials are tried first. ``name`` defaults to one made from message and list.
-        JobExists if the name, or the same message with the same list, is in the journal, unless
+        JobExists if the name, or the same message with the same list, is in the journal, and
+        people whom another job there has sent the same message, or will, are duplicates: unless
         ``again``. ``suppress`` names addresses that this job must not mail, beside the journal's
         own suppressions. InvalidArgument and Unsupported say what to mend: nothing was sent.
         """

@@ -135,18 +135,21 @@ def resolve(
         raise typer.BadParameter("say one of --accepted, --not-sent and --rejected")
 
     async def command() -> int:
-        which, people = chunks or (), addresses or ()
+        which, people, left_out = chunks or (), addresses or (), 0
         async with opened(journal, adopt=adopt) as store:
             if rejected:
-                rows = await replan_rejected(store, job, *which, addresses=people)
+                again = await replan_rejected(store, job, *which, addresses=people)
+                rows, left_out = again.rows, again.elsewhere
             else:
                 rows = await end_doubts(store, job, *which, accepted=accepted, addresses=people)
         one = rows == 1
         if accepted:
             print("1 row counts" if one else f"{rows:,} rows count", "as accepted now")
         else:
-            again = f"mailkit resume {shlex.quote(plain(job))}"
-            print("1 row is" if one else f"{rows:,} rows are", f"planned again; send with: {again}")
+            how = f"mailkit resume {shlex.quote(plain(job))}"
+            print("1 row is" if one else f"{rows:,} rows are", f"planned again; send with: {how}")
+        if left_out:
+            print(f"{left_out:,} left out: another job has sent them this message, or will")
         return Exit.DONE
 
     raise typer.Exit(run(command))

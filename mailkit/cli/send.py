@@ -44,7 +44,12 @@ def send(
     provider: Annotated[str, typer.Option(help="The service to send with: devino or smsby.")],
     name: Annotated[str | None, typer.Option(help="The job's name; else one is made.")] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Send although this job, or letter and list, exists.")
+        bool,
+        typer.Option(
+            "--again",
+            help="Send even if this job, or the same message to the same list, already exists, and "
+            "also to people whom another job has sent this message.",
+        ),
     ] = False,
     late: Late = False,
     strict: Strict = False,

@@ -167,6 +167,8 @@ def report_text(report: Report) -> Iterator[str]:
         yield f"  {state:<12}{getattr(counts, state.replace(' ', '_')):>14,}"
     agrees = "= rows read" if counts.accounted == counts.read else "≠ ROWS READ"
     yield f"  {'sum':<12}{counts.accounted:>14,}  {agrees}"
+    others = [f"{rows:,} {plain(why)}" for why, rows in report.elsewhere.items()]
+    yield from _some(others, "  of the duplicates: ")
     if report.deliveries:
         heard = (
             f"{status.name.lower().replace('_', ' ')} {rows:,}"
@@ -188,6 +190,11 @@ def report_text(report: Report) -> Iterator[str]:
         number = report.doubts[0].label.rpartition("#")[2]
         yield f"  mailkit resolve {job} {number} --accepted"
         yield f"  mailkit resolve {job} {number} --not-sent"
+    if report.elsewhere and not counts.to_send:
+        yield (
+            "Nobody is left to mail: other jobs have sent them this message, or will. To send it "
+            "once more, order it --again"
+        )
     if report.running:
         yield f"It is being sent now: mailkit status {job} tells how it goes on"
     elif counts.unsent:

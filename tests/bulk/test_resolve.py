@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import Chosen, Counts, JobRecord, Journal, RowRecord
+from mailkit.bulk.journal import Chosen, Counts, JobRecord, Journal, Replanned, RowRecord
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resolve import replan_rejected, resolve
 from mailkit.bulk.sender import BulkSender
@@ -196,6 +196,20 @@ async def test_rows_of_a_chunk_in_doubt_are_resolved_one_by_one_too(journal: Jou
     assert sent_again == ["p1@example.com", "p2@example.com"]
 
 
+async def test_of_a_chunk_that_was_taken_in_part_the_rest_is_sent_and_all_is_counted(
+    journal: Journal,
+) -> None:
+    job = await planned(journal, people(4), chunk=4)
+    await take(journal, job)
+    await journal.steps.doubt(job, 1, 3.0, "reset")
+    assert await resolve(journal, "a", addresses=["p1@example.com"], accepted=True) == 1
+    assert await resolve(journal, "a", 1, accepted=False) == 3
+    job = await journal.jobs.get("a")
+    assert len((await take(journal, job)).rows) == 3
+    await journal.steps.accept(job, 1, 4.0, Sent("r"))
+    assert await counters(journal) == await counted(journal) == {(job.id, 1): (3, 0, 4)}
+
+
 async def test_of_addresses_all_are_resolved_or_none_is(journal: Journal) -> None:
     await send(journal, FakeProvider(acts=[unnamed(0, 1), unnamed(0)]), 6)
     wrong = {
@@ -233,7 +247,7 @@ async def rejected_job(journal: Journal) -> JobRecord:
 
 async def test_a_rejected_chunk_and_rejected_rows_are_ordered_again(journal: Journal) -> None:
     job = await rejected_job(journal)
-    assert await replan_rejected(journal, "a") == 6
+    assert await replan_rejected(journal, "a") == Replanned(rows=6, elsewhere=0)
     assert await counters(journal) == await counted(journal)
     counts = await journal.accounts.counts(job, running=False)
     assert counts == Counts(15, accepted=6, in_doubt=3, unsent=6)
@@ -248,8 +262,10 @@ async def test_a_rejected_chunk_and_rejected_rows_are_ordered_again(journal: Jou
 
 async def test_what_is_rejected_can_be_named_and_the_rest_stays_rejected(journal: Journal) -> None:
     await rejected_job(journal)
-    assert await replan_rejected(journal, "a", 3) == 2
-    assert await replan_rejected(journal, "a", addresses=["p4@example.com", "P0@example.com"]) == 2
+    assert (await replan_rejected(journal, "a", 3)).rows == 2
+    assert (
+        await replan_rejected(journal, "a", addresses=["p4@example.com", "P0@example.com"])
+    ).rows == 2
     for wrong in (2, 3, 4, 5, 99):
         with pytest.raises(InvalidArgument, match=f"chunk {wrong} of the job a is not rejected"):
             await replan_rejected(journal, "a", wrong)
@@ -257,8 +273,8 @@ async def test_what_is_rejected_can_be_named_and_the_rest_stays_rejected(journal
         await replan_rejected(journal, "a", addresses=["p1@example.com", "p5@example.com"])
     left = [row.address for row in await rows_of(journal, "rejected")]
     assert left == ["p1@example.com", "p2@example.com"]
-    assert await replan_rejected(journal, "a") == 2
-    assert await replan_rejected(journal, "a") == 0
+    assert (await replan_rejected(journal, "a")).rows == 2
+    assert (await replan_rejected(journal, "a")).rows == 0
 
 
 async def test_many_single_rows_are_packed_as_full_as_requests_were(journal: Journal) -> None:
@@ -267,7 +283,7 @@ async def test_many_single_rows_are_packed_as_full_as_requests_were(journal: Jou
     provider = FakeProvider(acts=[*acts], chunk_rows=9)
     await send(journal, provider, 27)
     assert await resolve(journal, "a", 1, 2, accepted=False) == 18
-    assert await replan_rejected(journal, "a") == 9
+    assert (await replan_rejected(journal, "a")).rows == 9
     await resume(journal, provider)
     assert [len(chunk.rows) for chunk in provider.chunks[3:]] == [9, 9, 9]
 
@@ -283,7 +299,7 @@ async def test_small_chunks_that_were_rejected_are_put_together(journal: Journal
     for n in (3, 4, 5):
         assert len((await take(journal, job)).rows) == 1
         await journal.steps.reject(job, n, 3.0, "no")
-    assert await replan_rejected(journal, "a") == 3
+    assert (await replan_rejected(journal, "a")).rows == 3
     assert len((await take(journal, await journal.jobs.get("a"))).rows) == 3
     assert await journal.accounts.chunks(job, "rejected") == []
 
@@ -299,7 +315,7 @@ async def test_rows_are_packed_by_their_bytes_too(journal: Journal) -> None:
     while (chunk := await journal.steps.take(job, 2.0)) is not None:
         everybody = {row.n: "blocked" for row in chunk.rows}
         await journal.steps.accept(job, chunk.n, 3.0, Sent(None, everybody))
-    assert await journal.resolving.again(job, Chosen()) == 40
+    assert (await journal.resolving.again(job, Chosen())).rows == 40
     again = []
     while (chunk := await journal.steps.take(job, 4.0)) is not None:
         again.append(len(chunk.rows))
@@ -370,7 +386,7 @@ async def say(
             continue
         them = () if chunk and len(some) == len(rows) else some
         if state == "rejected":
-            done = await replan_rejected(journal, "a", *chunk, addresses=them)
+            done = (await replan_rejected(journal, "a", *chunk, addresses=them)).rows
         else:
             done = await resolve(journal, "a", *chunk, accepted=mailed, addresses=them)
         assert done == len(some)

@@ -29,6 +29,7 @@ def report(*, stopped: Any = None, unreconciled: int = 0, **counts: int) -> Repo
         subject="Autumn",
         created=datetime(2030, 1, 1, tzinfo=UTC),
         counts=Counts(read=sum(counts.values()), **counts),
+        elsewhere={},
         unreconciled=unreconciled,
         deliveries={},
         doubts=[],

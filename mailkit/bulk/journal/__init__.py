@@ -30,12 +30,12 @@ from mailkit.bulk.journal.database import (
     ThreadExecutor,
 )
 from mailkit.bulk.journal.finding import ELSEWHERE
-from mailkit.bulk.journal.jobs import JobRecord, Jobs
+from mailkit.bulk.journal.jobs import JobRecord, Jobs, Overtaken
 from mailkit.bulk.journal.locks import Lease
 from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.opening import Connector
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
-from mailkit.bulk.journal.resolving import Chosen, Resolving
+from mailkit.bulk.journal.resolving import Chosen, Replanned, Resolving
 from mailkit.bulk.journal.statuses import DueChunk, Merged, Statuses
 from mailkit.bulk.journal.steps import Steps
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
@@ -54,7 +54,9 @@ __all__ = [
     "Journal",
     "Lease",
     "Merged",
+    "Overtaken",
     "PlannedRow",
+    "Replanned",
     "RowRecord",
     "Suppression",
     "default_path",

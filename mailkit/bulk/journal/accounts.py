@@ -9,6 +9,7 @@ import attrs
 import msgspec
 
 from mailkit.bulk.journal.database import Database
+from mailkit.bulk.journal.elsewhere import ALREADY, WAITING
 from mailkit.bulk.journal.jobs import JobRecord
 from mailkit.events import DeliveryStatus
 
@@ -121,6 +122,20 @@ class Accounts:
             return Counts(
                 read=read, **{state.replace(" ", "_"): rows for state, rows in totals.items()}
             )
+
+        return await self._db.read(work)
+
+    async def elsewhere(self, job: JobRecord) -> dict[str, int]:
+        """How many rows are left to other jobs with the same content, by the reason."""
+
+        def work(db: sqlite3.Connection) -> dict[str, int]:
+            found = db.execute(
+                "SELECT reason, count(*) FROM rows WHERE state = 'duplicate' "
+                "AND id BETWEEN ? AND ? AND (reason LIKE ? OR reason LIKE ?) "
+                "GROUP BY reason ORDER BY reason",
+                (*job.ids, f"{ALREADY}%", f"{WAITING}%"),
+            )
+            return dict(found.fetchall())
 
         return await self._db.read(work)
 

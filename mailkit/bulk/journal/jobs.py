@@ -15,7 +15,7 @@ from mailkit.bulk.journal.locks import Lease
 from mailkit.bulk.journal.schema import ROWS_A_JOB
 from mailkit.errors import InvalidArgument, JobExists, JournalError
 
-__all__ = ["JobRecord", "Jobs"]
+__all__ = ["JobRecord", "Jobs", "Overtaken", "Twin", "find", "own", "twins"]
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, fence, created, "
@@ -65,6 +65,31 @@ def own(db: sqlite3.Connection, job: JobRecord) -> None:
         raise JournalError(f"another engine has taken over the job {job.name}; this one stops")
 
 
+@attrs.frozen
+class Twin:
+    """Another planned job with the same content; ``replans`` counts how often it took rejected
+    rows back.
+    """
+
+    id: int
+    name: str
+    replans: int
+
+
+class Overtaken(Exception):
+    """A job's twins are not as they were when they were seen: look again."""
+
+
+def twins(db: sqlite3.Connection, job: JobRecord) -> Sequence[Twin]:
+    """The other planned jobs with the job's content, the oldest first."""
+    found = db.execute(
+        "SELECT id, name, replans FROM jobs WHERE state = 'planned' AND id <> ?1 "
+        "AND content = (SELECT content FROM jobs WHERE id = ?1) ORDER BY id",
+        (job.id,),
+    )
+    return [Twin(*row) for row in found]
+
+
 class Jobs:
     """The journal's jobs."""
 
@@ -80,11 +105,13 @@ class Jobs:
         *,
         again: bool,
         now: float,
+        content: bytes | None = None,
     ) -> tuple[JobRecord, Lease]:
         """A new job in the state ``planning``, and its lease, taken.
 
-        JobExists if the name is taken; with ``again`` the new job gets the next free name, as
-        ``autumn-2``. Without a name it has a provisional one until its planning ends.
+        ``content`` is the same for jobs that send the same. JobExists if the name is taken; with
+        ``again`` the new job gets the next free name, as ``autumn-2``. Without a name it has a
+        provisional one until its planning ends.
         """
 
         def work(db: sqlite3.Connection) -> tuple[JobRecord, Lease]:
@@ -94,9 +121,9 @@ class Jobs:
                     raise exists(found)
                 chosen = _free_name(db, chosen)
             db.execute(
-                "INSERT INTO jobs (name, provider, account, state, message, columns, read, fence, "
-                "created) VALUES (?, ?, ?, 'planning', ?, '[]', 0, 0, ?)",
-                (chosen, provider, account, message, now),
+                "INSERT INTO jobs (name, provider, account, state, message, columns, content, "
+                "read, fence, created) VALUES (?, ?, ?, 'planning', ?, '[]', ?, 0, 0, ?)",
+                (chosen, provider, account, message, content, now),
             )
             job = find(db, chosen)
             assert job is not None  # noqa: S101 - inserted above
@@ -194,24 +221,20 @@ class Jobs:
         fingerprint: bytes,
         stem: str | None,
         again: bool,
+        seen: Sequence[Twin] | None = None,
     ) -> JobRecord:
         """Make the job ``planned``: from here on it is sent.
 
-        JobExists if the journal has a job of this message and list, unless ``again``. With a
-        ``stem`` the job's provisional name is replaced: by the stem and a hash of both.
+        JobExists if the journal has a job of this message and list, unless ``again``; Overtaken
+        if the job's twins are not as they were ``seen``. With a ``stem`` the job's provisional
+        name is replaced: by the stem and a hash of both.
         """
 
         def work(db: sqlite3.Connection) -> JobRecord:
-            twin = db.execute(
-                "SELECT name FROM jobs WHERE fingerprint = ? AND state = 'planned' ORDER BY id",
-                (fingerprint,),
-            ).fetchone()
-            if twin is not None and not again:
-                raise JobExists(
-                    f"this message has gone to this list already, as the job {twin[0]}: "
-                    "resume that one, or order it --again",
-                    name=twin[0],
-                )
+            if not again:
+                _refuse_twin(db, fingerprint)
+            if seen is not None and twins(db, job) != seen:
+                raise Overtaken
             name = job.name
             if stem is not None:
                 name = _free_name(db, f"{stem}-{fingerprint.hex()[:8]}")
@@ -225,6 +248,10 @@ class Jobs:
             return planned
 
         return await self._db.write(work)
+
+    async def refuse_twin(self, fingerprint: bytes) -> None:
+        """JobExists if the journal has a job of this message and list."""
+        await self._db.read(lambda db: _refuse_twin(db, fingerprint))
 
     async def forget(self, job: JobRecord) -> None:
         """Remove a job that was never planned to the end, a few rows at a time."""
@@ -244,6 +271,19 @@ class Jobs:
         while await self._db.write(some, durable=False):
             pass
         await self._db.write(rest)
+
+
+def _refuse_twin(db: sqlite3.Connection, fingerprint: bytes) -> None:
+    twin = db.execute(
+        "SELECT name FROM jobs WHERE fingerprint = ? AND state = 'planned' ORDER BY id",
+        (fingerprint,),
+    ).fetchone()
+    if twin is not None:
+        raise JobExists(
+            f"this message has gone to this list already, as the job {twin[0]}: "
+            "resume that one, or order it --again",
+            name=twin[0],
+        )
 
 
 def exists(job: JobRecord) -> JobExists:

@@ -6,12 +6,13 @@ Commits of at most 1,000 rows, so that other processes on the journal get their 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailkit.bulk.journal.database import Database
-from mailkit.bulk.journal.jobs import JobRecord
+from mailkit.bulk.journal.elsewhere import questions
+from mailkit.bulk.journal.jobs import JobRecord, Twin, twins
 
 __all__ = ["InvalidRecord", "PlannedRow", "Planning"]
 
@@ -82,7 +83,8 @@ class Planning:
             "SELECT id, 'the address is that of line ' || (SELECT line FROM rows WHERE id = first) "
             "FROM ("
             "  SELECT id, first_value(id) OVER (PARTITION BY coalesce(key, address) ORDER BY id) "
-            "  AS first FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL) WHERE id <> first",
+            "  AS first FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL) WHERE id <> first "
+            "ORDER BY id",  # else each commit would write all over the file
             job.ids,
         )
 
@@ -97,9 +99,24 @@ class Planning:
             (job.id, *job.ids),
         )
 
-    async def _mark(self, state: str, sql: str, parameters: Sequence[object]) -> None:
+    async def mark_elsewhere(self, job: JobRecord) -> Sequence[Twin]:
+        """Rows whose person has this message from another job, or will get it there, become
+        ``duplicate``; gives the jobs that were asked.
+        """
+        seen = await self._db.read(lambda db: twins(db, job))
+        for asked in questions(job, seen, "unsent"):
+            await self._mark("duplicate", asked.sql, (), asked.reasons.__getitem__)
+        return seen
+
+    async def _mark(
+        self,
+        state: str,
+        sql: str,
+        parameters: Sequence[object],
+        told: Callable[[Any], str] = str,
+    ) -> None:
         async for found in self._db.stream(sql, parameters, ROWS_A_COMMIT):
-            changes = [(state, reason, row_id) for row_id, reason in found]
+            changes = [(state, told(reason), row_id) for row_id, reason in found]
 
             def work(db: sqlite3.Connection, changes: list[tuple[str, str, int]] = changes) -> None:
                 db.executemany("UPDATE rows SET state = ?, reason = ? WHERE id = ?", changes)
@@ -107,10 +124,16 @@ class Planning:
             await self._db.write(work, durable=False)
 
     async def cut(self, job: JobRecord, *, rows: int, size: int) -> None:
-        """Cut the rows that remain into chunks of at most ``rows`` rows and ``size`` bytes.
+        """Cut the rows that remain into chunks of at most ``rows`` rows and ``size`` bytes; the
+        chunks of an earlier cut are forgotten.
 
         A row larger than ``size`` gets a chunk of its own; the plan refuses it before.
         """
+
+        def forget(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM chunks WHERE job = ?", (job.id,))
+
+        await self._db.write(forget, durable=False)
         after, number, last = job.ids[0], 1, job.ids[1]
         while after < last:
 

@@ -5,6 +5,7 @@ The caller holds the job's lease and its fence, so that no request of the job is
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,11 +13,12 @@ from datetime import datetime
 import attrs
 
 from mailkit.bulk.journal.database import Database
-from mailkit.bulk.journal.jobs import JobRecord, own
+from mailkit.bulk.journal.elsewhere import questions
+from mailkit.bulk.journal.jobs import JobRecord, Overtaken, Twin, own, twins
 from mailkit.bulk.journal.statuses import following, recount
 from mailkit.errors import InvalidArgument
 
-__all__ = ["Chosen", "Resolving"]
+__all__ = ["Chosen", "Replanned", "Resolving"]
 
 BY_A_PERSON = "resolved by a person"
 REQUEST_SECONDS = 30.0
@@ -47,6 +49,21 @@ class _Source:
     started: float | None
     ended: float | None
 
+    @property
+    def count(self) -> int:
+        """How many rows are chosen."""
+        return self.followers + len(self.rows)
+
+
+@attrs.frozen
+class Replanned:
+    """How many rejected rows were planned again, and how many were left out, since their people
+    have the message from another job (``elsewhere``).
+    """
+
+    rows: int
+    elsewhere: int
+
 
 class Resolving:
     """Carries out what a person says."""
@@ -71,7 +88,7 @@ class Resolving:
                     [(BY_A_PERSON, source.n, row) for row in source.rows],
                 )
                 _count(db, job, source.n)
-            return sum(source.followers + len(source.rows) for source in sources)
+            return sum(source.count for source in sources)
 
         return await self._db.write(work)
 
@@ -88,13 +105,37 @@ class Resolving:
 
         return await self._db.write(work)
 
-    async def again(self, job: JobRecord, chosen: Chosen) -> int:
-        """What is chosen of the rejected rows is planned again; returns the number of rows."""
+    async def again(self, job: JobRecord, chosen: Chosen) -> Replanned:
+        """What is chosen of the rejected rows is planned again, but for people who have the
+        message from another job by now: these become ``duplicate``.
+        """
 
-        def work(db: sqlite3.Connection) -> int:
-            return _plan_again(db, job, _sources(db, job, "rejected", chosen))
+        def look(db: sqlite3.Connection) -> tuple[Sequence[Twin], dict[int, str]]:
+            seen = twins(db, job)
+            return seen, {
+                row: asked.reasons[why]
+                for asked in questions(job, seen, "rejected")
+                for row, why in db.execute(asked.sql)
+            }
 
-        return await self._db.write(work)
+        while True:
+            seen, elsewhere = await self._db.read(look)
+
+            def work(
+                db: sqlite3.Connection,
+                seen: Sequence[Twin] = seen,
+                elsewhere: Mapping[int, str] = elsewhere,
+            ) -> Replanned:
+                if twins(db, job) != seen:
+                    raise Overtaken
+                found = _sources(db, job, "rejected", chosen)
+                sources = [_set_aside(db, job, source, elsewhere) for source in found]
+                db.execute("UPDATE jobs SET replans = replans + 1 WHERE id = ?", (job.id,))
+                planned = _plan_again(db, job, sources)
+                return Replanned(planned, sum(source.count for source in found) - planned)
+
+            with contextlib.suppress(Overtaken):
+                return await self._db.write(work)
 
 
 def _sources(
@@ -171,8 +212,30 @@ def _check_time(db: sqlite3.Connection, job: JobRecord, source: _Source, now: fl
         )
 
 
+def _set_aside(
+    db: sqlite3.Connection, job: JobRecord, source: _Source, elsewhere: Mapping[int, str]
+) -> _Source:
+    """Leave out the rows whose people are elsewhere."""
+    if not elsewhere:
+        return source
+    followers = [row_id for (row_id,) in following(db, job, source.n, "id")] if source.whole else []
+    aside = [row_id for row_id in [*followers, *source.rows] if row_id in elsewhere]
+    db.executemany(
+        "UPDATE rows SET state = 'duplicate', reason = ?, chunk = NULL, delivery = NULL "
+        "WHERE id = ?",
+        [(elsewhere[row_id], row_id) for row_id in aside],
+    )
+    return attrs.evolve(
+        source,
+        rows=[row_id for row_id in source.rows if row_id not in elsewhere],
+        followers=sum(row_id not in elsewhere for row_id in followers),
+    )
+
+
 def _plan_again(db: sqlite3.Connection, job: JobRecord, sources: Sequence[_Source]) -> int:
     """Plan the rows again: full chunks as they are, under another label, and few rows together."""
+    if not sources:  # there may be no chunk at all
+        return 0
     most, size = _fullest(db, job)
     few: dict[int, int] = {}  # row id: bytes
     for source in sources:
@@ -191,7 +254,7 @@ def _plan_again(db: sqlite3.Connection, job: JobRecord, sources: Sequence[_Sourc
         _make_chunk(db, job, chunk)
     for source in sources:
         _count(db, job, source.n)
-    return sum(source.followers + len(source.rows) for source in sources)
+    return sum(source.count for source in sources)
 
 
 def _fullest(db: sqlite3.Connection, job: JobRecord) -> tuple[int, int]:

@@ -30,13 +30,16 @@ CREATE TABLE jobs (
     state       TEXT NOT NULL CHECK (state IN ('planning', 'planned')),
     message     TEXT NOT NULL,           -- Message.to_json
     columns     TEXT NOT NULL,           -- JSON array: the names of the rows' fields
+    content     BLOB,                    -- of what is sent, whenever; NULL: of no other job
     fingerprint BLOB,                    -- of message and list, once planned
     read        INTEGER NOT NULL,        -- rows read from the source
     fence       INTEGER NOT NULL,        -- number of the engine that owns the job now
+    replans     INTEGER NOT NULL DEFAULT 0,  -- how often rejected rows were planned again
     created     REAL NOT NULL,           -- seconds since 1970, as all times here
     stopped     TEXT                     -- why the last engine stopped before the end
 );
 CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint);
+CREATE INDEX jobs_by_content ON jobs (content);
 
 CREATE TABLE rows (
     id       INTEGER PRIMARY KEY,        -- job * 2**32 + n

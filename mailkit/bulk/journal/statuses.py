@@ -111,10 +111,9 @@ def merge(
 
 
 def override(db: sqlite3.Connection, job: JobRecord, n: int, changes: Sequence[RowChange]) -> None:
-    """Give rows of the chunk a state of their own (or None: the chunk's again)."""
-    if changes:
-        _change(db, n, changes)
-        recount(db, job, n)
+    """Give rows of the chunk a state of their own (or None: the chunk's again), and count."""
+    _change(db, n, changes)
+    recount(db, job, n)
 
 
 def recount(db: sqlite3.Connection, job: JobRecord, n: int) -> int:

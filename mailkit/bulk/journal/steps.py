@@ -86,8 +86,7 @@ class Steps:
             settle(db, job, n, "accepted", None, now)
             _plan_again(db, job, n, [first + row for row in sent.held])
             db.execute(
-                "UPDATE chunks SET reference = ?, reconciled = ?, unfinished = rows "
-                "WHERE job = ? AND n = ?",
+                "UPDATE chunks SET reference = ?, reconciled = ? WHERE job = ? AND n = ?",
                 (sent.reference, sent.reference is None, job.id, n),
             )
             left = [("rejected", sent.refused), ("in doubt", sent.doubtful)]

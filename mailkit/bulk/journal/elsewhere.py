@@ -1,0 +1,89 @@
+"""Who has this message from another job of the journal, or will get it there.
+
+A person belongs to the first job with the same content (``jobs.content``) that accepted the row,
+has it in doubt, is sending it, or still has it planned. Rows that were refused there, by the plan
+or by the provider, belong to nobody. Whatever makes rows planned asks here first, unless a person
+ordered it ``again``: so nobody belongs to two jobs.
+
+Rows have no index by address: it would cost every job more than it spares the second one, which
+reads the other job's rows once and sorts them together with its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from mailkit.bulk.journal.jobs import JobRecord, Twin
+from mailkit.bulk.journal.schema import ROWS_A_JOB
+
+__all__ = ["ALREADY", "WAITING", "Question", "questions"]
+
+ALREADY = "already sent by job "
+WAITING = "waiting in job "
+
+TWINS = 100  # in one query; SQLite puts no more than 500 parts together
+
+
+@attrs.frozen
+class Question:
+    """A query for rows whose person belongs to another job: each row's id, and the place of the
+    reason in ``reasons``.
+    """
+
+    sql: str
+    reasons: Sequence[str]
+
+
+def questions(job: JobRecord, seen: Sequence[Twin], state: str) -> Iterator[Question]:
+    """What to ask about the job's rows in this ``state``: ``unsent``, before they are cut into
+    chunks, or ``rejected``.
+    """
+    for first in range(0, len(seen), TWINS):
+        some = seen[first : first + TWINS]
+        rows = [_own(job, state), *(_live(twin, n, n + len(some)) for n, twin in enumerate(some))]
+        yield Question(
+            "SELECT mine, owner FROM (SELECT max(mine) AS mine, min(owner) AS owner FROM ("
+            f"{' UNION ALL '.join(rows)}) AS everybody GROUP BY person) AS people "
+            "WHERE mine IS NOT NULL AND owner IS NOT NULL "
+            "ORDER BY mine",  # else each commit would write all over the file
+            [
+                *(f"{ALREADY}{twin.name}" for twin in some),
+                *(f"{WAITING}{twin.name}: resume that job" for twin in some),
+            ],
+        )
+
+
+def _own(job: JobRecord, state: str) -> str:
+    columns = "coalesce(rows.key, rows.address) AS person, rows.id AS mine, NULL AS owner"
+    if state == "unsent":
+        return f"SELECT {columns} FROM rows WHERE {_ids(job.id)} AND state IS NULL"
+    return _rows(job.id, columns, columns, "'rejected'", "chunks.state = 'rejected'")
+
+
+def _live(twin: Twin, sent: int, waits: int) -> str:
+    person = "coalesce(rows.key, rows.address), NULL"
+    owner = (
+        "CASE WHEN chunks.state IN ('sending', 'accepted', 'in doubt') "
+        f"THEN {sent} ELSE {waits} END"
+    )
+    states = "'accepted', 'in doubt'"
+    live = "chunks.state <> 'rejected'"
+    return _rows(twin.id, f"{person}, {sent}", f"{person}, {owner}", states, live)
+
+
+def _rows(job: int, own: str, follow: str, states: str, chunks: str) -> str:
+    """Rows of a job that have one of the states of their own, or follow such a chunk."""
+    of_chunk = f"chunks.job = {job} AND chunks.rows > 0 AND {chunks}"
+    return (
+        f"SELECT {own} FROM rows WHERE state IN ({states}) AND {_ids(job)} UNION ALL "
+        f"SELECT {follow} FROM chunks CROSS JOIN rows ON rows.id BETWEEN chunks.first "
+        f"AND chunks.last WHERE rows.state IS NULL AND rows.chunk IS NULL AND {of_chunk} UNION ALL "
+        f"SELECT {follow} FROM chunks CROSS JOIN rows ON rows.chunk = chunks.n AND {_ids(job)} "
+        f"WHERE rows.state IS NULL AND {of_chunk}"
+    )
+
+
+def _ids(job: int) -> str:
+    return f"rows.id BETWEEN {job * ROWS_A_JOB} AND {job * ROWS_A_JOB + ROWS_A_JOB - 1}"

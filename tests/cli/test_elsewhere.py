@@ -1,0 +1,55 @@
+"""A list that was corrected and sent again: what is said of people who have the message."""
+
+from __future__ import annotations
+
+from .shop import Shop, customer
+
+NOBODY = (
+    "Nobody is left to mail: other jobs have sent them this message, or will. To send it once "
+    "more, order it --again\n"
+)
+
+
+def test_a_corrected_list_says_who_has_the_message(shop: Shop) -> None:
+    message = shop.letter()
+    wrong = shop.table(["email", customer(0), customer(1), "custmer2@example.com"])
+    shop.send(message, wrong, "--name", "autumn")
+    ended = shop.send(message, shop.customers(3), "--name", "corrected")
+    assert ended.code == 0
+    assert "  of the duplicates: 2 already sent by job autumn\n" in ended.out
+    assert NOBODY not in ended.out
+    assert shop.report("corrected")["elsewhere"] == {"already sent by job autumn": 2}
+    rows = shop("report", "corrected", "--csv").out.splitlines()
+    assert rows[1].endswith(",duplicate,already sent by job autumn,,")
+    assert shop.states("corrected") == {
+        customer(0): "duplicate",
+        customer(1): "duplicate",
+        customer(2): "accepted",
+    }
+    assert set(shop.sandbox.truth.mailed.values()) == {1}
+
+
+def test_a_list_of_people_who_all_have_the_message(shop: Shop) -> None:
+    message = shop.letter()
+    shop.send(message, shop.customers(3), "--name", "autumn")
+    ended = shop.send(message, shop.customers(2), "--name", "again")
+    assert NOBODY in ended.out
+    assert shop.sandbox.truth.mailed == {customer(n): 1 for n in range(3)}
+    ended = shop.send(message, shop.customers(2), "--name", "again", "--again")
+    assert (ended.code, NOBODY in ended.out) == (0, False)
+    assert shop.report("again-2")["accepted"] == 2
+    assert shop.sandbox.truth.mailed[customer(0)] == 2
+
+
+def test_rejected_rows_that_another_job_has_sent_since_are_left_out(shop: Shop) -> None:
+    message = shop.letter()
+    invalid = shop.table(["email", customer(0), "invalid1@example.com", "invalid2@example.com"])
+    shop.send(message, invalid, "--name", "autumn")
+    shop.send(message, shop.table(["email", "invalid1@example.com"]), "--name", "other")
+    shop("resolve", "other", "--rejected")
+    ended = shop("resolve", "autumn", "--rejected")
+    assert ended.out == (
+        "1 row is planned again; send with: mailkit resume autumn\n"
+        "1 left out: another job has sent them this message, or will\n"
+    )
+    assert "1 waiting in job other: resume that job" in shop("report", "autumn").out

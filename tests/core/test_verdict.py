@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import attrs
@@ -148,7 +149,7 @@ def test_a_gateway_s_no_names_its_status_and_its_wait() -> None:
     assert isinstance(told, Unavailable)
     assert told.retry_after == 18
     assert str(told) == (
-        "library.books.add: a gateway turned the request away: Request Entity Too Large (HTTP 413)"
+        f"library.books.add: a gateway turned the request away: {HTTPStatus(413).phrase} (HTTP 413)"
     )
 
 

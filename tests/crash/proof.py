@@ -124,7 +124,9 @@ def write_list(path: Path, rows: int, rng: Random, subject: Subject) -> dict[int
 def ask(url: str, what: str, order: object = None) -> Any:
     """A control request to the sandbox."""
     data = None if order is None else msgspec.json.encode(order)
-    with urllib.request.urlopen(f"{url}/sandbox/{what}", data=data) as answer:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/sandbox/{what}", data, headers)
+    with urllib.request.urlopen(request) as answer:
         return msgspec.json.decode(answer.read())
 
 

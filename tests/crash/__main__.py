@@ -1,4 +1,4 @@
-"""``python -m tests.crash``: many jobs, each killed five times, compared with the truth."""
+"""``python -m tests.crash``: jobs that are killed while others look on, compared with the truth."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import attrs
-
-from .proof import Verdict, prove, sandbox
+from .attacks import ATTACKS
+from .judge import BROKEN, Verdict
+from .observers import OBSERVERS
+from .proof import KILLS, prove, scene_of
+from .sandbox import sandbox
 from .subjects import SUBJECTS, subject_of
 
 
-def work(provider: str | None, first: int, jobs: int, step: int, rows: int) -> int:
+def work(options: argparse.Namespace) -> int:
     """Every ``step``-th job, one after the other, on a sandbox of its own."""
-    began, total, bad, played = time.monotonic(), Verdict(0), 0, Counter[str]()
+    began, total, bad, played = time.monotonic(), Verdict(-1), 0, Counter[str]()
+    observers, attacks = _names(options.observers), _names(options.attacks)
     with sandbox() as place, tempfile.TemporaryDirectory() as folder:
-        for seed in range(first, first + jobs, step):
-            subject = subject_of(seed, provider)
-            verdict = prove(seed, subject, place, Path(folder), rows)
+        for seed in range(options.first, options.first + options.jobs, options.step):
+            subject = subject_of(seed, options.provider)
+            scene = scene_of(seed, observers, attacks)
+            verdict = prove(seed, subject, place, Path(folder), options.rows, scene, options.kills)
             played[subject.name] += 1
             if not verdict.good:
                 bad += 1
-                print(f"BROKEN ({subject.name}): {verdict}", flush=True)
-            for field in attrs.fields(Verdict)[1:]:
-                both = getattr(total, field.name) + getattr(verdict, field.name)
-                setattr(total, field.name, both)
-    done = len(range(first, first + jobs, step))
+                print(f"BROKEN ({subject.name}, {scene}): {verdict}", flush=True)
+            total += verdict
+    done = sum(played.values())
     shares = ", ".join(f"{count} over {name}" for name, count in sorted(played.items()))
+    told = ", ".join(f"{getattr(total, name)} {what}" for name, what in BROKEN.items())
     print(
-        f"{done} jobs of {rows:,} recipients ({shares}), {total.kills} kills in "
-        f"{time.monotonic() - began:.0f} s: {total.mailed_twice} mailed twice, {total.lost} lost, "
-        f"{total.wrong_ends} wrong end states, {total.rows_in_doubt} rows in {total.doubts} chunks "
-        f"were in doubt, {total.too_many_doubts} more than were in flight",
+        f"{done} jobs of {options.rows:,} recipients ({shares}), {total.kills} kills, "
+        f"{total.stops} stops and {total.looks} looks in {time.monotonic() - began:.0f} s: {told}; "
+        f"{total.rows_in_doubt} rows in {total.doubts} chunks were in doubt",
         flush=True,
     )
     print(f"{done - bad} passed, {bad} failed", flush=True)
@@ -47,25 +49,37 @@ def work(provider: str | None, first: int, jobs: int, step: int, rows: int) -> i
 def main() -> int:
     parser = argparse.ArgumentParser(description="Kill jobs with SIGKILL, and count the mail.")
     parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=KILLS, help="for each job")
     parser.add_argument("--provider", choices=sorted(SUBJECTS), help="default: both in turn")
     parser.add_argument("--rows", type=int, default=2_000)
+    parser.add_argument(
+        "--observers", help=f"'none', or some of: {','.join(OBSERVERS)} (default: by turns)"
+    )
+    parser.add_argument("--attacks", help=f"'none', or some of: {','.join(ATTACKS)} (default: all)")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--step", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
-        return work(options.provider, options.first, options.jobs, options.step, options.rows)
+        return work(options)
     workers = min(2 * (os.cpu_count() or 1), options.jobs)  # they wait more than they work
-    command = [sys.executable, "-m", "tests.crash", "--rows", str(options.rows)]
-    command += ["--step", str(workers)]
-    if options.provider:
-        command += ["--provider", options.provider]
     running = [
         subprocess.Popen(
-            [*command, "--first", str(options.first + n), "--jobs", str(options.jobs - n)]
+            [
+                *(sys.executable, "-m", "tests.crash", *sys.argv[1:], "--step", str(workers)),
+                *("--first", str(options.first + n), "--jobs", str(options.jobs - n)),
+            ]
         )
         for n in range(workers)
     ]
     return max(process.wait() for process in running)
+
+
+def _names(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    return (
+        [] if text == "none" else [name.strip() for name in text.split(";" if ";" in text else ",")]
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One life of a job's process, which ends at its work's end or by SIGKILL on the way."""
+"""One life of an engine's process, which ends when its work does, or by SIGKILL on the way."""
 
 from __future__ import annotations
 
@@ -12,26 +12,42 @@ from typing import Any
 
 import attrs
 
-from mailkit import BulkSender, EngineSettings, Journal, read_recipients
-from mailkit.errors import JobExists
+from mailkit import BulkSender, EngineSettings, Journal, Message, read_recipients
+from mailkit.bulk.job import Job
+from mailkit.errors import JobExists, MailkitError
 
+from .processes import Forked, Log
 from .subjects import Subject
+
+__all__ = [
+    "ENGINE",
+    "ENGINE_DONE",
+    "JOB",
+    "SENDERS",
+    "Errand",
+    "Moment",
+    "engine",
+    "live",
+    "start_or_resume",
+]
 
 JOB = "crash"
 SENDERS = 4
+ENGINE, ENGINE_DONE = "engine begins", "engine is done"
 
 
 @attrs.frozen
-class Death:
-    """When to die: at the ``nth`` call of a transition, before or after its commit."""
+class Moment:
+    """The ``nth`` call of a transition, before or after its commit, and what strikes there."""
 
     owner: type
     name: str
     nth: int
     after: bool
+    signal: int = signal.SIGKILL
 
     def arm(self) -> None:
-        """Have this process kill itself there."""
+        """Have this process send itself the signal there."""
         write: Callable[..., Awaitable[Any]] = getattr(self.owner, self.name)
         calls = 0
 
@@ -41,10 +57,10 @@ class Death:
             calls += 1
             here = calls == self.nth
             if here and not self.after:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self.signal)
             result = await write(*args, **kwargs)
-            if here:
-                os.kill(os.getpid(), signal.SIGKILL)
+            if here and self.after:
+                os.kill(os.getpid(), self.signal)
             return result
 
         setattr(self.owner, self.name, deadly)
@@ -52,39 +68,72 @@ class Death:
 
 @attrs.frozen
 class Errand:
-    """What every life of a job works on."""
+    """What every process of a job works on."""
 
     subject: Subject
+    message: Message
     url: str
     key: str
-    table: Path
+    list: Path
     journal: Path
+    log: Log
+    job: str = JOB
+
+    @property
+    def corrected(self) -> Errand:
+        """The same message to the same list with one row more, as a job of its own."""
+        return attrs.evolve(self, list=self.list.with_suffix(".corrected.csv"), job="corrected")
+
+    @property
+    def second(self) -> Errand:
+        """The same message to other people, as a job of its own."""
+        return attrs.evolve(self, list=self.list.with_suffix(".second.csv"), job="second")
 
 
-def live(errand: Errand, death: Death | None) -> None:
-    """Start the job, or go on with it, in a forked process; never returns."""
+def live(errand: Errand, *moments: Moment, who: str = "life") -> Forked:
+    """Start the job in a forked process, or go on with it."""
+
+    def work() -> int:
+        for moment in moments:
+            moment.arm()
+        return engine(errand, who, start_or_resume)
+
+    return Forked(who, work)
+
+
+Begin = Callable[[BulkSender, Errand], Awaitable[Job]]
+
+
+def engine(errand: Errand, who: str, begin: Begin) -> int:
+    """Run an engine to its end, as the command line does; returns the exit code."""
     try:
-        if death is not None:
-            death.arm()
-        asyncio.run(_work(errand))
-    except BaseException:  # noqa: BLE001 - a forked process must not go on in pytest's place
-        import traceback
-
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
+        return asyncio.run(_run(errand, who, begin))
+    except MailkitError as error:
+        errand.log.error(who, error)
+        return 1
 
 
-async def _work(errand: Errand) -> None:
+async def _run(errand: Errand, who: str, begin: Begin) -> int:
     journal = await Journal.open(errand.journal)
-    async with (
-        errand.subject.client(errand.url, errand.key) as provider,
-        BulkSender(provider, journal=journal, settings=EngineSettings(SENDERS)) as sender,
-    ):
-        try:
-            people = read_recipients(errand.table)
-            job = await sender.start(errand.subject.message, people, name=JOB)
-        except JobExists:
-            job = await sender.resume(JOB)
-        await job.wait()
-    await journal.close()
+    try:
+        async with (
+            errand.subject.client(errand.url, errand.key) as provider,
+            BulkSender(provider, journal=journal, settings=EngineSettings(SENDERS)) as sender,
+        ):
+            job = await begin(sender, errand)
+            errand.log.add(who, ENGINE)
+            report = await job.wait()
+            errand.log.add(who, ENGINE_DONE)
+            if job.error is not None:
+                errand.log.error(who, job.error)
+                return 1
+            return 3 if report.counts.in_doubt else 4 if report.counts.unsent else 0
+    finally:
+        await journal.close()
+
+
+async def start_or_resume(sender: BulkSender, errand: Errand) -> Job:
+    try:
+        return await sender.start(errand.message, read_recipients(errand.list), name=errand.job)
+    except JobExists:
+        return await sender.resume(errand.job)

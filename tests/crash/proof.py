@@ -1,211 +1,255 @@
-"""A job that is killed five times, and what the service knows of it in the end."""
+"""A job that is killed again and again while others look on, and what is true in the end."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import attrs
-import msgspec
 
-from mailkit import Journal, Report, resolve
-from mailkit.bulk.report import make_report
-from mailkit.core.clock import Clock
+from mailkit.errors import MailkitError
 
-from .life import JOB, SENDERS, Death, Errand, live
+from .attacks import ATTACKS, Attack, back_up, strike
+from .judge import (
+    People,
+    Verdict,
+    agrees,
+    allowed_doubts,
+    finish,
+    judge,
+    unexpected,
+    vanished,
+    write_lists,
+)
+from .life import SENDERS, Errand, Moment, live
+from .observers import DISTURBING, LOOK, observe
+from .processes import CRASHED, Forked, Log
+from .sandbox import Place, ask, letters
 from .subjects import ROWS_A_CHUNK, Kind, Subject
 
-LATER = Clock(now=lambda: time.time() + 3600)
-"""A person looks when nothing can be held up in the network any longer."""
+__all__ = ["KILLS", "Scene", "prove", "scene_of"]
+
 KILLS = 5
 RESETS = 2
-"""Chunks whose answer is lost on the way, besides those whose process dies."""
+"""Chunks whose response is lost on the way, besides those whose process dies."""
+
+OTHERS = (
+    "sitter", "rival", "resolver", "linked", "second", "copied", "corrected", "moved", "again",
+    "hard-linked",
+)  # fmt: skip
+"""Those that take turns; ``status`` and ``report`` are always there."""
 
 
-@attrs.define
-class Verdict:
-    """What went wrong in a job, which should be nothing, and how often it was in doubt."""
+@attrs.frozen
+class Scene:
+    """Who is there besides the job's engine, and what befalls the journal's file in the end."""
 
-    seed: int
-    kills: int = 0
-    doubts: int = 0
-    rows_in_doubt: int = 0
-    mailed_twice: int = 0
-    lost: int = 0
-    wrong_ends: int = 0
-    too_many_doubts: int = 0
+    observers: Sequence[str] = ()
+    attack: str | None = None
 
     @property
-    def good(self) -> bool:
-        return not (self.mailed_twice or self.lost or self.wrong_ends or self.too_many_doubts)
+    def disturbed(self) -> bool:
+        return self.attack is not None or not DISTURBING.isdisjoint(self.observers)
 
 
-@contextmanager
-def sandbox() -> Iterator[dict[str, str]]:
-    """A sandbox in its own process: its address and the services' keys."""
-    command = [sys.executable, "-m", "mailkit", "sandbox", "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
-        try:
-            assert process.stdout is not None
-            settings = msgspec.json.decode(process.stdout.readline(), type=dict[str, str])
-            yield {
-                "url": settings["MAILKIT_SMSBY_URL"],
-                "smsby": settings["MAILKIT_SMSBY_TOKEN"],
-                "devino": settings["MAILKIT_DEVINO_API_KEY"],
-            }
-        finally:
-            process.terminate()
+def scene_of(seed: int, observers: Sequence[str] | None, attacks: Sequence[str] | None) -> Scene:
+    """These observers, or by turns of the seed; an attack at every fifth seed."""
+    turn = seed // 2  # the provider goes by seed % 2
+    attack = None
+    if seed % 5 == 4:
+        chosen = tuple(ATTACKS) if attacks is None else attacks
+        attack = chosen[turn // 5 % len(chosen)] if chosen else None
+    if observers is None:
+        first, second = OTHERS[turn % len(OTHERS)], OTHERS[(turn // 3 + 1) % len(OTHERS)]
+        observers = ["status", "report", *dict.fromkeys((first, second))]
+        if attack is not None:
+            observers = observers[:2]
+    return Scene(observers, attack)
 
 
-def prove(seed: int, subject: Subject, place: dict[str, str], folder: Path, rows: int) -> Verdict:
-    """Run the job of this seed, killed on its way, to an end that a person helped to."""
+def prove(
+    seed: int, subject: Subject, place: Place, folder: Path, rows: int, scene: Scene, kills: int
+) -> Verdict:
+    """Play the job of this seed to its end, in a folder of its own."""
     rng = Random(seed)
     verdict = Verdict(seed)
-    url = place["url"]
-    ask(url, "reset", {})
+    home = folder / str(seed)
+    home.mkdir()
+    ask(place.url, "reset", {})
     faults = [
         {"kind": "reset_after_acting", "after": rng.randint(0, 8), "times": RESETS},
         {"kind": "slow_answer", "seconds": 0.2},
     ]
-    ask(url, "faults", [{"on": subject.operation, **fault} for fault in faults])
-    table, journal = folder / f"{seed}.csv", folder / f"{seed}.db"
-    people = write_list(table, rows, rng, subject)
-    errand = Errand(subject, url, place[subject.name], table, journal)
-    transitions = subject.transitions
-    chosen = transitions[seed // 2 % len(transitions)]  # the provider may go by seed % 2
-    for kill in range(KILLS):
-        death = None
-        if kill % 2 == 0:  # the job is planned after the first
-            death = _death(rng, chosen if kill == 0 else rng.choice(subject.sending))
-        if _live(errand, death, rng.uniform(0.1, 0.4)):
-            break
-        verdict.kills += 1
-    while _report(journal) is None or _unsent(journal):
-        _live(errand, None, None)
-    asyncio.run(_judge(verdict, subject, journal, url, people))
+    ask(place.url, "faults", [{"on": subject.operation, **fault} for fault in faults])
+    errand = Errand(
+        subject,
+        subject.message,
+        place.url,
+        place.key(subject.name),
+        folder / f"{seed}.csv",
+        home / "journal.db",
+        Log(folder / f"{seed}.log"),
+    )
+    lists = write_lists(errand, rows, rng)
+    with _observed(errand, scene, seed) as others:
+        if scene.attack is None:
+            _kill_again_and_again(verdict, errand, others, rng, kills)
+        else:
+            _attack(verdict, errand, ATTACKS[scene.attack], rng)
+    if scene.attack is None:
+        _judge(verdict, errand, scene, lists)
+    else:
+        verdict.mailed_twice += ask(place.url, "truth")["mailed_twice"]
+    entries = errand.log.entries()
+    strange = unexpected(entries, disturbed=scene.disturbed)
+    verdict.unexpected += len(strange)
+    verdict.notes += strange[:5]
+    verdict.looks += errand.log.count(LOOK)
+    shutil.rmtree(home)
     for path in folder.glob(f"{seed}.*"):
-        path.unlink() if path.is_file() else None
+        path.unlink()
     return verdict
 
 
-def write_list(path: Path, rows: int, rng: Random, subject: Subject) -> dict[int, tuple[str, Kind]]:
-    """A list with duplicates and addresses that get no letter: each line's address and kind."""
-    people: dict[int, tuple[str, Kind]] = {}
-    first = ""
-    with path.open("w", encoding="utf-8") as file:
-        file.write("email,name\n")
-        for n in range(rows):
-            chance = rng.random()
-            address, kind = f"p{n}@example.com", Kind.GOOD
-            if chance < 0.03:
-                beginning = rng.choice(sorted(subject.strange))
-                address, kind = f"{beginning}{n}@example.com", subject.strange[beginning]
-            elif chance < 0.06:
-                address, kind = "no-at-sign", Kind.MALFORMED
-            elif chance < 0.1 and first:
-                address, kind = first.upper(), Kind.DUPLICATE
-            else:
-                first = first or address
-            people[n + 2] = address, kind
-            file.write(f"{address},N{n}\n")
-    return people
+def _kill_again_and_again(
+    verdict: Verdict, errand: Errand, others: _Others, rng: Random, kills: int
+) -> None:
+    subject = errand.subject
+    for kill in range(kills):
+        moments = []
+        if kill % 2 == 0:  # the job is planned after the first
+            chosen = subject.transitions[verdict.seed // 2 % len(subject.transitions)]
+            moments.append(_moment(rng, chosen if kill == 0 else rng.choice(subject.sending)))
+        process = live(errand, *moments)
+        with _killed_at_the_end(process):
+            if not moments:
+                time.sleep(rng.uniform(0.1, 0.4))
+                if rng.random() < 0.5:
+                    process.signal(signal.SIGSTOP)
+                    time.sleep(rng.uniform(0.01, 0.3))
+                    verdict.stops += 1
+                if rng.random() < 0.5:
+                    process.signal(signal.SIGCONT)
+                    time.sleep(rng.uniform(0.01, 0.2))
+                process.kill()
+            verdict.unexpected += process.wait() == CRASHED
+        others.again(rng)
+        verdict.kills += process.code == -signal.SIGKILL
 
 
-def ask(url: str, what: str, order: object = None) -> Any:
-    """A control request to the sandbox."""
-    data = None if order is None else msgspec.json.encode(order)
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{url}/sandbox/{what}", data, headers)
-    with urllib.request.urlopen(request) as answer:
-        return msgspec.json.decode(answer.read())
-
-
-def _death(rng: Random, transition: tuple[type, str]) -> Death:
+def _moment(rng: Random, transition: tuple[type, str]) -> Moment:
     owner, name = transition
     often = 5 if name in ("take", "accept", "reconcile") else 1
-    return Death(owner, name, rng.randint(1, often), rng.random() < 0.5)
+    return Moment(owner, name, rng.randint(1, often), rng.random() < 0.5)
 
 
-def _live(errand: Errand, death: Death | None, after: float | None) -> bool:
-    """A life in a forked process; True if it came to its end. Without a Death it is killed
-    ``after`` so many seconds, if that is not None.
-    """
-    pid = os.fork()
-    if pid == 0:
-        live(errand, death)
-    deadline = None if death is not None or after is None else time.monotonic() + after
-    while True:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            break
-        if deadline is not None and time.monotonic() >= deadline:
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.002)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
-        raise AssertionError("a life ended with an error")
-    return os.WIFEXITED(status)
+def _attack(verdict: Verdict, errand: Errand, attack: Attack, rng: Random) -> None:
+    """The file is attacked under an engine, or between two; then others go on with what is left."""
+    process = live(errand)
+    with _killed_at_the_end(process):
+        _until_mailed(errand, rng.randint(1, 4), process)
+        backup = back_up(errand, rng)
+        _until_mailed(errand, rng.randint(5, 12), process)
+        if rng.random() < 0.3:
+            verdict.kills += process.kill() == -signal.SIGKILL
+        alive = process.poll() is None
+        strike(attack, errand, backup)
+        sent = letters(errand.url)
+        code = process.wait()
+    if alive:
+        verdict.unexpected += code == CRASHED
+        if not _told(errand, code):
+            verdict.silent += 1
+            verdict.notes.append(f"the engine went on and ended with {code}")
+        elif code == 1 and letters(errand.url) > sent + 2 * SENDERS * ROWS_A_CHUNK:
+            verdict.silent += 1
+            verdict.notes.append(f"{letters(errand.url) - sent} emails after the attack")
+    for number in range(3 if attack.memory else 0):
+        code = live(errand, who=f"after {number}").wait()
+        if not _told(errand, code):
+            verdict.silent += 1
+            verdict.notes.append(f"a resume ended with {code}")
 
 
-def _report(path: Path) -> Report | None:
-    async def look() -> Report | None:
-        journal = await Journal.open(path)
-        try:
-            return await make_report(journal, JOB) if await _planned(journal) else None
-        finally:
-            await journal.close()
-
-    return asyncio.run(look())
+def _told(errand: Errand, code: int) -> bool:
+    """Whether an engine ended with an error, or the journal is as true as its success."""
+    return code == 1 or asyncio.run(agrees(errand))
 
 
-async def _planned(journal: Journal) -> bool:
-    return any(record.name == JOB for record in await journal.jobs.list())
+def _until_mailed(errand: Errand, chunks: int, process: Forked) -> None:
+    while process.poll() is None and letters(errand.url) < chunks * ROWS_A_CHUNK:
+        time.sleep(0.01)
 
 
-def _unsent(path: Path) -> int:
-    report = _report(path)
-    assert report is not None
-    assert report.counts.accounted == report.counts.read
-    return report.counts.unsent or report.unreconciled
-
-
-async def _judge(
-    verdict: Verdict, subject: Subject, path: Path, url: str, people: dict[int, tuple[str, Kind]]
-) -> None:
-    truth = ask(url, "truth?full=1")
-    mailed: dict[str, int] = truth["mailed"]
-    journal = await Journal.open(path)
+def _judge(verdict: Verdict, errand: Errand, scene: Scene, lists: Mapping[str, People]) -> None:
+    jobs = [errand]
+    if "corrected" in scene.observers:
+        jobs.append(errand.corrected)
+    if "second" in scene.observers:
+        jobs.append(errand.second)
+    entries = errand.log.entries()
     try:
-        report = await make_report(journal, JOB)
-        verdict.doubts, verdict.rows_in_doubt = len(report.doubts), report.counts.in_doubt
-        unnamed = sum(kind is Kind.UNNAMED for _, kind in people.values())
-        allowed = (verdict.kills * SENDERS + RESETS) * ROWS_A_CHUNK + unnamed
-        verdict.too_many_doubts = max(0, report.counts.in_doubt - allowed)
-        record = await journal.jobs.get(JOB)
-        doubtful: dict[int, bool] = {}
-        async for rows in journal.accounts.rows(record, running=False, states=["in doubt"]):
-            for row in rows:
-                assert row.chunk is not None
-                doubtful[row.chunk] = doubtful.get(row.chunk, False) or row.address in mailed
-        for chunk, sent in doubtful.items():
-            await resolve(journal, JOB, chunk, accepted=sent, clock=LATER)
-        async for rows in journal.accounts.rows(record, running=False):
-            for row in rows:
-                address, kind = people.pop(row.line)
-                right = subject.right(row, kind, row.address in mailed)
-                verdict.wrong_ends += row.address.lower() != address.lower() or not right
-                good = kind is Kind.GOOD and row.state != "unsent"
-                verdict.lost += good and row.address not in mailed
-        verdict.lost += len(people)  # lines that have no row
-        verdict.mailed_twice = truth["mailed_twice"]
+        gone = asyncio.run(vanished(errand, jobs, lists))
+        verdict.vanished += len(gone)
+        verdict.notes += gone
+        finish(errand, jobs, verdict)
+        asyncio.run(judge(verdict, errand, jobs, lists))
+    except MailkitError as error:  # nobody disturbs it now
+        verdict.unexpected += 1
+        verdict.notes.append(f"in the end: {type(error).__name__}: {error}")
+        verdict.mailed_twice += ask(errand.url, "truth")["mailed_twice"]
+    unnamed = sum(kind is Kind.UNNAMED for one in jobs for _, kind in lists[one.job].values())
+    allowed = allowed_doubts(entries, RESETS, unnamed)
+    verdict.too_many_doubts = max(0, verdict.rows_in_doubt - allowed)
+
+
+class _Others:
+    """The observers of a scene; some are killed on the way, and come back."""
+
+    def __init__(self, errand: Errand, names: Sequence[str], seed: int) -> None:
+        self._errand = errand
+        self._seed = seed
+        self._count = 0
+        self.processes = [self._begin(name) for name in names]
+
+    def _begin(self, name: str) -> Forked:
+        self._count += 1
+        return observe(name, self._errand, f"{self._seed} {name} {self._count}")
+
+    def again(self, rng: Random) -> None:
+        """Kill one of them, unless it holds the journal's file in its hands."""
+        if not self.processes:
+            return
+        n = rng.randrange(len(self.processes))
+        if self.processes[n].name not in DISTURBING:
+            self.processes[n].kill()
+            self.processes[n] = self._begin(self.processes[n].name)
+
+    def end(self) -> None:
+        """Those that disturb end their turn; the others are killed."""
+        for process in self.processes:
+            code = process.end() if process.name in DISTURBING else process.kill()
+            assert code in (0, -signal.SIGKILL), f"{process.name} ended with {code}"
+
+
+@contextmanager
+def _observed(errand: Errand, scene: Scene, seed: int) -> Iterator[_Others]:
+    others = _Others(errand, scene.observers, seed)
+    try:
+        yield others
     finally:
-        await journal.close()
+        others.end()
+
+
+@contextmanager
+def _killed_at_the_end(process: Forked) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.kill()

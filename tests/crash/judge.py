@@ -1,0 +1,261 @@
+"""What the journal says in the end, compared with what the sandbox really did."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import attrs
+
+from mailkit import Journal, Report, resolve
+from mailkit.bulk.journal import RowRecord
+from mailkit.bulk.report import make_report
+from mailkit.errors import JournalError, MailkitError
+
+from .life import ENGINE, ENGINE_DONE, SENDERS, Errand, live
+from .observers import LOOK
+from .processes import Entry
+from .sandbox import ask, mailed, settle
+from .subjects import ROWS_A_CHUNK, Kind, Subject
+
+__all__ = ["People", "Verdict", "agrees", "finish", "judge", "write_lists"]
+
+ROUNDS = 12
+REFUSALS = frozenset({"InvalidArgument", "JobExists"})
+
+People = dict[int, tuple[str, Kind]]
+"""The lines of a list: each one's address and kind."""
+
+
+@attrs.define
+class Verdict:
+    """What went wrong in a job, which should be nothing, and what it went through."""
+
+    seed: int
+    kills: int = 0
+    stops: int = 0
+    looks: int = 0
+    doubts: int = 0
+    rows_in_doubt: int = 0
+    mailed_twice: int = 0
+    lost: int = 0
+    vanished: int = 0
+    wrong_ends: int = 0
+    too_many_doubts: int = 0
+    damaged: int = 0
+    silent: int = 0
+    unexpected: int = 0
+    notes: list[str] = attrs.field(factory=list)
+
+    @property
+    def good(self) -> bool:
+        return not any(getattr(self, name) for name in BROKEN)
+
+    def __add__(self, other: Verdict) -> Verdict:
+        names = [field.name for field in attrs.fields(Verdict)[1:]]
+        return Verdict(-1, *(getattr(self, name) + getattr(other, name) for name in names))
+
+
+BROKEN: Mapping[str, str] = {
+    "mailed_twice": "mailed twice",
+    "lost": "lost",
+    "vanished": "jobs vanished",
+    "wrong_ends": "wrong end states",
+    "too_many_doubts": "more in doubt than were in flight",
+    "damaged": "journals damaged",
+    "silent": "ended without a word",
+    "unexpected": "unexpected errors",
+}
+"""The fields of a verdict that must stay 0, as they are told."""
+
+
+def write_lists(errand: Errand, rows: int, rng: Random) -> Mapping[str, People]:
+    """The job's list, with duplicates and addresses that are never mailed; the same list with one
+    more row; and a list of other people: the lines of each by the name of the job.
+    """
+    stem = errand.list.stem
+    lines = _lines(rows, rng, errand.subject, f"p{stem}")
+    more = {**lines, rows + 2: (f"more{stem}@example.com", Kind.GOOD)}
+    others = _lines(rows // 2, rng, errand.subject, f"q{stem}")
+    jobs = (errand, lines), (errand.corrected, more), (errand.second, others)
+    for one, people in jobs:
+        with one.list.open("w", encoding="utf-8") as file:
+            file.write("email,name\n")
+            file.writelines(f"{address},N{n}\n" for n, (address, _) in people.items())
+    return {one.job: people for one, people in jobs}
+
+
+def _lines(rows: int, rng: Random, subject: Subject, whom: str) -> People:
+    people: People = {}
+    first = ""
+    for n in range(rows):
+        chance = rng.random()
+        address, kind = f"{whom}-{n}@example.com", Kind.GOOD
+        if chance < 0.03:
+            beginning = rng.choice(sorted(subject.strange))
+            address, kind = f"{beginning}-{whom}-{n}@example.com", subject.strange[beginning]
+        elif chance < 0.06:
+            address, kind = "no-at-sign", Kind.MALFORMED
+        elif chance < 0.1 and first:
+            address, kind = first.upper(), Kind.DUPLICATE
+        else:
+            first = first or address
+        people[n + 2] = address, kind
+    return people
+
+
+def finish(errand: Errand, jobs: Sequence[Errand], verdict: Verdict) -> None:
+    """Send the rest and end the doubts, until every row of these jobs has a known outcome."""
+    for number in range(ROUNDS):
+        for one in jobs:
+            live(one, who="last").wait()
+        settle(errand.url)
+        if asyncio.run(_end_doubts(errand, jobs, verdict if number == 0 else None)):
+            return
+    verdict.lost += 1
+    verdict.notes.append("the jobs never came to their end")
+
+
+async def _end_doubts(errand: Errand, jobs: Sequence[Errand], verdict: Verdict | None) -> bool:
+    journal = await Journal.open(errand.journal)
+    try:
+        complete = True
+        for one in jobs:
+            if one.job not in {record.name for record in await journal.jobs.list()}:
+                complete = False
+                continue
+            report = await make_report(journal, one.job)
+            complete = complete and report.complete and not report.unreconciled
+            if verdict is not None:
+                verdict.doubts += len(report.doubts)
+                verdict.rows_in_doubt += report.counts.in_doubt
+            await _look_them_up(journal, one, report)
+        return complete
+    finally:
+        await journal.close()
+
+
+async def _look_them_up(journal: Journal, errand: Errand, report: Report) -> None:
+    """A person's part. Rows that the service names in no response are given up."""
+    if not report.doubts:
+        return
+    record = await journal.jobs.get(errand.job)
+    truth = mailed(errand.url)
+    sent: dict[int, bool] = {}
+    hopeless: dict[int, bool] = {}
+    async for rows in journal.accounts.rows(record, running=False, states=["in doubt"]):
+        for row in rows:
+            assert row.chunk is not None
+            unnamed = errand.subject.strange.get(row.address.split("-")[0]) is Kind.UNNAMED
+            sent[row.chunk] = sent.get(row.chunk, False) or row.address in truth
+            hopeless[row.chunk] = hopeless.get(row.chunk, True) and unnamed
+    for chunk, was in sent.items():
+        await resolve(journal, errand.job, chunk, accepted=was or hopeless[chunk])
+
+
+async def vanished(
+    errand: Errand, jobs: Sequence[Errand], lists: Mapping[str, People]
+) -> list[str]:
+    """The jobs that have mailed people, and of which the journal knows nothing."""
+    truth = mailed(errand.url)
+    if not errand.journal.exists():
+        known = set[str]()
+    else:
+        journal = await Journal.open(errand.journal)
+        try:
+            known = {record.name for record in await journal.jobs.list()}
+        finally:
+            await journal.close()
+    if errand.job in known:  # the corrected list is about the same people
+        jobs = [one for one in jobs if one.job != "corrected"]
+    return [
+        f"the job {one.job} vanished"
+        for one in jobs
+        if one.job not in known and any(address in truth for address, _ in lists[one.job].values())
+    ]
+
+
+async def judge(
+    verdict: Verdict, errand: Errand, jobs: Sequence[Errand], lists: Mapping[str, People]
+) -> None:
+    """Compare every row of these jobs with the truth."""
+    truth = ask(errand.url, "truth?full=1")
+    verdict.mailed_twice += truth["mailed_twice"]
+    verdict.damaged += not sound(errand.journal)
+    journal = await Journal.open(errand.journal)
+    try:
+        for one in jobs:
+            people = dict(lists[one.job])
+            record = await journal.jobs.get(one.job)
+            async for rows in journal.accounts.rows(record, running=False):
+                for row in rows:
+                    address, kind = people.pop(row.line, ("", Kind.MALFORMED))
+                    sent = row.address in truth["mailed"]
+                    right = _right(errand.subject, row, kind, sent, other=one.job == "corrected")
+                    verdict.wrong_ends += row.address.lower() != address.lower() or not right
+                    verdict.lost += kind is Kind.GOOD and not sent
+            verdict.lost += len(people)  # lines that have no row
+    finally:
+        await journal.close()
+
+
+def _right(subject: Subject, row: RowRecord, kind: Kind, sent: bool, *, other: bool) -> bool:
+    if other and row.state == "duplicate" and kind is not Kind.MALFORMED:
+        return True  # whoever has it from the first job
+    return subject.right(row, kind, sent)
+
+
+def sound(path: Path) -> bool:
+    """Whether SQLite finds the file whole."""
+    try:
+        with closing(sqlite3.connect(path)) as db:
+            found: str = db.execute("PRAGMA integrity_check").fetchone()[0]
+            return found == "ok"
+    except sqlite3.Error:
+        return False
+
+
+async def agrees(errand: Errand) -> bool:
+    """Whether the journal can be opened, and its accepted rows are those that were mailed."""
+    truth = mailed(errand.url)
+    try:
+        journal = await Journal.open(errand.journal)
+    except JournalError:
+        return False
+    try:
+        record = await journal.jobs.get(errand.job)
+        good = True
+        async for rows in journal.accounts.rows(record, running=False):
+            for row in rows:
+                strange = row.address.split("-")[0] in errand.subject.strange
+                if not strange and row.state in ("accepted", "unsent", "rejected"):
+                    good = good and (row.address in truth) == (row.state == "accepted")
+        return good
+    except MailkitError:
+        return False
+    finally:
+        await journal.close()
+
+
+def allowed_doubts(entries: Sequence[Entry], resets: int, unnamed: int) -> int:
+    """How many rows may be in doubt: those in flight when an engine died, or could not write."""
+    begun = sum(entry.what == ENGINE for entry in entries)
+    done = sum(entry.what == ENGINE_DONE for entry in entries)
+    return ((begun - done) * SENDERS + resets) * ROWS_A_CHUNK + unnamed
+
+
+def unexpected(entries: Sequence[Entry], *, disturbed: bool) -> list[str]:
+    """What must not be heard: anything but a plain refusal of what can't be done now."""
+    found = []
+    for who, what, text in map(attrs.astuple, entries):
+        if what in REFUSALS or what in (LOOK, ENGINE, ENGINE_DONE):
+            continue
+        refused = what == "JournalError" and (who == "copied" or disturbed)
+        if refused and "malformed" not in text and "add up" not in text:
+            continue
+        found.append(f"{who}: {what}: {text}")
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -18,8 +19,8 @@ from mailkit.errors import JournalError, MailkitError
 
 from .life import ENGINE, ENGINE_DONE, SENDERS, Errand, live
 from .observers import LOOK
-from .processes import Entry
-from .sandbox import ask, mailed, settle
+from .processes import Entry, Log
+from .sandbox import Place, ask, mailed, settle
 from .subjects import ROWS_A_CHUNK, Kind, Subject
 
 __all__ = ["People", "Verdict", "agrees", "finish", "judge", "write_lists"]
@@ -71,6 +72,33 @@ BROKEN: Mapping[str, str] = {
     "unexpected": "unexpected errors",
 }
 """The fields of a verdict that must stay 0, as they are told."""
+
+
+def prepare(name: str, subject: Subject, place: Place, folder: Path) -> Errand:
+    """A job of this name in a folder of its own, and a sandbox that has forgotten the last one."""
+    home = folder / name
+    home.mkdir()
+    ask(place.url, "reset", {})
+    return Errand(
+        subject,
+        subject.message,
+        place.url,
+        place.key(subject.name),
+        folder / f"{name}.csv",
+        home / "journal.db",
+        Log(folder / f"{name}.log"),
+    )
+
+
+def close(verdict: Verdict, errand: Errand, *, disturbed: bool = False) -> None:
+    """Read what the processes have said, and remove the job's files."""
+    strange = unexpected(errand.log.entries(), disturbed=disturbed)
+    verdict.unexpected += len(strange)
+    verdict.notes += strange[:5]
+    verdict.looks += errand.log.count(LOOK)
+    shutil.rmtree(errand.journal.parent)
+    for path in errand.list.parent.glob(f"{errand.list.stem}.*"):
+        path.unlink()
 
 
 def write_lists(errand: Errand, rows: int, rng: Random) -> Mapping[str, People]:

@@ -111,6 +111,9 @@ def engine(errand: Errand, who: str, begin: Begin) -> int:
     except MailkitError as error:
         errand.log.error(who, error)
         return 1
+    except Exception as error:
+        errand.log.error(who, error)
+        raise
 
 
 async def _run(errand: Errand, who: str, begin: Begin) -> int:

@@ -29,7 +29,7 @@ class Forked:
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            _child(parent, work)
+            run_child(parent, work)
 
     def poll(self) -> int | None:
         """The exit code, or minus the signal that ended it; None while it lives."""
@@ -82,12 +82,12 @@ class Forked:
         return False
 
 
-def _child(parent: int, work: Callable[[], int]) -> None:
+def run_child(parent: int, work: Callable[[], int]) -> None:
     """Never returns: a forked process must not go on in its parent's place."""
     code = CRASHED
     try:
         signal.signal(signal.SIGTERM, _hear)
-        _child.parent = parent  # type: ignore[attr-defined]
+        run_child.parent = parent  # type: ignore[attr-defined]
         code = work()
     except BaseException:  # noqa: BLE001
         import traceback
@@ -104,7 +104,7 @@ def _hear(*_: object) -> None:
 
 def told_to_end() -> bool:
     """Whether this forked process should end: it was asked to, or is left alone."""
-    return _told or os.getppid() != _child.parent  # type: ignore[attr-defined]
+    return _told or os.getppid() != run_child.parent  # type: ignore[attr-defined]
 
 
 def turns(pause: Callable[[], float]) -> Iterator[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,15 +20,16 @@ from .judge import (
     Verdict,
     agrees,
     allowed_doubts,
+    close,
     finish,
     judge,
-    unexpected,
+    prepare,
     vanished,
     write_lists,
 )
 from .life import SENDERS, Errand, Moment, live
-from .observers import DISTURBING, LOOK, observe
-from .processes import CRASHED, Forked, Log
+from .observers import DISTURBING, observe
+from .processes import CRASHED, Forked
 from .sandbox import Place, ask, letters
 from .subjects import ROWS_A_CHUNK, Kind, Subject
 
@@ -79,23 +79,12 @@ def prove(
     """Play the job of this seed to its end, in a folder of its own."""
     rng = Random(seed)
     verdict = Verdict(seed)
-    home = folder / str(seed)
-    home.mkdir()
-    ask(place.url, "reset", {})
+    errand = prepare(f"{seed}", subject, place, folder)
     faults = [
         {"kind": "reset_after_acting", "after": rng.randint(0, 8), "times": RESETS},
         {"kind": "slow_answer", "seconds": 0.2},
     ]
     ask(place.url, "faults", [{"on": subject.operation, **fault} for fault in faults])
-    errand = Errand(
-        subject,
-        subject.message,
-        place.url,
-        place.key(subject.name),
-        folder / f"{seed}.csv",
-        home / "journal.db",
-        Log(folder / f"{seed}.log"),
-    )
     lists = write_lists(errand, rows, rng)
     with _observed(errand, scene, seed) as others:
         if scene.attack is None:
@@ -106,14 +95,7 @@ def prove(
         _judge(verdict, errand, scene, lists)
     else:
         verdict.mailed_twice += ask(place.url, "truth")["mailed_twice"]
-    entries = errand.log.entries()
-    strange = unexpected(entries, disturbed=scene.disturbed)
-    verdict.unexpected += len(strange)
-    verdict.notes += strange[:5]
-    verdict.looks += errand.log.count(LOOK)
-    shutil.rmtree(home)
-    for path in folder.glob(f"{seed}.*"):
-        path.unlink()
+    close(verdict, errand, disturbed=scene.disturbed)
     return verdict
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from .attacks import ATTACKS
 from .judge import BROKEN, Verdict
 from .observers import OBSERVERS
-from .proof import KILLS, prove, scene_of
+from .proof import KILLS, prove
 from .sandbox import sandbox
+from .scenes import scene_of
 from .subjects import SUBJECTS, subject_of
 
 

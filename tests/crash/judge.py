@@ -17,7 +17,8 @@ from mailkit.bulk.journal import RowRecord
 from mailkit.bulk.report import make_report
 from mailkit.errors import JournalError, MailkitError
 
-from .life import ENGINE, ENGINE_DONE, SENDERS, Errand, live
+from .commands import CommandLine
+from .life import ENGINE, ENGINE_DONE, JOB, SENDERS, Errand, live
 from .observers import LOOK
 from .processes import Entry, Log
 from .sandbox import Place, ask, mailed, settle
@@ -87,12 +88,13 @@ def prepare(name: str, subject: Subject, place: Place, folder: Path) -> Errand:
         folder / f"{name}.csv",
         home / "journal.db",
         Log(folder / f"{name}.log"),
+        CommandLine(place.environment, folder / f"{name}.stderr"),
     )
 
 
 def close(verdict: Verdict, errand: Errand, *, disturbed: bool = False) -> None:
     """Read what the processes have said, and remove the job's files."""
-    strange = unexpected(errand.log.entries(), disturbed=disturbed)
+    strange = unexpected(errand.log.entries(), disturbed=disturbed) + errand.command.tracebacks()
     verdict.unexpected += len(strange)
     verdict.notes += strange[:5]
     verdict.looks += errand.log.count(LOOK)
@@ -102,30 +104,27 @@ def close(verdict: Verdict, errand: Errand, *, disturbed: bool = False) -> None:
 
 
 def write_lists(errand: Errand, rows: int, rng: Random) -> Mapping[str, People]:
-    """The job's list, with duplicates and addresses that are never mailed; the same list with one
-    more row; and a list of other people: the lines of each by the name of the job.
+    """The job's list; the same one with one more row; and one of other people: the lines of each
+    by the name of the job.
     """
     stem = errand.list.stem
-    lines = _lines(rows, rng, errand.subject, f"p{stem}")
-    more = {**lines, rows + 2: (f"more{stem}@example.com", Kind.GOOD)}
-    others = _lines(rows // 2, rng, errand.subject, f"q{stem}")
-    jobs = (errand, lines), (errand.corrected, more), (errand.second, others)
-    for one, people in jobs:
-        with one.list.open("w", encoding="utf-8") as file:
-            file.write("email,name\n")
-            file.writelines(f"{address},N{n}\n" for n, (address, _) in people.items())
-    return {one.job: people for one, people in jobs}
+    lines = write_list(errand, rows, rng, f"p{stem}")
+    more = {**lines, rows + 2: (f"more-p{stem}@example.com", Kind.GOOD)}
+    _write(errand.corrected.list, more)
+    others = write_list(errand.second, rows // 2, rng, f"q{stem}")
+    return {JOB: lines, "corrected": more, "second": others}
 
 
-def _lines(rows: int, rng: Random, subject: Subject, whom: str) -> People:
+def write_list(errand: Errand, rows: int, rng: Random, whom: str) -> People:
+    """A list with duplicates and addresses that are never mailed."""
     people: People = {}
     first = ""
     for n in range(rows):
         chance = rng.random()
         address, kind = f"{whom}-{n}@example.com", Kind.GOOD
         if chance < 0.03:
-            beginning = rng.choice(sorted(subject.strange))
-            address, kind = f"{beginning}-{whom}-{n}@example.com", subject.strange[beginning]
+            beginning = rng.choice(sorted(errand.subject.strange))
+            address, kind = f"{beginning}-{whom}-{n}@example.com", errand.subject.strange[beginning]
         elif chance < 0.06:
             address, kind = "no-at-sign", Kind.MALFORMED
         elif chance < 0.1 and first:
@@ -133,7 +132,14 @@ def _lines(rows: int, rng: Random, subject: Subject, whom: str) -> People:
         else:
             first = first or address
         people[n + 2] = address, kind
+    _write(errand.list, people)
     return people
+
+
+def _write(path: Path, people: People) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write("email,name\n")
+        file.writelines(f"{address},N{n}\n" for n, (address, _) in people.items())
 
 
 def finish(errand: Errand, jobs: Sequence[Errand], verdict: Verdict) -> None:

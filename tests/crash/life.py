@@ -16,6 +16,7 @@ from mailkit import BulkSender, EngineSettings, Journal, Message, read_recipient
 from mailkit.bulk.job import Job
 from mailkit.errors import JobExists, MailkitError
 
+from .commands import CommandLine, write_message
 from .processes import Forked, Log
 from .subjects import Subject
 
@@ -29,6 +30,7 @@ __all__ = [
     "engine",
     "live",
     "start_or_resume",
+    "typed",
 ]
 
 JOB = "crash"
@@ -77,6 +79,7 @@ class Errand:
     list: Path
     journal: Path
     log: Log
+    command: CommandLine
     job: str = JOB
 
     @property
@@ -99,6 +102,18 @@ def live(errand: Errand, *moments: Moment, who: str = "life") -> Forked:
         return engine(errand, who, start_or_resume)
 
     return Forked(who, work)
+
+
+def typed(errand: Errand, *, known: bool) -> Forked:
+    """The same as a command: ``mailkit send``, or ``mailkit resume`` if the job is known."""
+    if known:
+        return errand.command.start(errand.journal, "resume", errand.job)
+    message = write_message(errand.list.with_suffix(".toml"), errand.message)
+    return errand.command.start(
+        errand.journal,
+        *("send", str(message), str(errand.list)),
+        *("--provider", errand.subject.name, "--name", errand.job),
+    )
 
 
 Begin = Callable[[BulkSender, Errand], Awaitable[Job]]

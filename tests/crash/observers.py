@@ -25,7 +25,7 @@ from .life import Errand, engine, start_or_resume
 from .processes import Forked, turns
 from .sandbox import mailed, settle
 
-__all__ = ["DISTURBING", "LOOK", "OBSERVERS", "look", "observe"]
+__all__ = ["DISTURBING", "LOOK", "OBSERVERS", "is_planned", "look", "observe"]
 
 LOOK = "looked"
 PATIENCE = 0.5
@@ -174,13 +174,13 @@ def _again(errand: Errand, rng: Random) -> None:
         name = rng.choice((None, errand.job))
         return await sender.start(errand.message, read_recipients(errand.list), name=name)
 
-    if _planned(errand) and engine(errand, "again", start) != 1:
+    if asyncio.run(is_planned(errand)) and engine(errand, "again", start) != 1:
         errand.log.add("again", "AssertionError", "the same was sent again without a word")
 
 
 def _corrected(errand: Errand, rng: Random) -> None:
     """The same message to the same list with one row more, while the first job is under way."""
-    if _planned(errand):
+    if asyncio.run(is_planned(errand)):
         engine(errand.corrected, "corrected", start_or_resume)
 
 
@@ -189,12 +189,24 @@ def _second(errand: Errand, rng: Random) -> None:
     engine(errand.second, "second", start_or_resume)
 
 
-def _planned(errand: Errand) -> bool:
-    async def turn() -> bool:
-        async with opened(errand.journal) as journal:
-            return errand.job in {record.name for record in await journal.jobs.list()}
+def _typed_status(errand: Errand, rng: Random) -> None:
+    errand.command.run(errand.journal, "status")
 
-    return asyncio.run(turn())
+
+def _typed_report(errand: Errand, rng: Random) -> None:
+    errand.command.run(errand.journal, "report", errand.job, "--csv")
+
+
+def _typed_resume(errand: Errand, rng: Random) -> None:
+    errand.command.run(errand.journal, "resume", errand.job)
+
+
+async def is_planned(errand: Errand) -> bool:
+    """Whether the journal has the job."""
+    if not errand.journal.exists():
+        return False
+    async with opened(errand.journal) as journal:
+        return errand.job in {record.name for record in await journal.jobs.list()}
 
 
 OBSERVERS: Mapping[str, Turn] = {
@@ -210,6 +222,9 @@ OBSERVERS: Mapping[str, Turn] = {
     "hard-linked": _hard_linked,
     "copied": _copied,
     "moved": _moved,
+    "mailkit status": _typed_status,
+    "mailkit report": _typed_report,
+    "mailkit resume": _typed_resume,
 }
 DISTURBING = frozenset({"hard-linked", "moved"})
 """While these are about, anybody may be refused the journal, with a sentence."""

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-import attrs
-
 from mailkit.errors import MailkitError
 
 from .attacks import ATTACKS, Attack, back_up, strike
@@ -27,50 +25,18 @@ from .judge import (
     vanished,
     write_lists,
 )
-from .life import SENDERS, Errand, Moment, live
-from .observers import DISTURBING, observe
+from .life import SENDERS, Errand, Moment, live, typed
+from .observers import DISTURBING, is_planned, observe
 from .processes import CRASHED, Forked
 from .sandbox import Place, ask, letters
+from .scenes import Scene
 from .subjects import ROWS_A_CHUNK, Kind, Subject
 
-__all__ = ["KILLS", "Scene", "prove", "scene_of"]
+__all__ = ["KILLS", "prove"]
 
 KILLS = 5
 RESETS = 2
 """Chunks whose response is lost on the way, besides those whose process dies."""
-
-OTHERS = (
-    "sitter", "rival", "resolver", "linked", "second", "copied", "corrected", "moved", "again",
-    "hard-linked",
-)  # fmt: skip
-"""Those that take turns; ``status`` and ``report`` are always there."""
-
-
-@attrs.frozen
-class Scene:
-    """Who is there besides the job's engine, and what befalls the journal's file in the end."""
-
-    observers: Sequence[str] = ()
-    attack: str | None = None
-
-    @property
-    def disturbed(self) -> bool:
-        return self.attack is not None or not DISTURBING.isdisjoint(self.observers)
-
-
-def scene_of(seed: int, observers: Sequence[str] | None, attacks: Sequence[str] | None) -> Scene:
-    """These observers, or by turns of the seed; an attack at every fifth seed."""
-    turn = seed // 2  # the provider goes by seed % 2
-    attack = None
-    if seed % 5 == 4:
-        chosen = tuple(ATTACKS) if attacks is None else attacks
-        attack = chosen[turn // 5 % len(chosen)] if chosen else None
-    if observers is None:
-        first, second = OTHERS[turn % len(OTHERS)], OTHERS[(turn // 3 + 1) % len(OTHERS)]
-        observers = ["status", "report", *dict.fromkeys((first, second))]
-        if attack is not None:
-            observers = observers[:2]
-    return Scene(observers, attack)
 
 
 def prove(
@@ -82,13 +48,13 @@ def prove(
     errand = prepare(f"{seed}", subject, place, folder)
     faults = [
         {"kind": "reset_after_acting", "after": rng.randint(0, 8), "times": RESETS},
-        {"kind": "slow_answer", "seconds": 0.2},
+        {"kind": "slow_answer", "seconds": 0.5 if scene.typed else 0.2},
     ]
     ask(place.url, "faults", [{"on": subject.operation, **fault} for fault in faults])
-    lists = write_lists(errand, rows, rng)
+    lists = write_lists(errand, 8 * rows if scene.typed else rows, rng)
     with _observed(errand, scene, seed) as others:
         if scene.attack is None:
-            _kill_again_and_again(verdict, errand, others, rng, kills)
+            _kill_again_and_again(verdict, errand, scene, others, rng, kills)
         else:
             _attack(verdict, errand, ATTACKS[scene.attack], rng)
     if scene.attack is None:
@@ -100,29 +66,35 @@ def prove(
 
 
 def _kill_again_and_again(
-    verdict: Verdict, errand: Errand, others: _Others, rng: Random, kills: int
+    verdict: Verdict, errand: Errand, scene: Scene, others: _Others, rng: Random, kills: int
 ) -> None:
     subject = errand.subject
+    chosen = subject.transitions[verdict.seed // 2 % len(subject.transitions)]
     for kill in range(kills):
-        moments = []
-        if kill % 2 == 0:  # the job is planned after the first
-            chosen = subject.transitions[verdict.seed // 2 % len(subject.transitions)]
-            moments.append(_moment(rng, chosen if kill == 0 else rng.choice(subject.sending)))
-        process = live(errand, *moments)
-        with _killed_at_the_end(process):
-            if not moments:
-                time.sleep(rng.uniform(0.1, 0.4))
-                if rng.random() < 0.5:
-                    process.signal(signal.SIGSTOP)
-                    time.sleep(rng.uniform(0.01, 0.3))
-                    verdict.stops += 1
-                if rng.random() < 0.5:
-                    process.signal(signal.SIGCONT)
-                    time.sleep(rng.uniform(0.01, 0.2))
-                process.kill()
-            verdict.unexpected += process.wait() == CRASHED
+        if scene.typed:
+            known = asyncio.run(is_planned(errand))
+            code = _strike(verdict, typed(errand, known=known), rng, rng.uniform(0.6, 2.0))
+        elif kill % 2:
+            code = _strike(verdict, live(errand), rng, rng.uniform(0.1, 0.4))
+        else:
+            transition = chosen if kill == 0 else rng.choice(subject.sending)  # planned by then
+            code = live(errand, _moment(rng, transition)).wait()
+        verdict.kills += code == -signal.SIGKILL
+        verdict.unexpected += code == CRASHED
         others.again(rng)
-        verdict.kills += process.code == -signal.SIGKILL
+
+
+def _strike(verdict: Verdict, process: Forked, rng: Random, after: float) -> int:
+    """Kill it after a while, perhaps stopped for a moment, or longer; returns how it ended."""
+    time.sleep(after)
+    if rng.random() < 0.5:
+        process.signal(signal.SIGSTOP)
+        time.sleep(rng.uniform(0.01, 0.3))
+        verdict.stops += 1
+        if rng.random() < 0.7:
+            process.signal(signal.SIGCONT)
+            time.sleep(rng.uniform(0.01, 0.2))
+    return process.kill()
 
 
 def _moment(rng: Random, transition: tuple[type, str]) -> Moment:
@@ -134,16 +106,15 @@ def _moment(rng: Random, transition: tuple[type, str]) -> Moment:
 def _attack(verdict: Verdict, errand: Errand, attack: Attack, rng: Random) -> None:
     """The file is attacked under an engine, or between two; then others go on with what is left."""
     process = live(errand)
-    with _killed_at_the_end(process):
-        _until_mailed(errand, rng.randint(1, 4), process)
-        backup = back_up(errand, rng)
-        _until_mailed(errand, rng.randint(5, 12), process)
-        if rng.random() < 0.3:
-            verdict.kills += process.kill() == -signal.SIGKILL
-        alive = process.poll() is None
-        strike(attack, errand, backup)
-        sent = letters(errand.url)
-        code = process.wait()
+    _until_mailed(errand, rng.randint(1, 4), process)
+    backup = back_up(errand, rng)
+    _until_mailed(errand, rng.randint(5, 12), process)
+    if rng.random() < 0.3:
+        verdict.kills += process.kill() == -signal.SIGKILL
+    alive = process.poll() is None
+    strike(attack, errand, backup)
+    sent = letters(errand.url)
+    code = process.wait()
     if alive:
         verdict.unexpected += code == CRASHED
         if not _told(errand, code):
@@ -187,8 +158,9 @@ def _judge(verdict: Verdict, errand: Errand, scene: Scene, lists: Mapping[str, P
         verdict.notes.append(f"in the end: {type(error).__name__}: {error}")
         verdict.mailed_twice += ask(errand.url, "truth")["mailed_twice"]
     unnamed = sum(kind is Kind.UNNAMED for one in jobs for _, kind in lists[one.job].values())
-    allowed = allowed_doubts(entries, RESETS, unnamed)
-    verdict.too_many_doubts = max(0, verdict.rows_in_doubt - allowed)
+    if not scene.typed:  # commands send chunks of other sizes, and say nothing to the log
+        allowed = allowed_doubts(entries, RESETS, unnamed)
+        verdict.too_many_doubts = max(0, verdict.rows_in_doubt - allowed)
 
 
 class _Others:
@@ -227,11 +199,3 @@ def _observed(errand: Errand, scene: Scene, seed: int) -> Iterator[_Others]:
         yield others
     finally:
         others.end()
-
-
-@contextmanager
-def _killed_at_the_end(process: Forked) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        process.kill()

@@ -72,8 +72,10 @@ def _kill_again_and_again(
     chosen = subject.transitions[verdict.seed // 2 % len(subject.transitions)]
     for kill in range(kills):
         if scene.typed:
-            known = asyncio.run(is_planned(errand))
-            code = _strike(verdict, typed(errand, known=known), rng, rng.uniform(0.6, 2.0))
+            process = typed(errand, known=asyncio.run(is_planned(errand)))
+            if kill:
+                _until_mailed(errand, letters(errand.url) + 1, process)
+            code = _strike(verdict, process, rng, rng.uniform(0.1, 0.6))
         elif kill % 2:
             code = _strike(verdict, live(errand), rng, rng.uniform(0.1, 0.4))
         else:
@@ -106,9 +108,9 @@ def _moment(rng: Random, transition: tuple[type, str]) -> Moment:
 def _attack(verdict: Verdict, errand: Errand, attack: Attack, rng: Random) -> None:
     """The file is attacked under an engine, or between two; then others go on with what is left."""
     process = live(errand)
-    _until_mailed(errand, rng.randint(1, 4), process)
+    _until_mailed(errand, rng.randint(1, 4) * ROWS_A_CHUNK, process)
     backup = back_up(errand, rng)
-    _until_mailed(errand, rng.randint(5, 12), process)
+    _until_mailed(errand, rng.randint(5, 12) * ROWS_A_CHUNK, process)
     if rng.random() < 0.3:
         verdict.kills += process.kill() == -signal.SIGKILL
     alive = process.poll() is None
@@ -135,8 +137,8 @@ def _told(errand: Errand, code: int) -> bool:
     return code == 1 or asyncio.run(agrees(errand))
 
 
-def _until_mailed(errand: Errand, chunks: int, process: Forked) -> None:
-    while process.poll() is None and letters(errand.url) < chunks * ROWS_A_CHUNK:
+def _until_mailed(errand: Errand, count: int, process: Forked) -> None:
+    while process.poll() is None and letters(errand.url) < count:
         time.sleep(0.01)
 
 

@@ -8,6 +8,8 @@ import selectors
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from .process import Process, process_of
+
 
 class Deadlock(AssertionError):
     """Everything waits, and nothing will ever wake it."""
@@ -33,19 +35,21 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         super().__init__(selector)
         self.failures: list[BaseException] = []
         self.set_exception_handler(self._note)
-        self._begun = WeakKeyDictionary[asyncio.Task[Any], int]()
+        self._begun = WeakKeyDictionary[asyncio.Task[Any], tuple[int, Process | None]]()
         self._numbers = itertools.count()
         self.set_task_factory(self._begin)
 
-    def tasks(self) -> list[asyncio.Task[Any]]:
-        """Those that are not done, oldest first: the order of a set would be no seed's."""
-        return sorted(asyncio.all_tasks(self), key=lambda task: self._begun.get(task, 0))
+    def tasks(self, process: Process) -> list[asyncio.Task[Any]]:
+        """The process's tasks that are not done, oldest first: a set's order depends on no seed."""
+        begun = ((*self._begun[task], task) for task in asyncio.all_tasks(self))
+        own = [(number, task) for number, whose, task in begun if whose is process]
+        return [task for _, task in sorted(own, key=lambda pair: pair[0])]
 
     def _begin(
         self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any
     ) -> asyncio.Task[Any]:
         task = asyncio.Task(work, loop=loop, **options)
-        self._begun[task] = next(self._numbers)
+        self._begun[task] = next(self._numbers), process_of(options.get("context"))
         return task
 
     def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -13,12 +13,10 @@ from mailkit.core.wire import Answer, Request
 from mailkit.errors import NotSent, OutcomeUnknown
 from mailkit.sandbox.service import Raw
 
+from .process import Died, current
+
 if TYPE_CHECKING:
     from .world import World
-
-
-class Died(Exception):
-    """The process is dead: nothing it still tries has an effect."""
 
 
 class Network:
@@ -26,7 +24,7 @@ class Network:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._life = world.life
+        self._process = current()
         self.arrivals: list[float] = []
 
     async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
@@ -80,7 +78,7 @@ class Network:
         return Random(f"{self._world.seed} {self._world.requests}").random() < 0.5
 
     async def _pass(self, mean: float, *, at_least: float = 0.0) -> None:
-        if self._life != self._world.life:
+        if not self._process.alive:
             raise Died
         wait = at_least or self._world.rng.expovariate(1 / mean)
         await asyncio.sleep(wait)

@@ -6,16 +6,21 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Coroutine
+from typing import Any
 
-from mailkit import Journal, Report, read_recipients, resolve
+from mailkit import Report, resolve
 from mailkit.bulk.journal import RowRecord
 from mailkit.bulk.report import make_report
-from mailkit.errors import InvalidArgument, JobExists, MailkitError
+from mailkit.errors import InvalidArgument
 
-from .network import Died
+from .observers import SLOWEST, observe, start_or_resume, verdicts
+from .process import Died
+from .vandals import RESTORES, Backup
 from .world import World
 
 LIVES = 40
+CALM = 8
+"""After so many lives the others have gone, so that the job comes to its end."""
 
 
 def play(seed: int) -> Counter[str]:
@@ -23,28 +28,22 @@ def play(seed: int) -> Counter[str]:
     world = World(seed)
     happened: Counter[str] = Counter()
     try:
-        report: Report | None = None
-        for life in range(LIVES):
-            if world.rng.random() < 0.6 and life < 6:
-                world.dies_after = world.commits + world.rng.randint(1, 60)
-            _live(world, _start_or_resume(world, happened), happened)
-            world.dies_after = 0
-            report = _live(world, _look(world), happened)
-            if report is not None:
-                _check(world, report)
-                if report.complete and not report.unreconciled:
-                    break
-                if not report.counts.unsent:
-                    _live(world, _end_doubts(world, report, happened), happened)
-        assert report is not None
-        assert report.complete, report
-        _check_end(world, report, happened)
+        for name in world.others:
+            world.begin(name, observe(world, name, happened))
+        if world.restored is not None:
+            _play_until_restored(world, world.restored, happened)
+        else:
+            _play_to_the_end(world, happened)
+        for process in list(world.processes):
+            world.end(process)
         failures = [one for one in world.loop.failures if not isinstance(one, Died)]
         assert not failures, failures
+        happened[f"worlds of {world.side.name}"] += 1
+        happened["commits"] += world.commits
+        happened["made-up seconds"] += round(world.loop.now)
+        happened["requests"] += sum(len(network.arrivals) for network in world.networks)
     finally:
-        world.loop.close()
-        if world.disk.db is not None:
-            world.disk.db.close()
+        world.close()
     return happened
 
 
@@ -56,67 +55,111 @@ def attempt(seed: int) -> tuple[int, Counter[str] | str]:
         return seed, traceback.format_exc()
 
 
-def _live(
-    world: World, work: Coroutine[object, object, Report | None], happened: Counter[str]
-) -> Report | None:
-    """A process's life: to the end of its work, or to its death."""
-    life = world.life
+def _play_to_the_end(world: World, happened: Counter[str]) -> None:
+    reports: dict[str, Report] = {}
+    for life in range(LIVES):
+        _others(world, life, happened)
+        for name in world.jobs:
+            _live(world, name, happened, mortal=life < CALM)
+        reports = {}
+        for name in world.jobs:
+            report = _alone(world, _look(world, name))
+            if report is not None:
+                _check(world, report, name)
+                reports[name] = report
+        if len(reports) == len(world.jobs):
+            if all(one.complete and not one.unreconciled for one in reports.values()):
+                break
+            _alone(world, _end_doubts(world, reports, happened))
+    assert len(reports) == len(world.jobs), "a job vanished"
+    assert all(report.complete for report in reports.values()), reports
+    _check_end(world)
+    happened["rows"] += world.count
+    happened["rejected"] += sum(report.counts.rejected for report in reports.values())
+
+
+def _play_until_restored(world: World, how: str, happened: Counter[str]) -> None:
+    """The journal is put back from a backup: from then on, nobody is mailed."""
+    backup: Backup | None = None
+    for life in range(world.rng.randint(2, 4)):
+        if world.disk.there and (backup is None or world.rng.random() < 0.5):
+            backup = Backup(world)
+        _others(world, life, happened)
+        _live(world, "job", happened, mortal=True)
+    if backup is None:
+        return
+    for process in list(world.processes):
+        world.end(process)
+    world.loop.run_until_complete(asyncio.sleep(SLOWEST))  # requests that were held up have acted
+    world.disk.close()
+    if backup.mailed == world.truth.letters:
+        return  # nothing was sent since
+    backup.restore(how)
+    happened[f"restored with {how}"] += 1
+    sent = world.truth.letters
+    for _ in range(3):
+        _live(world, "job", happened, mortal=False)
+    _check_mailed(world)
+    assert world.truth.letters == sent, f"the journal was used after {how}"
+
+
+def _others(world: World, life: int, happened: Counter[str]) -> None:
+    """Those who look on and join in: some are killed, and come back; at last all are gone."""
+    for process in list(world.processes):
+        if process.failure is not None:
+            raise process.failure
+        if life >= CALM or (process.name not in ("moved", "hard-linked") and world.rng.random() < 0.1):
+            world.end(process)
+            if life < CALM:
+                world.begin(process.name, observe(world, process.name, happened))
+
+
+def _live(world: World, name: str, happened: Counter[str], *, mortal: bool) -> None:
+    """A process that starts or resumes a job: to the end of its work, or to its death."""
+    process, task = world.begin("engine", _engine(world, name))
+    if mortal and world.rng.random() < 0.6:
+        process.dies(world.rng.randint(1, 60), before=world.rng.random() < 0.5)
+    _finish(world, task)
+    happened["kills"] += not process.alive
+    world.end(process)
+
+
+async def _engine(world: World, name: str) -> None:
+    async with world.disk.opened() as journal:
+        await start_or_resume(world, journal, name)
+
+
+def _alone(world: World, work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a process to its end, and return what its work does."""
+    process, task = world.begin("look", work)
+    result = _finish(world, task)
+    world.end(process)
+    return result
+
+
+def _finish(world: World, task: asyncio.Task[Any]) -> Any:
     asyncio.set_event_loop(world.loop)
-    task = world.loop.create_task(work)
     try:
         return world.loop.run_until_complete(task)
-    except (asyncio.CancelledError, Died):
-        happened["kills"] += 1
-        return None
-    except MailkitError:
+    except asyncio.CancelledError:
         return None
     finally:
         asyncio.set_event_loop(None)
-        if world.life == life:
-            world.life += 1
-        left = world.loop.tasks()
-        for other in left:
-            other.cancel()
-        if left:
-            world.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
-async def _open(world: World) -> Journal:
-    return await Journal.open(":memory:", executor=world.disk.executor)
-
-
-async def _start_or_resume(world: World, happened: Counter[str]) -> None:
-    journal = await _open(world)
-    async with world.sender(journal) as sender:
+async def _look(world: World, name: str) -> Report | None:
+    async with world.disk.opened() as journal:
+        await asyncio.sleep(SLOWEST)
         try:
-            job = await sender.start(world.message, read_recipients(world.people), name="job")
-        except JobExists:
-            job = await sender.resume("job")
-        if world.rng.random() < 0.1:
-            happened["second engines"] += 1
-            await asyncio.sleep(world.rng.expovariate(2))
-            async with world.sender(journal) as other:
-                await (await other.resume("job")).wait()
-        async for progress in job.progress(every=world.rng.uniform(0.1, 5)):
-            assert progress.counts.accounted == progress.counts.read == world.count
-            if world.rng.random() < 0.02:
-                happened["stops"] += 1
-                job.stop()
-        await job.wait()
-
-
-async def _look(world: World) -> Report | None:
-    journal = await _open(world)
-    await asyncio.sleep(200)  # until requests that were slow have acted
-    try:
-        report = await make_report(journal, "job")
-    except InvalidArgument:
-        return None  # it died while planning
-    record = await journal.jobs.get("job")
-    async for rows in journal.accounts.rows(record, running=False, states=["accepted", "rejected"]):
-        for row in rows:
-            _check_row(world, row)
-    return report
+            report = await make_report(journal, name)
+        except InvalidArgument:
+            return None  # it died while planning
+        record = await journal.jobs.get(name)
+        states = ["accepted", "rejected"]
+        async for rows in journal.accounts.rows(record, running=False, states=states):
+            for row in rows:
+                _check_row(world, row)
+        return report
 
 
 def _check_row(world: World, row: RowRecord) -> None:
@@ -131,49 +174,39 @@ def _check_row(world: World, row: RowRecord) -> None:
         assert not known or row.reason == "resolved by a person", f"{row.address} was not taken"
 
 
-async def _end_doubts(world: World, report: Report, happened: Counter[str]) -> None:
-    """The person who looks into the panel: the truth by chunks, or for single rows.
-
-    A chunk of none but addresses that the service forgets is given up: no answer ever names them.
-    """
-    journal = await _open(world)
-    record = await journal.jobs.get("job")
-    took: dict[int, bool] = {}
-    hopeless: dict[int, bool] = {}
-    async for rows in journal.accounts.rows(record, running=False, states=["in doubt"]):
-        for row in rows:
-            n = row.chunk
-            assert n is not None
-            took[n] = took.get(n, False) or world.truth.count(row.address) > 0
-            hopeless[n] = hopeless.get(n, True) and row.address.startswith(world.side.unnamed)
-    for n, was_sent in took.items():
-        happened["doubts"] += 1
-        accepted = was_sent or hopeless[n]
-        await resolve(journal, "job", n, accepted=accepted, clock=world.clock)
+async def _end_doubts(world: World, reports: dict[str, Report], happened: Counter[str]) -> None:
+    """The person who looks in the dashboard."""
+    async with world.disk.opened() as journal:
+        for name, report in reports.items():
+            if report.counts.unsent:
+                continue
+            for chunk, accepted in (await verdicts(world, journal, name)).items():
+                happened["doubts"] += 1
+                await resolve(journal, name, chunk, accepted=accepted)
 
 
-def _check(world: World, report: Report) -> None:
+def _check(world: World, report: Report, name: str) -> None:
     counts = report.counts
-    assert counts.accounted == counts.read == world.count
+    assert counts.accounted == counts.read == len(world.lists[name])
+    assert counts.accepted <= sum(world.mailed().values()) + _unmailable(world)
+    _check_mailed(world)
+
+
+def _check_mailed(world: World) -> None:
     twice = {address: n for address, n in world.mailed().items() if n > 1}
     assert not twice, f"mailed twice: {twice}"
-    assert counts.accepted <= sum(world.mailed().values()) + _unmailable(world)
-    if world.quota is not None:
-        for network in world.networks:
-            for n, at in enumerate(network.arrivals):
-                window = [one for one in network.arrivals[n:] if one < at + world.quota.per_seconds]
-                assert len(window) <= world.quota.limit, "the quota was exceeded"
+    if world.quota is None:
+        return
+    for network in world.networks:
+        for n, at in enumerate(network.arrivals):
+            window = [one for one in network.arrivals[n:] if one < at + world.quota.per_seconds]
+            assert len(window) <= world.quota.limit, "the quota was exceeded"
 
 
-def _check_end(world: World, report: Report, happened: Counter[str]) -> None:
-    good = {one["email"] for one in world.people if not one["email"].startswith(world.side.never)}
+def _check_end(world: World) -> None:
+    people = [one["email"] for name in world.jobs for one in world.lists[name]]
+    good = {address for address in people if not address.startswith(world.side.never)}
     assert set(world.mailed()) == good, "somebody was lost"
-    happened[f"worlds of {world.side.name}"] += 1
-    happened["rows"] += world.count
-    happened["commits"] += world.commits
-    happened["made-up seconds"] += round(world.loop.now)
-    happened["rejected"] += report.counts.rejected
-    happened["requests"] += sum(len(network.arrivals) for network in world.networks)
 
 
 def _unmailable(world: World) -> int:

@@ -9,62 +9,25 @@ the sandbox's service, without its socket.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
+from collections.abc import Coroutine
 from random import Random
+from typing import Any
 
 from mailkit import BulkSender, EngineSettings, Journal, Quota
-from mailkit.bulk.journal import Executor
-from mailkit.bulk.journal.database import WRITE, Connector, Work, run_together
 from mailkit.core.clock import Clock
 from mailkit.sandbox.clock import Clock as SandboxClock
 from mailkit.sandbox.truth import Truth
 
+from .disk import Disk
 from .loop import SimulatedLoop
-from .network import Died, Network
+from .network import Network
+from .observers import OBSERVERS
+from .process import Process
 from .sides import SIDES
+from .vandals import RESTORES, VANDALS
 
 START = 1_800_000_000.0
-
-
-class Disk:
-    """The journal's database, which outlives the processes, behind commits that take time."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.db: sqlite3.Connection | None = None
-
-    def executor(self, connect: Connector) -> Executor:
-        if self.db is None:
-            self.db = connect()
-        return Commits(self.world, self.db)
-
-
-class Commits:
-    """Runs works one after the other, each after a while; none once the process is dead."""
-
-    def __init__(self, world: World, db: sqlite3.Connection) -> None:
-        self._world = world
-        self._db = db
-        self._life = world.life
-        self._free = 0.0
-
-    def submit(self, work: Work) -> None:
-        world = self._world
-        self._free = max(self._free, world.loop.now) + world.rng.expovariate(500)
-        world.loop.call_at(self._free, self._run, work)
-
-    def _run(self, work: Work) -> None:
-        if self._life != self._world.life:
-            work.future.set_exception(Died())
-            return
-        run_together(self._db, [work], WRITE)
-        self._world.commits += 1
-        if self._world.commits == self._world.dies_after:
-            self._world.die()  # the commit stands, but nobody heard of it
-
-    def close(self) -> None:
-        return
 
 
 class World:
@@ -74,15 +37,15 @@ class World:
         self.seed = seed
         self.rng = rng = Random(seed)
         self.loop = SimulatedLoop()
-        self.life = 0
         self.commits = 0
         self.requests = 0
-        self.dies_after = 0
+        self.processes: list[Process] = []
         self.trouble = rng.choice((0.0, 0.05, 0.3))
         self.truth = Truth(keep_letters=0)
         clock = SandboxClock(start=START, real=self.loop.time)
         self.side = SIDES[seed % len(SIDES)](rng, clock, self.truth)
-        self.disk = Disk(self)
+        file = rng.random() < 0.3
+        self.disk = Disk(self, file=file)
         self.clock = Clock(
             now=lambda: START + self.loop.now, monotonic=self.loop.time, sleep=asyncio.sleep
         )
@@ -95,13 +58,37 @@ class World:
         self.people = [
             {"email": self.side.address(rng, n), "name": f"N{n}"} for n in range(self.count)
         ]
+        more = {"email": "p-one-more@example.com", "name": "One more"}
+        self.lists = {"job": self.people, "corrected": [*self.people, more]}
+        others = (*OBSERVERS, *(VANDALS if file else ()))
+        self.others = [name for name in others if rng.random() < 0.25]
+        self.restored = rng.choice(sorted(RESTORES)) if file and rng.random() < 0.2 else None
+        self.jobs = ["job", "corrected"] if "corrected" in self.others else ["job"]
 
-    def die(self) -> None:
-        """Kill the process: what it has not committed never happened."""
-        self.life += 1
-        self.dies_after = 0
-        for task in self.loop.tasks():
-            task.cancel()
+    def begin(self, name: str, work: Coroutine[Any, Any, Any]) -> tuple[Process, asyncio.Task[Any]]:
+        """Begin a process."""
+        process = Process(self.loop, name)
+        self.processes.append(process)
+        return process, process.run(work)
+
+    def end(self, process: Process) -> None:
+        """Kill a process, if it is still alive, and wait until nothing of it is left."""
+        process.die()
+        if left := self.loop.tasks(process):
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if process in self.processes:
+            self.processes.remove(process)
+        if process.failure is not None:
+            raise process.failure
+
+    def close(self) -> None:
+        """Kill whoever is left, and remove the files."""
+        try:
+            for process in list(self.processes):
+                self.end(process)
+        finally:
+            self.loop.close()
+            self.disk.remove()
 
     def sender(self, journal: Journal) -> BulkSender:
         """A BulkSender of a new process."""

@@ -57,6 +57,10 @@ def main() -> int:
         "--observers", help=f"'none', or some of: {','.join(OBSERVERS)} (default: by turns)"
     )
     parser.add_argument("--attacks", help=f"'none', or some of: {','.join(ATTACKS)} (default: all)")
+    parser.add_argument("--crowd", type=int, help="so many rounds of six sends in one journal")
+    parser.add_argument(
+        "--calls", type=int, help="looks and kills at every nth system call of a small job"
+    )
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--step", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -20,9 +20,9 @@ from .sandbox import Place, settle
 from .subjects import Subject
 from .syscalls import Traced
 
-__all__ = ["calls_of", "prove_frozen"]
+__all__ = ["calls_of", "look_beside", "prove_frozen"]
 
-PATIENCE = 0.05
+PATIENCE = 0.1
 """Seconds for the look: if the engine holds the journal's lock, it can't end before."""
 
 
@@ -46,8 +46,7 @@ def prove_frozen(nth: int, subject: Subject, place: Place, folder: Path, rows: i
     looked, killed = "", nth + rng.choice((0, rng.randint(1, 100), rng.randint(1, 400)))
     if traced.run(nth) is None:
         looked = traced.last
-        traced.beside = Forked("status", functools.partial(_look, errand))
-        traced.beside.wait_at_most(PATIENCE)
+        traced.beside = look_beside(errand)
         if killed == nth or traced.run(killed) is None:
             traced.kill()
             verdict.kills += 1
@@ -59,6 +58,15 @@ def prove_frozen(nth: int, subject: Subject, place: Place, folder: Path, rows: i
     if not verdict.good:
         verdict.notes.append(f"looked at before {looked} {nth}, killed before {killed}")
     return verdict
+
+
+def look_beside(errand: Errand) -> Forked:
+    """Another process looks at the job while its engine is stopped; it has ended, unless the engine
+    holds the journal's lock.
+    """
+    look = Forked("status", functools.partial(_look, errand))
+    look.wait_at_most(PATIENCE)
+    return look
 
 
 def _traced(errand: Errand) -> Traced:

@@ -41,10 +41,10 @@ def sandbox() -> Iterator[Place]:
             process.terminate()
 
 
-def ask(url: str, what: str, order: object = None) -> Any:
+def ask(url: str, what: str, order: object = None, *, method: str | None = None) -> Any:
     """A control request."""
     data = None if order is None else msgspec.json.encode(order)
-    request = urllib.request.Request(f"{url}/sandbox/{what}", data)
+    request = urllib.request.Request(f"{url}/sandbox/{what}", data, method=method)
     if data is not None:
         request.add_header("Content-Type", "application/json")
     with urllib.request.urlopen(request) as response:

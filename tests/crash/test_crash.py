@@ -1,25 +1,97 @@
-"""The short form of the crash proof; ``nox -s crash`` kills 200 jobs of 2,000 recipients."""
+"""The short form of the crash proof; ``nox -s crash`` runs hundreds of jobs."""
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from mailkit.bulk.journal.steps import Steps
+
+from .attacks import ATTACKS
+from .crowd import prove_crowd
+from .frozen import calls_of, look_beside, prove_frozen
+from .judge import Verdict, close, finish, judge, prepare, write_lists
+from .life import Moment, live
+from .proof import prove
+from .sandbox import Place, sandbox
+from .scenes import Scene
+from .subjects import SUBJECTS
+from .syscalls import TRACEABLE
+
 ROOT = Path(__file__).parent.parent.parent
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    with sandbox() as one:
+        yield one
+
+
 def test_killed_jobs_mail_nobody_twice_and_lose_nobody() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.crash", "--jobs", "10", "--rows", "800"],
+        [sys.executable, "-m", "tests.crash", "--jobs", "8", "--rows", "600", "--kills", "3"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("devino", "smsby"):
+    for name in SUBJECTS:
         assert f" over {name}" in done.stdout
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+@pytest.mark.parametrize("nth", [1, 3])
+def test_a_look_at_a_job_under_way_costs_it_nothing(
+    place: Place, tmp_path: Path, name: str, nth: int
+) -> None:
+    errand = prepare("looked-at", SUBJECTS[name], place, tmp_path)
+    lists = write_lists(errand, 600, Random(nth))
+    stops = Moment(Steps, "take", nth, after=True, signal=signal.SIGSTOP)
+    dies = Moment(Steps, "take", nth + 6, after=True)
+    process = live(errand, stops, dies)
+    assert process.wait_stopped()
+    look = look_beside(errand)
+    process.signal(signal.SIGCONT)
+    assert (process.wait(), look.wait()) == (-signal.SIGKILL, 0)
+    verdict = Verdict(nth)
+    finish(errand, [errand], verdict)
+    asyncio.run(judge(verdict, errand, [errand], lists))
+    close(verdict, errand)
+    assert verdict.good, verdict
+
+
+@pytest.mark.skipif(not TRACEABLE, reason="system calls are counted on Linux on x86-64 alone")
+def test_looked_at_and_killed_at_system_calls(place: Place, tmp_path: Path) -> None:
+    subject = SUBJECTS["devino"]
+    calls = calls_of(subject, place, tmp_path, 400)
+    assert calls > 200
+    for nth in range(calls // 3, calls, calls // 12):
+        verdict = prove_frozen(nth, subject, place, tmp_path, 400)
+        assert verdict.good, verdict
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_six_sends_in_one_journal_while_others_look_on(
+    place: Place, tmp_path: Path, name: str
+) -> None:
+    verdict = prove_crowd(1, SUBJECTS[name], place, tmp_path, 200)
+    assert verdict.good, verdict
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_journal_that_is_attacked_under_a_job_mails_nobody_twice(
+    place: Place, tmp_path: Path, attack: str
+) -> None:
+    scene = Scene(("status",), attack)
+    verdict = prove(len(attack), SUBJECTS["devino"], place, tmp_path, 700, scene, kills=0)
+    assert verdict.good, verdict

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Commits", "Disk"]
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder within it is its owner's alone
+_MEMORY = Path("/dev/shm")
 PARTS = ("", "-wal", "-shm")
 
 

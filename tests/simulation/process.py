@@ -48,7 +48,9 @@ class Process:
         """Begin to run; its end is ``failure``, if it failed otherwise than it may."""
         context = contextvars.copy_context()
         context.run(_CURRENT.set, self)
-        return self._loop.create_task(self._run(work), context=context)
+        task = self._loop.create_task(self._run(work), context=context)
+        task.add_done_callback(lambda _: work.close())  # it may have died before it began
+        return task
 
     def dies(self, commit: int, *, before: bool) -> None:
         """Have it die at its nth commit from now on, before it or right after."""

@@ -15,7 +15,7 @@ from mailkit.errors import InvalidArgument
 
 from .observers import SLOWEST, observe, start_or_resume, verdicts
 from .process import Died
-from .vandals import RESTORES, Backup
+from .vandals import Backup
 from .world import World
 
 LIVES = 40
@@ -108,7 +108,9 @@ def _others(world: World, life: int, happened: Counter[str]) -> None:
     for process in list(world.processes):
         if process.failure is not None:
             raise process.failure
-        if life >= CALM or (process.name not in ("moved", "hard-linked") and world.rng.random() < 0.1):
+        if life >= CALM or (
+            process.name not in ("moved", "hard-linked") and world.rng.random() < 0.1
+        ):
             world.end(process)
             if life < CALM:
                 world.begin(process.name, observe(world, process.name, happened))

@@ -9,61 +9,40 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from .attacks import ATTACKS
+from .crowd import prove_crowd
+from .frozen import calls_of, prove_frozen
 from .judge import BROKEN, Verdict
 from .observers import OBSERVERS
 from .proof import KILLS, prove
-from .sandbox import sandbox
+from .sandbox import Place, sandbox
 from .scenes import scene_of
 from .subjects import SUBJECTS, subject_of
 
 
-def work(options: argparse.Namespace) -> int:
-    """Every ``step``-th job, one after the other, on a sandbox of its own."""
-    began, total, bad, played = time.monotonic(), Verdict(-1), 0, Counter[str]()
-    observers, attacks = _names(options.observers), _names(options.attacks)
-    with sandbox() as place, tempfile.TemporaryDirectory() as folder:
-        for seed in range(options.first, options.first + options.jobs, options.step):
-            subject = subject_of(seed, options.provider)
-            scene = scene_of(seed, observers, attacks)
-            verdict = prove(seed, subject, place, Path(folder), options.rows, scene, options.kills)
-            played[subject.name] += 1
-            if not verdict.good:
-                bad += 1
-                print(f"BROKEN ({subject.name}, {scene}): {verdict}", flush=True)
-            total += verdict
-    done = sum(played.values())
-    shares = ", ".join(f"{count} over {name}" for name, count in sorted(played.items()))
-    told = ", ".join(f"{getattr(total, name)} {what}" for name, what in BROKEN.items())
-    print(
-        f"{done} jobs of {options.rows:,} recipients ({shares}), {total.kills} kills, "
-        f"{total.stops} stops and {total.looks} looks in {time.monotonic() - began:.0f} s: {told}; "
-        f"{total.rows_in_doubt} rows in {total.doubts} chunks were in doubt",
-        flush=True,
-    )
-    print(f"{done - bad} passed, {bad} failed", flush=True)
-    return 1 if bad else 0
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="Kill jobs with SIGKILL, and count the mail.")
-    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=330)
     parser.add_argument("--kills", type=int, default=KILLS, help="for each job")
     parser.add_argument("--provider", choices=sorted(SUBJECTS), help="default: both in turn")
     parser.add_argument("--rows", type=int, default=2_000)
+    parser.add_argument("--observers", type=_names, help=f"none, or of: {','.join(OBSERVERS)}")
+    parser.add_argument("--attacks", type=_names, help=f"none, or of: {','.join(ATTACKS)}")
     parser.add_argument(
-        "--observers", help=f"'none', or some of: {','.join(OBSERVERS)} (default: by turns)"
+        "--crowd", type=int, metavar="ROUNDS", help="instead: six sends at once in one journal"
     )
-    parser.add_argument("--attacks", help=f"'none', or some of: {','.join(ATTACKS)} (default: all)")
-    parser.add_argument("--crowd", type=int, help="so many rounds of six sends in one journal")
     parser.add_argument(
-        "--calls", type=int, help="looks and kills at every nth system call of a small job"
+        "--calls", type=int, metavar="STEP", help="instead: a kill at every STEPth system call"
     )
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seed", type=int, help="this job alone, once more")
+    parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--step", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.seed is not None:
+        options.first, options.jobs, options.step = options.seed, options.seed + 1, 1
     if options.step:
         return work(options)
     workers = min(2 * (os.cpu_count() or 1), options.jobs)  # they wait more than they work
@@ -71,7 +50,7 @@ def main() -> int:
         subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.crash", *sys.argv[1:], "--step", str(workers)),
-                *("--first", str(options.first + n), "--jobs", str(options.jobs - n)),
+                *("--first", str(n)),
             ]
         )
         for n in range(workers)
@@ -79,12 +58,52 @@ def main() -> int:
     return max(process.wait() for process in running)
 
 
-def _names(text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    return (
-        [] if text == "none" else [name.strip() for name in text.split(";" if ";" in text else ",")]
+def work(options: argparse.Namespace) -> int:
+    """Every ``step``-th job, one after the other, on a sandbox of its own."""
+    began, total, bad, played = time.monotonic(), Verdict(-1), 0, Counter[str]()
+    with sandbox() as place, tempfile.TemporaryDirectory() as folder:
+        for name, verdict in _verdicts(options, place, Path(folder)):
+            played[name] += 1
+            if not verdict.good:
+                bad += 1
+                print(f"BROKEN ({name}): {verdict}", flush=True)
+            total += verdict
+    done = sum(played.values())
+    shares = ", ".join(f"{count} over {name}" for name, count in sorted(played.items()))
+    told = ", ".join(f"{getattr(total, name)} {what}" for name, what in BROKEN.items())
+    print(
+        f"{done} proofs of {options.rows:,} recipients ({shares}), {total.kills} kills, "
+        f"{total.stops} stops and {total.looks} looks in {time.monotonic() - began:.0f} s: {told}; "
+        f"{total.rows_in_doubt} rows in {total.doubts} chunks were in doubt\n"
+        f"{done - bad} passed, {bad} failed",
+        flush=True,
     )
+    return 1 if bad else 0
+
+
+def _verdicts(
+    options: argparse.Namespace, place: Place, folder: Path
+) -> Iterator[tuple[str, Verdict]]:
+    if options.calls:
+        subject = SUBJECTS["devino"]  # where nothing waits for a status list
+        calls = calls_of(subject, place, folder, options.rows)
+        for nth in range(1 + options.first * options.calls, calls, options.step * options.calls):
+            yield subject.name, prove_frozen(nth, subject, place, folder, options.rows)
+        return
+    for seed in range(options.first, options.crowd or options.jobs, options.step):
+        subject = subject_of(seed, options.provider)
+        if options.crowd:
+            yield subject.name, prove_crowd(seed, subject, place, folder, options.rows)
+        else:
+            scene = scene_of(seed, options.observers, options.attacks)
+            verdict = prove(seed, subject, place, folder, options.rows, scene, options.kills)
+            if not verdict.good:
+                verdict.notes.append(f"{scene}")
+            yield subject.name, verdict
+
+
+def _names(text: str) -> list[str]:
+    return [] if text == "none" else text.split(",")
 
 
 if __name__ == "__main__":

@@ -92,9 +92,12 @@ def prepare(name: str, subject: Subject, place: Place, folder: Path) -> Errand:
     )
 
 
-def close(verdict: Verdict, errand: Errand, *, disturbed: bool = False) -> None:
+def close(
+    verdict: Verdict, errand: Errand, *, disturbed: bool = False, destroyed: bool = False
+) -> None:
     """Read what the processes have said, and remove the job's files."""
-    strange = unexpected(errand.log.entries(), disturbed=disturbed) + errand.command.tracebacks()
+    strange = unexpected(errand.log.entries(), disturbed=disturbed, destroyed=destroyed)
+    strange += errand.command.tracebacks()
     verdict.unexpected += len(strange)
     verdict.notes += strange[:5]
     verdict.looks += errand.log.count(LOOK)
@@ -283,14 +286,21 @@ def allowed_doubts(entries: Sequence[Entry], resets: int, unnamed: int) -> int:
     return ((begun - done) * SENDERS + resets) * ROWS_A_CHUNK + unnamed
 
 
-def unexpected(entries: Sequence[Entry], *, disturbed: bool) -> list[str]:
-    """What must not be heard: anything but a plain refusal of what can't be done now."""
+def unexpected(
+    entries: Sequence[Entry], *, disturbed: bool = False, destroyed: bool = False
+) -> list[str]:
+    """What must not be heard: anything but a plain refusal of what can't be done now.
+
+    A file that is moved or linked for a moment may be refused; one that was destroyed may be found
+    to be.
+    """
     found = []
     for who, what, text in map(attrs.astuple, entries):
         if what in REFUSALS or what in (LOOK, ENGINE, ENGINE_DONE):
             continue
-        refused = what == "JournalError" and (who == "copied" or disturbed)
-        if refused and "malformed" not in text and "add up" not in text:
+        damaged = "malformed" in text or "add up" in text
+        refused = destroyed or (not damaged and (disturbed or who == "copied"))
+        if what == "JournalError" and refused:
             continue
         found.append(f"{who}: {what}: {text}")
     return found

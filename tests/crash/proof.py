@@ -61,7 +61,8 @@ def prove(
         _judge(verdict, errand, scene, lists)
     else:
         verdict.mailed_twice += ask(place.url, "truth")["mailed_twice"]
-    close(verdict, errand, disturbed=scene.disturbed)
+    destroyed = scene.attack is not None
+    close(verdict, errand, disturbed=scene.disturbed, destroyed=destroyed)
     return verdict
 
 

@@ -30,7 +30,7 @@ class Scene:
     @property
     def disturbed(self) -> bool:
         """Whether anybody may be refused the journal now and then."""
-        return self.attack is not None or not DISTURBING.isdisjoint(self.observers)
+        return not DISTURBING.isdisjoint(self.observers)
 
 
 def scene_of(seed: int, observers: Sequence[str] | None, attacks: Sequence[str] | None) -> Scene:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from mailkit import Journal
 from mailkit.bulk.journal import Executor
-from mailkit.bulk.journal.database import WRITE, Connector, Work, run_together
+from mailkit.bulk.journal.database import WRITE, Work, run_together
+from mailkit.bulk.journal.opening import Connector
 
 from .process import Died, Process, current
 
@@ -30,10 +31,11 @@ class Commits:
     is dead.
     """
 
-    def __init__(self, world: World, process: Process, db: sqlite3.Connection) -> None:
+    def __init__(self, world: World, process: Process, connect: Connector, db: sqlite3.Connection) -> None:
         self._world = world
         self._process = process
         self.db = db
+        self.file = connect.file
         self.closed = False
         self._free = 0.0
 
@@ -52,7 +54,7 @@ class Commits:
         if last and process.before:
             work.future.set_exception(Died())
         else:
-            run_together(self.db, [work], WRITE)
+            run_together(self.db, [work], WRITE, self.file)
             self._world.commits += 1
         if last:
             process.die()  # if the commit stands, nobody heard of it
@@ -99,7 +101,7 @@ class Disk:
             else:
                 db = connect()
                 self._opened.append(db)
-            made.append(Commits(self._world, current(), db))
+            made.append(Commits(self._world, current(), connect, db))
             return made[0]
 
         place = ":memory:" if self.folder is None else path or self.path
@@ -107,6 +109,8 @@ class Disk:
         if self.folder is not None and current().alive:
             made[0].closed = True
             made[0].db.close()
+            if made[0].file is not None:
+                made[0].file.close()
 
     def close(self) -> None:
         """Every process has ended."""

@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mailkit.bulk.journal.opening import Connector
+
 from mailkit import Journal
 from mailkit.bulk.journal import Executor
 from mailkit.bulk.journal.database import WRITE, Work, run_together
-from mailkit.bulk.journal.opening import Connector
 
 from .process import Died, Process, current
 
@@ -31,7 +32,9 @@ class Commits:
     is dead.
     """
 
-    def __init__(self, world: World, process: Process, connect: Connector, db: sqlite3.Connection) -> None:
+    def __init__(
+        self, world: World, process: Process, connect: Connector, db: sqlite3.Connection
+    ) -> None:
         self._world = world
         self._process = process
         self.db = db

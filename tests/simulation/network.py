@@ -48,8 +48,8 @@ class Network:
                 arrived = True
                 await self._pass(1000, at_least=timeout)
                 raise OutcomeUnknown("timeout")
-            if fate in _REFUSALS:
-                return _REFUSALS[fate]
+            if fate in _NOT_NOW:
+                return _NOT_NOW[fate]
             arrived = True
             answer = self._act(request)
             await self._pass(0.2)
@@ -61,7 +61,7 @@ class Network:
             raise OutcomeUnknown("reset after acting")
         if fate == "cut":
             return Answer(200, {}, answer.body[: len(answer.body) // 2])
-        return answer
+        return _GATEWAY.get(fate, answer)
 
     async def aclose(self) -> None:
         return
@@ -93,14 +93,32 @@ class Network:
         key = request.headers.get("Authorization", "")
         query = parts.query.encode()
         raw = Raw(operation, "POST", parts.path, query, kind, request.body or b"", key)
-        reply = world.side.service.act(world.side.service.parse(raw))
+        words = None if "send" not in operation else world.refusal(raw.body)
+        if words is not None:
+            reply = world.side.service.refused(words)
+        else:
+            reply = world.side.service.act(world.side.service.parse(raw))
         return Answer(reply.status, dict(reply.headers), msgspec.json.encode(reply.value))
 
 
-_REFUSALS = {
+_NOT_NOW = {
     "429": Answer(429, {"Retry-After": "3"}, b'{"error":"too many"}'),
     "503": Answer(503, {}, b'{"status":"error","message":"later"}'),
     "500": Answer(500, {}, b"<html>oops</html>"),
     "html": Answer(200, {}, b"<html>Welcome to the hotel's network</html>"),
+    "gateway 403": Answer(403, {}, b"<html>Access denied</html>"),
+    "gateway 404": Answer(404, {}, b'{"timestamp":1,"status":404,"error":"Not Found","path":"/"}'),
+    "gateway 413": Answer(413, {}, b"<html>Request Entity Too Large</html>"),
 }
-_FATES = ("not sent", "lost before", "lost after", "slow", "cut", *_REFUSALS)
+"""Nothing was done, whether the response says so or not."""
+_GATEWAY = {
+    "gateway 402": Answer(402, {}, b"<html>Payment Required</html>"),
+    "gateway 409": Answer(409, {}, b"<html>Conflict</html>"),
+    "gateway 502": Answer(502, {}, b"<html>Bad Gateway</html>"),
+    "gateway 503": Answer(
+        503, {}, b'{"type":"about:blank","title":"Service Unavailable","status":503}'
+    ),
+    "gateway 504": Answer(504, {}, b'{"error":{"code":504,"message":"x","status":"UNAVAILABLE"}}'),
+}
+"""The service has acted, and a gateway answers in its place."""
+_FATES = ("not sent", "lost before", "lost after", "slow", "cut", *_NOT_NOW, *_GATEWAY)

@@ -28,6 +28,9 @@ from .sides import SIDES
 from .vandals import RESTORES, VANDALS
 
 START = 1_800_000_000.0
+SPOILED = "spoiled"
+"""How addresses begin for which the service refuses the whole request."""
+ACCOUNT = ("insufficient funds", "your tariff does not allow this")
 
 
 class World:
@@ -58,12 +61,28 @@ class World:
         self.people = [
             {"email": self.side.address(rng, n), "name": f"N{n}"} for n in range(self.count)
         ]
+        self.poor: tuple[str, float, float] | None = None
+        if rng.random() < 0.2:
+            since = rng.expovariate(1)
+            self.poor = rng.choice(ACCOUNT), since, since + rng.expovariate(1 / 300)
+        if rng.random() < 0.2:
+            for one in self.people:
+                if rng.random() < 0.05:
+                    one["email"] = f"{SPOILED}-{one['email']}"
         more = {"email": "p-one-more@example.com", "name": "One more"}
         self.lists = {"job": self.people, "corrected": [*self.people, more]}
         others = (*OBSERVERS, *(VANDALS if file else ()))
         self.others = [name for name in others if rng.random() < 0.25]
         self.restored = rng.choice(sorted(RESTORES)) if file and rng.random() < 0.2 else None
         self.jobs = ["job", "corrected"] if "corrected" in self.others else ["job"]
+
+    def refusal(self, body: bytes) -> str | None:
+        """Why the service refuses a request to send, if it does."""
+        if self.poor is not None:
+            words, since, until = self.poor
+            if since <= self.loop.now < until:
+                return words
+        return "an address can't be mailed" if SPOILED.encode() in body else None
 
     def begin(self, name: str, work: Coroutine[Any, Any, Any]) -> tuple[Process, asyncio.Task[Any]]:
         """Begin a process."""

@@ -61,6 +61,8 @@ def _play_to_the_end(world: World, happened: Counter[str]) -> None:
     looks: dict[str, _Look] = {}
     for life in range(LIVES):
         _others(world, life, happened)
+        if life and world.rng.random() < 0.5:
+            world.side.settings.balance = None  # somebody has paid
         for name in world.jobs:
             _live(world, name, happened, mortal=life < CALM)
         looks = {}
@@ -177,7 +179,7 @@ async def _look(world: World, name: str) -> _Look | None:
         to_come = 0
         async for rows in journal.accounts.rows(record, running=False):
             for row in rows:
-                to_come += row.state == "unsent" and not row.address.startswith(SPOILED)
+                to_come += row.state == "unsent" and not row.address.startswith(world.refusable)
                 _check_row(world, row)
         return _Look(report, to_come)
 
@@ -186,8 +188,7 @@ def _check_row(world: World, row: RowRecord) -> None:
     mailed, side = world.truth.count(row.address) > 0, world.side
     if row.state == "rejected":
         assert not mailed, f"{row.address} was mailed, but counts as rejected"
-        refused = (SPOILED, *side.refused)
-        assert row.address.startswith(refused), f"nobody rejected {row.address}"
+        assert row.address.startswith(world.refusable), f"nobody rejected {row.address}"
     elif row.state == "accepted" and not mailed:
         never = (SPOILED, *side.never)
         assert row.address.startswith(never), f"{row.address} was never mailed"

@@ -47,6 +47,7 @@ class Side(Protocol):
     unnamed: tuple[str, ...]
     tells_at_once: bool
     service: Service
+    settings: SmsBySettings | DevinoSettings
 
     def client(self, rows: int, **options: Unpack[Options]) -> BulkProvider:
         """The client of a new process, for chunks of at most so many rows."""
@@ -68,7 +69,8 @@ class SmsBySide:
     tells_at_once = False
 
     def __init__(self, rng: Random, clock: SandboxClock, truth: Truth) -> None:
-        settings = SmsBySettings(status_delay=rng.choice((0.0, 30.0)))
+        settings = SmsBySettings(status_delay=rng.choice((0.0, 30.0)), strict=rng.random() < 0.2)
+        self.settings: SmsBySettings | DevinoSettings = settings
         self.service: Service = SmsByService(
             token="token", clock=clock, truth=truth, chance=rng, settings=settings
         )
@@ -94,7 +96,10 @@ class DevinoSide:
     tells_at_once = True
 
     def __init__(self, rng: Random, clock: SandboxClock, truth: Truth) -> None:
-        settings = DevinoSettings(mixed_case=rng.random() < 0.5, shuffled=rng.random() < 0.5)
+        settings = DevinoSettings(
+            mixed_case=rng.random() < 0.5, shuffled=rng.random() < 0.5, strict=rng.random() < 0.2
+        )
+        self.settings: SmsBySettings | DevinoSettings = settings
         self._partial = rng.choice((0.0, 0.1, 0.5))  # the share of answers' rows without a letter
         self.service: Service = DevinoService(
             api_key="token", clock=clock, truth=truth, chance=rng, settings=settings

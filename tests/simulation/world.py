@@ -31,6 +31,7 @@ START = 1_800_000_000.0
 SPOILED = "spoiled"
 """How addresses begin for which the service refuses the whole request."""
 ACCOUNT = ("insufficient funds", "your tariff does not allow this")
+"""Why the service refuses everything for a while."""
 
 
 class World:
@@ -61,6 +62,8 @@ class World:
         self.people = [
             {"email": self.side.address(rng, n), "name": f"N{n}"} for n in range(self.count)
         ]
+        if rng.random() < 0.2:
+            self.side.settings.balance = rng.randint(0, self.count)
         self.poor: tuple[str, float, float] | None = None
         if rng.random() < 0.2:
             since = rng.expovariate(1)
@@ -75,6 +78,11 @@ class World:
         self.others = [name for name in others if rng.random() < 0.25]
         self.restored = rng.choice(sorted(RESTORES)) if file and rng.random() < 0.2 else None
         self.jobs = ["job", "corrected"] if "corrected" in self.others else ["job"]
+
+    @property
+    def refusable(self) -> tuple[str, ...]:
+        """How addresses begin that the service may refuse, together with their request or not."""
+        return SPOILED, *self.side.refused
 
     def refusal(self, body: bytes) -> str | None:
         """Why the service refuses a request to send, if it does."""

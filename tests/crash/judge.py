@@ -19,7 +19,7 @@ from mailkit.errors import JournalError, MailkitError
 
 from .commands import CommandLine
 from .life import ENGINE, ENGINE_DONE, JOB, SENDERS, Errand, live
-from .observers import LOOK
+from .observers import LATER, LOOK
 from .processes import Entry, Log
 from .sandbox import Place, ask, mailed, settle
 from .subjects import ROWS_A_CHUNK, Kind, Subject
@@ -192,7 +192,8 @@ async def _look_them_up(journal: Journal, errand: Errand, report: Report) -> Non
             sent[row.chunk] = sent.get(row.chunk, False) or row.address in truth
             hopeless[row.chunk] = hopeless.get(row.chunk, True) and unnamed
     for chunk, was in sent.items():
-        await resolve(journal, errand.job, chunk, accepted=was or hopeless[chunk])
+        accepted = was or hopeless[chunk]
+        await resolve(journal, errand.job, chunk, accepted=accepted, clock=LATER)
 
 
 async def vanished(

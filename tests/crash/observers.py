@@ -19,17 +19,21 @@ import attrs
 from mailkit import BulkSender, Journal, read_recipients, resolve
 from mailkit.bulk.job import Job
 from mailkit.bulk.report import make_report
+from mailkit.core.clock import Clock
 from mailkit.errors import JournalError
 
 from .life import Errand, engine, start_or_resume
 from .processes import Forked, turns
 from .sandbox import mailed, settle
 
-__all__ = ["DISTURBING", "LOOK", "OBSERVERS", "is_planned", "look", "observe"]
+__all__ = ["DISTURBING", "LATER", "LOOK", "OBSERVERS", "is_planned", "look", "observe"]
 
 LOOK = "looked"
 PATIENCE = 0.5
 """Seconds before a person believes that what is not in the dashboard was not sent."""
+
+LATER = Clock(now=lambda: time.time() + 3600)
+"""A person waits for hours until nothing can be held up in the network any longer; see settle."""
 
 Turn = Callable[[Errand, Random], None]
 
@@ -152,7 +156,7 @@ def _resolver(errand: Errand, rng: Random) -> None:
 async def _resolve(journal: Journal, job: str, errand: Errand) -> None:
     report = await make_report(journal, job)
     since = time.time() - PATIENCE
-    doubts = {one.chunk for one in report.doubts if one.started and one.started.timestamp() < since}
+    doubts = [one for one in report.doubts if one.started and one.started.timestamp() < since]
     if report.running or not doubts:
         return
     settle(errand.url)
@@ -161,10 +165,11 @@ async def _resolve(journal: Journal, job: str, errand: Errand) -> None:
     record = await journal.jobs.get(job)
     async for rows in journal.accounts.rows(record, running=False, states=["in doubt"]):
         for row in rows:
-            if row.chunk in doubts:
+            if row.chunk is not None:
                 found[row.chunk] = found.get(row.chunk, False) or row.address in truth
-    for chunk, sent in found.items():
-        await resolve(journal, job, chunk, accepted=sent)
+    for doubt in doubts:
+        if doubt.chunk in found:
+            await resolve(journal, job, doubt.label, accepted=found[doubt.chunk], clock=LATER)
 
 
 def _again(errand: Errand, rng: Random) -> None:

@@ -28,6 +28,17 @@ class Network:
         self.arrivals: list[float] = []
 
     async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        rng = self._world.rng
+        stopped = rng.uniform(250, 900) if rng.random() < self._world.trouble / 4 else 0.0
+        try:
+            answer = await self._carry(request, timeout)
+        except (NotSent, OutcomeUnknown):
+            await asyncio.sleep(stopped)
+            raise
+        await asyncio.sleep(stopped)  # the process was, and the response lay in its socket
+        return answer
+
+    async def _carry(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
         world = self._world
         assert world.side.service.find("POST", urlsplit(request.url).path) is not None
         fate = self._fate()

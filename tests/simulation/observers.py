@@ -41,7 +41,7 @@ async def _report(world: World, journal: Journal) -> None:
 async def _rival(world: World, journal: Journal) -> None:
     """A second engine for a job; in memory, where no lock keeps it out, it takes the job over."""
     records = await journal.jobs.list()
-    if records and world.rng.random() < 0.1:
+    if records and world.rng.random() < 0.3:
         name = world.rng.choice(records).name
         async with world.sender(journal) as sender:
             await (await sender.resume(name)).wait()
@@ -57,7 +57,10 @@ async def _resolver(world: World, journal: Journal) -> None:
         found = await verdicts(world, journal, record.name)
         for doubt in report.doubts:
             if (doubt.label, doubt.started) in seen and doubt.chunk in found:
-                await resolve(journal, record.name, doubt.chunk, accepted=found[doubt.chunk])
+                accepted = found[doubt.chunk]
+                await resolve(
+                    journal, record.name, doubt.label, accepted=accepted, clock=world.clock
+                )
 
 
 async def _corrected(world: World, journal: Journal) -> None:
@@ -78,7 +81,7 @@ OBSERVERS: Mapping[str, Callable[[World, Journal], Awaitable[None]]] = {
 async def observe(world: World, name: str, happened: Counter[str]) -> None:
     """Open the journal, do something, close it, again and again; errors of mailkit's own pass."""
     while True:
-        await asyncio.sleep(world.rng.expovariate(1 / 20))
+        await asyncio.sleep(world.rng.expovariate(1 / world.pause))
         if not world.disk.there:
             continue  # as the command line, which makes a journal only for a send
         try:

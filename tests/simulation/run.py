@@ -205,7 +205,7 @@ async def _end_doubts(world: World, looks: dict[str, _Look], happened: Counter[s
                 continue
             for chunk, accepted in (await verdicts(world, journal, name)).items():
                 happened["doubts"] += 1
-                await resolve(journal, name, chunk, accepted=accepted)
+                await resolve(journal, name, chunk, accepted=accepted, clock=world.clock)
 
 
 def _check(world: World, report: Report, name: str) -> None:

@@ -10,11 +10,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailkit.bulk.journal.opening import Connector
-
 from mailkit import Journal
 from mailkit.bulk.journal import Executor
 from mailkit.bulk.journal.database import WRITE, Work, run_together
+from mailkit.bulk.journal.opening import Connector
 
 from .process import Died, Process, current
 

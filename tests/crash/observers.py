@@ -24,7 +24,7 @@ from mailkit.errors import JournalError
 
 from .life import Errand, engine, start_or_resume
 from .processes import Forked, turns
-from .sandbox import mailed, settle
+from .sandbox import letters, mailed, settle
 
 __all__ = ["DISTURBING", "LATER", "LOOK", "OBSERVERS", "is_planned", "look", "observe"]
 
@@ -134,7 +134,11 @@ def _copied(errand: Errand, rng: Random) -> None:
 
 
 def _moved(errand: Errand, rng: Random) -> None:
-    """Somebody moves the journal's file away, and back a moment later."""
+    """Somebody moves the journal's file away, and back a moment later. Before anything was sent,
+    a new one may be made in its place, which nobody would overwrite.
+    """
+    if not letters(errand.url):
+        return
     away = errand.journal.with_name("away-" + errand.journal.name)
     errand.journal.rename(away)
     time.sleep(rng.uniform(0, 0.03))

@@ -79,9 +79,13 @@ OBSERVERS: Mapping[str, Callable[[World, Journal], Awaitable[None]]] = {
 
 
 async def observe(world: World, name: str, happened: Counter[str]) -> None:
-    """Open the journal, do something, close it, again and again; errors of mailkit's own pass."""
+    """Open the journal, do something, close it, again and again, but ever more seldom; errors of
+    mailkit's own pass.
+    """
+    pause = world.pause
     while True:
-        await asyncio.sleep(world.rng.expovariate(1 / world.pause))
+        await asyncio.sleep(world.rng.expovariate(1 / pause))
+        pause *= 1.2
         if not world.disk.there:
             continue  # as the command line, which makes a journal only for a send
         try:
@@ -102,7 +106,7 @@ async def start_or_resume(world: World, journal: Journal, name: str) -> None:
             job = await sender.start(world.message, read_recipients(world.lists[name]), name=name)
         except JobExists:
             job = await sender.resume(name)
-        async for progress in job.progress(every=world.rng.uniform(0.1, 5)):
+        async for progress in job.progress(every=world.rng.choice((0.3, 3, 30))):
             counts = progress.counts
             assert counts.accounted == counts.read == len(world.lists[name])
             if world.rng.random() < 0.02:

@@ -62,7 +62,11 @@ async def _copied(world: World, happened: Counter[str]) -> None:
 
 
 async def _moved(world: World, happened: Counter[str]) -> None:
-    """Moved away, and back a while later."""
+    """Moved away, and back a while later. Before anything was sent, a new one may be made in its
+    place, which nobody would overwrite.
+    """
+    if not world.truth.letters:
+        return
     away = world.disk.path.with_name("away.db")
     world.disk.path.rename(away)
     try:

@@ -74,10 +74,10 @@ class World:
                     one["email"] = f"{SPOILED}-{one['email']}"
         more = {"email": "p-one-more@example.com", "name": "One more"}
         self.lists = {"job": self.people, "corrected": [*self.people, more]}
-        self.pause = rng.choice((2.0, 10.0, 50.0))  # of others, on average
+        self.pause = rng.choice((0.5, 5.0, 50.0))  # of others, on average, at first
         others = (*OBSERVERS, *(VANDALS if file else ()))
         self.others = [name for name in others if rng.random() < 0.25]
-        self.restored = rng.choice(sorted(RESTORES)) if file and rng.random() < 0.2 else None
+        self.restored = rng.choice(sorted(RESTORES)) if file and rng.random() < 0.4 else None
         self.jobs = ["job", "corrected"] if "corrected" in self.others else ["job"]
 
     @property

@@ -206,6 +206,23 @@ def test_only_one_engine_runs_a_job(shop: Shop) -> None:
     assert (report["running"], report["in_doubt"], report["unsent"]) == (False, 1500, 2000)
 
 
+def test_looking_at_a_job_under_way_costs_it_nothing(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, after=2, times=1, seconds=1.0))
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, after=5, seconds=FOR_EVER))
+    with shop.spawn(*send(shop, senders=1)) as process:
+        shop.until(lambda: under_way(shop, requests=3, acted=3), process)
+        assert shop("status").code == 0
+        assert len(shop.states()) == ROWS
+        shop.until(lambda: under_way(shop, requests=6, acted=6), process)
+        kill(process)
+    report = shop.report()
+    assert (report["accepted"], report["in_doubt"], report["unsent"]) == (2500, 500, 1000)
+    nobody_twice_nobody_lost(shop)
+    shop.sandbox.faults.clear()
+    resolve_by_truth(shop)
+    everybody_was_mailed_once(shop)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_lets_requests_under_way_end_and_resume_does_the_rest(
     shop: Shop, number: signal.Signals

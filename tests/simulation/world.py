@@ -72,6 +72,11 @@ class World:
             for one in self.people:
                 if rng.random() < 0.05:
                     one["email"] = f"{SPOILED}-{one['email']}"
+        # In words that nobody knows, a refusal of the account may be taken for one of two rows.
+        known = self.side.name == "smsby" and (self.poor is None or self.poor[0] == ACCOUNT[0])
+        refused = self.poor is not None or self.side.settings.balance is not None
+        self.condemnable = 2 if refused and not known else 0
+        self.condemned: set[str] = set()
         more = {"email": "p-one-more@example.com", "name": "One more"}
         self.lists = {"job": self.people, "corrected": [*self.people, more]}
         self.pause = rng.choice((0.5, 5.0, 50.0))  # of others, on average, at first

@@ -54,9 +54,16 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """200 jobs, each killed five times with SIGKILL, compared with the sandbox's truth."""
+    """330 jobs, killed while others look on, join in and attack the journal's file; 20 times six
+    sends in one journal; a small job that is killed at each of its system calls.
+    """
     session.install("-e", ".[cli]")
-    session.run("python", "-m", "tests.crash", *session.posargs)
+    if session.posargs:
+        session.run("python", "-m", "tests.crash", *session.posargs)
+        return
+    session.run("python", "-m", "tests.crash")
+    session.run("python", "-m", "tests.crash", "--crowd", "20", "--rows", "600")
+    session.run("python", "-m", "tests.crash", "--calls", "1", "--rows", "300")
 
 
 @nox.session

@@ -104,7 +104,7 @@ class Network:
         key = request.headers.get("Authorization", "")
         query = parts.query.encode()
         raw = Raw(operation, "POST", parts.path, query, kind, request.body or b"", key)
-        words = None if "send" not in operation else world.refusal(raw.body)
+        words = None if "send" not in operation else world.refusal(raw.body or b"")
         if words is not None:
             reply = world.side.service.refused(words)
         else:

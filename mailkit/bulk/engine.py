@@ -395,10 +395,9 @@ class Engine:
 
     async def _settle(self, write: Awaitable[T]) -> T:
         """What came of a request is written down even if the engine is cancelled meanwhile."""
-        scope = anyio.CancelScope(shield=True)
-        with scope:
-            result = await write
-        return result  # noqa: RET504 - a scope may leave its block early
+        with anyio.CancelScope(shield=True):
+            return await write
+        raise AssertionError("nobody cancels that scope")
 
     def _hold(self, error: Later) -> None:
         """Let every sender wait: as long as the provider asks, else longer each time."""

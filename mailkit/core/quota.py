@@ -183,6 +183,7 @@ class LocalPermits:
             if waiter.permit is None:
                 self._leave(waiter)
                 self._serve()
+        assert waiter.permit is not None  # noqa: S101 - the loop ends with one
         return waiter.permit
 
     def _leave(self, waiter: _Waiter) -> None:

@@ -394,6 +394,7 @@ async def test_another_job_may_be_planned_at_any_moment(tmp_path: Path, sent: bo
             await journal.steps.accept(job, 1, 3.0, Sent("r"))
 
     whose: Counter[str] = Counter()
+    works = 0
     for works in range(100):
         path = tmp_path / f"{works}.db"
         if not await interrupted(path, works, act):
@@ -412,6 +413,7 @@ async def test_another_job_may_be_planned_at_any_moment(tmp_path: Path, sent: bo
 async def test_rejected_rows_may_be_ordered_again_at_any_moment(
     tmp_path: Path, subject: Act, act: Act, moments: int
 ) -> None:
+    works = 0
     for works in range(100):
         path = tmp_path / f"{works}.db"
         journal = await Journal.open(path, executor=InlineExecutor)

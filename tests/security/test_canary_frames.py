@@ -345,6 +345,7 @@ async def test_what_the_user_was_handling_stays_as_it_is() -> None:
         return int(line)
 
     reached = Reached(tokens=False)
+    known = cancelled = None
     async with silent(reached) as url, SmsBy(CANARY, url) as client:
         try:
             parse("seven")
@@ -352,7 +353,8 @@ async def test_what_the_user_was_handling_stays_as_it_is() -> None:
             known = error
             with pytest.raises(TimeoutError) as caught:
                 await by_asyncio_timeout(client.templates.list, reached)
-        cancelled = caught.value.__cause__
+            cancelled = caught.value.__cause__
+        assert known is not None
         assert isinstance(cancelled, asyncio.CancelledError)
         assert cancelled.__context__ is known
         [_, frame] = [frame for frame, _ in traceback.walk_tb(known.__traceback__)]

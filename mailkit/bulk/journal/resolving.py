@@ -113,7 +113,7 @@ class Resolving:
         def look(db: sqlite3.Connection) -> tuple[Sequence[Twin], dict[int, str]]:
             seen = twins(db, job)
             return seen, {
-                row: asked.reasons[why]
+                int(row): asked.reasons[int(why)]
                 for asked in questions(job, seen, "rejected")
                 for row, why in db.execute(asked.sql)
             }

@@ -263,10 +263,10 @@ async def test_a_backup_copied_over_a_journal_that_is_in_use_stops_the_engine(
 
     def attack(chunk: Chunk) -> None:
         if len(provider.chunks) == 1:
-            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            other.execute("PRAGMA wal_checkpoint(RESTART)")
             assert os.spawnlp(os.P_WAIT, "cp", "cp", str(path), str(backup)) == 0
         if len(provider.chunks) == 4:
-            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            other.execute("PRAGMA wal_checkpoint(RESTART)")
             assert os.spawnlp(os.P_WAIT, "cp", "cp", str(backup), str(path)) == 0
             other.execute("CREATE TABLE IF NOT EXISTS other (x)")  # all read the file anew
 

@@ -37,7 +37,7 @@ def test_status_shows_every_job_in_a_line_the_newest_first(shop: Shop) -> None:
     titles = ["job", "provider", "begun", "rows", "accepted", "rejected", "in", "doubt", "unsent"]
     assert heading.split() == titles
     assert second.split()[:2] == ["autumn", "smsby"]
-    assert second.split()[3:] == ["503", "3", "0", "500", "0"]
+    assert second.split()[3:] == ["503", "2", "0", "500", "0"]  # one of them is a duplicate
     assert first.startswith("a job with a name of many words smsby")
     assert first.split()[-6:] == ["1", "1", "0", "0", "0", "done"]
 

@@ -83,9 +83,9 @@ class Overtaken(Exception):
 def twins(db: sqlite3.Connection, job: JobRecord) -> Sequence[Twin]:
     """The other planned jobs with the job's content, the oldest first."""
     found = db.execute(
-        "SELECT id, name, replans FROM jobs WHERE state = 'planned' AND id <> ?1 "
-        "AND content = (SELECT content FROM jobs WHERE id = ?1) ORDER BY id",
-        (job.id,),
+        "SELECT id, name, replans FROM jobs WHERE state = 'planned' AND id <> ? "
+        "AND content = (SELECT content FROM jobs WHERE id = ?) ORDER BY id",
+        (job.id, job.id),
     )
     return [Twin(*row) for row in found]
 

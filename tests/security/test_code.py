@@ -97,6 +97,14 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
         "', '.join('?' * len(states))",
         "'FULL' if durable else 'NORMAL'",
         "followers.format(order='ASC')",
+        "' UNION ALL '.join(rows)",
+        "_ids(job)",
+        "_ids(job.id)",
+        "columns",
+        "follow",
+        "of_chunk",
+        "own",
+        "states",
         "followers.format(order='DESC')",
     }
     for file in (ROOT / "bulk" / "journal").glob("*.py"):

@@ -41,11 +41,16 @@ async def planned(
     await journal.planning.mark_duplicates(job)
     await journal.planning.mark_suppressed(job)
     await journal.planning.cut(job, rows=chunk, size=1_000)
-    job = await journal.jobs.finish_planning(
-        job, columns=["name"], fingerprint=name.encode(), stem=None, again=False
-    )
+    job = await finish(journal, job)
     lease.release()
     return await journal.jobs.adopt(job)
+
+
+async def finish(journal: Journal, job: JobRecord) -> JobRecord:
+    """The job, planned."""
+    return await journal.jobs.finish_planning(
+        job, columns=["name"], fingerprint=job.name.encode(), stem=None, again=False
+    )
 
 
 async def take(journal: Journal, job: JobRecord) -> Chunk:

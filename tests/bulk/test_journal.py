@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -18,6 +19,7 @@ from mailkit.bulk.journal import (
     InlineExecutor,
     Journal,
     Merged,
+    PlannedRow,
 )
 from mailkit.bulk.journal.database import READ, WRITE, ThreadExecutor, Work, run_together
 from mailkit.bulk.journal.opening import Connector
@@ -26,7 +28,7 @@ from mailkit.errors import InvalidArgument, JobExists, JournalError
 from mailkit.events import DeliveryStatus
 
 from .fakes import memory_journal, people
-from .jobs import at, planned, planning, states, take
+from .jobs import at, finish, planned, planning, states, take
 
 
 @pytest.fixture
@@ -243,6 +245,44 @@ async def test_sweep_forgets_a_planning_that_was_cut_off_and_no_other(tmp_path: 
             assert (table, count) == (table, lines)
         lease.release()
         assert living.id > cut_off.id
+
+
+async def test_sweep_forgets_no_job_that_was_planned_and_sent_while_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at(tmp_path / "journal.db") as journal, at(tmp_path / "journal.db") as other:
+        job, lease = await planning(journal, people(3))
+        listed = other._db.read
+
+        async def read(work: Callable[[sqlite3.Connection], Any]) -> Any:
+            found = await listed(work)
+            if isinstance(found, list):  # the plannings that sweep is about to look at
+                assert [one.id for one in found] == [job.id]
+                await journal.planning.cut(job, rows=2, size=1_000)
+                await finish(journal, job)
+                lease.release()
+            return found
+
+        monkeypatch.setattr(other._db, "read", read)
+        await other.jobs.sweep()
+        assert len(await states(journal, job)) == 3
+
+
+async def test_a_planning_and_the_forgetting_of_it_exclude_each_other(journal: Journal) -> None:
+    job, _ = await planning(journal, people(3), "forgotten")
+    await journal.jobs.forget(job)
+    with pytest.raises(JournalError, match="taken over the job forgotten"):
+        await journal.planning.add(
+            job, [PlannedRow(job.ids[0] + 9, 9, "a@b.by", None, None, 1)], []
+        )
+    with pytest.raises(JournalError, match="taken over the job forgotten"):
+        await finish(journal, job)
+
+    job, _ = await planning(journal, people(3), "planned")
+    await finish(journal, job)
+    await journal.jobs.adopt(job)
+    await journal.jobs.forget(job)
+    assert len(await states(journal, job)) == 3
 
 
 async def test_a_forgotten_jobs_number_is_never_used_again(journal: Journal) -> None:

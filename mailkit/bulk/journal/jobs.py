@@ -144,7 +144,8 @@ class Jobs:
             lease = self.lease(job.id)
             if lease.take():
                 try:
-                    await self.forget(job)
+                    if await self.find(job.name) == job:  # it may have been planned, and sent
+                        await self.forget(job)
                 finally:
                     lease.release()
 
@@ -189,15 +190,19 @@ class Jobs:
 
         def work(db: sqlite3.Connection) -> JobRecord:
             self._db.confirm(db, job.id)
-            db.execute("UPDATE jobs SET fence = fence + 1, stopped = NULL WHERE id = ?", (job.id,))
+            taken = db.execute(
+                "UPDATE jobs SET fence = fence + 1, stopped = NULL "
+                "WHERE id = ? AND state = 'planned'",
+                (job.id,),
+            ).rowcount
+            adopted = find(db, job.name)
+            if not taken or adopted is None:
+                raise JournalError(f"the job {job.name} is gone from the journal")
             db.execute(
                 "UPDATE chunks SET state = 'in doubt', reason = ? "
                 "WHERE job = ? AND state = 'sending'",
                 ("the process ended while the request was under way", job.id),
             )
-            adopted = find(db, job.name)
-            if adopted is None:
-                raise JournalError(f"the job {job.name} is gone from the journal")
             return adopted
 
         return await self._db.write(work)
@@ -231,6 +236,7 @@ class Jobs:
         """
 
         def work(db: sqlite3.Connection) -> JobRecord:
+            own(db, job)
             if not again:
                 _refuse_twin(db, fingerprint)
             if seen is not None and twins(db, job) != seen:
@@ -254,8 +260,15 @@ class Jobs:
         await self._db.read(lambda db: _refuse_twin(db, fingerprint))
 
     async def forget(self, job: JobRecord) -> None:
-        """Remove a job that was never planned to the end, a few rows at a time."""
+        """Remove a job that no engine ever had, a few rows at a time; else leave it alone."""
         first, last = job.ids
+
+        def take_over(db: sqlite3.Connection) -> bool:
+            changed = db.execute(
+                "UPDATE jobs SET fence = fence + 1, state = 'planning' WHERE id = ? AND fence = ?",
+                (job.id, job.fence),
+            )
+            return changed.rowcount > 0
 
         def some(db: sqlite3.Connection) -> int:
             return db.execute(
@@ -268,6 +281,8 @@ class Jobs:
             for table, column in (("chunks", "job"), ("suppressions", "job"), ("jobs", "id")):
                 db.execute(f"DELETE FROM {table} WHERE {column} = ?", (job.id,))
 
+        if not await self._db.write(take_over):
+            return
         while await self._db.write(some, durable=False):
             pass
         await self._db.write(rest)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.elsewhere import questions
-from mailkit.bulk.journal.jobs import JobRecord, Twin, twins
+from mailkit.bulk.journal.jobs import JobRecord, Twin, own, twins
 
 __all__ = ["InvalidRecord", "PlannedRow", "Planning"]
 
@@ -53,6 +53,7 @@ class Planning:
         """Store these rows, in reading order."""
 
         def work(db: sqlite3.Connection) -> None:
+            own(db, job)
             _insert(db, "(id, line, address, key, fields, size)", "(?, ?, ?, ?, ?, ?)", rows)
             _insert(
                 db,

@@ -22,16 +22,20 @@ import anyio
 import attrs
 
 from mailkit.bulk.deadlines import begins_at, is_late, taken_at
-from mailkit.bulk.journal import DueChunk, JobRecord, Journal
+from mailkit.bulk.journal import Chosen, DueChunk, JobRecord, Journal
 from mailkit.bulk.policy import (
+    TRIALS_TO_STOP,
     Answers,
     Judgment,
     Later,
     Next,
     Trial,
+    alike,
+    gist,
     judge,
     names,
     next_step,
+    refusal_of_all,
 )
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled
@@ -116,6 +120,7 @@ class Engine:
         self._narrowed = False
         self._about_rows: set[int] = set()
         self._requests: Counter[int] = Counter()
+        self._refused_alike: dict[str, set[int]] = {}  # by the gist: chunks with such rows
         self._witnesses: set[int] = set()
         self._ask_elsewhere = False
         self._next_witness: int | None = None
@@ -221,14 +226,22 @@ class Engine:
             await self._settle(self._doubt(chunk, f"cut off while sending: {type(error).__name__}"))
             raise
         else:
+            words = refusal_of_all(len(chunk.rows), sent, tried=chunk.root is not None)
+            if words is not None and root not in self._about_rows:
+                await self._end(chunk, root, Refused(words))
+                return
             now = self._clock.now()
             doubt = await self._settle(self._journal.steps.accept(self._job, chunk.n, now, sent))
             if doubt is not None:
                 self._doubted(OutcomeUnknown(doubt))
                 return
             self._doubts = self._tries = self._away = 0
-            if chunk.root is not None:
+            left_out = len(sent.refused) + len(sent.doubtful) + len(sent.held)
+            if chunk.root is not None and left_out < len(chunk.rows):
                 self._about_rows.add(root)
+            for words, rows in alike(sent).items():
+                if rows >= TRIALS_TO_STOP:
+                    self._refused_alike.setdefault(words, set()).add(chunk.n)
             if sent.held:
                 words = next(iter(sent.held.values()))
                 self._fail(AccountRefused(words), f"the provider can't be used: {words}")
@@ -328,6 +341,10 @@ class Engine:
     async def _accuse(self, trials: Sequence[Trial]) -> None:
         """The account or the message is meant: plan everybody again, and stop."""
         await self._settle(self._journal.narrowing.restore(self._job))
+        same = self._refused_alike.get(gist(trials[-1].words))
+        if same:  # the last people that a response named before it refused everybody
+            chosen = Chosen(chunks=dict.fromkeys(same))
+            await self._settle(self._journal.resolving.again(self._job, chosen))
         assert self._refusal is not None  # noqa: S101 - a trial had one
         tried = f"{len(trials)} rows" if len(trials) > 1 else "a row"
         self._fail(
@@ -337,13 +354,14 @@ class Engine:
         )
 
     async def _hear_witness(self) -> None:
-        """Try a row of a chunk that was not refused, alone while everybody else waits."""
+        """Try a row from elsewhere alone while everybody else waits."""
         self._ask_elsewhere = False
         self._probing += 1
         try:
             n, self._next_witness = self._next_witness, None
             if n is None:
-                n = await self._settle(self._journal.narrowing.isolate(self._job))
+                at = self._rng.random()  # another place in each run: they can't all be bad
+                n = await self._settle(self._journal.narrowing.isolate(self._job, at))
             witness = None if n is None else await self._take(n=n)
             if witness is not None:
                 self._witnesses.add(witness.n)

@@ -7,6 +7,8 @@ A refusal of a whole chunk is never taken for a refusal of its rows. Rows of it 
 - three are refused in the same words, and so is a row of another chunk: the account or the message
   is meant, and the job stops with every row planned again
 
+A response that refuses everybody by name in the same words is taken for such a refusal, too.
+
 A row that is refused alone, in words that do not name it, is *on trial* until a request that began
 later is taken. It is tried once more then, and rejected if that is refused too.
 """
@@ -14,11 +16,13 @@ later is taken. It is tried once more then, and rejected if that is refused too.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Container, Sequence
 from enum import StrEnum
 
 import attrs
 
+from mailkit.core.dispatch import Sent
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -32,13 +36,26 @@ from mailkit.errors import (
     Unsupported,
 )
 
-__all__ = ["Answers", "Judgment", "Later", "Next", "Trial", "judge", "names", "next_step"]
+__all__ = [
+    "Answers",
+    "Judgment",
+    "Later",
+    "Next",
+    "Trial",
+    "alike",
+    "gist",
+    "judge",
+    "names",
+    "next_step",
+    "refusal_of_all",
+]
 
 Later = NotSent | RateLimited | QuotaExhausted | Unavailable
 """Nothing was taken, and the same request may be taken after a wait."""
 
 TRIALS_TO_STOP = 3
 REQUESTS_TO_STOP = 64
+EVERYBODY = 20  # so many rows of one request are not refused in the same words for their own sake
 
 
 class Next(StrEnum):
@@ -119,7 +136,7 @@ def judge(
         return Judgment.ROWS
     groups: dict[str, list[Trial]] = {}
     for trial in trials:
-        groups.setdefault(_core(trial), []).append(trial)
+        groups.setdefault(gist(trial.words), []).append(trial)
     largest = max(groups.values(), key=len)
     if len(largest) >= TRIALS_TO_STOP:
         needed = TRIALS_TO_STOP if about_rows else 1
@@ -138,6 +155,22 @@ def names(address: str, words: str) -> bool:
     return address.casefold() in words.casefold()
 
 
-def _core(trial: Trial) -> str:
+def gist(words: str) -> str:
     """The words without what changes from request to request: numbers."""
-    return re.sub(r"\d+", "#", trial.words.casefold())
+    return re.sub(r"\d+", "#", words.casefold())
+
+
+def refusal_of_all(rows: int, sent: Sent, *, tried: bool) -> str | None:
+    """The words, if the response refuses each of ``rows`` rows by itself and all of them alike:
+    that says no more than a refusal of the whole request.
+
+    ``tried``: the rows were cut from a refused request, so that a single one will do.
+    """
+    if len(sent.refused) < rows or rows < (1 if tried else EVERYBODY) or len(alike(sent)) > 1:
+        return None
+    return next(iter(sent.refused.values()))
+
+
+def alike(sent: Sent) -> Counter[str]:
+    """How many rows the response refuses in the same words, by their gist."""
+    return Counter(map(gist, sent.refused.values()))

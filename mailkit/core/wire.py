@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from http import HTTPStatus
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,10 +20,8 @@ __all__ = [
     "Unclear",
     "Unreadable",
     "Upload",
-    "about_money",
     "base_url",
     "check_json",
-    "says_only",
 ]
 
 
@@ -87,30 +84,6 @@ class Refusal:
     quota: bool = False
     credentials: bool = False
     account: bool = False
-
-
-_money = re.compile(
-    r"(?i)\b(?:insufficient|not[ ._-]enough|lack[ ._-]of|no)[ ._-]"
-    r"(?:funds|money|balance|credits?)\b"
-    r"|\b(?:недостаточно|не хватает|нет) (?:средств|денег)\b"
-).search
-
-
-def about_money(reasons: Iterable[str]) -> bool:
-    """Whether a service without published codes says that the account has no money left."""
-    return any(_money(reason) for reason in reasons)
-
-
-_no_letters = re.compile(r"[^a-z]+")
-
-
-def says_only(status: int, text: str) -> bool:
-    """Whether the text is the HTTP status in words, which anybody on the way may say."""
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        return False
-    return _no_letters.sub("", text.casefold()) == _no_letters.sub("", phrase.casefold())
 
 
 class Unreadable(ValueError):

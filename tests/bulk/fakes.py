@@ -101,7 +101,8 @@ class FakeDispatch:
             outcome = act if isinstance(act, Exception) else act(chunk)
         if isinstance(outcome, Exception):
             raise outcome
-        self.provider.mailed.update(row.address for row in chunk.rows)
+        left_out = {*outcome.refused, *outcome.held}
+        self.provider.mailed.update(row.address for row in chunk.rows if row.n not in left_out)
         return outcome
 
     async def poll(self, reference: str, cursor: str | None) -> Polled:

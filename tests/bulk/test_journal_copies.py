@@ -283,7 +283,7 @@ async def test_where_chunks_were_cut_since_all_that_was_not_accepted_is_in_doubt
         if cut == "moved":
             assert await journal.resolving.not_sent(job, Chosen(), 1000.0) == 1
         else:
-            number = await journal.narrowing.isolate(job)
+            number = await journal.narrowing.isolate(job, 0.99)
             assert number == 6
             assert (await journal.steps.take(job, 4.0, n=6)) is not None
             assert (await journal.steps.take(job, 4.0, n=7)) is not None

@@ -61,7 +61,7 @@ class Lives:
         job = await journal.jobs.adopt(await journal.jobs.get("a"))
         for _ in range(self.rng.choice((0, 1, 2, 30))):
             if self.rng.random() < 0.1:
-                await journal.narrowing.isolate(job)
+                await journal.narrowing.isolate(job, 0.99)
             chunk = await journal.steps.take(job, 1.0, probes=self.rng.random() < 0.2)
             if chunk is None:
                 continue

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from mailkit.bulk.policy import Answers, Judgment, Next, Trial, judge, names, next_step
+from mailkit.bulk.policy import (
+    Answers,
+    Judgment,
+    Next,
+    Trial,
+    judge,
+    names,
+    next_step,
+    refusal_of_all,
+)
+from mailkit.core.dispatch import Sent
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -90,3 +100,23 @@ def test_whom_refusals_of_single_rows_are_about(
 def test_words_that_name_the_address_are_about_its_row_alone() -> None:
     assert names("anna@b.by", "Bad address: Anna@B.by")
     assert not names("anna@b.by", "insufficient funds")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "tried", "found"),
+    [
+        (20, ["code 1"] * 20, False, "code 1"),
+        (19, ["code 1"] * 19, False, None),
+        (21, ["code 1"] * 20, False, None),
+        (20, [f"Code {n}" for n in range(20)], False, "Code 0"),
+        (20, ["code 1"] * 19 + ["unsubscribed"], False, None),
+        (1, ["code 1"], True, "code 1"),
+        (1, ["code 1"], False, None),
+        (2, ["code 1"], True, None),
+        (20, [], False, None),
+    ],
+)
+def test_a_response_that_refuses_each_row_alike_refuses_the_request(
+    rows: int, words: list[str], tried: bool, found: str | None
+) -> None:
+    assert refusal_of_all(rows, Sent(None, dict(enumerate(words))), tried=tried) == found

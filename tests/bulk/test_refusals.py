@@ -129,6 +129,61 @@ async def test_when_the_money_ends_nobody_is_rejected_and_resume_sends_the_rest(
     assert once(provider, 1500)
 
 
+@pytest.mark.parametrize("senders", [1, 8])
+@pytest.mark.parametrize("money", [0, 700, 730, 1490])
+async def test_money_that_ends_row_by_row_in_unknown_words_rejects_nobody(
+    journal: Journal, senders: int, money: int
+) -> None:
+    provider, engine = FakeProvider(chunk_rows=50), EngineSettings(senders=senders)
+
+    def act(chunk: Chunk) -> Sent:
+        left = max(0, money - provider.mailed.total())
+        return Sent(None, {row.n: f"code 57: {row.n}" for row in chunk.rows[left:]})
+
+    provider.acts = [act] * 500
+    report = await send(journal, provider, 1500, engine)
+    last = 0 if money < 1480 else 1500 - money  # too few to tell them from bad addresses
+    assert (report.counts.accepted, report.counts.rejected) == (money, last)
+    assert report.stopped is None if last else "code 57" in (report.stopped or "")
+    assert len(provider.chunks) < 1500 / 50 + 64
+
+    provider.acts = []
+    async with BulkSender(provider, journal=journal, clock=FakeTime().clock) as sender:
+        report = await (await sender.resume("a", rejected=bool(last))).wait()
+    assert report.complete
+    assert once(provider, 1500)
+
+
+async def test_a_chunk_of_none_but_rows_that_are_refused_by_name_is_compared_with_others(
+    journal: Journal,
+) -> None:
+    victims = {f"p{n}@example.com" for n in range(100, 150)}
+    provider = FakeProvider(chunk_rows=50)
+    provider.acts = [
+        lambda chunk: Sent(
+            None, {row.n: "unsubscribed" for row in chunk.rows if row.address in victims}
+        )
+    ] * 100
+    report = await send(journal, provider, 300)
+    assert {row.address for row in await rejected(journal)} == victims
+    assert report.complete
+    assert once(provider, 300, *victims)
+    assert len(provider.chunks) <= 6 + 12
+
+
+async def test_a_job_of_one_chunk_whose_bad_rows_are_tried_first_is_not_stopped_for_ever(
+    journal: Journal,
+) -> None:
+    victims = {"p0@example.com", "p1@example.com", "p4@example.com", "p7@example.com"}
+    provider = FakeProvider(chunk_rows=8, refuses=bad(*victims))
+    report, runs = await send(journal, provider, 8), 1
+    while report.counts.unsent:
+        report, runs = await resume(journal, provider), runs + 1
+        assert runs < 60
+    assert {row.address for row in await rejected(journal)} == victims
+    assert once(provider, 8, *victims)
+
+
 async def test_a_service_that_takes_nothing_stops_after_few_requests_and_keeps_the_chunks(
     journal: Journal,
 ) -> None:

@@ -12,7 +12,8 @@ from mailkit.core.reading import Reader
 from mailkit.core.retry import Outcome
 from mailkit.core.secret import Secret
 from mailkit.core.verdict import Failure, error_of, judge
-from mailkit.core.wire import Answer, Refusal, about_money, base_url
+from mailkit.core.wire import Answer, Refusal, base_url
+from mailkit.core.words import about_money
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,

@@ -123,6 +123,14 @@ def trouble(dialect: str, status: int, *, acted: bool) -> Trouble:
     return said(acted=acted, play=in_words(status, body(dialect, status).decode()))
 
 
+def turned_away(provider: str, answer: Answer) -> bool:
+    """Whether the gateway says so before it passes a request on. sms.by's own form with words about
+    a failure says so after it, whatever the status.
+    """
+    may_follow = provider == "smsby" and answer.body == body("error", answer.status)
+    return answer.status in BEFORE_PASSING_ON and not may_follow
+
+
 Play = tuple[Answer, bool]
 """What a gateway says, and whether it has passed the request on before."""
 
@@ -134,9 +142,10 @@ def plays(provider: str) -> Iterator[Play]:
     dialects = list(DIALECTS)
     for at, (status, acted) in enumerate(product(STATUSES, (False, True))):
         dialect = dialects[at % len(dialects)]
-        possible = not acted or status not in BEFORE_PASSING_ON
+        answer = page(dialect, status)
+        possible = not acted or not turned_away(provider, answer)
         if possible and (provider, dialect, status) not in NOT_TOLD_APART:
-            yield page(dialect, status), acted
+            yield answer, acted
 
 
 class Front:

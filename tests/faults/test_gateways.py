@@ -45,6 +45,7 @@ from .gateways import (
     page,
     phrase,
     plays,
+    turned_away,
 )
 from .runs import DEVINO, MESSAGES, SMSBY
 from .test_calls import ROUTES
@@ -94,9 +95,10 @@ def test_no_gateway_is_taken_for_the_service_by_a_call_that_is_not_repeated(name
     for dialect, status in product(DIALECTS, STATUSES):
         if (provider, dialect, status) in NOT_TOLD_APART or (name, dialect) in ITS_OWN:
             continue
-        end = judged(page(dialect, status))
+        answer = page(dialect, status)
+        end = judged(answer)
         assert isinstance(end, Failure), (dialect, status)
-        wanted = Outcome.NOT_NOW if status in BEFORE_PASSING_ON else Outcome.UNKNOWN
+        wanted = Outcome.NOT_NOW if turned_away(provider, answer) else Outcome.UNKNOWN
         assert end.outcome is wanted, (dialect, status)
         error = error_of(end, provider="", call="", repeatable=False, secrets=(), now=0.0)
         kind = Unavailable if wanted is Outcome.NOT_NOW else OutcomeUnknown
@@ -158,7 +160,7 @@ async def test_a_job_behind_gateways_mails_nobody_twice_and_rejects_nobody(provi
     every_second = [play for fault in faults for play in (fault, None)]
     front = Front(getattr(service, provider), CALL_OF[provider].operation, every_second)
     people = [f"p{n}@mail.by" for n in range(2 * len(faults))]
-    unknown = sum(page.status not in BEFORE_PASSING_ON for page, _ in faults)
+    unknown = sum(not turned_away(provider, page) for page, _ in faults)
     async with memory_journal() as journal:
         report = await run(provider, front, people, journal)
         assert report.stopped is None

@@ -61,22 +61,25 @@ class Narrowing:
 
         await self._db.write(work, durable=False)
 
-    async def isolate(self, job: JobRecord) -> int | None:
-        """The last row of the last planned chunk that was never refused, as a chunk of its own;
-        gives its number, or None if there is no such chunk.
+    async def isolate(self, job: JobRecord, at: float) -> int | None:
+        """One row that was not tried yet, as a chunk of its own: from the last chunk that was never
+        refused, or else from what is left of one that was; ``at`` is its place there, from 0 to 1.
+        Gives the number, or None if nothing is planned.
         """
 
         def work(db: sqlite3.Connection) -> int | None:
             own(db, job)
             row = db.execute(
                 "SELECT n, rows FROM chunks WHERE job = ? AND state = 'planned' "
-                "AND root IS NULL AND role IS NULL ORDER BY n DESC LIMIT 1",
+                "AND role IS NULL ORDER BY root IS NOT NULL, n DESC LIMIT 1",
                 (job.id,),
             ).fetchone()
             if row is None or row[1] == 1:
                 return None if row is None else int(row[0])
             rows = _rows(db, job, row[0], "planned")
-            return _cut(db, job, row[0], [_Part(rows[-1:], "probe"), _Part(rows[:-1])])[0]
+            which = int(at * len(rows))
+            parts = [_Part(part) for part in (rows[:which], rows[which + 1 :]) if part]
+            return _cut(db, job, row[0], [_Part([rows[which]], "probe"), *parts])[0]
 
         return await self._db.write(work, durable=False)
 

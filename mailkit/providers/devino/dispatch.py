@@ -15,7 +15,7 @@ import attrs
 import msgspec
 
 from mailkit.core.dispatch import Chunk, ChunkRow, Polled, Sent
-from mailkit.core.wire import about_money
+from mailkit.core.words import about_money
 from mailkit.errors import (
     AuthenticationFailed,
     BadAnswer,

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 import msgspec
 
 from mailkit.core.reading import decode
-from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable, about_money
+from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable
+from mailkit.core.words import about_money, tell_of_a_failure
 
 __all__ = ["oks", "opened", "reasons"]
 
@@ -24,7 +25,8 @@ _of_the_key = re.compile(r"(?i)unauthori[sz]ed|api[ ._-]?key").search
 def opened(answer: Answer) -> bytes | Refusal:
     """The answer with its keys in lower case, or the service's no; Unreadable if it is neither.
 
-    A description without reasons may be a gateway's, unless it speaks of money.
+    A description without reasons may be a gateway's, unless it speaks of money. Reasons that tell
+    of a failure, as ``internal.error``, may come after the act.
     """
     tree = _folded(decode(answer.body))
     if not isinstance(tree, dict):
@@ -38,6 +40,8 @@ def opened(answer: Answer) -> bytes | Refusal:
     money = tree.keys() <= _OWN and about_money(said)
     if not isinstance(tree.get("description"), str) or not (money or _listed(tree.get("reasons"))):
         raise Unreadable("not an answer of Devino: neither a result nor reasons")
+    if any(map(tell_of_a_failure, said)):
+        raise Unclear(f"a failure, not a refusal: {said[0]}")
     code = tree.get("code")
     return Refusal(
         said,

@@ -12,6 +12,7 @@ from mailkit.core.call import Call, Raw, Resource, arg, method, post
 from mailkit.core.encoding import Encoding
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
+from mailkit.core.words import tell_of_a_failure
 from mailkit.errors import InvalidArgument
 from mailkit.providers.devino import fields
 from mailkit.providers.devino.envelope import oks, reasons
@@ -173,7 +174,10 @@ def _word(
     if _is_id(message_id) and all(marks) and not why:
         return AcceptedRecipient(index, address, str(message_id))
     if message_id in (None, "") and not any(marks) and (marks or why):
-        return RefusedRecipient(index, address, reasons(item))
+        words = reasons(item)
+        if any(map(tell_of_a_failure, words)):
+            return RecipientInDoubt(index, address, "; ".join(words))
+        return RefusedRecipient(index, address, words)
     return RecipientInDoubt(index, address, "the answer says neither yes nor no")
 
 

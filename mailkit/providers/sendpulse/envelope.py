@@ -14,7 +14,8 @@ import msgspec
 
 from mailkit.core.call import Call, Raw
 from mailkit.core.reading import decode
-from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable, says_only
+from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable
+from mailkit.core.words import says_only
 
 __all__ = ["confirmed", "each_confirmed", "opened", "opened_token"]
 

@@ -171,6 +171,7 @@ async def test_an_item_with_a_reason_and_no_id_is_a_refused_recipient(
         [item(1, messageId=["m"])],
         [item(1, messageId=None, code="ok")],
         [item(1, messageId=None, code="ok", reasons=["why"])],
+        [item(1, messageId=None, description="no", reasons=[{"key": "internal.error"}])],
         ["m1"],
         [[1, PEOPLE[1], "m1"]],
     ],
@@ -292,6 +293,9 @@ REASONS = [{"Key": "k", "Reference": "recipients"}]
         ({"result": [{"index": 0}], "Reasons": REASONS}, 400, OutcomeUnknown),
         ({"Description": "Validation failed", "Reasons": REASONS}, 500, OutcomeUnknown),
         ({"Description": "Validation failed", "Reasons": REASONS}, 408, OutcomeUnknown),
+        ({"Description": "x", "Reasons": [{"Key": "internal.error"}]}, 400, OutcomeUnknown),
+        ({"Description": "x", "Reasons": [{"Key": "gateway.timeout"}]}, 503, OutcomeUnknown),
+        ({"Description": "x", "Reasons": [*REASONS, {"Key": "db_timed_out"}]}, 429, OutcomeUnknown),
     ],
 )  # fmt: skip
 async def test_only_a_description_with_reasons_is_a_refusal(

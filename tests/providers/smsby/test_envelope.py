@@ -131,7 +131,7 @@ def test_what_has_neither_form_is_no_answer_of_the_service(tree: object) -> None
 @pytest.mark.parametrize("status", [200, 400, 404, 421, 429])
 def test_words_about_a_failure_may_follow_an_act(said: str, status: int) -> None:
     for tree in ({"error": said}, {"status": "error", "message": said}):
-        with pytest.raises(Unreadable):
+        with pytest.raises(Unclear):
             opened(answer(status, tree))
 
 

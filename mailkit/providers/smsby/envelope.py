@@ -48,10 +48,11 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
     }
     if any(map(_good, marks)) or _names_what_it_made(tree):
         raise Unclear("neither a success nor a refusal in the answer")
-    said = _said(tree) if answer.status in _REFUSES_WITH else None
-    if said is not None and tell_of_a_failure(said):
+    said, status = _said(tree), answer.status
+    echo = said is not None and status != 429 and says_only(status, said)
+    if said is not None and not echo and tell_of_a_failure(said):
         raise Unclear(f"a failure, not a refusal: {said}")
-    if said is None or (answer.status != 429 and says_only(answer.status, said)):
+    if said is None or echo or status not in _REFUSES_WITH:
         raise Unreadable("not an answer of sms.by: neither a success nor a refusal")
     reasons = (said,)
     return Refusal(

@@ -289,8 +289,9 @@ class Engine:
                 await self._hear_probes()
                 self._fail(
                     error,
-                    f"{self._requests[root]} requests have not found the rows of chunk {root} that "
-                    f"the provider refuses: {error}",
+                    f"after {self._requests[root]} requests it is still not clear which rows of "
+                    f"chunk {root} the provider refuses: {error}; resume the job to go on, once you "
+                    "have looked whether the account may send",
                 )
 
     def _doubted(self, error: MailkitError) -> None:

@@ -101,6 +101,10 @@ class BulkSender:
         ``again``. ``suppress`` names addresses that this job must not mail, beside the journal's
         own suppressions. InvalidArgument and Unsupported say what to mend: nothing was sent.
         """
+        _check_kind(message, Message, "message", "Message(sender=…, subject=…, html=…)")
+        _check_kind(recipients, RecipientSource, "recipients", "read_recipients(…)")
+        if suppress is not None:
+            _check_kind(suppress, RecipientSource, "suppress", "read_recipients(…)")
         self._check_track(self._settings)
         record, lease = await plan(
             self.journal,
@@ -192,6 +196,11 @@ class BulkSender:
         job = Job(self.journal, record, engine, lease, self._clock)
         self._jobs.append(job)
         return job
+
+
+def _check_kind(value: object, kind: type, what: str, remedy: str) -> None:
+    if not isinstance(value, kind):
+        raise InvalidArgument(f"{what}: give {remedy}, not a {type(value).__name__}")
 
 
 async def take_lease(journal: Journal, record: JobRecord) -> Lease:

@@ -412,3 +412,22 @@ async def test_whatever_happens_nobody_is_mailed_twice_and_nobody_is_lost(
     assert counts.accounted == counts.read == count
     mailed = sum(provider.mailed.values())
     assert counts.accepted <= mailed <= counts.accepted + counts.in_doubt
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"message": "hello"}, "message: give Message"),
+        ({"recipients": ["a@b.by"]}, "recipients: give read_recipients.*, not a list"),
+        ({"recipients": "list.csv"}, "recipients: give read_recipients.*, not a str"),
+        ({"suppress": ["a@b.by"]}, "suppress: give read_recipients"),
+    ],
+)
+async def test_arguments_of_another_kind_are_refused_with_the_remedy(
+    journal: Journal, changes: dict[str, object], words: str
+) -> None:
+    given = {"message": MESSAGE, "recipients": read_recipients(people(1)), **changes}
+    async with BulkSender(FakeProvider(), journal=journal) as sender:
+        with pytest.raises(InvalidArgument, match=words):
+            await sender.start(**given)  # type: ignore[arg-type]
+    assert await journal.jobs.list() == []

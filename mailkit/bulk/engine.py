@@ -290,8 +290,8 @@ class Engine:
                 self._fail(
                     error,
                     f"after {self._requests[root]} requests it is still not clear which rows of "
-                    f"chunk {root} the provider refuses: {error}; resume the job to go on, once you "
-                    "have looked whether the account may send",
+                    f"chunk {root} the provider refuses: {error}; resume the job to go on, once "
+                    "you have looked whether the account may send",
                 )
 
     def _doubted(self, error: MailkitError) -> None:

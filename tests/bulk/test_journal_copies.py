@@ -403,6 +403,26 @@ async def test_an_adoption_that_was_cut_off_loses_nothing(
         pass
 
 
+async def test_what_an_older_backup_did_not_have_is_still_known_for_a_newer_one(
+    tmp_path: Path,
+) -> None:
+    path, older, newer = (tmp_path / name for name in ("journal.db", "older", "newer"))
+    await some_job(path)
+    shutil.copy(path, older)
+    async with at(path) as journal:
+        await planned(journal, people(3), "b")
+    shutil.copy(path, newer)
+    await takes(path, 1, "b")
+    put_back(older, path)
+    async with at(path, adopt=True) as journal:
+        assert [job.name for job in await journal.jobs.list()] == ["a"]
+    put_back(newer, path)
+    assert "with 1 request" in await refusal(path)
+    async with at(path, adopt=True) as journal:
+        found = await states(journal, await journal.jobs.get("b"))
+        assert list(found.values()) == ["in doubt"] * 2 + ["unsent"]
+
+
 async def test_the_same_backup_may_be_put_back_twice(tmp_path: Path) -> None:
     path, backup = tmp_path / "journal.db", tmp_path / "backup"
     await some_job(path)

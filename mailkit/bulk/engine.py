@@ -22,7 +22,7 @@ import anyio
 import attrs
 
 from mailkit.bulk.deadlines import begins_at, is_late, taken_at
-from mailkit.bulk.journal import Chosen, DueChunk, JobRecord, Journal
+from mailkit.bulk.journal import Chosen, ChunkState, DueChunk, JobRecord, Journal
 from mailkit.bulk.policy import (
     TRIALS_TO_STOP,
     Answers,
@@ -193,7 +193,7 @@ class Engine:
                 and not self._settings.late
                 and self._clock.now() > self._send_at
             ):
-                if not await self._journal.accounts.chunks(self._job, "planned"):
+                if not await self._journal.accounts.chunks(self._job, ChunkState.PLANNED):
                     return False  # all was handed over in time
                 at = datetime.fromtimestamp(self._send_at, UTC)
                 self.stop(f"send_at ({at:%Y-%m-%d %H:%M} UTC) has passed: resume with --late")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import attrs
 import msgspec
 
-from mailkit.bulk.journal import ChunkRecord, Counts, JobRecord, Journal
+from mailkit.bulk.journal import ChunkRecord, ChunkState, Counts, JobRecord, Journal
 from mailkit.errors import JournalError
 from mailkit.events import DeliveryStatus
 
@@ -106,7 +106,7 @@ async def make_report(journal: Journal, name: str) -> Report:
             f"are stored, {counts.accounted} have a state"
         )
     doubts = await journal.accounts.doubts(job, running=running)
-    rejected = await journal.accounts.chunks(job, "rejected")
+    rejected = await journal.accounts.chunks(job, ChunkState.REJECTED)
     return Report(
         job=job.name,
         provider=job.provider,

@@ -19,7 +19,7 @@ import msgspec
 import typer
 
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import Journal
+from mailkit.bulk.journal import Journal, RowState
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.cli.options import AsJson
@@ -40,7 +40,6 @@ html = '''
 '''
 """
 NAMES = ("Anna", "Борис", "Chloé", "Дарья", "Emil & Co", "")
-STATES = ("invalid", "duplicate", "suppressed", "accepted", "rejected", "in_doubt", "unsent")
 CITIES = ("Minsk", "Гродно", "Brest", "Віцебск")
 
 
@@ -87,16 +86,7 @@ async def _demo(folder: Path, settings: dict[str, str], rows: int, *, as_json: b
         await journal.close()
     if as_json:
         counts = report.to_dict()
-        words = [
-            "rows",
-            "invalid",
-            "duplicate",
-            "suppressed",
-            "accepted",
-            "rejected",
-            "in_doubt",
-            "unsent",
-        ]
+        words = ["rows", *(state.name.lower() for state in RowState)]
         result = {word: counts[word] for word in words}
         result |= {"mailed_twice": twice, "lost": lost, "seconds": round(seconds, 2)}
         print(msgspec.json.encode(result).decode())
@@ -181,7 +171,7 @@ async def _compare(journal: Journal, job: Job, url: str) -> tuple[int, int, int]
     """
     record = await journal.jobs.get(job.name)
     believed: list[str] = []
-    async for found in journal.accounts.rows(record, running=False, states=("accepted",)):
+    async for found in journal.accounts.rows(record, running=False, states=[RowState.ACCEPTED]):
         believed += [row.address for row in found]
     request = urllib.request.Request(  # noqa: S310 - the sandbox's own address
         f"{url}/sandbox/truth/compare",

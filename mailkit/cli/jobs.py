@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import shlex
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 import typer
 
 from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import ROW_STATES, Journal
+from mailkit.bulk.journal import Journal, RowState
 from mailkit.bulk.report import make_report
 from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
@@ -155,15 +156,17 @@ def resolve(
     raise typer.Exit(run(command))
 
 
-def _states(text: str | None) -> tuple[str, ...]:
-    states = tuple(part.strip().replace("_", " ") for part in (text or "").split(",") if part)
-    for state in states:
-        if state not in ROW_STATES:
-            raise InvalidArgument(f"there is no state {state!r}: choose of {', '.join(ROW_STATES)}")
-    return states
+def _states(text: str | None) -> Sequence[RowState]:
+    given = [part.strip().replace("_", " ") for part in (text or "").split(",") if part]
+    for state in given:
+        if state not in list(RowState):
+            raise InvalidArgument(f"there is no state {state!r}: choose of {', '.join(RowState)}")
+    return [RowState(state) for state in given]
 
 
-async def _rows(store: Journal, name: str, states: tuple[str, ...], *, as_recipients: bool) -> None:
+async def _rows(
+    store: Journal, name: str, states: Sequence[RowState], *, as_recipients: bool
+) -> None:
     """The job's rows as CSV on stdout; cells that a spreadsheet would run are quoted with a ', and
     control characters are exact in a file or pipe, visible on a terminal.
     """

@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mailkit.bulk.job import Progress
+from mailkit.bulk.journal import RowState
 from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.source import RecipientSource
 
@@ -40,7 +41,6 @@ __all__ = [
     "show_cursor",
 ]
 
-STATES = ("invalid", "duplicate", "suppressed", "accepted", "rejected", "in doubt", "unsent")
 SHOWN = 10
 
 
@@ -163,8 +163,8 @@ def report_text(report: Report) -> Iterator[str]:
     job = shlex.quote(plain(report.job))
     yield plain(f"{report.job} over {report.provider}: {report.subject}")
     yield f"  {'rows read':<12}{counts.read:>14,}"
-    for state in STATES:
-        yield f"  {state:<12}{getattr(counts, state.replace(' ', '_')):>14,}"
+    for state in RowState:
+        yield f"  {state:<12}{counts.of(state):>14,}"
     agrees = "= rows read" if counts.accounted == counts.read else "≠ ROWS READ"
     yield f"  {'sum':<12}{counts.accounted:>14,}  {agrees}"
     others = [f"{rows:,} {plain(why)}" for why, rows in report.elsewhere.items()]
@@ -225,12 +225,13 @@ def jobs_table(reports: Sequence[Report]) -> None:
     table.add_column("job", overflow="fold")
     table.add_column("provider", no_wrap=True)
     table.add_column("begun", no_wrap=True)
-    for heading in ("rows", "accepted", "rejected", "in doubt", "unsent"):
+    states = (RowState.ACCEPTED, RowState.REJECTED, RowState.IN_DOUBT, RowState.UNSENT)
+    for heading in ("rows", *states):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for report in reports:
         counts = report.counts
-        numbers = (counts.read, counts.accepted, counts.rejected, counts.in_doubt, counts.unsent)
+        numbers = (counts.read, *map(counts.of, states))
         table.add_row(
             Text(plain(report.job)),
             Text(plain(report.provider)),

@@ -20,6 +20,7 @@ from mailkit.bulk.journal import (
     Journal,
     Merged,
     PlannedRow,
+    RowState,
 )
 from mailkit.bulk.journal.database import READ, WRITE, ThreadExecutor, Work, run_together
 from mailkit.bulk.journal.opening import Connector
@@ -279,6 +280,7 @@ async def test_a_planning_and_the_forgetting_of_it_exclude_each_other(journal: J
         await finish(journal, job)
 
     job, _ = await planning(journal, people(3), "planned")
+    await journal.planning.cut(job, rows=2, size=1_000)
     await finish(journal, job)
     await journal.jobs.adopt(job)
     await journal.jobs.forget(job)
@@ -381,7 +383,7 @@ async def test_rows_come_in_reading_order_with_line_and_fields_and_by_state(
     assert [row.line for row in rows] == list(range(2, 2504))
     assert (rows[0].fields, rows[1].fields, rows[-1].fields) == ((), ["2"], ["2502"])
     assert (rows[-1].state, rows[-1].reason) == ("duplicate", "the address is that of line 10")
-    found = journal.accounts.rows(job, running=False, states=("invalid", "duplicate"))
+    found = journal.accounts.rows(job, running=False, states=[RowState.INVALID, RowState.DUPLICATE])
     assert [row.address async for batch in found for row in batch] == ["nobody", "p7@example.com"]
 
 
@@ -505,6 +507,7 @@ async def test_suppressions_of_one_job_are_not_in_the_store(journal: Journal) ->
     other, _ = await planning(journal, people(3), "other")
     for each in (job, other):
         await journal.planning.mark_suppressed(each)
+        await journal.planning.cut(each, rows=2, size=1_000)
     assert list((await states(journal, job)).values()).count("suppressed") == 1
     assert list((await states(journal, other)).values()).count("suppressed") == 0
 

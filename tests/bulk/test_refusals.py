@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import Journal, RowRecord
+from mailkit.bulk.journal import Journal, RowRecord, RowState
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
@@ -59,7 +59,7 @@ def bad(*addresses: str, words: str = "Argument email is invalid") -> Callable[[
 
 async def rejected(journal: Journal) -> list[RowRecord]:
     record = await journal.jobs.get("a")
-    found = journal.accounts.rows(record, running=False, states=["rejected"])
+    found = journal.accounts.rows(record, running=False, states=[RowState.REJECTED])
     return [row async for rows in found for row in rows]
 
 
@@ -174,7 +174,7 @@ async def test_a_chunk_of_none_but_rows_that_are_refused_by_name_is_compared_wit
 async def test_a_job_of_one_chunk_whose_bad_rows_are_tried_first_is_not_stopped_for_ever(
     journal: Journal,
 ) -> None:
-    victims = {"p0@example.com", "p1@example.com", "p4@example.com", "p7@example.com"}
+    victims = {f"p{n}@example.com" for n in (0, 4, 6, 7)}
     provider = FakeProvider(chunk_rows=8, refuses=bad(*victims))
     report, runs = await send(journal, provider, 8), 1
     while report.counts.unsent:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import RowRecord
+from mailkit.bulk.journal import RowRecord, RowState
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import BulkProvider
@@ -62,7 +62,7 @@ class World:
 
 async def rejected(sender: BulkSender, name: str) -> list[RowRecord]:
     record = await sender.journal.jobs.get(name)
-    found = sender.journal.accounts.rows(record, running=False, states=["rejected"])
+    found = sender.journal.accounts.rows(record, running=False, states=[RowState.REJECTED])
     return [row async for rows in found for row in rows]
 
 

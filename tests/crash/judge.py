@@ -13,7 +13,7 @@ from random import Random
 import attrs
 
 from mailkit import Journal, Report, resolve
-from mailkit.bulk.journal import RowRecord
+from mailkit.bulk.journal import RowRecord, RowState
 from mailkit.bulk.report import make_report
 from mailkit.errors import JournalError, MailkitError
 
@@ -185,7 +185,7 @@ async def _look_them_up(journal: Journal, errand: Errand, report: Report) -> Non
     truth = mailed(errand.url)
     sent: dict[int, bool] = {}
     hopeless: dict[int, bool] = {}
-    async for rows in journal.accounts.rows(record, running=False, states=["in doubt"]):
+    async for rows in journal.accounts.rows(record, running=False, states=[RowState.IN_DOUBT]):
         for row in rows:
             assert row.chunk is not None
             unnamed = errand.subject.strange.get(row.address.split("-")[0]) is Kind.UNNAMED

@@ -18,6 +18,7 @@ import attrs
 
 from mailkit import BulkSender, Journal, read_recipients, resolve
 from mailkit.bulk.job import Job
+from mailkit.bulk.journal import RowState
 from mailkit.bulk.report import make_report
 from mailkit.core.clock import Clock
 from mailkit.errors import JournalError
@@ -167,7 +168,7 @@ async def _resolve(journal: Journal, job: str, errand: Errand) -> None:
     truth = mailed(errand.url)
     found: dict[int, bool] = {}
     record = await journal.jobs.get(job)
-    async for rows in journal.accounts.rows(record, running=False, states=["in doubt"]):
+    async for rows in journal.accounts.rows(record, running=False, states=[RowState.IN_DOUBT]):
         for row in rows:
             if row.chunk is not None:
                 found[row.chunk] = found.get(row.chunk, False) or row.address in truth

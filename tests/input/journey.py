@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import Journal, RowRecord
+from mailkit.bulk.journal import Journal, RowRecord, RowState
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import RecipientSource, read_recipients
@@ -144,8 +144,8 @@ def _check(journey: Journey, source: RecipientSource) -> None:
     assert source.rows_read == counts.read == counts.accounted == len(rows)
     assert journey.report.complete
     states = [row.state for row in rows]
-    for state in ("invalid", "duplicate", "suppressed", "accepted", "rejected"):
-        assert getattr(counts, state) == states.count(state)
+    for state in RowState:
+        assert counts.of(state) == states.count(state)
     assert sorted(journey.mailed) == sorted(journey.provider.mailed.elements())
     assert set(journey.provider.mailed.values()) <= {1}
     assert all(row.reason for row in rows if row.state != "accepted")

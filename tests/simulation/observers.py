@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from mailkit import Journal, read_recipients, resolve
+from mailkit.bulk.journal import RowState
 from mailkit.bulk.report import make_report
 from mailkit.errors import JobExists, MailkitError
 
@@ -121,7 +122,7 @@ async def verdicts(world: World, journal: Journal, name: str) -> dict[int, bool]
     record = await journal.jobs.get(name)
     sent: dict[int, bool] = {}
     hopeless: dict[int, bool] = {}
-    async for rows in journal.accounts.rows(record, running=False, states=["in doubt"]):
+    async for rows in journal.accounts.rows(record, running=False, states=[RowState.IN_DOUBT]):
         for row in rows:
             n = row.chunk
             assert n is not None

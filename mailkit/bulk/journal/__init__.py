@@ -14,13 +14,7 @@ from pathlib import Path
 import anyio.to_thread
 import platformdirs
 
-from mailkit.bulk.journal.accounts import (
-    ROW_STATES,
-    Accounts,
-    ChunkRecord,
-    Counts,
-    RowRecord,
-)
+from mailkit.bulk.journal.accounts import Accounts
 from mailkit.bulk.journal.database import (
     READ,
     WRITE,
@@ -30,11 +24,20 @@ from mailkit.bulk.journal.database import (
     ThreadExecutor,
 )
 from mailkit.bulk.journal.finding import ELSEWHERE
-from mailkit.bulk.journal.jobs import JobRecord, Jobs, Overtaken
+from mailkit.bulk.journal.jobs import Jobs, Overtaken
 from mailkit.bulk.journal.locks import Lease
 from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.opening import Connector
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
+from mailkit.bulk.journal.records import (
+    ChunkRecord,
+    ChunkState,
+    Counts,
+    JobRecord,
+    JobState,
+    RowRecord,
+    RowState,
+)
 from mailkit.bulk.journal.resolving import Chosen, Replanned, Resolving
 from mailkit.bulk.journal.statuses import DueChunk, Merged, Statuses
 from mailkit.bulk.journal.steps import Steps
@@ -42,15 +45,16 @@ from mailkit.bulk.journal.suppressions import Suppression, Suppressions
 from mailkit.errors import JournalError
 
 __all__ = [
-    "ROW_STATES",
     "Chosen",
     "ChunkRecord",
+    "ChunkState",
     "Counts",
     "DueChunk",
     "Executor",
     "InlineExecutor",
     "InvalidRecord",
     "JobRecord",
+    "JobState",
     "Journal",
     "Lease",
     "Merged",
@@ -58,6 +62,7 @@ __all__ = [
     "PlannedRow",
     "Replanned",
     "RowRecord",
+    "RowState",
     "Suppression",
     "default_path",
 ]

@@ -5,90 +5,24 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 
-import attrs
 import msgspec
 
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.elsewhere import ALREADY, WAITING
-from mailkit.bulk.journal.jobs import JobRecord
+from mailkit.bulk.journal.records import (
+    ChunkRecord,
+    ChunkState,
+    Counts,
+    JobRecord,
+    RowRecord,
+    RowState,
+)
+from mailkit.bulk.journal.row_ids import number_of
 from mailkit.events import DeliveryStatus
 
-__all__ = ["ROW_STATES", "Accounts", "ChunkRecord", "Counts", "RowRecord"]
+__all__ = ["Accounts"]
 
-ROW_STATES = (
-    "invalid",
-    "duplicate",
-    "suppressed",
-    "accepted",
-    "rejected",
-    "in doubt",
-    "unsent",
-)
-_N = (1 << 32) - 1
 _FIELDS = msgspec.json.Decoder(list[str])
-
-
-@attrs.frozen
-class Counts:
-    """Every row that was read, in exactly one state."""
-
-    read: int = 0
-    invalid: int = 0
-    duplicate: int = 0
-    suppressed: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    in_doubt: int = 0
-    unsent: int = 0
-
-    @property
-    def accounted(self) -> int:
-        """The rows that have a state; the promise is that this is ``read``."""
-        return (
-            self.invalid
-            + self.duplicate
-            + self.suppressed
-            + self.accepted
-            + self.rejected
-            + self.in_doubt
-            + self.unsent
-        )
-
-    @property
-    def to_send(self) -> int:
-        """The rows that are left after the plan refused some."""
-        return self.read - self.invalid - self.duplicate - self.suppressed
-
-
-@attrs.frozen
-class ChunkRecord:
-    """One chunk and the rows in it; times are seconds since 1970."""
-
-    n: int
-    state: str
-    rows: int
-    attempt: int
-    started: float | None
-    ended: float | None
-    reference: str | None
-    reason: str | None
-    reconciled: bool
-    first_address: str | None
-    last_address: str | None
-
-
-@attrs.frozen
-class RowRecord:
-    """One row as read, its state and what is known of its delivery."""
-
-    n: int
-    line: int
-    address: str
-    fields: Sequence[str]
-    state: str
-    reason: str | None
-    chunk: int | None
-    delivery: DeliveryStatus | None
 
 
 class Accounts:
@@ -102,26 +36,26 @@ class Accounts:
 
         What is being sent counts as unsent while an engine is ``running``, else as in doubt.
         """
-        sending = "unsent" if running else "in doubt"
-        names = {"planned": "unsent", "sending": sending}
+        sending = RowState.UNSENT if running else RowState.IN_DOUBT
+        names = {ChunkState.PLANNED: RowState.UNSENT, ChunkState.SENDING: sending}
 
         def work(db: sqlite3.Connection) -> Counts:
-            totals: dict[str, int] = dict.fromkeys(ROW_STATES, 0)
+            totals = dict.fromkeys(RowState, 0)
             for state, rows in db.execute(
-                "SELECT state, sum(rows) FROM chunks WHERE job = ? AND state <> 'empty' "
+                "SELECT state, sum(rows) FROM chunks WHERE job = ? AND state <> "
+                f"'{ChunkState.EMPTY}' "
                 "GROUP BY state",
                 (job.id,),
             ):
-                totals[names.get(str(state), str(state))] += rows
-            for state in ROW_STATES[:-1]:
+                chunk_state = ChunkState(state)
+                totals[names.get(chunk_state) or RowState(chunk_state)] += rows
+            for state in RowState:
                 totals[state] += db.execute(
                     "SELECT count(*) FROM rows WHERE state = ? AND id BETWEEN ? AND ?",
                     (state, *job.ids),
                 ).fetchone()[0]
             read = db.execute("SELECT read FROM jobs WHERE id = ?", (job.id,)).fetchone()[0]
-            return Counts(
-                read=read, **{state.replace(" ", "_"): rows for state, rows in totals.items()}
-            )
+            return Counts(read, **{state.name.lower(): rows for state, rows in totals.items()})
 
         return await self._db.read(work)
 
@@ -130,7 +64,7 @@ class Accounts:
 
         def work(db: sqlite3.Connection) -> dict[str, int]:
             found = db.execute(
-                "SELECT reason, count(*) FROM rows WHERE state = 'duplicate' "
+                f"SELECT reason, count(*) FROM rows WHERE state = '{RowState.DUPLICATE}' "
                 "AND id BETWEEN ? AND ? AND (reason LIKE ? OR reason LIKE ?) "
                 "GROUP BY reason ORDER BY reason",
                 (*job.ids, f"{ALREADY}%", f"{WAITING}%"),
@@ -155,7 +89,7 @@ class Accounts:
             lambda db: int(
                 db.execute(
                     "SELECT coalesce(sum(rows), 0) FROM chunks "
-                    "WHERE job = ? AND state = 'accepted' AND reconciled = 0",
+                    f"WHERE job = ? AND state = '{ChunkState.ACCEPTED}' AND reconciled = 0",
                     (job.id,),
                 ).fetchone()[0]
             )
@@ -177,22 +111,24 @@ class Accounts:
 
         return await self._db.read(work)
 
-    async def chunks(self, job: JobRecord, *states: str) -> list[ChunkRecord]:
+    async def chunks(self, job: JobRecord, *states: ChunkState) -> list[ChunkRecord]:
         """The chunks in these states, in order, with their first and last address."""
         return await self._db.read(lambda db: _chunks(db, job, states))
 
     async def doubts(self, job: JobRecord, *, running: bool) -> list[ChunkRecord]:
         """The chunks in doubt, and of other chunks the rows that are so by themselves."""
 
+        doubtful = [ChunkState.IN_DOUBT] if running else [ChunkState.IN_DOUBT, ChunkState.SENDING]
+
         def work(db: sqlite3.Connection) -> list[ChunkRecord]:
-            whole = _chunks(db, job, ("in doubt",) if running else ("in doubt", "sending"))
+            whole = _chunks(db, job, doubtful)
             single = [
                 ChunkRecord(*row)
                 for row in db.execute(
                     "SELECT n, chunks.state, count(*), attempt, started, ended, reference, "
                     "min(rows.reason), reconciled, min(address), max(address) FROM rows "
                     "JOIN chunks ON job = ? AND n = rows.chunk "
-                    "WHERE rows.state = 'in doubt' AND id BETWEEN ? AND ? GROUP BY n",
+                    f"WHERE rows.state = '{RowState.IN_DOUBT}' AND id BETWEEN ? AND ? GROUP BY n",
                     (job.id, *job.ids),
                 )
             ]
@@ -201,13 +137,14 @@ class Accounts:
         return await self._db.read(work)
 
     async def rows(
-        self, job: JobRecord, *, running: bool, states: Sequence[str] = ()
+        self, job: JobRecord, *, running: bool, states: Sequence[RowState] = ()
     ) -> AsyncIterator[list[RowRecord]]:
         """Every row in reading order, or those in these states, a thousand at a time."""
-        sending = "unsent" if running else "in doubt"
+        sending = RowState.UNSENT if running else RowState.IN_DOUBT
         state = (
-            "CASE coalesce(rows.state, chunks.state) WHEN 'planned' THEN 'unsent' "
-            f"WHEN 'sending' THEN '{sending}' ELSE coalesce(rows.state, chunks.state) END"
+            f"CASE coalesce(rows.state, chunks.state) WHEN '{ChunkState.PLANNED}' "
+            f"THEN '{RowState.UNSENT}' WHEN '{ChunkState.SENDING}' THEN '{sending}' ELSE "
+            "coalesce(rows.state, chunks.state) END"
         )
         where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
         sql = (
@@ -223,11 +160,11 @@ class Accounts:
         async for found in self._db.stream(sql, (job.id, job.id, *job.ids, *states)):
             yield [
                 RowRecord(
-                    n=row_id & _N,
+                    n=number_of(row_id),
                     line=line,
                     address=address,
                     fields=_FIELDS.decode(fields) if fields else (),
-                    state=row_state,
+                    state=RowState(row_state),
                     reason=reason,
                     chunk=chunk,
                     delivery=DeliveryStatus(delivery) if delivery else None,
@@ -236,7 +173,9 @@ class Accounts:
             ]
 
 
-def _chunks(db: sqlite3.Connection, job: JobRecord, states: Sequence[str]) -> list[ChunkRecord]:
+def _chunks(
+    db: sqlite3.Connection, job: JobRecord, states: Sequence[ChunkState]
+) -> list[ChunkRecord]:
     followers = (
         "(SELECT address FROM (SELECT id, address FROM rows WHERE id BETWEEN first AND last "
         "AND state IS NULL AND chunk IS NULL UNION ALL SELECT id, address FROM rows "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mailkit.bulk.journal import witness
+from mailkit.bulk.journal.records import ChunkState
 from mailkit.bulk.journal.witness import Origin, Take, Witness
 
 __all__ = ["adopt", "copied", "fault_of"]
@@ -77,15 +78,18 @@ def _doubt(db: sqlite3.Connection, takes: Sequence[Take], latest: float) -> None
     """
     for job, chunk, times in takes:
         whole = db.execute(
-            "SELECT 1 FROM chunks WHERE job = ? AND n = ? AND root IS NULL AND state <> 'empty' "
+            "SELECT 1 FROM chunks WHERE job = ? AND n = ? AND root IS NULL AND state <> "
+            f"'{ChunkState.EMPTY}' "
             "AND NOT EXISTS (SELECT 1 FROM chunks AS parts WHERE job = ? AND parts.root = ?)",
             (job, chunk, job, chunk),
         ).fetchone()
         db.execute("UPDATE chunks SET takes = ? WHERE job = ? AND n = ?", (times, job, chunk))
         db.execute(
-            "UPDATE chunks SET state = 'in doubt', role = NULL, started = ?, ended = NULL, "
+            f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', role = NULL, started = ?, ended "
+            "= NULL, "
             "reason = 'a later state of the journal, now lost, sent it' "
-            "WHERE job = ? AND (n = ? OR ?) AND state IN ('planned', 'sending', 'rejected')",
+            f"WHERE job = ? AND (n = ? OR ?) AND state IN ('{ChunkState.PLANNED}', "
+            f"'{ChunkState.SENDING}', '{ChunkState.REJECTED}')",
             (latest, job, chunk, whole is None),
         )
 
@@ -94,7 +98,8 @@ def _reserve(db: sqlite3.Connection, takes: Sequence[Take]) -> None:
     """Let no new job or chunk have the number of one that was taken in the state that is lost."""
     db.executemany(
         "INSERT INTO chunks (job, n, state, first, last, rows, attempt, takes, reconciled, "
-        "unfinished) SELECT id, ?, 'empty', 0, -1, 0, 1, ?, 0, 0 FROM jobs WHERE id = ? "
+        f"unfinished) SELECT id, ?, '{ChunkState.EMPTY}', 0, -1, 0, 1, ?, 0, 0 FROM jobs "
+        "WHERE id = ? "
         "ON CONFLICT DO NOTHING",
         [(chunk, times, job) for job, chunk, times in takes],
     )

@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from mailkit.bulk.journal.jobs import JobRecord, Twin
-from mailkit.bulk.journal.schema import ROWS_A_JOB
+from mailkit.bulk.journal.jobs import Twin
+from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
+from mailkit.bulk.journal.row_ids import span
 
 __all__ = ["ALREADY", "WAITING", "Question", "questions"]
 
@@ -36,7 +37,7 @@ class Question:
     reasons: Sequence[str]
 
 
-def questions(job: JobRecord, seen: Sequence[Twin], state: str) -> Iterator[Question]:
+def questions(job: JobRecord, seen: Sequence[Twin], state: RowState) -> Iterator[Question]:
     """What to ask about the job's rows in this ``state``: ``unsent``, before they are cut into
     chunks, or ``rejected``.
     """
@@ -55,21 +56,23 @@ def questions(job: JobRecord, seen: Sequence[Twin], state: str) -> Iterator[Ques
         )
 
 
-def _own(job: JobRecord, state: str) -> str:
+def _own(job: JobRecord, state: RowState) -> str:
     columns = "coalesce(rows.key, rows.address) AS person, rows.id AS mine, NULL AS owner"
-    if state == "unsent":
+    if state is RowState.UNSENT:
         return f"SELECT {columns} FROM rows WHERE {_ids(job.id)} AND state IS NULL"
-    return _rows(job.id, columns, columns, "'rejected'", "chunks.state = 'rejected'")
+    own, chunk = f"'{RowState.REJECTED}'", f"chunks.state = '{ChunkState.REJECTED}'"
+    return _rows(job.id, columns, columns, own, chunk)
 
 
 def _live(twin: Twin, sent: int, waits: int) -> str:
     person = "coalesce(rows.key, rows.address), NULL"
     owner = (
-        "CASE WHEN chunks.state IN ('sending', 'accepted', 'in doubt') "
+        f"CASE WHEN chunks.state IN ('{ChunkState.SENDING}', '{ChunkState.ACCEPTED}', "
+        f"'{ChunkState.IN_DOUBT}') "
         f"THEN {sent} ELSE {waits} END"
     )
-    states = "'accepted', 'in doubt'"
-    live = "chunks.state <> 'rejected'"
+    states = f"'{RowState.ACCEPTED}', '{RowState.IN_DOUBT}'"
+    live = f"chunks.state <> '{ChunkState.REJECTED}'"
     return _rows(twin.id, f"{person}, {sent}", f"{person}, {owner}", states, live)
 
 
@@ -86,4 +89,5 @@ def _rows(job: int, own: str, follow: str, states: str, chunks: str) -> str:
 
 
 def _ids(job: int) -> str:
-    return f"rows.id BETWEEN {job * ROWS_A_JOB} AND {job * ROWS_A_JOB + ROWS_A_JOB - 1}"
+    first, last = span(job)
+    return f"rows.id BETWEEN {first} AND {last}"

@@ -12,10 +12,10 @@ import msgspec
 from mailkit.address import control_character
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.locks import Lease
-from mailkit.bulk.journal.schema import ROWS_A_JOB
+from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState
 from mailkit.errors import InvalidArgument, JobExists, JournalError
 
-__all__ = ["JobRecord", "Jobs", "Overtaken", "Twin", "find", "own", "twins"]
+__all__ = ["Jobs", "Overtaken", "Twin", "find", "own", "twins"]
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, fence, created, "
@@ -23,31 +23,9 @@ _COLUMNS = (
 )
 
 
-@attrs.frozen
-class JobRecord:
-    """A job as the journal knows it; ``message`` is its JSON, times are seconds since 1970."""
-
-    id: int
-    name: str
-    provider: str
-    account: str
-    state: str
-    message: str
-    columns: Sequence[str]
-    fingerprint: bytes | None
-    read: int
-    fence: int
-    created: float
-    stopped: str | None
-
-    @property
-    def ids(self) -> tuple[int, int]:
-        """The first and last id that a row of this job can have."""
-        return self.id * ROWS_A_JOB, self.id * ROWS_A_JOB + ROWS_A_JOB - 1
-
-
 def _record(row: Sequence[object]) -> JobRecord:
     values = list(row)
+    values[4] = JobState(str(values[4]))
     values[6] = msgspec.json.decode(str(values[6]), type=list[str])
     return JobRecord(*values)  # type: ignore[arg-type]
 
@@ -83,7 +61,7 @@ class Overtaken(Exception):
 def twins(db: sqlite3.Connection, job: JobRecord) -> Sequence[Twin]:
     """The other planned jobs with the job's content, the oldest first."""
     found = db.execute(
-        "SELECT id, name, replans FROM jobs WHERE state = 'planned' AND id <> ? "
+        f"SELECT id, name, replans FROM jobs WHERE state = '{JobState.PLANNED}' AND id <> ? "
         "AND content = (SELECT content FROM jobs WHERE id = ?) ORDER BY id",
         (job.id, job.id),
     )
@@ -122,7 +100,8 @@ class Jobs:
                 chosen = _free_name(db, chosen)
             db.execute(
                 "INSERT INTO jobs (name, provider, account, state, message, columns, content, "
-                "read, fence, created) VALUES (?, ?, ?, 'planning', ?, '[]', ?, 0, 0, ?)",
+                f"read, fence, created) VALUES (?, ?, ?, '{JobState.PLANNING}', ?, '[]', ?, "
+                "0, 0, ?)",
                 (chosen, provider, account, message, content, now),
             )
             job = find(db, chosen)
@@ -137,7 +116,7 @@ class Jobs:
         """Forget jobs whose planning was cut off: nothing of them was sent."""
 
         def work(db: sqlite3.Connection) -> list[JobRecord]:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE state = 'planning'")
+            rows = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE state = '{JobState.PLANNING}'")
             return [_record(row) for row in rows]
 
         for job in await self._db.read(work):
@@ -157,7 +136,7 @@ class Jobs:
         """The job of this name; InvalidArgument names the ones there are."""
         # No job has a control character in its name, and SQLite takes no half surrogate pair.
         job = None if control_character(name) else await self.find(name)
-        if job is None or job.state == "planning":
+        if job is None or job.state is JobState.PLANNING:
             names = [record.name for record in await self.list()]
             known = f"the journal has {', '.join(names[:10])}" if names else "the journal is empty"
             raise InvalidArgument(f"there is no job {name}; {known}")
@@ -168,7 +147,7 @@ class Jobs:
 
         def work(db: sqlite3.Connection) -> list[JobRecord]:
             rows = db.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE state = 'planned' ORDER BY id DESC"
+                f"SELECT {_COLUMNS} FROM jobs WHERE state = '{JobState.PLANNED}' ORDER BY id DESC"
             )
             return [_record(row) for row in rows]
 
@@ -192,15 +171,15 @@ class Jobs:
             self._db.confirm(db, job.id)
             taken = db.execute(
                 "UPDATE jobs SET fence = fence + 1, stopped = NULL "
-                "WHERE id = ? AND state = 'planned'",
+                f"WHERE id = ? AND state = '{JobState.PLANNED}'",
                 (job.id,),
             ).rowcount
             adopted = find(db, job.name)
             if not taken or adopted is None:
                 raise JournalError(f"the job {job.name} is gone from the journal")
             db.execute(
-                "UPDATE chunks SET state = 'in doubt', reason = ? "
-                "WHERE job = ? AND state = 'sending'",
+                f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', reason = ? "
+                f"WHERE job = ? AND state = '{ChunkState.SENDING}'",
                 ("the process ended while the request was under way", job.id),
             )
             return adopted
@@ -245,7 +224,8 @@ class Jobs:
             if stem is not None:
                 name = _free_name(db, f"{stem}-{fingerprint.hex()[:8]}")
             db.execute(
-                "UPDATE jobs SET state = 'planned', columns = ?, fingerprint = ?, name = ? "
+                f"UPDATE jobs SET state = '{JobState.PLANNED}', columns = ?, fingerprint = ?, "
+                "name = ? "
                 "WHERE id = ?",
                 (_json(columns), fingerprint, name, job.id),
             )
@@ -265,7 +245,8 @@ class Jobs:
 
         def take_over(db: sqlite3.Connection) -> bool:
             changed = db.execute(
-                "UPDATE jobs SET fence = fence + 1, state = 'planning' WHERE id = ? AND fence = ?",
+                f"UPDATE jobs SET fence = fence + 1, state = '{JobState.PLANNING}' WHERE id = ? "
+                "AND fence = ?",
                 (job.id, job.fence),
             )
             return changed.rowcount > 0
@@ -290,7 +271,7 @@ class Jobs:
 
 def _refuse_twin(db: sqlite3.Connection, fingerprint: bytes) -> None:
     twin = db.execute(
-        "SELECT name FROM jobs WHERE fingerprint = ? AND state = 'planned' ORDER BY id",
+        f"SELECT name FROM jobs WHERE fingerprint = ? AND state = '{JobState.PLANNED}' ORDER BY id",
         (fingerprint,),
     ).fetchone()
     if twin is not None:
@@ -303,7 +284,7 @@ def _refuse_twin(db: sqlite3.Connection, fingerprint: bytes) -> None:
 
 def exists(job: JobRecord) -> JobExists:
     """The refusal to start a name that is taken."""
-    if job.state == "planning":
+    if job.state is JobState.PLANNING:
         return JobExists(f"the job {job.name} is being planned by another process", name=job.name)
     return JobExists(f"the job {job.name} exists: resume it, or order it --again", name=job.name)
 

@@ -18,7 +18,8 @@ from itertools import pairwise
 import attrs
 
 from mailkit.bulk.journal.database import Database
-from mailkit.bulk.journal.jobs import JobRecord, own
+from mailkit.bulk.journal.jobs import own
+from mailkit.bulk.journal.records import ChunkState, JobRecord, Role
 from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.steps import settle
 from mailkit.bulk.policy import Trial
@@ -30,7 +31,7 @@ __all__ = ["Narrowing"]
 @attrs.frozen
 class _Part:
     rows: Sequence[int]  # their ids
-    role: str | None = None
+    role: Role | None = None
 
 
 class Narrowing:
@@ -45,7 +46,7 @@ class Narrowing:
         """
 
         def work(db: sqlite3.Connection) -> list[int]:
-            rows = _rows(db, job, n, "sending")
+            rows = _rows(db, job, n, ChunkState.SENDING)
             numbers = _cut(db, job, n, _probes(rows))
             return numbers[: min(len(rows), 3)]
 
@@ -55,7 +56,7 @@ class Narrowing:
         """Cut the chunk under way in two."""
 
         def work(db: sqlite3.Connection) -> None:
-            rows = _rows(db, job, n, "sending")
+            rows = _rows(db, job, n, ChunkState.SENDING)
             middle = len(rows) // 2
             _cut(db, job, n, [_Part(rows[:middle]), _Part(rows[middle:])])
 
@@ -70,16 +71,16 @@ class Narrowing:
         def work(db: sqlite3.Connection) -> int | None:
             own(db, job)
             row = db.execute(
-                "SELECT n, rows FROM chunks WHERE job = ? AND state = 'planned' "
+                f"SELECT n, rows FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' "
                 "AND role IS NULL ORDER BY root IS NOT NULL, n DESC LIMIT 1",
                 (job.id,),
             ).fetchone()
             if row is None or row[1] == 1:
                 return None if row is None else int(row[0])
-            rows = _rows(db, job, row[0], "planned")
+            rows = _rows(db, job, row[0], ChunkState.PLANNED)
             which = int(at * len(rows))
             parts = [_Part(part) for part in (rows[:which], rows[which + 1 :]) if part]
-            return _cut(db, job, row[0], [_Part([rows[which]], "probe"), *parts])[0]
+            return _cut(db, job, row[0], [_Part([rows[which]], Role.PROBE), *parts])[0]
 
         return await self._db.write(work, durable=False)
 
@@ -89,8 +90,10 @@ class Narrowing:
         """
 
         def work(db: sqlite3.Connection) -> list[Trial]:
-            settle(db, job, n, "planned", words, now)
-            db.execute("UPDATE chunks SET role = 'trial' WHERE job = ? AND n = ?", (job.id, n))
+            settle(db, job, n, ChunkState.PLANNED, words, now)
+            db.execute(
+                f"UPDATE chunks SET role = '{Role.TRIAL}' WHERE job = ? AND n = ?", (job.id, n)
+            )
             return list(_trials(db, job))
 
         return await self._db.write(work, durable=False)
@@ -105,8 +108,8 @@ class Narrowing:
         def work(db: sqlite3.Connection) -> None:
             own(db, job)
             db.execute(
-                "UPDATE chunks SET state = 'rejected', role = NULL "
-                "WHERE job = ? AND role = 'trial'",
+                f"UPDATE chunks SET state = '{ChunkState.REJECTED}', role = NULL "
+                f"WHERE job = ? AND role = '{Role.TRIAL}'",
                 (job.id,),
             )
 
@@ -121,7 +124,8 @@ class Narrowing:
             own(db, job)
             _restore(db, job)
             found = db.execute(
-                "SELECT 1 FROM chunks WHERE job = ? AND role = 'probe' AND state = 'planned'",
+                f"SELECT 1 FROM chunks WHERE job = ? AND role = '{Role.PROBE}' AND state = "
+                f"'{ChunkState.PLANNED}'",
                 (job.id,),
             )
             return found.fetchone() is not None
@@ -131,12 +135,13 @@ class Narrowing:
 
 def _restore(db: sqlite3.Connection, job: JobRecord) -> None:
     db.execute(
-        "UPDATE chunks SET role = NULL WHERE job = ? AND role IN ('trial', 'again')", (job.id,)
+        f"UPDATE chunks SET role = NULL WHERE job = ? AND role IN ('{Role.TRIAL}', '{Role.AGAIN}')",
+        (job.id,),
     )
     cut = db.execute(
         "SELECT root, min(first), max(last), sum(rows) FROM chunks WHERE job = ? AND root > 0 "
-        "AND state <> 'empty' GROUP BY root "
-        "HAVING sum(state <> 'planned') = 0",
+        f"AND state <> '{ChunkState.EMPTY}' GROUP BY root "
+        f"HAVING sum(state <> '{ChunkState.PLANNED}') = 0",
         (job.id,),
     ).fetchall()
     for root, first, last, rows in cut:
@@ -146,12 +151,13 @@ def _restore(db: sqlite3.Connection, job: JobRecord) -> None:
             (root, *job.ids, job.id, root),
         )
         db.execute(
-            "UPDATE chunks SET state = 'empty', first = 0, last = -1, rows = 0, role = NULL "
+            f"UPDATE chunks SET state = '{ChunkState.EMPTY}', first = 0, last = -1, rows = 0, "
+            "role = NULL "
             "WHERE job = ? AND root = ?",
             (job.id, root),
         )
         db.execute(
-            "UPDATE chunks SET state = 'planned', first = ?, last = ?, rows = ? "
+            f"UPDATE chunks SET state = '{ChunkState.PLANNED}', first = ?, last = ?, rows = ? "
             "WHERE job = ? AND n = ?",
             (first, last, rows, job.id, root),
         )
@@ -160,7 +166,7 @@ def _restore(db: sqlite3.Connection, job: JobRecord) -> None:
 def _trials(db: sqlite3.Connection, job: JobRecord) -> Iterator[Trial]:
     found = db.execute(
         "SELECT n, coalesce(root, n), reason FROM chunks "
-        "WHERE job = ? AND role = 'trial' ORDER BY ended, n",
+        f"WHERE job = ? AND role = '{Role.TRIAL}' ORDER BY ended, n",
         (job.id,),
     ).fetchall()
     for n, root, words in found:
@@ -168,7 +174,7 @@ def _trials(db: sqlite3.Connection, job: JobRecord) -> Iterator[Trial]:
         yield Trial(n, root, address, words)
 
 
-def _rows(db: sqlite3.Connection, job: JobRecord, n: int, state: str) -> list[int]:
+def _rows(db: sqlite3.Connection, job: JobRecord, n: int, state: ChunkState) -> list[int]:
     own(db, job)
     found = db.execute("SELECT state FROM chunks WHERE job = ? AND n = ?", (job.id, n)).fetchone()
     if found is None or found[0] != state:
@@ -180,7 +186,9 @@ def _probes(rows: Sequence[int]) -> list[_Part]:
     """Three single rows, or as many as there are, and what lies between them."""
     places = sorted({0, len(rows) // 2, len(rows) - 1})
     between = [rows[a + 1 : b] for a, b in pairwise(places)]
-    return [_Part([rows[at]], "probe") for at in places] + [_Part(part) for part in between if part]
+    return [_Part([rows[at]], Role.PROBE) for at in places] + [
+        _Part(part) for part in between if part
+    ]
 
 
 def _cut(db: sqlite3.Connection, job: JobRecord, n: int, parts: Sequence[_Part]) -> list[int]:
@@ -190,7 +198,8 @@ def _cut(db: sqlite3.Connection, job: JobRecord, n: int, parts: Sequence[_Part])
     ).fetchone()
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
     db.execute(
-        "UPDATE chunks SET state = 'empty', first = 0, last = -1, rows = 0, role = NULL "
+        f"UPDATE chunks SET state = '{ChunkState.EMPTY}', first = 0, last = -1, rows = 0, "
+        "role = NULL "
         "WHERE job = ? AND n = ?",
         (job.id, n),
     )
@@ -198,7 +207,8 @@ def _cut(db: sqlite3.Connection, job: JobRecord, n: int, parts: Sequence[_Part])
         span = (part.rows[0], part.rows[-1]) if first else (0, -1)
         db.execute(
             "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
-            "unfinished, root, role) VALUES (?, ?, 'planned', ?, ?, ?, ?, 0, 0, ?, ?)",
+            f"unfinished, root, role) VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, ?, 0, "
+            "0, ?, ?)",
             (job.id, at, *span, len(part.rows), attempt, root, part.role),
         )
         if not first:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.elsewhere import questions
-from mailkit.bulk.journal.jobs import JobRecord, Twin, own, twins
+from mailkit.bulk.journal.jobs import Twin, own, twins
+from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 
 __all__ = ["InvalidRecord", "PlannedRow", "Planning"]
 
@@ -58,7 +59,7 @@ class Planning:
             _insert(
                 db,
                 "(id, line, address, fields, state, reason)",
-                "(?, ?, ?, ?, 'invalid', ?)",
+                f"(?, ?, ?, ?, '{RowState.INVALID}', ?)",
                 invalid,
             )
             read = len(rows) + len(invalid)
@@ -80,7 +81,7 @@ class Planning:
     async def mark_duplicates(self, job: JobRecord) -> None:
         """Of the rows with one address the first stays; the others become ``duplicate``."""
         await self._mark(
-            "duplicate",
+            RowState.DUPLICATE,
             "SELECT id, 'the address is that of line ' || (SELECT line FROM rows WHERE id = first) "
             "FROM ("
             "  SELECT id, first_value(id) OVER (PARTITION BY coalesce(key, address) ORDER BY id) "
@@ -92,7 +93,7 @@ class Planning:
     async def mark_suppressed(self, job: JobRecord) -> None:
         """Rows whose address is in the suppression store become ``suppressed``."""
         await self._mark(
-            "suppressed",
+            RowState.SUPPRESSED,
             "SELECT rows.id, min(suppressions.reason) FROM rows JOIN suppressions "
             "  ON suppressions.key = coalesce(rows.key, rows.address) "
             "  AND suppressions.job IN (0, ?) "
@@ -105,13 +106,13 @@ class Planning:
         ``duplicate``; gives the jobs that were asked.
         """
         seen = await self._db.read(lambda db: twins(db, job))
-        for asked in questions(job, seen, "unsent"):
-            await self._mark("duplicate", asked.sql, (), asked.reasons.__getitem__)
+        for asked in questions(job, seen, RowState.UNSENT):
+            await self._mark(RowState.DUPLICATE, asked.sql, (), asked.reasons.__getitem__)
         return seen
 
     async def _mark(
         self,
-        state: str,
+        state: RowState,
         sql: str,
         parameters: Sequence[object],
         told: Callable[[Any], str] = str,
@@ -119,7 +120,9 @@ class Planning:
         async for found in self._db.stream(sql, parameters, ROWS_A_COMMIT):
             changes = [(state, told(reason), row_id) for row_id, reason in found]
 
-            def work(db: sqlite3.Connection, changes: list[tuple[str, str, int]] = changes) -> None:
+            def work(
+                db: sqlite3.Connection, changes: list[tuple[RowState, str, int]] = changes
+            ) -> None:
                 db.executemany("UPDATE rows SET state = ?, reason = ? WHERE id = ?", changes)
 
             await self._db.write(work, durable=False)
@@ -155,7 +158,7 @@ class Planning:
             ) -> None:
                 db.executemany(
                     "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
-                    "unfinished) VALUES (?, ?, 'planned', ?, ?, ?, 1, 0, 0)",
+                    f"unfinished) VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, 1, 0, 0)",
                     [(job.id, n, *piece) for n, piece in enumerate(pieces, number)],
                 )
 

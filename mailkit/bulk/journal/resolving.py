@@ -14,7 +14,8 @@ import attrs
 
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.elsewhere import questions
-from mailkit.bulk.journal.jobs import JobRecord, Overtaken, Twin, own, twins
+from mailkit.bulk.journal.jobs import Overtaken, Twin, own, twins
+from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.statuses import following, recount
 from mailkit.errors import InvalidArgument
 
@@ -75,16 +76,18 @@ class Resolving:
         """What is chosen of the rows in doubt was taken; returns the number of rows."""
 
         def work(db: sqlite3.Connection) -> int:
-            sources = _sources(db, job, "in doubt", chosen)
+            sources = _sources(db, job, RowState.IN_DOUBT, chosen)
             for source in sources:
                 if source.whole:
                     db.execute(
-                        "UPDATE chunks SET state = 'accepted', reconciled = 1, reason = ? "
+                        f"UPDATE chunks SET state = '{ChunkState.ACCEPTED}', reconciled = 1, "
+                        "reason = ? "
                         "WHERE job = ? AND n = ?",
                         (BY_A_PERSON, job.id, source.n),
                     )
                 db.executemany(
-                    "UPDATE rows SET state = 'accepted', reason = ?, chunk = ? WHERE id = ?",
+                    f"UPDATE rows SET state = '{RowState.ACCEPTED}', reason = ?, chunk = ? "
+                    "WHERE id = ?",
                     [(BY_A_PERSON, source.n, row) for row in source.rows],
                 )
                 _count(db, job, source.n)
@@ -98,7 +101,7 @@ class Resolving:
         """
 
         def work(db: sqlite3.Connection) -> int:
-            sources = _sources(db, job, "in doubt", chosen)
+            sources = _sources(db, job, RowState.IN_DOUBT, chosen)
             for source in sources:
                 _check_time(db, job, source, now)
             return _plan_again(db, job, sources)
@@ -114,7 +117,7 @@ class Resolving:
             seen = twins(db, job)
             return seen, {
                 int(row): asked.reasons[int(why)]
-                for asked in questions(job, seen, "rejected")
+                for asked in questions(job, seen, RowState.REJECTED)
                 for row, why in db.execute(asked.sql)
             }
 
@@ -128,7 +131,7 @@ class Resolving:
             ) -> Replanned:
                 if twins(db, job) != seen:
                     raise Overtaken
-                found = _sources(db, job, "rejected", chosen)
+                found = _sources(db, job, RowState.REJECTED, chosen)
                 sources = [_set_aside(db, job, source, elsewhere) for source in found]
                 db.execute("UPDATE jobs SET replans = replans + 1 WHERE id = ?", (job.id,))
                 planned = _plan_again(db, job, sources)
@@ -139,7 +142,7 @@ class Resolving:
 
 
 def _sources(
-    db: sqlite3.Connection, job: JobRecord, state: str, chosen: Chosen
+    db: sqlite3.Connection, job: JobRecord, state: RowState, chosen: Chosen
 ) -> Sequence[_Source]:
     """The chunks that have chosen rows in this state; InvalidArgument if any is not to be found."""
     own(db, job)
@@ -171,7 +174,7 @@ def _sources(
 
 
 def _rows(
-    db: sqlite3.Connection, job: JobRecord, n: int, state: str, *, follow: bool
+    db: sqlite3.Connection, job: JobRecord, n: int, state: RowState, *, follow: bool
 ) -> Iterator[tuple[int, str]]:
     """The chunk's rows in this state, with their keys: those that have it of their own and, if
     asked, those that follow the chunk.
@@ -185,7 +188,9 @@ def _rows(
     ).fetchall()
 
 
-def _check_chunks(job: JobRecord, state: str, chosen: Chosen, attempts: Mapping[int, int]) -> None:
+def _check_chunks(
+    job: JobRecord, state: RowState, chosen: Chosen, attempts: Mapping[int, int]
+) -> None:
     for n, looked_for in (chosen.chunks or {}).items():
         if n not in attempts:
             raise InvalidArgument(f"chunk {n} of the job {job.name} is not {state}")
@@ -204,7 +209,7 @@ def _check_time(db: sqlite3.Connection, job: JobRecord, source: _Source, now: fl
     ).fetchone()
     ends = [source.ended or 0.0, (source.started or 0.0) + REQUEST_SECONDS]
     earliest = max(ends) + HELD_UP_SECONDS
-    if state == "in doubt" and now < earliest:
+    if state == ChunkState.IN_DOUBT and now < earliest:
         at = datetime.fromtimestamp(earliest).astimezone()
         raise InvalidArgument(
             f"it is too early to say that chunk {source.n} of the job {job.name} was not sent: "
@@ -221,7 +226,8 @@ def _set_aside(
     followers = [row_id for (row_id,) in following(db, job, source.n, "id")] if source.whole else []
     aside = [row_id for row_id in [*followers, *source.rows] if row_id in elsewhere]
     db.executemany(
-        "UPDATE rows SET state = 'duplicate', reason = ?, chunk = NULL, delivery = NULL "
+        f"UPDATE rows SET state = '{RowState.DUPLICATE}', reason = ?, chunk = NULL, "
+        "delivery = NULL "
         "WHERE id = ?",
         [(elsewhere[row_id], row_id) for row_id in aside],
     )
@@ -242,7 +248,8 @@ def _plan_again(db: sqlite3.Connection, job: JobRecord, sources: Sequence[_Sourc
         rows = [_size(db, row_id) for row_id in source.rows]
         if source.followers * 2 > most:
             db.execute(
-                "UPDATE chunks SET state = 'planned', role = NULL, attempt = attempt + 1, "
+                f"UPDATE chunks SET state = '{ChunkState.PLANNED}', role = NULL, attempt = "
+                "attempt + 1, "
                 "reason = NULL WHERE job = ? AND n = ?",
                 (job.id, source.n),
             )
@@ -302,7 +309,7 @@ def _make_chunk(db: sqlite3.Connection, job: JobRecord, rows: Sequence[int]) -> 
     )
     db.execute(
         "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
-        "VALUES (?, ?, 'planned', 0, -1, ?, 2, 0, 0)",
+        f"VALUES (?, ?, '{ChunkState.PLANNED}', 0, -1, ?, 2, 0, 0)",
         (job.id, number, len(rows)),
     )
 
@@ -311,7 +318,7 @@ def _count(db: sqlite3.Connection, job: JobRecord, n: int) -> None:
     """Count what is left of a chunk; it may be nothing."""
     recount(db, job, n)
     db.execute(
-        "UPDATE chunks SET state = 'empty' WHERE job = ? AND n = ? AND rows = 0 "
-        "AND state IN ('in doubt', 'rejected')",
+        f"UPDATE chunks SET state = '{ChunkState.EMPTY}' WHERE job = ? AND n = ? AND rows = 0 "
+        f"AND state IN ('{ChunkState.IN_DOUBT}', '{ChunkState.REJECTED}')",
         (job.id, n),
     )

@@ -1,6 +1,6 @@
 """The journal's tables, and what each column means.
 
-A row is stored once, in reading order, under ``id = job * 2**32 + n``. Its state is its own
+A row is stored once, in reading order; row_ids.py makes its id. Its state is its own
 ``state`` if set, else that of its chunk; so accepting a chunk of 500 writes one line, not 500.
 ``chunks.rows`` counts the rows that follow their chunk: every row is counted exactly once, in
 ``rows.state`` or in one chunk. With deliveries it is the same: what most rows of a chunk have in
@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import sqlite3
 
-__all__ = ["ROWS_A_JOB", "VERSION", "create"]
+__all__ = ["VERSION", "create"]
 
 VERSION = 3
-ROWS_A_JOB = 1 << 32
 
 _TABLES = """
 CREATE TABLE meta (
@@ -42,7 +41,7 @@ CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint);
 CREATE INDEX jobs_by_content ON jobs (content);
 
 CREATE TABLE rows (
-    id       INTEGER PRIMARY KEY,        -- job * 2**32 + n
+    id       INTEGER PRIMARY KEY,        -- see row_ids.py
     line     INTEGER NOT NULL,
     address  TEXT NOT NULL,              -- as it goes on the wire; as read if invalid
     key      TEXT,                       -- what makes two addresses the same, if not address

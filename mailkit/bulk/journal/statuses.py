@@ -12,14 +12,16 @@ from collections.abc import Sequence
 import attrs
 
 from mailkit.bulk.journal.database import Database
-from mailkit.bulk.journal.jobs import JobRecord, own
-from mailkit.bulk.reconcile import ChunkKeys, RowChange, RowKey, match
+from mailkit.bulk.journal.jobs import own
+from mailkit.bulk.journal.matching import ChunkKeys, RowChange, RowKey, match
+from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.core.dispatch import Polled
 from mailkit.events import DeliveryStatus
 
 __all__ = ["DueChunk", "Merged", "Statuses", "following", "merge", "override", "recount"]
 
-_SENT = "('accepted', 'rejected', 'in doubt')"  # the states of their own that sent rows can have
+# The states of their own that rows can have that were sent.
+_SENT = f"('{RowState.ACCEPTED}', '{RowState.REJECTED}', '{RowState.IN_DOUBT}')"
 _FINAL = int(min(status for status in DeliveryStatus if status.final))
 
 
@@ -59,9 +61,10 @@ class Statuses:
         def work(db: sqlite3.Connection) -> list[DueChunk]:
             found = db.execute(
                 "SELECT n, reference, ended, reconciled, cursor, doubts FROM (SELECT *, EXISTS "
-                "(SELECT 1 FROM rows WHERE rows.state = 'in doubt' AND rows.chunk = chunks.n "
+                f"(SELECT 1 FROM rows WHERE rows.state = '{RowState.IN_DOUBT}' AND rows.chunk = "
+                "chunks.n "
                 "AND id BETWEEN ? AND ?) AS doubts FROM chunks WHERE job = ? "
-                "AND state = 'accepted' AND reference IS NOT NULL) "
+                f"AND state = '{ChunkState.ACCEPTED}' AND reference IS NOT NULL) "
                 "WHERE reconciled = 0 OR doubts OR (? AND unfinished > 0) ORDER BY n",
                 (*job.ids, job.id, track),
             )
@@ -122,7 +125,7 @@ def recount(db: sqlite3.Connection, job: JobRecord, n: int) -> int:
     counters = db.execute(
         "SELECT count(*) FILTER (WHERE own IS NULL), count(heard) FILTER (WHERE own IS NULL), "
         "count(*) FILTER (WHERE coalesce(heard, CASE WHEN own IS NULL THEN ? ELSE 0 END) < ? "
-        "AND coalesce(own, '') <> 'rejected') FROM ("
+        f"AND coalesce(own, '') <> '{RowState.REJECTED}') FROM ("
         "SELECT state AS own, delivery AS heard FROM rows WHERE id BETWEEN ? AND ? "
         "AND state IS NULL AND chunk IS NULL UNION ALL "
         "SELECT state, delivery FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "

@@ -14,15 +14,16 @@ from collections.abc import Sequence
 import msgspec
 
 from mailkit.bulk.journal.database import Database
-from mailkit.bulk.journal.jobs import JobRecord, own
+from mailkit.bulk.journal.jobs import own
+from mailkit.bulk.journal.matching import RowChange
+from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, RowState
+from mailkit.bulk.journal.row_ids import number_of, row_id
 from mailkit.bulk.journal.statuses import following, override
-from mailkit.bulk.reconcile import RowChange
 from mailkit.core.dispatch import Chunk, ChunkRow, Sent
 from mailkit.errors import JournalError
 
 __all__ = ["Steps", "settle"]
 
-_N = (1 << 32) - 1
 _FIELDS = msgspec.json.Decoder(list[str])
 
 
@@ -38,7 +39,7 @@ class Steps:
         """The next planned chunk, or the chunk ``n``, marked *sending* on the disk; None if there
         is none. With ``probes`` it is one that waits until everything else is sent.
         """
-        which = "role = 'probe'" if probes else "(role IS NULL OR role = 'again')"
+        which = f"role = '{Role.PROBE}'" if probes else f"(role IS NULL OR role = '{Role.AGAIN}')"
         parameters: tuple[int, ...] = (job.id,)
         if n is not None:
             which, parameters = "n = ?", (job.id, n)
@@ -47,7 +48,7 @@ class Steps:
             own(db, job)
             row = db.execute(
                 "SELECT n, attempt, root, role, takes FROM chunks "
-                f"WHERE job = ? AND state = 'planned' AND {which} ORDER BY n LIMIT 1",
+                f"WHERE job = ? AND state = '{ChunkState.PLANNED}' AND {which} ORDER BY n LIMIT 1",
                 parameters,
             ).fetchone()
             if row is None:
@@ -55,16 +56,17 @@ class Steps:
             n, attempt, root, role, takes = row
             self._db.taking(job.id, n, takes + 1)
             db.execute(
-                "UPDATE chunks SET state = 'sending', fence = ?, started = ?, reason = NULL, "
+                f"UPDATE chunks SET state = '{ChunkState.SENDING}', fence = ?, started = ?, "
+                "reason = NULL, "
                 "takes = takes + 1 WHERE job = ? AND n = ?",
                 (job.fence, now, job.id, n),
             )
             rows = [
-                ChunkRow(row_id & _N, address, _FIELDS.decode(fields) if fields else ())
-                for row_id, address, fields in following(db, job, n, "id, address, fields")
+                ChunkRow(number_of(id), address, _FIELDS.decode(fields) if fields else ())
+                for id, address, fields in following(db, job, n, "id, address, fields")
             ]
             return Chunk(
-                job=job.name, n=n, attempt=attempt, rows=rows, root=root, again=role == "again"
+                job=job.name, n=n, attempt=attempt, rows=rows, root=root, again=role == Role.AGAIN
             )
 
         return await self._db.write(work)
@@ -80,25 +82,25 @@ class Steps:
 
         def work(db: sqlite3.Connection) -> str | None:
             if doubt := _taken_before(db, job, sent.reference):
-                settle(db, job, n, "in doubt", doubt, now)
+                settle(db, job, n, ChunkState.IN_DOUBT, doubt, now)
                 return doubt
-            first = job.ids[0]
-            settle(db, job, n, "accepted", None, now)
-            _plan_again(db, job, n, [first + row for row in sent.held])
+            settle(db, job, n, ChunkState.ACCEPTED, None, now)
+            _plan_again(db, job, n, [row_id(job.id, row) for row in sent.held])
             db.execute(
                 "UPDATE chunks SET reference = ?, reconciled = ? WHERE job = ? AND n = ?",
                 (sent.reference, sent.reference is None, job.id, n),
             )
-            left = [("rejected", sent.refused), ("in doubt", sent.doubtful)]
+            left = [(RowState.REJECTED, sent.refused), (RowState.IN_DOUBT, sent.doubtful)]
             changes = [
-                RowChange(first + row, state, why, None)
+                RowChange(row_id(job.id, row), state, why, None)
                 for state, rows in left
                 for row, why in rows.items()
             ]
             override(db, job, n, changes)
             # Somebody was taken, so that whoever had been refused alone before is tried once more.
             db.execute(
-                "UPDATE chunks SET role = 'again' WHERE job = ? AND role = 'trial' AND ended <= "
+                f"UPDATE chunks SET role = '{Role.AGAIN}' WHERE job = ? AND role = '{Role.TRIAL}' "
+                "AND ended <= "
                 "(SELECT started FROM chunks WHERE job = ? AND n = ? AND rows > 0)",
                 (job.id, job.id, n),
             )
@@ -108,17 +110,19 @@ class Steps:
 
     async def reject(self, job: JobRecord, n: int, now: float, reason: str) -> None:
         """The provider refused the whole chunk: nobody of it was mailed."""
-        await self._settle(job, n, "rejected", reason, now)
+        await self._settle(job, n, ChunkState.REJECTED, reason, now)
 
     async def doubt(self, job: JobRecord, n: int, now: float, reason: str) -> None:
         """Nothing tells whether the provider took the chunk."""
-        await self._settle(job, n, "in doubt", reason, now)
+        await self._settle(job, n, ChunkState.IN_DOUBT, reason, now)
 
     async def put_back(self, job: JobRecord, n: int, now: float, reason: str) -> None:
         """The request was provably not acted upon: the chunk is planned again."""
-        await self._settle(job, n, "planned", reason, now)
+        await self._settle(job, n, ChunkState.PLANNED, reason, now)
 
-    async def _settle(self, job: JobRecord, n: int, state: str, reason: str, now: float) -> None:
+    async def _settle(
+        self, job: JobRecord, n: int, state: ChunkState, reason: str, now: float
+    ) -> None:
         await self._db.write(lambda db: settle(db, job, n, state, reason, now), durable=False)
 
 
@@ -128,7 +132,8 @@ def _plan_again(db: sqlite3.Connection, job: JobRecord, n: int, rows: Sequence[i
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
     db.execute(
         "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
-        "SELECT job, ?, 'planned', 0, -1, ?, attempt, 0, 0 FROM chunks WHERE job = ? AND n = ?",
+        f"SELECT job, ?, '{ChunkState.PLANNED}', 0, -1, ?, attempt, 0, 0 FROM chunks WHERE job = "
+        "? AND n = ?",
         (number, len(rows), job.id, n),
     )
     db.executemany("UPDATE rows SET chunk = ? WHERE id = ?", [(number, row) for row in rows])
@@ -148,13 +153,18 @@ def _taken_before(db: sqlite3.Connection, job: JobRecord, reference: str | None)
 
 
 def settle(
-    db: sqlite3.Connection, job: JobRecord, n: int, state: str, reason: str | None, now: float
+    db: sqlite3.Connection,
+    job: JobRecord,
+    n: int,
+    state: ChunkState,
+    reason: str | None,
+    now: float,
 ) -> None:
     """End the sending of a chunk; JournalError if this engine was not sending it."""
     own(db, job)
     settled = db.execute(
         "UPDATE chunks SET state = ?, reason = ?, ended = ? "
-        "WHERE job = ? AND n = ? AND state = 'sending' AND fence = ?",
+        f"WHERE job = ? AND n = ? AND state = '{ChunkState.SENDING}' AND fence = ?",
         (state, reason, now, job.id, n, job.fence),
     )
     if settled.rowcount != 1:

@@ -130,6 +130,14 @@ async def test_a_401_fetches_a_token_and_sends_the_same_bytes_again() -> None:
     assert second[2]["Authorization"] == "Bearer t2"
 
 
+@pytest.mark.parametrize("body", [b"<html>401</html>", {"message": "Unauthorized"}])
+async def test_a_gateway_s_401_to_a_call_that_is_not_repeated_is_unknown(body: object) -> None:
+    script = Script(token("t1"), answer(401, body))
+    with pytest.raises(OutcomeUnknown):
+        await with_oauth(script).mailing_lists.create("Autumn")
+    assert not script.acts
+
+
 async def test_a_second_401_is_final() -> None:
     script = Script(token("t1"), NOT_TODAY, token("t2"), NOT_TODAY)
     with pytest.raises(AuthenticationFailed, match="Unauthorized"):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import attrs
 
 from mailkit.address import dedupe_key, normalise
+from mailkit.bulk.journal.records import RowState
 from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
@@ -40,7 +41,7 @@ class RowChange(NamedTuple):
     """A row's new state, reason and own delivery; ``state`` None: it follows its chunk."""
 
     id: int
-    state: str | None
+    state: RowState | None
     reason: str | None
     delivery: int | None
 
@@ -83,24 +84,24 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
                 if doubt is None or delivery:
                     following.append((delivery, own, row_id))
                 else:
-                    changed.append(RowChange(row_id, "in doubt", doubt, delivery))
+                    changed.append(RowChange(row_id, RowState.IN_DOUBT, doubt, delivery))
             continue
         _, news, refused, reason = status
         if refused:
-            if state != "rejected" and not delivery:
-                changed.append(RowChange(row_id, "rejected", reason or "refused", delivery))
+            if state != RowState.REJECTED and not delivery:
+                changed.append(RowChange(row_id, RowState.REJECTED, reason or "refused", delivery))
             elif state is None:
                 following.append((delivery, own, row_id))
             continue
         before = delivery
         delivery = max(delivery, news or _TAKEN)
-        now = state if state == "accepted" else None
+        now = RowState.ACCEPTED if state == RowState.ACCEPTED else None
         if now != state or (reason and delivery != before):
             changed.append(RowChange(row_id, now, reason or None, delivery))
         elif state is None:
             following.append((delivery, own, row_id))
         elif delivery != before:
-            changed.append(RowChange(row_id, state, None, delivery))
+            changed.append(RowChange(row_id, now, None, delivery))
     common, deliveries = _shared(common, following)
     reconciled = chunk.reconciled or doubt is not None or not missing
     return Findings(common, deliveries, changed, missing, reconciled)

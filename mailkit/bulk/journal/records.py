@@ -1,0 +1,146 @@
+"""The journal's values: the states of jobs, chunks and rows, and what is read of each.
+
+The states are in the database as they are spelled here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import attrs
+
+from mailkit.bulk.journal.row_ids import span
+from mailkit.events import DeliveryStatus
+
+__all__ = [
+    "ChunkRecord",
+    "ChunkState",
+    "Counts",
+    "JobRecord",
+    "JobState",
+    "Role",
+    "RowRecord",
+    "RowState",
+]
+
+
+class JobState(StrEnum):
+    """How far a job's plan is."""
+
+    PLANNING = "planning"
+    PLANNED = "planned"
+
+
+class ChunkState(StrEnum):
+    """What is known of a chunk's request. The rows of an *empty* chunk are in others now."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    IN_DOUBT = "in doubt"
+    EMPTY = "empty"
+
+
+class Role(StrEnum):
+    """What a chunk of one row is for while a refusal is narrowed down; see narrowing.py."""
+
+    PROBE = "probe"
+    TRIAL = "trial"
+    AGAIN = "again"
+
+
+class RowState(StrEnum):
+    """The states of a row: each row that was read is in exactly one, at every moment."""
+
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    SUPPRESSED = "suppressed"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    IN_DOUBT = "in doubt"
+    UNSENT = "unsent"
+
+
+@attrs.frozen
+class JobRecord:
+    """A job as the journal knows it; ``message`` is its JSON, times are seconds since 1970."""
+
+    id: int
+    name: str
+    provider: str
+    account: str
+    state: JobState
+    message: str
+    columns: Sequence[str]
+    fingerprint: bytes | None
+    read: int
+    fence: int
+    created: float
+    stopped: str | None
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """The first and last id that a row of this job can have."""
+        return span(self.id)
+
+
+@attrs.frozen
+class Counts:
+    """Every row that was read, in exactly one state."""
+
+    read: int = 0
+    invalid: int = 0
+    duplicate: int = 0
+    suppressed: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    in_doubt: int = 0
+    unsent: int = 0
+
+    @property
+    def accounted(self) -> int:
+        """The rows that have a state; the promise is that this is ``read``."""
+        return sum(map(self.of, RowState))
+
+    def of(self, state: RowState) -> int:
+        """The rows in this state."""
+        rows: int = getattr(self, state.name.lower())
+        return rows
+
+    @property
+    def to_send(self) -> int:
+        """The rows that are left after the plan refused some."""
+        return self.read - self.invalid - self.duplicate - self.suppressed
+
+
+@attrs.frozen
+class ChunkRecord:
+    """One chunk and the rows in it; times are seconds since 1970."""
+
+    n: int
+    state: ChunkState
+    rows: int
+    attempt: int
+    started: float | None
+    ended: float | None
+    reference: str | None
+    reason: str | None
+    reconciled: bool
+    first_address: str | None
+    last_address: str | None
+
+
+@attrs.frozen
+class RowRecord:
+    """One row as read, its state and what is known of its delivery."""
+
+    n: int
+    line: int
+    address: str
+    fields: Sequence[str]
+    state: RowState
+    reason: str | None
+    chunk: int | None
+    delivery: DeliveryStatus | None

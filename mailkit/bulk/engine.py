@@ -37,6 +37,7 @@ from mailkit.bulk.policy import (
     next_step,
     refusal_of_all,
 )
+from mailkit.core.checks import number
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled
 from mailkit.errors import (
@@ -71,12 +72,12 @@ class EngineSettings:
     A provider that asks for a longer wait than ``max_wait`` stops the job.
     """
 
-    senders: int = 8
-    pollers: int = 4
-    reconcile: float = 600.0
-    track: float = 0.0
+    senders: int = attrs.field(default=8, validator=number(least=1, whole=True))
+    pollers: int = attrs.field(default=4, validator=number(least=1, whole=True))
+    reconcile: float = attrs.field(default=600.0, validator=number(least=0))
+    track: float = attrs.field(default=0.0, validator=number(least=0))
     late: bool = False
-    max_wait: float = 2 * 3600.0
+    max_wait: float = attrs.field(default=2 * 3600.0, validator=number(least=0))
 
 
 @attrs.frozen(order=True)
@@ -89,7 +90,9 @@ class _Poll:
 
 
 class Engine:
-    """Runs one job until its end, or until it is stopped. The caller holds the job's lease."""
+    """Runs one job until its end, or until it is stopped; without ``sends``, it only asks what
+    became of what was sent. The caller holds the job's lease.
+    """
 
     def __init__(
         self,
@@ -99,10 +102,12 @@ class Engine:
         *,
         send_at: datetime | None = None,
         settings: EngineSettings = EngineSettings(),
+        sends: bool = True,
         clock: Clock = Clock(),
         rng: random.Random | None = None,
     ) -> None:
         self._journal = journal
+        self._senders = settings.senders if sends else 0
         self._dispatch = dispatch
         self._job = job
         self._send_at = send_at.timestamp() if send_at else None
@@ -154,9 +159,9 @@ class Engine:
             taken = taken_at(chunk.ended, now=now, steady=steady, patience=patience)
             self._schedule(_Poll(steady, chunk.n, chunk, taken))
         self._narrowed = await self._journal.narrowing.restore(self._job)
-        self._senders_left = self._settings.senders
+        self._senders_left = self._senders
         async with anyio.create_task_group() as tasks:
-            for _ in range(self._settings.senders):
+            for _ in range(self._senders):
                 tasks.start_soon(self._send_chunks)
             tasks.start_soon(self._poll)
         if self._narrowed:

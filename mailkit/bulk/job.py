@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import anyio
@@ -12,7 +13,7 @@ from mailkit.bulk.engine import Engine
 from mailkit.bulk.journal import Counts, JobRecord, Journal, Lease
 from mailkit.bulk.report import Report, make_report
 from mailkit.core.clock import Clock
-from mailkit.errors import MailkitError
+from mailkit.errors import JournalError, MailkitError
 
 __all__ = ["Job", "Progress"]
 
@@ -56,6 +57,8 @@ class Job:
         self._clock = clock
         self._ended = anyio.Event()
         self._failure: BaseException | None = None
+        self._report: Report | None = None
+        self._waiting = 0
         self._task = asyncio.create_task(self._run(), name=f"mailkit {record.name}")
 
     @property
@@ -96,10 +99,19 @@ class Job:
         An early end is told by ``Report.stopped``; only a failure of the journal, or a bug,
         raises.
         """
-        await self._ended.wait()
-        if self._failure is not None:
-            raise self._told()
-        return await make_report(self._journal, self.name)
+        self._waiting += 1
+        try:
+            await self._ended.wait()
+            if self._failure is not None:
+                raise self._told()
+            try:
+                return await make_report(self._journal, self.name)
+            except JournalError:
+                if self._report is None:
+                    raise
+                return self._report  # the journal was closed meanwhile
+        finally:
+            self._waiting -= 1
 
     def stop(self) -> None:
         """Hand nothing more over; requests under way end first, the rest stays unsent."""
@@ -117,6 +129,9 @@ class Job:
             with anyio.CancelScope(shield=True):
                 await self._ended.wait()
             raise
+        if self._waiting and self._failure is None:  # in other tasks; the journal is closed next
+            with contextlib.suppress(JournalError):
+                self._report = await make_report(self._journal, self.name)
         if self._failure is not None and not quiet:
             raise self._told()
 

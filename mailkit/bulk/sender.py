@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from types import TracebackType
+from types import TracebackType, UnionType
 
 import anyio
 import attrs
@@ -43,6 +43,11 @@ class BulkSender:
         clock: Clock = Clock(),
         rng: random.Random | None = None,
     ) -> None:
+        if not hasattr(provider, "dispatch"):
+            kind = type(provider).__name__
+            raise Unsupported(f"{kind} has no bulk send: give a client that does, such as SmsBy")
+        _check_kind(settings, EngineSettings, "settings", "EngineSettings(…)")
+        _check_kind(journal, str | Path | Journal | None, "journal", "a path or an open Journal")
         self._provider = provider
         self._place = journal
         self._settings = settings
@@ -80,7 +85,7 @@ class BulkSender:
         """The open journal; only inside the ``async with`` block."""
         if self._journal is None:
             raise InvalidArgument(
-                "enter the BulkSender first: async with BulkSender(...) as sender"
+                "use the BulkSender inside its block: async with BulkSender(...) as sender"
             )
         return self._journal
 
@@ -135,10 +140,11 @@ class BulkSender:
 
         Raises as ``resume`` does, and Unsupported for a provider that can't be asked.
         """
-        settings = attrs.evolve(self._settings, senders=0, track=seconds)
+        settings = attrs.evolve(self._settings, track=seconds)
         record = await self._known(name)
         self._check_track(settings)
-        return await self._run(record, await take_lease(self.journal, record), settings)
+        lease = await take_lease(self.journal, record)
+        return await self._run(record, lease, settings, sends=False)
 
     async def report(self, name: str) -> Report:
         """The report of a job, at any moment of its life."""
@@ -172,6 +178,7 @@ class BulkSender:
         *,
         check: bool = True,
         rejected: bool = False,
+        sends: bool = True,
     ) -> Job:
         try:
             message = Message.from_json(msgspec.json.decode(record.message))
@@ -181,24 +188,25 @@ class BulkSender:
             record = await self.journal.jobs.adopt(record)
             if rejected:
                 await self.journal.resolving.again(record, Chosen())
+            engine = Engine(
+                self.journal,
+                dispatch,
+                record,
+                send_at=message.send_at,
+                settings=settings,
+                sends=sends,
+                clock=self._clock,
+                rng=self._rng,
+            )
+            job = Job(self.journal, record, engine, lease, self._clock)
+            self._jobs.append(job)
         except BaseException:
             lease.release()
             raise
-        engine = Engine(
-            self.journal,
-            dispatch,
-            record,
-            send_at=message.send_at,
-            settings=settings,
-            clock=self._clock,
-            rng=self._rng,
-        )
-        job = Job(self.journal, record, engine, lease, self._clock)
-        self._jobs.append(job)
         return job
 
 
-def _check_kind(value: object, kind: type, what: str, remedy: str) -> None:
+def _check_kind(value: object, kind: type | UnionType, what: str, remedy: str) -> None:
     if not isinstance(value, kind):
         raise InvalidArgument(f"{what}: give {remedy}, not a {type(value).__name__}")
 
@@ -211,6 +219,6 @@ async def take_lease(journal: Journal, record: JobRecord) -> Lease:
             return lease
         await anyio.sleep(0.02)
     raise InvalidArgument(
-        f"the job {record.name} is being sent by another process right now: "
+        f"the job {record.name} is being sent right now, by another process or by this one: "
         f"look at it with: mailkit status {record.name}"
     )

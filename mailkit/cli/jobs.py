@@ -17,7 +17,7 @@ from mailkit.bulk.report import make_report
 from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
-from mailkit.cli.options import Account, Adopt, AsJson, JournalPath, duration, open_provider
+from mailkit.cli.options import Account, AdoptAs, AsJson, JournalPath, duration, open_provider
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import follow_job, print_report
 from mailkit.cli.show import as_utf8, jobs_table, plain, print_json
@@ -38,7 +38,7 @@ def status(
     track: Annotated[str, typer.Option(help="With --follow: for how long, as 30m.")] = "2h",
     account: Account = None,
     journal: JournalPath = None,
-    adopt: Adopt = False,
+    adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
     """How the jobs stand, or one of them."""
@@ -81,7 +81,7 @@ def report(
         typer.Option("--as-recipients", help="With --csv: a list that can be sent to again."),
     ] = False,
     journal: JournalPath = None,
-    adopt: Adopt = False,
+    adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
     """What became of every row, and the sum that proves it."""
@@ -127,7 +127,7 @@ def resolve(
         ),
     ] = False,
     journal: JournalPath = None,
-    adopt: Adopt = False,
+    adopt: AdoptAs = None,
 ) -> None:
     """Say what became of rows in doubt, after looking in the provider's dashboard; or order rows
     again that the provider rejected.

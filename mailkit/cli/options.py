@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mailkit.bulk.journal import Adopt
 from mailkit.errors import InvalidArgument
 from mailkit.providers.devino import Devino
 from mailkit.providers.smsby import SmsBy
@@ -33,11 +34,12 @@ JournalPath = Annotated[
         dir_okay=False,
     ),
 ]
-Adopt = Annotated[
-    bool,
+AdoptAs = Annotated[
+    Adopt | None,
     typer.Option(
         "--adopt",
-        help="Use a journal that is a copy, or that was put back from a backup.",
+        help="Use a journal that is a copy, or was put back from a backup: the latest state of it, "
+        "or an older one, so that whoever may have been mailed since is in doubt.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no bar.")]

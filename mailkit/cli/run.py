@@ -13,7 +13,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, TextIO
 
-from mailkit.bulk.journal import Journal
+from mailkit.bulk.journal import Adopt, Journal
 from mailkit.bulk.report import Report
 from mailkit.cli.show import plain, show_cursor
 from mailkit.errors import (
@@ -129,7 +129,7 @@ def _loop() -> Callable[[Coroutine[Any, Any, int]], int]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    path: Path | None, *, adopt: bool = False, make: bool = False
+    path: Path | None, *, adopt: Adopt | None = None, make: bool = False
 ) -> AsyncIterator[Journal]:
     """The journal, closed afterwards; one that isn't there yet is made only by a send."""
     journal = await Journal.open(path, adopt=adopt, create=make)

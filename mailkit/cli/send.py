@@ -17,7 +17,7 @@ from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.cli.options import (
     Account,
-    Adopt,
+    AdoptAs,
     AsJson,
     JournalPath,
     Provider,
@@ -64,7 +64,7 @@ def send(
     senders: Senders = 8,
     account: Account = None,
     journal: JournalPath = None,
-    adopt: Adopt = False,
+    adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
     """Send a letter to a list: plan, send, look for every recipient, report.
@@ -108,7 +108,7 @@ def resume(
     senders: Senders = 8,
     account: Account = None,
     journal: JournalPath = None,
-    adopt: Adopt = False,
+    adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a job that was stopped or cut off. What was under way then is in doubt."""

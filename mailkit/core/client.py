@@ -17,6 +17,7 @@ import attrs
 from mailkit.address import header_text
 from mailkit.core.auth import Auth
 from mailkit.core.call import Call, Raw, Reply, Resource, Route
+from mailkit.core.checks import check_number
 from mailkit.core.clock import Clock
 from mailkit.core.codec import Plan, plan_of, write
 from mailkit.core.encoding import Encoding
@@ -123,7 +124,7 @@ class Client:
         self._permits: Permits | None = None
         if self.quotas:
             self._permits = LocalPermits(self.quotas, self._clock, provider=self.name)
-        self._options = _Options(timeout=_positive(timeout, "timeout"))
+        self._options = _Options(timeout=_timeout(timeout))
 
     def with_options(
         self,
@@ -139,11 +140,13 @@ class Client:
         """
         options = self._options
         if timeout is not None:
-            options = attrs.evolve(options, timeout=_positive(timeout, "timeout"))
+            options = attrs.evolve(options, timeout=_timeout(timeout))
         if attempts is not None:
-            policy = attrs.evolve(options.policy, attempts=int(_positive(attempts, "attempts")))
+            check_number(attempts, "attempts", least=1, whole=True)
+            policy = attrs.evolve(options.policy, attempts=attempts)
             options = attrs.evolve(options, policy=policy)
         if quota_wait is not None:
+            check_number(quota_wait, "quota_wait", least=0)
             options = attrs.evolve(options, quota_wait=quota_wait)
         other = self._copy()
         other._options = options
@@ -359,7 +362,8 @@ class Client:
             hook(self._seen(job, outcome, status, seconds))
 
 
-def _positive(value: float, name: str) -> float:
-    if not value > 0:
-        raise InvalidArgument(f"{name}: {value!r} is not above zero")
-    return value
+def _timeout(seconds: float) -> float:
+    check_number(seconds, "timeout", least=0)
+    if not seconds:
+        raise InvalidArgument("timeout: give more than 0 seconds")
+    return seconds

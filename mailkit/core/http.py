@@ -24,6 +24,7 @@ import aiohttp
 import anyio
 from yarl import URL
 
+from mailkit.core.checks import check_number
 from mailkit.core.frames import strip
 from mailkit.core.unpack import ENCODINGS, BadBody, Body
 from mailkit.core.wire import Answer, Request, Upload
@@ -139,8 +140,9 @@ class AiohttpTransport:
         connect: float = 10.0,
         largest: int = 64 * 2**20,
     ) -> None:
-        if connections < 1 or connect <= 0 or largest < 1:
-            raise InvalidArgument("connections, connect and largest must be positive")
+        check_number(connections, "connections", least=1, whole=True)
+        check_number(connect, "connect", least=0.001)
+        check_number(largest, "largest", least=1, whole=True)
         self._session = session
         self._owned = session is None
         self._closed = False
@@ -174,7 +176,8 @@ class AiohttpTransport:
         known = sys.exception()
         session = None if self._closed else self._session or self._open()
         if session is None or session.closed:
-            raise RuntimeError("the client is closed")
+            request.began = False
+            raise InvalidArgument("the client is closed: call it before it is, or make another one")
         task = asyncio.current_task()
         if task is None or session._loop is not task.get_loop():
             request.began = False

@@ -14,6 +14,8 @@ from math import inf
 
 import attrs
 
+from mailkit.core.checks import number
+
 __all__ = ["Quota", "Window", "free_at"]
 
 
@@ -21,8 +23,8 @@ __all__ = ["Quota", "Window", "free_at"]
 class Quota:
     """At most ``limit`` requests in any window of ``per_seconds`` seconds."""
 
-    limit: int = attrs.field(validator=attrs.validators.ge(1))
-    per_seconds: float = attrs.field(validator=attrs.validators.gt(0))
+    limit: int = attrs.field(validator=number(least=1, whole=True))
+    per_seconds: float = attrs.field(validator=number(least=0.001))
     name: str = "requests"
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 from mailkit.bulk.journal import InvalidRecord, JobRecord, Journal, Lease, PlannedRow
 from mailkit.core.dispatch import Chunk
 
 
 @asynccontextmanager
-async def at(path: Path, *, adopt: bool = False) -> AsyncIterator[Journal]:
+async def at(
+    path: Path, *, adopt: Literal["latest", "older"] | None = None
+) -> AsyncIterator[Journal]:
     opened = await Journal.open(path, adopt=adopt)
     try:
         yield opened

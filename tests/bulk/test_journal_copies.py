@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import pytest
@@ -67,7 +68,7 @@ async def test_a_copy_is_refused_until_it_is_adopted(tmp_path: Path) -> None:
     assert "copy.db is a copy of another journal, or was moved without copy.db-takes" in (
         await refusal(copy)
     )
-    async with at(copy, adopt=True) as journal:
+    async with at(copy, adopt="latest") as journal:
         assert [job.name for job in await journal.jobs.list()] == ["a"]
     async with at(copy), at(path):
         pass
@@ -88,11 +89,11 @@ async def test_a_whole_folder_that_was_copied_is_refused_until_it_is_adopted(
         shutil.copytree(path.parent, copy.parent)
     before = {file.name: file.read_bytes() for file in copy.parent.glob("journal.db*") if
               file.is_file()}  # fmt: skip
-    assert "is a copy of another journal: what that one has sent since" in await refusal(copy)
+    assert "is a copy of another journal, or was put back from a backup" in await refusal(copy)
     assert before == {
         file.name: file.read_bytes() for file in copy.parent.glob("journal.db*") if file.is_file()
     }
-    async with at(copy, adopt=True) as journal:
+    async with at(copy, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 2 + ["unsent"] * 8
     await takes(copy, 4)
@@ -121,9 +122,9 @@ async def test_a_backup_put_back_in_place_never_plans_again_what_was_sent_since(
     assert await refusal(path) == (
         f"{path} is older than journal.db-takes next to it, and lacks the last 4 changes, with 3 "
         "requests: it was put back from a backup, or its -wal was lost. Put the newest one back; "
-        "or open this one once with --adopt, and whoever those requests mailed is in doubt"
+        "or open this one once with --adopt latest, and whoever those requests mailed is in doubt"
     )
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["accepted"] * 2 + ["in doubt"] * 6 + ["unsent"] * 2
         doubts = await journal.accounts.doubts(await journal.jobs.get("a"), running=False)
@@ -148,7 +149,7 @@ async def test_a_backup_put_in_its_place_as_a_new_file_is_a_copy_that_knows_its_
     await takes(path, 3)
     backup.replace(path)
     assert "is a copy of another journal" in await refusal(path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
 
@@ -162,7 +163,7 @@ async def test_what_was_not_a_request_is_missed_too(tmp_path: Path) -> None:
         await journal.suppressions.add(["p1@example.com"], reason="left", now=5.0)
     put_back(backup, path)
     assert "lacks the last change: it was put back" in await refusal(path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert set(found.values()) == {"unsent"}
 
@@ -176,13 +177,13 @@ async def test_a_job_that_the_backup_does_not_have_is_missed(tmp_path: Path) -> 
         await take(journal, job)
     put_back(backup, path)
     assert "lacks the last 4 changes, with 1 request:" in await refusal(path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         assert [job.name for job in await journal.jobs.list()] == ["a"]
         again = await planned(journal, people(3), "b")
         assert again.id > job.id  # the witness knows takes of a job of that number
         assert (await take(journal, again)).n == 1
     put_back(backup, path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         assert set((await states(journal, await journal.jobs.get("a"))).values()) == {"unsent"}
 
 
@@ -203,7 +204,7 @@ async def test_a_wal_that_was_lost_is_missed(tmp_path: Path) -> None:
     Path(f"{path}-wal").unlink()
     Path(f"{path}-shm").unlink()
     assert "with 1 request: it was put back from a backup, or its -wal" in await refusal(path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 8 + ["unsent"] * 2
 
@@ -240,7 +241,7 @@ async def test_pages_that_went_back_are_noticed_by_who_begins_to_send(tmp_path: 
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE chunks SET state = 'planned', takes = 0 WHERE n = 2")
     assert "and lacks 1 request: it was put back" in await refusal(path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["accepted"] * 2 + ["in doubt"] * 2 + ["unsent"] * 6
     with closing(sqlite3.connect(path)) as db, db:
@@ -291,7 +292,7 @@ async def test_where_chunks_were_cut_since_all_that_was_not_accepted_is_in_doubt
             pass
     put_back(backup, path)
     await refusal(path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         job = await journal.jobs.adopt(await journal.jobs.get("a"))
         assert "unsent" not in (await states(journal, job)).values()
         assert await journal.steps.take(job, 9.0) is None
@@ -315,7 +316,7 @@ async def test_a_refused_chunk_that_was_ordered_again_since_is_in_doubt(tmp_path
         db.execute("UPDATE chunks SET state = 'planned' WHERE n = 1")
     await takes(path, 1)
     put_back(backup, path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 2 + ["accepted"] * 2
 
@@ -356,7 +357,7 @@ async def test_a_witness_that_is_nobody_s_is_refused(text: bytes, tmp_path: Path
     await some_job(path)
     witness.place(path).write_bytes(text)
     assert "journal.db-takes belongs to another journal than" in await refusal(path)
-    async with at(path, adopt=True):
+    async with at(path, adopt="latest"):
         pass
     await takes(path, 1)
 
@@ -393,14 +394,47 @@ async def test_an_adoption_that_was_cut_off_loses_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(witness, "write", die)
         with pytest.raises(KeyboardInterrupt):
-            await Journal.open(path, adopt=True)
+            await Journal.open(path, adopt="latest")
     if how == "as a new file":
         assert "is a copy of another journal" in await refusal(path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
     async with at(path):
         pass
+
+
+@pytest.mark.parametrize("moved", [True, False], ids=["put back", "copied"])
+@pytest.mark.parametrize("how", ["latest", "older"])
+async def test_whoever_an_older_copy_was_about_to_send_to_is_in_doubt(
+    tmp_path: Path, how: Literal["latest", "older"], moved: bool
+) -> None:
+    path, backup = tmp_path / "state" / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    await takes(path, 1)
+    shutil.copytree(path.parent, backup)
+    await takes(path, 2)
+    if moved:
+        shutil.rmtree(path.parent)
+        backup.rename(path.parent)
+    place = path if moved else backup / "journal.db"
+    assert "put back from a backup: what was sent since, it does not know" in await refusal(place)
+    async with at(place, adopt=how) as journal:
+        found = list((await states(journal, await journal.jobs.get("a"))).values())
+    assert found == ["accepted"] * 2 + ["unsent" if how == "latest" else "in doubt"] * 8
+    async with at(place):
+        pass
+
+
+async def test_an_older_state_whose_witness_is_there_is_told_apart_by_that(tmp_path: Path) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup"
+    await some_job(path)
+    shutil.copy(path, backup)
+    await takes(path, 1)
+    put_back(backup, path)
+    async with at(path, adopt="older") as journal:
+        found = await states(journal, await journal.jobs.get("a"))
+    assert list(found.values()) == ["in doubt"] * 2 + ["unsent"] * 8
 
 
 async def test_what_an_older_backup_did_not_have_is_still_known_for_a_newer_one(
@@ -414,11 +448,11 @@ async def test_what_an_older_backup_did_not_have_is_still_known_for_a_newer_one(
     shutil.copy(path, newer)
     await takes(path, 1, "b")
     put_back(older, path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         assert [job.name for job in await journal.jobs.list()] == ["a"]
     put_back(newer, path)
     assert "with 1 request" in await refusal(path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("b"))
         assert list(found.values()) == ["in doubt"] * 2 + ["unsent"]
 
@@ -431,7 +465,7 @@ async def test_the_same_backup_may_be_put_back_twice(tmp_path: Path) -> None:
     for sent in (2, 3):
         put_back(backup, path)
         assert "and lacks the last" in await refusal(path)
-        async with at(path, adopt=True) as journal:
+        async with at(path, adopt="latest") as journal:
             found = await states(journal, await journal.jobs.get("a"))
             assert list(found.values()) == ["in doubt"] * 2 * sent + ["unsent"] * 2 * (5 - sent)
         await takes(path, 1)
@@ -445,7 +479,7 @@ async def test_to_adopt_a_journal_that_is_right_changes_nothing(tmp_path: Path) 
     async with at(path) as running:
         job = await running.jobs.adopt(await running.jobs.get("a"))
         before = witness.place(path).read_bytes()
-        async with at(path, adopt=True):
+        async with at(path, adopt="latest"):
             assert witness.place(path).read_bytes() == before
         await take(running, job)
 
@@ -521,7 +555,7 @@ async def test_a_send_from_a_backup_mails_everybody_once_in_the_end(tmp_path: Pa
     for name in ("", "-wal"):
         Path(f"{path}{name}").write_bytes(Path(f"{backup}{name}").read_bytes())
     await refusal(path)
-    async with at(path, adopt=True) as journal:
+    async with at(path, adopt="latest") as journal:
         async with BulkSender(
             provider, journal=journal, settings=settings, clock=FakeTime().clock
         ) as sender:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -129,9 +130,9 @@ async def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
         await Journal.open(path)
 
 
-@pytest.mark.parametrize("adopt", [False, True])
+@pytest.mark.parametrize("adopt", [None, "latest"])
 async def test_what_is_not_a_journal_is_refused_and_left_as_it_is(
-    tmp_path: Path, adopt: bool
+    tmp_path: Path, adopt: Literal["latest"] | None
 ) -> None:
     text, database, empty = tmp_path / "text", tmp_path / "database", tmp_path / "empty"
     text.write_text("not a database\n" * 1000)

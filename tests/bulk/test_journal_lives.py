@@ -49,7 +49,7 @@ class Lives:
             if "--adopt" not in str(error):
                 raise
             self.happened["adopted"] += 1
-            return await Journal.open(self.path, executor=InlineExecutor, adopt=True)
+            return await Journal.open(self.path, executor=InlineExecutor, adopt="latest")
 
     async def begin(self) -> None:
         journal = await self.open()

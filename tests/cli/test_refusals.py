@@ -353,9 +353,11 @@ def test_a_copied_journal_is_refused_until_it_is_adopted(
     assert ended.err == (
         f"mailkit: {copy} is a copy of another journal, or was moved without copy.db-takes: it may "
         "not know what was sent since. Put that file next to it; or, if the other journal is gone "
-        "for good, open this one once with --adopt\n"
+        "for good, open this one once with --adopt latest if nothing was sent with that since this "
+        "copy was made, or else with --adopt older, so that whoever it may have mailed is in "
+        "doubt\n"
     )
-    adopted = shop(*words, "--adopt")
+    adopted = shop(*words, "--adopt", "latest")
     assert "copy of another journal" not in adopted.err
     assert shop("report", "autumn", "--journal", copy).code == 0  # once is enough
     assert shop.sandbox.truth.letters == 3

@@ -353,7 +353,7 @@ async def test_a_copied_journal_is_refused_until_it_is_adopted_and_then_sends_th
     for _ in range(2):
         with pytest.raises(JournalError, match="is a copy of another journal"):
             await Journal.open(copy)
-    opened = await Journal.open(copy, adopt=True)
+    opened = await Journal.open(copy, adopt="latest")
     await opened.close()
     story.path = copy
     await story.end_well()

@@ -10,6 +10,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import anyio.to_thread
 import platformdirs
@@ -30,6 +31,7 @@ from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.opening import Connector
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
 from mailkit.bulk.journal.records import (
+    Adopt,
     ChunkRecord,
     ChunkState,
     Counts,
@@ -42,9 +44,10 @@ from mailkit.bulk.journal.resolving import Chosen, Replanned, Resolving
 from mailkit.bulk.journal.statuses import DueChunk, Merged, Statuses
 from mailkit.bulk.journal.steps import Steps
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
-from mailkit.errors import JournalError
+from mailkit.errors import InvalidArgument, JournalError
 
 __all__ = [
+    "Adopt",
     "Chosen",
     "ChunkRecord",
     "ChunkState",
@@ -104,7 +107,7 @@ class Journal:
         cls,
         path: str | Path | None = None,
         *,
-        adopt: bool = False,
+        adopt: Adopt | Literal["latest", "older"] | None = None,
         create: bool = True,
         executor: Callable[[Connector], Executor] | None = None,
     ) -> Journal:
@@ -112,11 +115,16 @@ class Journal:
         readable by its owner alone. Nothing else in the process may open the file.
 
         None is the default place (see default_path); ``":memory:"`` keeps nothing on the disk.
-        ``adopt`` takes a copied file, or one that was put back, for its own. ``executor`` replaces
-        the two threads that the journal works in. JournalError says why a file can't be used.
+        ``adopt`` is a person's word on a copied file, or one that was put back, whose original is
+        gone for good: ``"latest"`` if nothing was sent with that since; else ``"older"``, and all
+        that this one was about to send is in doubt. ``executor`` replaces the two threads that the
+        journal works in. JournalError says why a file can't be used.
         """
         place = None if path == ":memory:" else _resolved(path)
-        connect = Connector(place, adopt=adopt, create=create)
+        if adopt not in (None, *Adopt):
+            raise InvalidArgument(f"adopt: give 'latest' or 'older', not {adopt!r}")
+        word = None if adopt is None else Adopt(adopt)
+        connect = Connector(place, adopt=word, create=create)
 
         if executor is not None:
             only = executor(connect)

@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mailkit.bulk.journal import witness
-from mailkit.bulk.journal.records import ChunkState
+from mailkit.bulk.journal.records import Adopt, ChunkState, JobState
 from mailkit.bulk.journal.witness import Origin, Take, Witness
 
 __all__ = ["adopt", "copied", "fault_of"]
+
+_SAY = (
+    f"open this one once with --adopt {Adopt.LATEST} if nothing was sent with that since this copy "
+    f"was made, or else with --adopt {Adopt.OLDER}, so that whoever it may have mailed is in doubt"
+)
 
 
 def fault_of(
@@ -21,8 +26,8 @@ def fault_of(
     if testimony is None:
         return (
             f"{path} is a copy of another journal, or was moved without {place.name}: it may not "
-            "know what was sent since. Put that file next to it; or, if the other journal is gone "
-            "for good, open this one once with --adopt"
+            f"know what was sent since. Put that file next to it; or, if the other journal is gone "
+            f"for good, {_SAY}"
         )
     if (copy := copied(path, origin, testimony)) is not None:
         return copy
@@ -30,7 +35,7 @@ def fault_of(
     if testimony.journal != journal:
         return (
             f"{place} belongs to another journal than {path}: put the right one next to it; or, "
-            "if that is gone for good, open the journal once with --adopt"
+            f"if that is gone for good, {_SAY}"
         )
     gap = witness.missing(db, testimony)
     return None if gap is None else witness.told(path, gap)
@@ -41,13 +46,14 @@ def copied(path: Path, origin: Origin, testimony: Witness) -> str | None:
     if testimony.origin is None or not testimony.origin.is_copied_to(origin):
         return None
     return (
-        f"{path} is a copy of another journal: what that one has sent since, this one does not "
-        "know; if the other is gone for good, open this one once with --adopt"
+        f"{path} is a copy of another journal, or was put back from a backup: what was sent since, "
+        f"it does not know. If the other is gone for good, {_SAY}"
     )
 
 
-def adopt(db: sqlite3.Connection, path: Path, origin: Origin) -> Witness | None:
-    """Take the journal as it is; what its witness knows and the journal does not is in doubt.
+def adopt(db: sqlite3.Connection, path: Path, origin: Origin, how: Adopt) -> Witness | None:
+    """Take the journal as it is; what its witness knows and the journal does not is in doubt. Of an
+    older copy, so is everybody that its original may have mailed.
 
     Returns the new witness, to be written once this is committed; None if nothing is wrong. It
     keeps all that the old one knew: the same backup may be put back once more.
@@ -56,6 +62,9 @@ def adopt(db: sqlite3.Connection, path: Path, origin: Origin) -> Witness | None:
     if fault_of(db, path, origin, testimony) is None:
         return None
     meta = dict(db.execute("SELECT key, value FROM meta"))
+    own = testimony is not None and testimony.journal == meta["id"]
+    if how is Adopt.OLDER and (testimony is None or not own or copied(path, origin, testimony)):
+        _doubt_all(db)
     last = int(meta["commits"])
     takes: dict[int, dict[int, int]] = {}
     if testimony is not None and testimony.journal == meta["id"]:
@@ -92,6 +101,16 @@ def _doubt(db: sqlite3.Connection, takes: Sequence[Take], latest: float) -> None
             f"'{ChunkState.SENDING}', '{ChunkState.REJECTED}')",
             (latest, job, chunk, whole is None),
         )
+
+
+def _doubt_all(db: sqlite3.Connection) -> None:
+    """Put in doubt what this copy was about to send, in every job."""
+    db.execute(
+        f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', role = NULL, started = NULL, "
+        "ended = NULL, reason = 'it may have been sent after this copy of the journal was made' "
+        f"WHERE state IN ('{ChunkState.PLANNED}', '{ChunkState.SENDING}') "
+        f"AND job IN (SELECT id FROM jobs WHERE state = '{JobState.PLANNED}')"
+    )
 
 
 def _reserve(db: sqlite3.Connection, takes: Sequence[Take]) -> None:

@@ -213,6 +213,7 @@ class Database:
         self._writer = writer
         self._reader = reader
         self._process = os.getpid()
+        self._closed = False
 
     async def write(self, run: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         """Run the work in a transaction and give its result once that is committed.
@@ -234,7 +235,8 @@ class Database:
             while rows := await self.read(lambda db: cursor.fetchmany(size)):
                 yield rows
         finally:
-            self._reader.submit(Work(lambda db: cursor.close(), durable=False))
+            if not self._closed:
+                self._reader.submit(Work(lambda db: cursor.close(), durable=False))
 
     def taking(self, job: int, chunk: int, times: int) -> None:
         """In the work that takes a chunk: it is taken for so many times."""
@@ -250,8 +252,9 @@ class Database:
         """End both threads after the works already handed over; JournalError if the file that was
         written to is not in its place any more.
         """
-        if self._process != os.getpid():
+        if self._process != os.getpid() or self._closed:
             return
+        self._closed = True  # before the threads end: nothing is handed over to one that has ended
         try:
             if self._file is not None:
                 self._file.check_written()
@@ -270,6 +273,8 @@ class Database:
                 f"this process was forked while the journal {self.path} was open, and can't use "
                 "it: open it in a process of its own (in multiprocessing: spawn, not fork)"
             )
+        if self._closed:
+            raise JournalError("the journal is closed: what uses it must end before that")
         work = Work(run, durable)
         executor.submit(work)
         # Shielded: a cancelled wait must not cancel the future that the executor is going to fill.

@@ -15,6 +15,7 @@ from pathlib import Path
 from mailkit.bulk.journal import adopting, troubles, witness
 from mailkit.bulk.journal.file import WAL_LIMIT, JournalFile
 from mailkit.bulk.journal.finding import ELSEWHERE, find, gone
+from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.schema import VERSION, create
 from mailkit.bulk.journal.witness import Origin, Witness
 from mailkit.errors import JournalError
@@ -26,10 +27,12 @@ class Connector:
     """Opens the journal at a resolved path (None: in memory), made if it isn't there and may be.
 
     A file that is not a journal, is of another version, or may not know everything that was sent
-    (unless ``adopt``) raises JournalError when it is opened.
+    (unless someone says what it is with ``adopt``) raises JournalError when it is opened.
     """
 
-    def __init__(self, path: Path | None, *, adopt: bool = False, create: bool = True) -> None:
+    def __init__(
+        self, path: Path | None, *, adopt: Adopt | None = None, create: bool = True
+    ) -> None:
         self.file = None if path is None else JournalFile(path)
         self._adopt = adopt
         self._create = create
@@ -46,7 +49,7 @@ class Connector:
             origin = Origin.of(path, found)
             if found.st_size:
                 fault = _look(self.file, origin)
-                if fault is not None and not self._adopt:
+                if fault is not None and self._adopt is None:
                     raise JournalError(fault)
             with _connected(self.file) as db:
                 db.execute("PRAGMA temp_store = MEMORY")  # sending needs no room for such files
@@ -121,13 +124,13 @@ def _check(db: sqlite3.Connection, path: Path) -> bool:
     return bool(tables)
 
 
-def _prepare(db: sqlite3.Connection, path: Path, origin: Origin, *, adopt: bool) -> None:
+def _prepare(db: sqlite3.Connection, path: Path, origin: Origin, *, adopt: Adopt | None) -> None:
     if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
         raise JournalError(
             f"the journal {path} can't be used: its file system lacks what SQLite's WAL needs; "
             f"{ELSEWHERE}"
         )
-    if _check(db, path) and not adopt:
+    if _check(db, path) and adopt is None:
         return
     db.execute("BEGIN IMMEDIATE")  # of two processes that meet at a new journal, one makes it
     new = None
@@ -136,8 +139,8 @@ def _prepare(db: sqlite3.Connection, path: Path, origin: Origin, *, adopt: bool)
         witness.write(witness.place(path), made)
         create(db)
         db.execute("INSERT INTO meta VALUES ('id', ?), ('commits', 0)", (made.journal,))
-    elif adopt:
-        new = adopting.adopt(db, path, origin)
+    elif adopt is not None:
+        new = adopting.adopt(db, path, origin, adopt)
     db.execute("COMMIT")
     # The file alone must show that it is a journal, should its -wal ever be lost.
     db.execute("PRAGMA wal_checkpoint(FULL)")

@@ -14,6 +14,7 @@ from mailkit.bulk.journal.row_ids import span
 from mailkit.events import DeliveryStatus
 
 __all__ = [
+    "Adopt",
     "ChunkRecord",
     "ChunkState",
     "Counts",
@@ -30,6 +31,15 @@ class JobState(StrEnum):
 
     PLANNING = "planning"
     PLANNED = "planned"
+
+
+class Adopt(StrEnum):
+    """A person's word on a copy of a journal, whose original is gone for good: whether anything was
+    sent with the original after the copy was made.
+    """
+
+    LATEST = "latest"
+    OLDER = "older"
 
 
 class ChunkState(StrEnum):

@@ -202,5 +202,5 @@ def told(journal: Path, gap: Missing) -> str:
     return (
         f"{journal} is older than {place(journal).name} next to it, and lacks {lost}: it was put "
         "back from a backup, or its -wal was lost. Put the newest one back; or open this one once "
-        "with --adopt, and whoever those requests mailed is in doubt"
+        "with --adopt latest, and whoever those requests mailed is in doubt"
     )

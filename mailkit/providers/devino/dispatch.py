@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 import msgspec
 
+from mailkit.core.checks import number
 from mailkit.core.dispatch import Chunk, ChunkRow, Polled, Sent
 from mailkit.core.words import about_money
 from mailkit.errors import (
@@ -46,8 +47,8 @@ _REQUEST = 1_000  # bytes of a request besides its recipients and the letter
 class ChunkLimits:
     """How much one messages.send carries: recipients and bytes. The service publishes neither."""
 
-    rows: int = attrs.field(default=1_000, validator=attrs.validators.ge(1))
-    size: int = attrs.field(default=4_000_000, validator=attrs.validators.ge(1))
+    rows: int = attrs.field(default=1_000, validator=number(least=1, whole=True))
+    size: int = attrs.field(default=4_000_000, validator=number(least=1, whole=True))
 
 
 class Uploads:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mailkit.core.checks import number
 from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import FINAL
@@ -36,9 +37,9 @@ class ChunkLimits:
     usual 1,000 fields (an address is one field, a personal letter three) and 8 MB.
     """
 
-    bulk_rows: int = attrs.field(default=500, validator=attrs.validators.ge(1))
-    personal_rows: int = attrs.field(default=300, validator=attrs.validators.ge(1))
-    size: int = attrs.field(default=4_000_000, validator=attrs.validators.ge(1))
+    bulk_rows: int = attrs.field(default=500, validator=number(least=1, whole=True))
+    personal_rows: int = attrs.field(default=300, validator=number(least=1, whole=True))
+    size: int = attrs.field(default=4_000_000, validator=number(least=1, whole=True))
 
 
 class SmsByDispatch:

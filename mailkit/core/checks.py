@@ -1,0 +1,31 @@
+"""Arguments that are numbers: anything else is refused with the argument's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from mailkit.errors import InvalidArgument
+
+__all__ = ["check_number", "number"]
+
+
+def check_number(value: object, name: str, *, least: float, whole: bool = False) -> None:
+    """InvalidArgument unless the value is a number from ``least`` up, and a whole one if asked."""
+    kinds = int if whole else int | float
+    if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
+        kind = "a whole number" if whole else "a number"
+        raise InvalidArgument(f"{name}: give {kind} from {least:g} up, not {value!r}")
+
+
+def number(
+    *, least: float, whole: bool = False
+) -> Callable[[Any, attrs.Attribute[Any], object], None]:
+    """The same as the validator of a field."""
+
+    def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+        check_number(value, field.name, least=least, whole=whole)
+
+    return check

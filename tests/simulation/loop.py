@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import selectors
-from typing import Any
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, TypeVarTuple, Unpack
 from weakref import WeakKeyDictionary
 
 from .process import Process, process_of
+
+Ts = TypeVarTuple("Ts")
 
 
 class Deadlock(AssertionError):
@@ -21,8 +25,9 @@ class _Jumping(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise Deadlock
-        self.loop.now += max(timeout, 0.0)
-        return super().select(0)
+        if timeout > 0:
+            self.loop.now += timeout
+        return []  # nothing but time ever comes from outside
 
 
 class SimulatedLoop(asyncio.SelectorEventLoop):
@@ -58,3 +63,12 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.now
+
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """There is one thread, and so nobody to wake."""
+        return self.call_soon(callback, *args, context=context)

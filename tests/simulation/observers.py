@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, cast
 
-from mailkit import Journal, read_recipients, resolve
+from mailkit import Job, Journal, Progress, read_recipients, resolve
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.report import make_report
 from mailkit.errors import JobExists, MailkitError
@@ -21,6 +22,8 @@ __all__ = ["OBSERVERS", "SLOWEST", "observe", "start_or_resume", "verdicts"]
 
 SLOWEST = 200.0
 """Seconds until a request that was held up has acted: so long a person waits before looking."""
+WATCHES = 12
+"""How often a job under way is looked at before the looks become more seldom."""
 
 
 async def _status(world: World, journal: Journal) -> None:
@@ -86,7 +89,7 @@ async def observe(world: World, name: str, happened: Counter[str]) -> None:
     pause = world.pause
     while True:
         await asyncio.sleep(world.rng.expovariate(1 / pause))
-        pause *= 1.2
+        pause *= 1.35
         if not world.disk.there:
             continue  # as the command line, which makes a journal only for a send
         try:
@@ -107,12 +110,24 @@ async def start_or_resume(world: World, journal: Journal, name: str) -> None:
             job = await sender.start(world.message, read_recipients(world.lists[name]), name=name)
         except JobExists:
             job = await sender.resume(name)
-        async for progress in job.progress(every=world.rng.choice((0.3, 3, 30))):
-            counts = progress.counts
-            assert counts.accounted == counts.read == len(world.lists[name])
+        every = world.rng.choice((0.3, 3.0, 30.0))
+        while not await _watched(world, job, len(world.lists[name]), every):
+            every *= 4
+        await job.wait()
+
+
+async def _watched(world: World, job: Job, rows: int, every: float) -> bool:
+    """Look at the job a few times, and perhaps stop it; whether its run has ended."""
+    generator = cast("AsyncGenerator[Progress, None]", job.progress(every=every))
+    async with contextlib.aclosing(generator) as looks:
+        for _ in range(WATCHES):
+            progress = await anext(looks)
+            assert progress.counts.accounted == progress.counts.read == rows
+            if progress.done:
+                return True
             if world.rng.random() < 0.02:
                 job.stop()
-        await job.wait()
+    return False
 
 
 async def verdicts(world: World, journal: Journal, name: str) -> dict[int, bool]:

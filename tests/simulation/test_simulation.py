@@ -9,7 +9,7 @@ import pytest
 
 from .run import play
 
-BATCHES, SEEDS = 8, 25
+BATCHES, SEEDS = 8, 8
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

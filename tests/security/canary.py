@@ -100,33 +100,65 @@ def hits(shown: str | bytes) -> list[str]:
     text = shown if isinstance(shown, str) else shown.decode("utf-8", "replace")
     found = []
     for view in _views(text):
-        lower = view.lower()
-        found += [piece for piece in PIECES if piece in lower]
-    return found + [piece for piece in DISGUISES if piece in text]
+        found += PIECES.within(view.lower())
+    return found + DISGUISES.within(text)
 
 
 def _views(text: str) -> set[str]:
-    views = {text}
+    """The text, and how it reads with escapes read, one within the other up to three deep."""
+    views, new = {text}, {text}
     for _ in range(3):
-        for view in list(views):
-            old_escapes = re.sub(r"%u(?=[0-9A-Fa-f]{4})", r"\\u", view)
-            views |= {
-                unquote(view),
-                html.unescape(view),
-                re.sub(r"\\([/\\\"'])", r"\1", view),
-                re.sub(r"\\u([0-9A-Fa-f]{4})", lambda m: chr(int(m[1], 16)), old_escapes),
-            }
+        new = {read for view in new for read in _read(view)} - views
+        views |= new
     return views
 
 
-PIECES = {CANARY[n : n + PIECE].lower() for n in range(len(CANARY) - PIECE + 1)}
-DISGUISES = {
-    piece
-    for start in ("", "x", "xx")
-    for encode in (base64.b64encode, base64.urlsafe_b64encode)
-    for whole in [based(start + CANARY, encode)[4:-4]]
-    for piece in (whole[n : n + 12] for n in range(len(whole) - 11))
-} | {CANARY.encode().hex(), CANARY[::-1]}
+def _read(view: str) -> Iterator[str]:
+    if "%" in view:
+        yield unquote(view)
+    if "&" in view:
+        yield html.unescape(view)
+    if "\\" in view:
+        yield re.sub(r"\\([/\\\"'])", r"\1", view)
+    old_escapes = re.sub(r"%u(?=[0-9A-Fa-f]{4})", r"\\u", view) if "%u" in view else view
+    if "\\u" in old_escapes:
+        yield re.sub(r"\\u([0-9A-Fa-f]{4})", lambda m: chr(int(m[1], 16)), old_escapes)
+
+
+class Pieces:
+    """The pieces of some texts that are so long. Few texts hold any, so they are asked first for
+    shorter ones, of which each piece has at least one.
+    """
+
+    def __init__(self, texts: Iterable[str], size: int) -> None:
+        self.all = {text[n : n + size] for text in texts for n in range(len(text) - size + 1)}
+        short = size // 2
+        self._short = {
+            text[n : n + short]
+            for text in texts
+            for n in range(0, len(text) - short + 1, size - short + 1)
+        }
+
+    def within(self, text: str) -> list[str]:
+        """Those that the text holds."""
+        if not any(short in text for short in self._short):
+            return []
+        return [piece for piece in self.all if piece in text]
+
+
+PIECES = Pieces([CANARY.lower()], PIECE)
+DISGUISES = Pieces(
+    [
+        CANARY.encode().hex(),
+        CANARY[::-1],
+        *(
+            based(start + CANARY, encode)[4:-4]
+            for start in ("", "x", "xx")
+            for encode in (base64.b64encode, base64.urlsafe_b64encode)
+        ),
+    ],
+    12,
+)
 
 
 def assert_hidden(shown: str | bytes) -> None:
@@ -141,23 +173,29 @@ def everything(error: BaseException) -> str:
     aiohttp's objects too, whether they let it or not.
     """
     told: list[str] = []
+    seen: dict[int, tuple[object, int]] = {}
     for one in _family(error, set()):
         told += [str(one), repr(one), repr(one.args), repr(vars(one))]
         for frame, _ in traceback.walk_tb(one.__traceback__):
             if not frame.f_code.co_filename.startswith(TESTS):
                 for value in frame.f_locals.values():
-                    told += [_shown(value, _as_rich), *_deep(value, 5)]
+                    told += [_shown(value, _as_rich), *_deep(value, 5, seen)]
     return "\n".join(told)
 
 
-def _deep(value: object, depth: int) -> Iterator[str]:
-    """The value, and what is in it, down to a depth; no Secret is revealed."""
+def _deep(value: object, depth: int, seen: dict[int, tuple[object, int]]) -> Iterator[str]:
+    """The value, and what is in it, down to a depth; no Secret is revealed, and what was ``seen``
+    from as high up is not looked at again.
+    """
+    if id(value) in seen and seen[id(value)][1] >= depth:
+        return
+    seen[id(value)] = value, depth  # kept alive, so that nothing else gets its id
     yield _shown(value, repr)
     if isinstance(value, bytes | bytearray | memoryview):
         yield bytes(value).decode("utf-8", "replace")
     elif depth and not isinstance(value, str | Secret | type | ModuleType):
         for inner in _inside(value):
-            yield from _deep(inner, depth - 1)
+            yield from _deep(inner, depth - 1, seen)
 
 
 def _inside(value: object) -> Iterable[object]:

@@ -38,7 +38,7 @@ def place() -> Iterator[Place]:
 
 def test_killed_jobs_mail_nobody_twice_and_lose_nobody() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.crash", "--jobs", "8", "--rows", "600", "--kills", "3"],
+        [sys.executable, "-m", "tests.crash", "--jobs", "6", "--rows", "400", "--kills", "3"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -75,7 +75,7 @@ def test_looked_at_and_killed_at_system_calls(place: Place, tmp_path: Path) -> N
     subject = SUBJECTS["devino"]
     calls = calls_of(subject, place, tmp_path, 400)
     assert calls > 200
-    for nth in range(calls // 3, calls, calls // 12):
+    for nth in range(calls // 3, calls, calls // 8):
         verdict = prove_frozen(nth, subject, place, tmp_path, 400)
         assert verdict.good, verdict
 

@@ -1,4 +1,4 @@
-"""Real processes that die, or are told to stop, in the middle; compared with who was mailed.
+"""The command line, killed or told to stop in the middle; compared with who was mailed.
 
 The sandbox runs in a thread here, so it outlives the senders and knows the truth.
 """
@@ -8,13 +8,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from mailkit.sandbox import Fault
 
-from .cli.shop import SEND, Shop, customer, end_of, kill, open_shop
+from ..cli.shop import SEND, Shop, customer, end_of, kill, open_shop
 
 ROWS, CHUNK = 4000, 500
 FOR_EVER = 600.0
@@ -133,28 +132,6 @@ def test_a_kill_while_the_provider_is_asked_what_became_of_it_costs_nothing(shop
     assert shop.report()["unreconciled"] == 0
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_kill_at_any_moment_of_any_run(shop: Shop, seed: int) -> None:
-    chance = Random(seed)
-    shop.sandbox.faults.add(
-        Fault("slow_answer", on=SEND, probability=0.5, seconds=chance.choice([0.01, 0.1]))
-    )
-    words = send(shop, senders=chance.randint(1, 6))
-    for _ in range(2):
-        with shop.spawn(*words) as process:
-            shop.until_requests(shop.sandbox.requests[SEND] + chance.randint(1, 3), process)
-            kill(process)
-        shop.settled()
-        nobody_twice_nobody_lost(shop)
-        words = ["resume", "autumn"]
-    shop.sandbox.faults.clear()
-    assert shop("resume", "autumn").code in (0, 3)
-    nobody_twice_nobody_lost(shop)
-    assert shop.report()["unsent"] == 0
-    resolve_by_truth(shop)
-    everybody_was_mailed_once(shop)
-
-
 def test_killed_while_planning_it_is_planned_again(shop: Shop) -> None:
     words: list[str | Path] = ["send", shop.letter(), "-", "--provider", "smsby"]
     words += ["--name", "autumn"]
@@ -204,23 +181,6 @@ def test_only_one_engine_runs_a_job(shop: Shop) -> None:
     assert shop.sandbox.requests[SEND] == 4
     report = shop.report()
     assert (report["running"], report["in_doubt"], report["unsent"]) == (False, 1500, 2000)
-
-
-def test_looking_at_a_job_under_way_costs_it_nothing(shop: Shop) -> None:
-    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, after=2, times=1, seconds=1.0))
-    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, after=5, seconds=FOR_EVER))
-    with shop.spawn(*send(shop, senders=1)) as process:
-        shop.until(lambda: under_way(shop, requests=3, acted=3), process)
-        assert shop("status").code == 0
-        assert len(shop.states()) == ROWS
-        shop.until(lambda: under_way(shop, requests=6, acted=6), process)
-        kill(process)
-    report = shop.report()
-    assert (report["accepted"], report["in_doubt"], report["unsent"]) == (2500, 500, 1000)
-    nobody_twice_nobody_lost(shop)
-    shop.sandbox.faults.clear()
-    resolve_by_truth(shop)
-    everybody_was_mailed_once(shop)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)

@@ -86,6 +86,9 @@ JOBS = {
 }
 """The providers that send in bulk."""
 
+SHARE = 2
+"""Each echo is played in every second script, the next echo in the others."""
+
 each_provider = pytest.mark.parametrize("provider", JOBS)
 
 
@@ -106,7 +109,10 @@ async def test_no_answer_to_a_job_gets_into_its_journal_or_report(
     failed = 0
     try:
         with service() as running:
-            for n, script in enumerate(jobs.scripts(ECHOES[echo])):
+            scripts = list(enumerate(jobs.scripts(ECHOES[echo])))
+            turn = list(ECHOES).index(echo)
+            played = scripts[turn % SHARE :: SHARE]
+            for n, script in played:
                 running.script = script
                 async with (
                     CLIENTS[provider](url=running.url) as client,
@@ -132,7 +138,7 @@ async def test_no_answer_to_a_job_gets_into_its_journal_or_report(
     shown = folder(tmp_path)
     assert_hidden(shown)
     assert "***" in shown or "beyond" in echo
-    assert failed == jobs.unsendable
+    assert failed == sum(n < jobs.unsendable for n, _ in played)
 
 
 @each_provider

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from math import inf
 
 import attrs
@@ -69,6 +70,16 @@ class Row:
 
     def tried_again(self, repeatable: bool) -> bool:
         return self.outcome is NOT_SENT or self.arrives(repeatable) == TRIES
+
+
+def every_second(rows: Iterable[Row], first: int) -> list[Row]:
+    """Every second of the rows that end a call that only asks alike; one that is alone in any
+    case.
+    """
+    alike: dict[object, list[Row]] = {}
+    for row in rows:
+        alike.setdefault((row.asks, row.questions, row.slow), []).append(row)
+    return [row for some in alike.values() for row in some[first::2] or some]
 
 
 def patience(row: Row, *, again: bool) -> float:

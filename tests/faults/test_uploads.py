@@ -23,7 +23,7 @@ from mailkit.sandbox.truth import Attached
 
 from .calls import CALLS
 from .runs import DEVINO, Run, open_run
-from .table import TABLE, Error, Row
+from .table import TABLE, Error, Row, every_second
 
 UPLOAD = CALLS["devino.files.upload"]
 PRICES = Attachment("prices.txt", b"tea 3.20")
@@ -35,9 +35,10 @@ STOPS: dict[Error, Error] = {
 }
 """What a job makes of an upload's error, where that is another one: no letter is refused."""
 
-each_fault = pytest.mark.parametrize(
-    "row", [row for row in TABLE if row.concerns(UPLOAD)], ids=lambda row: row.fault
-)
+
+def each_second_fault(first: int) -> pytest.MarkDecorator:
+    rows = every_second((row for row in TABLE if row.concerns(UPLOAD)), first)
+    return pytest.mark.parametrize("row", rows, ids=lambda row: row.fault)
 
 
 @asynccontextmanager
@@ -69,7 +70,7 @@ async def done(run: Run) -> None:
     assert [one.attachments for one in mailings] == [(Attached("prices.txt", 8),)] * 5
 
 
-@each_fault
+@each_second_fault(0)
 async def test_a_job_whose_upload_fails_mails_nobody_and_can_be_started_again(row: Row) -> None:
     async with open_job(row) as run:
         await stopped(run, row, resumed=False)
@@ -79,7 +80,7 @@ async def test_a_job_whose_upload_fails_mails_nobody_and_can_be_started_again(ro
         await done(run)
 
 
-@each_fault
+@each_second_fault(1)
 async def test_a_job_whose_upload_fails_when_it_goes_on_mails_nobody_and_can_go_on(
     row: Row,
 ) -> None:

@@ -457,7 +457,7 @@ ACTS = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(script=st.lists(OUTCOMES, max_size=20), acts=st.lists(ACTS, min_size=2, max_size=10))
 async def test_whatever_jobs_send_it_nobody_is_mailed_twice_and_nobody_is_lost(
     script: list[str], acts: list[tuple[str, int, set[int]]]

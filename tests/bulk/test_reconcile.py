@@ -83,7 +83,7 @@ async def seen(journal: Journal) -> tuple[dict[str, str], dict[str, int]]:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(polls=polls, late=st.integers(0, 6))
 async def test_states_deliveries_and_counters_are_those_of_the_model(
     polls: list[list[RowStatus]], late: int
@@ -104,7 +104,7 @@ async def test_states_deliveries_and_counters_are_those_of_the_model(
             assert (await counters(journal))[job.id, 1][2] == merged.unfinished
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(polls=polls, order=st.randoms(use_true_random=False))
 async def test_the_order_in_which_statuses_come_does_not_matter(
     polls: list[list[RowStatus]], order: random.Random

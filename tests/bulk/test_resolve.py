@@ -342,7 +342,7 @@ WORDS = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     script=st.lists(OUTCOMES, max_size=30),
     words=st.lists(WORDS, max_size=8),

@@ -42,7 +42,7 @@ def test_a_seed_makes_the_same_list_everywhere() -> None:
     assert len({make(seed).content for seed in range(100)}) > 90
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
+@settings(derandomize=True, max_examples=60, deadline=None)
 @given(HEADS, TEXTS, st.sampled_from([None, "csv", "jsonl"]), st.booleans())
 @example("email,name\n", '"\0\n', None, False)
 @example("email\tname\n", "\t", None, False)
@@ -53,7 +53,7 @@ async def test_any_text_is_accounted_for_to_its_last_line(
     await accounted(case)
 
 
-@settings(derandomize=True, max_examples=100, deadline=None)
+@settings(derandomize=True, max_examples=50, deadline=None)
 @given(
     st.sampled_from([b"", b"email,name\n", b"\xff\xfe", b'{"email": "a@b.by"}\n']),
     st.binary(max_size=120),

@@ -134,7 +134,7 @@ ADDRESSES = st.sampled_from(
 )
 
 
-@settings(derandomize=True, max_examples=30, deadline=None)
+@settings(derandomize=True, max_examples=15, deadline=None)
 @given(
     st.lists(
         st.tuples(ADDRESSES, st.dictionaries(NAMES, VALUES, max_size=4)), min_size=1, max_size=6

@@ -159,7 +159,8 @@ async def _fails(story: Story, disk: Disk) -> None:
 
 @pytest.mark.parametrize("kind", ERRORS)
 async def test_any_write_may_fail_once(kind: str, tmp_path: Path) -> None:
-    for nth in range(1, await _writes(tmp_path / "clean.db") + 1):
+    first = list(ERRORS).index(kind)  # each write fails with two kinds
+    for nth in range(1 + first % 2, await _writes(tmp_path / "clean.db") + 1, 2):
         await _fails(Story(tmp_path / f"{nth}.db"), Disk(nth, ERRORS[kind]))
 
 

@@ -165,8 +165,8 @@ def test_only_one_engine_runs_a_job(shop: Shop) -> None:
             ended = shop(*second)
             assert (ended.code, ended.out) == (1, "")
             assert ended.err == (
-                "mailkit: the job autumn is being sent by another process right now: "
-                "look at it with: mailkit status autumn\n"
+                "mailkit: the job autumn is being sent right now, by another process or by this "
+                "one: look at it with: mailkit status autumn\n"
             )
         ended = shop(*words)
         assert ended.err == "mailkit: the job autumn exists: resume it, or order it --again\n"

@@ -11,10 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import attrs
+from typer import testing
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from mailkit.cli.app import app
@@ -24,6 +27,9 @@ SENDER = "Shop <news@shop.example>"
 PLAIN = {"sender": SENDER, "subject": "Autumn", "html": "<p>Hello</p>"}
 PERSONAL = {"sender": SENDER, "subject": "Hi {{ name }}", "html": "<p>Hello {{ name }}</p>"}
 SEND = "smsby.bulk.send"
+
+# What puts the command together, which takes longer than most commands: once is enough.
+testing._get_command = cache(get_command)  # type: ignore[attr-defined]
 
 Process = subprocess.Popen[str]
 

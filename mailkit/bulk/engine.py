@@ -264,6 +264,7 @@ class Engine:
             requests=self._requests[root],
         )
         words = error.text if isinstance(error, Refused) else str(error)
+        named = [row.n for row in chunk.rows if names(row.address, words)]
         match next_step(error, known):
             case Next.STOP:
                 await self._settle(self._put_back(chunk, error))
@@ -273,6 +274,10 @@ class Engine:
                 self._hold(error)
                 if chunk.n in self._witnesses:
                     self._ask_elsewhere, self._next_witness = True, chunk.n
+            case Next.PROBE | Next.HALVE | Next.YIELD if 0 < len(named) < len(chunk.rows):
+                self._narrowed = True
+                self._requests[root] += chunk.root is None
+                await self._settle(self._journal.narrowing.single_out(self._job, chunk.n, named))
             case Next.YIELD:
                 await self._settle(self._put_back(chunk, error))
             case Next.DOUBT | Next.WAIT:
@@ -506,6 +511,12 @@ class Engine:
         found = await self._journal.statuses.reconcile(
             self._job, chunk.n, polled, doubt=why if late else None
         )
+        if found.held is not None:
+            self._fail(
+                AccountRefused(found.held),
+                f"the provider took chunk {chunk.n} and then rejected rows of it, which seems to "
+                f"be about the account: {found.held}; once that is fixed, resume with --rejected",
+            )
         chunk = attrs.evolve(chunk, reconciled=found.reconciled, cursor=found.cursor)
         self._poll_again(attrs.evolve(poll, chunk=chunk, tries=poll.tries + 1), found.unfinished)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from mailkit.cli import demo, jobs, sandbox, send
@@ -9,12 +12,28 @@ from mailkit.cli import demo, jobs, sandbox, send
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Send e-mail to lists of any length: nobody twice, nobody lost, and a report that "
-    "proves it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"mailkit {version('mailkit-bulk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    shown: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Send email to lists of any length: nobody twice, nobody lost, and a report that proves it."""
+
+
 app.command()(send.send)
 app.command()(send.resume)
 app.command()(jobs.status)

@@ -66,12 +66,15 @@ class Sent:
 
 
 class RowStatus(NamedTuple):
-    """What the provider says of one address of a chunk."""
+    """What the provider says of one address of a chunk; ``held``: it is refused for the account's
+    sake.
+    """
 
     address: str
     delivery: DeliveryStatus | None
     refused: bool
     reason: str
+    held: bool = False
 
 
 @attrs.frozen

@@ -6,18 +6,26 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 
-__all__ = ["about_money", "says_only", "tell_of_a_failure"]
+__all__ = ["about_account", "says_only", "tell_of_a_failure"]
 
-_money = re.compile(
-    r"(?i)\b(?:insufficient|not[ ._-]enough|lack[ ._-]of|no)[ ._-]"
+_account = re.compile(
+    r"(?i)\b(?:insufficient|not[ ._-]enough|lack[ ._-]of|no|low)[ ._-]"
     r"(?:funds|money|balance|credits?)\b"
+    r"|\b(?:funds|money|balance|credits?)[ ._-](?:(?:is|are)[ ._-])?"
+    r"(?:insufficient|not[ ._-]enough|exhausted|too[ ._-]low|empty)\b"
+    r"|\b(?:tariff|plan|plan's)[ ._-](?:\w+[ ._-])?"
+    r"(?:limit|quota|exceeded|expired|exhausted|reached|ended)\b"
     r"|\b(?:недостаточно|не хватает|нет) (?:средств|денег)\b"
+    r"|\b(?:тариф|баланс)\w*(?: \w+)? (?:исчерпан|превышен|израсходован|закончил|истёк|истек)"
+    r"|\b(?:исчерпан|превышен)\w*(?: \w+)? (?:тариф|баланс)"
 ).search
 
 
-def about_money(reasons: Iterable[str]) -> bool:
-    """Whether a service without published codes says that the account has no money left."""
-    return any(_money(reason) for reason in reasons)
+def about_account(reasons: Iterable[str]) -> bool:
+    """Whether a service without published codes says that the account has no money left, or is at
+    the end of its plan. "Account" alone may be a recipient's mailbox.
+    """
+    return any(_account(reason) for reason in reasons)
 
 
 _no_letters = re.compile(r"[^a-z]+")

@@ -13,6 +13,7 @@ import attrs
 from mailkit.bulk.journal import InlineExecutor, Journal
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled, RowStatus, Sent
+from mailkit.core.words import about_account
 from mailkit.errors import Refused, Unavailable
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
@@ -60,6 +61,7 @@ class FakeProvider:
     acts: list[Act | Exception] = attrs.field(factory=list)
     hidden: set[str] = attrs.field(factory=set)
     bad: set[str] = attrs.field(factory=set)
+    why: str = "no such mailbox"
     mailed: Counter[str] = attrs.field(factory=Counter)
     chunks: list[Chunk] = attrs.field(factory=list)
     failing_polls: int = 0
@@ -116,7 +118,8 @@ class FakeDispatch:
                     row.address.upper(),
                     DeliveryStatus.DELIVERED,
                     row.address in self.provider.bad,
-                    "no such mailbox" if row.address in self.provider.bad else "",
+                    self.provider.why if row.address in self.provider.bad else "",
+                    held=about_account([self.provider.why]),
                 )
                 for row in chunk.rows
                 if row.address not in self.provider.hidden

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -28,8 +31,10 @@ from mailkit.errors import (
     RateLimited,
     Refused,
     Unavailable,
+    Unsupported,
 )
 from mailkit.message import Message
+from mailkit.providers.sendpulse import SendPulse
 
 from .fakes import MESSAGE, Act, FakeProvider, FakeTime, memory_journal, people
 
@@ -431,3 +436,77 @@ async def test_arguments_of_another_kind_are_refused_with_the_remedy(
         with pytest.raises(InvalidArgument, match=words):
             await sender.start(**given)  # type: ignore[arg-type]
     assert await journal.jobs.list() == []
+
+
+async def test_who_waits_in_another_task_hears_of_the_end_when_the_block_is_left(
+    tmp_path: Path,
+) -> None:
+    provider = FakeProvider()
+    async with BulkSender(provider, journal=tmp_path / "journal.db") as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(9)), name="a")
+        waiting = [asyncio.create_task(job.wait()) for _ in range(3)]
+        await asyncio.sleep(0)
+    for task in waiting:
+        report = await asyncio.wait_for(task, 5)
+        assert report.counts.accounted == 9
+    assert await asyncio.wait_for(job.wait(), 5) == report
+
+
+async def test_a_start_under_way_when_the_block_is_left_ends_and_locks_nothing(
+    tmp_path: Path,
+) -> None:
+    path, planning = tmp_path / "journal.db", asyncio.Event()
+
+    async def slowly() -> AsyncIterator[str]:
+        for address in people(3):
+            planning.set()
+            await asyncio.sleep(0.05)
+            yield address
+
+    async with BulkSender(FakeProvider(), journal=path) as sender:
+        start = asyncio.create_task(sender.start(MESSAGE, read_recipients(slowly()), name="a"))
+        await planning.wait()
+    with pytest.raises(JournalError, match="closed"):
+        await asyncio.wait_for(start, 5)
+    async with BulkSender(FakeProvider(), journal=path) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(3)), name="a")
+        assert (await job.wait()).complete
+
+
+async def test_a_job_that_was_planned_after_the_block_was_left_is_locked_by_nobody(
+    journal: Journal,
+) -> None:
+    sender = BulkSender(FakeProvider(), journal=journal)
+
+    async def slowly() -> AsyncIterator[str]:
+        yield "a@example.com"
+        await left.wait()
+
+    left = asyncio.Event()
+    async with sender:
+        start = asyncio.create_task(sender.start(MESSAGE, read_recipients(slowly()), name="a"))
+        await asyncio.sleep(0)
+    left.set()
+    with pytest.raises(InvalidArgument, match="inside its block"):
+        await start
+    async with BulkSender(FakeProvider(), journal=journal) as sender:
+        assert (await (await sender.resume("a")).wait()).complete
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"senders": 0}, {"senders": -1}, {"senders": "8"}, {"senders": 2.5}, {"senders": True},
+        {"pollers": 0}, {"reconcile": "10"}, {"reconcile": -1}, {"track": "2h"},
+        {"max_wait": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_that_can_not_work_are_refused_by_name(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument, match=f"^{next(iter(wrong))}: give a"):
+        EngineSettings(**wrong)
+
+
+def test_a_provider_without_a_bulk_send_is_unsupported() -> None:
+    with pytest.raises(Unsupported, match="SendPulse has no bulk send"):
+        BulkSender(SendPulse("id", "secret"))  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -42,10 +43,16 @@ async def send(
         return await job.wait()
 
 
-async def resume(journal: Journal, provider: FakeProvider, engine: EngineSettings = ONE) -> Report:
+async def resume(
+    journal: Journal,
+    provider: FakeProvider,
+    engine: EngineSettings = ONE,
+    *,
+    rejected: bool = False,
+) -> Report:
     clock = FakeTime().clock
     async with BulkSender(provider, journal=journal, clock=clock, settings=engine) as sender:
-        return await (await sender.resume("a")).wait()
+        return await (await sender.resume("a", rejected=rejected)).wait()
 
 
 def bad(*addresses: str, words: str = "Argument email is invalid") -> Callable[[Chunk], str | None]:
@@ -184,6 +191,26 @@ async def test_a_job_of_one_chunk_whose_bad_rows_are_tried_first_is_not_stopped_
     assert once(provider, 8, *victims)
 
 
+@pytest.mark.parametrize(("why", "since"), [("Недостаточно средств", 35), ("code 12", 30)])
+async def test_a_status_list_that_rejects_for_the_accounts_sake_stops_the_job(
+    journal: Journal, why: str, since: int
+) -> None:
+    unpaid = set(people(60)[since:])
+    provider = FakeProvider(chunk_rows=30, bad=set(unpaid), why=why)
+    report = await send(journal, provider, 60)
+    assert (report.counts.accepted, report.counts.rejected) == (since, 60 - since)
+    assert f"{why}; once that is fixed, resume with --rejected" in (report.stopped or "")
+
+    report = await resume(journal, provider, rejected=True)  # it was not fixed
+    assert (report.counts.accepted, report.counts.rejected) == (since, 60 - since)
+    assert (report.stopped is None) == (why == "code 12"), "once is enough for unknown words"
+
+    provider.bad.clear()
+    provider.mailed = Counter(dict.fromkeys(people(since), 1))
+    assert (await resume(journal, provider, rejected=True)).complete
+    assert once(provider, 60)
+
+
 async def test_a_service_that_takes_nothing_stops_after_few_requests_and_keeps_the_chunks(
     journal: Journal,
 ) -> None:
@@ -226,6 +253,36 @@ async def test_rows_that_an_answer_leaves_out_for_lack_of_money_are_planned_agai
     report = await resume(journal, provider)
     assert (report.counts.accepted, report.counts.rejected) == (5, 1)
     assert [len(chunk.rows) for chunk in provider.chunks] == [3, 3, 1]
+
+
+@pytest.mark.parametrize("senders", [1, 8])
+async def test_bad_rows_that_are_named_cost_two_requests_each(
+    journal: Journal, senders: int
+) -> None:
+    victims = {f"p{n}@example.com" for n in (3, 4, 250, 443, 777)}
+
+    def refuses(chunk: Chunk) -> str | None:
+        for row in chunk.rows:
+            if row.address in victims:
+                return f"Address {row.address.upper()} is wrong"
+        return None
+
+    provider = FakeProvider(chunk_rows=500, refuses=refuses)
+    report = await send(journal, provider, 1000, EngineSettings(senders=senders))
+    assert {row.address for row in await rejected(journal)} == victims
+    assert report.complete
+    assert once(provider, 1000, *victims)
+    assert len(provider.chunks) == 2 + 2 * len(victims)
+
+
+async def test_words_that_name_somebody_else_s_address_reject_nobody_without_a_try(
+    journal: Journal,
+) -> None:
+    provider = FakeProvider(chunk_rows=5, refuses=bad("xp1@example.com"))
+    provider.acts = [Refused("xp1@example.com is wrong")]  # which has p1's in it
+    report = await send(journal, provider, 5)
+    assert report.complete
+    assert once(provider, 5)
 
 
 async def test_three_bad_rows_whose_refusals_name_them_are_rejected(journal: Journal) -> None:

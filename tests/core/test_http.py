@@ -344,7 +344,7 @@ async def test_without_evidence_a_timeout_is_unknown(wire: aioresponses) -> None
 async def test_nothing_is_opened_before_the_first_request_nor_after_the_end() -> None:
     transport = AiohttpTransport()
     await transport.aclose()
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(InvalidArgument, match="closed"):
         await transport.send(request("https://h.test/"), 5.0)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mailkit.core.clock import Clock
 from mailkit.core.quota import SLACK, LocalPermits, Permit, Permits, Quota
-from mailkit.errors import QuotaExhausted
+from mailkit.errors import InvalidArgument, QuotaExhausted
 
 from .doubles import Time
 
@@ -226,7 +226,7 @@ async def test_the_limit_is_used_up() -> None:
 
 @pytest.mark.parametrize("wrong", [(0, 1.0), (-1, 1.0), (1, 0.0), (1, -1.0)])
 def test_a_quota_is_positive(wrong: tuple[int, float]) -> None:
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(InvalidArgument, match="give a"):
         Quota(*wrong)
 
 

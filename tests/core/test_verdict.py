@@ -13,7 +13,7 @@ from mailkit.core.retry import Outcome
 from mailkit.core.secret import Secret
 from mailkit.core.verdict import Failure, error_of, judge
 from mailkit.core.wire import Answer, Refusal, base_url
-from mailkit.core.words import about_money
+from mailkit.core.words import about_account
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -260,12 +260,23 @@ def test_other_addresses_are_refused_with_their_name(url: str) -> None:
         ("account.insufficient-funds", True),
         ("there is not enough money on your balance", True),
         ("Недостаточно средств на счёте", True),
+        ("money.not.enough", True),
+        ("balance is too low", True),
+        ("Plan quota reached", True),
+        ("tariff.limit", True),
+        ("Тариф исчерпан", True),
+        ("Баланс полностью израсходован", True),
+        ("Превышен лимит тарифа", True),
         ("insufficient_rights", False),
+        ("mailbox quota exceeded", False),
+        ("the account of this user is disabled", False),
+        ("planned maintenance", False),
+        ("over the limit of the recipient", False),
         ("the mailbox of bank-balance@shop.by is full", False),
     ],
 )
 def test_a_refusal_for_lack_of_money_is_the_accounts(words: str, of_the_account: bool) -> None:
-    assert about_money([words]) is of_the_account
+    assert about_account([words]) is of_the_account
 
 
 def test_a_refusal_of_the_account_has_its_own_class() -> None:

@@ -13,6 +13,7 @@ import attrs
 
 from mailkit.address import dedupe_key, normalise
 from mailkit.bulk.journal.records import RowState
+from mailkit.bulk.policy import EVERYBODY, gist
 from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
@@ -29,12 +30,13 @@ and its own delivery."""
 @attrs.frozen
 class ChunkKeys:
     """The rows of an accepted chunk, the delivery of those that have none of their own, and whether
-    every row was found before, or the deadline has passed.
+    every row was found before, or the deadline has passed. ``again``: it was ordered once more.
     """
 
     delivery: int
     reconciled: bool
     rows: Sequence[RowKey]
+    again: bool = False
 
 
 class RowChange(NamedTuple):
@@ -50,7 +52,8 @@ class RowChange(NamedTuple):
 class Findings:
     """What statuses change in a chunk: the ``delivery`` of the rows that follow the chunk and have
     none of their own, own deliveries alone as (delivery, row id), and whole rows. ``missing`` rows
-    were never named; ``reconciled`` says that nobody is looked for any longer.
+    were never named; ``reconciled`` says that nobody is looked for any longer. ``held`` has the
+    words in which rows were refused for the account's sake, if any were.
     """
 
     delivery: int
@@ -58,6 +61,7 @@ class Findings:
     changes: Sequence[RowChange]
     missing: int
     reconciled: bool
+    held: str | None = None
 
 
 def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) -> Findings:
@@ -75,6 +79,8 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     following: list[tuple[int, int | None, int]] = []  # delivery, own delivery so far, row id
     changed: list[RowChange] = []
     missing = 0
+    held: str | None = None
+    everybody = not chunk.again and _refuses_everybody(chunk, heard)
     for row_id, key, state, own in chunk.rows:
         delivery = own if own is not None else common if state is None else 0
         status = heard.get(key)
@@ -86,10 +92,12 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
                 else:
                     changed.append(RowChange(row_id, RowState.IN_DOUBT, doubt, delivery))
             continue
-        _, news, refused, reason = status
+        _, news, refused, reason, account = status
         if refused:
             if state != RowState.REJECTED and not delivery:
                 changed.append(RowChange(row_id, RowState.REJECTED, reason or "refused", delivery))
+                if account or everybody:
+                    held = held or reason
             elif state is None:
                 following.append((delivery, own, row_id))
             continue
@@ -104,7 +112,17 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
             changed.append(RowChange(row_id, now, None, delivery))
     common, deliveries = _shared(common, following)
     reconciled = chunk.reconciled or doubt is not None or not missing
-    return Findings(common, deliveries, changed, missing, reconciled)
+    return Findings(common, deliveries, changed, missing, reconciled, held)
+
+
+def _refuses_everybody(chunk: ChunkKeys, heard: Mapping[str, RowStatus]) -> bool:
+    """Whether all of many rows are refused in the same words: hardly for their own sake."""
+    statuses = [heard.get(key) for _, key, _, _ in chunk.rows]
+    return (
+        len(statuses) >= EVERYBODY
+        and all(status is not None and status.refused for status in statuses)
+        and len({gist(status.reason) for status in statuses if status is not None}) == 1
+    )
 
 
 def _shared(

@@ -20,6 +20,7 @@ import attrs
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.jobs import own
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role
+from mailkit.bulk.journal.row_ids import row_id
 from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.steps import settle
 from mailkit.bulk.policy import Trial
@@ -30,8 +31,11 @@ __all__ = ["Narrowing"]
 
 @attrs.frozen
 class _Part:
-    rows: Sequence[int]  # their ids
+    """Rows of a chunk, by their ids: a run of them, or those *apart* from the others."""
+
+    rows: Sequence[int]
     role: Role | None = None
+    apart: bool = False
 
 
 class Narrowing:
@@ -59,6 +63,18 @@ class Narrowing:
             rows = _rows(db, job, n, ChunkState.SENDING)
             middle = len(rows) // 2
             _cut(db, job, n, [_Part(rows[:middle]), _Part(rows[middle:])])
+
+        await self._db.write(work, durable=False)
+
+    async def single_out(self, job: JobRecord, n: int, named: Sequence[int]) -> None:
+        """Cut the rows of these numbers out of the chunk under way, each into a chunk of its own,
+        before the others.
+        """
+
+        def work(db: sqlite3.Connection) -> None:
+            alone = [row_id(job.id, row) for row in named]
+            others = [row for row in _rows(db, job, n, ChunkState.SENDING) if row not in alone]
+            _cut(db, job, n, [*(_Part([row], apart=True) for row in alone), _Part(others)])
 
         await self._db.write(work, durable=False)
 
@@ -139,7 +155,8 @@ def _restore(db: sqlite3.Connection, job: JobRecord) -> None:
         (job.id,),
     )
     cut = db.execute(
-        "SELECT root, min(first), max(last), sum(rows) FROM chunks WHERE job = ? AND root > 0 "
+        "SELECT root, coalesce(min(nullif(first, 0)), 0), max(last), sum(rows) FROM chunks "
+        "WHERE job = ? AND root > 0 "
         f"AND state <> '{ChunkState.EMPTY}' GROUP BY root "
         f"HAVING sum(state <> '{ChunkState.PLANNED}') = 0",
         (job.id,),
@@ -179,7 +196,7 @@ def _rows(db: sqlite3.Connection, job: JobRecord, n: int, state: ChunkState) -> 
     found = db.execute("SELECT state FROM chunks WHERE job = ? AND n = ?", (job.id, n)).fetchone()
     if found is None or found[0] != state:
         raise JournalError(f"chunk {n} of the job {job.name} is not {state}")
-    return sorted(row_id for (row_id,) in following(db, job, n, "id"))
+    return sorted(id for (id,) in following(db, job, n, "id"))
 
 
 def _probes(rows: Sequence[int]) -> list[_Part]:
@@ -193,26 +210,26 @@ def _probes(rows: Sequence[int]) -> list[_Part]:
 
 def _cut(db: sqlite3.Connection, job: JobRecord, n: int, parts: Sequence[_Part]) -> list[int]:
     """Make chunks of the parts, under new numbers; the chunk itself has no rows left."""
-    first, attempt, root = db.execute(
-        "SELECT first, attempt, coalesce(root, n) FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+    attempt, root = db.execute(
+        "SELECT attempt, coalesce(root, n) FROM chunks WHERE job = ? AND n = ?", (job.id, n)
     ).fetchone()
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
     db.execute(
         f"UPDATE chunks SET state = '{ChunkState.EMPTY}', first = 0, last = -1, rows = 0, "
-        "role = NULL "
-        "WHERE job = ? AND n = ?",
+        "role = NULL WHERE job = ? AND n = ?",
         (job.id, n),
     )
+    before = db.execute("SELECT id FROM rows WHERE chunk = ? AND id BETWEEN ? AND ?", (n, *job.ids))
+    moved = {id for (id,) in before.fetchall()}
     for at, part in enumerate(parts, number):
-        span = (part.rows[0], part.rows[-1]) if first else (0, -1)
+        moving = part.rows if part.apart else [row for row in part.rows if row in moved]
+        staying = [] if part.apart else [row for row in part.rows if row not in moved]
+        span = (staying[0], staying[-1]) if staying else (0, -1)
         db.execute(
             "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
-            f"unfinished, root, role) VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, ?, 0, "
-            "0, ?, ?)",
+            f"unfinished, root, role) VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, ?, 0, 0, "
+            "?, ?)",
             (job.id, at, *span, len(part.rows), attempt, root, part.role),
         )
-        if not first:
-            db.executemany(
-                "UPDATE rows SET chunk = ? WHERE id = ?", [(at, row) for row in part.rows]
-            )
+        db.executemany("UPDATE rows SET chunk = ? WHERE id = ?", [(at, row) for row in moving])
     return list(range(number, number + len(parts)))

@@ -39,12 +39,14 @@ class DueChunk:
 @attrs.frozen
 class Merged:
     """A chunk after statuses were merged into it: whether it is reconciled, how many rows are
-    still on their way (``unfinished``), and the mark for the next poll.
+    still on their way (``unfinished``), and the mark for the next poll. ``held``: the words in
+    which rows were rejected for the account's sake just now.
     """
 
     reconciled: bool
     unfinished: int
     cursor: str | None
+    held: str | None = None
 
 
 class Statuses:
@@ -110,7 +112,7 @@ def merge(
     _change(db, n, found.changes)
     if found.deliveries or found.changes or found.delivery != keys.delivery:
         unfinished = recount(db, job, n)
-    return Merged(found.reconciled, unfinished, mark)
+    return Merged(found.reconciled, unfinished, mark, found.held)
 
 
 def override(db: sqlite3.Connection, job: JobRecord, n: int, changes: Sequence[RowChange]) -> None:
@@ -154,8 +156,9 @@ def _keys(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, in
     """Every row of the chunk that was sent, also those that have a state of their own; the rows
     that are unfinished; the mark for the next poll.
     """
-    delivery, reconciled, unfinished, cursor = db.execute(
-        "SELECT delivery, reconciled, unfinished, cursor FROM chunks WHERE job = ? AND n = ?",
+    delivery, reconciled, unfinished, cursor, attempt = db.execute(
+        "SELECT delivery, reconciled, unfinished, cursor, attempt FROM chunks "
+        "WHERE job = ? AND n = ?",
         (job.id, n),
     ).fetchone()
     columns = "id, coalesce(key, address), state, delivery"
@@ -164,7 +167,7 @@ def _keys(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, in
         f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IN {_SENT}",
         (n, *job.ids),
     )
-    return ChunkKeys(delivery, bool(reconciled), rows), unfinished, cursor
+    return ChunkKeys(delivery, bool(reconciled), rows, attempt > 1), unfinished, cursor
 
 
 def _span(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[int, int, int]:

@@ -16,7 +16,7 @@ import msgspec
 
 from mailkit.core.checks import number
 from mailkit.core.dispatch import Chunk, ChunkRow, Polled, Sent
-from mailkit.core.words import about_money
+from mailkit.core.words import about_account
 from mailkit.errors import (
     AuthenticationFailed,
     BadAnswer,
@@ -156,7 +156,7 @@ class DevinoDispatch:
             for one in sent.refused
         }
         doubtful = {chunk.rows[one.index].n: one.reason for one in sent.in_doubt}
-        held = {n: refused.pop(n) for n, why in list(refused.items()) if about_money([why])}
+        held = {n: refused.pop(n) for n, why in list(refused.items()) if about_account([why])}
         return Sent(None, refused, doubtful, held)
 
     async def poll(self, reference: str, cursor: str | None) -> Polled:

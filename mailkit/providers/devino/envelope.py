@@ -14,7 +14,7 @@ import msgspec
 
 from mailkit.core.reading import decode
 from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable
-from mailkit.core.words import about_money, tell_of_a_failure
+from mailkit.core.words import about_account, tell_of_a_failure
 
 __all__ = ["oks", "opened", "reasons"]
 
@@ -37,7 +37,7 @@ def opened(answer: Answer) -> bytes | Refusal:
     if tree.get("result") or any(marks):
         raise Unclear("neither a success nor a refusal in the answer")
     said = reasons(tree)
-    money = tree.keys() <= _OWN and about_money(said)
+    money = tree.keys() <= _OWN and about_account(said)
     if not isinstance(tree.get("description"), str) or not (money or _listed(tree.get("reasons"))):
         raise Unreadable("not an answer of Devino: neither a result nor reasons")
     if any(map(tell_of_a_failure, said)):
@@ -47,7 +47,7 @@ def opened(answer: Answer) -> bytes | Refusal:
         said,
         code if type(code) in (int, str) else None,
         credentials=any(_of_the_key(reason) for reason in said),
-        account=about_money(said),
+        account=about_account(said),
     )
 
 

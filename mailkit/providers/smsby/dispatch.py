@@ -13,6 +13,7 @@ import attrs
 
 from mailkit.core.checks import number
 from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
+from mailkit.core.words import about_account
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import FINAL
 from mailkit.message import Message
@@ -151,7 +152,13 @@ class SmsByDispatch:
 
     def _refusals(self, errors: Iterable[BulkError]) -> list[RowStatus]:
         return [
-            RowStatus(error.address, None, True, self._clean(error.error or "refused by sms.by"))
+            RowStatus(
+                error.address,
+                None,
+                True,
+                self._clean(error.error or "refused by sms.by"),
+                held=about_account([error.error or ""]),
+            )
             for error in errors
         ]
 

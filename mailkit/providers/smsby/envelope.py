@@ -15,7 +15,7 @@ import msgspec
 
 from mailkit.core.reading import decode
 from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable
-from mailkit.core.words import about_money, says_only, tell_of_a_failure
+from mailkit.core.words import about_account, says_only, tell_of_a_failure
 
 __all__ = ["opened"]
 
@@ -56,7 +56,7 @@ def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
         raise Unreadable("not an answer of sms.by: neither a success nor a refusal")
     reasons = (said,)
     return Refusal(
-        reasons, credentials=_of_the_token(said) is not None, account=about_money(reasons)
+        reasons, credentials=_of_the_token(said) is not None, account=about_account(reasons)
     )
 
 

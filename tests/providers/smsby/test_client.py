@@ -65,7 +65,7 @@ async def test_a_client_made_with_options_shares_the_connections() -> None:
         smsby = SmsBy(sandbox.smsby.token, sandbox.url)
         assert await smsby.with_options(timeout=3).templates.list()
         await smsby.aclose()
-        with pytest.raises(RuntimeError, match="closed"):
+        with pytest.raises(InvalidArgument, match="closed"):
             await smsby.with_options(attempts=1).templates.list()
 
 

@@ -297,9 +297,9 @@ async def test_a_second_engine_on_a_job_is_refused_while_the_first_one_lives(
     async with engine(journal, provider) as first, engine(journal, provider) as second:
         job = await first.start(MESSAGE, read_recipients(SENT), name="a")
         await _under_way(provider, SENDERS)
-        with pytest.raises(InvalidArgument, match="is being sent by another process right now"):
+        with pytest.raises(InvalidArgument, match="is being sent right now, by another process"):
             await second.resume("a")
-        with pytest.raises(InvalidArgument, match="is being sent by another process right now"):
+        with pytest.raises(InvalidArgument, match="is being sent right now, by another process"):
             await resolve(journal, "a", 1, accepted=False)
         provider.holding = False
         for answer in provider.answers.values():

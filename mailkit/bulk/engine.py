@@ -37,6 +37,7 @@ from mailkit.bulk.policy import (
     next_step,
     refusal_of_all,
 )
+from mailkit.bulk.telling import Teller
 from mailkit.core.checks import number
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled
@@ -50,6 +51,16 @@ from mailkit.errors import (
     RateLimited,
     Refused,
     Unavailable,
+)
+from mailkit.events import (
+    ChunkAccepted,
+    ChunkInDoubt,
+    ChunkRejected,
+    JobEnded,
+    JobHook,
+    JobStarted,
+    JobStopped,
+    SendingHeld,
 )
 
 __all__ = ["Engine", "EngineSettings"]
@@ -103,9 +114,11 @@ class Engine:
         send_at: datetime | None = None,
         settings: EngineSettings = EngineSettings(),
         sends: bool = True,
+        tell: JobHook | None = None,
         clock: Clock = Clock(),
         rng: random.Random | None = None,
     ) -> None:
+        self._tell = tell or Teller()
         self._journal = journal
         self._senders = settings.senders if sends else 0
         self._dispatch = dispatch
@@ -159,6 +172,9 @@ class Engine:
             taken = taken_at(chunk.ended, now=now, steady=steady, patience=patience)
             self._schedule(_Poll(steady, chunk.n, chunk, taken))
         self._narrowed = await self._journal.narrowing.restore(self._job)
+        if self._senders:
+            counts = await self._journal.accounts.counts(self._job, running=True)
+            self._tell(JobStarted(self._job.name, self._job.provider, counts.unsent))
         self._senders_left = self._senders
         async with anyio.create_task_group() as tasks:
             for _ in range(self._senders):
@@ -168,6 +184,9 @@ class Engine:
             await self._journal.narrowing.restore(self._job)
         if self.stopped is not None:
             await self._journal.jobs.stop(self._job, self.stopped)
+            self._tell(JobStopped(self._job.name, self.stopped))
+        else:
+            self._tell(JobEnded(self._job.name))
 
     # sending
 
@@ -238,10 +257,21 @@ class Engine:
             now = self._clock.now()
             doubt = await self._settle(self._journal.steps.accept(self._job, chunk.n, now, sent))
             if doubt is not None:
+                self._tell(ChunkInDoubt(self._job.name, chunk.n, len(chunk.rows), doubt))
                 self._doubted(OutcomeUnknown(doubt))
                 return
             self._doubts = self._tries = self._away = 0
             left_out = len(sent.refused) + len(sent.doubtful) + len(sent.held)
+            self._tell(
+                ChunkAccepted(
+                    self._job.name,
+                    chunk.n,
+                    len(chunk.rows) - left_out,
+                    len(sent.refused),
+                    len(sent.doubtful),
+                    sent.reference,
+                )
+            )
             if chunk.root is not None and left_out < len(chunk.rows):
                 self._about_rows.add(root)
             for words, rows in alike(sent).items():
@@ -292,6 +322,7 @@ class Engine:
                 await self._settle(
                     self._journal.steps.reject(self._job, chunk.n, self._clock.now(), words)
                 )
+                self._tell(ChunkRejected(self._job.name, chunk.n, len(chunk.rows), words))
             case Next.TRY:
                 await self._try(chunk, error, words)
             case Next.GIVE_UP:
@@ -344,6 +375,8 @@ class Engine:
         if judgment is Judgment.ROWS:
             self._about_rows.update(trial.root for trial in trials)
             await self._settle(self._journal.narrowing.convict(self._job))
+            for trial in trials:
+                self._tell(ChunkRejected(self._job.name, trial.n, 1, trial.words))
         elif judgment is Judgment.ACCOUNT:
             await self._accuse(trials)
         elif judgment is Judgment.ASK:
@@ -419,8 +452,9 @@ class Engine:
     def _put_back(self, chunk: Chunk, error: MailkitError) -> Awaitable[None]:
         return self._journal.steps.put_back(self._job, chunk.n, self._clock.now(), str(error))
 
-    def _doubt(self, chunk: Chunk, reason: str) -> Awaitable[None]:
-        return self._journal.steps.doubt(self._job, chunk.n, self._clock.now(), reason)
+    async def _doubt(self, chunk: Chunk, reason: str) -> None:
+        await self._journal.steps.doubt(self._job, chunk.n, self._clock.now(), reason)
+        self._tell(ChunkInDoubt(self._job.name, chunk.n, len(chunk.rows), reason))
 
     async def _settle(self, write: Awaitable[T]) -> T:
         """What came of a request is written down even if the engine is cancelled meanwhile."""
@@ -448,6 +482,8 @@ class Engine:
         if wait > self._settings.max_wait and not isinstance(error, QuotaExhausted):
             self._fail(error, f"{error.text}; resume the job after {until:%Y-%m-%d %H:%M}")
             return
+        if self._clock.monotonic() + wait > self._hold_until:
+            self._tell(SendingHeld(self._job.name, until, error.text))
         self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)
         self.waiting = f"{error.text}; resuming at {until:%H:%M:%S}"
         self._notify()

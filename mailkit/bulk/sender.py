@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType, UnionType
 
@@ -16,9 +17,11 @@ from mailkit.bulk.journal import Chosen, JobRecord, Journal, Lease
 from mailkit.bulk.plan import plan
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.source import RecipientSource
+from mailkit.bulk.telling import Teller
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import BulkProvider
 from mailkit.errors import InvalidArgument, Unsupported
+from mailkit.events import JobHook
 from mailkit.message import Message
 
 __all__ = ["BulkSender", "take_lease"]
@@ -31,7 +34,8 @@ class BulkSender:
 
     ``journal`` is the journal's path, an open Journal (which is not closed here), or None for
     the default place. ``settings`` say how many requests run at once and how long to look for
-    rows that the provider does not name. Leaving the ``async with`` block stops what still runs.
+    rows that the provider does not name. ``hooks`` are called with each `JobEvent`; the same goes
+    to the logger ``mailkit.bulk``. Leaving the ``async with`` block stops what still runs.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class BulkSender:
         *,
         journal: str | Path | Journal | None = None,
         settings: EngineSettings = EngineSettings(),
+        hooks: Sequence[JobHook] = (),
         clock: Clock = Clock(),
         rng: random.Random | None = None,
     ) -> None:
@@ -51,6 +56,7 @@ class BulkSender:
         self._provider = provider
         self._place = journal
         self._settings = settings
+        self._tell = Teller(hooks)
         self._clock = clock
         self._rng = rng
         self._journal: Journal | None = None
@@ -195,6 +201,7 @@ class BulkSender:
                 send_at=message.send_at,
                 settings=settings,
                 sends=sends,
+                tell=self._tell,
                 clock=self._clock,
                 rng=self._rng,
             )

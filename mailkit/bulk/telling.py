@@ -11,7 +11,6 @@ from mailkit.events import (
     ChunkAccepted,
     ChunkInDoubt,
     ChunkRejected,
-    JobEnded,
     JobEvent,
     JobHook,
     JobStarted,
@@ -22,15 +21,6 @@ from mailkit.events import (
 __all__ = ["Teller"]
 
 _log = logging.getLogger("mailkit.bulk")
-_LEVELS: dict[type[JobEvent], int] = {
-    JobStarted: logging.INFO,
-    ChunkAccepted: logging.DEBUG,  # thousands of them
-    ChunkRejected: logging.WARNING,
-    ChunkInDoubt: logging.WARNING,
-    SendingHeld: logging.INFO,
-    JobStopped: logging.WARNING,
-    JobEnded: logging.INFO,
-}
 
 
 class Teller:
@@ -41,7 +31,7 @@ class Teller:
 
     def __call__(self, event: JobEvent) -> None:
         """Tell of it now, in the caller's thread."""
-        level = _LEVELS[type(event)]
+        level = logging.DEBUG if isinstance(event, ChunkAccepted) else logging.INFO
         if _log.isEnabledFor(level):
             facts = attrs.asdict(event, recurse=False)
             _log.log(level, _sentence(event), extra={f"mailkit_{key}": facts[key] for key in facts})

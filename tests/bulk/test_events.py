@@ -84,7 +84,7 @@ async def test_the_log_has_a_sentence_and_the_facts(
     await events(journal, FakeProvider(acts=[OutcomeUnknown("reset")]), 6)
     assert [(one.levelname, one.message) for one in caplog.records] == [
         ("INFO", "a: sending 6 rows over fake"),
-        ("WARNING", "a: chunk 1: 3 in doubt: reset"),
+        ("INFO", "a: chunk 1: 3 in doubt: reset"),
         ("INFO", "a: done"),
     ]
     facts = vars(caplog.records[1])

@@ -437,6 +437,22 @@ async def test_an_older_state_whose_witness_is_there_is_told_apart_by_that(tmp_p
     assert list(found.values()) == ["in doubt"] * 2 + ["unsent"] * 8
 
 
+async def test_a_job_that_was_sent_and_is_gone_from_the_journal_is_missed(tmp_path: Path) -> None:
+    """As when an old file was copied over one in use, and its -wal holds the rest."""
+    path = tmp_path / "journal.db"
+    await some_job(path)
+    await takes(path, 2)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM jobs")
+        db.execute("DELETE FROM chunks")
+    assert "lacks 2 requests" in await refusal(path)
+    async with at(path, adopt="latest"):
+        pass
+    async with at(path) as journal:
+        await planned(journal, people(2), "b")
+        assert [job.id for job in await journal.jobs.list()] == [2]
+
+
 async def test_what_an_older_backup_did_not_have_is_still_known_for_a_newer_one(
     tmp_path: Path,
 ) -> None:

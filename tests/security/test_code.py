@@ -88,6 +88,11 @@ def test_the_search_finds_what_it_looks_for(code: str) -> None:
     assert list(faults(ast.parse(code)))
 
 
+def _is_a_state(node: ast.expr) -> bool:
+    enums = {"JobState", "ChunkState", "RowState", "Role"}
+    return isinstance(node, ast.Attribute) and dotted(node.value) in enums
+
+
 def test_values_are_bound_in_every_statement_of_the_journal() -> None:
     """Statements are put together from names and question marks; values travel beside them."""
     constants = {"_COLUMNS", "columns", "WHERE", "where", "state", "sending", "table", "column",
@@ -115,5 +120,5 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
             if not text.startswith(("SELECT", "UPDATE", "DELETE", "INSERT", "PRAGMA")):
                 continue
             for part in node.values:
-                if isinstance(part, ast.FormattedValue):
+                if isinstance(part, ast.FormattedValue) and not _is_a_state(part.value):
                     assert ast.unparse(part.value) in constants | marks, (file.name, node.lineno)

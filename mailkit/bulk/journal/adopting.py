@@ -75,6 +75,9 @@ def adopt(db: sqlite3.Connection, path: Path, origin: Origin, how: Adopt) -> Wit
             _reserve(db, gap.takes)
     for job, chunk, times in db.execute("SELECT job, n, takes FROM chunks WHERE takes > 0"):
         takes.setdefault(job, {})[chunk] = times
+    known = {job for (job,) in db.execute("SELECT id FROM jobs")}
+    lost = " ".join(str(job) for job in sorted(takes) if job not in known)
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('lost', ?)", (lost,))
     db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (last + 1,))
     return Witness(meta["id"], origin, last + 1, takes)
 

@@ -17,7 +17,8 @@ VERSION = 3
 
 _TABLES = """
 CREATE TABLE meta (
-    key TEXT PRIMARY KEY,                -- id: as in its witness; commits: the durable ones so far
+    key TEXT PRIMARY KEY,                -- id: as in its witness, commits: the durable ones so far,
+                                         -- lost: the jobs that only the witness knows
     value
 ) WITHOUT ROWID;
 

@@ -176,14 +176,16 @@ def _sync_folder(folder: Path) -> None:
 def missing(db: sqlite3.Connection, witness: Witness) -> Missing | None:
     """What the witness knows and the journal does not; None if that is nothing.
 
-    A job that the journal does not have was removed from it, unless commits are missing too; a
-    chunk is never removed.
+    Neither a job that was sent nor a chunk is ever removed from a journal; but one that was adopted
+    without such a job knows that it was (``lost`` in its meta table).
     """
-    (number,) = db.execute("SELECT value FROM meta WHERE key = 'commits'").fetchone()
+    meta = dict(db.execute("SELECT key, value FROM meta"))
+    number = int(meta["commits"])
+    lost = set(map(int, str(meta.get("lost", "")).split()))
     commits = max(0, witness.last - number)
     takes: list[Take] = []
     for job, chunks in witness.takes.items():
-        if not commits and not db.execute("SELECT 1 FROM jobs WHERE id = ?", (job,)).fetchone():
+        if job in lost and not commits:
             continue
         known = dict(db.execute("SELECT n, takes FROM chunks WHERE job = ?", (job,)))
         for chunk, times in chunks.items():

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 import pytest
 
 from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import Chosen, Journal, witness
+from mailkit.bulk.journal import Chosen, Journal, opening, witness
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
@@ -435,6 +435,42 @@ async def test_an_older_state_whose_witness_is_there_is_told_apart_by_that(tmp_p
     async with at(path, adopt="older") as journal:
         found = await states(journal, await journal.jobs.get("a"))
     assert list(found.values()) == ["in doubt"] * 2 + ["unsent"] * 8
+
+
+async def test_a_journal_that_is_empty_while_something_is_copied_over_it_is_not_begun_anew(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.db"
+    await some_job(path)
+    await takes(path, 2)
+    content, before = path.read_bytes(), (tmp_path / "journal.db-takes").read_bytes()
+    path.write_bytes(b"")
+    for create in (True, False):
+        with pytest.raises(JournalError, match=r"it is gone, but .*-takes is still there"):
+            await Journal.open(path, create=create)
+    assert (path.read_bytes(), (tmp_path / "journal.db-takes").read_bytes()) == (b"", before)
+    path.write_bytes(content)
+    async with at(path) as journal:
+        assert [job.name for job in await journal.jobs.list()] == ["a"]
+
+
+async def test_a_journal_that_is_back_while_it_is_opened_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+    await some_job(path)
+    old = path.read_bytes()
+    await takes(path, 2)
+    path.write_bytes(b"")
+    prepare = opening._prepare
+
+    def late(*args: Any, **options: Any) -> None:
+        path.write_bytes(old)  # as cp does, which empties the file first
+        prepare(*args, **options)
+
+    monkeypatch.setattr(opening, "_prepare", late)
+    with pytest.raises(JournalError, match=r"older than journal\.db-takes|is still there"):
+        await Journal.open(path)
 
 
 async def test_a_job_that_was_sent_and_is_gone_from_the_journal_is_missed(tmp_path: Path) -> None:

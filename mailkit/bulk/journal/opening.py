@@ -47,13 +47,16 @@ class Connector:
         with _told(path):
             found = find(path, create=self._create)
             origin = Origin.of(path, found)
-            if found.st_size:
-                fault = _look(self.file, origin)
-                if fault is not None and self._adopt is None:
-                    raise JournalError(fault)
+            fault = _look(self.file, origin) if found.st_size else None
+            if fault is not None and self._adopt is None:
+                raise JournalError(fault)
             with _connected(self.file) as db:
                 db.execute("PRAGMA temp_store = MEMORY")  # sending needs no room for such files
                 _prepare(db, path, origin, adopt=self._adopt)
+                if not found.st_size:  # it was empty, perhaps for a moment only
+                    testimony = witness.read(witness.place(path))
+                    if fault := adopting.fault_of(db, path, origin, testimony):
+                        raise JournalError(fault)
                 self.file.watch(db, (found.st_dev, found.st_ino))
         return db
 
@@ -135,6 +138,9 @@ def _prepare(db: sqlite3.Connection, path: Path, origin: Origin, *, adopt: Adopt
     db.execute("BEGIN IMMEDIATE")  # of two processes that meet at a new journal, one makes it
     new = None
     if not _check(db, path):
+        testimony = witness.read(witness.place(path))
+        if testimony is not None and testimony.last:
+            raise gone(path, witness.place(path))
         made = Witness(secrets.token_hex(16), origin, 0, {})
         witness.write(witness.place(path), made)
         create(db)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -11,7 +11,9 @@ import typer
 from mailkit.cli.options import AsJson
 from mailkit.cli.run import Exit, hearing, run
 from mailkit.errors import InvalidArgument
-from mailkit.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from mailkit.sandbox import Sandbox
 
 __all__ = ["sandbox"]
 
@@ -24,6 +26,8 @@ def sandbox(
     as_json: AsJson = False,
 ) -> None:
     """Run the services as a local server that mails nobody; prints what to put where."""
+
+    from mailkit.sandbox import Sandbox  # no other command needs a server
 
     try:
         server = Sandbox(port=port, speed=speed)

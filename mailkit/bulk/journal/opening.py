@@ -106,6 +106,8 @@ def _look(file: JournalFile, origin: Origin) -> str | None:
     fault = None
     with _connected(file, "ro") as db:
         if _check(db, file.path):
+            if testimony is None:  # it may have been made since that look, with its witness
+                testimony = witness.read(witness.place(file.path))
             fault = adopting.fault_of(db, file.path, origin, testimony)
         elif testimony is not None and testimony.last:
             raise gone(file.path, witness.place(file.path))

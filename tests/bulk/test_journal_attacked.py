@@ -82,7 +82,10 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], str]] = {
     "the folder is deleted": (delete_all, "journal.db was removed or moved while"),
     "the file is moved": (move, "journal.db was removed or moved while"),
     "the folder is moved": (move_all, "journal.db was removed or moved while"),
-    "the file is moved, and a link left": (move_and_link, "journal.db was replaced while"),
+    "the file is moved, and a link left": (
+        move_and_link,
+        "journal.db was (replaced|removed or moved) while",  # there is a moment between
+    ),
     "the file is replaced": (replace, "journal.db was replaced while"),
     "the file gets a second name": (link, r"journal.db got another name \(a hard link\) while"),
     "the -wal is deleted": (lose("-wal"), "journal.db-wal was removed or moved while"),

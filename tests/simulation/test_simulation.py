@@ -9,7 +9,7 @@ import pytest
 
 from .run import play
 
-BATCHES, SEEDS = 8, 8
+BATCHES, SEEDS = 8, 6
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

@@ -446,10 +446,9 @@ async def test_who_waits_in_another_task_hears_of_the_end_when_the_block_is_left
         job = await sender.start(MESSAGE, read_recipients(people(9)), name="a")
         waiting = [asyncio.create_task(job.wait()) for _ in range(3)]
         await asyncio.sleep(0)
-    for task in waiting:
-        report = await asyncio.wait_for(task, 5)
-        assert report.counts.accounted == 9
-    assert await asyncio.wait_for(job.wait(), 5) == report
+    reports = [await asyncio.wait_for(task, 5) for task in waiting]
+    assert [report.counts.accounted for report in reports] == [9, 9, 9]
+    assert await asyncio.wait_for(job.wait(), 5) == reports[0]
 
 
 async def test_a_start_under_way_when_the_block_is_left_ends_and_locks_nothing(

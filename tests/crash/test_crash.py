@@ -38,7 +38,7 @@ def place() -> Iterator[Place]:
 
 def test_killed_jobs_mail_nobody_twice_and_lose_nobody() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.crash", "--jobs", "6", "--rows", "600", "--kills", "3"],
+        [sys.executable, "-m", "tests.crash", "--jobs", "5", "--rows", "600", "--kills", "3"],
         cwd=ROOT,
         capture_output=True,
         text=True,

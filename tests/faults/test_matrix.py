@@ -16,7 +16,7 @@ FIRST = {(call.provider, call.repeatable): call for call in reversed(CALLS.value
 """One call of each provider that is repeated, and one that is not, meets every fault; the others,
 which differ in nothing that a fault can tell, share them out.
 """
-SHARE = 5
+SHARE = 11
 CASES = [
     (row, call)
     for (n, row), (m, call) in product(enumerate(TABLE), enumerate(CALLS.values()))

@@ -23,6 +23,7 @@ from enum import StrEnum
 import attrs
 
 from mailkit.core.dispatch import Sent
+from mailkit.core.words import about_recipient
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -162,13 +163,14 @@ def gist(words: str) -> str:
 
 def refusal_of_all(rows: int, sent: Sent, *, tried: bool) -> str | None:
     """The words, if the response refuses each of ``rows`` rows by itself and all of them alike:
-    that says no more than a refusal of the whole request.
+    that says no more than a refusal of the whole request, unless it is about addresses.
 
     ``tried``: the rows were cut from a refused request, so that a single one will do.
     """
     if len(sent.refused) < rows or rows < (1 if tried else EVERYBODY) or len(alike(sent)) > 1:
         return None
-    return next(iter(sent.refused.values()))
+    words = next(iter(sent.refused.values()))
+    return None if about_recipient(words) else words
 
 
 def alike(sent: Sent) -> Counter[str]:

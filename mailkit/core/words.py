@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 
-__all__ = ["about_account", "says_only", "tell_of_a_failure"]
+__all__ = ["about_account", "about_recipient", "says_only", "tell_of_a_failure"]
 
 _account = re.compile(
     r"(?i)\b(?:insufficient|not[ ._-]enough|lack[ ._-]of|no|low)[ ._-]"
@@ -26,6 +26,17 @@ def about_account(reasons: Iterable[str]) -> bool:
     the end of its plan. "Account" alone may be a recipient's mailbox.
     """
     return any(_account(reason) for reason in reasons)
+
+
+_recipient = re.compile(
+    r"(?i)\baddress|\brecipient|\bmailbox|\bdomain|unsubscri|black[ ._-]?list|stop[ ._-]?list"
+    r"|адрес|получател|отпис|чёрн|черн|стоп-лист"
+).search
+
+
+def about_recipient(said: str) -> bool:
+    """Whether the words are about a recipient, whoever that is, and not about the account."""
+    return _recipient(said) is not None
 
 
 _no_letters = re.compile(r"[^a-z]+")

@@ -167,9 +167,7 @@ async def test_a_chunk_of_none_but_rows_that_are_refused_by_name_is_compared_wit
     victims = {f"p{n}@example.com" for n in range(100, 150)}
     provider = FakeProvider(chunk_rows=50)
     provider.acts = [
-        lambda chunk: Sent(
-            None, {row.n: "unsubscribed" for row in chunk.rows if row.address in victims}
-        )
+        lambda chunk: Sent(None, {row.n: "code 3" for row in chunk.rows if row.address in victims})
     ] * 100
     report = await send(journal, provider, 300)
     assert {row.address for row in await rejected(journal)} == victims
@@ -189,6 +187,18 @@ async def test_a_job_of_one_chunk_whose_bad_rows_are_tried_first_is_not_stopped_
         assert runs < 60
     assert {row.address for row in await rejected(journal)} == victims
     assert once(provider, 8, *victims)
+
+
+async def test_a_status_list_that_refuses_everybody_for_their_addresses_rejects_them(
+    journal: Journal,
+) -> None:
+    """As where the rejected rows of one list are sent again."""
+    why = "Incorrect recipient address"
+    provider = FakeProvider(chunk_rows=30, bad=set(people(30)), why=why)
+    report = await send(journal, provider, 60)
+    assert (report.counts.accepted, report.counts.rejected) == (30, 30)
+    assert report.complete
+    assert report.stopped is None
 
 
 @pytest.mark.parametrize(("why", "since"), [("Недостаточно средств", 35), ("code 12", 30)])

@@ -15,6 +15,7 @@ from mailkit.address import dedupe_key, normalise
 from mailkit.bulk.journal.records import RowState
 from mailkit.bulk.policy import EVERYBODY, gist
 from mailkit.core.dispatch import RowStatus
+from mailkit.core.words import about_recipient
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
 
@@ -116,12 +117,15 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
 
 
 def _refuses_everybody(chunk: ChunkKeys, heard: Mapping[str, RowStatus]) -> bool:
-    """Whether all of many rows are refused in the same words: hardly for their own sake."""
+    """Whether all of many rows are refused in the same words, that are not about addresses: hardly
+    for their own sake.
+    """
     statuses = [heard.get(key) for _, key, _, _ in chunk.rows]
+    reasons = [status.reason for status in statuses if status is not None and status.refused]
     return (
-        len(statuses) >= EVERYBODY
-        and all(status is not None and status.refused for status in statuses)
-        and len({gist(status.reason) for status in statuses if status is not None}) == 1
+        len(reasons) == len(statuses) >= EVERYBODY
+        and len(set(map(gist, reasons))) == 1
+        and not about_recipient(reasons[0])
     )
 
 

@@ -77,6 +77,10 @@ def cut_off(path: Path) -> None:
     os.truncate(f"{path}-wal", 0)  # by its name: no descriptor may be closed in this process
 
 
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
 ATTACKS: dict[str, tuple[Callable[[Path], None], str]] = {
     "the file is deleted": (delete, "journal.db was removed or moved while"),
     "the folder is deleted": (delete_all, "journal.db was removed or moved while"),
@@ -88,6 +92,7 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "the file is replaced": (replace, "journal.db was replaced while"),
     "the file gets a second name": (link, r"journal.db got another name \(a hard link\) while"),
+    "the file is emptied": (empty, "journal.db was cut off while"),
     "the -wal is deleted": (lose("-wal"), "journal.db-wal was removed or moved while"),
     "the -wal is cut off": (cut_off, "journal.db-wal was cut off while"),
     "the -shm is deleted": (lose("-shm"), "journal.db-shm was removed or moved while"),

@@ -39,6 +39,7 @@ class JournalFile:
         self._journal = ""
         self._seen: dict[str, Identity] = {}
         self._wal, self._wal_size = f"{path}-wal", 0
+        self._main, self._main_size = str(path), 0  # which never shrinks
         self._known: dict[int, dict[int, int]] = {}
         self._number: int | None = None
         self._written = False
@@ -133,6 +134,10 @@ class JournalFile:
                 raise self._changed(name, "was replaced")
             if found.st_nlink != 1:
                 raise self._changed(name, "got another name (a hard link)")
+            if name == self._main:
+                if found.st_size < self._main_size:
+                    raise self._changed(name, "was cut off")
+                self._main_size = found.st_size
 
     def begin(self) -> None:
         """JournalError if the -wal was cut off since the last commit."""

@@ -26,7 +26,7 @@ __all__ = [
 
 
 class DeliveryStatus(IntEnum):
-    """How far a letter got; ordered, so that reports arriving in any order merge alike.
+    """How far a message got; ordered, so that reports arriving in any order merge alike.
 
     The later of two statuses is the greater one: ``max(old, new)``.
     """
@@ -47,7 +47,7 @@ class DeliveryStatus(IntEnum):
 
     @property
     def final(self) -> bool:
-        """Whether polling may stop: the letter arrived, or will not."""
+        """Whether polling may stop: the message arrived, or will not."""
         return self >= DeliveryStatus.DELIVERED
 
 

@@ -21,7 +21,7 @@ from mailkit.errors import InvalidArgument
 
 __all__ = ["Address", "Attachment", "Message", "Recipient"]
 
-_LARGEST = 50_000_000  # bytes of one file; mail services take letters of about half of that
+_LARGEST = 50_000_000  # bytes of one file; mail services take messages of about half of that
 
 
 def _bytes(content: bytes | str | Path) -> bytes:
@@ -68,7 +68,7 @@ def _types() -> MimeTypes:
 
 @attrs.frozen
 class Attachment:
-    """A file that goes with a letter: its ``name`` there, its ``content``, its ``content_type``.
+    """A file that goes with a message: its ``name`` there, its ``content``, its ``content_type``.
 
     The content is bytes, text (sent as UTF-8) or the Path of a file of at most 50 MB, which is
     read at once, so that the attachment never changes afterwards. The type is guessed from the
@@ -136,7 +136,7 @@ def _fixed_offset(value: datetime | None) -> datetime | None:
 
 @attrs.frozen
 class Message:
-    """A letter to one or to many: sender, subject and exactly one body, ``html`` or ``text``.
+    """A message to one or to many: sender, subject and exactly one body, ``html`` or ``text``.
 
     ``sender`` is an Address, or text as ``Shop <news@shop.by>``. ``attachments`` are Attachments
     or paths. ``send_at`` is a datetime with an offset, which it keeps; None sends at once.

@@ -34,7 +34,7 @@ _placeholder = re.compile(
 
 
 class InvalidRow(ValueError):
-    """A row that this letter can't be made for; ``reason`` says why in a few words."""
+    """A row that this message can't be made for; ``reason`` says why in a few words."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -221,7 +221,7 @@ class _Mould:
             else:
                 self.holes.append((len(self._parts), places[piece.name], piece))
                 self._parts.append("")
-        # Encoded once: the text between the holes is most of a letter.
+        # Encoded once: the text between the holes is most of a message.
         self._encoded = [part.encode() for part in self._parts]
         self.size = sum(map(len, self._encoded))  # without what fills the holes
 
@@ -248,7 +248,7 @@ class _Mould:
 
 
 class Renderer:
-    """Makes letters of rows' values, given in the order of the columns; raises InvalidRow."""
+    """Makes messages of rows' values, given in the order of the columns; raises InvalidRow."""
 
     def __init__(self, subject: _Mould, body: _Mould) -> None:
         self._subject = subject.text

@@ -130,7 +130,7 @@ def _stem(source: str) -> str:
 
 
 def _content(message: Message) -> bytes:
-    """What tells this letter from others: all that is sent, not when, and not how it is tracked."""
+    """What makes a message this one: all that is sent, not when, and not how it is tracked."""
     return attrs.evolve(message, send_at=None, track_opens=None, track_clicks=None).fingerprint()
 
 
@@ -257,7 +257,7 @@ class _Rows:
         self._columns.check()
 
     def fingerprint(self, message: Message) -> bytes:
-        """What tells this letter to this list from others: every word, address and field."""
+        """What tells this message to this list from others: every word, address and field."""
         self._hash.update(message.fingerprint())
         return self._hash.digest()
 

@@ -14,7 +14,7 @@ from mailkit.message import Recipient
 __all__ = ["EMAIL_NAMES", "Item", "Row", "email_key", "row_of"]
 
 EMAIL_NAMES = frozenset({"email", "e-mail"})
-"""What the address's column or key is called, in any case of letters."""
+"""What the address's column or key is called, in any case."""
 
 Item = Recipient | str | Mapping[str, Any] | tuple[str, Mapping[str, Any]]
 """What an iterable may give: a Recipient, an address, a mapping with ``email``, or a pair of an

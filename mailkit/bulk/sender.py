@@ -142,7 +142,7 @@ class BulkSender:
         return await self._run(record, lease, self._settings, rejected=rejected)
 
     async def follow(self, name: str, seconds: float) -> Job:
-        """Ask for so long what became of the job's letters; sends nothing.
+        """Ask for so long what became of the job's messages; sends nothing.
 
         Raises as ``resume`` does, and Unsupported for a provider that can't be asked.
         """

@@ -67,7 +67,7 @@ def send(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send a letter to a list: plan, send, look for every recipient, report.
+    """Send a message to a list: plan, send, look for every recipient, report.
 
     Credentials come from the environment: MAILKIT_DEVINO_API_KEY or MAILKIT_SMSBY_TOKEN.
 

@@ -167,7 +167,7 @@ class Verb:
     """A decorator that makes a class of fields a call of one HTTP method.
 
     ``repeatable`` says whether a second arrival at the service would do no harm; it is asked for
-    on every call, since a GET can send a letter and a POST can be a poll.
+    on every call, since a GET can send a message and a POST can be a poll.
     """
 
     def __init__(self, name: str, body: Body) -> None:

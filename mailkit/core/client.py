@@ -93,7 +93,7 @@ class Client:
     name: ClassVar[str]
     """The provider's short name."""
     account: str = ""
-    """Whose quotas and letters these are."""
+    """Whose quotas and messages these are."""
     _url = ""  # both have a value here, so that a client that could not be made has a repr
 
     def __init__(

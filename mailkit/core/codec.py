@@ -222,7 +222,7 @@ def _add(pairs: list[Pair], call: Call[object], parts: Parts, encoding: Encoding
             continue
         if part.spread is not None:
             spread = part.spread(value, encoding)
-            if _TEXT.issuperset(map(type, spread.values())):  # a long list of letters, at once
+            if _TEXT.issuperset(map(type, spread.values())):  # a long list of messages, at once
                 pairs += cast("Iterable[Pair]", spread.items())
             else:
                 for key, item in spread.items():

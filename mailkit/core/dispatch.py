@@ -130,12 +130,12 @@ class BulkProvider(Protocol):
 
     @property
     def account(self) -> str:
-        """Whose quotas and letters these are: given by the user, else a hash of the credential."""
+        """Whose quotas and messages these are: given by the user, else a hash of the credential."""
         ...
 
     @property
     def tells_deliveries(self) -> bool:
-        """Whether it can be asked what became of letters."""
+        """Whether it can be asked what became of messages."""
         ...
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:

@@ -1,7 +1,7 @@
 """Form data: PHP's brackets, urlencoded text and multipart bytes.
 
 A form is a list of pairs in the order they are sent. Multipart needs no percent-encoding, which
-makes it some 20 times cheaper than urlencoded text for long letters.
+makes it some 20 times cheaper than urlencoded text for long messages.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What becomes of a letter after it was accepted, and the addresses that have a meaning.
+"""What becomes of a message after it was accepted, and the addresses that have a meaning.
 
 The beginning of an address decides; every other address is delivered within half a minute, and
-some of them open the letter.
+some of them open the message.
 
 | address      | what happens                                                              |
 |--------------|---------------------------------------------------------------------------|
@@ -14,7 +14,7 @@ some of them open the letter.
 | slow…        | deferred: waits for an hour before it is delivered                         |
 
 A state is worked out when somebody asks: from the address, the time at which sending began, and
-the present. No task runs for a letter, and the same question has the same answer.
+the present. No task runs for a message, and the same question has the same answer.
 """
 
 import re
@@ -48,7 +48,7 @@ SLOW = 3600.0
 
 @attrs.frozen
 class State:
-    """The stage of a letter and, if it was not delivered, the reason."""
+    """The stage of a message and, if it was not delivered, the reason."""
 
     stage: Stage
     error: str = ""
@@ -69,9 +69,9 @@ def meaning(address: str) -> Meaning:
 
 
 def state(address: str, began: float, now: float, *, tracked: bool, open_share: float) -> State:
-    """The state at `now` of a letter whose sending began at `began` (sandbox seconds).
+    """The state at `now` of a message whose sending began at `began` (sandbox seconds).
 
-    `open_share` is the share (0 to 1) of ordinary addresses that open a tracked letter.
+    `open_share` is the share (0 to 1) of ordinary addresses that open a tracked message.
     """
     age = now - began
     if age < SENT_AFTER:
@@ -99,12 +99,12 @@ def arrival(address: str) -> float:
 
 
 def opening_dice(address: str) -> int:
-    """A number that decides whether and when an ordinary address opens a letter."""
+    """A number that decides whether and when an ordinary address opens a message."""
     return crc32(address.encode()) >> 12
 
 
 def complained(address: str, began: float, now: float) -> bool:
-    """True if the letter's reader has complained by `now`."""
+    """True if the message's reader has complained by `now`."""
     return now >= began + arrival(address) + COMPLAINT_AFTER
 
 

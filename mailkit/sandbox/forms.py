@@ -1,6 +1,6 @@
 """Form bodies read on bytes: multipart/form-data and urlencoded, as PHP reads them.
 
-A chunk of 300 personal letters is 900 parts, so the multipart splitter cuts the body at its
+A chunk of 300 personal messages is 900 parts, so the multipart splitter cuts the body at its
 boundary in one go and remembers the part headers it has seen. As in PHP: names are taken as they
 stand (a percent sign is a percent sign, backslash escapes a quote), only `filename` makes a file
 (`filename*` is no part of multipart/form-data), fields beyond `max_fields` are silently dropped.

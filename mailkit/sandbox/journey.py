@@ -1,6 +1,6 @@
-"""The way of a letter step by step, in the words of `mailkit.sandbox.delivery`.
+"""The way of a message step by step, in the words of `mailkit.sandbox.delivery`.
 
-`delivery.state` answers what became of a letter by a moment; here stands when each step comes, for
+`delivery.state` answers what became of a message by a moment; here stands when each step comes, for
 services that announce the steps.
 """
 
@@ -22,9 +22,9 @@ Step = Literal[
 
 
 def journey(address: str, *, tracked: bool, open_share: float) -> Iterator[tuple[float, Step]]:
-    """The steps of a letter with their seconds after the beginning of sending, in order.
+    """The steps of a message with their seconds after the beginning of sending, in order.
 
-    The reader of a letter to `unsubscribed…` leaves, the reader of one to `complaint…` complains,
+    The reader of a message to `unsubscribed…` leaves, the reader of one to `complaint…` complains,
     both a minute after it has come.
     """
     word = meaning(address)

@@ -41,7 +41,7 @@ class Sandbox:
     sendpulse_client_id, sendpulse_client_secret, sendpulse_api_key: what the SendPulse account
         accepts: the first two for a token, the last one instead of a token.
     smsby, devino, sendpulse: the services' settings.
-    keep_letters: how many of the last letters are kept whole.
+    keep_letters: how many of the last messages are kept whole.
     keep_requests: how many of the last requests are kept with their parameters.
     """
 

@@ -1,8 +1,8 @@
 """What really happened: who was mailed, how often, when, and by which call.
 
-A letter counts at the moment the service acts on the request, before any answer is written, so a
+A message counts at the moment the service acts on the request, before any answer is written, so a
 connection that is reset afterwards changes nothing here. For each address one number is kept; a
-mailing keeps its addresses by reference; whole letters are kept only for the last few.
+mailing keeps its addresses by reference; whole messages are kept only for the last few.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ def normalised(address: str) -> str:
 
 @attrs.frozen
 class Attached:
-    """An attachment of a letter: its file name and its size in bytes."""
+    """An attachment of a message: its file name and its size in bytes."""
 
     name: str
     size: int
@@ -30,7 +30,7 @@ class Attached:
 class Mailing:
     """One accepted call: when (sandbox seconds), by whom, and the addresses it mailed.
 
-    `subject` is the common subject, or "" where each letter has its own.
+    `subject` is the common subject, or "" where each message has its own.
     """
 
     operation: str
@@ -43,7 +43,7 @@ class Mailing:
 
 @attrs.frozen
 class Letter:
-    """One letter, whole."""
+    """One message, whole."""
 
     address: str
     operation: str
@@ -71,7 +71,7 @@ class Comparison:
 
 
 class Truth:
-    """The record of all letters; safe to read from any thread."""
+    """The record of all messages; safe to read from any thread."""
 
     def __init__(self, *, keep_letters: int = 1000, lock: "RLock | None" = None) -> None:
         self._lock = RLock() if lock is None else lock
@@ -83,7 +83,7 @@ class Truth:
 
     @property
     def letters(self) -> int:
-        """How many letters were accepted for sending."""
+        """How many messages were accepted for sending."""
         return self._letters
 
     @property
@@ -93,12 +93,12 @@ class Truth:
 
     @property
     def mailed(self) -> Mapping[str, int]:
-        """A live view: address to number of letters."""
+        """A live view: address to number of messages."""
         return MappingProxyType(self._counts)
 
     @property
     def mailed_twice(self) -> list[str]:
-        """The addresses mailed more than once, in the order of their second letter."""
+        """The addresses mailed more than once, in the order of their second message."""
         with self._lock:
             return list(self._twice)
 
@@ -110,7 +110,7 @@ class Truth:
 
     @property
     def kept(self) -> list[Letter]:
-        """The last letters, whole, oldest first; as many as `keep_letters` allows."""
+        """The last messages, whole, oldest first; as many as `keep_letters` allows."""
         with self._lock:
             return [
                 Letter(address, m.operation, m.at, m.sender, subject, text, m.attachments)
@@ -118,7 +118,7 @@ class Truth:
             ]
 
     def count(self, address: str) -> int:
-        """How many letters went to the address."""
+        """How many messages went to the address."""
         return self._counts.get(normalised(address), 0)
 
     def mailings_to(self, address: str) -> Iterator[Mailing]:

@@ -21,7 +21,7 @@ from mailkit.events import DeliveryStatus
 
 __all__ = ["ChunkKeys", "Findings", "RowChange", "RowKey", "match"]
 
-_TAKEN = int(DeliveryStatus.QUEUED)  # how far a letter got at least that is named as taken
+_TAKEN = int(DeliveryStatus.QUEUED)  # how far a message got at least that is named as taken
 
 RowKey = tuple[int, str, str | None, int | None]
 """A row of an accepted chunk, as the journal gives it: its id, what to match it by, its own state

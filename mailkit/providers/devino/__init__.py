@@ -1,4 +1,4 @@
-"""The e-mail part of Devino: letters, and the files that go with them.
+"""The e-mail part of Devino: messages, and the files that go with them.
 
 https://docs.devinotele.com
 """

@@ -40,7 +40,7 @@ TOKEN = "mailkit"  # noqa: S105 - the key in ExtraData, no secret
 
 _TOKEN_SIZE = 200  # bytes of it, with room for a job's name
 _REASON = 500  # characters of the service's words about a row
-_REQUEST = 1_000  # bytes of a request besides its recipients and the letter
+_REQUEST = 1_000  # bytes of a request besides its recipients and the message
 
 
 @attrs.frozen
@@ -63,7 +63,7 @@ class Uploads:
     ) -> list[str]:
         """The attachments' ids; what is not there yet, or everything if ``anew``, is uploaded.
 
-        Raises InvalidArgument for a file that the storage refuses: no letter is refused by that.
+        Raises InvalidArgument for a file that the storage refuses: no message is refused by that.
         """
         keys = [(file.name, blake2b(file.content).digest()) for file in attachments]
         async with self._lock:
@@ -160,7 +160,7 @@ class DevinoDispatch:
         return Sent(None, refused, doubtful, held)
 
     async def poll(self, reference: str, cursor: str | None) -> Polled:
-        """Unsupported: callbacks tell what became of the letters."""
+        """Unsupported: callbacks tell what became of the messages."""
         raise Unsupported("Devino can't be asked what became of a letter; its callbacks tell")
 
     def _recipient(self, chunk: Chunk, row: ChunkRow) -> MessageRecipient:

@@ -58,7 +58,7 @@ def sender_of(value: Address | str) -> Mapping[str, str]:
 
 
 def body(text: str, place: str) -> str:
-    """The body, if it has the macro without which Devino sends no letter."""
+    """The body, if it has the macro without which Devino sends no message."""
     if MACROS["unsubscribe"] not in text:
         raise InvalidArgument(
             f"{place}: [Unsubscribe] is missing, and Devino sends no letter without it: put it "

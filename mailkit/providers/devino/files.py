@@ -1,4 +1,4 @@
-"""The storage, which letters take their attachments from. https://docs.devinotele.com"""
+"""The storage, which messages take their attachments from. https://docs.devinotele.com"""
 
 from __future__ import annotations
 

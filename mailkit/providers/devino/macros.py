@@ -3,8 +3,8 @@
 ``{{ name }}`` becomes ``[name]``, and each recipient gets a merge field of that name. A blank
 value is replaced by the placeholder's default here, since the service has no defaults; the same
 field with two defaults is two macros. In an html body the values are escaped, as in every other
-letter of mailkit, and their opening brackets too, so that no value can hold a macro. Where nothing
-is escaped, as in a text body, a row whose value holds a macro of the letter is invalid.
+message of mailkit, and their opening brackets too, so that no value can hold a macro. Where nothing
+is escaped, as in a text body, a row whose value holds a macro of the message is invalid.
 
 Macros get names of ASCII letters, digits and underscores: the column's own where it is of these,
 else ``field``, with a number where that is taken. Other brackets in the body, as ``[if mso]`` or

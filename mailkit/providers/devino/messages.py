@@ -1,4 +1,4 @@
-"""Letters: one request carries many recipients. https://docs.devinotele.com"""
+"""Messages: one request carries many recipients. https://docs.devinotele.com"""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MessageRecipient:
 
 @attrs.frozen
 class AcceptedRecipient:
-    """A recipient that a letter was taken for: its place in the call, and the letter's id, which
+    """A recipient that a message was taken for: its place in the call, and the message's id, which
     the callbacks name.
     """
 
@@ -53,7 +53,7 @@ class AcceptedRecipient:
 
 @attrs.frozen
 class RefusedRecipient:
-    """A recipient that no letter was taken for: its place in the call, and the service's words."""
+    """A recipient that no message was taken for: its place in the call, and the service's words."""
 
     index: int
     address: str
@@ -62,7 +62,7 @@ class RefusedRecipient:
 
 @attrs.frozen
 class RecipientInDoubt:
-    """A recipient of whom the answer says neither yes nor no: a letter may be on its way."""
+    """A recipient of whom the answer says neither yes nor no: a message may be on its way."""
 
     index: int
     address: str
@@ -203,12 +203,12 @@ def _key(address: str) -> str:
 
 @post("/email/messages", repeatable=False, read=_read)
 class SendMessages(Call[MessagesSent], kw_only=True):
-    """Send one letter to one or many; each recipient's fields fill the macros of the body.
+    """Send one message to one or many; each recipient's fields fill the macros of the body.
 
     ``recipients`` are MessageRecipients, Addresses or addresses. ``html`` or ``text`` is the body:
-    exactly one, with the macro ``[Unsubscribe]``; ``[WebVersion]`` links to the letter on the web.
+    exactly one, with the macro ``[Unsubscribe]``; ``[WebVersion]`` links to the message on the web.
     ``attachment_ids`` come from ``files.upload``. ``check_unsubscription``: people on the
-    account's list of unsubscribed get no letter (the service's default is not to look). How many
+    account's list of unsubscribed get no message (the service's default is not to look). How many
     recipients a request may have is unpublished.
 
     Some may be taken and others not: the value tells, and names those whom the answer leaves in
@@ -235,6 +235,6 @@ class SendMessages(Call[MessagesSent], kw_only=True):
 
 
 class Messages(Resource):
-    """Letters."""
+    """Messages."""
 
     send = method(SendMessages)

@@ -1,4 +1,4 @@
-"""Addresses that get no letters from the account at all.
+"""Addresses that get no messages from the account at all.
 
 https://sendpulse.com/integrations/api/bulk-email
 """
@@ -39,7 +39,7 @@ class RemoveFromBlacklist(Call[None]):
 
 
 class Blacklist(Resource):
-    """Addresses that get no letters from the account at all."""
+    """Addresses that get no messages from the account at all."""
 
     list = method(ListBlacklist)
     add = method(AddToBlacklist)

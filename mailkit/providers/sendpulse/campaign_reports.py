@@ -37,7 +37,7 @@ Order = Literal["asc", "desc"]
 
 @attrs.frozen
 class CampaignLetter:
-    """A campaign's letter; ``html`` is the body as plain HTML, where the answer has it."""
+    """A campaign's message; ``html`` is the body as plain HTML, where the answer has it."""
 
     sender_name: str = ""
     sender_email: str = ""
@@ -82,7 +82,7 @@ class Campaign:
 
 @attrs.frozen
 class CampaignRecipient:
-    """What became of a campaign's letter to one address; ``sent_date`` is naive.
+    """What became of a campaign's message to one address; ``sent_date`` is naive.
 
     The detailed status can be absent.
     """
@@ -100,7 +100,7 @@ def _statuses(value: Sequence[int], encoding: Encoding) -> object:
 
 @get("/campaigns/{id}", repeatable=True, read=only)
 class GetCampaign(Call[Campaign]):
-    """A campaign with its letter and its statistics.
+    """A campaign with its message and its statistics.
 
     https://sendpulse.com/integrations/api/bulk-email
     """
@@ -140,7 +140,7 @@ class GetCountries(Call[dict[str, int]]):
 
 @get("/campaigns/{id}/referrals", repeatable=True)
 class GetReferrals(Call[list[LinkClicks]]):
-    """How often each of the letter's links was followed.
+    """How often each of the message's links was followed.
 
     https://sendpulse.com/integrations/api/bulk-email
     """
@@ -150,7 +150,7 @@ class GetReferrals(Call[list[LinkClicks]]):
 
 @get("/campaigns/{id}/email/{email}", repeatable=True, read=only)
 class GetRecipient(Call[CampaignRecipient]):
-    """What became of the campaign's letter to one address.
+    """What became of the campaign's message to one address.
 
     https://sendpulse.com/integrations/api/bulk-email
     """

@@ -1,4 +1,4 @@
-"""Campaigns: a letter to a mailing list. https://sendpulse.com/integrations/api/bulk-email"""
+"""Campaigns: a message to a mailing list. https://sendpulse.com/integrations/api/bulk-email"""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class CampaignCreated:
 @attrs.frozen
 class Stats:
     """What a campaign counts: opens and clicks, both unless False; ``utm_campaign`` is put into
-    the letter's links.
+    the message's links.
     """
 
     opens: bool | None = None
@@ -116,13 +116,13 @@ def _quotas(call: CreateCampaign) -> tuple[str, ...]:
 
 @post("/campaigns", repeatable=False, quotas=_quotas)
 class CreateCampaign(_Letter[CampaignCreated], kw_only=True):
-    """Send a letter to mailing lists or to a segment, at once or at ``send_at``.
+    """Send a message to mailing lists or to a segment, at once or at ``send_at``.
 
     Exactly one of ``html`` and ``template_id``, exactly one of ``list_id`` (one list, or up to
     10) and ``segment_id``. ``sender`` needs a name. ``send_at`` is an aware datetime; the client
-    must know the account's zone. ``use_dynamic_list``: contacts added until then get the letter
-    too. ``attachments`` are at most 5. ``amp`` is the letter's AMP version. ``draft`` keeps the
-    campaign unsent. ``is_test`` sends one letter, to the sender's address. Each of these counts
+    must know the account's zone. ``use_dynamic_list``: contacts added until then get the message
+    too. ``attachments`` are at most 5. ``amp`` is the message's AMP version. ``draft`` keeps the
+    campaign unsent. ``is_test`` sends one message, to the sender's address. Each of these counts
     for the quota of 4 campaigns an hour. A lost answer raises OutcomeUnknown: look for the name
     among the campaigns. https://sendpulse.com/integrations/api/bulk-email
     """
@@ -142,7 +142,7 @@ _created = Reader[CampaignCreated](CampaignCreated)
 
 @patch("/campaigns", repeatable=False, quotas=("tests",), read=_tested)
 class SendTest(_Letter[None], kw_only=True):
-    """Send the letter to at most 3 addresses in ``to``, 20 times an hour.
+    """Send the message to at most 3 addresses in ``to``, 20 times an hour.
 
     The other arguments are those of ``create``. Described on the Russian page alone; ``is_test``
     of ``create`` is the other way. https://sendpulse.com/integrations/api/bulk-email

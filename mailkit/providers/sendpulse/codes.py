@@ -36,10 +36,10 @@ class ContactStatus(IntEnum):
     """The state of an address in a mailing list."""
 
     NEW = 0
-    """Just added; letters are held back until the service activates it."""
+    """Just added; messages are held back until the service activates it."""
     ACTIVE = 1
     CONFIRMATION_REQUESTED = 2
-    """The address's owner was asked by letter to confirm the subscription."""
+    """The address's owner was asked by message to confirm the subscription."""
     ACTIVATION_REQUESTED = 3
     """Waiting for the service to activate it."""
     UNSUBSCRIBED = 4
@@ -49,10 +49,10 @@ class ContactStatus(IntEnum):
     UNSUBSCRIBED_FROM_ALL = 6
     """Blocked by the service: complained, or unsubscribed from everything."""
     ACTIVATION_SENT = 7
-    """A letter asking for activation was sent to the address."""
+    """A message asking for activation was sent to the address."""
     BLOCKED_BY_USER = 8
     SENDING_ERROR = 9
-    """Earlier letters could not be delivered."""
+    """Earlier messages could not be delivered."""
     BLOCKED_BY_DOMAIN = 10
     """On a list of blocked hosts."""
     BLOCKED_BY_SENDER = 11
@@ -91,7 +91,7 @@ class CampaignStatus(IntEnum):
     CREATING = 13
     """Addresses move from the list into the campaign; SENDING or MODERATION follows."""
     QUEUED = 14
-    """In the queue; SENT follows when all letters are out."""
+    """In the queue; SENT follows when all messages are out."""
     AB_TEST = 15
     """Waiting for the result of an A/B test."""
     CANCELLED = 16
@@ -128,7 +128,7 @@ _FINAL = {
 
 
 class RecipientStatus(IntEnum):
-    """What became of a campaign's letter to one address."""
+    """What became of a campaign's message to one address."""
 
     QUEUED = 0
     SENT = 1
@@ -136,9 +136,9 @@ class RecipientStatus(IntEnum):
     DELIVERED = 2
     OPENED = 3
     CLICKED = 4
-    """A link in the letter was followed."""
+    """A link in the message was followed."""
     UNSUBSCRIBED = 5
-    """Read, and unsubscribed by the letter's link."""
+    """Read, and unsubscribed by the message's link."""
     NO_SUCH_ADDRESS = 6
     DEFERRED = 7
     """Out of reach for the time being; sent again later."""
@@ -205,6 +205,6 @@ class WebhookAction(StrEnum):
     REDIRECT = "redirect"
     """A link was followed."""
     SPAM = "spam"
-    """A letter was marked as spam."""
+    """A message was marked as spam."""
     HARD_BOUNCES = "hard_bounces"
     SOFT_BOUNCES = "soft_bounces"

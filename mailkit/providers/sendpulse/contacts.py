@@ -38,7 +38,7 @@ class ListName:
 
 @attrs.frozen
 class ContactStats:
-    """An address's letters in numbers, its lists, and whether it is in the blacklist."""
+    """An address's messages in numbers, its lists, and whether it is in the blacklist."""
 
     sent: int = 0
     opened: int = attrs.field(default=0, metadata=wire("open"))
@@ -102,7 +102,7 @@ class DeleteContact(Call[None]):
 
 @get("/emails/{email}/campaigns", repeatable=True, read=_stats)
 class GetCampaignStats(Call[ContactStats]):
-    """The address's letters in numbers, its lists, and whether it is in the blacklist.
+    """The address's messages in numbers, its lists, and whether it is in the blacklist.
 
     https://sendpulse.com/integrations/api/bulk-email
     """

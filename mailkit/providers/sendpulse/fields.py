@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 Language = Literal["ru", "en", "ua", "tr", "es", "pt"]
-"""The languages of templates and confirmation letters."""
+"""The languages of templates and confirmation messages."""
 
 Attachments = Sequence[Attachment | Path] | Mapping[str, str | bytes | Path]
 """Attachments and paths, or a map from a file's name to its text, bytes or path."""

@@ -119,7 +119,7 @@ class FindByVariable(Call[list[Contact]]):
 
 @post("/addressbooks/{id}/emails", repeatable=True, read=confirmed)
 class AddContacts(Call[None]):
-    """Add contacts, or bring known ones up to date; nobody gets a letter.
+    """Add contacts, or bring known ones up to date; nobody gets a message.
 
     ``emails`` holds addresses, or NewContacts where there are variables. How many one call takes
     is unpublished. ``tags`` are ids of tags to pin; ``dont_update`` leaves known contacts as they
@@ -142,9 +142,9 @@ class AddContacts(Call[None]):
     "/addressbooks/{id}/emails", repeatable=False, fixed={"confirmation": "force"}, read=confirmed
 )
 class AddContactsDoubleOptIn(Call[None]):
-    """Add contacts and send each a letter that asks for confirmation.
+    """Add contacts and send each a message that asks for confirmation.
 
-    ``sender_email`` must be an activated sender. ``template_id`` names the letter, which has a
+    ``sender_email`` must be an activated sender. ``template_id`` names the message, which has a
     default; ``message_lang`` is its language. https://sendpulse.com/integrations/api/bulk-email
     """
 

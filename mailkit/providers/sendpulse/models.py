@@ -116,7 +116,7 @@ class CampaignName:
 
 @attrs.frozen
 class StatusCount:
-    """How many of a campaign's letters have a status."""
+    """How many of a campaign's messages have a status."""
 
     code: RecipientStatus | int
     count: int = 0

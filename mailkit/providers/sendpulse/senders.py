@@ -1,4 +1,4 @@
-"""Addresses that letters may come from. https://sendpulse.com/integrations/api/bulk-email"""
+"""Addresses that messages may come from. https://sendpulse.com/integrations/api/bulk-email"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Sender", "Senders"]
 
 @attrs.frozen
 class Sender:
-    """An address that letters may come from, and its status in the service's words."""
+    """An address that messages may come from, and its status in the service's words."""
 
     email: str
     name: str = ""
@@ -47,7 +47,7 @@ class RemoveSender(Call[None]):
 
 @post("/senders/{email}/code", repeatable=True, read=confirmed)
 class ActivateSender(Call[None]):
-    """Activate a sender with the code from the letter that ``request_code`` sent.
+    """Activate a sender with the code from the message that ``request_code`` sent.
 
     https://sendpulse.com/integrations/api/bulk-email
     """
@@ -58,7 +58,7 @@ class ActivateSender(Call[None]):
 
 @get("/senders/{email}/code", repeatable=False, read=confirmed)
 class RequestCode(Call[None]):
-    """Have a letter with the activation code sent to the sender; each call sends one.
+    """Have a message with the activation code sent to the sender; each call sends one.
 
     https://sendpulse.com/integrations/api/bulk-email
     """

@@ -1,4 +1,4 @@
-"""Templates of letters. https://sendpulse.com/integrations/api/bulk-email"""
+"""Templates of messages. https://sendpulse.com/integrations/api/bulk-email"""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Template:
 
 @post("/template", repeatable=False, pick="real_id")
 class CreateTemplate(Call[int], kw_only=True):
-    """Keep a letter as a template and return its id, the one that stays.
+    """Keep a message as a template and return its id, the one that stays.
 
     Without ``name`` the service makes one up. https://sendpulse.com/integrations/api/bulk-email
     """
@@ -63,7 +63,7 @@ class CreateTemplate(Call[int], kw_only=True):
 
 @post("/template/edit/{id}", repeatable=True, read=confirmed)
 class EditTemplate(Call[None]):
-    """Give a template another letter; ``lang`` must be the one it was made with.
+    """Give a template another message; ``lang`` must be the one it was made with.
 
     https://sendpulse.com/integrations/api/bulk-email
     """
@@ -109,7 +109,7 @@ class ListTemplatesByLanguage(Call[list[Template]]):
 
 
 class Templates(Resource):
-    """Templates of letters."""
+    """Templates of messages."""
 
     create = method(CreateTemplate)
     edit = method(EditTemplate)

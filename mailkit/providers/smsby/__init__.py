@@ -1,4 +1,4 @@
-"""The e-mail part of sms.by: letters, bulk sends, unsubscriptions, templates, mailing lists.
+"""The e-mail part of sms.by: messages, bulk sends, unsubscriptions, templates, mailing lists.
 
 https://sms.by/api
 """
@@ -71,7 +71,7 @@ class SmsBy(Client):
 
     ``account`` names the account in quotas and journals; without it, a hash of the token does.
     ``zone`` is the one that the service reads dates in, which it doesn't publish. ``multipart``:
-    long and personal letters go out as multipart, which saves much time, else urlencoded.
+    long and personal messages go out as multipart, which saves much time, else urlencoded.
     ``imports_in_query``: contacts to import go into the query, as the page has it, else into the
     form. ``requests`` is the account's rate limit, unpublished and therefore none by default.
     ``session`` is an aiohttp session to use and leave open, ``connections`` the size of the pool

@@ -1,4 +1,4 @@
-"""One letter to many addresses, or many personal letters, in one request. https://sms.by/api"""
+"""One message to many addresses, or many personal messages, in one request. https://sms.by/api"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Bulk", "BulkError", "BulkSent", "BulkStatus", "PersonalLetter"]
 
 
 class PersonalLetter(NamedTuple):
-    """A letter of its own for one address; ``message`` is HTML, or plain text, and bytes are the
+    """A message of its own for one address; ``message`` is HTML, or plain text, and bytes are the
     same in UTF-8.
     """
 
@@ -41,7 +41,7 @@ class BulkSent:
 
 
 class BulkError(msgspec.Struct, frozen=True, gc=False):
-    """An address that the service took no letter for, and why."""
+    """An address that the service took no message for, and why."""
 
     email: str = ""
     error: str | None = None
@@ -54,7 +54,7 @@ class BulkError(msgspec.Struct, frozen=True, gc=False):
 
 @attrs.frozen
 class BulkStatus:
-    """One message of a bulk request: the letters taken in ``success``, the others in ``errors``."""
+    """One message of a bulk request: the emails taken in ``success``, the others in ``errors``."""
 
     message_id: int | None = None
     name: str | None = None
@@ -132,7 +132,7 @@ _uuid = re.compile(r"[!-~]{1,200}").fullmatch
     read=_taken,
 )
 class SendBulk(Call[BulkSent], kw_only=True):
-    """Send one letter to many addresses, or a personal letter to each.
+    """Send one message to many addresses, or a personal message to each.
 
     ``delivery_list`` holds addresses, with ``subject`` and ``html`` for all of them, or
     PersonalLetters, which have their own. Wrong addresses don't refuse the request: they are named

@@ -1,7 +1,7 @@
 """sms.by's part in a bulk send: one bulk.send a chunk, then its status lists.
 
 A message without placeholders goes out in the mode ``bulk``; any other is rendered here, a
-letter for each recipient, in the mode ``personal``.
+message for each recipient, in the mode ``personal``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ChunkLimits", "SmsByDispatch"]
 
 _PART = 120  # bytes around a value in a multipart body, and more than around an urlencoded one
-_REQUEST = 2_000  # bytes of a request besides its recipients and the common letter
+_REQUEST = 2_000  # bytes of a request besides its recipients and the common message
 _REASON = 500  # characters of the service's words about a row
 _MESSAGES = 5  # of a chunk, at most, that are asked about one by one
 
@@ -35,7 +35,7 @@ _MESSAGES = 5  # of a chunk, at most, that are asked about one by one
 @attrs.frozen
 class ChunkLimits:
     """How much one bulk.send carries. The service publishes no figures; these stay below PHP's
-    usual 1,000 fields (an address is one field, a personal letter three) and 8 MB.
+    usual 1,000 fields (an address is one field, a personal message three) and 8 MB.
     """
 
     bulk_rows: int = attrs.field(default=500, validator=number(least=1, whole=True))

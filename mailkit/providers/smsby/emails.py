@@ -1,4 +1,4 @@
-"""Single letters, letters to a mailing list, and what became of them. https://sms.by/api"""
+"""Single messages, messages to a mailing list, and what became of them. https://sms.by/api"""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ _DELIVERY = {
 
 @attrs.frozen
 class EmailSent:
-    """The service took the letter; ``email_id`` is its number there."""
+    """The service took the message; ``email_id`` is its number there."""
 
     email_id: int = attrs.field(validator=attrs.validators.gt(0))
 
 
 @attrs.frozen
 class ListSending:
-    """The service took the letter to a list: its number, and how many addresses get it."""
+    """The service took the message to a list: its number, and how many addresses get it."""
 
     message_id: int = attrs.field(validator=attrs.validators.gt(0))
     count_emails: int | None = None
 
 
 class EmailStatus(msgspec.Struct, frozen=True, gc=False):  # lists of it are long: read at once
-    """What became of the letter to one address.
+    """What became of the message to one address.
 
     ``status`` is the service's own word: DELIVERED, UNDELIVERED and OPEN have been seen, the full
     list is unpublished. ``error`` is its reason, empty or None if there is none.
@@ -74,11 +74,11 @@ class EmailStatus(msgspec.Struct, frozen=True, gc=False):  # lists of it are lon
 
 @post("/api/v2/sendEmail", repeatable=False, body="form", multipart=fields.long)
 class SendEmail(Call[EmailSent], kw_only=True):
-    """Send one letter to one address.
+    """Send one message to one address.
 
     ``sender`` is an Address or ``Shop <news@shop.by>``. ``html`` may be plain text as well.
     ``attachment`` is one Attachment, Path or bytes. ``send_at`` is an aware datetime, rounded up
-    to the minute; without it the letter goes at once. ``track_opens`` and ``track_clicks`` are on
+    to the minute; without it the message goes at once. ``track_opens`` and ``track_clicks`` are on
     unless False. https://sms.by/api
     """
 
@@ -94,7 +94,7 @@ class SendEmail(Call[EmailSent], kw_only=True):
 
 @post("/api/v2/sendEmailByList", repeatable=False, body="form", multipart=fields.long)
 class SendToList(Call[ListSending], kw_only=True):
-    """Send one letter to all addresses of a mailing list.
+    """Send one message to all addresses of a mailing list.
 
     ``name`` names the sending in the panel; the service makes one up otherwise. The other
     arguments are those of ``emails.send``. https://sms.by/api
@@ -122,7 +122,7 @@ class DeliveryList(Call[list[EmailStatus]]):
 
 
 class Emails(Resource):
-    """Single letters and letters to a mailing list."""
+    """Single messages and messages to a mailing list."""
 
     send = method(SendEmail)
     send_to_list = method(SendToList)

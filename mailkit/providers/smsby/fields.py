@@ -19,7 +19,7 @@ __all__ = ["FileLike", "file", "ids", "long", "moment", "one_line", "recipient",
 
 
 class Letter(Protocol):
-    """A call that carries a letter."""
+    """A call that carries a message."""
 
     @property
     def html(self) -> str: ...
@@ -77,7 +77,7 @@ def ids(value: Sequence[int], encoding: Encoding) -> str:
 
 
 def long(call: Letter, encoding: Encoding) -> bool:
-    """Long letters go out as multipart, which is read alike and needs no percent-encoding."""
+    """Long messages go out as multipart, which is read alike and needs no percent-encoding."""
     return encoding.multipart and len(call.html) > 1000
 
 

@@ -1,4 +1,4 @@
-"""Who wants no more letters. https://sms.by/api"""
+"""Who wants no more messages. https://sms.by/api"""
 
 from __future__ import annotations
 

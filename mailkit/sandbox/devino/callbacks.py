@@ -1,4 +1,4 @@
-"""The states of letters that Devino posts to the customer, and the opt-outs that come with them."""
+"""The states of messages that Devino posts to the customer, and the opt-outs with them."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Callbacks:
         *,
         rejected: bool,
     ) -> None:
-        """Plan the states of a letter that was taken; without a callback_url only opt-outs."""
+        """Plan the states of a message that was taken; without a callback_url only opt-outs."""
         told = desk.settings.callback_url is not None
 
         def plan(after: float, status: str) -> None:

@@ -1,4 +1,4 @@
-"""The macros `[Name]` of a Devino letter."""
+"""The macros `[Name]` of a Devino message."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The Devino operation that sends a letter to one or many."""
+"""The Devino operation that sends a message to one or many."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import overload
@@ -26,7 +26,7 @@ class Recipient:
 
 
 def send(desk: Desk, value: object) -> object:
-    """One letter to each recipient, with their own fields in its macros."""
+    """One message to each recipient, with their own fields in its macros."""
     order: Mapping[str, object] = value if isinstance(value, dict) else {}
     problems = _problems(desk, order)
     if problems:
@@ -157,7 +157,7 @@ def _mail(
 
 
 class _Letters(Sequence[tuple[str, str]]):
-    """Subject and text of each letter; a text is put together only when it is asked for."""
+    """Subject and text of each message; a text is put together only when it is asked for."""
 
     def __init__(self, subject: str, template: str, recipients: list[Recipient]) -> None:
         self._subject = subject

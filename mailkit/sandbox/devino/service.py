@@ -129,11 +129,11 @@ class Devino:
         self._callbacks = Callbacks()
 
     def tick(self, now: float) -> None:
-        """Deliver letters as time goes by."""
+        """Deliver messages as time goes by."""
         self._callbacks.tick(self.account, now)
 
     def due(self) -> float | None:
-        """When the next letter reaches its next state."""
+        """When the next message reaches its next state."""
         return self._callbacks.due()
 
     def posts(self, now: float, *, early: bool) -> Sequence[Post]:

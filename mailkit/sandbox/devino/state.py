@@ -20,14 +20,14 @@ class DevinoSettings:
     refusal_status: HTTP status of a failed validation.
     max_recipients: more recipients than this in one request are refused.
     strict: one invalid address refuses the whole request, instead of its recipient alone.
-    balance: the letters that are paid for; a request for more is refused whole. None: no end.
+    balance: the messages that are paid for; a request for more is refused whole. None: no end.
     requests_per_second: more requests than this within a second of sandbox time get HTTP 429.
     mixed_case: the keys of an answer begin with a capital or a small letter by chance.
     shuffled: the items of a result come in any order.
     sender_domains: the approved domains of senders; None approves all.
     max_file_size: the bytes above which a file is refused.
-    open_share: the share of ordinary addresses that open their letter.
-    callback_url: where states are posted; None for nowhere. It counts when a letter is taken.
+    open_share: the share of ordinary addresses that open their message.
+    callback_url: where states are posted; None for nowhere. It counts when a message is taken.
     callback_batch: at most so many states a post.
     callback_twice: each post is made twice.
     extra_data_key: the key under which ExtraData comes back; None for beside the others.

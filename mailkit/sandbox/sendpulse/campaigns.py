@@ -17,7 +17,7 @@ _NOT_YET = (0, 1, 13, 26, 27)
 
 
 def create(desk: Desk, ask: Ask) -> object:
-    """A campaign, a draft, or a test letter to the sender; each counts for the hour's quota."""
+    """A campaign, a draft, or a test message to the sender; each counts for the hour's quota."""
     _spend_quota(desk)
     content = order.content(desk, ask, required=True)
     draft, test = order.is_draft(ask), ask.flag("is_test")
@@ -46,7 +46,7 @@ def create(desk: Desk, ask: Ask) -> object:
 
 
 def send_test(desk: Desk, ask: Ask) -> object:
-    """A letter to at most three addresses, without a campaign."""
+    """A message to at most three addresses, without a campaign."""
     content = order.content(desk, ask, required=True)
     lists = order.lists(desk, ask, required=False)
     attached = order.attachments(ask)
@@ -87,7 +87,7 @@ def edit(desk: Desk, ask: Ask) -> object:
 
 
 def cancel(desk: Desk, ask: Ask) -> object:
-    """Cancel a campaign that is not over; letters that have gone out have gone out."""
+    """Cancel a campaign that is not over; messages that have gone out have gone out."""
     found = find(desk.account, ask.args["id"])
     if life.campaign_status(desk, found) in (3, 5, 8, 12, 16):
         raise refuse(422, "The campaign can not be cancelled", 422)

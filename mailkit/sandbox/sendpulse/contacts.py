@@ -49,7 +49,7 @@ def add(desk: Desk, ask: Ask) -> object:
 
 
 def add_confirmed(desk: Desk, ask: Ask) -> object:
-    """The same, but new contacts are asked by a letter first; those who wait are asked again."""
+    """The same, but new contacts are asked by a message first; those who wait are asked again."""
     found = ask.mailing_list(desk)
     entries = list(_entries(ask))
     sender = desk.account.senders.get(ask.address("sender_email"))
@@ -89,7 +89,7 @@ def remove(desk: Desk, ask: Ask) -> object:
 
 
 def unsubscribe(desk: Desk, ask: Ask) -> object:
-    """Contacts of the list get no more letters through it."""
+    """Contacts of the list get no more messages through it."""
     found = ask.mailing_list(desk)
     for email in ask.addresses("emails", MAX_ADDRESSES):
         if email in found.contacts:

@@ -1,4 +1,4 @@
-"""The letters of a campaign, with each contact's variables, as the truth keeps them."""
+"""The messages of a campaign, with each contact's variables, as the truth keeps them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ _LINK = re.compile(r"""href\s*=\s*["']?(https?://[^"'\s>]+)""", re.I)
 
 
 def record(desk: Desk, campaign: Campaign) -> None:
-    """Count the letters to all recipients at this moment."""
+    """Count the messages to all recipients at this moment."""
     fields: list[Mapping[str, object]] = []
     books = [
         desk.account.lists[number] for number in campaign.lists if number in desk.account.lists
@@ -34,7 +34,7 @@ def record(desk: Desk, campaign: Campaign) -> None:
 
 
 def record_test(desk: Desk, campaign: Campaign, operation: str, addresses: list[str]) -> None:
-    """Count a test letter, with its variables as they stand."""
+    """Count a test message, with its variables as they stand."""
     mailing = Mailing(
         operation,
         desk.now,
@@ -47,12 +47,12 @@ def record_test(desk: Desk, campaign: Campaign, operation: str, addresses: list[
 
 
 def links(body: str) -> list[str]:
-    """The addresses that the letter links to, each of them once."""
+    """The addresses that the message links to, each of them once."""
     return list(dict.fromkeys(_LINK.findall(body)))
 
 
 class _Letters(Sequence[tuple[str, str]]):
-    """Subject and text of each letter; a text is put together only when it is asked for."""
+    """Subject and text of each message; a text is put together only when it is asked for."""
 
     def __init__(self, campaign: Campaign, fields: list[Mapping[str, object]]) -> None:
         self._campaign = campaign

@@ -112,7 +112,7 @@ def _happen(desk: Desk, campaign: Campaign, event: Happening) -> None:
 
 
 def _start(desk: Desk, campaign: Campaign) -> None:
-    """Hand the letters over: this is the moment that the truth counts."""
+    """Hand the messages over: this is the moment that the truth counts."""
     campaign.started = True
     if campaign.dynamic:
         campaign.copied = active(desk, campaign.lists)
@@ -147,7 +147,7 @@ def _follow(desk: Desk, campaign: Campaign, email: str) -> None:
 
 
 def _reach(desk: Desk, campaign: Campaign, event: Happening) -> None:
-    """A letter reaches a step: statuses of contacts change, webhooks are told."""
+    """A message reaches a step: statuses of contacts change, webhooks are told."""
     account, email = desk.account, event.email
     lists = [account.lists[number] for number in campaign.lists if number in account.lists]
     fields: dict[str, object] = {"task_id": str(campaign.id), "email": email}

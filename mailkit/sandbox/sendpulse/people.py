@@ -71,7 +71,7 @@ def delete(desk: Desk, ask: Ask) -> object:
 
 
 def stats(desk: Desk, ask: Ask) -> object:
-    """The letters to one address; the older shape is without lists."""
+    """The messages to one address; the older shape is without lists."""
     email = ask.address()
     answer: dict[str, object] = {
         "statistic": _counted(desk, email),
@@ -85,7 +85,7 @@ def stats(desk: Desk, ask: Ask) -> object:
 
 
 def stats_many(desk: Desk, ask: Ask) -> object:
-    """The letters to several addresses; the lists' key is the service's own spelling."""
+    """The messages to several addresses; the lists' key is the service's own spelling."""
     return {
         email: {
             **_counted(desk, email),

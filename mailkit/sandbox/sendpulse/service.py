@@ -7,7 +7,7 @@ How the pages are read where they leave a choice:
 - adding passes over addresses that cannot be, and those that begin with `invalid` or `missing`;
 - `unsubscribed…` is unsubscribed on every list it comes onto; whoever complains has left all;
 - a campaign to a locked list is refused; a segment is all of its list;
-- webhooks are told what happens while they are registered; the steps of letters only to those
+- webhooks are told what happens while they are registered; the steps of messages only to those
   that any webhook was there for when the campaign began.
 """
 
@@ -130,7 +130,7 @@ class SendPulse:
         self.account = self._new_account()
 
     def tick(self, now: float) -> None:
-        """Let campaigns and letters go on."""
+        """Let campaigns and messages go on."""
         life.tick(self._desk(now))
 
     def due(self) -> float | None:

@@ -19,19 +19,19 @@ class SendPulseSettings:
     any_sender: an address that is no active sender may send, too.
     activation_code: the code that activates any sender.
     active_after: when a new contact becomes active; None leaves it new for ever.
-    confirmed_after: when a contact answers the double opt-in letter; None for never.
+    confirmed_after: when a contact answers the double opt-in message; None for never.
     loading: how long a list is locked (status 4) after contacts were added.
     copying: how long a campaign copies addresses (status 13, the list has status 5).
     moderated_from, moderated_first: campaigns of at least so many addresses, and the first so
         many of the account, are moderated.
     moderation, verdict: how long that lasts, and its end.
     sending: how long a campaign has status 2.
-    open_share: the share of ordinary addresses that open a tracked letter.
+    open_share: the share of ordinary addresses that open a tracked message.
     timezone: the account's zone, in which dates are read and written.
     currency, balance: the account's money.
-    tariff_emails: letters that the tariff still covers.
+    tariff_emails: messages that the tariff still covers.
     max_emails_per_task: addresses that the tariff allows for one campaign.
-    overdraft_price: the price of a letter above the tariff.
+    overdraft_price: the price of a message above the tariff.
     quirks: the same thing comes in all the shapes in which it was ever seen, by chance; without,
         as on the English page.
     webhook_batch, webhook_every: events wait until there are so many, or for so long.

@@ -55,7 +55,7 @@ class MailingList:
 
 @attrs.define
 class Campaign:
-    """A campaign. `starts_at` is when sending begins, `recipients` who got the letter."""
+    """A campaign. `starts_at` is when sending begins, `recipients` who got the message."""
 
     id: int
     name: str
@@ -101,7 +101,7 @@ class Template:
 
 @attrs.define
 class Sender:
-    """An address that letters may come from."""
+    """An address that messages may come from."""
 
     email: str
     name: str

@@ -1,4 +1,4 @@
-"""What became of a campaign's letters, in the service's codes, in figures that add up."""
+"""What became of a campaign's messages, in the service's codes, in figures that add up."""
 
 from collections import Counter
 
@@ -94,7 +94,7 @@ def general(counted: Counter[int]) -> list[dict[str, object]]:
 
 
 def clicks(desk: Desk, campaign: Campaign) -> list[dict[str, object]]:
-    """The links of the letter with the number of clicks: readers take the first one."""
+    """The links of the message with the number of clicks: readers take the first one."""
     counted = codes(desk, campaign)[4]
     return [
         {"url": link, "count": counted if at == 0 else 0}

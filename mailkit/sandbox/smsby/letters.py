@@ -1,4 +1,4 @@
-"""The sms.by operations that send letters and tell what became of them."""
+"""The sms.by operations that send messages and tell what became of them."""
 
 import uuid
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ NO_TEXT = "Letter without subject or text"
 
 
 def send(desk: Desk, fields: PhpArray, files: tuple[File, ...]) -> object:
-    """One letter to one address."""
+    """One message to one address."""
     required(fields, "sender_email", "subject", "message", "email")
     sending = _sending(desk, fields)
     to = address(fields, "email")
@@ -42,7 +42,7 @@ def send(desk: Desk, fields: PhpArray, files: tuple[File, ...]) -> object:
 
 
 def send_to_list(desk: Desk, fields: PhpArray, files: tuple[File, ...]) -> object:
-    """One letter to everybody on a mailing list who has not left it."""
+    """One message to everybody on a mailing list who has not left it."""
     required(fields, "list_id", "sender_email", "subject", "message")
     sending = _sending(desk, fields)
     found = desk.account.lists.get(number(fields, "list_id"))
@@ -66,7 +66,7 @@ def send_to_list(desk: Desk, fields: PhpArray, files: tuple[File, ...]) -> objec
 
 
 def send_bulk(desk: Desk, fields: PhpArray, files: tuple[File, ...]) -> object:
-    """One letter to many, or a letter of their own to each."""
+    """One message to many, or a message of their own to each."""
     required(fields, "sender_email")
     kind = fields.text("message_type") or "bulk"
     if kind not in ("bulk", "personal"):
@@ -111,7 +111,7 @@ def bulk_status(desk: Desk, fields: PhpArray, files: tuple[File, ...]) -> object
 
 
 def delivery_list(desk: Desk, fields: PhpArray, files: tuple[File, ...]) -> object:
-    """The letters of one message with their states; some addresses come with a leading space."""
+    """The emails of one message with their states; some addresses come with a leading space."""
     required(fields, "message_id")
     message = desk.account.messages.get(number(fields, "message_id"))
     if message is None:
@@ -171,7 +171,7 @@ def _pay(desk: Desk, letters: int) -> None:
 def _entries(
     entries: PhpArray, common: tuple[str, str] | None
 ) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Address, subject and text of each entry; `common` is None for personal letters."""
+    """Address, subject and text of each entry; `common` is None for personal messages."""
     for entry in entries.values():
         yield _email(entry), common or _personal(entry)
 

@@ -1,4 +1,4 @@
-"""The state of the sms.by sandbox: settings, messages with their letters, mailing lists."""
+"""The state of the sms.by sandbox: settings, messages with their messages, mailing lists."""
 
 from random import Random
 
@@ -17,12 +17,12 @@ class SmsBySettings:
     token_error_status: HTTP status of a refused token, 200 or 401.
     status_delay: seconds of sandbox time until all rows of a bulk send stand in its status.
     waiting_states: the words before delivery: queued, and handed over to the other server.
-    open_share: the share of ordinary addresses that open a tracked letter.
+    open_share: the share of ordinary addresses that open a tracked message.
     message_size: a bulk send is kept as messages of at most so many addresses.
     requests_per_second: more requests than this within a second of sandbox time get HTTP 429.
     max_input_vars: fields of a form or query beyond this number are silently dropped.
     strict: one incorrect address refuses a whole bulk send, instead of being listed as an error.
-    balance: the letters that are paid for; a bulk send of more is refused whole. None: no end.
+    balance: the messages that are paid for; a bulk send of more is refused whole. None: no end.
     no_money: the words of that refusal.
     post_max_size: a body of more bytes is not read at all, so that its token is missing too.
     """
@@ -70,7 +70,7 @@ class Message:
         return min(len(self.addresses), int(len(self.addresses) * share))
 
     def word(self, position: int, now: float, settings: SmsBySettings) -> tuple[str, str]:
-        """The service's word for the state of one letter, and the error text or ""."""
+        """The service's word for the state of one message, and the error text or ""."""
         found = self._state(position, now, settings.open_share)
         if found.stage == "queued":
             return settings.waiting_states[0], ""

@@ -14,7 +14,7 @@ import asyncio
 import heapq
 import random
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -24,23 +24,25 @@ import attrs
 from mailkit.bulk.deadlines import begins_at, is_late, taken_at
 from mailkit.bulk.journal import Chosen, ChunkState, DueChunk, JobRecord, Journal
 from mailkit.bulk.policy import (
-    TRIALS_TO_STOP,
+    EVERYBODY,
     Answers,
     Judgment,
     Later,
     Next,
     Trial,
-    alike,
     gist,
     judge,
     names,
     next_step,
     refusal_of_all,
+    suspects,
+    without,
 )
 from mailkit.bulk.telling import Teller
-from mailkit.core.checks import number
+from mailkit.core.checks import number, yes_or_no
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import Chunk, Dispatch, Polled
+from mailkit.core.dispatch import Chunk, Dispatch, Polled, Sent
+from mailkit.core.words import about_recipient
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -69,6 +71,7 @@ T = TypeVar("T")
 
 DOUBTS_TO_STOP = 3
 TRIES_TO_STOP = 8
+WORDS_KEPT = 1_000
 FIRST_POLL, LAST_POLL = 1.0, 60.0
 FIRST_LOOK, LAST_LOOK = 5.0, 300.0
 
@@ -80,14 +83,16 @@ class EngineSettings:
     ``senders`` requests are under way at once, ``pollers`` polls. A row that the provider has not
     named ``reconcile`` seconds after its chunk was taken (or after send_at) is in doubt.
     ``track`` goes on asking about deliveries for so long after the last chunk, or after send_at.
-    A provider that asks for a longer wait than ``max_wait`` stops the job.
+    A provider that asks for a longer wait than ``max_wait`` stops the job. ``trust_refusals`` is a
+    person's word that refusals are about rows, and never about the account or the message.
     """
 
-    senders: int = attrs.field(default=8, validator=number(least=1, whole=True))
-    pollers: int = attrs.field(default=4, validator=number(least=1, whole=True))
+    senders: int = attrs.field(default=8, validator=number(least=1, most=1_000, whole=True))
+    pollers: int = attrs.field(default=4, validator=number(least=1, most=1_000, whole=True))
     reconcile: float = attrs.field(default=600.0, validator=number(least=0))
     track: float = attrs.field(default=0.0, validator=number(least=0))
-    late: bool = False
+    late: bool = attrs.field(default=False, validator=yes_or_no)
+    trust_refusals: bool = attrs.field(default=False, validator=yes_or_no)
     max_wait: float = attrs.field(default=2 * 3600.0, validator=number(least=0))
 
 
@@ -138,7 +143,7 @@ class Engine:
         self._narrowed = False
         self._about_rows: set[int] = set()
         self._requests: Counter[int] = Counter()
-        self._refused_alike: dict[str, set[int]] = {}  # by the gist: chunks with such rows
+        self._refused_in: dict[str, set[int]] = {}  # by the gist of the words: chunks
         self._witnesses: set[int] = set()
         self._ask_elsewhere = False
         self._next_witness: int | None = None
@@ -250,33 +255,38 @@ class Engine:
             await self._settle(self._doubt(chunk, f"cut off while sending: {type(error).__name__}"))
             raise
         else:
-            words = refusal_of_all(len(chunk.rows), sent, tried=chunk.root is not None)
-            if words is not None and root not in self._about_rows:
-                await self._end(chunk, root, Refused(words))
-                return
+            doubted: Mapping[int, str] = {}
+            if not self._settings.trust_refusals and root not in self._about_rows:
+                doubted, words = self._disbelieved(chunk, sent)
+                if words is not None:
+                    await self._end(chunk, root, Refused(words))
+                    return
             now = self._clock.now()
-            doubt = await self._settle(self._journal.steps.accept(self._job, chunk.n, now, sent))
+            refused = {n: why for n, why in sent.refused.items() if n not in doubted}
+            told = attrs.evolve(sent, refused=refused, held={**sent.held, **doubted})
+            doubt = await self._settle(self._journal.steps.accept(self._job, chunk.n, now, told))
             if doubt is not None:
                 self._tell(ChunkInDoubt(self._job.name, chunk.n, len(chunk.rows), doubt))
                 self._doubted(OutcomeUnknown(doubt))
                 return
             self._doubts = self._tries = self._away = 0
-            left_out = len(sent.refused) + len(sent.doubtful) + len(sent.held)
+            left_out = len(told.refused) + len(told.doubtful) + len(told.held)
             self._tell(
                 ChunkAccepted(
                     self._job.name,
                     chunk.n,
                     len(chunk.rows) - left_out,
-                    len(sent.refused),
-                    len(sent.doubtful),
+                    len(told.refused),
+                    len(told.doubtful),
                     sent.reference,
                 )
             )
             if chunk.root is not None and left_out < len(chunk.rows):
                 self._about_rows.add(root)
-            for words, rows in alike(sent).items():
-                if rows >= TRIALS_TO_STOP:
-                    self._refused_alike.setdefault(words, set()).add(chunk.n)
+            addresses = {row.n: row.address for row in chunk.rows} if told.refused else {}
+            for n, why in told.refused.items():
+                if not about_recipient(why) and len(self._refused_in) < WORDS_KEPT:
+                    self._refused_in.setdefault(gist(why, addresses[n]), set()).add(chunk.n)
             if sent.held:
                 words = next(iter(sent.held.values()))
                 self._fail(AccountRefused(words), f"the provider can't be used: {words}")
@@ -284,6 +294,21 @@ class Engine:
                 due = DueChunk(chunk.n, sent.reference, now, reconciled=False, cursor=None)
                 steady = self._clock.monotonic()
                 self._schedule(_Poll(steady + FIRST_POLL, chunk.n, due, steady))
+
+    def _disbelieved(self, chunk: Chunk, sent: Sent) -> tuple[Mapping[int, str], str | None]:
+        """The rows that a response refuses by name and that are sent again to see whether it is
+        about them; and the words, if that is so of all of the chunk.
+        """
+        address = {row.n: row.address for row in chunk.rows}
+        named = {n: (address[n], words) for n, words in sent.refused.items()}
+        if chunk.root is None and len(named) < EVERYBODY:
+            return {}, None
+        words = [without(*one) for one in named.values()]
+        if chunk.root is not None or len(named) >= EVERYBODY:
+            whole = refusal_of_all(len(chunk.rows), words)
+            if whole is not None:
+                return {}, whole
+        return suspects(named), None
 
     async def _end(self, chunk: Chunk, root: int, error: MailkitError) -> None:
         """The request did not succeed."""
@@ -372,6 +397,8 @@ class Engine:
             trial.root in self._about_rows or trial.n in self._witnesses for trial in trials
         )
         judgment = judge(trials, about_rows=about_rows, witnesses=self._witnesses, last=last)
+        if judgment is Judgment.ACCOUNT and self._settings.trust_refusals:
+            judgment = Judgment.ROWS  # a person's word
         if judgment is Judgment.ROWS:
             self._about_rows.update(trial.root for trial in trials)
             await self._settle(self._journal.narrowing.convict(self._job))
@@ -385,8 +412,8 @@ class Engine:
     async def _accuse(self, trials: Sequence[Trial]) -> None:
         """The account or the message is meant: plan everybody again, and stop."""
         await self._settle(self._journal.narrowing.restore(self._job))
-        same = self._refused_alike.get(gist(trials[-1].words))
-        if same:  # the last people that a response named before it refused everybody
+        same = self._refused_in.get(gist(trials[-1].words, trials[-1].address))
+        if same:  # the last people that a response named before
             chosen = Chosen(chunks=dict.fromkeys(same))
             await self._settle(self._journal.resolving.again(self._job, chosen))
         assert self._refusal is not None  # noqa: S101 - a trial had one
@@ -394,7 +421,8 @@ class Engine:
         self._fail(
             self._refusal,
             f"the provider refused {tried} tried alone, so that it seems to mean the account or "
-            f"the message: {trials[-1].words}",
+            f"the message: {trials[-1].words}; if it means these rows, resume with "
+            "--trust-refusals",
         )
 
     async def _hear_witness(self) -> None:
@@ -547,11 +575,12 @@ class Engine:
         found = await self._journal.statuses.reconcile(
             self._job, chunk.n, polled, doubt=why if late else None
         )
-        if found.held is not None:
+        if found.held is not None and not self._settings.trust_refusals:
             self._fail(
                 AccountRefused(found.held),
                 f"the provider took chunk {chunk.n} and then rejected rows of it, which seems to "
-                f"be about the account: {found.held}; once that is fixed, resume with --rejected",
+                f"be about the account: {found.held}; once that is fixed, resume with --rejected; "
+                "if it means these rows, with --trust-refusals",
             )
         chunk = attrs.evolve(chunk, reconciled=found.reconciled, cursor=found.cursor)
         self._poll_again(attrs.evolve(poll, chunk=chunk, tries=poll.tries + 1), found.unfinished)

@@ -7,7 +7,8 @@ A refusal of a whole chunk is never taken for a refusal of its rows. Rows of it 
 - three are refused in the same words, and so is a row of another chunk: the account or the message
   is meant, and the job stops with every row planned again
 
-A response that refuses everybody by name in the same words is taken for such a refusal, too.
+Rows that a response refuses by name, many of them in the same words, are sent again as a request
+of their own; if all of it is refused alike, that is taken for such a refusal, too.
 
 A row that is refused alone, in words that do not name it, is *on trial* until a request that began
 later is taken. It is tried once more then, and rejected if that is refused too.
@@ -16,13 +17,11 @@ later is taken. It is tried once more then, and rejected if that is refused too.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from enum import StrEnum
 
 import attrs
 
-from mailkit.core.dispatch import Sent
 from mailkit.core.words import about_recipient
 from mailkit.errors import (
     AccountRefused,
@@ -43,12 +42,13 @@ __all__ = [
     "Later",
     "Next",
     "Trial",
-    "alike",
     "gist",
     "judge",
     "names",
     "next_step",
     "refusal_of_all",
+    "suspects",
+    "without",
 ]
 
 Later = NotSent | RateLimited | QuotaExhausted | Unavailable
@@ -137,7 +137,7 @@ def judge(
         return Judgment.ROWS
     groups: dict[str, list[Trial]] = {}
     for trial in trials:
-        groups.setdefault(gist(trial.words), []).append(trial)
+        groups.setdefault(gist(trial.words, trial.address), []).append(trial)
     largest = max(groups.values(), key=len)
     if len(largest) >= TRIALS_TO_STOP:
         needed = TRIALS_TO_STOP if about_rows else 1
@@ -156,23 +156,41 @@ def names(address: str, words: str) -> bool:
     return address.casefold() in words.casefold()
 
 
-def gist(words: str) -> str:
-    """The words without what changes from request to request: numbers."""
-    return re.sub(r"\d+", "#", words.casefold())
+def gist(words: str, address: str = "") -> str:
+    """The words without what changes from row to row and from request to request."""
+    words = words.casefold()
+    if address:
+        words = words.replace(address.casefold(), "…")
+    return re.sub(r"\d+", "#", words)
 
 
-def refusal_of_all(rows: int, sent: Sent, *, tried: bool) -> str | None:
-    """The words, if the response refuses each of ``rows`` rows by itself and all of them alike:
-    that says no more than a refusal of the whole request, unless it is about addresses.
-
-    ``tried``: the rows were cut from a refused request, so that a single one will do.
+def suspects(refused: Mapping[int, tuple[str, str]]) -> Mapping[int, str]:
+    """Of rows that one response refuses by name (number: address and words) those that are too many
+    in the same words to be believed: the account may be meant. Their numbers, with the words
+    without the address. Words about a recipient are believed.
     """
-    if len(sent.refused) < rows or rows < (1 if tried else EVERYBODY) or len(alike(sent)) > 1:
+    groups: dict[str, list[int]] = {}
+    for n, (address, words) in refused.items():
+        if not about_recipient(words):
+            groups.setdefault(gist(words, address), []).append(n)
+    return {
+        n: without(refused[n][0], refused[n][1])
+        for group in groups.values()
+        if len(group) >= EVERYBODY
+        for n in group
+    }
+
+
+def without(address: str, words: str) -> str:
+    """The words without the row's address."""
+    return re.sub(re.escape(address), "…", words, flags=re.IGNORECASE)
+
+
+def refusal_of_all(rows: int, words: Sequence[str]) -> str | None:
+    """The words, if a response refuses each of ``rows`` rows by itself, and all of them alike: that
+    says no more than a refusal of the whole request. None if it is not so, or if the words are
+    about a recipient.
+    """
+    if len(words) < rows or len(set(map(gist, words))) != 1 or about_recipient(words[0]):
         return None
-    words = next(iter(sent.refused.values()))
-    return None if about_recipient(words) else words
-
-
-def alike(sent: Sent) -> Counter[str]:
-    """How many rows the response refuses in the same words, by their gist."""
-    return Counter(map(gist, sent.refused.values()))
+    return words[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,6 +49,8 @@ class BulkSender:
         clock: Clock = Clock(),
         rng: random.Random | None = None,
     ) -> None:
+        if isinstance(provider, type):
+            raise InvalidArgument(f"give a client, {provider.__name__}(…), not the class")
         if not hasattr(provider, "dispatch"):
             kind = type(provider).__name__
             raise Unsupported(f"{kind} has no bulk send: give a client that does, such as SmsBy")
@@ -56,6 +59,11 @@ class BulkSender:
         self._provider = provider
         self._place = journal
         self._settings = settings
+        given: object = hooks
+        if not isinstance(given, Sequence) or not all(map(callable, given)):
+            raise InvalidArgument("hooks: give a list of functions")
+        if any(map(inspect.iscoroutinefunction, hooks)):
+            raise InvalidArgument("hooks: give functions that return at once, not async ones")
         self._tell = Teller(hooks)
         self._clock = clock
         self._rng = rng

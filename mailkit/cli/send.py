@@ -102,6 +102,13 @@ def resume(
     rejected: Annotated[
         bool, typer.Option("--rejected", help="Send what the provider rejected again, too.")
     ] = False,
+    trust_refusals: Annotated[
+        bool,
+        typer.Option(
+            "--trust-refusals",
+            help="The provider's refusals are about the rows, not about the account.",
+        ),
+    ] = False,
     late: Late = False,
     strict: Strict = False,
     track: Track = None,
@@ -114,7 +121,9 @@ def resume(
     """Go on with a job that was stopped or cut off. What was under way then is in doubt."""
 
     async def command() -> int:
-        settings = EngineSettings(senders=senders, track=duration(track), late=late)
+        settings = EngineSettings(
+            senders=senders, track=duration(track), late=late, trust_refusals=trust_refusals
+        )
 
         async def start(sender: BulkSender) -> Job:
             return await sender.resume(job, rejected=rejected)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import attrs
 
 from mailkit.errors import InvalidArgument
 
-__all__ = ["check_number", "number"]
+__all__ = ["check_number", "number", "yes_or_no"]
 
 
 def check_number(value: object, name: str, *, least: float, whole: bool = False) -> None:
@@ -21,11 +22,19 @@ def check_number(value: object, name: str, *, least: float, whole: bool = False)
 
 
 def number(
-    *, least: float, whole: bool = False
+    *, least: float, most: float = inf, whole: bool = False
 ) -> Callable[[Any, attrs.Attribute[Any], object], None]:
     """The same as the validator of a field."""
 
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         check_number(value, field.name, least=least, whole=whole)
+        if isinstance(value, int | float) and value > most:
+            raise InvalidArgument(f"{field.name}: give {most:g} at most, not {value!r}")
 
     return check
+
+
+def yes_or_no(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    """A field's validator: True or False, nothing that only counts as one of them."""
+    if not isinstance(value, bool):
+        raise InvalidArgument(f"{field.name}: give True or False, not {value!r}")

@@ -497,15 +497,26 @@ async def test_a_job_that_was_planned_after_the_block_was_left_is_locked_by_nobo
     [
         {"senders": 0}, {"senders": -1}, {"senders": "8"}, {"senders": 2.5}, {"senders": True},
         {"pollers": 0}, {"reconcile": "10"}, {"reconcile": -1}, {"track": "2h"},
-        {"max_wait": None},
+        {"max_wait": None}, {"senders": 10**9}, {"late": "no"}, {"trust_refusals": 1},
     ],
     ids=str,
 )  # fmt: skip
 def test_settings_that_can_not_work_are_refused_by_name(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InvalidArgument, match=f"^{next(iter(wrong))}: give a"):
+    with pytest.raises(InvalidArgument, match=f"^{next(iter(wrong))}: give "):
         EngineSettings(**wrong)
 
 
 def test_a_provider_without_a_bulk_send_is_unsupported() -> None:
     with pytest.raises(Unsupported, match="SendPulse has no bulk send"):
         BulkSender(SendPulse("id", "secret"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("hooks", [None, print, ["x"], [asyncio.sleep]])
+def test_hooks_are_functions_that_return_at_once(hooks: Any) -> None:
+    with pytest.raises(InvalidArgument, match="hooks: give"):
+        BulkSender(FakeProvider(), hooks=hooks)
+
+
+def test_a_class_is_no_client() -> None:
+    with pytest.raises(InvalidArgument, match=r"give a client, FakeProvider\(…\), not the class"):
+        BulkSender(FakeProvider)  # type: ignore[arg-type]

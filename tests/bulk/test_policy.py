@@ -9,12 +9,13 @@ from mailkit.bulk.policy import (
     Judgment,
     Next,
     Trial,
+    gist,
     judge,
     names,
     next_step,
     refusal_of_all,
+    suspects,
 )
-from mailkit.core.dispatch import Sent
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -103,23 +104,28 @@ def test_words_that_name_the_address_are_about_its_row_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "words", "tried", "found"),
+    ("rows", "words", "found"),
     [
-        (20, ["code 1"] * 20, False, "code 1"),
-        (19, ["code 1"] * 19, False, None),
-        (21, ["code 1"] * 20, False, None),
-        (20, [f"Code {n}" for n in range(20)], False, "Code 0"),
-        (20, ["code 1"] * 19 + ["unsubscribed"], False, None),
-        (20, ["Incorrect recipient address"] * 20, False, None),
-        (1, ["recipient unsubscribed"], True, None),
-        (20, ["Адрес в стоп-листе"] * 20, False, None),
-        (1, ["code 1"], True, "code 1"),
-        (1, ["code 1"], False, None),
-        (2, ["code 1"], True, None),
-        (20, [], False, None),
+        (20, ["code 1"] * 20, "code 1"),
+        (21, ["code 1"] * 20, None),
+        (20, [f"Code {n}" for n in range(20)], "Code 0"),
+        (20, ["code 1"] * 19 + ["unsubscribed"], None),
+        (20, ["Incorrect recipient address"] * 20, None),
+        (1, ["code 1"], "code 1"),
+        (1, ["recipient unsubscribed"], None),
+        (20, ["Адрес в стоп-листе"] * 20, None),
+        (20, [], None),
     ],
 )
 def test_a_response_that_refuses_each_row_alike_refuses_the_request(
-    rows: int, words: list[str], tried: bool, found: str | None
+    rows: int, words: list[str], found: str | None
 ) -> None:
-    assert refusal_of_all(rows, Sent(None, dict(enumerate(words))), tried=tried) == found
+    assert refusal_of_all(rows, words) == found
+
+
+def test_of_many_rows_refused_in_the_same_words_none_is_believed() -> None:
+    refused = {n: (f"p{n}@b.by", f"limit {n} hit for P{n}@b.by") for n in range(20)}
+    refused |= {n: (f"p{n}@b.by", "code 7") for n in range(20, 39)}
+    refused |= {n: (f"p{n}@b.by", "unsubscribed") for n in range(40, 90)}
+    assert suspects(refused) == {n: f"limit {n} hit for …" for n in range(20)}
+    assert gist("Limit 5 hit for P1@b.by", "p1@b.by") == "limit # hit for …"

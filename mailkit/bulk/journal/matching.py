@@ -13,9 +13,8 @@ import attrs
 
 from mailkit.address import dedupe_key, normalise
 from mailkit.bulk.journal.records import RowState
-from mailkit.bulk.policy import EVERYBODY, gist
+from mailkit.bulk.policy import suspects
 from mailkit.core.dispatch import RowStatus
-from mailkit.core.words import about_recipient
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
 
@@ -31,13 +30,12 @@ and its own delivery."""
 @attrs.frozen
 class ChunkKeys:
     """The rows of an accepted chunk, the delivery of those that have none of their own, and whether
-    every row was found before, or the deadline has passed. ``again``: it was ordered once more.
+    every row was found before, or the deadline has passed.
     """
 
     delivery: int
     reconciled: bool
     rows: Sequence[RowKey]
-    again: bool = False
 
 
 class RowChange(NamedTuple):
@@ -81,7 +79,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     changed: list[RowChange] = []
     missing = 0
     held: str | None = None
-    everybody = not chunk.again and _refuses_everybody(chunk, heard)
+    rejected: dict[int, tuple[str, str]] = {}
     for row_id, key, state, own in chunk.rows:
         delivery = own if own is not None else common if state is None else 0
         status = heard.get(key)
@@ -97,7 +95,8 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
         if refused:
             if state != RowState.REJECTED and not delivery:
                 changed.append(RowChange(row_id, RowState.REJECTED, reason or "refused", delivery))
-                if account or everybody:
+                rejected[row_id] = key, reason
+                if account:
                     held = held or reason
             elif state is None:
                 following.append((delivery, own, row_id))
@@ -111,22 +110,10 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
             following.append((delivery, own, row_id))
         elif delivery != before:
             changed.append(RowChange(row_id, now, None, delivery))
+    held = held or next(iter(suspects(rejected).values()), None)
     common, deliveries = _shared(common, following)
     reconciled = chunk.reconciled or doubt is not None or not missing
     return Findings(common, deliveries, changed, missing, reconciled, held)
-
-
-def _refuses_everybody(chunk: ChunkKeys, heard: Mapping[str, RowStatus]) -> bool:
-    """Whether all of many rows are refused in the same words, that are not about addresses: hardly
-    for their own sake.
-    """
-    statuses = [heard.get(key) for _, key, _, _ in chunk.rows]
-    reasons = [status.reason for status in statuses if status is not None and status.refused]
-    return (
-        len(reasons) == len(statuses) >= EVERYBODY
-        and len(set(map(gist, reasons))) == 1
-        and not about_recipient(reasons[0])
-    )
 
 
 def _shared(

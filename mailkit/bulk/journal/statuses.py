@@ -156,9 +156,8 @@ def _keys(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, in
     """Every row of the chunk that was sent, also those that have a state of their own; the rows
     that are unfinished; the mark for the next poll.
     """
-    delivery, reconciled, unfinished, cursor, attempt = db.execute(
-        "SELECT delivery, reconciled, unfinished, cursor, attempt FROM chunks "
-        "WHERE job = ? AND n = ?",
+    delivery, reconciled, unfinished, cursor = db.execute(
+        "SELECT delivery, reconciled, unfinished, cursor FROM chunks WHERE job = ? AND n = ?",
         (job.id, n),
     ).fetchone()
     columns = "id, coalesce(key, address), state, delivery"
@@ -167,7 +166,7 @@ def _keys(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, in
         f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IN {_SENT}",
         (n, *job.ids),
     )
-    return ChunkKeys(delivery, bool(reconciled), rows, attempt > 1), unfinished, cursor
+    return ChunkKeys(delivery, bool(reconciled), rows), unfinished, cursor
 
 
 def _span(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[int, int, int]:

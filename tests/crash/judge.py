@@ -101,7 +101,8 @@ def close(
     verdict.unexpected += len(strange)
     verdict.notes += strange[:5]
     verdict.looks += errand.log.count(LOOK)
-    shutil.rmtree(errand.journal.parent)
+    while errand.journal.parent.exists():  # somebody killed may still be leaving a file there
+        shutil.rmtree(errand.journal.parent, ignore_errors=True)
     for path in errand.list.parent.glob(f"{errand.list.stem}.*"):
         path.unlink()
 

@@ -224,7 +224,7 @@ def test_a_letter_that_the_service_refuses_rejects_nobody_and_stops(shop: Shop) 
     ended = shop.send(shop.letter(), shop.customers(2), "--name", "autumn")
     assert ended.code == 1
     assert "Stopped: the provider refused 2 rows tried alone" in ended.out
-    assert "The request was refused. Send the rest with: mailkit resume autumn" in ended.out
+    assert "resume with --trust-refusals. Send the rest with: mailkit resume autumn" in ended.out
     assert shop.sandbox.truth.letters == 0
     shop.sandbox.faults.clear()
     assert shop("resume", "autumn").code == 0

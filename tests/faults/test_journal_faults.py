@@ -170,7 +170,7 @@ async def test_every_second_write_may_be_the_last_that_the_disk_heard_of(tmp_pat
         await _fails(Story(tmp_path / f"{nth}.db"), Disk(nth, kinds[nth // 2 % 4], lasting=True))
 
 
-async def test_every_other_write_may_be_done_although_it_is_told_to_have_failed(
+async def test_every_other_write_may_be_done_although_it_fails(
     tmp_path: Path,
 ) -> None:
     for nth in range(2, await _writes(tmp_path / "clean.db") + 1, 2):

@@ -6,6 +6,7 @@ Each repeats its turn in a process of its own; what mailkit says to it goes to t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import time
@@ -123,9 +124,10 @@ def _copied(errand: Errand, rng: Random) -> None:
     """The same with a copy of the journal, which must be refused."""
     copy = errand.journal.with_name("copy-of-" + errand.journal.name)
     for end in rng.choice((("",), ("", "-wal"), ("", "-wal", "-shm"))):
-        part = Path(f"{errand.journal}{end}")
-        if part.exists():
-            shutil.copyfile(part, f"{copy}{end}")
+        with contextlib.suppress(
+            FileNotFoundError
+        ):  # the last one who closes the journal removes it
+            shutil.copyfile(f"{errand.journal}{end}", f"{copy}{end}")
     try:
         if engine(attrs.evolve(errand, journal=copy), "copied", _resume) != 1:
             errand.log.add("copied", "AssertionError", "a copy was used without a word")

@@ -126,7 +126,7 @@ def _copied(errand: Errand, rng: Random) -> None:
     for end in rng.choice((("",), ("", "-wal"), ("", "-wal", "-shm"))):
         with contextlib.suppress(
             FileNotFoundError
-        ):  # the last one who closes the journal removes it
+        ):  # whoever closes it last removes it
             shutil.copyfile(f"{errand.journal}{end}", f"{copy}{end}")
     try:
         if engine(attrs.evolve(errand, journal=copy), "copied", _resume) != 1:

@@ -124,9 +124,7 @@ def _copied(errand: Errand, rng: Random) -> None:
     """The same with a copy of the journal, which must be refused."""
     copy = errand.journal.with_name("copy-of-" + errand.journal.name)
     for end in rng.choice((("",), ("", "-wal"), ("", "-wal", "-shm"))):
-        with contextlib.suppress(
-            FileNotFoundError
-        ):  # whoever closes it last removes it
+        with contextlib.suppress(FileNotFoundError):  # whoever closes it last removes it
             shutil.copyfile(f"{errand.journal}{end}", f"{copy}{end}")
     try:
         if engine(attrs.evolve(errand, journal=copy), "copied", _resume) != 1:

@@ -6,6 +6,10 @@ from unittest.mock import Mock
 import pytest
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
+from hypothesis import settings
+
+settings.register_profile("mailkit", deadline=None)  # a busy machine is no failure
+settings.load_profile("mailkit")
 
 
 class _Response(ClientResponse):

@@ -299,16 +299,15 @@ class Engine:
         """The rows that a response refuses by name and that are sent again to see whether it is
         about them; and the words, if that is so of all of the chunk.
         """
+        if not sent.refused or (chunk.root is None and len(sent.refused) < EVERYBODY):
+            return {}, None
         address = {row.n: row.address for row in chunk.rows}
         named = {n: (address[n], words) for n, words in sent.refused.items()}
-        if chunk.root is None and len(named) < EVERYBODY:
-            return {}, None
-        words = [without(*one) for one in named.values()]
-        if chunk.root is not None or len(named) >= EVERYBODY:
-            whole = refusal_of_all(len(chunk.rows), words)
-            if whole is not None:
-                return {}, whole
-        return suspects(named), None
+        whole = refusal_of_all(len(chunk.rows), [without(*one) for one in named.values()])
+        some = suspects(named)
+        if whole is None and len(some) == len(chunk.rows):
+            whole = next(iter(some.values()))  # in several groups; sent again, it would be the same
+        return ({}, whole) if whole is not None else (some, None)
 
     async def _end(self, chunk: Chunk, root: int, error: MailkitError) -> None:
         """The request did not succeed."""
@@ -319,7 +318,9 @@ class Engine:
             requests=self._requests[root],
         )
         words = error.text if isinstance(error, Refused) else str(error)
-        named = [row.n for row in chunk.rows if names(row.address, words)]
+        named: list[int] = []
+        if isinstance(error, Refused):
+            named = [row.n for row in chunk.rows if names(row.address, words)]
         match next_step(error, known):
             case Next.STOP:
                 await self._settle(self._put_back(chunk, error))

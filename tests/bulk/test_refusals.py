@@ -176,6 +176,20 @@ async def test_money_that_ends_row_by_row_in_unknown_words_rejects_nobody(
     assert once(provider, 1500, *victims)
 
 
+@pytest.mark.parametrize("count", [40, 400])
+async def test_everybody_refused_in_two_kinds_of_words_is_not_sent_again_and_again(
+    journal: Journal, count: int
+) -> None:
+    provider = FakeProvider(chunk_rows=40)
+    provider.acts = [
+        lambda chunk: Sent(None, {row.n: "code " + "ab"[row.n % 2] for row in chunk.rows})
+    ] * 5000
+    report = await send(journal, provider, count)
+    assert report.counts.accepted == 0
+    assert report.stopped is not None
+    assert len(provider.chunks) < 100
+
+
 @pytest.mark.parametrize("count", [50, 300])
 async def test_a_person_may_say_that_refusals_are_about_the_rows(
     journal: Journal, count: int

@@ -159,14 +159,14 @@ class Message:
     def __attrs_post_init__(self) -> None:
         header_text(self.subject, "subject")
         if not self.subject.strip():
-            raise InvalidArgument("subject: it is empty; give the letter one")
+            raise InvalidArgument("subject: it is empty; give the message one")
         if (self.html is None) == (self.text is None):
             found = "neither" if self.html is None else "both"
-            raise InvalidArgument(f"give the letter one body, html or text; it has {found}")
+            raise InvalidArgument(f"give the message one body, html or text; it has {found}")
         place = "text" if self.html is None else "html"
         body = _encoded(self.body, place)
         if not body.strip():
-            raise InvalidArgument(f"{place}: it is empty; give the letter a body")
+            raise InvalidArgument(f"{place}: it is empty; give the message a body")
         for word in ("track_opens", "track_clicks"):
             if not isinstance(value := getattr(self, word), bool | None):
                 raise InvalidArgument(f"{word}: give True, False or None, not {value!r}")
@@ -276,7 +276,7 @@ def read_file(path: Path, place: str) -> bytes:
         raise InvalidArgument(f"{place}: {path} can't be read: {error}") from None
     if len(content) > _LARGEST:
         raise InvalidArgument(
-            f"{place}: {path} is larger than {_LARGEST // 1_000_000} MB, which no letter can be"
+            f"{place}: {path} is larger than {_LARGEST // 1_000_000} MB, too large for a message"
         )
     if len(content) != size:
         raise InvalidArgument(

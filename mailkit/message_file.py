@@ -109,7 +109,7 @@ def _attachments(paths: Iterable[Path]) -> list[Attachment]:
         if size > _LARGEST_TOGETHER:
             raise InvalidArgument(
                 f"attachments: together they are larger than {_LARGEST_TOGETHER // 1_000_000} MB, "
-                "which no letter can be"
+                "too large for a message"
             )
     return files
 

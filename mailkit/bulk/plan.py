@@ -234,7 +234,7 @@ class _Rows:
                     reason = str(getattr(error, "reason", error))
                 else:
                     if size > limit:
-                        reason = f"the letter has {size} bytes, more than a request may have"
+                        reason = f"the message has {size} bytes, more than a request may have"
             if reason is None:
                 key = dedupe_key(address)
                 row = (row_id, line, address, None if key == address else key, fields or None, size)

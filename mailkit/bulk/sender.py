@@ -167,8 +167,8 @@ class BulkSender:
     def _check_track(self, settings: EngineSettings) -> None:
         if settings.track and not self._provider.tells_deliveries:
             raise Unsupported(
-                f"{self._provider.name} can't be asked what became of letters: leave the tracking "
-                "out; its callbacks tell"
+                f"{self._provider.name} can't be asked for the status of messages: leave the "
+                "tracking out; its callbacks tell"
             )
 
     async def _known(self, name: str) -> JobRecord:

@@ -41,7 +41,7 @@ def status(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
-    """How the jobs stand, or one of them."""
+    """Show the progress of all jobs, or of one."""
 
     async def command() -> int:
         async with opened(journal, adopt=adopt) as store:
@@ -84,7 +84,7 @@ def report(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
-    """What became of every row, and the sum that proves it."""
+    """Show the outcome of every row, and the sum that proves it."""
 
     async def command() -> int:
         async with opened(journal, adopt=adopt) as store:
@@ -160,7 +160,7 @@ def _states(text: str | None) -> Sequence[RowState]:
     given = [part.strip().replace("_", " ") for part in (text or "").split(",") if part]
     for state in given:
         if state not in list(RowState):
-            raise InvalidArgument(f"there is no state {state!r}: choose of {', '.join(RowState)}")
+            raise InvalidArgument(f"unknown state {state!r}: use {', '.join(RowState)}")
     return [RowState(state) for state in given]
 
 

@@ -32,14 +32,14 @@ from mailkit.message import Message
 __all__ = ["follow_job", "print_report", "resume", "send"]
 
 Track = Annotated[
-    str | None, typer.Option(help="Go on asking about deliveries for so long, as 2h or 30m.")
+    str | None, typer.Option(help="Keep checking deliveries for this long, e.g. 2h or 30m.")
 ]
-Late = Annotated[bool, typer.Option("--late", help="Send at once although send_at has passed.")]
+Late = Annotated[bool, typer.Option("--late", help="Send now even if send_at has passed.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected rows are an error.")]
 
 
 def send(
-    message: Annotated[Path, typer.Argument(help="The letter: a message.toml.")],
+    message: Annotated[Path, typer.Argument(help="The message: a message.toml.")],
     recipients: Annotated[str, typer.Argument(help="The list: CSV or JSONL; - is stdin.")],
     provider: Annotated[str, typer.Option(help="The service to send with: devino or smsby.")],
     name: Annotated[str | None, typer.Option(help="The job's name; else one is made.")] = None,
@@ -67,7 +67,7 @@ def send(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send a message to a list: plan, send, look for every recipient, report.
+    """Send a message to a list, check every recipient's status, and report.
 
     Credentials come from the environment: MAILKIT_DEVINO_API_KEY or MAILKIT_SMSBY_TOKEN.
 
@@ -118,7 +118,7 @@ def resume(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a job that was stopped or cut off. What was under way then is in doubt."""
+    """Continue a job that was stopped or killed. Requests that were under way are in doubt."""
 
     async def command() -> int:
         settings = EngineSettings(

@@ -70,8 +70,8 @@ def test_deliveries_that_nobody_can_be_asked_for_are_not_waited_for(shop: Shop) 
     words = ("send", letter, table, "--provider", "devino", "--name", "autumn")
     ended = shop(*words, "--track", "1h")
     assert (ended.code, shop.sandbox.requests.total()) == (1, 0)
-    assert "devino can't be asked what became of letters" in ended.err
+    assert "devino can't be asked for the status of messages" in ended.err
     assert shop(*words).code == 0
     ended = shop("status", "autumn", "--follow")
     assert ended.code == 1
-    assert "devino can't be asked what became of letters" in ended.err
+    assert "devino can't be asked for the status of messages" in ended.err

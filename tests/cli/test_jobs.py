@@ -83,7 +83,7 @@ def test_the_report_of_some_states_has_those_rows_alone(shop: Shop) -> None:
     ended = shop("report", "autumn", "--state", "refused")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
-        "mailkit: there is no state 'refused': choose of invalid, duplicate, suppressed, accepted, "
+        "mailkit: unknown state 'refused': use invalid, duplicate, suppressed, accepted, "
         "rejected, in doubt, unsent\n"
     )
 

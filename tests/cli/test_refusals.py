@@ -138,7 +138,7 @@ LETTERS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "no body": (
         {"sender": SENDER, "subject": "Autumn"},
-        "{letter}: give the letter one body, html or text; it has neither",
+        "{letter}: give the message one body, html or text; it has neither",
     ),
     "a misspelt word": (
         {**PLAIN, "sendat": "2030-05-01T10:00:00+03:00"},
@@ -155,7 +155,7 @@ LETTERS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "an attachment": (
         {**PLAIN, "attachments": ["message.toml"]},
-        "sms.by takes no attachments in bulk: link to the files instead, or send the letters one "
+        "sms.by takes no attachments in bulk: link to the files instead, or send the messages one "
         "by one with emails.send",
     ),
     "a body that is no file": (

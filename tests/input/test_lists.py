@@ -170,7 +170,7 @@ async def test_a_letter_that_is_larger_than_a_request_is_invalid() -> None:
     items = [{"email": "a@b.by", "name": "x" * 10_000_000}, {"email": "c@d.by", "name": "y"}]
     journey = await travel(read_recipients(items), PERSONAL)
     assert journey.mailed == ["c@d.by"]
-    assert journey.reasons == {1: "the letter has 20000017 bytes, more than a request may have"}
+    assert journey.reasons == {1: "the message has 20000017 bytes, more than a request may have"}
 
 
 async def test_quotes_that_open_over_and_over_cost_their_own_rows() -> None:

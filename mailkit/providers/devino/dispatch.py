@@ -101,7 +101,7 @@ class DevinoDispatch:
             raise Unsupported("Devino sends at once: take send_at out and start the job then")
         if message.track_opens is not None or message.track_clicks is not None:
             raise Unsupported(
-                "Devino's tracking can't be switched by letter: take track_opens and track_clicks "
+                "Devino's tracking can't be set for a message: take track_opens and track_clicks "
                 "out"
             )
         for file in message.attachments:
@@ -119,7 +119,7 @@ class DevinoDispatch:
         self.base_bytes = _REQUEST + len(msgspec.json.encode(common))
         if self.base_bytes >= self.chunk_bytes:
             raise InvalidArgument(
-                f"the letter has {self.base_bytes - _REQUEST:,} bytes; a request to Devino takes "
+                f"the message has {self.base_bytes - _REQUEST:,} bytes; a request to Devino takes "
                 f"{limits.size:,}"
             )
 
@@ -161,7 +161,7 @@ class DevinoDispatch:
 
     async def poll(self, reference: str, cursor: str | None) -> Polled:
         """Unsupported: callbacks tell what became of the messages."""
-        raise Unsupported("Devino can't be asked what became of a letter; its callbacks tell")
+        raise Unsupported("Devino can't be asked for the status of a message; use its callbacks")
 
     def _recipient(self, chunk: Chunk, row: ChunkRow) -> MessageRecipient:
         return MessageRecipient(

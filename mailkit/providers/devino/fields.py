@@ -61,7 +61,7 @@ def body(text: str, place: str) -> str:
     """The body, if it has the macro without which Devino sends no message."""
     if MACROS["unsubscribe"] not in text:
         raise InvalidArgument(
-            f"{place}: [Unsubscribe] is missing, and Devino sends no letter without it: put it "
+            f"{place}: [Unsubscribe] is missing, and Devino sends no message without it: put it "
             "where the link to unsubscribe belongs"
         )
     return text

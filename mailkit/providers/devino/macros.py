@@ -59,7 +59,7 @@ class Macros:
         self.body = rewrite(message.body, self._macro)
         if MACROS["unsubscribe"] not in self.body:
             raise InvalidArgument(
-                "the body has no {{ unsubscribe }}, and Devino sends no letter without it: put it "
+                "the body has no {{ unsubscribe }}, and Devino sends no message without it: put it "
                 "where the link to unsubscribe belongs"
             )
         self._escape = escape and message.html is not None

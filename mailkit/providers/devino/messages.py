@@ -229,7 +229,7 @@ class SendMessages(Call[MessagesSent], kw_only=True):
             raise InvalidArgument("recipients: give a list with at least one recipient")
         if (self.html is None) == (self.text is None):
             found = "neither" if self.html is None else "both"
-            raise InvalidArgument(f"give the letter one body, html or text; it has {found}")
+            raise InvalidArgument(f"give the message one body, html or text; it has {found}")
         if isinstance(self.attachment_ids, str):
             raise InvalidArgument("attachment_ids: give a list, even of one")
 

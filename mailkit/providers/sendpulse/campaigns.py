@@ -107,7 +107,7 @@ class _Letter(Call[T], kw_only=True):
             raise InvalidArgument("use_dynamic_list is for campaigns with send_at: give it too")
         if self.is_test and (self.draft or self.send_at is not None):
             other = "draft" if self.draft else "send_at"
-            raise InvalidArgument(f"is_test sends one letter at once: leave out {other}")
+            raise InvalidArgument(f"is_test sends one message at once: leave out {other}")
 
 
 def _quotas(call: CreateCampaign) -> tuple[str, ...]:

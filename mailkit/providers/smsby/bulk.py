@@ -87,7 +87,7 @@ def _letters(letters: Iterable[PersonalLetter]) -> Mapping[str, object]:
     for place, letter in enumerate(letters):
         if not isinstance(letter, PersonalLetter):
             raise InvalidArgument(
-                f"delivery_list[{place}]: addresses and personal letters don't go together"
+                f"delivery_list[{place}]: give addresses or personal messages, not both"
             )
         in_email, in_subject, in_message = _keys(place)
         email, subject, form[in_message] = letter
@@ -151,11 +151,13 @@ class SendBulk(Call[BulkSent], kw_only=True):
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.delivery_list, str) or not self.delivery_list:
-            raise InvalidArgument("delivery_list: give a list with at least one address or letter")
+            raise InvalidArgument("delivery_list: give a list with at least one address or message")
         common = (self.subject is not None, self.html is not None)
         if _personal(self.delivery_list):
             if any(common):
-                raise InvalidArgument("subject and html stand in the personal letters themselves")
+                raise InvalidArgument(
+                    "leave out subject and html: personal messages have their own"
+                )
         elif not all(common):
             raise InvalidArgument("give subject and html for a list of addresses")
 

@@ -58,7 +58,7 @@ class SmsByDispatch:
         if message.attachments:
             raise Unsupported(
                 "sms.by takes no attachments in bulk: link to the files instead, or send the "
-                "letters one by one with emails.send"
+                "messages one by one with emails.send"
             )
         template = Template.parse(message)
         if template.unsubscribe and unsubscribe is None:
@@ -78,7 +78,7 @@ class SmsByDispatch:
         self.base_bytes = _REQUEST + common
         if self.base_bytes >= self.chunk_bytes:
             raise InvalidArgument(
-                f"the letter has {common:,} bytes; a request to sms.by takes {limits.size:,}"
+                f"the message has {common:,} bytes; a request to sms.by takes {limits.size:,}"
             )
 
     def measure(self, address: str, values: Sequence[str]) -> int:

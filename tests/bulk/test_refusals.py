@@ -476,3 +476,41 @@ async def test_wherever_a_job_with_bad_rows_is_cut_off_a_resume_mails_the_others
     assert once(provider, 6, *victims)
     left = report.counts.rejected + report.counts.unsent  # nobody is left to compare them with
     assert (report.counts.accepted, left) == (3, 3)
+
+
+WORDS = st.sampled_from([None, None, "code 1", "code 2", "no", "never", "bad address", "for {}"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+async def test_whatever_is_refused_by_name_comes_to_an_end(data: st.DataObject) -> None:
+    """Each row has its own words, or is taken; from some request on, everybody has the same."""
+    count = data.draw(st.integers(1, 150))
+    rows = data.draw(st.integers(1, 80))
+    few = data.draw(st.lists(WORDS, min_size=1, max_size=5))
+    words = [few[n % len(few)] for n in range(count)]
+    poor = data.draw(st.one_of(st.none(), st.integers(1, 6)))
+    provider = FakeProvider(chunk_rows=rows)
+
+    def act(chunk: Chunk) -> Sent:
+        refused = {}
+        for row in chunk.rows:
+            why = words[row.n - 1]
+            if poor is not None and len(provider.chunks) > poor:
+                why = "not today"
+            if why is not None:
+                refused[row.n] = why.format(row.address)
+        return Sent(None, refused)
+
+    provider.acts = [act] * 3_000
+    async with memory_journal() as journal:
+        report = await send(journal, provider, count)
+        assert len(provider.chunks) <= 100 * (count // rows + 1)
+        assert report.counts.accounted == count
+        assert report.counts.accepted == provider.mailed.total()
+        assert max(provider.mailed.values(), default=0) <= 1
+        report = await resume(journal, provider, EngineSettings(senders=1, trust_refusals=True))
+        assert max(provider.mailed.values(), default=0) <= 1
+        assert report.counts.accepted == provider.mailed.total()
+        refused = {row.address for row in await rejected(journal)}
+        assert not refused & {name for name, n in provider.mailed.items() if n}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailkit.bulk.engine import EngineSettings
@@ -481,15 +481,21 @@ async def test_wherever_a_job_with_bad_rows_is_cut_off_a_resume_mails_the_others
 WORDS = st.sampled_from([None, None, "code 1", "code 2", "no", "never", "bad address", "for {}"])
 
 
-@settings(max_examples=40, deadline=None)
-@given(data=st.data())
-async def test_whatever_is_refused_by_name_comes_to_an_end(data: st.DataObject) -> None:
+@settings(max_examples=40)
+@given(
+    count=st.integers(1, 150),
+    rows=st.integers(1, 80),
+    few=st.lists(WORDS, min_size=1, max_size=5),
+    poor=st.one_of(st.none(), st.integers(1, 6)),
+)
+@example(count=120, rows=60, few=["code 1", "no"], poor=None)
+@example(count=120, rows=120, few=["code 1", "no", None], poor=None)
+@example(count=150, rows=75, few=["for {}", "no", "bad address"], poor=2)
+async def test_whatever_is_refused_by_name_comes_to_an_end(
+    count: int, rows: int, few: list[str | None], poor: int | None
+) -> None:
     """Each row has its own words, or is taken; from some request on, everybody has the same."""
-    count = data.draw(st.integers(1, 150))
-    rows = data.draw(st.integers(1, 80))
-    few = data.draw(st.lists(WORDS, min_size=1, max_size=5))
     words = [few[n % len(few)] for n in range(count)]
-    poor = data.draw(st.one_of(st.none(), st.integers(1, 6)))
     provider = FakeProvider(chunk_rows=rows)
 
     def act(chunk: Chunk) -> Sent:

@@ -271,8 +271,6 @@ def test_a_client_of_another_event_loop_sends_nothing() -> None:
             while read_head(connection) and connection.recv(3):
                 arrivals += 1
                 connection.sendall(OK)
-                if arrivals == 1:
-                    listening.settimeout(0.2)
 
     with listener() as (listening, url):
         thread = threading.Thread(target=partial(serve, listening), daemon=True)

@@ -18,7 +18,7 @@ from benchmarks.server import TOKEN
 from mailkit import SmsBy
 from mailkit.core.clock import Clock
 from mailkit.core.quota import LocalPermits, Quota
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 
 __all__ = ["BENCHES"]
 
@@ -74,8 +74,8 @@ class Canned:
 
     body: bytes
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
-        return Answer(200, CIMultiDict({"Content-Type": "application/json"}), self.body)
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+        return Response(200, CIMultiDict({"Content-Type": "application/json"}), self.body)
 
     async def aclose(self) -> None:
         pass

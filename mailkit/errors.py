@@ -3,10 +3,10 @@
 MailkitError
 ├── InvalidArgument     mend the input; nothing was sent          (also a ValueError)
 ├── Unsupported         the provider can't do this; nothing was sent
-├── RequestError        a request was tried; provider, call, status, code and head say more
+├── RequestError        a request was tried; provider, call, status, code and excerpt say more
 │   ├── NotSent                 proven before the first byte: may be sent again
 │   ├── OutcomeUnknown          the service may have acted: look there before sending again
-│   ├── BadAnswer               an answer that can't be read, to a call safe to repeat
+│   ├── BadResponse               a response that can't be read, to a call safe to repeat
 │   ├── Unavailable             the service is down or overloaded: try later
 │   ├── RateLimited             wait for retry_after seconds
 │   ├── QuotaExhausted          wait until available_at
@@ -28,7 +28,8 @@ import attrs
 __all__ = [
     "AccountRefused",
     "AuthenticationFailed",
-    "BadAnswer",
+    "BadResponse",
+    "ErrorContext",
     "InvalidArgument",
     "JobExists",
     "JournalError",
@@ -42,7 +43,6 @@ __all__ = [
     "RequestError",
     "Unavailable",
     "Unsupported",
-    "Where",
 ]
 
 
@@ -59,55 +59,55 @@ class Unsupported(MailkitError):
 
 
 @attrs.frozen
-class Where:
+class ErrorContext:
     """The place of a failed request: provider, call (as ``emails.send``), HTTP status, the
-    service's own code, and ``head``, the beginning of the answer's body without secrets.
+    service's own code, and ``excerpt``, the beginning of the response's body without secrets.
     """
 
     provider: str = ""
     call: str = ""
     status: int | None = None
     code: int | str | None = None
-    head: str = ""
+    excerpt: str = ""
 
 
 class RequestError(MailkitError):
-    """What came of a request that did not end as a success; ``where`` tells which one."""
+    """What came of a request that did not end as a success; ``context`` tells which one."""
 
-    def __init__(self, text: str, where: Where | None = None) -> None:
+    def __init__(self, text: str, context: ErrorContext | None = None) -> None:
         super().__init__(text)
         self.text = text
-        self.where = where or Where()
+        self.context = context or ErrorContext()
 
     def __str__(self) -> str:
-        place = ".".join(part for part in (self.where.provider, self.where.call) if part)
-        status = f" (HTTP {self.where.status})" if self.where.status is not None else ""
+        place = ".".join(part for part in (self.context.provider, self.context.call) if part)
+        status = f" (HTTP {self.context.status})" if self.context.status is not None else ""
         return f"{place}: {self.text}{status}" if place else f"{self.text}{status}"
 
     @property
     def provider(self) -> str:
         """The provider's name, as ``smsby``."""
-        return self.where.provider
+        return self.context.provider
 
     @property
     def call(self) -> str:
         """The call's name, as ``emails.send``."""
-        return self.where.call
+        return self.context.call
 
     @property
     def status(self) -> int | None:
-        """The HTTP status, or None where there was no answer."""
-        return self.where.status
+        """The HTTP status, or None where there was no response."""
+        return self.context.status
 
     @property
     def code(self) -> int | str | None:
         """The service's own error code, if it gave one."""
-        return self.where.code
+        return self.context.code
 
     @property
-    def head(self) -> str:
-        """The beginning of the answer's body, without secrets."""
-        return self.where.head
+    def excerpt(self) -> str:
+        """The beginning of the response's body, without secrets."""
+        return self.context.excerpt
 
 
 class NotSent(RequestError):
@@ -115,11 +115,11 @@ class NotSent(RequestError):
 
 
 class OutcomeUnknown(RequestError):
-    """The request may have been acted upon and no answer tells; mailkit never repeats it."""
+    """The request may have been acted upon and no response tells; mailkit never repeats it."""
 
 
-class BadAnswer(RequestError):
-    """A call that is safe to repeat kept getting answers that can't be read."""
+class BadResponse(RequestError):
+    """A call that is safe to repeat kept getting responses that can't be read."""
 
 
 class Unavailable(RequestError):
@@ -128,9 +128,9 @@ class Unavailable(RequestError):
     """
 
     def __init__(
-        self, text: str, where: Where | None = None, *, retry_after: float | None = None
+        self, text: str, context: ErrorContext | None = None, *, retry_after: float | None = None
     ) -> None:
-        super().__init__(text, where)
+        super().__init__(text, context)
         self.retry_after = retry_after
 
 
@@ -138,9 +138,9 @@ class RateLimited(RequestError):
     """Too many requests; ``retry_after`` is the wait the service asks for, in seconds, or None."""
 
     def __init__(
-        self, text: str, where: Where | None = None, *, retry_after: float | None = None
+        self, text: str, context: ErrorContext | None = None, *, retry_after: float | None = None
     ) -> None:
-        super().__init__(text, where)
+        super().__init__(text, context)
         self.retry_after = retry_after
 
 
@@ -148,9 +148,13 @@ class QuotaExhausted(RequestError):
     """A quota of the account is used up; ``available_at`` is when a permit comes free, if known."""
 
     def __init__(
-        self, text: str, where: Where | None = None, *, available_at: datetime | None = None
+        self,
+        text: str,
+        context: ErrorContext | None = None,
+        *,
+        available_at: datetime | None = None,
     ) -> None:
-        super().__init__(text, where)
+        super().__init__(text, context)
         self.available_at = available_at
 
 
@@ -158,9 +162,9 @@ class Refused(RequestError):
     """The service read the request and said no; ``reasons`` are its own words."""
 
     def __init__(
-        self, text: str, where: Where | None = None, *, reasons: Sequence[str] = ()
+        self, text: str, context: ErrorContext | None = None, *, reasons: Sequence[str] = ()
     ) -> None:
-        super().__init__(text, where)
+        super().__init__(text, context)
         self.reasons = tuple(reasons)
 
 

@@ -101,14 +101,14 @@ class Template:
         """Cut a message; InvalidArgument names line and column of what is no placeholder."""
         subject = tuple(_split(message.subject, "subject"))
         body = tuple(_split(message.body, "text" if message.html is None else "html"))
-        holes = [piece for piece in subject + body if isinstance(piece, Placeholder)]
-        if any(name == UNSUBSCRIBE and default is not None for name, default in holes):
+        slots = [piece for piece in subject + body if isinstance(piece, Placeholder)]
+        if any(name == UNSUBSCRIBE and default is not None for name, default in slots):
             raise InvalidArgument("{{ unsubscribe }} is the service's own link; it has no default")
         if all(_may_be_blank(piece) for piece in subject):
             raise InvalidArgument(
                 "subject: it may come out empty; give one of its placeholders a default text"
             )
-        names = dict.fromkeys(hole.name for hole in holes)
+        names = dict.fromkeys(slot.name for slot in slots)
         return cls(
             subject,
             body,
@@ -130,7 +130,8 @@ class Template:
         places = {unicodedata.normalize("NFC", name): n for n, name in enumerate(columns)}
         way = _HTML if self.html else _TEXT
         return Renderer(
-            _Mould(self.subject, places, link, _SUBJECT), _Mould(self.body, places, link, way)
+            _CompiledTemplate(self.subject, places, link, _SUBJECT),
+            _CompiledTemplate(self.body, places, link, way),
         )
 
     def render(
@@ -200,8 +201,8 @@ _HTML: _Way = (re.compile(r"[^\s&<>\"'][^&<>\"']*+").fullmatch, _escaped)
 _TEXT: _Way = (re.compile(r"\S").match, _as_it_is)
 
 
-class _Mould:
-    """A text with holes, and the columns whose values fill them."""
+class _CompiledTemplate:
+    """A text with slots, and the columns whose values fill them."""
 
     def __init__(
         self,
@@ -210,55 +211,55 @@ class _Mould:
         link: str,
         way: _Way,
     ) -> None:
-        self.fits, self._fit = way
+        self.is_safe, self._make_safe = way
         self._parts: list[str] = []
-        self.holes: list[tuple[int, int, Placeholder]] = []
+        self.slots: list[tuple[int, int, Placeholder]] = []
         for piece in pieces:
             if isinstance(piece, str):
                 self._parts.append(piece)
             elif piece.name == UNSUBSCRIBE:
-                self._parts.append(self._fit(link, UNSUBSCRIBE))
+                self._parts.append(self._make_safe(link, UNSUBSCRIBE))
             else:
-                self.holes.append((len(self._parts), places[piece.name], piece))
+                self.slots.append((len(self._parts), places[piece.name], piece))
                 self._parts.append("")
-        # Encoded once: the text between the holes is most of a message.
+        # Encoded once: the text between the slots is most of a message.
         self._encoded = [part.encode() for part in self._parts]
-        self.size = sum(map(len, self._encoded))  # without what fills the holes
+        self.size = sum(map(len, self._encoded))  # without what fills the slots
 
     def text(self, values: Sequence[str]) -> str:
         parts = self._parts.copy()
-        fits = self.fits
-        for at, place, hole in self.holes:
+        is_safe = self.is_safe
+        for at, place, slot in self.slots:
             value = values[place]
-            parts[at] = value if fits(value) else self.fitted(value, hole)
+            parts[at] = value if is_safe(value) else self.made_safe(value, slot)
         return "".join(parts)
 
     def encoded(self, values: Sequence[str]) -> bytes:
         parts = self._encoded.copy()
-        fits = self.fits
-        for at, place, hole in self.holes:
+        is_safe = self.is_safe
+        for at, place, slot in self.slots:
             value = values[place]
-            parts[at] = (value if fits(value) else self.fitted(value, hole)).encode()
+            parts[at] = (value if is_safe(value) else self.made_safe(value, slot)).encode()
         return b"".join(parts)
 
-    def fitted(self, value: str, hole: Placeholder) -> str:
+    def made_safe(self, value: str, slot: Placeholder) -> str:
         if not value or value.isspace():
-            value = hole.blank()
-        return self._fit(value, hole.name)
+            value = slot.blank()
+        return self._make_safe(value, slot.name)
 
 
 class Renderer:
     """Makes messages of rows' values, given in the order of the columns; raises InvalidRow."""
 
-    def __init__(self, subject: _Mould, body: _Mould) -> None:
+    def __init__(self, subject: _CompiledTemplate, body: _CompiledTemplate) -> None:
         self._subject = subject.text
         self._body = body.text
         self._encoded = body.encoded
         self._size = subject.size + body.size
-        self._holes = [
-            (mould, mould.fits, place, hole)
-            for mould in (subject, body)
-            for _, place, hole in mould.holes
+        self._slots = [
+            (template, template.is_safe, place, slot)
+            for template in (subject, body)
+            for _, place, slot in template.slots
         ]
 
     def __call__(self, values: Sequence[str]) -> tuple[str, str]:
@@ -272,9 +273,9 @@ class Renderer:
     def size(self, values: Sequence[str]) -> int:
         """The bytes of both in UTF-8, without making them."""
         size = self._size
-        for mould, fits, place, hole in self._holes:
+        for template, is_safe, place, slot in self._slots:
             value = values[place]
-            if not fits(value):
-                value = mould.fitted(value, hole)
+            if not is_safe(value):
+                value = template.made_safe(value, slot)
             size += len(value) if value.isascii() else len(value.encode())
         return size

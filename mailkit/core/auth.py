@@ -51,7 +51,7 @@ class Credential:
 
 
 _NONE = Credential({})
-_REMEMBERED = 16  # tokens; an answer may repeat one that has been renewed meanwhile
+_REMEMBERED = 16  # tokens; a response may repeat one that has been renewed meanwhile
 
 
 class Auth(Protocol):

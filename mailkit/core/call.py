@@ -11,7 +11,7 @@
         mailing_lists = resource(MailingLists)
 
     list_id = await service.mailing_lists.create("Autumn")
-    reply = await service.mailing_lists.create.raw("Autumn")    # status, headers, value
+    result = await service.mailing_lists.create.raw("Autumn")    # status, headers, value
 
 Names in the path fill the path; what else a class declares is the query of a GET, else the body.
 """
@@ -41,18 +41,17 @@ from typing import (
 import attrs
 import msgspec
 
-from mailkit.core.encoding import Encoding
-from mailkit.core.frames import empty
+from mailkit.core.frames import clear_frames
+from mailkit.core.wire_format import WireFormat
 
 __all__ = [
     "Bound",
     "Call",
+    "CallResult",
     "Method",
     "Raw",
-    "Reply",
     "Resource",
     "Route",
-    "answer_of",
     "arg",
     "delete",
     "get",
@@ -61,6 +60,7 @@ __all__ = [
     "post",
     "put",
     "resource",
+    "result_type",
     "wire",
 ]
 
@@ -79,9 +79,9 @@ class Route:
 
     ``body`` is how the fields travel that are neither in the path nor in ``query``: ``none`` puts
     them into the query. ``quotas`` names the quotas that a request takes from, besides
-    ``requests``, or tells them for one call. ``multipart`` tells for one call whether its form
-    goes out as multipart. ``pick`` names the key of the answer that holds the value, where that
-    is not the whole answer. ``read`` reads the answer beside its call, where neither tells enough
+    ``requests``, or gives them for one call. ``multipart`` says for one call whether its form goes
+    out as multipart. ``pick`` names the key of the response that holds the value, where that is not
+    the whole response. ``read`` reads the response together with its call, where neither is enough
     alone; it may raise Unreadable.
     """
 
@@ -92,14 +92,14 @@ class Route:
     query: tuple[str, ...] = ()
     fixed: Mapping[str, object] = attrs.field(factory=dict[str, object])
     quotas: Quotas = ()
-    multipart: Callable[[Any, Encoding], bool] | None = None
+    multipart: Callable[[Any, WireFormat], bool] | None = None
     pick: str | None = None
     read: Callable[[Any, Raw], Any] | None = None
 
 
 @attrs.frozen
-class Reply(Generic[T_co]):
-    """An answer with what surrounds it: HTTP status, headers (any case) and the value.
+class CallResult(Generic[T_co]):
+    """A response with what surrounds it: HTTP status, headers (any case) and the value.
 
     The headers are not part of the repr, since a service may set or repeat credentials there.
     """
@@ -118,25 +118,25 @@ def arg(
     *,
     default: Any = attrs.NOTHING,
     wire: str | None = None,
-    write: Callable[[Any, Encoding], object] | None = None,
-    spread: Callable[[Any, Encoding], Mapping[str, object]] | None = None,
+    write: Callable[[Any, WireFormat], object] | None = None,
+    expand: Callable[[Any, WireFormat], Mapping[str, object]] | None = None,
     slow: bool = False,
     secret: bool = False,
 ) -> Any:
     """A field of a call: its wire name where that differs from Python's, and how it is written.
 
-    ``write`` turns the caller's value into the one that travels; ``spread`` turns it into several
+    ``write`` turns the caller's value into the one that travels; ``expand`` turns it into several
     wire names with their values. A wire name that ends in ``[]`` repeats for each item of a list.
     ``slow``: writing may read a file, and is done off the event loop. ``secret``: the call makes a
     Secret of it, which no repr shows, and which is taken out of what the service says.
     """
-    said = {"wire": wire, "write": write, "spread": spread, "slow": slow, "secret": secret}
+    said = {"wire": wire, "write": write, "expand": expand, "slow": slow, "secret": secret}
     return attrs.field(default=default, metadata=said, repr=not secret)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(arg,))
 class Call(Generic[T_co]):
-    """One request as a frozen value; ``T`` is what its answer is read into, None for nothing.
+    """One request as a frozen value; ``T`` is what its response is read into, None for nothing.
 
     ``class Send(Call[Sent], kw_only=True)`` makes all arguments keyword-only.
     """
@@ -154,7 +154,7 @@ class Call(Generic[T_co]):
 C = TypeVar("C", bound=Call[Any])
 
 
-def answer_of(call: type[Call[Any]]) -> Any:
+def result_type(call: type[Call[Any]]) -> Any:
     """The ``T`` of ``Call[T]``."""
     for base in call.__orig_bases__:  # type: ignore[attr-defined]  # Call[T] is generic
         kind = get_origin(base)
@@ -183,7 +183,7 @@ class Verb:
         query: tuple[str, ...] = (),
         fixed: Mapping[str, object] | None = None,
         quotas: Quotas = (),
-        multipart: Callable[[Any, Encoding], bool] | None = None,
+        multipart: Callable[[Any, WireFormat], bool] | None = None,
         pick: str | None = None,
         read: Callable[[Any, Raw], Any] | None = None,
     ) -> Callable[[type[C]], type[C]]:
@@ -219,7 +219,7 @@ delete: Final = Verb("DELETE", "json")
 class Caller(Protocol):
     """Who carries calls out: the client."""
 
-    async def exchange(self, call: Call[T], name: str) -> Reply[T]:
+    async def exchange(self, call: Call[T], name: str) -> CallResult[T]:
         """Carry the call out under its name, as ``emails.send``."""
         ...
 
@@ -274,22 +274,22 @@ class Bound(Generic[P, T_co]):
         self.__signature__ = signature
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co:
-        """Carry the call out and return what its answer holds."""
+        """Carry the call out and return what its response holds."""
         try:
             call = self.call(*args, **kwargs)
         except BaseException as error:
-            empty(error)
+            clear_frames(error)
             raise
         finally:
             del args, kwargs  # there may be secrets, and tracebacks can show names' values
         return (await self.client.exchange(call, self.name)).value
 
-    async def raw(self, *args: P.args, **kwargs: P.kwargs) -> Reply[T_co]:
+    async def raw(self, *args: P.args, **kwargs: P.kwargs) -> CallResult[T_co]:
         """The same with the HTTP status and the headers around the value."""
         try:
             call = self.call(*args, **kwargs)
         except BaseException as error:
-            empty(error)
+            clear_frames(error)
             raise
         finally:
             del args, kwargs
@@ -313,7 +313,7 @@ class Method(Generic[P, T_co]):
     def signature(self) -> inspect.Signature:
         """The arguments, as written once in the call's class."""
         call = cast("type[Call[T_co]]", self.call)
-        return inspect.signature(call).replace(return_annotation=answer_of(call))
+        return inspect.signature(call).replace(return_annotation=result_type(call))
 
     @property
     def route(self) -> Route:

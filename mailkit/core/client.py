@@ -1,4 +1,4 @@
-"""What all services' clients share: a call goes out, an answer or an error comes back."""
+"""What all services' clients share: a call goes out, a response or an error comes back."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ import attrs
 
 from mailkit.address import header_text
 from mailkit.core.auth import Auth
-from mailkit.core.call import Call, Raw, Reply, Resource, Route
+from mailkit.core.call import Call, CallResult, Raw, Resource, Route
 from mailkit.core.checks import check_number
+from mailkit.core.classify import EnvelopeReader, Failure, classify, error_of
 from mailkit.core.clock import Clock
-from mailkit.core.codec import Plan, plan_of, write
-from mailkit.core.encoding import Encoding
-from mailkit.core.frames import empty
+from mailkit.core.codec import CallCodec, build_request, codec_of
+from mailkit.core.frames import clear_frames
 from mailkit.core.http import Transport
 from mailkit.core.quota import LocalPermits, Permit, Permits, Quota
 from mailkit.core.retry import Outcome, Policy, delay
 from mailkit.core.secret import Secret, scrub
-from mailkit.core.verdict import Failure, Opener, error_of, judge
-from mailkit.core.wire import Answer, Request
-from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted, Where
+from mailkit.core.wire import Request, Response
+from mailkit.core.wire_format import WireFormat
+from mailkit.errors import ErrorContext, InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted
 
 __all__ = ["Attempt", "Client", "Hook"]
 
@@ -69,7 +69,7 @@ class _Options:
 
 
 @attrs.define(eq=False)
-class _Job(Generic[T]):
+class _Exchange(Generic[T]):
     """A call on its way: what its attempts share."""
 
     name: str
@@ -102,9 +102,9 @@ class Client:
         url: str,
         account: str,
         auth: Auth,
-        opener: Opener,
+        unwrap: EnvelopeReader,
         transport: Transport,
-        encoding: Encoding,
+        wire_format: WireFormat,
         timeout: float = 30.0,
         quotas: Mapping[str, Quota] | None = None,
         hooks: Sequence[Hook] = (),
@@ -115,9 +115,9 @@ class Client:
         self.quotas = quotas or {}
         self._url = url
         self._auth = auth
-        self._opener = opener
+        self._unwrap = unwrap
         self._transport = transport
-        self._encoding = encoding
+        self._wire_format = wire_format
         self._hooks = tuple(hooks)
         self._clock = clock or Clock()
         self._random = random or SystemRandom()
@@ -182,39 +182,41 @@ class Client:
         """The text without this client's credentials, in whatever spelling."""
         return scrub(text, self._auth.secrets)
 
-    async def exchange(self, call: Call[T], name: str) -> Reply[T]:
+    async def exchange(self, call: Call[T], name: str) -> CallResult[T]:
         """Carry a call out under this name; what the methods of the resources do."""
         try:
             return await self._exchange(call, name)
         except BaseException as error:
-            empty(error)
+            clear_frames(error)
             raise
 
-    async def _exchange(self, call: Call[T], name: str) -> Reply[T]:
+    async def _exchange(self, call: Call[T], name: str) -> CallResult[T]:
         kind = type(call)
-        plan = plan_of(kind)
-        for field in plan.slow:
+        codec = codec_of(kind)
+        for field in codec.slow:
             if getattr(call, field) is not None:
-                request = await anyio.to_thread.run_sync(self._write, call, plan, True)
+                request = await anyio.to_thread.run_sync(self._write, call, codec, True)
                 break
         else:
-            request = self._write(call, plan)
-        reader = partial(plan.route.read, call) if plan.route.read else plan.reader
-        quotas = plan.route.quotas
+            request = self._write(call, codec)
+        reader = partial(codec.route.read, call) if codec.route.read else codec.reader
+        quotas = codec.route.quotas
         if not isinstance(quotas, tuple):
             quotas = quotas(call)
-        own = tuple([getattr(call, field) for field in plan.secrets])
-        job: _Job[T] = _Job(name, kind.__name__, plan.route, quotas, request, reader, own)
-        policy, repeatable = self._options.policy, plan.route.repeatable
+        own = tuple([getattr(call, field) for field in codec.secrets])
+        exchange: _Exchange[T] = _Exchange(
+            name, kind.__name__, codec.route, quotas, request, reader, own
+        )
+        policy, repeatable = self._options.policy, codec.route.repeatable
         timeout = self._options.timeout
         start = self._clock.monotonic()
         renewed = False
         while True:
-            job.attempt += 1
-            end = await self._attempt(job, timeout)
-            if isinstance(end, Reply):
+            exchange.attempt += 1
+            end = await self._attempt(exchange, timeout)
+            if isinstance(end, CallResult):
                 return end
-            unauthorized = end.answer is not None and end.answer.status == 401
+            unauthorized = end.response is not None and end.response.status == 401
             if unauthorized and not renewed and (repeatable or end.outcome is Outcome.REFUSED):
                 renewed = True
                 if await self._auth.renew(request):
@@ -223,8 +225,8 @@ class Client:
             wait = delay(
                 end.outcome,
                 later=end.refusal.later,
-                asked=end.asked,
-                attempt=job.attempt,
+                retry_after=end.retry_after,
+                attempt=exchange.attempt,
                 elapsed=elapsed,
                 repeatable=repeatable,
                 policy=policy,
@@ -236,11 +238,11 @@ class Client:
                     provider=self.name,
                     call=name,
                     repeatable=repeatable,
-                    secrets=self._secrets(job),
+                    secrets=self._secrets(exchange),
                     now=self._clock.now(),
                 )
             await self._clock.sleep(wait)
-            if repeatable:  # for others, an answer that comes late is better than none
+            if repeatable:  # for others, a response that comes late is better than none
                 timeout = min(timeout, max(policy.total - elapsed - wait, 1.0))
 
     def _copy(self) -> Self:
@@ -250,62 +252,62 @@ class Client:
                 setattr(other, key, value)
         return other
 
-    def _write(self, call: Call[T], plan: Plan, files: bool = False) -> Request:
+    def _write(self, call: Call[T], codec: CallCodec, files: bool = False) -> Request:
         credential = self._auth.fields
-        return write(call, plan, self._encoding, self._url, credential, files=files)
+        return build_request(call, codec, self._wire_format, self._url, credential, files=files)
 
     async def _attempt(
         self,
-        job: _Job[T],
+        exchange: _Exchange[T],
         timeout: float,  # noqa: ASYNC109 - handed to the transport, which keeps it
-    ) -> Reply[T] | Failure:
-        request = job.request
-        permit = await self._sign(job, timeout)
-        answer: Answer | None = None
+    ) -> CallResult[T] | Failure:
+        request = exchange.request
+        permit = await self._sign(exchange, timeout)
+        response: Response | None = None
         request.began = False
         start = self._clock.monotonic()
         try:
             for hook in self._hooks:
-                hook(self._seen(job))
+                hook(self._seen(exchange))
             if permit is not None:
                 permit.sent()
-            answer = await self._transport.send(request, timeout)
+            response = await self._transport.send(request, timeout)
         except NotSent as error:
             request.began = False
-            text = scrub(error.text, self._secrets(job))
-            end: Reply[T] | Failure = Failure(Outcome.NOT_SENT, text)
+            text = scrub(error.text, self._secrets(exchange))
+            end: CallResult[T] | Failure = Failure(Outcome.NOT_SENT, text)
         except OutcomeUnknown as error:
-            end = Failure(Outcome.UNKNOWN, scrub(error.text, self._secrets(job)))
+            end = Failure(Outcome.UNKNOWN, scrub(error.text, self._secrets(exchange)))
         except (asyncio.CancelledError, InvalidArgument):
             cut = Outcome.NOT_SENT if request.began is False else Outcome.UNKNOWN
-            self._tell(job, cut, answer, start)
+            self._tell(exchange, cut, response, start)
             raise
         else:
-            end = judge(
-                answer,
-                self._opener,
-                job.reader,
-                self._secrets(job),
+            end = classify(
+                response,
+                self._unwrap,
+                exchange.reader,
+                self._secrets(exchange),
                 self._clock.now,
-                repeatable=job.route.repeatable,
+                repeatable=exchange.route.repeatable,
             )
         finally:
             if permit is not None:
-                if answer is not None:
+                if response is not None:
                     permit.done()
                 elif request.began is False:
                     permit.release()
                 else:
                     permit.lost()
         if self._hooks or _log.isEnabledFor(logging.DEBUG):
-            outcome = Outcome.ANSWERED if isinstance(end, Reply) else end.outcome
-            self._tell(job, outcome, answer, start)
+            outcome = Outcome.ANSWERED if isinstance(end, CallResult) else end.outcome
+            self._tell(exchange, outcome, response, start)
         return end
 
-    def _secrets(self, job: _Job[T]) -> tuple[Secret, ...]:
-        return (*self._auth.secrets, *job.secrets)
+    def _secrets(self, exchange: _Exchange[T]) -> tuple[Secret, ...]:
+        return (*self._auth.secrets, *exchange.secrets)
 
-    async def _sign(self, job: _Job[T], timeout: float) -> Permit | None:  # noqa: ASYNC109
+    async def _sign(self, exchange: _Exchange[T], timeout: float) -> Permit | None:  # noqa: ASYNC109
         """A credential and a permit for one attempt.
 
         A token is fetched with no permit in hand, since that takes one of its own: calls that hold
@@ -315,51 +317,61 @@ class Client:
         auth, permits, now = self._auth, self._permits, self._clock.monotonic
         give_up = now() + self._options.quota_wait
         for left in reversed(range(_ROUNDS)):
-            if not auth.sign(job.request):
+            if not auth.sign(exchange.request):
                 await auth.refresh()
-                auth.sign(job.request)
+                auth.sign(exchange.request)
             if permits is None:
                 break
             start = now()
             wait = None if give_up == inf else give_up - start
             try:
-                permit = await permits.acquire(("requests", *job.quotas), wait, timeout)
+                permit = await permits.acquire(("requests", *exchange.quotas), wait, timeout)
             except QuotaExhausted as error:
-                error.where = Where(self.name, job.name)
+                error.context = ErrorContext(self.name, exchange.name)
                 raise
-            if auth.sign(job.request) or not left or now() - start < _AT_ONCE:
+            if auth.sign(exchange.request) or not left or now() - start < _AT_ONCE:
                 return permit
             permit.release()
         return None
 
     def _seen(
         self,
-        job: _Job[T],
+        exchange: _Exchange[T],
         outcome: Outcome | None = None,
         status: int | None = None,
         seconds: float = 0.0,
     ) -> Attempt:
-        verb, path = job.route.verb, job.route.path
+        verb, path = exchange.route.verb, exchange.route.path
         return Attempt(
-            self.name, job.name, job.kind, verb, path, job.attempt, outcome, status, seconds
+            self.name,
+            exchange.name,
+            exchange.kind,
+            verb,
+            path,
+            exchange.attempt,
+            outcome,
+            status,
+            seconds,
         )
 
-    def _tell(self, job: _Job[T], outcome: Outcome, answer: Answer | None, start: float) -> None:
-        status = None if answer is None else answer.status
+    def _tell(
+        self, exchange: _Exchange[T], outcome: Outcome, response: Response | None, start: float
+    ) -> None:
+        status = None if response is None else response.status
         seconds = self._clock.monotonic() - start
         _log.debug(
             "%s %s: %s %s, attempt %d: %s, HTTP %s, %.3f s",
             self.name,
-            job.name,
-            job.route.verb,
-            job.route.path,
-            job.attempt,
+            exchange.name,
+            exchange.route.verb,
+            exchange.route.path,
+            exchange.attempt,
             outcome.value,
             status,
             seconds,
         )
         for hook in self._hooks:
-            hook(self._seen(job, outcome, status, seconds))
+            hook(self._seen(exchange, outcome, status, seconds))
 
 
 def _timeout(seconds: float) -> float:

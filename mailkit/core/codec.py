@@ -1,6 +1,6 @@
 """From a call to a request: which field goes where, and the bytes of path, query and body.
 
-What a class says is worked out once (`Plan`); writing a call then is one pass over its fields.
+What a class says is worked out once (`CallCodec`); writing a call then is one pass over its fields.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import attrs
 import msgspec
 
 from mailkit.core.auth import Credential
-from mailkit.core.call import Body, Call, Route, answer_of
-from mailkit.core.encoding import Encoding
+from mailkit.core.call import Body, Call, Route, result_type
 from mailkit.core.forms import (
     File,
     Pair,
@@ -32,9 +31,10 @@ from mailkit.core.forms import (
 from mailkit.core.reading import Reader
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Request, Upload
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 
-__all__ = ["Plan", "plan_of", "write"]
+__all__ = ["CallCodec", "build_request", "codec_of"]
 
 _HEADERS = {"Accept": "application/json"}
 _FORM = {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
@@ -42,7 +42,7 @@ _JSON = {**_HEADERS, "Content-Type": "application/json"}
 
 _TEXT = frozenset({str, bytes})
 
-Write = Callable[[Any, Encoding], object]
+Write = Callable[[Any, WireFormat], object]
 
 
 @attrs.frozen
@@ -52,7 +52,7 @@ class Part:
     name: str
     wire: str
     write: Write | None
-    spread: Callable[[Any, Encoding], Mapping[str, object]] | None
+    expand: Callable[[Any, WireFormat], Mapping[str, object]] | None
     required: bool
 
 
@@ -72,12 +72,12 @@ class Parts:
 
 
 @attrs.frozen
-class Plan:
+class CallCodec:
     """What there is to know about a call class; made once for each class.
 
     ``path`` holds texts and the names of fields by turns, starting with a text; ``end`` the same
     for the optional end. ``slow`` names the fields whose writing may read a file, ``secrets`` those
-    that hold a Secret. ``reader`` reads the answers.
+    that hold a Secret. ``reader`` reads the responses.
     """
 
     route: Route
@@ -91,18 +91,18 @@ class Plan:
     reader: Reader[Any]
 
 
-_plans: dict[type, Plan] = {}
+_codecs: dict[type, CallCodec] = {}
 
 
-def plan_of(kind: type[Call[Any]]) -> Plan:
-    """The plan of a call class."""
-    plan = _plans.get(kind)
-    if plan is None:
-        plan = _plans[kind] = _plan(kind)
-    return plan
+def codec_of(kind: type[Call[Any]]) -> CallCodec:
+    """The codec of a call class."""
+    codec = _codecs.get(kind)
+    if codec is None:
+        codec = _codecs[kind] = _codec(kind)
+    return codec
 
 
-def _plan(kind: type[Call[Any]]) -> Plan:
+def _codec(kind: type[Call[Any]]) -> CallCodec:
     route = kind.__route__
     path, _, end = route.path.partition("[")
     paths, ends = (tuple(re.split(r"[{}]", text.rstrip("]"))) for text in (path, end))
@@ -117,13 +117,13 @@ def _plan(kind: type[Call[Any]]) -> Plan:
         said = field.metadata
         wire = said.get("wire") or field.name
         required = field.default is attrs.NOTHING
-        part = Part(field.name, wire, said.get("write"), said.get("spread"), required)
+        part = Part(field.name, wire, said.get("write"), said.get("expand"), required)
         (query if route.body == "none" or field.name in route.query else body).append(part)
         if said.get("slow"):
             slow.append(field.name)
         if said.get("secret"):
             secrets.append(field.name)
-    return Plan(
+    return CallCodec(
         route,
         paths,
         ends,
@@ -132,14 +132,14 @@ def _plan(kind: type[Call[Any]]) -> Plan:
         tuple(slow),
         tuple(secrets),
         not taken,
-        Reader(answer_of(kind), route.pick),
+        Reader(result_type(kind), route.pick),
     )
 
 
-def write(
+def build_request(
     call: Call[object],
-    plan: Plan,
-    encoding: Encoding,
+    codec: CallCodec,
+    wire_format: WireFormat,
     base: str,
     credential: Credential,
     *,
@@ -153,25 +153,25 @@ def write(
     first and refuses the whole instead of dropping recipients.
     """
     # No name in these frames may hold the credential's text: tracebacks can show names' values.
-    route = plan.route
-    body: Body = "none" if type(call) in encoding.in_query else route.body
-    url = base + (plan.path[0] if plan.fixed_path else _path(call, plan))
-    if plan.query.parts or body == "none":
+    route = codec.route
+    body: Body = "none" if type(call) in wire_format.in_query else route.body
+    url = base + (codec.path[0] if codec.fixed_path else _path(call, codec))
+    if codec.query.parts or body == "none":
         query: list[Pair] = []
-        _add(query, call, plan.query, encoding)
+        _add(query, call, codec.query, wire_format)
         if body == "none":
-            _add(query, call, plan.body, encoding)
+            _add(query, call, codec.body, wire_format)
             _add_fixed(query, route)
             text = urlencoded(query)
             return Request(route.verb, url + credential.after(text, "?"), dict(_HEADERS), None)
         url += f"?{urlencoded(query)}" if query else ""
     if body == "json":
-        return Request(route.verb, url, dict(_JSON), _json(call, plan, encoding))
+        return Request(route.verb, url, dict(_JSON), _json(call, codec, wire_format))
     pairs: list[Pair] = []
-    _add(pairs, call, plan.body, encoding)
+    _add(pairs, call, codec.body, wire_format)
     if route.fixed:
         _add_fixed(pairs, route)
-    if files or (route.multipart is not None and route.multipart(call, encoding)):
+    if files or (route.multipart is not None and route.multipart(call, wire_format)):
         request = Request(route.verb, url, dict(_HEADERS), None)
         if files and any(isinstance(value, File) and value.path for _, value in pairs):
             _upload(request, *multipart_upload(pairs, credential.pairs()))
@@ -193,10 +193,10 @@ def _upload(request: Request, content_type: str, upload: Upload) -> None:
     request.upload = attrs.evolve(upload, size=found.st_size, changed=found.st_mtime_ns)
 
 
-def _path(call: Call[object], plan: Plan) -> str:
-    pieces = _filled(call, plan.path)
-    if any(getattr(call, name) is not None for name in plan.end[1::2]):
-        pieces += _filled(call, plan.end)
+def _path(call: Call[object], codec: CallCodec) -> str:
+    pieces = _filled(call, codec.path)
+    if any(getattr(call, name) is not None for name in codec.end[1::2]):
+        pieces += _filled(call, codec.end)
     return "".join(pieces)
 
 
@@ -214,22 +214,22 @@ def _filled(call: Call[object], path: Sequence[str]) -> list[str]:
     return pieces
 
 
-def _add(pairs: list[Pair], call: Call[object], parts: Parts, encoding: Encoding) -> None:
+def _add(pairs: list[Pair], call: Call[object], parts: Parts, wire_format: WireFormat) -> None:
     for part, value in parts.values(call):
         if value is None:
             if part.required:
                 raise InvalidArgument(f"{part.name}: give a value, not None")
             continue
-        if part.spread is not None:
-            spread = part.spread(value, encoding)
-            if _TEXT.issuperset(map(type, spread.values())):  # a long list of messages, at once
-                pairs += cast("Iterable[Pair]", spread.items())
+        if part.expand is not None:
+            expanded = part.expand(value, wire_format)
+            if _TEXT.issuperset(map(type, expanded.values())):  # a long list of messages, at once
+                pairs += cast("Iterable[Pair]", expanded.items())
             else:
-                for key, item in spread.items():
+                for key, item in expanded.items():
                     flatten(pairs, key, item)
             continue
         if part.write is not None:
-            value = part.write(value, encoding)
+            value = part.write(value, wire_format)
         if type(value) is str:
             pairs.append((part.wire, value))
         else:
@@ -241,26 +241,26 @@ def _add_fixed(pairs: list[Pair], route: Route) -> None:
         flatten(pairs, key, value)
 
 
-def _json(call: Call[object], plan: Plan, encoding: Encoding) -> bytes:
+def _json(call: Call[object], codec: CallCodec, wire_format: WireFormat) -> bytes:
     tree: dict[str, object] = {}
-    for part, value in plan.body.values(call):
+    for part, value in codec.body.values(call):
         if value is None:
             if part.required:
                 raise InvalidArgument(f"{part.name}: give a value, not None")
             continue
-        if part.spread is not None:
+        if part.expand is not None:
             tree.update(
-                (key, _plain(key, item)) for key, item in part.spread(value, encoding).items()
+                (key, _plain(key, item)) for key, item in part.expand(value, wire_format).items()
             )
             continue
         if part.write is not None:
-            value = part.write(value, encoding)
+            value = part.write(value, wire_format)
         tree[part.wire] = _plain(part.wire, value)
-    tree.update(plan.route.fixed)
+    tree.update(codec.route.fixed)
     try:
         return msgspec.json.encode(tree, enc_hook=_revealed)
     except UnicodeEncodeError:
-        raise InvalidArgument(f"{plan.route.path}: half a surrogate pair in a text") from None
+        raise InvalidArgument(f"{codec.route.path}: half a surrogate pair in a text") from None
 
 
 def _revealed(value: Secret) -> str:

@@ -29,7 +29,7 @@ class ChunkRow(NamedTuple):
 
 @attrs.frozen
 class Chunk:
-    """The recipients of one request; ``label`` names job and chunk for the provider's panel.
+    """The recipients of one request; ``label`` names job and chunk for the provider's dashboard.
 
     ``root`` is the refused chunk that this one was cut from, if it was. ``again``: its one row was
     refused before, but others were taken since.

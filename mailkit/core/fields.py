@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mailkit.address import Address, header_text
-from mailkit.core.encoding import Encoding
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.message import Attachment
 
@@ -15,10 +15,10 @@ __all__ = ["FileLike", "address", "one_line"]
 FileLike = Attachment | Path | bytes
 
 
-def one_line(place: str) -> Callable[[str, Encoding], str]:
+def one_line(place: str) -> Callable[[str, WireFormat], str]:
     """A writer of text that must hold no line break and no other control character."""
 
-    def write(value: str, encoding: Encoding) -> str:
+    def write(value: str, wire_format: WireFormat) -> str:
         if type(value) is str and value.isprintable():  # quick; the next line is exact
             return value
         return header_text(value, place)

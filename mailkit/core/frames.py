@@ -6,12 +6,12 @@ import traceback
 from contextlib import suppress
 from types import FrameType
 
-__all__ = ["empty", "strip"]
+__all__ = ["clear_frames", "strip_frames"]
 
 _OURS = ("mailkit.core.", "mailkit.providers.")
 
 
-def strip(error: BaseException, known: BaseException | None) -> None:
+def strip_frames(error: BaseException, known: BaseException | None) -> None:
     """Take away the frames that an error came through, and its causes; ``known`` is what was being
     handled before it happened.
     """
@@ -21,7 +21,7 @@ def strip(error: BaseException, known: BaseException | None) -> None:
     error.__traceback__ = None
 
 
-def empty(error: BaseException) -> None:
+def clear_frames(error: BaseException) -> None:
     """Take the values out of mailkit's frames that an error and its causes came through; the lines
     stay.
     """

@@ -1,6 +1,6 @@
 """The wire itself: the only part of the core that knows aiohttp.
 
-A transport sends a request once and returns the answer, or says what it knows of the failure:
+A transport sends a request once and returns the response, or says what it knows of the failure:
 NotSent on evidence that no byte of the request left, else OutcomeUnknown. The evidence is a request
 object of aiohttp's whose ``send`` was never called.
 
@@ -25,9 +25,9 @@ import anyio
 from yarl import URL
 
 from mailkit.core.checks import check_number
-from mailkit.core.frames import strip
+from mailkit.core.frames import strip_frames
 from mailkit.core.unpack import ENCODINGS, BadBody, Body
-from mailkit.core.wire import Answer, Request, Upload
+from mailkit.core.wire import Request, Response, Upload
 from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown, RequestError
 
 __all__ = ["AiohttpTransport", "Session", "Transport"]
@@ -43,8 +43,8 @@ _RESET = struct.pack("ii", 1, 0)  # no lingering: what was not sent yet never wi
 class Transport(Protocol):
     """Sends requests; a test double needs these two methods."""
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
-        """Send the request once, wait at most ``timeout`` seconds for the whole answer.
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+        """Send the request once, wait at most ``timeout`` seconds for the whole response.
 
         Raises NotSent or OutcomeUnknown, and InvalidArgument if a file can't be sent whole. Sets
         ``request.began`` to what is known of the sending, also when it is cancelled.
@@ -82,7 +82,7 @@ class _Sending:
             protocol = connection.protocol
             if protocol is None or protocol.should_close:
                 # A kept connection that has said something unasked: it would be taken for the
-                # answer to this request.
+                # response to this request.
                 raise aiohttp.ClientConnectionError("unexpected data on an idle connection")
             if self._loop.time() >= self._deadline:
                 raise TimeoutError  # the loop was held up: nothing goes out this late
@@ -104,7 +104,7 @@ class _Sending:
             self._task.cancel()
 
     def answered(self) -> None:
-        """There is an answer: no more need of a timer."""
+        """There is a response: no more need of a timer."""
         self._timer.cancel()
 
     def abandoned(self) -> bool:
@@ -113,7 +113,7 @@ class _Sending:
         """
         self._timer.cancel()
         transport = self._transport
-        # One that is not closing went back to the pool, after an answer that was of no use.
+        # One that is not closing went back to the pool, after a response that was of no use.
         if transport is not None and transport.is_closing() and not self._loop.is_closed():
             connection = transport.get_extra_info("socket")
             with suppress(OSError, ValueError, AttributeError):  # it may be closed already
@@ -123,12 +123,12 @@ class _Sending:
 
 
 class AiohttpTransport:
-    """aiohttp as mailkit needs it: no redirects, no repeats, no cookies, a bounded answer.
+    """aiohttp as mailkit needs it: no redirects, no repeats, no cookies, a bounded response.
 
     ``session`` is used and left open if given, else one is opened at the first request.
     ``connections`` is the size of its pool, ``keep_alive`` the seconds that an idle connection is
     kept, ``connect`` the seconds for a place in the pool and a connection, ``largest`` the bytes
-    that an unpacked answer may have.
+    that an unpacked response may have.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class AiohttpTransport:
         self._largest = largest
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         """Send the request once; see `Transport`."""
         if request.upload is None:
             return await self._send(request, timeout, None)
@@ -172,7 +172,7 @@ class AiohttpTransport:
         request: Request,
         timeout: float,  # noqa: ASYNC109
         pieces: AsyncIterator[bytes] | None,
-    ) -> Answer:
+    ) -> Response:
         known = sys.exception()
         session = None if self._closed else self._session or self._open()
         if session is None or session.closed:
@@ -185,16 +185,16 @@ class AiohttpTransport:
         request.began = None
         sending = _Sending(request, timeout, task)
         try:
-            answer = await self._exchange(session, request, timeout, pieces, sending)
+            response = await self._exchange(session, request, timeout, pieces, sending)
         except BaseException as error:
             timed_out = sending.abandoned() and isinstance(error, asyncio.CancelledError)
             if not isinstance(error, Exception) and not timed_out:
-                strip(error, known)
+                strip_frames(error, known)
                 raise
             failure = _failure(request, TimeoutError() if timed_out else error)
         else:
             sending.answered()
-            return answer
+            return response
         raise failure
 
     async def _exchange(
@@ -204,7 +204,7 @@ class AiohttpTransport:
         timeout: float,  # noqa: ASYNC109
         pieces: AsyncIterator[bytes] | None,
         sending: _Sending,
-    ) -> Answer:
+    ) -> Response:
         response = await session.request(
             request.verb,
             URL(request.url, encoded=True),
@@ -220,9 +220,9 @@ class AiohttpTransport:
             body = Body(response.headers.get("Content-Encoding", ""), self._largest)
             while not response.content.at_eof():
                 body.add(await response.content.readany())
-            return Answer(response.status, response.headers, body.whole())
+            return Response(response.status, response.headers, body.whole())
         finally:
-            response.close()  # of effect only if the answer was not read to its end
+            response.close()  # of effect only if the response was not read to its end
 
     async def aclose(self) -> None:
         """Close the session if it was opened here."""
@@ -275,7 +275,7 @@ def _failure(request: Request, error: BaseException) -> RequestError | InvalidAr
         return NotSent(f"not sent: {_reason(error)}")
     if isinstance(error, BadBody):
         return OutcomeUnknown(f"unreadable: {error}")
-    return OutcomeUnknown(f"no answer: {_reason(error)}")
+    return OutcomeUnknown(f"no response: {_reason(error)}")
 
 
 def _reason(error: BaseException) -> str:
@@ -289,5 +289,5 @@ def _reason(error: BaseException) -> str:
         error, aiohttp.ClientPayloadError
     ):
         return name
-    said = " ".join(str(error).split())[:200]  # may repeat bytes of the answer
+    said = " ".join(str(error).split())[:200]  # may repeat bytes of the response
     return f"{name}, {said.encode(errors='replace').decode()}"

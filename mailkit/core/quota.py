@@ -24,7 +24,7 @@ import attrs
 
 from mailkit.core.clock import Clock
 from mailkit.core.window import Quota, Window
-from mailkit.errors import QuotaExhausted, Where
+from mailkit.errors import ErrorContext, QuotaExhausted
 
 __all__ = ["LocalPermits", "Permit", "Permits", "Quota"]
 
@@ -42,7 +42,7 @@ class Permit(Protocol):
         ...
 
     def done(self) -> None:
-        """An answer is here: the permit counts from now."""
+        """A response is here: the permit counts from now."""
         ...
 
     def lost(self) -> None:
@@ -208,7 +208,7 @@ class LocalPermits:
         raise QuotaExhausted(
             f"the quota of {quota.limit} {quota.name} in {quota.per_seconds:g} s is used up; the "
             f"next is free at {moment:%Y-%m-%d %H:%M:%S} UTC",
-            Where(provider=self._provider),
+            ErrorContext(provider=self._provider),
             available_at=moment,
         )
 
@@ -254,7 +254,7 @@ class _Permit:
         self._sent = self._permits._now()
 
     def done(self) -> None:
-        """An answer is here."""
+        """A response is here."""
         self._end(self._permits._now())
 
     def lost(self) -> None:

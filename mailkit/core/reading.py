@@ -1,7 +1,7 @@
-"""From an answer's bytes to a typed value.
+"""From a response's bytes to a typed value.
 
 Two ways lead there. msgspec decodes straight into the attrs classes, which is the fast one and
-all that an orderly answer needs. Where it meets something odd, cattrs reads the same bytes again
+all that an orderly response needs. Where it meets something odd, cattrs reads the same bytes again
 and makes allowances: numbers for text and text for numbers, null for a default, other names of a
 key, unknown codes as they came. Unknown keys are ignored either way.
 """
@@ -44,13 +44,13 @@ _taught: dict[Any, Callable[[Any], Any]] = {}
 def teach(kind: type[T], read: Callable[[Any], T]) -> None:
     """Read this type by a function of its own; ValueError or TypeError there mean unreadable.
 
-    To be called beside the type's definition, before its first answer.
+    To be called beside the type's definition, before its first response.
     """
     _taught[kind] = read
 
 
 def decode(raw: bytes | msgspec.Raw) -> Any:
-    """The JSON of an answer; Unreadable if it is none."""
+    """The JSON of a response; Unreadable if it is none."""
     try:
         return msgspec.json.decode(raw)
     except (ValueError, RecursionError) as error:
@@ -58,7 +58,7 @@ def decode(raw: bytes | msgspec.Raw) -> Any:
 
 
 class Reader(Generic[T]):
-    """Reads answers into one type; ``pick`` is the key that the value stands under, if any."""
+    """Reads responses into one type; ``pick`` is the key that the value stands under, if any."""
 
     def __init__(self, kind: Any, pick: str | None = None) -> None:
         self.kind = kind
@@ -84,9 +84,9 @@ class Reader(Generic[T]):
                 tree = tree[self.pick]
             return cast("T", _converter().structure(tree, self.kind))
         except LookupError as error:
-            raise Unreadable(f"no {error} in the answer") from None
+            raise Unreadable(f"no {error} in the response") from None
         except (TypeError, ValueError) as error:
-            raise Unreadable(f"unexpected answer: {error}") from None
+            raise Unreadable(f"unexpected response: {error}") from None
 
 
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any] | None:
@@ -113,7 +113,7 @@ def _is_model(kind: Any) -> bool:
 
 @cache
 def _converter() -> Converter:
-    from cattrs import Converter  # here, since orderly answers never need it
+    from cattrs import Converter  # here, since orderly responses never need it
 
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook_factory(_is_model, lambda kind: _object(converter, kind))

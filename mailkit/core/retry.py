@@ -9,7 +9,7 @@ from random import Random
 
 import attrs
 
-__all__ = ["Outcome", "Policy", "delay", "retry_after"]
+__all__ = ["Outcome", "Policy", "delay", "parse_retry_after"]
 
 _YEAR = 366 * 86400.0
 
@@ -44,7 +44,7 @@ def delay(
     outcome: Outcome,
     *,
     later: bool,
-    asked: float | None,
+    retry_after: float | None,
     attempt: int,
     elapsed: float,
     repeatable: bool,
@@ -53,8 +53,8 @@ def delay(
 ) -> float | None:
     """The seconds to wait before the next attempt, or None for no other attempt.
 
-    ``later``: the service refused but may accept the same request after a wait. ``asked``: the
-    wait it asks for. ``attempt`` counts from 1; ``elapsed`` is in seconds since the first began.
+    ``later``: the service refused but may accept the same request after a wait. ``retry_after``:
+    the wait it asks for. ``attempt`` counts from 1; ``elapsed`` is seconds since the first began.
     A request that is not repeatable goes out again only if it was certainly not acted upon; a
     gateway's word for that is not enough to do it unasked.
     """
@@ -67,12 +67,12 @@ def delay(
         return None
     longest = min(policy.first * 2 ** min(attempt - 1, 30), policy.longest)
     wait = longest * (0.5 + random.random() / 2)
-    if asked is not None:
-        wait = max(wait, asked)
+    if retry_after is not None:
+        wait = max(wait, retry_after)
     return wait if elapsed + wait <= policy.total else None
 
 
-def retry_after(value: str | None, now: float) -> float | None:
+def parse_retry_after(value: str | None, now: float) -> float | None:
     """A Retry-After header in seconds from ``now`` (seconds since 1970), or None.
 
     Seconds or a date; a date in the past is 0, anything beyond a year is a year. What is neither,

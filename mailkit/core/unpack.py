@@ -1,4 +1,4 @@
-"""An answer's body, unpacked piece by piece within a limit of memory.
+"""A response's body, unpacked piece by piece within a limit of memory.
 
 The HTTP library could do it too, but what it takes at once is limited by its packed size, and a few
 kilobytes can hold gigabytes.
@@ -34,7 +34,7 @@ class Body:
         self._whole = BytesIO()
         self._unpacker: zlib._Decompress | None = None
         if self._encoding not in _KNOWN:
-            raise BadBody(f"an answer packed as {encoding[:40]!r}")
+            raise BadBody(f"a response packed as {encoding[:40]!r}")
 
     def add(self, piece: bytes) -> None:
         """The next piece; raises BadBody as soon as it is one too many."""
@@ -48,7 +48,7 @@ class Body:
     def whole(self) -> bytes:
         """All of it, once there are no more pieces."""
         if self._unpacker is not None and not self._unpacker.eof:
-            raise BadBody(f"the answer's {self._encoding} data is cut off")
+            raise BadBody(f"the response's {self._encoding} data is cut off")
         return self._whole.getvalue()
 
     def _unpack(self, piece: bytes) -> None:
@@ -61,12 +61,12 @@ class Body:
             try:
                 self._whole.write(unpacker.decompress(piece, _STEP))
             except zlib.error:
-                raise BadBody(f"an answer that is not {self._encoding} data") from None
+                raise BadBody(f"a response that is not {self._encoding} data") from None
             self._check(self._whole.tell())
             piece = unpacker.unconsumed_tail
         if unpacker.unused_data:
-            raise BadBody(f"bytes after the end of the answer's {self._encoding} data")
+            raise BadBody(f"bytes after the end of the response's {self._encoding} data")
 
     def _check(self, size: int) -> None:
         if size > self._largest:
-            raise BadBody(f"an answer of more than {self._largest} bytes")
+            raise BadBody(f"a response of more than {self._largest} bytes")

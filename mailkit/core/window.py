@@ -1,7 +1,7 @@
 """The arithmetic of one quota: pure of clocks and of waiting, since every moment is handed in.
 
 A permit counts from its grant on. How its request ends decides until when: ``per_seconds`` after
-the answer, or, without one, after the latest moment at which it can have arrived. If it was
+the response, or, without one, after the latest moment at which it can have arrived. If it was
 certainly not sent, the permit stops counting at once.
 """
 

@@ -1,4 +1,4 @@
-"""What travels: a request, an answer, and what the answer turned out to say."""
+"""What travels: a request, a response, and what the response turned out to say."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import attrs
 from mailkit.errors import InvalidArgument
 
 __all__ = [
-    "Answer",
     "Refusal",
     "Request",
+    "Response",
     "Unclear",
     "Unreadable",
     "Upload",
@@ -60,7 +60,7 @@ class Request:
 
 
 @attrs.frozen
-class Answer:
+class Response:
     """What came back, read to its end."""
 
     status: int
@@ -72,7 +72,7 @@ class Answer:
 class Refusal:
     """A no in the service's own envelope; ``reasons`` are its words.
 
-    ``later``: the same request may succeed after a wait, of ``wait`` seconds if that is known.
+    ``later``: the same request may succeed after a wait: ``retry_after`` seconds, if known.
     ``quota``: a quota of the account is used up. ``credentials``: they are what is refused.
     ``account``: it has no money, is above its plan, or is blocked.
     """
@@ -80,14 +80,14 @@ class Refusal:
     reasons: tuple[str, ...] = ()
     code: int | str | None = None
     later: bool = False
-    wait: float | None = None
+    retry_after: float | None = None
     quota: bool = False
     credentials: bool = False
     account: bool = False
 
 
 class Unreadable(ValueError):
-    """An answer's body that is not the service's; the text tells what is wrong with it."""
+    """A response's body that is not the service's; the text tells what is wrong with it."""
 
 
 class Unclear(Unreadable):
@@ -96,7 +96,7 @@ class Unclear(Unreadable):
 
 def check_json(body: bytes) -> None:
     """Raise Unreadable if the whole is not JSON (quick readers pass over what they don't need),
-    Unclear if an object in it has a key twice, so that two readers may see two answers.
+    Unclear if an object in it has a key twice, so that two readers may see two responses.
     """
     try:
         _distinct(body.decode())
@@ -109,7 +109,7 @@ def check_json(body: bytes) -> None:
 def _object(pairs: list[tuple[str, object]]) -> object:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Unclear("the same key twice in the answer")
+        raise Unclear("the same key twice in the response")
     return found
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 
-__all__ = ["about_account", "about_recipient", "says_only", "tell_of_a_failure"]
+__all__ = ["about_account", "about_failure", "about_recipient", "says_only"]
 
 _account = re.compile(
     r"(?i)\b(?:insufficient|not[ ._-]enough|lack[ ._-]of|no|low)[ ._-]"
@@ -68,6 +68,6 @@ _failure = re.compile(
 _between_words = re.compile(r"[._]+").sub
 
 
-def tell_of_a_failure(said: str) -> bool:
+def about_failure(said: str) -> bool:
     """Whether the words tell of a failure on the way, or within: it may have come after the act."""
     return any(_failure(text) for text in (said, _between_words(" ", said)))

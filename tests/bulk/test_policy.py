@@ -19,7 +19,7 @@ from mailkit.bulk.policy import (
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
-    BadAnswer,
+    BadResponse,
     InvalidArgument,
     MailkitError,
     NotFound,
@@ -48,7 +48,7 @@ MANY = Answers(rows=500)
         (RateLimited("429"), Answers(rows=500, requests=99), Next.WAIT),
         (QuotaExhausted("791"), MANY, Next.WAIT),
         (OutcomeUnknown("reset"), Answers(rows=1), Next.DOUBT),
-        (BadAnswer("html"), MANY, Next.DOUBT),
+        (BadResponse("html"), MANY, Next.DOUBT),
         (MailkitError("anything else"), MANY, Next.DOUBT),
         (Refused("no"), MANY, Next.PROBE),
         (NotFound("no"), Answers(rows=2), Next.PROBE),

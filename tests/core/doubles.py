@@ -14,11 +14,11 @@ from mailkit.core.auth import Auth, HeaderKey
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put, resource, wire
 from mailkit.core.client import Client, Hook
 from mailkit.core.clock import Clock
-from mailkit.core.encoding import Encoding
 from mailkit.core.http import Transport
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
-from mailkit.core.wire import Answer, Refusal, Request, Unreadable
+from mailkit.core.wire import Refusal, Request, Response, Unreadable
+from mailkit.core.wire_format import WireFormat
 
 CANARY = "canary/Qm9v+Zm9v=="
 
@@ -40,21 +40,23 @@ class Time:
         await asyncio.sleep(0)
 
 
-def answer(status: int = 200, tree: object = None, headers: dict[str, str] | None = None) -> Answer:
+def response(
+    status: int = 200, tree: object = None, headers: dict[str, str] | None = None
+) -> Response:
     body = tree if isinstance(tree, bytes) else msgspec.json.encode(tree)
-    return Answer(status, headers or {}, body)
+    return Response(status, headers or {}, body)
 
 
 class Script:
-    """A transport that gives the answers, or raises the errors, of a list in turn."""
+    """A transport that gives the responses, or raises the errors, of a list in turn."""
 
-    def __init__(self, *acts: Answer | BaseException) -> None:
+    def __init__(self, *acts: Response | BaseException) -> None:
         self.acts = list(acts)
         self.requests: list[tuple[str, str, dict[str, str], bytes | None]] = []
         self.timeouts: list[float] = []
         self.closed = False
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         self.requests.append((request.verb, request.url, dict(request.headers), request.body))
         self.timeouts.append(timeout)
         act = self.acts.pop(0)
@@ -86,7 +88,7 @@ class Reader:
     phone: str | None = attrs.field(default=None, metadata=wire("Phone"))
 
 
-def _base64(value: str, encoding: Encoding) -> str:
+def _base64(value: str, wire_format: WireFormat) -> str:
     return base64.b64encode(value.encode()).decode()
 
 
@@ -138,9 +140,9 @@ class Books(Resource):
     edit = method(EditBook)
 
 
-def opened(answer: Answer) -> bytes | Refusal:
+def unwrap(response: Response) -> bytes | Refusal:
     try:
-        tree = msgspec.json.decode(answer.body)
+        tree = msgspec.json.decode(response.body)
     except ValueError as error:
         raise Unreadable(str(error)) from None
     if isinstance(tree, dict) and "error" in tree:
@@ -150,9 +152,9 @@ def opened(answer: Answer) -> bytes | Refusal:
             tree.get("code"),
             later=busy,
             quota=busy,
-            wait=3600.0 if busy else None,
+            retry_after=3600.0 if busy else None,
         )
-    return answer.body
+    return response.body
 
 
 class Library(Client):
@@ -175,9 +177,9 @@ class Library(Client):
             url="https://library.test",
             account="me",
             auth=auth or HeaderKey(Secret(CANARY), "Key"),
-            opener=opened,
+            unwrap=unwrap,
             transport=transport,
-            encoding=Encoding(),
+            wire_format=WireFormat(),
             quotas=quotas,
             hooks=hooks,
             clock=clock or (time or Time()).clock,

@@ -6,11 +6,11 @@ from typing import TypeVar
 import attrs
 import pytest
 
-from mailkit.core.call import Call, Reply, Resource, answer_of, get, method, post, resource
+from mailkit.core.call import Call, CallResult, Resource, get, method, post, resource, result_type
 from mailkit.core.quota import Quota
 from mailkit.errors import QuotaExhausted
 
-from .doubles import AddBook, Book, Books, Library, ListBooks, Script, answer
+from .doubles import AddBook, Book, Books, Library, ListBooks, Script, response
 
 
 def test_a_call_is_a_frozen_value() -> None:
@@ -51,9 +51,9 @@ def test_the_route_stands_at_the_method() -> None:
 
 
 async def test_raw_has_status_and_headers_around_the_value() -> None:
-    library = Library(Script(answer(201, {"id": 7}, {"X-Id": "a"})))
-    reply = await library.books.add.raw(title="T")
-    assert reply == Reply(201, {"X-Id": "a"}, 7)
+    library = Library(Script(response(201, {"id": 7}, {"X-Id": "a"})))
+    result = await library.books.add.raw(title="T")
+    assert result == CallResult(201, {"X-Id": "a"}, 7)
 
 
 def test_whether_a_call_may_be_repeated_must_be_said() -> None:
@@ -62,9 +62,9 @@ def test_whether_a_call_may_be_repeated_must_be_said() -> None:
 
 
 def test_what_a_call_answers_must_be_said() -> None:
-    assert answer_of(ListBooks) == list[Book]
+    assert result_type(ListBooks) == list[Book]
     with pytest.raises(TypeError, match="does not say"):
-        answer_of(Call)
+        result_type(Call)
 
 
 A = TypeVar("A")
@@ -80,7 +80,7 @@ class GetSent(Letter[int]):
 
 
 def test_what_a_call_answers_may_be_said_to_the_class_it_shares_with_others() -> None:
-    assert answer_of(GetSent) is int
+    assert result_type(GetSent) is int
 
 
 @post("/letters", repeatable=False, quotas=lambda call: ("tests",) if call.test else ())
@@ -97,7 +97,7 @@ class Post(Library):
 
 
 async def test_a_call_may_tell_by_its_arguments_which_quotas_it_takes_from() -> None:
-    script = Script(*[answer(200, {})] * 3)
+    script = Script(*[response(200, {})] * 3)
     letters = Post(script, quotas={"tests": Quota(1, 3600.0, "tests")}).letters
     await letters.send(True)
     await letters.send(False)

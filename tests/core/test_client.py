@@ -11,15 +11,15 @@ import pytest
 from mailkit.core.auth import Bearer, Grant
 from mailkit.core.call import Call, arg, post
 from mailkit.core.client import Attempt
-from mailkit.core.encoding import Encoding
 from mailkit.core.forms import File
 from mailkit.core.quota import Permit, Quota
 from mailkit.core.retry import Outcome
 from mailkit.core.secret import Secret
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import (
     AuthenticationFailed,
-    BadAnswer,
+    BadResponse,
     InvalidArgument,
     NotSent,
     OutcomeUnknown,
@@ -29,13 +29,13 @@ from mailkit.errors import (
     Unavailable,
 )
 
-from .doubles import CANARY, Library, Script, Time, answer
+from .doubles import CANARY, Library, Script, Time, response
 
-OK = answer(200, {"id": 7})
-LOST = OutcomeUnknown("no answer: reset")
+OK = response(200, {"id": 7})
+LOST = OutcomeUnknown("no response: reset")
 UNSENT = NotSent("not sent: refused")
-PAGE = answer(502, b"<html>")
-LATER = answer(429, {"error": "slow down"}, {"Retry-After": "9"})
+PAGE = response(502, b"<html>")
+LATER = response(429, {"error": "slow down"}, {"Retry-After": "9"})
 
 
 async def test_a_call_goes_out_and_its_value_comes_back() -> None:
@@ -46,9 +46,9 @@ async def test_a_call_goes_out_and_its_value_comes_back() -> None:
     assert headers["Authorization"] == f"Key {CANARY}"
 
 
-@pytest.mark.parametrize("act", [UNSENT, LATER, answer(503, {"error": "busy"})])
+@pytest.mark.parametrize("act", [UNSENT, LATER, response(503, {"error": "busy"})])
 async def test_what_certainly_did_nothing_is_sent_again_with_the_same_bytes(
-    act: Answer | NotSent,
+    act: Response | NotSent,
 ) -> None:
     script, time = Script(act, act, OK), Time()
     assert await Library(script, time).books.add(title="T") == 7
@@ -56,9 +56,11 @@ async def test_what_certainly_did_nothing_is_sent_again_with_the_same_bytes(
     assert len(time.slept) == 2
 
 
-@pytest.mark.parametrize("act", [LOST, PAGE, answer(307), answer(408), answer(200, b"<html>")])
+@pytest.mark.parametrize(
+    "act", [LOST, PAGE, response(307), response(408), response(200, b"<html>")]
+)
 async def test_an_unknown_outcome_is_never_repeated_for_a_call_that_must_not_be(
-    act: Answer | OutcomeUnknown,
+    act: Response | OutcomeUnknown,
 ) -> None:
     script = Script(act)
     with pytest.raises(OutcomeUnknown, match="look there"):
@@ -66,18 +68,18 @@ async def test_an_unknown_outcome_is_never_repeated_for_a_call_that_must_not_be(
     assert len(script.requests) == 1
 
 
-@pytest.mark.parametrize("act", [LOST, PAGE, UNSENT, LATER, answer(200, b"<html>")])
-async def test_a_repeatable_call_is_tried_three_times(act: Answer | NotSent) -> None:
-    good = Script(act, act, answer(200, []))
+@pytest.mark.parametrize("act", [LOST, PAGE, UNSENT, LATER, response(200, b"<html>")])
+async def test_a_repeatable_call_is_tried_three_times(act: Response | NotSent) -> None:
+    good = Script(act, act, response(200, []))
     assert await Library(good).books.list() == []
     bad = Script(act, act, act)
-    with pytest.raises((Unavailable, BadAnswer, NotSent, RateLimited)):
+    with pytest.raises((Unavailable, BadResponse, NotSent, RateLimited)):
         await Library(bad).books.list()
     assert len(bad.requests) == 3
 
 
 async def test_a_refusal_is_final() -> None:
-    script = Script(answer(422, {"error": "no title"}))
+    script = Script(response(422, {"error": "no title"}))
     with pytest.raises(Refused, match=r"library\.books\.list: no title"):
         await Library(script).books.list()
 
@@ -85,7 +87,7 @@ async def test_a_refusal_is_final() -> None:
 async def test_a_wait_beyond_the_budget_is_told_instead_of_waited() -> None:
     time = Time()
     with pytest.raises(RateLimited) as caught:
-        await Library(Script(answer(429, {}, {"Retry-After": "61"})), time).books.list()
+        await Library(Script(response(429, {}, {"Retry-After": "61"})), time).books.list()
     assert caught.value.retry_after == 61
     assert time.slept == []
 
@@ -93,13 +95,13 @@ async def test_a_wait_beyond_the_budget_is_told_instead_of_waited() -> None:
 async def test_a_service_s_quota_is_told_with_its_time() -> None:
     time = Time()
     with pytest.raises(QuotaExhausted) as caught:
-        await Library(Script(answer(422, {"error": "4 an hour", "code": 791})), time).books.list()
+        await Library(Script(response(422, {"error": "4 an hour", "code": 791})), time).books.list()
     assert caught.value.available_at == datetime.fromtimestamp(time.seconds + 3600, UTC)
     assert caught.value.code == 791
 
 
 async def test_a_repeat_of_a_repeatable_call_keeps_within_the_budget() -> None:
-    script, time = Script(LATER, LATER, answer(200, [])), Time()
+    script, time = Script(LATER, LATER, response(200, [])), Time()
     library = Library(script, time).with_options(timeout=50)
     await library.books.list()
     assert script.timeouts == [50, 50, 42]
@@ -136,7 +138,7 @@ async def test_a_401_is_tried_once_more_with_a_new_token() -> None:
     async def fetch() -> Grant:
         return Grant(Secret(next(tokens)), 3600.0)
 
-    script = Script(answer(401, {"error": "expired"}), OK)
+    script = Script(response(401, {"error": "expired"}), OK)
     library = Library(script, auth=Bearer(fetch))
     assert await library.books.add(title="T") == 7
     assert [headers["Authorization"] for _, _, headers, _ in script.requests] == [
@@ -144,14 +146,14 @@ async def test_a_401_is_tried_once_more_with_a_new_token() -> None:
         "Bearer b",
     ]
     assert script.requests[0][3] == script.requests[1][3]
-    script.acts += [answer(401, {"error": "expired"})] * 2
+    script.acts += [response(401, {"error": "expired"})] * 2
     with pytest.raises(AuthenticationFailed):
         await library.books.add(title="T")
     assert script.acts == []
 
 
 async def test_a_401_is_final_for_a_key_that_never_changes() -> None:
-    script = Script(answer(401, {"error": "who?"}))
+    script = Script(response(401, {"error": "who?"}))
     with pytest.raises(AuthenticationFailed):
         await Library(script).books.list()
 
@@ -161,13 +163,13 @@ class Ledger:
 
     def __init__(self) -> None:
         self.diary: list[str] = []
-        self.asked: list[tuple[tuple[str, ...], float | None, float]] = []
+        self.retry_after: list[tuple[tuple[str, ...], float | None, float]] = []
 
     async def acquire(
         self, names: tuple[str, ...], max_wait: float | None, deadline: float
     ) -> Permit:
         self.diary.append("acquired")
-        self.asked.append((names, max_wait, deadline))
+        self.retry_after.append((names, max_wait, deadline))
         return self
 
     def sent(self) -> None:
@@ -187,21 +189,21 @@ class Ledger:
     ("act", "diary"),
     [
         (OK, "acquired sent done"),
-        (answer(422, {"error": "no"}), "acquired sent done"),
+        (response(422, {"error": "no"}), "acquired sent done"),
         (PAGE, "acquired sent done"),
         (LOST, "acquired sent lost"),
         (UNSENT, "acquired sent released"),
     ],
 )
 async def test_a_permit_learns_what_became_of_its_request(
-    act: Answer | NotSent, diary: str
+    act: Response | NotSent, diary: str
 ) -> None:
     ledger = Ledger()
     library = Library(Script(act)).with_options(attempts=1).with_permits(ledger)
     with suppress(Refused, OutcomeUnknown, NotSent):
         await library.books.add(title="T")
     assert " ".join(ledger.diary) == diary
-    assert ledger.asked == [(("requests", "books"), 30.0, 30.0)]
+    assert ledger.retry_after == [(("requests", "books"), 30.0, 30.0)]
 
 
 @pytest.mark.parametrize(("began", "last"), [(True, "lost"), (None, "lost"), (False, "released")])
@@ -209,7 +211,7 @@ async def test_a_cancelled_request_gives_its_permit_back_only_if_it_was_not_sent
     began: bool | None, last: str
 ) -> None:
     class Slow(Script):
-        async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
             request.began = began
             await asyncio.sleep(60)
             return OK
@@ -227,7 +229,7 @@ async def test_a_cancelled_request_gives_its_permit_back_only_if_it_was_not_sent
 async def test_a_call_takes_from_all_of_its_quotas_or_from_none() -> None:
     time = Time()
     quotas = {"requests": Quota(2, 60.0), "books": Quota(1, 3600.0, "books")}
-    script = Script(OK, answer(200, []))
+    script = Script(OK, response(200, []))
     library = Library(script, time, quotas=quotas)
     await library.books.add(title="T")
     with pytest.raises(QuotaExhausted, match=r"library\.books\.add: the quota of 1 books") as e:
@@ -267,7 +269,7 @@ async def test_attempts_are_logged_at_debug(caplog: pytest.LogCaptureFixture) ->
 async def test_files_are_read_off_the_event_loop() -> None:
     threads: list[int] = []
 
-    def read(value: bytes, encoding: Encoding) -> File:
+    def read(value: bytes, wire_format: WireFormat) -> File:
         threads.append(get_ident())
         return File("cover.png", "image/png", value)
 
@@ -275,7 +277,7 @@ async def test_files_are_read_off_the_event_loop() -> None:
     class AddCover(Call[int]):
         cover: bytes | None = arg(default=None, write=read, slow=True)
 
-    script = Script(answer(200, 1), answer(200, 2))
+    script = Script(response(200, 1), response(200, 2))
     library = Library(script)
     assert (await library.exchange(AddCover(b"data"), "covers.add")).value == 1
     assert len(threads) == 1

@@ -14,12 +14,12 @@ import pytest
 from mailkit.core.client import Attempt
 from mailkit.core.clock import Clock
 from mailkit.core.quota import SLACK, LocalPermits, Quota
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.errors import MailkitError, NotSent, OutcomeUnknown, QuotaExhausted
 from mailkit.providers.sendpulse import SendPulse
 
 from ..simulation.loop import SimulatedLoop
-from .doubles import Library, answer
+from .doubles import Library, response
 from .test_client import Ledger
 from .test_quota_several import made_up_time, seconds
 
@@ -28,34 +28,34 @@ LETTER: dict[str, Any] = {
     "subject": "Autumn",
     "html": "<p>Hello</p>",
 }
-TOKEN = answer(200, {"access_token": "t", "expires_in": 3600})
+TOKEN = response(200, {"access_token": "t", "expires_in": 3600})
 
 
 class Service:
-    """Answers at once, or as ``fate`` says; counts arrivals by the ends of their paths."""
+    """Responses at once, or as ``fate`` says; counts arrivals by the ends of their paths."""
 
     def __init__(self, loop: SimulatedLoop) -> None:
         self.loop = loop
         self.arrivals: list[tuple[float, str]] = []
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         request.began = False
         return await self.act(request, timeout)
 
-    async def act(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def act(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         request.began = True
         self.arrive(request, self.loop.time())
         await asyncio.sleep(1 / 64)
-        return self.answer(request)
+        return self.response(request)
 
     def arrive(self, request: Request, at: float) -> None:
         test = " test" if b"is_test" in (request.body or b"") else ""
         self.arrivals.append((at, f"{request.verb} {request.url.rpartition('/')[2]}{test}"))
 
-    def answer(self, request: Request) -> Answer:
+    def response(self, request: Request) -> Response:
         if request.url.endswith("/access_token"):
             return TOKEN
-        return answer(200, {"id": 7} if request.verb == "POST" else [])
+        return response(200, {"id": 7} if request.verb == "POST" else [])
 
     def most(self, quota: Quota, *ends: str) -> int:
         """The most arrivals within a window of the quota; of all, or of those with these ends."""
@@ -139,7 +139,7 @@ def test_other_permits_reach_the_token_s_request_and_all_copies(first: bool) -> 
         else:
             sendpulse = sendpulse.with_options(timeout=3).with_permits(ledger)
         await campaign(sendpulse)
-        assert ledger.asked == [
+        assert ledger.retry_after == [
             (("requests",), None, 30.0),
             (("requests", "campaigns"), None, 3),
         ]
@@ -163,7 +163,7 @@ def test_one_token_serves_all_copies_and_is_fetched_by_whoever_needs_it() -> Non
         first, second = sendpulse.with_permits(ours), sendpulse.with_permits(theirs)
         await asyncio.gather(*(one.mailing_lists.list() for one in (first, second, first)))
         assert [end for _, end in service.arrivals].count("POST access_token") == 1
-        assert (len(ours.asked), len(theirs.asked)) == (3, 1)
+        assert (len(ours.retry_after), len(theirs.retry_after)) == (3, 1)
 
     play(work, Service)
 
@@ -185,13 +185,13 @@ def test_the_impatience_of_one_call_is_not_told_to_those_who_wait_with_it() -> N
 
 def test_a_token_that_expires_while_its_call_waits_costs_no_campaign() -> None:
     class Expiring(Service):
-        def answer(self, request: Request) -> Answer:
+        def response(self, request: Request) -> Response:
             if request.url.endswith("/access_token"):
                 tree = {"access_token": f"t{self.loop.time()}", "expires_in": 600}
-                return answer(200, tree)
+                return response(200, tree)
             issued = float(request.headers["Authorization"].removeprefix("Bearer t"))
             assert self.loop.time() - issued < 600, "a request with a token that has expired"
-            return answer(200, {"id": 7})
+            return response(200, {"id": 7})
 
     async def work(service: Service) -> None:
         quota = Quota(4, 3600.0, "campaigns")
@@ -206,10 +206,10 @@ def test_a_token_that_expires_while_its_call_waits_costs_no_campaign() -> None:
 
 def test_tokens_that_expire_at_once_lock_nobody() -> None:
     class Useless(Service):
-        def answer(self, request: Request) -> Answer:
+        def response(self, request: Request) -> Response:
             if request.url.endswith("/access_token"):
-                return answer(200, {"access_token": "t", "expires_in": 1})
-            return answer(200, [])
+                return response(200, {"access_token": "t", "expires_in": 1})
+            return response(200, [])
 
     async def work(service: Service) -> None:
         sendpulse = sendpulse_of(service, requests=Quota(1, 60.0))
@@ -221,10 +221,10 @@ def test_tokens_that_expire_at_once_lock_nobody() -> None:
 
 def test_each_attempt_takes_its_own_permits() -> None:
     class Down(Service):
-        async def act(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        async def act(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
             request.began = True
             self.arrive(request, self.loop.time())
-            raise OutcomeUnknown("no answer: reset")
+            raise OutcomeUnknown("no response: reset")
 
     async def work(service: Service) -> None:
         quota = Quota(2, 30.0)
@@ -263,7 +263,7 @@ class Chaos(Service):
 
     rng: Random
 
-    async def act(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def act(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         rng, now = self.rng, self.loop.time
         give_up = now() + timeout
         fate = rng.choice(("answered",) * 5 + ("lost", "slow", "unsent", "pool", "429", "401"))
@@ -278,7 +278,7 @@ class Chaos(Service):
             if fate == "slow":  # it arrives when the client has given it up
                 await asyncio.sleep(give_up - now() + seconds(rng, 50))  # which may be late
                 arrives = max(give_up, now()) + seconds(rng, SLACK)
-                raise OutcomeUnknown("no answer: timeout")
+                raise OutcomeUnknown("no response: timeout")
             await asyncio.sleep(seconds(rng, min(give_up - now(), 3)))
         except asyncio.CancelledError:
             arrives = max(arrives, give_up) + seconds(rng, SLACK)
@@ -286,10 +286,10 @@ class Chaos(Service):
         finally:
             self.arrive(request, arrives)
         if fate == "lost":
-            raise OutcomeUnknown("no answer: reset")
+            raise OutcomeUnknown("no response: reset")
         if fate in ("429", "401"):
-            return answer(int(fate), {"error": "no"})
-        return self.answer(request)
+            return response(int(fate), {"error": "no"})
+        return self.response(request)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -11,11 +11,11 @@ import pytest
 
 from mailkit.core.auth import Credential
 from mailkit.core.call import Call, arg, post
-from mailkit.core.codec import plan_of, write
-from mailkit.core.encoding import Encoding
+from mailkit.core.codec import build_request, codec_of
 from mailkit.core.forms import File
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Request
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 
 from .doubles import AddBook, EditBook, GetBook, ListBooks, Reader, RemoveReaders
@@ -28,11 +28,16 @@ def sent(
     call: Call[Any],
     *,
     credential: Credential = NOBODY,
-    encoding: Encoding | None = None,
+    wire_format: WireFormat | None = None,
     files: bool = False,
 ) -> Request:
-    return write(
-        call, plan_of(type(call)), encoding or Encoding(), "https://h", credential, files=files
+    return build_request(
+        call,
+        codec_of(type(call)),
+        wire_format or WireFormat(),
+        "https://h",
+        credential,
+        files=files,
     )
 
 
@@ -87,14 +92,14 @@ class Kind(Enum):
     BOOK = "book"
 
 
-def _sender(value: str, encoding: Encoding) -> dict[str, object]:
+def _sender(value: str, wire_format: WireFormat) -> dict[str, object]:
     return {"sender_email": value, "sender_name": None, "level": Level.HIGH}
 
 
 @post("/mail/{kind}", repeatable=False)
 class Mail(Call[None]):
     kind: Kind
-    sender: str = arg(spread=_sender)
+    sender: str = arg(expand=_sender)
     values: Mapping[str, object]
 
 
@@ -110,8 +115,8 @@ def test_a_value_may_spread_over_several_names_in_json() -> None:
 
 
 def test_a_value_may_spread_over_several_names_in_a_form() -> None:
-    encoding = Encoding(in_query=frozenset({Mail}))
-    request = sent(Mail(Kind.BOOK, "a@b.by", {"x": 1}), encoding=encoding)
+    wire_format = WireFormat(in_query=frozenset({Mail}))
+    request = sent(Mail(Kind.BOOK, "a@b.by", {"x": 1}), wire_format=wire_format)
     assert request.url == "https://h/mail/book?sender_email=a@b.by&level=3&values%5Bx%5D=1"
 
 
@@ -128,7 +133,7 @@ def test_query_fields_and_constants_stand_in_the_decorator() -> None:
 
 
 def test_a_plan_is_made_once_for_a_class() -> None:
-    assert plan_of(AddBook) is plan_of(AddBook)
+    assert codec_of(AddBook) is codec_of(AddBook)
 
 
 @post("/form", repeatable=False, body="form", fixed={"kind": "x"})
@@ -165,8 +170,8 @@ def test_without_a_body_the_credential_ends_the_query() -> None:
 
 
 def test_a_call_may_be_told_to_use_the_query() -> None:
-    encoding = Encoding(in_query=frozenset({Form}))
-    request = sent(Form("x"), credential=TOKEN, encoding=encoding)
+    wire_format = WireFormat(in_query=frozenset({Form}))
+    request = sent(Form("x"), credential=TOKEN, wire_format=wire_format)
     assert request.url == "https://h/form?a=x&kind=x&token=a%2Bb"
     assert request.body is None
 

@@ -14,7 +14,7 @@ import pytest
 from aioresponses import aioresponses
 
 from mailkit.core.http import AiohttpTransport
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -54,11 +54,11 @@ async def arrival(reader: asyncio.StreamReader) -> bytes:
     return head + (await reader.readexactly(int(sizes[0])) if sizes else b"")
 
 
-def answering(*answers: bytes) -> Serve:
+def answering(*responses: bytes) -> Serve:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for answer in answers:
+        for response in responses:
             await arrival(reader)
-            writer.write(answer)
+            writer.write(response)
             await writer.drain()
 
     return serve
@@ -80,8 +80,12 @@ async def test_an_answer_comes_back_whole() -> None:
 
     async with server(serve) as url, transports() as transport:
         sent = request(url + "?q=%D0%96%2B+")
-        answer = await transport.send(sent, 5.0)
-    assert (answer.status, answer.headers["retry-after"], answer.body) == (429, "5", b"abcdef")
+        response = await transport.send(sent, 5.0)
+    assert (response.status, response.headers["retry-after"], response.body) == (
+        429,
+        "5",
+        b"abcdef",
+    )
     assert sent.began is True
     assert seen[0].startswith(b"POST /path?q=%D0%96%2B+ HTTP/1.1\r\n")
     assert seen[0].endswith(b"\r\n\r\na=1")
@@ -239,10 +243,10 @@ async def test_a_lost_keep_alive_connection_is_never_used_for_a_second_sending(
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal arrivals
-        for answer in (OK, b""):  # the second request gets no answer
+        for response in (OK, b""):  # the second request gets no response
             await arrival(reader)
             arrivals += 1
-            writer.write(answer)
+            writer.write(response)
         writer.close()
 
     async with server(once) as url, transports() as ours, aiohttp.ClientSession() as session:
@@ -299,8 +303,8 @@ async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
         await writer.drain()
 
     async with server(serve) as url, transports() as transport:
-        answer = await transport.send(request(url), 5.0)
-    assert (answer.status, answer.body, len(arrivals)) == (307, b"", 1)
+        response = await transport.send(request(url), 5.0)
+    assert (response.status, response.body, len(arrivals)) == (307, b"", 1)
 
 
 async def test_a_cancelled_request_says_whether_it_had_begun() -> None:
@@ -359,7 +363,7 @@ def test_limits_are_positive(wrong: dict[str, int]) -> None:
 
 
 async def test_requests_of_many_tasks_do_not_mix_their_evidence() -> None:
-    async def one(place: int, transport: AiohttpTransport, url: str) -> Answer | None:
+    async def one(place: int, transport: AiohttpTransport, url: str) -> Response | None:
         sent = request(url if place % 2 else f"http://127.0.0.1:{free_port()}/")
         try:
             return await transport.send(sent, 5.0)
@@ -370,5 +374,5 @@ async def test_requests_of_many_tasks_do_not_mix_their_evidence() -> None:
             assert sent.began is bool(place % 2)
 
     async with server(answering(*[OK] * 50)) as url, transports() as transport:
-        answers = await asyncio.gather(*(one(place, transport, url) for place in range(50)))
-    assert sum(answer is not None for answer in answers) == 25
+        responses = await asyncio.gather(*(one(place, transport, url) for place in range(50)))
+    assert sum(response is not None for response in responses) == 25

@@ -153,8 +153,8 @@ CHILD = """
         transport = AiohttpTransport()
         try:
             for _ in range(2):
-                answer = await transport.send(Request("POST", url, {}, b"a=1"), 0.4)
-                print(answer.body.decode(), flush=True)
+                response = await transport.send(Request("POST", url, {}, b"a=1"), 0.4)
+                print(response.body.decode(), flush=True)
         finally:
             await transport.aclose()
 
@@ -236,7 +236,7 @@ async def test_what_was_not_written_when_a_request_was_given_up_never_is(
 
 
 async def test_a_connection_that_went_back_to_the_pool_is_left_alone() -> None:
-    """Its answer was read to the end and then found to be too long; another request has it now."""
+    """Its response was read to the end, and was too long; another request has it now."""
     big = b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"x" * 2000
     async with (
         server(answering(big, OK, big, OK)) as url,

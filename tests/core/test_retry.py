@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit.core.retry import Outcome, Policy, delay, retry_after
+from mailkit.core.retry import Outcome, Policy, delay, parse_retry_after
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC).timestamp()
 
@@ -17,7 +17,7 @@ def decide(
     outcome: Outcome,
     *,
     later: bool = False,
-    asked: float | None = None,
+    retry_after: float | None = None,
     attempt: int = 1,
     elapsed: float = 0.0,
     repeatable: bool = False,
@@ -26,7 +26,7 @@ def decide(
     return delay(
         outcome,
         later=later,
-        asked=asked,
+        retry_after=retry_after,
         attempt=attempt,
         elapsed=elapsed,
         repeatable=repeatable,
@@ -68,10 +68,10 @@ def test_waits_double_and_vary() -> None:
 
 
 def test_the_service_s_wait_is_kept_if_the_budget_allows_it() -> None:
-    assert decide(Outcome.REFUSED, later=True, asked=30.0) == 30.0
-    assert decide(Outcome.REFUSED, later=True, asked=30.0, elapsed=29.0) == 30.0
-    assert decide(Outcome.REFUSED, later=True, asked=30.0, elapsed=31.0) is None
-    assert decide(Outcome.REFUSED, later=True, asked=61.0) is None
+    assert decide(Outcome.REFUSED, later=True, retry_after=30.0) == 30.0
+    assert decide(Outcome.REFUSED, later=True, retry_after=30.0, elapsed=29.0) == 30.0
+    assert decide(Outcome.REFUSED, later=True, retry_after=30.0, elapsed=31.0) is None
+    assert decide(Outcome.REFUSED, later=True, retry_after=61.0) is None
 
 
 @given(
@@ -82,12 +82,17 @@ def test_the_service_s_wait_is_kept_if_the_budget_allows_it() -> None:
     st.floats(0, 100),
 )
 def test_no_wait_passes_the_budget(
-    outcome: Outcome, later: bool, asked: float | None, attempt: int, elapsed: float
+    outcome: Outcome, later: bool, retry_after: float | None, attempt: int, elapsed: float
 ) -> None:
     wait = decide(
-        outcome, later=later, asked=asked, attempt=attempt, elapsed=elapsed, repeatable=True
+        outcome,
+        later=later,
+        retry_after=retry_after,
+        attempt=attempt,
+        elapsed=elapsed,
+        repeatable=True,
     )
-    assert wait is None or (wait > 0 and elapsed + wait <= 60 and wait >= (asked or 0))
+    assert wait is None or (wait > 0 and elapsed + wait <= 60 and wait >= (retry_after or 0))
 
 
 @pytest.mark.parametrize(
@@ -115,10 +120,10 @@ def test_no_wait_passes_the_budget(
 def test_retry_after_is_seconds_or_a_date_or_nothing(
     value: str | None, seconds: float | None
 ) -> None:
-    assert retry_after(value, NOW) == seconds
+    assert parse_retry_after(value, NOW) == seconds
 
 
 @given(st.text())
 def test_retry_after_never_fails(value: str) -> None:
-    wait = retry_after(value, NOW)
+    wait = parse_retry_after(value, NOW)
     assert wait is None or 0 <= wait <= 366 * 86400

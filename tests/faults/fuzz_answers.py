@@ -16,9 +16,9 @@ from collections import Counter
 from typing import Any
 
 from mailkit.core.clock import Clock
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.errors import (
-    BadAnswer,
+    BadResponse,
     MailkitError,
     OutcomeUnknown,
     QuotaExhausted,
@@ -26,7 +26,7 @@ from mailkit.errors import (
     Refused,
     Unavailable,
 )
-from mailkit.providers.devino import Devino, MessagesSent
+from mailkit.providers.devino import Devino, SendMessagesResult
 from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import SmsBy
 
@@ -69,10 +69,10 @@ class Saying:
     """A transport that says what it is told to, and counts."""
 
     def __init__(self) -> None:
-        self.answer = Answer(200, {}, b"")
+        self.answer = Response(200, {}, b"")
         self.requests = 0
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         self.requests += 1
         request.began = True
         return self.answer
@@ -108,7 +108,7 @@ class Fuzzer:
         provider, group, method = name.split(".")
         status = self.bender.status()
         body = self.bender.body(provider, status)
-        answer = Answer(status, self.bender.headers(), body)
+        answer = Response(status, self.bender.headers(), body)
         self.saying.answer, self.saying.requests = answer, 0
         args, kwargs = CALLS[name]
         told = f"{name}: HTTP {status} {body[:2000]!r}"
@@ -123,7 +123,7 @@ class Fuzzer:
             assert self.saying.requests == 1, told
             once = not ROUTES[name].repeatable
             assert may_succeed(name, once, status, body), f"{told} gave {value!r}"
-            if isinstance(value, MessagesSent):
+            if isinstance(value, SendMessagesResult):
                 self._check(value, body, told)
             self.counts[f"{provider} answered"] += 1
 
@@ -140,9 +140,9 @@ class Fuzzer:
         elif once:
             assert kind is OutcomeUnknown, f"{told} gave {error!r}"
         else:
-            assert isinstance(error, BadAnswer | Unavailable | RateLimited), f"{told}: {error!r}"
+            assert isinstance(error, BadResponse | Unavailable | RateLimited), f"{told}: {error!r}"
 
-    def _check(self, sent: MessagesSent, body: bytes, told: str) -> None:
+    def _check(self, sent: SendMessagesResult, body: bytes, told: str) -> None:
         """Who is accepted is named once, at their index, by their address."""
         said = body.decode("utf-8-sig").lower()
         places = [one.index for one in sent.accepted]

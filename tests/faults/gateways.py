@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.sandbox.service import Raw, Service
 
 from .answers import in_words
@@ -114,8 +114,8 @@ def body(dialect: str, status: int) -> bytes:
     return (words if isinstance(words, str) else json.dumps(words)).encode()
 
 
-def page(dialect: str, status: int) -> Answer:
-    return Answer(status, {}, body(dialect, status))
+def page(dialect: str, status: int) -> Response:
+    return Response(status, {}, body(dialect, status))
 
 
 def trouble(dialect: str, status: int, *, acted: bool) -> Trouble:
@@ -123,7 +123,7 @@ def trouble(dialect: str, status: int, *, acted: bool) -> Trouble:
     return said(acted=acted, play=in_words(status, body(dialect, status).decode()))
 
 
-def turned_away(provider: str, answer: Answer) -> bool:
+def turned_away(provider: str, answer: Response) -> bool:
     """Whether the gateway says so before it passes a request on. sms.by's own form with words about
     a failure says so after it, whatever the status.
     """
@@ -131,7 +131,7 @@ def turned_away(provider: str, answer: Answer) -> bool:
     return answer.status in BEFORE_PASSING_ON and not may_follow
 
 
-Play = tuple[Answer, bool]
+Play = tuple[Response, bool]
 """What a gateway says, and whether it has passed the request on before."""
 
 
@@ -158,7 +158,7 @@ class Front:
         self._service = service
         self._plays = iter(plays)
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         request.began = True
         play = next(self._plays, None) if self.operation_of(request) == self.operation else None
         if play is not None and not play[1]:
@@ -169,7 +169,7 @@ class Front:
     def operation_of(self, request: Request) -> str:
         return self._service.find(request.verb, urlsplit(request.url).path) or ""
 
-    def _act(self, request: Request) -> Answer:
+    def _act(self, request: Request) -> Response:
         parts = urlsplit(request.url)
         raw = Raw(
             self.operation_of(request),
@@ -181,7 +181,7 @@ class Front:
             request.headers.get("Authorization", ""),
         )
         reply = self._service.act(self._service.parse(raw))
-        return Answer(reply.status, dict(reply.headers), msgspec.json.encode(reply.value))
+        return Response(reply.status, dict(reply.headers), msgspec.json.encode(reply.value))
 
     async def aclose(self) -> None:
         return

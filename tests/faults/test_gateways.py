@@ -18,13 +18,13 @@ from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
-from mailkit.core.call import Bound, Reply
+from mailkit.core.call import Bound, CallResult
+from mailkit.core.classify import Failure, classify, error_of
 from mailkit.core.client import Client
-from mailkit.core.codec import plan_of
+from mailkit.core.codec import codec_of
 from mailkit.core.http import Transport
 from mailkit.core.retry import Outcome
-from mailkit.core.verdict import Failure, error_of, judge
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.errors import OutcomeUnknown, Refused, Unavailable
 from mailkit.providers import devino, smsby
 from mailkit.providers.devino import Devino
@@ -77,14 +77,14 @@ class Judged:
         assert isinstance(bound, Bound)
         args, kwargs = ARGUMENTS[name][0]
         call = bound.call(*args, **kwargs)
-        plan = plan_of(type(call))
-        self.repeatable = plan.route.repeatable
-        self._opener = client._opener
-        self._reader = partial(plan.route.read, call) if plan.route.read else plan.reader
+        codec = codec_of(type(call))
+        self.repeatable = codec.route.repeatable
+        self._unwrap = client._unwrap
+        self._reader = partial(codec.route.read, call) if codec.route.read else codec.reader
 
-    def __call__(self, answer: Answer) -> Reply[Any] | Failure:
-        return judge(
-            answer, self._opener, self._reader, (), lambda: 0.0, repeatable=self.repeatable
+    def __call__(self, answer: Response) -> CallResult[Any] | Failure:
+        return classify(
+            answer, self._unwrap, self._reader, (), lambda: 0.0, repeatable=self.repeatable
         )
 
 
@@ -193,9 +193,9 @@ async def test_a_gateway_that_turns_everything_away_stops_the_job(
 class Cache(Front):
     """Passes everything on, and answers each request of the operation as it did the first."""
 
-    first: Answer | None = None
+    first: Response | None = None
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         answer = await super().send(request, timeout)
         if self.operation_of(request) != self.operation:
             return answer

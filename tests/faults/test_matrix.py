@@ -51,7 +51,7 @@ async def test_a_fault_that_lasts(row: Row, call: Call) -> None:
         assert world.sandbox.truth.mailed_twice == []
         if caught is not None:
             assert f"{caught.provider}.{caught.call}" == call.operation
-            assert TOKEN not in f"{caught} {caught!r} {caught.head}"
+            assert TOKEN not in f"{caught} {caught!r} {caught.excerpt}"
             assert caught.__context__ is None
 
 

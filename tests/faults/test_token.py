@@ -63,7 +63,7 @@ async def test_a_fault_on_the_way_of_a_token_mails_nobody_and_is_over(
             if caught is not None:
                 assert world.letters == 0
                 assert world.sandbox.requests[CAMPAIGN.operation] == renewed
-                said = f"{caught} {caught!r} {caught.head}"
+                said = f"{caught} {caught!r} {caught.excerpt}"
                 for secret in (TOKEN, *world.sandbox.sendpulse.account.tokens):
                     assert secret not in said
                 await CAMPAIGN.make(world)

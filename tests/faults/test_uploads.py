@@ -10,7 +10,7 @@ import pytest
 
 from mailkit.errors import (
     AuthenticationFailed,
-    BadAnswer,
+    BadResponse,
     InvalidArgument,
     MailkitError,
     NotFound,
@@ -31,7 +31,7 @@ PRICES = Attachment("prices.txt", b"tea 3.20")
 STOPS: dict[Error, Error] = {
     Refused: InvalidArgument,
     NotFound: InvalidArgument,
-    BadAnswer: Unavailable,
+    BadResponse: Unavailable,
 }
 """What a job makes of an upload's error, where that is another one: no letter is refused."""
 

@@ -18,7 +18,7 @@ import attrs
 from mailkit.core.client import Attempt
 from mailkit.core.clock import Clock
 from mailkit.core.http import AiohttpTransport
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.providers import devino, smsby
 from mailkit.providers.devino import Devino
 from mailkit.providers.sendpulse import SendPulse
@@ -116,7 +116,7 @@ class Gate:
         """
         self._path, self._trouble, self._first, self._last = path, trouble, first, last
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         parts = urlsplit(request.url)
         if not fnmatchcase(parts.path, self._path):
             with self._time.stands_still():

@@ -14,7 +14,7 @@ from mailkit.bulk.source import read_recipients
 from mailkit.core.forms import urlencoded
 from mailkit.errors import InvalidArgument, MailkitError
 from mailkit.message import Attachment, Message, Recipient
-from mailkit.providers.smsby import PersonalLetter, SmsBy
+from mailkit.providers.smsby import PersonalMessage, SmsBy
 
 from ..core.doubles import Script
 from .journey import PERSONAL, PLAIN, Journey, send, travel
@@ -118,10 +118,10 @@ async def test_a_moment_beyond_the_calendar_is_refused(tmp_path: Path, moment: s
             sender=SHOP, subject="Hi", html="x", delivery_list=["a@b.by", f"c@d.by{x}"]
         ),
         lambda c, x: c.bulk.send(
-            sender=SHOP, delivery_list=[PersonalLetter("a@b.by", f"Hi{x}", "x")]
+            sender=SHOP, delivery_list=[PersonalMessage("a@b.by", f"Hi{x}", "x")]
         ),
         lambda c, x: c.bulk.send(
-            sender=SHOP, delivery_list=[PersonalLetter(f"a@b.by{x}", "Hi", "x")]
+            sender=SHOP, delivery_list=[PersonalMessage(f"a@b.by{x}", "Hi", "x")]
         ),
     ],
     ids=[
@@ -143,7 +143,7 @@ async def test_no_call_sends_half_a_surrogate_pair(char: str) -> None:
     for body in ("x", "x" * 5000):
         with pytest.raises(InvalidArgument, match="half a surrogate pair"):
             await client.emails.send(sender=SHOP, to="a@b.by", subject="Hi", html=body + char)
-        letter = PersonalLetter("a@b.by", "Hi", body + char)
+        letter = PersonalMessage("a@b.by", "Hi", body + char)
         with pytest.raises(InvalidArgument, match="half a surrogate pair"):
             await client.bulk.send(sender=SHOP, delivery_list=[letter])
     with pytest.raises(InvalidArgument, match="half a surrogate pair"):

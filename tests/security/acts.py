@@ -12,7 +12,7 @@ import pytest
 from mailkit.message import Attachment
 from mailkit.providers.devino import Devino
 from mailkit.providers.sendpulse import SendPulse
-from mailkit.providers.smsby import PersonalLetter, SmsBy
+from mailkit.providers.smsby import PersonalMessage, SmsBy
 
 from .canary import CANARY
 
@@ -38,7 +38,7 @@ LETTER: dict[str, Any] = {
     "subject": "Autumn",
     "html": "<p>Hello</p>[Unsubscribe]",
 }
-PERSONAL = [PersonalLetter("c@d.by", "Autumn", "<p>Hello</p>")]
+PERSONAL = [PersonalMessage("c@d.by", "Autumn", "<p>Hello</p>")]
 FILE = Attachment("price.pdf", b"%PDF")
 HOOK = f"https://shop.by/{CANARY}"
 

@@ -9,7 +9,7 @@ from mailkit.address import Address
 from mailkit.message import Attachment
 from mailkit.providers.devino import MessageRecipient
 from mailkit.providers.sendpulse import NewContact, Stats
-from mailkit.providers.smsby import PersonalLetter
+from mailkit.providers.smsby import PersonalMessage
 
 from .acts import LETTER
 
@@ -65,12 +65,12 @@ PLACES: dict[str, tuple[str, Call]] = {
     ),
     "smsby.bulk.send, personal subject": line(
         lambda c, v: c.bulk.send(
-            sender="a@b.by", delivery_list=[PersonalLetter("c@d.by", v, "m")] * 2
+            sender="a@b.by", delivery_list=[PersonalMessage("c@d.by", v, "m")] * 2
         )
     ),
     "smsby.bulk.send, personal letter": text(
         lambda c, v: c.bulk.send(
-            sender="a@b.by", delivery_list=[PersonalLetter("c@d.by", "s", v)] * 2
+            sender="a@b.by", delivery_list=[PersonalMessage("c@d.by", "s", v)] * 2
         )
     ),
     "smsby.mailing_lists.create, name": line(lambda c, v: c.mailing_lists.create(v)),

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 
 from .canary import CANARY
 
@@ -116,15 +116,15 @@ class Saying:
     requests.
     """
 
-    def __init__(self, answer: Answer, seen: list[Request] | None = None) -> None:
+    def __init__(self, answer: Response, seen: list[Request] | None = None) -> None:
         self.answer = answer
         self.seen = [] if seen is None else seen
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         request.began = True
         self.seen.append(request)
         if request.url.endswith("/oauth/access_token"):
-            return Answer(200, {}, GRANT)
+            return Response(200, {}, GRANT)
         return self.answer
 
     async def aclose(self) -> None:

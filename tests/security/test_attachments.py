@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from mailkit.core.client import Attempt
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.errors import InvalidArgument, Refused
 from mailkit.message import Message
 
@@ -38,7 +38,7 @@ class Taker:
     def refusing(self, seen: list[Request]) -> Any:
         """The client over a service that says no and keeps what it ``seen``."""
         [provider] = (name for name, make in CLIENTS.items() if make is self.client)
-        return self.client(transport=Saying(Answer(400, {}, no(provider, "no").encode()), seen))
+        return self.client(transport=Saying(Response(400, {}, no(provider, "no").encode()), seen))
 
 
 def _of_message(path: Path) -> Message:
@@ -128,7 +128,7 @@ async def test_what_is_no_file_is_refused_before_the_network(
     path = tmp_path / "price.pdf"
     trouble(path)
     seen: list[Request] = []
-    client = taker.client(transport=Saying(Answer(400, {}, b""), seen))
+    client = taker.client(transport=Saying(Response(400, {}, b""), seen))
     with pytest.raises(InvalidArgument, match=r"price\.pdf"):
         await taker.call(client, path)
     assert seen == []
@@ -181,7 +181,7 @@ async def test_a_file_with_a_name_that_leads_elsewhere_is_refused(
         pytest.skip("no file can have this name here")
     seen: list[Request] = []
     with pytest.raises(InvalidArgument):
-        await taker.call(taker.client(transport=Saying(Answer(400, {}, b""), seen)), path)
+        await taker.call(taker.client(transport=Saying(Response(400, {}, b""), seen)), path)
     assert seen == []
 
 

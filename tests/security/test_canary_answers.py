@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from mailkit.core.client import Attempt
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.errors import MailkitError, OutcomeUnknown, RequestError, Unavailable
 from mailkit.providers.sendpulse import SendPulse
 
@@ -39,7 +39,7 @@ async def test_no_echo_is_repeated(status: int, act: Act) -> None:
     errors = []
     # Each echo in another form; the next act, and the next status, has it in the next form.
     for n, echo in enumerate(ECHOES.values(), ACTS.index(act) + STATUSES.index(status)):
-        said = Answer(status, headers, forms[n % len(forms)](echo).encode())
+        said = Response(status, headers, forms[n % len(forms)](echo).encode())
         client = act.client(transport=Saying(said)).with_options(attempts=1)
         with pytest.raises(RequestError) as caught:
             await act.call(client)
@@ -58,7 +58,7 @@ async def test_a_body_that_cannot_be_put_together_shows_nothing(
     generator = random.Random()
     monkeypatch.setattr(generator, "getrandbits", exhausted)
     monkeypatch.setattr(msgspec.json, "encode", exhausted)
-    client = act.client(transport=Saying(Answer(400, {}, TEXT.encode())), random=generator)
+    client = act.client(transport=Saying(Response(400, {}, TEXT.encode())), random=generator)
     with pytest.raises((MemoryError, Unavailable)) as caught:  # a short form needs neither
         await act.call(client)
     assert_hidden(everything(caught.value))
@@ -66,7 +66,7 @@ async def test_a_body_that_cannot_be_put_together_shows_nothing(
 
 async def test_a_webhook_s_address_is_not_in_its_repr() -> None:
     body = json.dumps([{"id": 1, "url": HOOK, "action": "open"}]).encode()
-    client = SendPulse(api_key="a-key", transport=Saying(Answer(200, {}, body)), **FREE)
+    client = SendPulse(api_key="a-key", transport=Saying(Response(200, {}, body)), **FREE)
     for hooks in (await client.webhooks.list(), await client.webhooks.create(HOOK, "open")):
         assert [hook.url for hook in hooks] == [HOOK]
         assert_hidden(repr(hooks) + str(hooks))
@@ -82,7 +82,7 @@ async def test_a_token_that_cannot_be_asked_for_shows_nothing(
         raise MemoryError("while the body is put together")
 
     monkeypatch.setattr(msgspec.json, "encode", exhausted)
-    client = SendPulse(CANARY, CANARY, transport=Saying(Answer(200, {}, b"")), **FREE)
+    client = SendPulse(CANARY, CANARY, transport=Saying(Response(200, {}, b"")), **FREE)
     with pytest.raises(MemoryError) as caught:
         await client.senders.request_code("news@shop.by")
     assert_hidden(everything(caught.value))
@@ -148,15 +148,17 @@ async def test_a_token_that_was_renewed_meanwhile_does_not_show() -> None:
     tokens = [CANARY, "second-token"]
 
     class Renewing(Saying):
-        async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+        async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
             request.began = True
             if request.url.endswith("/oauth/access_token"):
-                return Answer(200, {}, json.dumps({"access_token": tokens.pop(0)}).encode())
+                return Response(200, {}, json.dumps({"access_token": tokens.pop(0)}).encode())
             if request.verb == "GET":
                 assert await client._auth.renew(request)
             return self.answer
 
-    client = SendPulse("id", "secret", transport=Renewing(Answer(500, {}, CANARY.encode())), **FREE)
+    client = SendPulse(
+        "id", "secret", transport=Renewing(Response(500, {}, CANARY.encode())), **FREE
+    )
     with pytest.raises(OutcomeUnknown) as caught:
         await client.senders.request_code("news@shop.by")
     assert tokens == []

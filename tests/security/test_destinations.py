@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 import aiohttp
 import pytest
 
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.errors import Refused, RequestError
 
 from .acts import ACTS, HOSTS, Act, Make, each_act, each_client
@@ -21,7 +21,7 @@ async def test_a_credential_stands_in_its_place_alone(act: Act) -> None:
     only the secret of SendPulse's tokens travels, once, in a body.
     """
     seen: list[Request] = []
-    answers = Saying(Answer(400, {}, no(act.provider, "no").encode()), seen)
+    answers = Saying(Response(400, {}, no(act.provider, "no").encode()), seen)
     with pytest.raises(Refused):
         await act.call(act.client(transport=answers))
     *fetched, request = seen

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from mailkit.core.wire import Answer
+from mailkit.core.wire import Response
 from mailkit.errors import InvalidArgument, Refused
 from mailkit.providers.devino import Devino
 from mailkit.providers.sendpulse import SendPulse
@@ -57,7 +57,7 @@ PATH_PLACES = [name for name, (kind, _) in PLACES.items() if kind == "path"]
 
 
 def a_refusal(place: str) -> Script:
-    return Script(Answer(400, {}, no(place.partition(".")[0], "no").encode()))
+    return Script(Response(400, {}, no(place.partition(".")[0], "no").encode()))
 
 
 async def request_with(place: str, value: str) -> object:

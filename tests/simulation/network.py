@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.errors import NotSent, OutcomeUnknown
 from mailkit.sandbox.service import Raw
 
@@ -27,7 +27,7 @@ class Network:
         self._process = current()
         self.arrivals: list[float] = []
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         rng = self._world.rng
         stopped = rng.uniform(250, 900) if rng.random() < self._world.trouble / 4 else 0.0
         try:
@@ -38,7 +38,7 @@ class Network:
         await asyncio.sleep(stopped)  # the process was, and the response lay in its socket
         return answer
 
-    async def _carry(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def _carry(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         world = self._world
         assert world.side.service.find("POST", urlsplit(request.url).path) is not None
         fate = self._fate()
@@ -71,7 +71,7 @@ class Network:
         if fate == "lost after":
             raise OutcomeUnknown("reset after acting")
         if fate == "cut":
-            return Answer(200, {}, answer.body[: len(answer.body) // 2])
+            return Response(200, {}, answer.body[: len(answer.body) // 2])
         return _GATEWAY.get(fate, answer)
 
     async def aclose(self) -> None:
@@ -94,7 +94,7 @@ class Network:
         wait = at_least or self._world.rng.expovariate(1 / mean)
         await asyncio.sleep(wait)
 
-    def _act(self, request: Request, counted: bool = True) -> Answer:
+    def _act(self, request: Request, counted: bool = True) -> Response:
         world = self._world
         if counted:  # a request that was held up beyond its deadline is beyond any quota's reach
             self.arrivals.append(world.loop.now)
@@ -109,27 +109,31 @@ class Network:
             reply = world.side.service.refused(words)
         else:
             reply = world.side.service.act(world.side.service.parse(raw))
-        return Answer(reply.status, dict(reply.headers), msgspec.json.encode(reply.value))
+        return Response(reply.status, dict(reply.headers), msgspec.json.encode(reply.value))
 
 
 _NOT_NOW = {
-    "429": Answer(429, {"Retry-After": "3"}, b'{"error":"too many"}'),
-    "503": Answer(503, {}, b'{"status":"error","message":"later"}'),
-    "500": Answer(500, {}, b"<html>oops</html>"),
-    "html": Answer(200, {}, b"<html>Welcome to the hotel's network</html>"),
-    "gateway 403": Answer(403, {}, b"<html>Access denied</html>"),
-    "gateway 404": Answer(404, {}, b'{"timestamp":1,"status":404,"error":"Not Found","path":"/"}'),
-    "gateway 413": Answer(413, {}, b"<html>Request Entity Too Large</html>"),
+    "429": Response(429, {"Retry-After": "3"}, b'{"error":"too many"}'),
+    "503": Response(503, {}, b'{"status":"error","message":"later"}'),
+    "500": Response(500, {}, b"<html>oops</html>"),
+    "html": Response(200, {}, b"<html>Welcome to the hotel's network</html>"),
+    "gateway 403": Response(403, {}, b"<html>Access denied</html>"),
+    "gateway 404": Response(
+        404, {}, b'{"timestamp":1,"status":404,"error":"Not Found","path":"/"}'
+    ),
+    "gateway 413": Response(413, {}, b"<html>Request Entity Too Large</html>"),
 }
 """Nothing was done, whether the response says so or not."""
 _GATEWAY = {
-    "gateway 402": Answer(402, {}, b"<html>Payment Required</html>"),
-    "gateway 409": Answer(409, {}, b"<html>Conflict</html>"),
-    "gateway 502": Answer(502, {}, b"<html>Bad Gateway</html>"),
-    "gateway 503": Answer(
+    "gateway 402": Response(402, {}, b"<html>Payment Required</html>"),
+    "gateway 409": Response(409, {}, b"<html>Conflict</html>"),
+    "gateway 502": Response(502, {}, b"<html>Bad Gateway</html>"),
+    "gateway 503": Response(
         503, {}, b'{"type":"about:blank","title":"Service Unavailable","status":503}'
     ),
-    "gateway 504": Answer(504, {}, b'{"error":{"code":504,"message":"x","status":"UNAVAILABLE"}}'),
+    "gateway 504": Response(
+        504, {}, b'{"error":{"code":504,"message":"x","status":"UNAVAILABLE"}}'
+    ),
 }
 """The service has acted, and a gateway answers in its place."""
 _FATES = ("not sent", "lost before", "lost after", "slow", "cut", *_NOT_NOW, *_GATEWAY)

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import assert_type
 
 from mailkit.address import Address
-from mailkit.core.call import Reply
+from mailkit.core.call import CallResult
 from mailkit.core.client import Client
 from mailkit.core.quota import LocalPermits, Permits, Quota
 from mailkit.providers.smsby import (
-    BulkSent,
     BulkStatus,
-    EmailSent,
     EmailStatus,
-    Imported,
-    ListSending,
-    PersonalLetter,
+    ImportContactsResult,
+    PersonalMessage,
+    SendBulkResult,
+    SendEmailResult,
+    SendToListResult,
     SmsBy,
     Template,
 )
@@ -31,21 +31,23 @@ async def answers(smsby: SmsBy, at: datetime) -> None:
     sent = await smsby.emails.send(
         sender=Address("a@b.by"), to="c@d.by", subject="s", html="h", send_at=at, attachment=Path()
     )
-    assert_type(sent, EmailSent)
+    assert_type(sent, SendEmailResult)
     reply = await smsby.emails.send.raw(sender="a@b.by", to="c@d.by", subject="s", html="h")
-    assert_type(reply, Reply[EmailSent])
+    assert_type(reply, CallResult[SendEmailResult])
     assert_type(reply.value.email_id, int)
     listed = await smsby.emails.send_to_list(list_id=1, sender="a@b.by", subject="s", html="h")
-    assert_type(listed, ListSending)
+    assert_type(listed, SendToListResult)
     assert_type(await smsby.emails.delivery_list(1), list[EmailStatus])
-    letters = [PersonalLetter("a@b.by", "s", "m")]
-    assert_type(await smsby.bulk.send(sender="a@b.by", delivery_list=letters), BulkSent)
+    letters = [PersonalMessage("a@b.by", "s", "m")]
+    assert_type(await smsby.bulk.send(sender="a@b.by", delivery_list=letters), SendBulkResult)
     assert_type(await smsby.bulk.status("uuid"), list[BulkStatus])
     await smsby.subscriptions.subscribe("a@b.by")
     await smsby.subscriptions.unsubscribe("a@b.by", [1], reason="asked")
     assert_type(await smsby.templates.list(), list[Template])
     assert_type(await smsby.mailing_lists.create("name"), int)
-    assert_type(await smsby.mailing_lists.import_contacts(1, ["email"], [["a@b.by"]]), Imported)
+    assert_type(
+        await smsby.mailing_lists.import_contacts(1, ["email"], [["a@b.by"]]), ImportContactsResult
+    )
 
 
 async def misuses(smsby: SmsBy, naive: str) -> None:

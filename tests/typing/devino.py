@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import assert_type
 
 from mailkit.address import Address
-from mailkit.core.call import Reply
+from mailkit.core.call import CallResult
 from mailkit.core.dispatch import BulkProvider
 from mailkit.message import Attachment
 from mailkit.providers.devino import (
     Devino,
     MessageRecipient,
-    MessagesSent,
     RecipientInDoubt,
     RefusedRecipient,
+    SendMessagesResult,
     UploadedFile,
 )
 
@@ -24,11 +24,11 @@ async def answers(devino: Devino) -> None:
     to: list[MessageRecipient | Address | str]
     to = [MessageRecipient("a@b.by", merge_fields={"name": "A"}), Address("c@d.by"), "e@f.by"]
     sent = await devino.messages.send(recipients=to, sender="a@b.by", subject="s", html="h")
-    assert_type(sent, MessagesSent)
+    assert_type(sent, SendMessagesResult)
     assert_type(sent.refused, tuple[RefusedRecipient, ...])
     assert_type(sent.in_doubt, tuple[RecipientInDoubt, ...])
     reply = await devino.messages.send.raw(recipients=to, sender="a@b.by", subject="s", text="t")
-    assert_type(reply, Reply[MessagesSent])
+    assert_type(reply, CallResult[SendMessagesResult])
     assert_type(await devino.files.upload(Path()), UploadedFile)
     assert_type(await devino.files.upload(b"", "a.pdf"), UploadedFile)
     assert_type(await devino.files.upload(Attachment("a.pdf", b"")), UploadedFile)

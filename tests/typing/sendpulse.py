@@ -11,16 +11,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import assert_type
 
-from mailkit.core.call import Reply
+from mailkit.core.call import CallResult
 from mailkit.core.quota import Quota
 from mailkit.providers.sendpulse import (
-    Batched,
+    BatchResult,
     Campaign,
-    CampaignCreated,
     CampaignRecipient,
     Contact,
     ContactStats,
     Cost,
+    CreateCampaignResult,
     MailingList,
     NewContact,
     SendPulse,
@@ -36,8 +36,8 @@ async def answers(sp: SendPulse, at: datetime) -> None:
     assert_type(await sp.mailing_lists.list(10, 5), list[MailingList])
     assert_type(await sp.mailing_lists.get(7), MailingList)
     assert_type(await sp.mailing_lists.cost(7), Cost)
-    assert_type(await sp.mailing_lists.remove_contacts(7, ["a@b.by"]), Batched)
-    assert_type(await sp.mailing_lists.unsubscribe.raw(7, ["a@b.by"]), Reply[Batched])
+    assert_type(await sp.mailing_lists.remove_contacts(7, ["a@b.by"]), BatchResult)
+    assert_type(await sp.mailing_lists.unsubscribe.raw(7, ["a@b.by"]), CallResult[BatchResult])
     assert_type(sp.mailing_lists.iter_contacts(7, active=True), AsyncIterator[Contact])
     await sp.mailing_lists.delete(7)
     contacts: list[NewContact | str] = [NewContact("a@b.by", {"n": 1}), "c@d.by"]
@@ -51,9 +51,9 @@ async def answers(sp: SendPulse, at: datetime) -> None:
         attachments={"a": "text", "b": b"bytes", "c": Path()},
         stats=Stats(opens=True),
     )
-    assert_type(created, CampaignCreated)
+    assert_type(created, CreateCampaignResult)
     await sp.campaigns.send_test(sender="", subject="", html="", list_id=1, to=["a@b.by"])
-    assert_type(await sp.campaigns.get.raw(27), Reply[Campaign])
+    assert_type(await sp.campaigns.get.raw(27), CallResult[Campaign])
     assert_type(await sp.campaigns.countries(27), dict[str, int])
     assert_type(await sp.campaigns.recipient(27, "a@b.by"), CampaignRecipient)
     assert_type(sp.campaigns.iter_campaigns(order="asc"), AsyncIterator[Campaign])

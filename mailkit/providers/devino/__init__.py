@@ -15,24 +15,24 @@ from mailkit.core.call import resource
 from mailkit.core.client import Client, Hook
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch
-from mailkit.core.encoding import Encoding
 from mailkit.core.http import AiohttpTransport, Session, Transport
 from mailkit.core.options import ClientOptions
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 from mailkit.providers.devino.dispatch import ChunkLimits, DevinoDispatch, Uploads
-from mailkit.providers.devino.envelope import opened
+from mailkit.providers.devino.envelope import unwrap
 from mailkit.providers.devino.files import Files, UploadedFile
 from mailkit.providers.devino.messages import (
     AcceptedRecipient,
     MessageRecipient,
     Messages,
-    MessagesSent,
     RecipientInDoubt,
     RefusedRecipient,
+    SendMessagesResult,
 )
 
 __all__ = [
@@ -40,9 +40,9 @@ __all__ = [
     "ChunkLimits",
     "Devino",
     "MessageRecipient",
-    "MessagesSent",
     "RecipientInDoubt",
     "RefusedRecipient",
+    "SendMessagesResult",
     "UploadedFile",
 ]
 
@@ -99,9 +99,9 @@ class Devino(Client):
             url=base_url(url, "url"),
             account=account or api_key.fingerprint(),
             auth=HeaderKey(api_key, "Key"),
-            opener=opened,
+            unwrap=unwrap,
             transport=transport or AiohttpTransport(session, connections=connections),
-            encoding=Encoding(),
+            wire_format=WireFormat(),
             timeout=timeout,
             quotas={"requests": requests} if requests else {},
             hooks=hooks,

@@ -1,6 +1,6 @@
 """Devino's part in a bulk send: one messages.send a chunk, each recipient with merge fields.
 
-The answer names who is taken and who is refused; nothing can be asked afterwards, and callbacks
+The response names who is taken and who is refused; nothing can be asked afterwards, and callbacks
 tell the rest. So that they can, each recipient's ExtraData carries ``mailkit``: ``job/chunk/row``.
 """
 
@@ -19,7 +19,7 @@ from mailkit.core.dispatch import Chunk, ChunkRow, Polled, Sent
 from mailkit.core.words import about_account
 from mailkit.errors import (
     AuthenticationFailed,
-    BadAnswer,
+    BadResponse,
     InvalidArgument,
     Refused,
     Unavailable,
@@ -28,7 +28,7 @@ from mailkit.errors import (
 from mailkit.message import Attachment, Message
 from mailkit.providers.devino import fields
 from mailkit.providers.devino.macros import Macros
-from mailkit.providers.devino.messages import MessageRecipient, written
+from mailkit.providers.devino.messages import MessageRecipient, recipient_tree
 
 if TYPE_CHECKING:
     from mailkit.providers.devino import Devino
@@ -80,8 +80,8 @@ async def _upload(client: Devino, file: Attachment) -> str:
         raise
     except Refused as error:
         raise InvalidArgument(f"attachment {file.name}: {error}") from error
-    except BadAnswer as error:
-        raise Unavailable(f"attachment {file.name}: {error.text}", error.where) from error
+    except BadResponse as error:
+        raise Unavailable(f"attachment {file.name}: {error.text}", error.context) from error
 
 
 class DevinoDispatch:
@@ -126,7 +126,7 @@ class DevinoDispatch:
     def measure(self, address: str, values: Sequence[str]) -> int:
         """The bytes that this recipient adds to a request."""
         recipient = MessageRecipient(address, merge_fields=self._macros.values((address, *values)))
-        return len(msgspec.json.encode(written(recipient))) + _TOKEN_SIZE
+        return len(msgspec.json.encode(recipient_tree(recipient))) + _TOKEN_SIZE
 
     async def check(self) -> None:
         """Upload the attachments, if there are any: before the first chunk, so that no chunk is
@@ -136,7 +136,7 @@ class DevinoDispatch:
         await self._uploads.ids(self._storage, self._message.attachments, anew=True)
 
     async def send(self, chunk: Chunk, *, late: bool) -> Sent:
-        """One messages.send; its answer refuses rows by name, and leaves in doubt whom it doesn't
+        """One messages.send; its response refuses rows by name, and leaves in doubt whom it doesn't
         name as it should.
         """
         message = self._message

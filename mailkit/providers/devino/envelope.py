@@ -2,7 +2,7 @@
 
 ``{"result":…,"description":"ok"}`` is a success, an upload's without the description;
 ``{"Description":"Validation failed","Reasons":[{"Key":…,"Reference":…}]}`` is a refusal. The keys
-of what is opened here are in lower case.
+of what is unwrap here are in lower case.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from collections.abc import Mapping
 import msgspec
 
 from mailkit.core.reading import decode
-from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable
-from mailkit.core.words import about_account, tell_of_a_failure
+from mailkit.core.wire import Refusal, Response, Unclear, Unreadable
+from mailkit.core.words import about_account, about_failure
 
-__all__ = ["oks", "opened", "reasons"]
+__all__ = ["oks", "reasons", "unwrap"]
 
 _OWN = frozenset({"code", "description", "reasons"})
 _of_the_key = re.compile(r"(?i)unauthori[sz]ed|api[ ._-]?key").search
 
 
-def opened(answer: Answer) -> bytes | Refusal:
-    """The answer with its keys in lower case, or the service's no; Unreadable if it is neither.
+def unwrap(response: Response) -> bytes | Refusal:
+    """The response with its keys in lower case, or the service's no; Unreadable if it is neither.
 
     A description without reasons may be a gateway's, unless it speaks of money. Reasons that tell
     of a failure, as ``internal.error``, may come after the act.
     """
-    tree = _folded(decode(answer.body))
+    tree = _folded(decode(response.body))
     if not isinstance(tree, dict):
-        raise Unreadable(f"an answer of Devino is not {type(tree).__name__}")
+        raise Unreadable(f"a response of Devino is not {type(tree).__name__}")
     marks = oks(tree)
     if tree.get("result") and all(marks) and not tree.get("reasons"):
         return msgspec.json.encode(tree)
     if tree.get("result") or any(marks):
-        raise Unclear("neither a success nor a refusal in the answer")
+        raise Unclear("neither a success nor a refusal in the response")
     said = reasons(tree)
     money = tree.keys() <= _OWN and about_account(said)
     if not isinstance(tree.get("description"), str) or not (money or _listed(tree.get("reasons"))):
-        raise Unreadable("not an answer of Devino: neither a result nor reasons")
-    if any(map(tell_of_a_failure, said)):
+        raise Unreadable("not a response of Devino: neither a result nor reasons")
+    if any(map(about_failure, said)):
         raise Unclear(f"a failure, not a refusal: {said[0]}")
     code = tree.get("code")
     return Refusal(
@@ -93,7 +93,7 @@ def _folded(tree: object) -> object:
     if isinstance(tree, dict):
         folded = {key.lower(): _folded(item) for key, item in tree.items()}
         if len(folded) != len(tree):
-            raise Unclear("the same key twice in the answer")
+            raise Unclear("the same key twice in the response")
         return folded
     if isinstance(tree, list):
         return [_folded(item) for item in tree]

@@ -9,9 +9,9 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 
 from mailkit.address import Address
-from mailkit.core.encoding import Encoding
 from mailkit.core.fields import FileLike, address, one_line
 from mailkit.core.forms import File
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.message import Attachment
 
@@ -40,7 +40,7 @@ _LONGEST_NAME = 150
 _bracket = re.compile(r"[\[\]\x00-\x1f]").search
 
 
-def sender(value: Address | str, encoding: Encoding) -> Mapping[str, str]:
+def sender(value: Address | str, wire_format: WireFormat) -> Mapping[str, str]:
     """``Shop <news@shop.by>`` as Address and Name."""
     return sender_of(value)
 
@@ -88,7 +88,7 @@ def allowed(name: str) -> str:
     return name
 
 
-def file(value: object, encoding: Encoding) -> File:
+def file(value: object, wire_format: WireFormat) -> File:
     """A file part; a Path is read only while it is sent."""
     if isinstance(value, Attachment):
         return File(allowed(value.name), value.content_type, value.read())

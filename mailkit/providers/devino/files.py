@@ -35,7 +35,7 @@ class UploadFile(Call[UploadedFile]):
     """
 
     file: fields.FileLike = arg(write=fields.file, slow=True)
-    name: str | None = arg(default=None, spread=lambda value, encoding: {})
+    name: str | None = arg(default=None, expand=lambda value, wire_format: {})
     category: Literal["EMAIL_ATTACHMENT"] = arg(default="EMAIL_ATTACHMENT")
 
     def __attrs_post_init__(self) -> None:

@@ -65,19 +65,19 @@ class Macros:
         self._escape = escape and message.html is not None
         self._filled = {*MACROS, *(macro.casefold() for macro in self._names.values())}
         places = {name: place for place, name in enumerate(self._columns)}
-        self._holes = [(macro, places[hole.name], hole) for hole, macro in self._names.items()]
+        self._slots = [(macro, places[slot.name], slot) for slot, macro in self._names.items()]
 
     def values(self, row: Sequence[str]) -> dict[str, str]:
         """The merge fields for a recipient's values, in the order of the columns; or InvalidRow."""
         filled = {}
-        for macro, place, hole in self._holes:
+        for macro, place, slot in self._slots:
             value = row[place]
             if not value or value.isspace():
-                value = hole.blank()
+                value = slot.blank()
             if self._escape:
                 value = html.escape(value).replace("[", "&#91;")
             elif "[" in value:
-                self._check(hole.name, value)
+                self._check(slot.name, value)
             filled[macro] = value
         return filled
 
@@ -91,10 +91,10 @@ class Macros:
     def _macro(self, name: str, default: str | None) -> str:
         if name == UNSUBSCRIBE:
             return MACROS["unsubscribe"]
-        hole = Placeholder(name, default)
-        if hole not in self._names:
-            self._names[hole] = self._free(name if _fit(name) else "field")
-        return f"[{self._names[hole]}]"
+        slot = Placeholder(name, default)
+        if slot not in self._names:
+            self._names[slot] = self._free(name if _fit(name) else "field")
+        return f"[{self._names[slot]}]"
 
     def _free(self, base: str) -> str:
         """The base, else the base with the first number that makes a name which is not taken."""

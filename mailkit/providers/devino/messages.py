@@ -9,10 +9,10 @@ import attrs
 
 from mailkit.address import Address, dedupe_key, header_text, normalise
 from mailkit.core.call import Call, Raw, Resource, arg, method, post
-from mailkit.core.encoding import Encoding
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
-from mailkit.core.words import tell_of_a_failure
+from mailkit.core.wire_format import WireFormat
+from mailkit.core.words import about_failure
 from mailkit.errors import InvalidArgument
 from mailkit.providers.devino import fields
 from mailkit.providers.devino.envelope import oks, reasons
@@ -21,10 +21,10 @@ __all__ = [
     "AcceptedRecipient",
     "MessageRecipient",
     "Messages",
-    "MessagesSent",
     "RecipientInDoubt",
     "RefusedRecipient",
-    "written",
+    "SendMessagesResult",
+    "recipient_tree",
 ]
 
 
@@ -62,7 +62,7 @@ class RefusedRecipient:
 
 @attrs.frozen
 class RecipientInDoubt:
-    """A recipient of whom the answer says neither yes nor no: a message may be on its way."""
+    """A recipient of whom the response says neither yes nor no: a message may be on its way."""
 
     index: int
     address: str
@@ -70,7 +70,7 @@ class RecipientInDoubt:
 
 
 @attrs.frozen
-class MessagesSent:
+class SendMessagesResult:
     """What became of each recipient of the call: everyone is in one of the three, by index.
 
     Accepted is not sent: with ``check_unsubscription`` a callback may yet say REJECTED.
@@ -84,7 +84,7 @@ class MessagesSent:
 Recipients = Sequence[MessageRecipient | Address | str]
 
 
-def written(recipient: MessageRecipient) -> dict[str, object]:
+def recipient_tree(recipient: MessageRecipient) -> dict[str, object]:
     """A recipient as it travels; InvalidArgument for what can't."""
     tree: dict[str, object] = {"Address": normalise(recipient.address)}
     if recipient.name:
@@ -98,11 +98,11 @@ def written(recipient: MessageRecipient) -> dict[str, object]:
     return tree
 
 
-def _recipients(values: Recipients, encoding: Encoding) -> list[dict[str, object]]:
+def _recipients(values: Recipients, wire_format: WireFormat) -> list[dict[str, object]]:
     trees = []
     for place, value in enumerate(values):
         try:
-            trees.append(written(_recipient(value)))
+            trees.append(recipient_tree(_recipient(value)))
         except InvalidArgument as error:
             raise InvalidArgument(f"recipients[{place}]: {error}") from None
     return trees
@@ -115,28 +115,28 @@ def _recipient(value: MessageRecipient | Address | str) -> MessageRecipient:
     return MessageRecipient(parsed.email, parsed.name)
 
 
-def _html(value: str, encoding: Encoding) -> Mapping[str, str]:
+def _html(value: str, wire_format: WireFormat) -> Mapping[str, str]:
     return {"Html": fields.body(value, "html")}
 
 
-def _text(value: str, encoding: Encoding) -> Mapping[str, str]:
+def _text(value: str, wire_format: WireFormat) -> Mapping[str, str]:
     return {"PlainText": fields.body(value, "text")}
 
 
 Item = Mapping[str, object]
 
 
-def _read(call: SendMessages, raw: Raw) -> MessagesSent:
-    """Join the answer's items with the recipients, by index *and* address.
+def _read(call: SendMessages, raw: Raw) -> SendMessagesResult:
+    """Join the response's items with the recipients, by index *and* address.
 
     Who is not named exactly once, at their own index and by their own address, is in doubt: the
-    answer may be that to another request.
+    response may be that to another request.
     """
     asked = [_recipient(value).address for value in call.recipients]
     tree = decode(raw)
     items = tree.get("result")
     if not any(oks(tree)) or not isinstance(items, list):
-        raise Unreadable("an answer without a result that is ok")
+        raise Unreadable("a response without a result that is ok")
     keys = [_key(address) for address in asked]
     named: dict[int, list[Item]] = {}
     strays: set[str] = set()
@@ -154,31 +154,31 @@ def _read(call: SendMessages, raw: Raw) -> MessagesSent:
     accepted = tuple(word for word in words if isinstance(word, AcceptedRecipient))
     refused = tuple(word for word in words if isinstance(word, RefusedRecipient))
     if not accepted and not refused:
-        raise Unreadable("the answer names none of the recipients as taken or refused")
+        raise Unreadable("the response names none of the recipients as taken or refused")
     in_doubt = tuple(word for word in words if isinstance(word, RecipientInDoubt))
-    return MessagesSent(accepted, refused, in_doubt)
+    return SendMessagesResult(accepted, refused, in_doubt)
 
 
 def _word(
     index: int, address: str, items: Sequence[Item], key: str, strays: AbstractSet[str]
 ) -> AcceptedRecipient | RefusedRecipient | RecipientInDoubt:
-    """What the answer says of one recipient."""
+    """What the response says of one recipient."""
     if not items and key not in strays:
-        return RecipientInDoubt(index, address, "the answer does not name this recipient")
+        return RecipientInDoubt(index, address, "the response does not name this recipient")
     if len(items) != 1 or key in strays:
-        return RecipientInDoubt(index, address, "the answer names this recipient more than once")
+        return RecipientInDoubt(index, address, "the response names this recipient more than once")
     [item] = items
     if _key(str(item.get("address") or "")) != key:
-        return RecipientInDoubt(index, address, "the answer has another address in this place")
+        return RecipientInDoubt(index, address, "the response has another address in this place")
     message_id, marks, why = item.get("messageid"), oks(item), item.get("reasons")
     if _is_id(message_id) and all(marks) and not why:
         return AcceptedRecipient(index, address, str(message_id))
     if message_id in (None, "") and not any(marks) and (marks or why):
         words = reasons(item)
-        if any(map(tell_of_a_failure, words)):
+        if any(map(about_failure, words)):
             return RecipientInDoubt(index, address, "; ".join(words))
         return RefusedRecipient(index, address, words)
-    return RecipientInDoubt(index, address, "the answer says neither yes nor no")
+    return RecipientInDoubt(index, address, "the response says neither yes nor no")
 
 
 def _index(item: Item) -> int:
@@ -202,7 +202,7 @@ def _key(address: str) -> str:
 
 
 @post("/email/messages", repeatable=False, read=_read)
-class SendMessages(Call[MessagesSent], kw_only=True):
+class SendMessages(Call[SendMessagesResult], kw_only=True):
     """Send one message to one or many; each recipient's fields fill the macros of the body.
 
     ``recipients`` are MessageRecipients, Addresses or addresses. ``html`` or ``text`` is the body:
@@ -211,8 +211,8 @@ class SendMessages(Call[MessagesSent], kw_only=True):
     account's list of unsubscribed get no message (the service's default is not to look). How many
     recipients a request may have is unpublished.
 
-    Some may be taken and others not: the value tells, and names those whom the answer leaves in
-    doubt. Refused if nobody was taken; OutcomeUnknown if no answer tells, and then the call is
+    Some may be taken and others not: the value tells, and names those whom the response leaves in
+    doubt. Refused if nobody was taken; OutcomeUnknown if no response tells, and then the call is
     never repeated. https://docs.devinotele.com
     """
 

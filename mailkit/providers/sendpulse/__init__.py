@@ -15,12 +15,12 @@ from mailkit.core.auth import Auth, Bearer, Grant, HeaderKey, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client, Hook
 from mailkit.core.clock import Clock
-from mailkit.core.encoding import Encoding, time_zone
 from mailkit.core.http import AiohttpTransport, Session, Transport
 from mailkit.core.options import ClientOptions
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
+from mailkit.core.wire_format import WireFormat, time_zone
 from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse.balance import (
     Balance,
@@ -33,11 +33,11 @@ from mailkit.providers.sendpulse.balance import (
 from mailkit.providers.sendpulse.blacklist import Blacklist
 from mailkit.providers.sendpulse.campaign_reports import (
     Campaign,
-    CampaignLetter,
+    CampaignMessage,
     CampaignRecipient,
     ExternalStat,
 )
-from mailkit.providers.sendpulse.campaigns import CampaignCreated, Campaigns, Stats
+from mailkit.providers.sendpulse.campaigns import Campaigns, CreateCampaignResult, Stats
 from mailkit.providers.sendpulse.codes import (
     CampaignStatus,
     ContactStatus,
@@ -46,7 +46,7 @@ from mailkit.providers.sendpulse.codes import (
     WebhookAction,
 )
 from mailkit.providers.sendpulse.contacts import ContactDetails, Contacts, ContactStats, ListName
-from mailkit.providers.sendpulse.envelope import opened
+from mailkit.providers.sendpulse.envelope import unwrap
 from mailkit.providers.sendpulse.list_contacts import NewContact
 from mailkit.providers.sendpulse.mailing_lists import Cost, MailingList, MailingLists, Variable
 from mailkit.providers.sendpulse.models import (
@@ -57,21 +57,20 @@ from mailkit.providers.sendpulse.models import (
     StatusCount,
     Variables,
 )
-from mailkit.providers.sendpulse.pages import Batched
+from mailkit.providers.sendpulse.pages import BatchResult
 from mailkit.providers.sendpulse.senders import Sender, Senders
 from mailkit.providers.sendpulse.tags import Tag, Tags
 from mailkit.providers.sendpulse.templates import Template, TemplateCategory, Templates
-from mailkit.providers.sendpulse.token import TokenDesk
+from mailkit.providers.sendpulse.token import TokenClient
 from mailkit.providers.sendpulse.user import User
 from mailkit.providers.sendpulse.webhooks import Webhook, Webhooks
 
 __all__ = [
     "Balance",
     "BalanceDetails",
-    "Batched",
+    "BatchResult",
     "Campaign",
-    "CampaignCreated",
-    "CampaignLetter",
+    "CampaignMessage",
     "CampaignName",
     "CampaignRecipient",
     "CampaignStatus",
@@ -80,6 +79,7 @@ __all__ = [
     "ContactStats",
     "ContactStatus",
     "Cost",
+    "CreateCampaignResult",
     "EmailTariff",
     "ExternalStat",
     "LinkClicks",
@@ -172,7 +172,7 @@ class SendPulse(Client):
             auth: Auth = HeaderKey(named, "Bearer")
         elif api_key is None and client_id is not None and client_secret is not None:
             named = credential(client_id, "client_id")
-            self._desk = TokenDesk(
+            self._token_client = TokenClient(
                 named,
                 credential(client_secret, "client_secret"),
                 url,
@@ -189,9 +189,9 @@ class SendPulse(Client):
             url=url,
             account=account or named.fingerprint(),
             auth=auth,
-            opener=opened,
+            unwrap=unwrap,
             transport=transport,
-            encoding=Encoding(zone=None if zone is None else time_zone(zone)),
+            wire_format=WireFormat(zone=None if zone is None else time_zone(zone)),
             timeout=timeout,
             quotas={name: quota for name, quota in quotas.items() if quota is not None},
             hooks=hooks,
@@ -206,7 +206,7 @@ class SendPulse(Client):
         return other
 
     async def _fetch(self) -> Grant:
-        desk = self._desk.with_permits(self._permits)
+        desk = self._token_client.with_permits(self._permits)
         return await desk.with_options(quota_wait=self._options.quota_wait).fetch()
 
     @classmethod

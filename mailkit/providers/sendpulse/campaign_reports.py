@@ -13,7 +13,7 @@ from typing import Literal
 import attrs
 
 from mailkit.core.call import Call, arg, get, wire
-from mailkit.core.encoding import Encoding
+from mailkit.core.wire_format import WireFormat
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.codes import CampaignStatus, RecipientStatus
 from mailkit.providers.sendpulse.models import FileNames, LinkClicks, ListIds, Statistics
@@ -21,7 +21,7 @@ from mailkit.providers.sendpulse.pages import only
 
 __all__ = [
     "Campaign",
-    "CampaignLetter",
+    "CampaignMessage",
     "CampaignRecipient",
     "ExternalStat",
     "GetCampaign",
@@ -36,8 +36,8 @@ Order = Literal["asc", "desc"]
 
 
 @attrs.frozen
-class CampaignLetter:
-    """A campaign's message; ``html`` is the body as plain HTML, where the answer has it."""
+class CampaignMessage:
+    """A campaign's message; ``html`` is the body as plain HTML, where the response has it."""
 
     sender_name: str = ""
     sender_email: str = ""
@@ -74,7 +74,7 @@ class Campaign:
         default="", metadata=wire("overdraft_currency", "ovedraft_currency")
     )
     company_price: Decimal | None = None
-    message: CampaignLetter | None = None
+    message: CampaignMessage | None = None
     external_stat: ExternalStat | None = None
     statistics: Statistics = attrs.field(factory=Statistics)
     permalink: str = ""
@@ -94,7 +94,7 @@ class CampaignRecipient:
     detail_status_explain: str = ""
 
 
-def _statuses(value: Sequence[int], encoding: Encoding) -> object:
+def _statuses(value: Sequence[int], wire_format: WireFormat) -> object:
     return [int(one) for one in value]
 
 

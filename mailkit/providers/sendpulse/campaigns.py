@@ -11,9 +11,9 @@ import attrs
 
 from mailkit.address import Address
 from mailkit.core.call import Call, Raw, Resource, arg, delete, method, patch, post, wire
-from mailkit.core.encoding import Encoding
 from mailkit.core.reading import Reader
 from mailkit.core.wire import Unreadable
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.campaign_reports import (
@@ -29,7 +29,7 @@ from mailkit.providers.sendpulse.codes import CampaignStatus
 from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.pages import paged
 
-__all__ = ["CampaignCreated", "Campaigns", "Stats"]
+__all__ = ["Campaigns", "CreateCampaignResult", "Stats"]
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ _TEST_ADDRESSES = 3
 
 
 @attrs.frozen
-class CampaignCreated:
+class CreateCampaignResult:
     """The service took the campaign: its id, and what it costs."""
 
     id: int = attrs.field(validator=attrs.validators.gt(0))
@@ -63,11 +63,11 @@ class Stats:
     utm_campaign: str | None = None
 
 
-def _lists(value: int | Sequence[int], encoding: Encoding) -> object:
+def _lists(value: int | Sequence[int], wire_format: WireFormat) -> object:
     return value if isinstance(value, int) else [int(one) for one in value]
 
 
-def _draft(value: bool, encoding: Encoding) -> Mapping[str, object]:
+def _draft(value: bool, wire_format: WireFormat) -> Mapping[str, object]:
     return {"type": "draft"} if value else {}
 
 
@@ -79,7 +79,7 @@ def _declared(cls: type[_Letter[T]]) -> type[_Letter[T]]:
 class _Letter(Call[T], kw_only=True):
     """What a campaign and its test have in common."""
 
-    sender: Address | str = arg(spread=fields.sender)
+    sender: Address | str = arg(expand=fields.sender)
     subject: str = arg(write=fields.one_line("subject"))
     html: str | None = arg(default=None, wire="body", write=fields.base64_text("html"))
     template_id: int | str | None = None
@@ -89,8 +89,8 @@ class _Letter(Call[T], kw_only=True):
     send_at: datetime | None = arg(default=None, wire="send_date", write=fields.moment)
     name: str | None = arg(default=None, write=fields.one_line("name"))
     use_dynamic_list: bool | None = None
-    attachments: fields.Attachments | None = arg(default=None, spread=fields.attachments, slow=True)
-    draft: bool = arg(default=False, spread=_draft)
+    attachments: fields.Attachments | None = arg(default=None, expand=fields.attachments, slow=True)
+    draft: bool = arg(default=False, expand=_draft)
     amp: str | None = arg(default=None, wire="body_amp", write=fields.base64_text("amp"))
     stats: Stats | None = None
 
@@ -115,7 +115,7 @@ def _quotas(call: CreateCampaign) -> tuple[str, ...]:
 
 
 @post("/campaigns", repeatable=False, quotas=_quotas)
-class CreateCampaign(_Letter[CampaignCreated], kw_only=True):
+class CreateCampaign(_Letter[CreateCampaignResult], kw_only=True):
     """Send a message to mailing lists or to a segment, at once or at ``send_at``.
 
     Exactly one of ``html`` and ``template_id``, exactly one of ``list_id`` (one list, or up to
@@ -123,13 +123,13 @@ class CreateCampaign(_Letter[CampaignCreated], kw_only=True):
     must know the account's zone. ``use_dynamic_list``: contacts added until then get the message
     too. ``attachments`` are at most 5. ``amp`` is the message's AMP version. ``draft`` keeps the
     campaign unsent. ``is_test`` sends one message, to the sender's address. Each of these counts
-    for the quota of 4 campaigns an hour. A lost answer raises OutcomeUnknown: look for the name
+    for the quota of 4 campaigns an hour. A lost response raises OutcomeUnknown: look for the name
     among the campaigns. https://sendpulse.com/integrations/api/bulk-email
     """
 
 
 def _tested(call: Call[None], raw: Raw) -> None:
-    """What a test is answered with is unpublished: null, a campaign's answer, or a yes."""
+    """What a test is answered with is unpublished: null, a campaign's response, or a yes."""
     if bytes(raw) != b"null":
         try:
             _created(raw)
@@ -137,7 +137,7 @@ def _tested(call: Call[None], raw: Raw) -> None:
             confirmed(call, raw)
 
 
-_created = Reader[CampaignCreated](CampaignCreated)
+_created = Reader[CreateCampaignResult](CreateCampaignResult)
 
 
 @patch("/campaigns", repeatable=False, quotas=("tests",), read=_tested)
@@ -170,7 +170,7 @@ class EditCampaign(Call[None], kw_only=True):
 
     id: int
     name: str = arg(write=fields.one_line("name"))
-    sender: Address | str = arg(spread=fields.sender)
+    sender: Address | str = arg(expand=fields.sender)
     subject: str = arg(write=fields.one_line("subject"))
     html: str | None = arg(default=None, wire="body", write=fields.base64_text("html"))
     template_id: int | str | None = None

@@ -25,7 +25,7 @@ class MailingListStatus(IntEnum):
     DELETED = 1
     """Marked as deleted."""
     IN_QUESTION = 3
-    """A moderator has asked the user something and waits for the reply."""
+    """A moderator has asked the user something and waits for the result."""
     LOADING = 4
     """Locked while addresses are loaded into it."""
     MOVING = 5
@@ -86,7 +86,7 @@ class CampaignStatus(IntEnum):
     PROCESSING = 10
     """Being prepared for sending."""
     IN_QUESTION = 11
-    """A moderator has asked the user something and waits for the reply."""
+    """A moderator has asked the user something and waits for the result."""
     NO_ACTIVE_ADDRESSES = 12
     CREATING = 13
     """Addresses move from the list into the campaign; SENDING or MODERATION follows."""

@@ -61,7 +61,7 @@ _one = Reader[ContactStats](ContactStats)
 
 
 @get("/emails/{email}", repeatable=True, read=many)
-class GetContact(Call[list[Contact]]):
+class FindContact(Call[list[Contact]]):
     """The address as it stands in each of its mailing lists.
 
     https://sendpulse.com/integrations/api/bulk-email
@@ -123,7 +123,7 @@ class GetManyCampaignStats(Call[dict[str, ContactStats]]):
 class Contacts(Resource):
     """Addresses across all mailing lists."""
 
-    get = method(GetContact)
+    get = method(FindContact)
     details = method(GetDetails)
     get_many = method(GetManyContacts)
     delete = method(DeleteContact)

@@ -1,6 +1,6 @@
-"""What SendPulse wraps its answers in, and how it says no.
+"""What SendPulse wraps its responses in, and how it says no.
 
-Most answers come bare. Errors are ``{"message":…,"error_code":…}``, whose code is not an HTTP
+Most responses come bare. Errors are ``{"message":…,"error_code":…}``, whose code is not an HTTP
 status though it can look like one. Some failures come with HTTP 200: ``{"result":false}``,
 ``{"success":false}``, ``{"success":true,"data":[false]}``; in the cost of a campaign, though,
 ``result`` tells whether there is money enough.
@@ -14,14 +14,14 @@ import msgspec
 
 from mailkit.core.call import Call, Raw
 from mailkit.core.reading import decode
-from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable
+from mailkit.core.wire import Refusal, Response, Unclear, Unreadable
 from mailkit.core.words import says_only
 
-__all__ = ["confirmed", "each_confirmed", "opened", "opened_token"]
+__all__ = ["confirmed", "each_confirmed", "unwrap", "unwrap_token"]
 
 _CAMPAIGNS_USED_UP = 791
 _TOO_FAST = 2020202020  # more than 10 requests in a second
-_WAITS = {_CAMPAIGNS_USED_UP: 3600.0, _TOO_FAST: 1.0}
+_RETRY_AFTER = {_CAMPAIGNS_USED_UP: 3600.0, _TOO_FAST: 1.0}
 _OF_THE_ACCOUNT = (707, 708, 3030303030)  # no money, more than the plan holds, above the plan
 _IN_AN_ERROR = {"message", "error_code", "error", "error_description", "errors"}
 _NO_TOKEN = ("invalid_client", "invalid_grant", "unauthorized_client")  # RFC 6749, 5.2
@@ -45,45 +45,45 @@ _decode = msgspec.json.Decoder(_Envelope).decode
 _flags = msgspec.json.Decoder(list[bool]).decode
 
 
-def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
+def unwrap(response: Response) -> bytes | msgspec.Raw | Refusal:
     """What the envelope holds, or the service's no; Unreadable if it is none of SendPulse's."""
-    good = 200 <= answer.status < 300
-    if good and answer.body.lstrip()[:1] in (b"[", b"n"):  # a list, or null
-        return answer.body
+    good = 200 <= response.status < 300
+    if good and response.body.lstrip()[:1] in (b"[", b"n"):  # a list, or null
+        return response.body
     try:
-        envelope = _decode(answer.body)
+        envelope = _decode(response.body)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"not an answer of SendPulse: {error}") from None
+        raise Unreadable(f"not a response of SendPulse: {error}") from None
     if good and _says_yes(envelope):
-        return envelope.data if envelope.success and envelope.data else answer.body
+        return envelope.data if envelope.success and envelope.data else response.body
     if good and envelope.success is True and _denied(envelope):
-        return Refusal(("the service answers false",))
-    return _refusal(answer)
+        return Refusal(("the service says false",))
+    return _refusal(response)
 
 
-def opened_token(answer: Answer) -> bytes | msgspec.Raw | Refusal:
+def unwrap_token(response: Response) -> bytes | msgspec.Raw | Refusal:
     """The same for the request that fetches a token, which may be refused in OAuth's words."""
-    tree = _tree(answer) if answer.status in (400, 401) else {}
+    tree = _tree(response) if response.status in (400, 401) else {}
     if tree.get("error") in _NO_TOKEN:
         return Refusal(_reasons(tree), credentials=True)
-    return opened(answer)
+    return unwrap(response)
 
 
 def confirmed(call: Call[None], raw: Raw) -> None:
-    """Reads the answer to a call that returns nothing: it has to say yes."""
+    """Reads the response to a call that returns nothing: it has to say yes."""
     tree = decode(raw)
     _all_true(_marks(tree) if isinstance(tree, dict) else [])
 
 
 def each_confirmed(call: Call[None], raw: Raw) -> None:
-    """The same for an answer whose data is a list of yes and no."""
+    """The same for a response whose data is a list of yes and no."""
     tree = decode(raw)
     _all_true(tree if isinstance(tree, list) else [])
 
 
 def _all_true(marks: list[object]) -> None:
     if not marks or any(mark is not True for mark in marks):
-        raise Unreadable("the answer does not say that it is done")
+        raise Unreadable("the response does not say that it is done")
 
 
 def _marks(tree: Mapping[str, object]) -> list[object]:
@@ -109,30 +109,30 @@ def _denied(envelope: _Envelope) -> bool:
         return False
 
 
-def _tree(answer: Answer) -> Mapping[str, object]:
-    tree = decode(answer.body)
+def _tree(response: Response) -> Mapping[str, object]:
+    tree = decode(response.body)
     if not isinstance(tree, dict):
-        raise Unreadable(f"an answer of SendPulse is not {type(tree).__name__}")
+        raise Unreadable(f"a response of SendPulse is not {type(tree).__name__}")
     return {key: value for key, value in tree.items() if value is not None}
 
 
-def _refusal(answer: Answer) -> Refusal:
-    tree = _tree(answer)
+def _refusal(response: Response) -> Refusal:
+    tree = _tree(response)
     marks = _marks(tree)
-    if 200 <= answer.status < 300 and len(tree) == 1 and marks and marks[0] is False:
-        return Refusal(("the service answers false",))
+    if 200 <= response.status < 300 and len(tree) == 1 and marks and marks[0] is False:
+        return Refusal(("the service says false",))
     said, code = tree.get("message"), tree.get("error_code")
     if True in marks or type(tree.get("id")) is int:
-        raise Unclear("neither a success nor a refusal in the answer")
+        raise Unclear("neither a success nor a refusal in the response")
     keys = {key for key, value in tree.items() if value is not False}
     words = said.strip() if isinstance(said, str) and keys <= _IN_AN_ERROR else ""
-    if not words or type(code) is not int or (answer.status == 503 and says_only(503, words)):
-        raise Unreadable("not an answer of SendPulse: neither a success nor a refusal")
+    if not words or type(code) is not int or (response.status == 503 and says_only(503, words)):
+        raise Unreadable("not a response of SendPulse: neither a success nor a refusal")
     return Refusal(
         _reasons(tree),
         code,
-        later=code in _WAITS,
-        wait=_WAITS.get(code),
+        later=code in _RETRY_AFTER,
+        retry_after=_RETRY_AFTER.get(code),
         quota=code == _CAMPAIGNS_USED_UP,
         account=code in _OF_THE_ACCOUNT,
     )

@@ -10,8 +10,8 @@ from typing import Literal, cast
 
 from mailkit.address import Address, control_character, header_text, normalise
 from mailkit.core import fields as core_fields
-from mailkit.core.encoding import Encoding
 from mailkit.core.secret import Secret
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.message import Attachment
 
@@ -43,7 +43,7 @@ _PAGE = 100  # records
 _FILES = 5
 
 
-def sender(value: Address | str, encoding: Encoding) -> Mapping[str, object]:
+def sender(value: Address | str, wire_format: WireFormat) -> Mapping[str, object]:
     """``Shop <news@shop.by>`` as sender_name and sender_email, which the service both wants."""
     parsed = core_fields.address(value, "sender")
     if not parsed.name:
@@ -53,7 +53,7 @@ def sender(value: Address | str, encoding: Encoding) -> Mapping[str, object]:
     return {"sender_name": parsed.name, "sender_email": parsed.email}
 
 
-def address(value: Address | str, encoding: Encoding | None = None) -> str:
+def address(value: Address | str, wire_format: WireFormat | None = None) -> str:
     """The bare address."""
     if isinstance(value, Address):
         return value.email
@@ -71,12 +71,12 @@ def plain_addresses(values: Sequence[Address | str], place: str = "emails") -> l
     return found
 
 
-def addresses(values: Sequence[Address | str], encoding: Encoding) -> list[str]:
+def addresses(values: Sequence[Address | str], wire_format: WireFormat) -> list[str]:
     """The bare addresses of a call."""
     return plain_addresses(values)
 
 
-def joined(values: Sequence[Address | str], encoding: Encoding) -> str:
+def joined(values: Sequence[Address | str], wire_format: WireFormat) -> str:
     """The addresses with commas between, in base64, as the blacklist wants them."""
     return _base64(",".join(plain_addresses(values)).encode())
 
@@ -88,10 +88,10 @@ def some(values: Sequence[object], place: str) -> Sequence[Address | str]:
     return cast("Sequence[Address | str]", values)
 
 
-def base64_text(place: str) -> Callable[[str, Encoding], str]:
+def base64_text(place: str) -> Callable[[str, WireFormat], str]:
     """A writer of text in base64."""
 
-    def write(value: str, encoding: Encoding) -> str:
+    def write(value: str, wire_format: WireFormat) -> str:
         if not isinstance(cast("object", value), str) or not value.strip():
             raise InvalidArgument(f"{place}: give a text that is not empty")
         try:
@@ -104,10 +104,10 @@ def base64_text(place: str) -> Callable[[str, Encoding], str]:
     return write
 
 
-def one_line(place: str) -> Callable[[str, Encoding], str]:
+def one_line(place: str) -> Callable[[str, WireFormat], str]:
     """A writer of text that must hold something and no line break."""
 
-    def write(value: str, encoding: Encoding) -> str:
+    def write(value: str, wire_format: WireFormat) -> str:
         if not header_text(value, place).strip():
             raise InvalidArgument(f"{place}: it is empty")
         return value
@@ -126,14 +126,14 @@ def secret_line(value: str | Secret, place: str) -> Secret:
     return secret
 
 
-def moment(value: datetime, encoding: Encoding) -> str:
+def moment(value: datetime, wire_format: WireFormat) -> str:
     """The second in the account's zone, never earlier than asked: fractions round up."""
     if not isinstance(cast("object", value), datetime) or value.utcoffset() is None:
         raise InvalidArgument(
             f"send_at: {value} is no moment with a time zone; give one with an offset, "
             "as datetime(2030, 5, 1, 10, tzinfo=ZoneInfo('Europe/Minsk'))"
         )
-    if encoding.zone is None:
+    if wire_format.zone is None:
         raise InvalidArgument(
             "send_at: SendPulse reads dates in the account's own zone, which is not known here; "
             "give it to the client as zone='Europe/Minsk'"
@@ -143,12 +143,12 @@ def moment(value: datetime, encoding: Encoding) -> str:
         second = exact.replace(microsecond=0)
         if second < exact:
             second += timedelta(seconds=1)
-        return second.astimezone(encoding.zone).strftime("%Y-%m-%d %H:%M:%S")
+        return second.astimezone(wire_format.zone).strftime("%Y-%m-%d %H:%M:%S")
     except OverflowError:
         raise InvalidArgument(f"send_at: {value.isoformat()} is out of reach") from None
 
 
-def attachments(values: Attachments, encoding: Encoding) -> Mapping[str, object]:
+def attachments(values: Attachments, wire_format: WireFormat) -> Mapping[str, object]:
     """Texts under ``attachments`` as they are, all else under ``attachments_binary`` in base64."""
     texts: dict[str, str] = {}
     others: dict[str, str] = {}

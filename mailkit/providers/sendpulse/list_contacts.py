@@ -12,12 +12,12 @@ import attrs
 
 from mailkit.address import Address
 from mailkit.core.call import Call, arg, delete, get, post, put
-from mailkit.core.encoding import Encoding
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.models import Contact
-from mailkit.providers.sendpulse.pages import Batched, all_done, only
+from mailkit.providers.sendpulse.pages import BatchResult, all_done, only
 
 __all__ = [
     "AddContacts",
@@ -48,7 +48,7 @@ class NewContact:
     phone: str | None = None
 
 
-def _contacts(values: Sequence[NewContact | Address | str], encoding: Encoding) -> object:
+def _contacts(values: Sequence[NewContact | Address | str], wire_format: WireFormat) -> object:
     emails = fields.plain_addresses(
         [value.email if isinstance(value, NewContact) else value for value in values]
     )
@@ -68,7 +68,7 @@ def _variables(contact: NewContact | Address | str) -> Mapping[str, object]:
     return {"variables": variables} if variables else {}
 
 
-def _pairs(values: Mapping[str, NewValue], encoding: Encoding) -> object:
+def _pairs(values: Mapping[str, NewValue], wire_format: WireFormat) -> object:
     return [{"name": name, "value": _value(value)} for name, value in values.items()]
 
 
@@ -171,7 +171,7 @@ class SetPhone(Call[None]):
 
 
 @delete("/addressbooks/{id}/emails", repeatable=True, read=all_done)
-class RemoveContacts(Call[Batched]):
+class RemoveContacts(Call[BatchResult]):
     """Take contacts off the list, any number of them, 100 in a request.
 
     Raises only if all requests fail; else ``failed`` tells whose did.
@@ -210,7 +210,7 @@ class SetVariables(Call[None]):
 
 
 @post("/addressbooks/{id}/emails/unsubscribe", repeatable=True, read=all_done)
-class Unsubscribe(Call[Batched]):
+class Unsubscribe(Call[BatchResult]):
     """Unsubscribe contacts from the list, any number of them, 100 in a request.
 
     Raises only if all requests fail; else ``failed`` tells whose did.

@@ -1,4 +1,4 @@
-"""Answers of SendPulse that several resources share, or that come in several shapes."""
+"""Responses of SendPulse that several resources share, or that come in several shapes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Value = str | int | float | bool | None
 
 
 class Variables(dict[str, Value]):
-    """A contact's variables by name; ``types`` holds their types where the answer tells them."""
+    """A contact's variables by name; ``types`` holds their types where the response tells them."""
 
     def __init__(
         self, values: Mapping[str, Value] | None = None, types: Mapping[str, str] | None = None
@@ -92,7 +92,7 @@ teach(FileNames, _file_names)
 class Contact:
     """An address in a mailing list.
 
-    ``list_id`` and ``email`` are there where the answer doesn't go without saying them.
+    ``list_id`` and ``email`` are there where the response doesn't go without saying them.
     """
 
     email: str = ""
@@ -133,10 +133,10 @@ class LinkClicks:
 
 @attrs.frozen
 class Statistics:
-    """A campaign in numbers, as far as the answer tells them.
+    """A campaign in numbers, as far as the response tells them.
 
     ``counters`` by the service's words (sent, delivered, opening, …) in a list of campaigns;
-    ``general`` by status and ``clicks`` by link in the answer about one.
+    ``general`` by status and ``clicks`` by link in the response about one.
     """
 
     counters: Mapping[str, int] = attrs.field(factory=dict[str, int])

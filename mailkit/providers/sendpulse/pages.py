@@ -1,4 +1,4 @@
-"""Page after page, batch after batch, and answers that come as one or as many."""
+"""Page after page, batch after batch, and responses that come as one or as many."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 import attrs
 
 from mailkit.address import Address
-from mailkit.core.call import Bound, Call, Method, Raw, Reply, Resource
-from mailkit.core.codec import plan_of
+from mailkit.core.call import Bound, Call, CallResult, Method, Raw, Resource
+from mailkit.core.codec import codec_of
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
 from mailkit.errors import InvalidArgument, RequestError
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
 
-__all__ = ["Batched", "BatchedCall", "all_done", "batched", "many", "only", "paged"]
+__all__ = ["BatchCall", "BatchResult", "all_done", "batched", "many", "only", "paged"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,19 +38,19 @@ def only(call: Call[Any], raw: Raw) -> Any:
     tree = decode(raw)
     if isinstance(tree, list):
         if len(tree) != 1:
-            raise Unreadable(f"{len(tree)} things in the answer, where one is asked for")
+            raise Unreadable(f"{len(tree)} things in the response, where one is asked for")
         tree = tree[0]
-    return plan_of(type(call)).reader.tree(tree)
+    return codec_of(type(call)).reader.tree(tree)
 
 
 def many(call: Call[Any], raw: Raw) -> Any:
     """Reads a list that may come as its only item."""
     tree = decode(raw)
-    return plan_of(type(call)).reader.tree(tree if isinstance(tree, list) else [tree])
+    return codec_of(type(call)).reader.tree(tree if isinstance(tree, list) else [tree])
 
 
 @attrs.frozen
-class Batched:
+class BatchResult:
     """What came of addresses that were sent in batches: those that are done, and those that are
     not, each with the error of its batch.
     """
@@ -59,7 +59,7 @@ class Batched:
     failed: Mapping[str, RequestError] = attrs.field(factory=dict[str, RequestError])
 
 
-class BatchedCall(Protocol):
+class BatchCall(Protocol):
     """A call whose addresses may be more than one request takes."""
 
     @property
@@ -68,14 +68,14 @@ class BatchedCall(Protocol):
         ...
 
 
-def all_done(call: BatchedCall, raw: Raw) -> Batched:
-    """Reads the answer to one batch, which has to say yes to all of it."""
+def all_done(call: BatchCall, raw: Raw) -> BatchResult:
+    """Reads the response to one batch, which has to say yes to all of it."""
     confirmed(cast("Call[None]", call), raw)
-    return Batched(tuple(fields.plain_addresses(call.emails)))
+    return BatchResult(tuple(fields.plain_addresses(call.emails)))
 
 
-class _InBatches(Bound[P, Batched]):
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Batched:
+class _InBatches(Bound[P, BatchResult]):
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> BatchResult:
         """Carry the call out in as many requests as it takes, one after the other."""
         call: Any = self.call(*args, **kwargs)
         emails = fields.plain_addresses(call.emails)  # a wrong one must not come up half-way
@@ -91,24 +91,24 @@ class _InBatches(Bound[P, Batched]):
                 done += batch
         if not done:
             raise next(iter(failed.values()))
-        return Batched(tuple(done), failed)
+        return BatchResult(tuple(done), failed)
 
-    async def raw(self, *args: P.args, **kwargs: P.kwargs) -> Reply[Batched]:
+    async def raw(self, *args: P.args, **kwargs: P.kwargs) -> CallResult[BatchResult]:
         """One request, and so at most 100 addresses."""
         call: Any = self.call(*args, **kwargs)
         if len(call.emails) > _PAGE:
             raise InvalidArgument(f"emails: raw() is one request, of at most {_PAGE} addresses")
-        return cast("Reply[Batched]", await self.client.exchange(call, self.name))
+        return cast("CallResult[BatchResult]", await self.client.exchange(call, self.name))
 
 
-class _BatchedMethod(Method[P, Batched]):
+class _BatchMethod(Method[P, BatchResult]):
     @overload
-    def __get__(self, group: None, owner: type[Resource]) -> _BatchedMethod[P]: ...
+    def __get__(self, group: None, owner: type[Resource]) -> _BatchMethod[P]: ...
     @overload
     def __get__(self, group: Resource, owner: type[Resource]) -> _InBatches[P]: ...
     def __get__(
         self, group: Resource | None, owner: type[Resource]
-    ) -> _BatchedMethod[P] | _InBatches[P]:
+    ) -> _BatchMethod[P] | _InBatches[P]:
         if group is None:
             return self
         name = f"{group.name}.{self.name}"
@@ -117,9 +117,9 @@ class _BatchedMethod(Method[P, Batched]):
         return bound
 
 
-def batched(call: Callable[P, Call[Batched]]) -> _BatchedMethod[P]:
+def batched(call: Callable[P, Call[BatchResult]]) -> _BatchMethod[P]:
     """A method of any number of addresses, 100 in a request.
 
-    It raises only if every batch failed; else the answer tells which addresses did.
+    It raises only if every batch failed; else the response tells which addresses did.
     """
-    return _BatchedMethod(call)
+    return _BatchMethod(call)

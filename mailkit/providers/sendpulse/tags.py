@@ -12,8 +12,8 @@ import attrs
 
 from mailkit.address import Address
 from mailkit.core.call import Call, Raw, Resource, arg, delete, get, method, post, put
-from mailkit.core.encoding import Encoding
 from mailkit.core.reading import Reader, decode
+from mailkit.core.wire_format import WireFormat
 from mailkit.providers.sendpulse import fields
 
 __all__ = ["Tag", "Tags"]
@@ -28,7 +28,7 @@ class Tag:
     color: str = ""
 
 
-def _ids(value: Sequence[int], encoding: Encoding) -> object:
+def _ids(value: Sequence[int], wire_format: WireFormat) -> object:
     return [int(str(one)) for one in fields.some(value, "tags")]
 
 

@@ -13,15 +13,15 @@ from mailkit.core.auth import Grant, Unsigned, credential
 from mailkit.core.call import Call, Raw, Resource, method, post, resource
 from mailkit.core.client import Client
 from mailkit.core.clock import Clock
-from mailkit.core.encoding import Encoding
 from mailkit.core.http import Transport
 from mailkit.core.reading import Reader, teach
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Unreadable
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import Refused, RequestError
-from mailkit.providers.sendpulse.envelope import opened_token
+from mailkit.providers.sendpulse.envelope import unwrap_token
 
-__all__ = ["TokenDesk"]
+__all__ = ["TokenClient"]
 
 
 @attrs.frozen
@@ -39,7 +39,7 @@ def _token(call: Call[Token], raw: Raw) -> Token:
     try:
         return _read(raw)
     except Unreadable:
-        raise Unreadable("no token in the answer") from None  # its text may hold one
+        raise Unreadable("no token in the response") from None  # its text may hold one
 
 
 _read = Reader[Token](Token)
@@ -64,7 +64,7 @@ class OAuth(Resource):
     access_token = method(FetchToken)
 
 
-class TokenDesk(Client):
+class TokenClient(Client):
     """Where tokens are fetched; takes the permits of the client that it fetches them for."""
 
     name = "sendpulse"
@@ -88,9 +88,9 @@ class TokenDesk(Client):
             url=url,
             account=client_id.fingerprint(),
             auth=Unsigned(client_secret, client_id),
-            opener=opened_token,
+            unwrap=unwrap_token,
             transport=transport,
-            encoding=Encoding(),
+            wire_format=WireFormat(),
             timeout=timeout,
             clock=clock,
             random=random,
@@ -102,6 +102,6 @@ class TokenDesk(Client):
             token = await self.oauth.access_token(self._id, self._secret)
         except RequestError as error:
             if not isinstance(error, Refused):
-                error.where = attrs.evolve(error.where, head="")  # it may hold a token
+                error.context = attrs.evolve(error.context, excerpt="")  # it may hold a token
             raise
         return Grant(token.access_token, token.expires_in)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import attrs
 
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put
-from mailkit.core.encoding import Encoding
 from mailkit.core.secret import Secret
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.codes import WebhookAction
@@ -33,7 +33,7 @@ class Webhook:
     user_id: int | None = None
 
 
-def _actions(value: Sequence[WebhookAction | str], encoding: Encoding) -> object:
+def _actions(value: Sequence[WebhookAction | str], wire_format: WireFormat) -> object:
     return [value] if isinstance(value, str) else list(value)
 
 

@@ -17,21 +17,27 @@ from mailkit.core.call import resource
 from mailkit.core.client import Client, Hook
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch
-from mailkit.core.encoding import Encoding, time_zone
 from mailkit.core.http import AiohttpTransport, Session, Transport
 from mailkit.core.options import ClientOptions
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
+from mailkit.core.wire_format import WireFormat, time_zone
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
-from mailkit.providers.smsby.bulk import Bulk, BulkError, BulkSent, BulkStatus, PersonalLetter
+from mailkit.providers.smsby.bulk import (
+    Bulk,
+    BulkError,
+    BulkStatus,
+    PersonalMessage,
+    SendBulkResult,
+)
 from mailkit.providers.smsby.dispatch import ChunkLimits, SmsByDispatch
-from mailkit.providers.smsby.emails import Emails, EmailSent, EmailStatus, ListSending
-from mailkit.providers.smsby.envelope import opened
+from mailkit.providers.smsby.emails import Emails, EmailStatus, SendEmailResult, SendToListResult
+from mailkit.providers.smsby.envelope import unwrap
 from mailkit.providers.smsby.mailing_lists import (
     ImportContacts,
-    Imported,
+    ImportContactsResult,
     ImportProblem,
     MailingLists,
 )
@@ -40,15 +46,15 @@ from mailkit.providers.smsby.templates import Template, Templates
 
 __all__ = [
     "BulkError",
-    "BulkSent",
     "BulkStatus",
     "ChunkLimits",
-    "EmailSent",
     "EmailStatus",
+    "ImportContactsResult",
     "ImportProblem",
-    "Imported",
-    "ListSending",
-    "PersonalLetter",
+    "PersonalMessage",
+    "SendBulkResult",
+    "SendEmailResult",
+    "SendToListResult",
     "SmsBy",
     "Template",
 ]
@@ -117,9 +123,9 @@ class SmsBy(Client):
             url=base_url(url, "url"),
             account=account or token.fingerprint(),
             auth=FieldToken(token),
-            opener=opened,
+            unwrap=unwrap,
             transport=transport or AiohttpTransport(session, connections=connections),
-            encoding=Encoding(
+            wire_format=WireFormat(
                 zone=time_zone(zone),
                 multipart=multipart,
                 in_query=frozenset({ImportContacts}) if imports_in_query else frozenset(),

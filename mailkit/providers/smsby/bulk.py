@@ -13,17 +13,17 @@ import msgspec
 
 from mailkit.address import Address, header_text
 from mailkit.core.call import Call, Raw, Resource, arg, method, post
-from mailkit.core.encoding import Encoding
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.providers.smsby import fields
 from mailkit.providers.smsby.emails import EmailStatus
 
-__all__ = ["Bulk", "BulkError", "BulkSent", "BulkStatus", "PersonalLetter"]
+__all__ = ["Bulk", "BulkError", "BulkStatus", "PersonalMessage", "SendBulkResult"]
 
 
-class PersonalLetter(NamedTuple):
+class PersonalMessage(NamedTuple):
     """A message of its own for one address; ``message`` is HTML, or plain text, and bytes are the
     same in UTF-8.
     """
@@ -34,7 +34,7 @@ class PersonalLetter(NamedTuple):
 
 
 @attrs.frozen
-class BulkSent:
+class SendBulkResult:
     """The service took the request; ``uuid`` asks for what became of it."""
 
     uuid: str
@@ -65,10 +65,10 @@ class BulkStatus:
 
 
 def _deliveries(
-    value: Sequence[str | Address] | Sequence[PersonalLetter], encoding: Encoding
+    value: Sequence[str | Address] | Sequence[PersonalMessage], wire_format: WireFormat
 ) -> Mapping[str, object]:
     if _personal(value):
-        return _letters(cast("Sequence[PersonalLetter]", value))
+        return _letters(cast("Sequence[PersonalMessage]", value))
     return _addresses(cast("Sequence[str | Address]", value))
 
 
@@ -82,10 +82,10 @@ def _addresses(addresses: Iterable[str | Address]) -> Mapping[str, object]:
     return form
 
 
-def _letters(letters: Iterable[PersonalLetter]) -> Mapping[str, object]:
+def _letters(letters: Iterable[PersonalMessage]) -> Mapping[str, object]:
     form: dict[str, object] = {"message_type": "personal"}
     for place, letter in enumerate(letters):
-        if not isinstance(letter, PersonalLetter):
+        if not isinstance(letter, PersonalMessage):
             raise InvalidArgument(
                 f"delivery_list[{place}]: give addresses or personal messages, not both"
             )
@@ -106,19 +106,19 @@ def _keys(place: int) -> tuple[str, str, str]:
 
 
 def _personal(value: Sequence[object]) -> bool:
-    return isinstance(value[0], PersonalLetter)
+    return isinstance(value[0], PersonalMessage)
 
 
-def _as_multipart(call: SendBulk, encoding: Encoding) -> bool:
-    return encoding.multipart and _personal(call.delivery_list)
+def _as_multipart(call: SendBulk, wire_format: WireFormat) -> bool:
+    return wire_format.multipart and _personal(call.delivery_list)
 
 
-def _taken(call: Call[BulkSent], raw: Raw) -> BulkSent:
+def _taken(call: Call[SendBulkResult], raw: Raw) -> SendBulkResult:
     tree = decode(raw)
     uuid = tree.get("uuid") if isinstance(tree, dict) else None
     if not isinstance(uuid, str) or not _uuid(uuid):
-        raise Unreadable("no uuid in the answer")
-    return BulkSent(uuid)
+        raise Unreadable("no uuid in the response")
+    return SendBulkResult(uuid)
 
 
 _uuid = re.compile(r"[!-~]{1,200}").fullmatch
@@ -131,23 +131,23 @@ _uuid = re.compile(r"[!-~]{1,200}").fullmatch
     multipart=_as_multipart,
     read=_taken,
 )
-class SendBulk(Call[BulkSent], kw_only=True):
+class SendBulk(Call[SendBulkResult], kw_only=True):
     """Send one message to many addresses, or a personal message to each.
 
     ``delivery_list`` holds addresses, with ``subject`` and ``html`` for all of them, or
-    PersonalLetters, which have their own. Wrong addresses don't refuse the request: they are named
-    in the status. ``name`` names the sending in the panel. How many addresses a request may have
-    is unpublished. https://sms.by/api
+    PersonalMessages, which have their own. Wrong addresses don't refuse the request: they are named
+    in the status. ``name`` names the sending in the dashboard. How many addresses a request may
+    have is unpublished. https://sms.by/api
     """
 
-    sender: Address | str = arg(spread=fields.sender)
+    sender: Address | str = arg(expand=fields.sender)
     subject: str | None = arg(default=None, write=fields.one_line("subject"))
     html: str | None = arg(default=None, wire="message")
     name: str | None = arg(default=None, write=fields.one_line("name"))
     send_at: datetime | None = arg(default=None, wire="d_schedule", write=fields.moment)
     track_opens: bool | None = arg(default=None, wire="track_open")
     track_clicks: bool | None = arg(default=None, wire="track_click")
-    delivery_list: Sequence[str | Address] | Sequence[PersonalLetter] = arg(spread=_deliveries)
+    delivery_list: Sequence[str | Address] | Sequence[PersonalMessage] = arg(expand=_deliveries)
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.delivery_list, str) or not self.delivery_list:

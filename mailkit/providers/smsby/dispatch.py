@@ -17,7 +17,7 @@ from mailkit.core.words import about_account
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import FINAL
 from mailkit.message import Message
-from mailkit.providers.smsby.bulk import BulkError, PersonalLetter
+from mailkit.providers.smsby.bulk import BulkError, PersonalMessage
 from mailkit.providers.smsby.emails import EmailStatus
 from mailkit.template import Template
 
@@ -92,13 +92,13 @@ class SmsByDispatch:
         await self._polling.templates.list()
 
     async def send(self, chunk: Chunk, *, late: bool) -> Sent:
-        """One bulk.send; the answer names nobody, so nobody is refused yet."""
+        """One bulk.send; the response names nobody, so nobody is refused yet."""
         message, encoded = self._message, self._render.encoded
         subject = html = None
-        deliveries: Sequence[str] | Sequence[PersonalLetter]
+        deliveries: Sequence[str] | Sequence[PersonalMessage]
         if self._personal:
             deliveries = [
-                PersonalLetter(address, *encoded((address, *values)))
+                PersonalMessage(address, *encoded((address, *values)))
                 for _, address, values in chunk.rows
             ]
         else:

@@ -12,7 +12,7 @@ from mailkit.core.call import Call, Resource, arg, method, post
 from mailkit.events import DeliveryStatus
 from mailkit.providers.smsby import fields
 
-__all__ = ["EmailSent", "EmailStatus", "Emails", "ListSending"]
+__all__ = ["EmailStatus", "Emails", "SendEmailResult", "SendToListResult"]
 
 _DELIVERY = {
     "NEW": DeliveryStatus.QUEUED,
@@ -34,14 +34,14 @@ _DELIVERY = {
 
 
 @attrs.frozen
-class EmailSent:
+class SendEmailResult:
     """The service took the message; ``email_id`` is its number there."""
 
     email_id: int = attrs.field(validator=attrs.validators.gt(0))
 
 
 @attrs.frozen
-class ListSending:
+class SendToListResult:
     """The service took the message to a list: its number, and how many addresses get it."""
 
     message_id: int = attrs.field(validator=attrs.validators.gt(0))
@@ -63,7 +63,7 @@ class EmailStatus(msgspec.Struct, frozen=True, gc=False):  # lists of it are lon
 
     @property
     def address(self) -> str:
-        """The recipient, which some answers call ``recipient`` and some ``email``."""
+        """The recipient, which some responses call ``recipient`` and some ``email``."""
         return (self.recipient or self.email or "").strip()
 
     @property
@@ -73,7 +73,7 @@ class EmailStatus(msgspec.Struct, frozen=True, gc=False):  # lists of it are lon
 
 
 @post("/api/v2/sendEmail", repeatable=False, body="form", multipart=fields.long)
-class SendEmail(Call[EmailSent], kw_only=True):
+class SendEmail(Call[SendEmailResult], kw_only=True):
     """Send one message to one address.
 
     ``sender`` is an Address or ``Shop <news@shop.by>``. ``html`` may be plain text as well.
@@ -82,7 +82,7 @@ class SendEmail(Call[EmailSent], kw_only=True):
     unless False. https://sms.by/api
     """
 
-    sender: Address | str = arg(spread=fields.sender)
+    sender: Address | str = arg(expand=fields.sender)
     to: Address | str = arg(wire="email", write=fields.recipient)
     subject: str = arg(write=fields.one_line("subject"))
     html: str = arg(wire="message")
@@ -93,15 +93,15 @@ class SendEmail(Call[EmailSent], kw_only=True):
 
 
 @post("/api/v2/sendEmailByList", repeatable=False, body="form", multipart=fields.long)
-class SendToList(Call[ListSending], kw_only=True):
+class SendToList(Call[SendToListResult], kw_only=True):
     """Send one message to all addresses of a mailing list.
 
-    ``name`` names the sending in the panel; the service makes one up otherwise. The other
+    ``name`` names the sending in the dashboard; the service makes one up otherwise. The other
     arguments are those of ``emails.send``. https://sms.by/api
     """
 
     list_id: int
-    sender: Address | str = arg(spread=fields.sender)
+    sender: Address | str = arg(expand=fields.sender)
     subject: str = arg(write=fields.one_line("subject"))
     html: str = arg(wire="message")
     name: str | None = arg(default=None, write=fields.one_line("name"))

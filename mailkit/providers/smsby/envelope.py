@@ -14,10 +14,10 @@ from collections.abc import Mapping
 import msgspec
 
 from mailkit.core.reading import decode
-from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable
-from mailkit.core.words import about_account, says_only, tell_of_a_failure
+from mailkit.core.wire import Refusal, Response, Unclear, Unreadable
+from mailkit.core.words import about_account, about_failure, says_only
 
-__all__ = ["opened"]
+__all__ = ["unwrap"]
 
 
 class _Envelope(msgspec.Struct):
@@ -34,26 +34,26 @@ _MADE = frozenset({"uuid", "email_id", "message_id"})
 _of_the_token = re.compile(r"(?i)\b(token|api[ _-]?key|unauthori[sz]ed|токен|авторизац)").search
 
 
-def opened(answer: Answer) -> bytes | msgspec.Raw | Refusal:
+def unwrap(response: Response) -> bytes | msgspec.Raw | Refusal:
     """What the envelope holds, or the service's no; Unreadable if it is none of sms.by's."""
     try:
-        envelope = _decode(answer.body)
+        envelope = _decode(response.body)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"not an answer of sms.by: {error}") from None
+        raise Unreadable(f"not a response of sms.by: {error}") from None
     marks = [mark for mark in (envelope.status, envelope.success) if mark is not None]
     if marks and all(map(_good, marks)) and not envelope.error:
-        return envelope.result or envelope.data or answer.body
+        return envelope.result or envelope.data or response.body
     tree: Mapping[str, object] = {
-        key: value for key, value in decode(answer.body).items() if value not in (None, "")
+        key: value for key, value in decode(response.body).items() if value not in (None, "")
     }
     if any(map(_good, marks)) or _names_what_it_made(tree):
-        raise Unclear("neither a success nor a refusal in the answer")
-    said, status = _said(tree), answer.status
+        raise Unclear("neither a success nor a refusal in the response")
+    said, status = _said(tree), response.status
     echo = said is not None and status != 429 and says_only(status, said)
-    if said is not None and not echo and tell_of_a_failure(said):
+    if said is not None and not echo and about_failure(said):
         raise Unclear(f"a failure, not a refusal: {said}")
     if said is None or echo or status not in _REFUSES_WITH:
-        raise Unreadable("not an answer of sms.by: neither a success nor a refusal")
+        raise Unreadable("not a response of sms.by: neither a success nor a refusal")
     reasons = (said,)
     return Refusal(
         reasons, credentials=_of_the_token(said) is not None, account=about_account(reasons)

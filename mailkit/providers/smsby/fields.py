@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Protocol, cast
 
 from mailkit.address import Address, normalise
-from mailkit.core.encoding import Encoding
 from mailkit.core.fields import FileLike, address, one_line
 from mailkit.core.forms import File
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.message import Attachment
 
@@ -25,12 +25,12 @@ class Letter(Protocol):
     def html(self) -> str: ...
 
 
-def sender(value: Address | str, encoding: Encoding) -> Mapping[str, object]:
+def sender(value: Address | str, wire_format: WireFormat) -> Mapping[str, object]:
     """``Shop <news@shop.by>`` as sender_email and sender_name."""
     return _sender(value)
 
 
-def recipient(value: Address | str, encoding: Encoding) -> str:
+def recipient(value: Address | str, wire_format: WireFormat) -> str:
     """The bare address of one recipient."""
     if isinstance(value, Address):
         return value.email
@@ -44,7 +44,7 @@ def recipient(value: Address | str, encoding: Encoding) -> str:
         raise InvalidArgument(f"the recipient: {error}") from None
 
 
-def moment(value: datetime, encoding: Encoding) -> str:
+def moment(value: datetime, wire_format: WireFormat) -> str:
     """The minute in the zone of the client, never earlier than asked: seconds round up."""
     if value.utcoffset() is None:
         raise InvalidArgument(
@@ -56,19 +56,19 @@ def moment(value: datetime, encoding: Encoding) -> str:
         minute = exact.replace(second=0, microsecond=0)
         if minute < exact:
             minute += timedelta(minutes=1)
-        return minute.astimezone(encoding.zone).strftime("%Y-%m-%d %H:%M")
+        return minute.astimezone(wire_format.zone).strftime("%Y-%m-%d %H:%M")
     except OverflowError:
         raise InvalidArgument(f"send_at: {value.isoformat()} is out of reach") from None
 
 
-def file(value: FileLike, encoding: Encoding) -> File:
+def file(value: FileLike, wire_format: WireFormat) -> File:
     """A file part; a Path is read here."""
     name = "attachment" if isinstance(value, bytes) else None
     attachment = Attachment.of(value, name)
     return File(attachment.name, attachment.content_type, attachment.read())
 
 
-def ids(value: Sequence[int], encoding: Encoding) -> str:
+def ids(value: Sequence[int], wire_format: WireFormat) -> str:
     """The lists' ids with commas between."""
     if isinstance(cast("object", value), str) or not value:
         # Without ids the service takes the address off every list, which nobody means by [].
@@ -76,9 +76,9 @@ def ids(value: Sequence[int], encoding: Encoding) -> str:
     return ",".join(str(int(one)) for one in value)
 
 
-def long(call: Letter, encoding: Encoding) -> bool:
+def long(call: Letter, wire_format: WireFormat) -> bool:
     """Long messages go out as multipart, which is read alike and needs no percent-encoding."""
-    return encoding.multipart and len(call.html) > 1000
+    return wire_format.multipart and len(call.html) > 1000
 
 
 @lru_cache(maxsize=64)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import attrs
 
 from mailkit.core.call import Call, Resource, arg, method, post
-from mailkit.core.encoding import Encoding
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.providers.smsby import fields
 
-__all__ = ["ImportProblem", "Imported", "MailingLists"]
+__all__ = ["ImportContactsResult", "ImportProblem", "MailingLists"]
 
 _CONTACTS = 500  # in one call
 _FIELDS = 30
@@ -28,7 +28,7 @@ class ImportProblem:
 
 
 @attrs.frozen
-class Imported:
+class ImportContactsResult:
     """How many contacts were new, known and wrong; ``log`` tells about the wrong ones."""
 
     inserted: int = 0
@@ -37,7 +37,7 @@ class Imported:
     log: tuple[ImportProblem, ...] = ()
 
 
-def _rows(rows: Sequence[Sequence[Cell]], encoding: Encoding) -> object:
+def _rows(rows: Sequence[Sequence[Cell]], wire_format: WireFormat) -> object:
     return [["" if cell is None else cell for cell in row] for row in rows]
 
 
@@ -49,7 +49,7 @@ class CreateMailingList(Call[int]):
 
 
 @post("/api/v2/importContacts", repeatable=True, body="form")
-class ImportContacts(Call[Imported]):
+class ImportContacts(Call[ImportContactsResult]):
     """Add contacts to a list, or bring known ones up to date: at most 500 of up to 30 fields.
 
     ``field_names`` has ``email`` or ``phone`` among its names; each of ``rows`` has a value for

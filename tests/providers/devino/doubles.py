@@ -1,4 +1,4 @@
-"""Devino in memory: a transport that plays the service, and the samples of its answers."""
+"""Devino in memory: a transport that plays the service, and the samples of its responses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.providers.devino import ChunkLimits, Devino
 
 KEY = "canary-QWxhZGRpbjpvcGVuIHNlc2"
@@ -19,36 +19,36 @@ LETTER: dict[str, Any] = {
     "html": "<p>Hi</p>[Unsubscribe]",
 }
 
-Act = Callable[[dict[str, Any]], Answer | Exception]
+Act = Callable[[dict[str, Any]], Response | Exception]
 
 
-def sample(name: str, status: int = 200) -> Answer:
-    return Answer(status, {}, (SAMPLES / f"{name}.json").read_bytes())
+def sample(name: str, status: int = 200) -> Response:
+    return Response(status, {}, (SAMPLES / f"{name}.json").read_bytes())
 
 
-def answer(tree: object, status: int = 200) -> Answer:
-    return Answer(status, {}, msgspec.json.encode(tree))
+def response(tree: object, status: int = 200) -> Response:
+    return Response(status, {}, msgspec.json.encode(tree))
 
 
-def taken(letter: dict[str, Any]) -> Answer:
+def taken(letter: dict[str, Any]) -> Response:
     """Every recipient of the request gets a message id."""
     items = [
         {"index": index, "address": one["Address"], "messageId": f"m{index}"}
         for index, one in enumerate(letter["Recipients"])
     ]
-    return answer({"result": items, "description": "ok"})
+    return response({"result": items, "description": "ok"})
 
 
 class Service:
     """Takes letters and files and keeps them; ``acts`` come first, for letters and files alike."""
 
-    def __init__(self, *acts: Act | Answer | Exception) -> None:
+    def __init__(self, *acts: Act | Response | Exception) -> None:
         self.acts = list(acts)
         self.requests: list[Request] = []
         self.letters: list[dict[str, Any]] = []
         self.files: list[bytes] = []
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         self.requests.append(request)
         request.began = True
         letter: dict[str, Any] = {}
@@ -64,7 +64,7 @@ class Service:
                 raise act
             return act
         if not letter:
-            return answer({"result": {"fileId": f"file-{len(self.files)}"}})
+            return response({"result": {"fileId": f"file-{len(self.files)}"}})
         return taken(letter)
 
     async def aclose(self) -> None:

@@ -15,7 +15,7 @@ from mailkit.bulk.report import Report
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import Item, read_recipients
-from mailkit.core.wire import Answer
+from mailkit.core.wire import Response
 from mailkit.errors import (
     AuthenticationFailed,
     InvalidArgument,
@@ -28,7 +28,7 @@ from mailkit.message import Attachment, Message
 from mailkit.providers.devino import ChunkLimits, Devino
 from tests.bulk.fakes import FakeTime, memory_journal, people
 
-from .doubles import KEY, Service, answer, devino, sample, taken
+from .doubles import KEY, Service, devino, response, sample, taken
 
 SETTINGS = EngineSettings(senders=1)
 MESSAGE = Message("Shop <news@shop.example>", "Autumn", html="<p>Hi</p>{{ unsubscribe }}")
@@ -38,8 +38,8 @@ PERSONAL = Message(
     html="<p>{{ name }} of {{ city | 'a city' }}</p>[Unsubscribe]",
 )
 REASONS = [{"Key": "key", "Reference": "Authorization"}]
-UNAUTHORIZED = answer({"Description": "Unauthorized", "Reasons": REASONS}, 401)
-LATER = answer({"Description": "Later", "Reasons": REASONS}, 429)
+UNAUTHORIZED = response({"Description": "Unauthorized", "Reasons": REASONS}, 401)
+LATER = response({"Description": "Later", "Reasons": REASONS}, 429)
 WITH_FILES = Message(
     "news@shop.example",
     "Autumn",
@@ -128,18 +128,18 @@ async def test_values_travel_as_merge_fields(journal: Journal) -> None:
 async def test_recipients_that_are_refused_are_rejected_and_the_unnamed_are_in_doubt(
     journal: Journal,
 ) -> None:
-    def partly(letter: dict[str, Any]) -> Answer:
+    def partly(letter: dict[str, Any]) -> Response:
         items = msgspec.json.decode(taken(letter).body)["result"]
         items[0] |= {"messageId": None, "code": "error", "Reasons": [{"Key": "unsubscribed"}]}
-        return answer({"Result": items[2::-2], "Description": "ok"})
+        return response({"Result": items[2::-2], "Description": "ok"})
 
     report = await run(journal, devino(Service(partly)), some(4))
     assert not report.complete
     assert report.counts.accepted == 1
     assert await reasons(journal, "rejected") == {"p0@example.com": "unsubscribed"}
     assert await reasons(journal, "in doubt") == {
-        "p1@example.com": "the answer does not name this recipient",
-        "p3@example.com": "the answer does not name this recipient",
+        "p1@example.com": "the response does not name this recipient",
+        "p3@example.com": "the response does not name this recipient",
     }
     assert await resolve(journal, "autumn", 1, accepted=False) == 2
     assert (await resumed(journal, devino(Service()))).counts.accepted == 3
@@ -148,7 +148,7 @@ async def test_recipients_that_are_refused_are_rejected_and_the_unnamed_are_in_d
 async def test_answers_to_other_requests_accept_nobody_and_nobody_is_mailed_again(
     journal: Journal,
 ) -> None:
-    def of_others(letter: dict[str, Any]) -> Answer:
+    def of_others(letter: dict[str, Any]) -> Response:
         others = {"Recipients": [{"Address": f"s{n}@elsewhere.example"} for n in range(2)]}
         return taken(others)
 
@@ -161,25 +161,25 @@ async def test_answers_to_other_requests_accept_nobody_and_nobody_is_mailed_agai
 
 
 async def test_a_recipient_under_another_address_is_in_doubt_alone(journal: Journal) -> None:
-    def with_a_stranger(letter: dict[str, Any]) -> Answer:
+    def with_a_stranger(letter: dict[str, Any]) -> Response:
         items = msgspec.json.decode(taken(letter).body)["result"]
         items[1]["address"] = "stranger@elsewhere.example"
-        return answer({"result": items, "description": "ok"})
+        return response({"result": items, "description": "ok"})
 
     report = await run(journal, devino(Service(with_a_stranger)), some(3))
     assert (report.counts.accepted, report.counts.in_doubt) == (2, 1)
     assert await reasons(journal, "in doubt") == {
-        "p1@example.com": "the answer has another address in this place"
+        "p1@example.com": "the response has another address in this place"
     }
 
 
 async def test_recipients_that_the_account_can_not_pay_for_are_planned_again(
     journal: Journal,
 ) -> None:
-    def poor(letter: dict[str, Any]) -> Answer:
+    def poor(letter: dict[str, Any]) -> Response:
         items = msgspec.json.decode(taken(letter).body)["result"]
         items[1] |= {"messageId": "", "code": "error", "Reasons": [{"Key": "account.no.money"}]}
-        return answer({"Result": items, "Description": "ok"})
+        return response({"Result": items, "Description": "ok"})
 
     report = await run(journal, devino(Service(poor)), some(2))
     assert (report.counts.accepted, report.counts.rejected, report.counts.unsent) == (1, 0, 1)
@@ -199,14 +199,14 @@ async def test_requests_that_are_refused_whole_reject_nobody_and_stop(journal: J
     "lost",
     [
         OutcomeUnknown("reset"),
-        answer({"description": "ok"}),
-        Answer(502, {}, b"<html>"),
-        Answer(503, {}, b'{"message": "Service Unavailable"}'),  # a gateway may say that
-        Answer(401, {}, b'{"description": "Unauthorized"}'),  # as here
+        response({"description": "ok"}),
+        Response(502, {}, b"<html>"),
+        Response(503, {}, b'{"message": "Service Unavailable"}'),  # a gateway may say that
+        Response(401, {}, b'{"description": "Unauthorized"}'),  # as here
     ],
 )
 async def test_a_lost_answer_leaves_its_chunk_in_doubt_and_nobody_is_mailed_again(
-    journal: Journal, lost: Answer | Exception
+    journal: Journal, lost: Response | Exception
 ) -> None:
     service = Service(lost)
     report = await run(journal, devino(service, rows=2), some(4))
@@ -245,7 +245,7 @@ async def test_attachments_are_uploaded_once_for_the_job(journal: Journal) -> No
 
 
 async def test_after_a_restart_attachments_are_uploaded_again(journal: Journal) -> None:
-    files = [answer({"result": {"fileId": name}}) for name in ("x", "y")]
+    files = [response({"result": {"fileId": name}}) for name in ("x", "y")]
     service = Service(*files, UNAUTHORIZED)
     await run(journal, devino(service), some(1), WITH_FILES)
     report = await resumed(journal, devino(service))
@@ -261,12 +261,12 @@ async def test_after_a_restart_attachments_are_uploaded_again(journal: Journal) 
     [
         ([sample("validation_failed")], InvalidArgument),
         ([UNAUTHORIZED], AuthenticationFailed),
-        ([answer({"description": "ok"})] * 3, Unavailable),
-        ([Answer(413, {}, b"<html>")] * 3, Unavailable),
+        ([response({"description": "ok"})] * 3, Unavailable),
+        ([Response(413, {}, b"<html>")] * 3, Unavailable),
     ],
 )
 async def test_an_attachment_that_can_t_be_uploaded_stops_the_job_before_it_begins(
-    journal: Journal, said: list[Answer], error: type[Exception]
+    journal: Journal, said: list[Response], error: type[Exception]
 ) -> None:
     service = Service(*said)
     client = Devino(KEY, transport=service, clock=FakeTime().clock)

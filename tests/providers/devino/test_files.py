@@ -9,12 +9,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from mailkit.errors import BadAnswer, InvalidArgument, NotSent, Unavailable
+from mailkit.errors import BadResponse, InvalidArgument, NotSent, Unavailable
 from mailkit.message import Attachment
 from mailkit.providers.devino import Devino, UploadedFile
 from tests.core.doubles import Time
 
-from .doubles import KEY, Service, answer, sample
+from .doubles import KEY, Service, response, sample
 
 
 def client(service: Service) -> Devino:
@@ -98,7 +98,7 @@ async def test_a_file_that_goes_away_before_its_next_try_is_not_sent(tmp_path: P
 
 
 async def test_an_upload_whose_answer_is_lost_goes_out_again() -> None:
-    service = Service(answer("?", 500), answer({"description": "ok"}))
+    service = Service(response("?", 500), response({"description": "ok"}))
     uploaded = await client(service).files.upload(Attachment("a.txt", "a"))
     assert uploaded.file_id == "file-3"
     assert service.files[0] == service.files[2]
@@ -106,9 +106,9 @@ async def test_an_upload_whose_answer_is_lost_goes_out_again() -> None:
 
 async def test_an_upload_that_never_works_says_so() -> None:
     with pytest.raises(Unavailable):
-        await client(Service(*[answer("?", 500)] * 3)).files.upload(Attachment("a.txt", "a"))
-    with pytest.raises(BadAnswer):
-        await client(Service(*[answer({"result": 1})] * 3)).files.upload(Attachment("a.txt", "a"))
+        await client(Service(*[response("?", 500)] * 3)).files.upload(Attachment("a.txt", "a"))
+    with pytest.raises(BadResponse):
+        await client(Service(*[response({"result": 1})] * 3)).files.upload(Attachment("a.txt", "a"))
 
 
 @pytest.mark.parametrize("name", ["a.exe", "a", ".pdf", "a.zip", "a.pdf.html"])

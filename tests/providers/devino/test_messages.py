@@ -1,4 +1,4 @@
-"""messages.send: what travels, what the answers mean, what is refused before the network."""
+"""messages.send: what travels, what the responses mean, what is refused before the network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailkit.address import Address
-from mailkit.core.wire import Answer
+from mailkit.core.wire import Response
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -22,17 +22,17 @@ from mailkit.providers.devino import (
     AcceptedRecipient,
     Devino,
     MessageRecipient,
-    MessagesSent,
     RecipientInDoubt,
     RefusedRecipient,
+    SendMessagesResult,
 )
 
-from .doubles import KEY, LETTER, Service, answer, devino, sample
+from .doubles import KEY, LETTER, Service, devino, response, sample
 
 PEOPLE = ["a@shop.example", "b@shop.example", "c@shop.example", "d@shop.example"]
 
 
-async def send(service: Service, to: Any = "a@shop.example", **changes: Any) -> MessagesSent:
+async def send(service: Service, to: Any = "a@shop.example", **changes: Any) -> SendMessagesResult:
     to = [to] if isinstance(to, str) else to
     letter: dict[str, Any] = LETTER | changes
     return await devino(service).messages.send(recipients=to, **letter)
@@ -98,18 +98,18 @@ async def test_the_published_answer_is_read() -> None:
 
 async def test_recipients_are_joined_by_index_and_each_is_accepted_refused_or_unnamed() -> None:
     sent = await send(Service(sample("partly_sent")), PEOPLE)
-    assert sent == MessagesSent(
+    assert sent == SendMessagesResult(
         accepted=(
             AcceptedRecipient(0, PEOPLE[0], "17"),
             AcceptedRecipient(3, PEOPLE[3], "m3"),
         ),
         refused=(RefusedRecipient(1, PEOPLE[1], ("unsubscribed (address)",)),),
-        in_doubt=(RecipientInDoubt(2, PEOPLE[2], "the answer does not name this recipient"),),
+        in_doubt=(RecipientInDoubt(2, PEOPLE[2], "the response does not name this recipient"),),
     )
 
 
-def taken(*items: object, **more: object) -> Answer:
-    return answer({"result": list(items), "description": "ok", **more})
+def taken(*items: object, **more: object) -> Response:
+    return response({"result": list(items), "description": "ok", **more})
 
 
 def item(index: object, **more: object) -> dict[str, object]:
@@ -249,7 +249,7 @@ async def test_the_answer_to_another_request_accepts_nobody() -> None:
     ],
 )
 async def test_an_answer_that_does_not_say_ok_leaves_the_outcome_unknown(tree: object) -> None:
-    service = Service(answer(tree))
+    service = Service(response(tree))
     with pytest.raises(OutcomeUnknown):
         await send(service, PEOPLE)
     assert len(service.requests) == 1
@@ -302,7 +302,7 @@ async def test_only_a_description_with_reasons_is_a_refusal(
     tree: object, status: int, error: type[MailkitError]
 ) -> None:
     with pytest.raises(error) as failed:
-        await send(Service(answer(tree, status)))
+        await send(Service(response(tree, status)))
     assert type(failed.value) is error
 
 
@@ -310,8 +310,8 @@ async def test_only_a_description_with_reasons_is_a_refusal(
 async def test_a_wrong_key_is_told_and_never_shown(status: int) -> None:
     said = {"Description": "Unauthorized", "Reasons": [{"Key": f"Unauthorized {KEY}"}]}
     with pytest.raises(AuthenticationFailed) as failed:
-        await send(Service(answer(said, status)))
-    assert KEY not in f"{failed.value!r}{failed.value.where!r}{devino(Service())!r}"
+        await send(Service(response(said, status)))
+    assert KEY not in f"{failed.value!r}{failed.value.context!r}{devino(Service())!r}"
 
 
 async def test_a_lost_answer_is_unknown_and_the_letter_is_not_sent_again() -> None:
@@ -322,7 +322,7 @@ async def test_a_lost_answer_is_unknown_and_the_letter_is_not_sent_again() -> No
 
 
 async def test_too_many_requests_are_told() -> None:
-    service = Service(*[answer({"description": "slow down", "reasons": REASONS}, 429)] * 9)
+    service = Service(*[response({"description": "slow down", "reasons": REASONS}, 429)] * 9)
     client = devino(service).with_options(attempts=1)
     with pytest.raises(RateLimited):
         await client.messages.send(recipients=["a@shop.example"], **LETTER)

@@ -10,18 +10,18 @@ from urllib.parse import parse_qsl, urlsplit
 
 from mailkit.core.client import Hook
 from mailkit.core.quota import Quota
-from mailkit.core.wire import Answer
+from mailkit.core.wire import Response
 from mailkit.providers.sendpulse import SendPulse
 
-from ...core.doubles import Script, Time, answer
+from ...core.doubles import Script, Time, response
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "sendpulse"
 KEY = "canary-key-7Qm9v"
-DONE = answer(200, {"result": True})
+DONE = response(200, {"result": True})
 
 
-def sample(name: str, status: int = 200) -> Answer:
-    return Answer(status, {}, (SAMPLES / f"{name}.json").read_bytes())
+def sample(name: str, status: int = 200) -> Response:
+    return Response(status, {}, (SAMPLES / f"{name}.json").read_bytes())
 
 
 def client(

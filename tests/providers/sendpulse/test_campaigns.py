@@ -13,10 +13,10 @@ from mailkit.errors import InvalidArgument, OutcomeUnknown, QuotaExhausted
 from mailkit.message import Attachment
 from mailkit.providers.sendpulse import CampaignStatus, SendPulse, Stats
 
-from ...core.doubles import Script, Time, answer
+from ...core.doubles import Script, Time, response
 from .doubles import KEY, client, sent
 
-MADE = answer(200, {"id": 1, "status": 13})
+MADE = response(200, {"id": 1, "status": 13})
 LETTER: dict[str, Any] = {"sender": "Shop <news@shop.by>", "subject": "Осень", "html": "<p>Ж</p>"}
 AT = datetime(2030, 5, 1, 9, 0, 0, 1, tzinfo=UTC)
 
@@ -122,7 +122,7 @@ async def test_a_date_needs_the_zone_of_the_account() -> None:
 
 
 async def test_a_test_goes_to_three_addresses_at_most() -> None:
-    script = Script(answer(200, {"id": 27, "status": 0, "count": 2}))
+    script = Script(response(200, {"id": 27, "status": 0, "count": 2}))
     sendpulse = client(script)
     await sendpulse.campaigns.send_test(**LETTER, list_id=7, to=["a@mail.by", "b@mail.by"])
     assert sent(script)[:2] == ("PATCH", "/campaigns")
@@ -144,7 +144,7 @@ async def test_a_test_goes_to_three_addresses_at_most() -> None:
 )  # fmt: skip
 async def test_a_campaign_without_an_id_leaves_the_outcome_unknown(said: object) -> None:
     for status in (200, 400, 403) if isinstance(said, dict) and said.get("id") == 5 else (200,):
-        script = Script(answer(status, said), answer(status, said))
+        script = Script(response(status, said), response(status, said))
         with pytest.raises(OutcomeUnknown):
             await client(script).campaigns.create(**LETTER, list_id=7)
         with pytest.raises(OutcomeUnknown):
@@ -153,12 +153,12 @@ async def test_a_campaign_without_an_id_leaves_the_outcome_unknown(said: object)
 
 @pytest.mark.parametrize("number", [27, "27"])
 async def test_a_campaign_has_an_id(number: object) -> None:
-    made = await client(Script(answer(200, {"id": number}))).campaigns.create(**LETTER, list_id=7)
+    made = await client(Script(response(200, {"id": number}))).campaigns.create(**LETTER, list_id=7)
     assert made.id == 27
 
 
 async def test_a_waiting_campaign_is_edited() -> None:
-    script = Script(answer(200, {"result": True, "id": 27}))
+    script = Script(response(200, {"result": True, "id": 27}))
     await client(script).campaigns.edit(id=27, name="autumn", **LETTER, send_at=AT)
     assert sent(script)[:2] == ("PATCH", "/campaigns/27")
     assert sent(script).body["send_date"] == "2030-05-01 12:00:01"
@@ -167,7 +167,7 @@ async def test_a_waiting_campaign_is_edited() -> None:
 
 
 async def test_campaigns_are_listed_by_status() -> None:
-    script = Script(answer(200, []))
+    script = Script(response(200, []))
     await client(script).campaigns.list(status=[CampaignStatus.SENT, 26], scheduled=True)
     assert sent(script).query == [("status[]", "3"), ("status[]", "26"), ("planed", "1")]
 
@@ -199,7 +199,7 @@ async def test_both_kinds_of_tests_share_a_quota_and_other_campaigns_have_no_par
 
 
 async def test_ten_requests_a_second() -> None:
-    time, script = Time(), Script(*[answer(200, [])] * 11)
+    time, script = Time(), Script(*[response(200, [])] * 11)
     sendpulse = SendPulse(api_key=KEY, transport=script, clock=time.clock)
     for _ in range(11):
         await sendpulse.senders.list()

@@ -7,27 +7,27 @@ from typing import Any
 import pytest
 
 from mailkit.core.quota import Quota
-from mailkit.core.wire import Answer, Request
+from mailkit.core.wire import Request, Response
 from mailkit.errors import (
     AuthenticationFailed,
-    BadAnswer,
+    BadResponse,
     InvalidArgument,
     OutcomeUnknown,
     Unavailable,
 )
 from mailkit.providers.sendpulse import SendPulse
 
-from ...core.doubles import Script, Time, answer
+from ...core.doubles import Script, Time, response
 from .doubles import client, sample, sent
 
-NOT_TODAY = answer(401, {"message": "Unauthorized", "error_code": 401})
-LISTS = answer(200, [])
+NOT_TODAY = response(401, {"message": "Unauthorized", "error_code": 401})
+LISTS = response(200, [])
 OAUTH: dict[str, Any] = {"client_id": "canary-id-1", "client_secret": "canary-secret-1"}
 
 
-def token(text: str = "canary-token-1", seconds: int = 3600) -> Answer:
+def token(text: str = "canary-token-1", seconds: int = 3600) -> Response:
     tree = {"access_token": text, "token_type": "Bearer", "expires_in": seconds}
-    return answer(200, tree)
+    return response(200, tree)
 
 
 def with_oauth(transport: Script | Desk, time: Time | None = None) -> SendPulse:
@@ -38,14 +38,14 @@ def with_oauth(transport: Script | Desk, time: Time | None = None) -> SendPulse:
 class Desk:
     """A service that gives out tokens t1, t2, … and knows only the latest of them."""
 
-    def __init__(self, *acts: Answer) -> None:
+    def __init__(self, *acts: Response) -> None:
         self.acts = list(acts)
         self.fetched = 0
         self.answered = 0
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def send(self, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         request.began = True
         if request.url.endswith("/oauth/access_token"):
             await self.gate.wait()
@@ -123,7 +123,7 @@ async def test_a_cancelled_waiter_leaves_the_token_to_the_others() -> None:
 
 
 async def test_a_401_fetches_a_token_and_sends_the_same_bytes_again() -> None:
-    script = Script(token("t1"), NOT_TODAY, token("t2"), answer(200, {"id": 5}))
+    script = Script(token("t1"), NOT_TODAY, token("t2"), response(200, {"id": 5}))
     assert await with_oauth(script).mailing_lists.create("Autumn") == 5
     first, second = script.requests[1], script.requests[3]
     assert (first[1], first[3]) == (second[1], second[3])
@@ -132,7 +132,7 @@ async def test_a_401_fetches_a_token_and_sends_the_same_bytes_again() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>401</html>", {"message": "Unauthorized"}])
 async def test_a_gateway_s_401_to_a_call_that_is_not_repeated_is_unknown(body: object) -> None:
-    script = Script(token("t1"), answer(401, body))
+    script = Script(token("t1"), response(401, body))
     with pytest.raises(OutcomeUnknown):
         await with_oauth(script).mailing_lists.create("Autumn")
     assert not script.acts
@@ -155,7 +155,7 @@ async def test_a_fetch_that_fails_once_does_not_lock_the_client() -> None:
 
 
 async def test_a_service_that_is_down_is_asked_for_a_token_again_and_then_told() -> None:
-    script = Script(*[OutcomeUnknown("no answer: reset")] * 3)
+    script = Script(*[OutcomeUnknown("no response: reset")] * 3)
     with pytest.raises(Unavailable):
         await with_oauth(script).campaigns.cancel(1)
     assert not script.acts
@@ -183,19 +183,19 @@ async def test_a_403_never_fetches_a_token(oauth: bool) -> None:
     [
         (sample("token_invalid", 401), AuthenticationFailed),
         (sample("token_invalid", 400), AuthenticationFailed),
-        (answer(401, {"error": "invalid_client"}), AuthenticationFailed),
-        (answer(401, {"message": "No", "error_code": 1}), AuthenticationFailed),
-        (answer(401, {"error": "Unauthorized"}), Unavailable),
-        (answer(401, {"message": "Unauthorized"}), Unavailable),
-        (answer(401, {"error": {"code": 401, "message": "No", "status": "NO"}}), Unavailable),
-        (answer(401, b"<html>"), Unavailable),
-        (answer(403, sample("token_invalid").body), Unavailable),
-        (answer(502, sample("token_invalid").body), Unavailable),
-        (answer(200, sample("token_invalid").body), BadAnswer),
-        (answer(200, {"access_token": ""}), BadAnswer),
+        (response(401, {"error": "invalid_client"}), AuthenticationFailed),
+        (response(401, {"message": "No", "error_code": 1}), AuthenticationFailed),
+        (response(401, {"error": "Unauthorized"}), Unavailable),
+        (response(401, {"message": "Unauthorized"}), Unavailable),
+        (response(401, {"error": {"code": 401, "message": "No", "status": "NO"}}), Unavailable),
+        (response(401, b"<html>"), Unavailable),
+        (response(403, sample("token_invalid").body), Unavailable),
+        (response(502, sample("token_invalid").body), Unavailable),
+        (response(200, sample("token_invalid").body), BadResponse),
+        (response(200, {"access_token": ""}), BadResponse),
     ],
 )
-async def test_only_the_service_refuses_a_token(said: Answer, error: type[Exception]) -> None:
+async def test_only_the_service_refuses_a_token(said: Response, error: type[Exception]) -> None:
     script = Script(said, said, said)
     with pytest.raises(error) as caught:
         await with_oauth(script).mailing_lists.list()
@@ -204,9 +204,9 @@ async def test_only_the_service_refuses_a_token(said: Answer, error: type[Except
 
 
 async def test_no_credential_comes_back_in_an_error() -> None:
-    unreadable = answer(200, {"access_token": {"canary-token-1": 1}})
-    echo = answer(422, {"message": "canary-secret-1 canary-id-1", "error_code": 1})
-    said = answer(422, {"message": "canary-token-1", "error_code": 1})
+    unreadable = response(200, {"access_token": {"canary-token-1": 1}})
+    echo = response(422, {"message": "canary-secret-1 canary-id-1", "error_code": 1})
+    said = response(422, {"message": "canary-token-1", "error_code": 1})
     for acts in ([unreadable] * 3, [echo], [token(), said]):
         sendpulse = with_oauth(Script(*acts))
         with pytest.raises(Exception, match=r"oauth|mailing_lists") as caught:
@@ -254,7 +254,7 @@ def test_a_client_needs_https_and_a_zone_that_exists() -> None:
 
 async def test_what_is_beyond_the_pages_is_spoken_too() -> None:
     script = Script(
-        sample("tags"), *[sample("tag_queued")] * 7, answer(200, {"id": 1, "plan": {"a": []}})
+        sample("tags"), *[sample("tag_queued")] * 7, response(200, {"id": 1, "plan": {"a": []}})
     )
     sendpulse = client(script)
     (tag,) = await sendpulse.tags.list()

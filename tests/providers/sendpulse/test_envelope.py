@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from mailkit.core.wire import Answer
+from mailkit.core.wire import Response
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
-    BadAnswer,
+    BadResponse,
     MailkitError,
     NotFound,
     OutcomeUnknown,
@@ -19,7 +19,7 @@ from mailkit.errors import (
     Unavailable,
 )
 
-from ...core.doubles import Script, Time, answer
+from ...core.doubles import Script, Time, response
 from .doubles import DONE, client, sample, sent
 
 LETTER: dict[str, Any] = {
@@ -39,17 +39,17 @@ STATUSES = [
 @pytest.mark.parametrize(
     "said",
     [
-        answer(200, {"result": False}),
-        answer(200, {"success": False}),
-        answer(200, {"success": True, "data": [False]}),
-        answer(200, {"success": True, "data": [True, False]}),
-        answer(200, {"message": "No such book", "error_code": 213}),
-        answer(200, {"result": False, "message": "No such book", "error_code": 213}),
-        answer(400, {"message": "No such book", "error_code": 213, "error": "no"}),
+        response(200, {"result": False}),
+        response(200, {"success": False}),
+        response(200, {"success": True, "data": [False]}),
+        response(200, {"success": True, "data": [True, False]}),
+        response(200, {"message": "No such book", "error_code": 213}),
+        response(200, {"result": False, "message": "No such book", "error_code": 213}),
+        response(400, {"message": "No such book", "error_code": 213, "error": "no"}),
         sample("validation", 422),
     ],
 )
-async def test_a_no_is_a_refusal_whatever_the_status(said: Answer) -> None:
+async def test_a_no_is_a_refusal_whatever_the_status(said: Response) -> None:
     script = Script(said)
     with pytest.raises(Refused) as caught:
         await client(script).webhooks.delete(1)
@@ -83,11 +83,11 @@ async def test_a_no_is_a_refusal_whatever_the_status(said: Answer) -> None:
 )
 async def test_what_has_another_form_refuses_nothing(tree: object) -> None:
     for status in STATUSES:
-        script = Script(*[answer(status, tree)] * 4)
+        script = Script(*[response(status, tree)] * 4)
         with pytest.raises((OutcomeUnknown, Unavailable)):
             await client(script).campaigns.create(**LETTER)
         assert len(script.requests) == 1
-        with pytest.raises((BadAnswer, Unavailable, RateLimited)):
+        with pytest.raises((BadResponse, Unavailable, RateLimited)):
             await client(script).campaigns.cancel(1)
 
 
@@ -103,27 +103,27 @@ async def test_what_has_another_form_refuses_nothing(tree: object) -> None:
 async def test_an_error_with_a_message_and_a_code_is_the_service_s(
     status: int, error: type[MailkitError]
 ) -> None:
-    said = answer(status, {"message": "No", "error_code": 5})
+    said = response(status, {"message": "No", "error_code": 5})
     with pytest.raises(error) as caught:
         await client(Script(*[said] * 3)).campaigns.create(**LETTER)
     assert type(caught.value) is error
 
 
 async def test_above_the_plan_is_the_account_s_and_not_the_credential_s() -> None:
-    said = answer(403, {"message": "Above the tariff", "error_code": 3030303030})
+    said = response(403, {"message": "Above the tariff", "error_code": 3030303030})
     with pytest.raises(AccountRefused):
         await client(Script(said)).campaigns.create(**LETTER)
 
 
 async def test_a_page_of_503_with_a_code_may_be_anybody_s() -> None:
-    said = answer(503, {"message": "Service Unavailable", "error_code": 503})
+    said = response(503, {"message": "Service Unavailable", "error_code": 503})
     with pytest.raises(OutcomeUnknown):
         await client(Script(said)).campaigns.create(**LETTER)
 
 
 async def test_a_401_of_a_gateway_sends_nothing_again() -> None:
     for body in ({"message": "Unauthorized"}, {"message": "Unauthenticated."}, b"<html>", b""):
-        script = Script(answer(401, body))
+        script = Script(response(401, body))
         with pytest.raises(OutcomeUnknown):
             await client(script).campaigns.create(**LETTER)
         assert len(script.requests) == 1
@@ -144,7 +144,7 @@ async def test_no_money_is_an_answer_and_no_refusal() -> None:
 
 
 async def test_not_there_is_not_found() -> None:
-    said = answer(404, {"message": "Not found", "error_code": 404})
+    said = response(404, {"message": "Not found", "error_code": 404})
     with pytest.raises(NotFound):
         await client(Script(said)).mailing_lists.get(7)
 
@@ -174,15 +174,15 @@ async def test_too_many_for_three_attempts_are_told() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        answer(500, b"<html>"),
-        answer(502, {"message": "oops", "error_code": 502}),
-        answer(503, {"message": "Service Unavailable"}),  # a gateway may say that
-        answer(200, b"<html>"),
-        answer(200, b""),
-        answer(200, {"count": 1}),
+        response(500, b"<html>"),
+        response(502, {"message": "oops", "error_code": 502}),
+        response(503, {"message": "Service Unavailable"}),  # a gateway may say that
+        response(200, b"<html>"),
+        response(200, b""),
+        response(200, {"count": 1}),
     ],
 )
-async def test_a_campaign_whose_answer_is_lost_is_never_sent_again(said: Answer) -> None:
+async def test_a_campaign_whose_answer_is_lost_is_never_sent_again(said: Response) -> None:
     script = Script(said)
     with pytest.raises(OutcomeUnknown):
         await client(script).campaigns.create(**LETTER)
@@ -190,10 +190,11 @@ async def test_a_campaign_whose_answer_is_lost_is_never_sent_again(said: Answer)
 
 
 @pytest.mark.parametrize(
-    ("said", "kind"), [(answer(500, b"<html>"), Unavailable), (answer(200, b"<html>"), BadAnswer)]
+    ("said", "kind"),
+    [(response(500, b"<html>"), Unavailable), (response(200, b"<html>"), BadResponse)],
 )
 async def test_a_page_of_html_is_asked_about_three_times(
-    said: Answer, kind: type[MailkitError]
+    said: Response, kind: type[MailkitError]
 ) -> None:
     script = Script(said, said, said)
     with pytest.raises(kind):
@@ -202,7 +203,7 @@ async def test_a_page_of_html_is_asked_about_three_times(
 
 
 async def test_what_could_send_a_letter_twice_is_not_repeated() -> None:
-    lost = OutcomeUnknown("no answer: reset")
+    lost = OutcomeUnknown("no response: reset")
     script = Script(lost, lost, lost, lost, lost)
     sendpulse = client(script)
     for call in (
@@ -229,20 +230,20 @@ async def test_what_could_send_a_letter_twice_is_not_repeated() -> None:
 )  # fmt: skip
 async def test_an_answer_that_does_not_say_yes_is_no_success(said: bytes) -> None:
     for name in ("request_code", "add"):
-        script = Script(answer(200, said))
+        script = Script(response(200, said))
         arguments = ["a@mail.by"] if name == "request_code" else ["a@mail.by", "A"]
         with pytest.raises(OutcomeUnknown):
             await getattr(client(script).senders, name)(*arguments)
         assert len(script.requests) == 1
-    script = Script(*[answer(200, said)] * 6)
-    with pytest.raises((BadAnswer, Refused)):
+    script = Script(*[response(200, said)] * 6)
+    with pytest.raises((BadResponse, Refused)):
         await client(script).mailing_lists.unsubscribe(7, ["a@mail.by"])
-    with pytest.raises((BadAnswer, Refused)):
+    with pytest.raises((BadResponse, Refused)):
         await client(script).mailing_lists.add_contacts(7, ["a@mail.by"])
 
 
 async def test_what_changes_nothing_twice_is_repeated() -> None:
-    lost = OutcomeUnknown("no answer: reset")
+    lost = OutcomeUnknown("no response: reset")
     script = Script(lost, DONE)
     await client(script).mailing_lists.add_contacts(7, ["a@mail.by"])
     assert script.requests[0] == script.requests[1]

@@ -8,17 +8,17 @@ import pytest
 
 from mailkit.address import Address
 from mailkit.errors import InvalidArgument, Refused, Unavailable
-from mailkit.providers.sendpulse import Batched, NewContact, SendPulse, WebhookAction
+from mailkit.providers.sendpulse import BatchResult, NewContact, SendPulse, WebhookAction
 
-from ...core.doubles import Script, answer
+from ...core.doubles import Script, response
 from .doubles import DONE, client, sent
 
 MANY = [f"n{n}@mail.by" for n in range(250)]
-NO = answer(200, {"result": False})
+NO = response(200, {"result": False})
 
 
 def page(start: int, count: int) -> Any:
-    return answer(200, [{"id": n, "email": f"n{n}@mail.by"} for n in range(start, start + count)])
+    return response(200, [{"id": n, "email": f"n{n}@mail.by"} for n in range(start, start + count)])
 
 
 async def test_all_pages_are_walked_until_one_is_empty() -> None:
@@ -34,7 +34,9 @@ async def test_every_paged_list_has_an_iterator() -> None:
     sendpulse = client(Script(page(1, 1), page(0, 0), page(1, 1), page(0, 0)))
     assert [one.id async for one in sendpulse.mailing_lists.iter_lists()] == [1]
     assert [one.id async for one in sendpulse.campaigns.iter_campaigns(order="asc")] == [1]
-    script = Script(answer(200, [{"task_id": "5", "task_name": "A", "tast_status": 3}]), page(0, 0))
+    script = Script(
+        response(200, [{"task_id": "5", "task_name": "A", "tast_status": 3}]), page(0, 0)
+    )
     (campaign,) = [one async for one in client(script).mailing_lists.iter_campaigns(7)]
     assert (campaign.id, campaign.name, campaign.status) == (5, "A", 3)
 
@@ -43,7 +45,7 @@ async def test_every_paged_list_has_an_iterator() -> None:
 async def test_more_than_a_hundred_addresses_go_in_batches(name: str) -> None:
     script = Script(DONE, DONE, DONE)
     method = getattr(client(script).mailing_lists, name)
-    assert await method(7, [*MANY[:-1], Address(MANY[-1])]) == Batched(tuple(MANY))
+    assert await method(7, [*MANY[:-1], Address(MANY[-1])]) == BatchResult(tuple(MANY))
     batches = [sent(script, place).body["emails"] for place in range(3)]
     assert batches == [MANY[:100], MANY[100:200], MANY[200:]]
 
@@ -57,12 +59,12 @@ async def test_what_is_done_and_what_is_not_is_told_together() -> None:
 
 
 async def test_batches_raise_only_if_all_fail() -> None:
-    script = Script(NO, *[answer(500, b"<html>")] * 3, NO)
+    script = Script(NO, *[response(500, b"<html>")] * 3, NO)
     with pytest.raises(Refused):
         await client(script).mailing_lists.remove_contacts(7, MANY)
     assert not script.acts
     with pytest.raises(Unavailable):
-        await client(Script(*[answer(500, b"")] * 3)).mailing_lists.remove_contacts(7, MANY[:1])
+        await client(Script(*[response(500, b"")] * 3)).mailing_lists.remove_contacts(7, MANY[:1])
 
 
 async def test_a_wrong_address_stops_all_batches_before_the_first() -> None:
@@ -74,8 +76,8 @@ async def test_a_wrong_address_stops_all_batches_before_the_first() -> None:
 
 async def test_raw_is_one_request() -> None:
     script = Script(DONE)
-    reply = await client(script).mailing_lists.unsubscribe.raw(7, ["a@mail.by"])
-    assert (reply.status, reply.value) == (200, Batched(("a@mail.by",)))
+    result = await client(script).mailing_lists.unsubscribe.raw(7, ["a@mail.by"])
+    assert (result.status, result.value) == (200, BatchResult(("a@mail.by",)))
     with pytest.raises(InvalidArgument, match="100"):
         await client(script).mailing_lists.unsubscribe.raw(7, MANY)
 
@@ -114,8 +116,8 @@ async def test_double_opt_in_is_asked_for_by_force() -> None:
 
 
 async def test_paths_forms_and_base64_are_written_as_the_service_reads_them() -> None:
-    hooks = answer(200, {"success": True, "data": []})
-    script = Script(DONE, page(0, 0), DONE, hooks, DONE, answer(200, {"currency": "USD"}))
+    hooks = response(200, {"success": True, "data": []})
+    script = Script(DONE, page(0, 0), DONE, hooks, DONE, response(200, {"currency": "USD"}))
     sendpulse = client(script)
     await sendpulse.mailing_lists.set_variables(7, "a@mail.by", {"n": 1, "d": date(2019, 2, 1)})
     assert sent(script).body["variables"] == [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailkit.errors import BadAnswer
+from mailkit.errors import BadResponse
 from mailkit.events import DeliveryStatus
 from mailkit.providers.sendpulse import (
     CampaignStatus,
@@ -21,7 +21,7 @@ from mailkit.providers.sendpulse import (
     WebhookAction,
 )
 
-from ...core.doubles import Script, answer
+from ...core.doubles import Script, response
 from .doubles import client, sample
 
 
@@ -54,7 +54,7 @@ async def test_a_campaign_is_read_with_a_plain_list_of_statistics() -> None:
 
 async def test_statistics_come_as_counters_in_two_parts_empty_or_not_at_all() -> None:
     script = Script(
-        answer(
+        response(
             200,
             [
                 {"id": 1, "statistics": {"sent": 2, "opening": "1"}},
@@ -87,13 +87,13 @@ async def test_statistics_come_as_counters_in_two_parts_empty_or_not_at_all() ->
 async def test_a_mailing_list_comes_bare_or_in_a_list() -> None:
     bare = {"id": "1", "name": "A", "status": "4", "creationdate": "2015-04-20 08:52:40"}
     for said in (bare, [bare]):
-        found = await client(Script(answer(200, said))).mailing_lists.get(1)
+        found = await client(Script(response(200, said))).mailing_lists.get(1)
         assert (found.id, found.status) == (1, MailingListStatus.LOADING)
         assert found.created == datetime(2015, 4, 20, 8, 52, 40)
 
 
 async def test_an_empty_map_may_be_written_as_a_list() -> None:
-    script = Script(answer(200, []), answer(200, []))
+    script = Script(response(200, []), response(200, []))
     assert await client(script).campaigns.countries(1) == {}
     assert await client(script).contacts.get_many(["a@mail.by"]) == {}
 
@@ -113,7 +113,9 @@ async def test_the_numbers_of_an_address_are_the_same_in_both_answers() -> None:
             "blacklist": False,
         }
     }
-    sendpulse = client(Script(answer(200, one), answer(200, many), answer(200, {"statistic": []})))
+    sendpulse = client(
+        Script(response(200, one), response(200, many), response(200, {"statistic": []}))
+    )
     stats = await sendpulse.contacts.campaign_stats("a@mail.by")
     assert await sendpulse.contacts.campaign_stats_many(["a@mail.by"]) == {"a@mail.by": stats}
     assert (stats.sent, stats.opened, stats.mailing_lists[0].name) == (9, 2, "L")
@@ -122,8 +124,8 @@ async def test_the_numbers_of_an_address_are_the_same_in_both_answers() -> None:
 
 async def test_a_recipient_has_its_date_under_either_name_and_may_lack_details() -> None:
     script = Script(
-        answer(200, {"sent_date": "2021-03-29 07:46:58", "global_status": 0}),
-        answer(200, {"send_date": "2021-03-29 07:46:58", "global_status": "21"}),
+        response(200, {"sent_date": "2021-03-29 07:46:58", "global_status": 0}),
+        response(200, {"send_date": "2021-03-29 07:46:58", "global_status": "21"}),
     )
     first = await client(script).campaigns.recipient(1, "a@mail.by")
     second = await client(script).campaigns.recipient(1, "a@mail.by")
@@ -148,7 +150,7 @@ async def test_webhooks_come_as_one_or_as_many() -> None:
     hook = {"id": "1", "url": "https://a", "action": "open", "user_id": 7}
     new = {"id": 2, "action": "something_new"}
     script = Script(
-        *(answer(200, {"success": True, "data": data}) for data in (hook, [hook], hook, [new]))
+        *(response(200, {"success": True, "data": data}) for data in (hook, [hook], hook, [new]))
     )
     webhooks = client(script).webhooks
     assert await webhooks.get(1) == await webhooks.get(1)
@@ -159,7 +161,7 @@ async def test_webhooks_come_as_one_or_as_many() -> None:
 
 
 async def test_tags_stand_under_a_key_or_alone() -> None:
-    script = Script(sample("tags"), answer(200, [{"id": "2506", "name": "vip", "color": None}]))
+    script = Script(sample("tags"), response(200, [{"id": "2506", "name": "vip", "color": None}]))
     tags = client(script).tags
     assert [(one.id, one.name) for one in [*await tags.list(), *await tags.list()]] == [
         (2506, "vip"),
@@ -172,17 +174,17 @@ async def test_a_variable_that_is_no_plain_value_is_kept_as_text() -> None:
         {"email": "a@mail.by", "variables": {"x": [1, {"y": 2}], "z": None}},
         {"email": "b@mail.by", "variables": ""},
     ]
-    first, second = await client(Script(answer(200, said))).mailing_lists.contacts(7)
+    first, second = await client(Script(response(200, said))).mailing_lists.contacts(7)
     assert first.variables == {"x": '[1,{"y":2}]', "z": None}
     assert second.variables == {}
 
 
 async def test_an_answer_of_quite_another_shape_is_a_bad_answer() -> None:
     for said in ([{"email": "a@mail.by", "variables": 5}], {"a": 1}, [5]):
-        with pytest.raises(BadAnswer):
-            await client(Script(*[answer(200, said)] * 3)).mailing_lists.contacts(7)
-    with pytest.raises(BadAnswer, match="2 things"):
-        await client(Script(*[answer(200, [{}, {}])] * 3)).mailing_lists.get(7)
+        with pytest.raises(BadResponse):
+            await client(Script(*[response(200, said)] * 3)).mailing_lists.contacts(7)
+    with pytest.raises(BadResponse, match="2 things"):
+        await client(Script(*[response(200, [{}, {}])] * 3)).mailing_lists.get(7)
 
 
 def test_every_recipient_status_has_a_place_among_mailkits() -> None:

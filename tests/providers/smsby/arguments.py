@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mailkit.message import Attachment
-from mailkit.providers.smsby import PersonalLetter, SmsBy
+from mailkit.providers.smsby import PersonalMessage, SmsBy
 from mailkit.sandbox import Sandbox
 
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -40,7 +40,7 @@ ARGUMENTS: Mapping[str, Sequence[Arguments]] = {
             {
                 "sender": "news@shop.by",
                 "delivery_list": [
-                    PersonalLetter(f"n{n}@mail.by", f"Ж{n}", "<p>Ж\r\n--</p>") for n in range(300)
+                    PersonalMessage(f"n{n}@mail.by", f"Ж{n}", "<p>Ж\r\n--</p>") for n in range(300)
                 ],
             },
         ),

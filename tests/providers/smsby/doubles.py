@@ -6,7 +6,7 @@ from email import message_from_bytes
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from mailkit.core.wire import Answer
+from mailkit.core.wire import Response
 from mailkit.providers.smsby import SmsBy
 
 from ...core.doubles import Script, Time
@@ -14,8 +14,8 @@ from ...core.doubles import Script, Time
 SAMPLES = Path(__file__).parents[2] / "samples" / "smsby"
 
 
-def sample(name: str, status: int = 200) -> Answer:
-    return Answer(status, {}, (SAMPLES / f"{name}.json").read_bytes())
+def sample(name: str, status: int = 200) -> Response:
+    return Response(status, {}, (SAMPLES / f"{name}.json").read_bytes())
 
 
 def client(script: Script, *, multipart: bool = True, zone: str = "Europe/Minsk") -> SmsBy:

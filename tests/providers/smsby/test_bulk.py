@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from mailkit.address import Address
-from mailkit.core.wire import Answer
+from mailkit.core.wire import Response
 from mailkit.errors import InvalidArgument, OutcomeUnknown
 from mailkit.events import DeliveryStatus
-from mailkit.providers.smsby import BulkError, BulkSent, PersonalLetter
+from mailkit.providers.smsby import BulkError, PersonalMessage, SendBulkResult
 
-from ...core.doubles import Script, answer
+from ...core.doubles import Script, response
 from .doubles import client, form, is_multipart, sample
 
 UUID = "0c5d3a52-1111-2222-3333-444455556666"
-OK = answer(200, {"status": "OK", "result": {"uuid": UUID}})
-LETTERS = [PersonalLetter("anna@mail.by", "Анна", "1\r\n"), PersonalLetter("b@c.by", "", b"")]
+OK = response(200, {"status": "OK", "result": {"uuid": UUID}})
+LETTERS = [PersonalMessage("anna@mail.by", "Анна", "1\r\n"), PersonalMessage("b@c.by", "", b"")]
 
 
 async def test_one_letter_to_many() -> None:
@@ -30,7 +30,7 @@ async def test_one_letter_to_many() -> None:
         name="autumn #1",
         delivery_list=addresses,
     )
-    assert sent == BulkSent(UUID)
+    assert sent == SendBulkResult(UUID)
     assert not is_multipart(script)
     assert form(script) == {
         "sender_email": "news@shop.by",
@@ -85,9 +85,9 @@ async def test_the_token_stands_last_so_that_a_cut_form_is_refused(multipart: bo
         {"delivery_list": LETTERS, "subject": None},
         {"delivery_list": [*LETTERS, "a@b.by"], "subject": None, "html": None},
         {"delivery_list": ["a@b.by", *LETTERS]},
-        {"delivery_list": [PersonalLetter("a@b.by\r", "", "")], "subject": None, "html": None},
-        {"delivery_list": [PersonalLetter("a@b.by", "\u2028", "")], "subject": None, "html": None},
-        {"delivery_list": [PersonalLetter("a@b.by", "", "\udc00")], "subject": None, "html": None},
+        {"delivery_list": [PersonalMessage("a@b.by\r", "", "")], "subject": None, "html": None},
+        {"delivery_list": [PersonalMessage("a@b.by", "\u2028", "")], "subject": None, "html": None},
+        {"delivery_list": [PersonalMessage("a@b.by", "", "\udc00")], "subject": None, "html": None},
         {"delivery_list": ["a@b.by"], "name": "a\0b"},
     ],
 )
@@ -101,7 +101,7 @@ async def test_what_cannot_be_sent_is_refused_before_the_network(wrong: dict[str
 
 async def test_white_space_that_is_no_line_break_may_stand_in_a_subject() -> None:
     script = Script(OK)
-    letters = [PersonalLetter("a@b.by", "1\u00a0000", "")]
+    letters = [PersonalMessage("a@b.by", "1\u00a0000", "")]
     await client(script).bulk.send(sender="a@b.by", delivery_list=letters)
     assert form(script)["delivery_list[0][subject]"] == "1\u00a0000"
 
@@ -109,7 +109,7 @@ async def test_white_space_that_is_no_line_break_may_stand_in_a_subject() -> Non
 @pytest.mark.parametrize("name", ["bulk_sent_without_result", "bulk_sent_under_data"])
 async def test_the_uuid_is_found_in_any_envelope(name: str) -> None:
     sent = await client(Script(sample(name))).bulk.send(sender="a@b.by", delivery_list=LETTERS)
-    assert sent == BulkSent(UUID)
+    assert sent == SendBulkResult(UUID)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_the_uuid_is_found_in_any_envelope(name: str) -> None:
     ],
 )  # fmt: skip
 async def test_a_success_without_a_uuid_leaves_the_outcome_unknown(result: object) -> None:
-    script = Script(answer(200, {"status": "OK", "result": result}))
+    script = Script(response(200, {"status": "OK", "result": result}))
     with pytest.raises(OutcomeUnknown):
         await client(script).bulk.send(sender="a@b.by", delivery_list=LETTERS)
 
@@ -139,10 +139,10 @@ async def test_the_status_is_a_list_of_messages_with_partial_failures_as_data() 
     assert second.errors == ()
 
 
-def rows(count: int, **change: object) -> Answer:
+def rows(count: int, **change: object) -> Response:
     row = {"email_id": "1", "recipient": "a@b.by", "status": "OPEN", "error": None} | change
     tree = {"status": "OK", "result": [{"message_id": "1", "success": [row] * count, "errors": []}]}
-    return Answer(200, {}, json.dumps(tree).encode())
+    return Response(200, {}, json.dumps(tree).encode())
 
 
 @pytest.mark.parametrize("change", [{}, {"status": 7}, {"error": 5}, {"email_id": ""}])
@@ -154,6 +154,6 @@ async def test_a_long_status_is_read_whole_in_any_shape(change: dict[str, object
 
 @pytest.mark.parametrize("result", [{}, "", 7, [7], [{"success": 7}], [{"success": [7]}]])
 async def test_a_status_of_another_shape_is_an_error(result: Sequence[object]) -> None:
-    bad = answer(200, {"status": "OK", "result": result})
+    bad = response(200, {"status": "OK", "result": result})
     with pytest.raises(Exception, match=r"smsby\.bulk\.status: "):
         await client(Script(bad, bad, bad)).bulk.status(UUID)

@@ -46,8 +46,8 @@ def test_a_missing_or_wrong_token_is_told(
 
 
 def test_the_zone_is_a_name_or_a_tzinfo() -> None:
-    assert SmsBy("T", zone=UTC)._encoding.zone is UTC
-    assert SmsBy("T", zone="Asia/Tokyo")._encoding.zone == ZoneInfo("Asia/Tokyo")
+    assert SmsBy("T", zone=UTC)._wire_format.zone is UTC
+    assert SmsBy("T", zone="Asia/Tokyo")._wire_format.zone == ZoneInfo("Asia/Tokyo")
     for wrong in ("Europe/Nowhere", "", "../etc/passwd", "/etc/passwd"):
         with pytest.raises(InvalidArgument, match=r"^zone: "):
             SmsBy("T", zone=wrong)

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.address import Address
-from mailkit.core.encoding import Encoding
+from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument, OutcomeUnknown
 from mailkit.events import DeliveryStatus
 from mailkit.message import Attachment
-from mailkit.providers.smsby import EmailSent, EmailStatus, ListSending
+from mailkit.providers.smsby import EmailStatus, SendEmailResult, SendToListResult
 from mailkit.providers.smsby.fields import FileLike, moment
 
-from ...core.doubles import Script, answer
+from ...core.doubles import Script, response
 from .doubles import client, form, is_multipart, sample
 
-OK = answer(200, {"status": "OK", "result": {"email_id": 7}})
+OK = response(200, {"status": "OK", "result": {"email_id": 7}})
 SENDER = "Shop <news@shop.by>"
 
 
@@ -35,7 +35,7 @@ async def test_a_letter_is_sent_in_the_service_s_words() -> None:
         track_opens=False,
         track_clicks=True,
     )
-    assert sent == EmailSent(7)
+    assert sent == SendEmailResult(7)
     assert script.requests[0][:2] == ("POST", "https://app.sms.by/api/v2/sendEmail")
     assert form(script) == {
         "sender_email": "news@shop.by",
@@ -55,9 +55,9 @@ async def test_a_success_without_a_number_leaves_the_outcome_unknown(number: obj
     said = {"status": "OK", "result": {"email_id": number, "message_id": number}}
     letter: dict[str, Any] = {"sender": SENDER, "subject": "s", "html": "h"}
     with pytest.raises(OutcomeUnknown):
-        await client(Script(answer(200, said))).emails.send(to="a@b.by", **letter)
+        await client(Script(response(200, said))).emails.send(to="a@b.by", **letter)
     with pytest.raises(OutcomeUnknown):
-        await client(Script(answer(200, said))).emails.send_to_list(list_id=5, **letter)
+        await client(Script(response(200, said))).emails.send_to_list(list_id=5, **letter)
 
 
 async def test_what_is_not_given_is_absent() -> None:
@@ -141,7 +141,7 @@ def test_a_moment_is_never_earlier_than_asked_and_less_than_a_minute_later(
     at: datetime, name: str
 ) -> None:
     zone: tzinfo = ZoneInfo(name)
-    written = datetime.strptime(moment(at, Encoding(zone=zone)), "%Y-%m-%d %H:%M")
+    written = datetime.strptime(moment(at, WireFormat(zone=zone)), "%Y-%m-%d %H:%M")
     exact = at.astimezone(UTC)
     moments = [written.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
     assert any(exact <= one < exact + timedelta(minutes=1) for one in moments)
@@ -149,7 +149,7 @@ def test_a_moment_is_never_earlier_than_asked_and_less_than_a_minute_later(
 
 def test_a_moment_keeps_its_own_offset_in_mind() -> None:
     at = datetime(2030, 5, 1, 23, 59, 59, 999999, tzinfo=timezone(timedelta(hours=-5)))
-    assert moment(at, Encoding(zone=ZoneInfo("Europe/Minsk"))) == "2030-05-02 08:00"
+    assert moment(at, WireFormat(zone=ZoneInfo("Europe/Minsk"))) == "2030-05-02 08:00"
 
 
 async def test_a_letter_to_a_list_has_its_number_and_name() -> None:
@@ -157,7 +157,7 @@ async def test_a_letter_to_a_list_has_its_number_and_name() -> None:
     sending = await client(script).emails.send_to_list(
         list_id=5, sender=SENDER, subject="s", html="h", name="autumn"
     )
-    assert sending == ListSending(81, 12)
+    assert sending == SendToListResult(81, 12)
     assert form(script) | {"list_id": "5", "name": "autumn"} == form(script)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit.core.wire import Answer, Refusal, Unclear, Unreadable
+from mailkit.core.wire import Refusal, Response, Unclear, Unreadable
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -17,9 +17,9 @@ from mailkit.errors import (
     Refused,
     Unavailable,
 )
-from mailkit.providers.smsby.envelope import opened
+from mailkit.providers.smsby.envelope import unwrap
 
-from ...core.doubles import Script, answer
+from ...core.doubles import Script, response
 from .doubles import client, sample
 
 
@@ -36,7 +36,7 @@ from .doubles import client, sample
     ],
 )
 def test_successes_are_opened(tree: object, inside: object) -> None:
-    raw = opened(answer(200, tree))
+    raw = unwrap(response(200, tree))
     assert not isinstance(raw, Refusal)
     assert msgspec.json.decode(raw) == inside
 
@@ -54,7 +54,7 @@ def test_successes_are_opened(tree: object, inside: object) -> None:
 def test_the_two_documented_forms_of_a_no_are_refusals(
     tree: object, reason: str, status: int
 ) -> None:
-    refusal = opened(answer(status, tree))
+    refusal = unwrap(response(status, tree))
     assert isinstance(refusal, Refusal)
     assert refusal.reasons == (reason,)
 
@@ -71,7 +71,7 @@ def test_with_a_status_that_is_not_documented_they_may_be_anybody_s(
     tree: object, status: int
 ) -> None:
     with pytest.raises(Unreadable):
-        opened(answer(status, tree))
+        unwrap(response(status, tree))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_with_a_status_that_is_not_documented_they_may_be_anybody_s(
 def test_what_has_neither_form_is_no_answer_of_the_service(tree: object) -> None:
     for status in (200, 400, 404, 421, 429):
         with pytest.raises(Unreadable):
-            opened(answer(status, tree))
+            unwrap(response(status, tree))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_what_has_neither_form_is_no_answer_of_the_service(tree: object) -> None
 def test_words_about_a_failure_may_follow_an_act(said: str, status: int) -> None:
     for tree in ({"error": said}, {"status": "error", "message": said}):
         with pytest.raises(Unclear):
-            opened(answer(status, tree))
+            unwrap(response(status, tree))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_words_about_a_failure_may_follow_an_act(said: str, status: int) -> None
 def test_what_has_something_of_a_success_may_follow_an_act(tree: object) -> None:
     for status in (200, 400, 404, 502):
         with pytest.raises(Unclear):
-            opened(answer(status, tree))
+            unwrap(response(status, tree))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_has_something_of_a_success_may_follow_an_act(tree: object) -> None
 )  # fmt: skip
 def test_the_status_in_words_is_what_anybody_says(status: int, said: str) -> None:
     with pytest.raises(Unreadable) as caught:
-        opened(answer(status, {"error": said}))
+        unwrap(response(status, {"error": said}))
     assert type(caught.value) is Unreadable
 
 
@@ -178,24 +178,24 @@ def test_the_status_in_words_is_what_anybody_says(status: int, said: str) -> Non
 )  # fmt: skip
 def test_words_about_the_request_are_the_service_s(said: str) -> None:
     for status in (200, 400, 404, 421, 429):
-        assert isinstance(opened(answer(status, {"error": said})), Refusal)
+        assert isinstance(unwrap(response(status, {"error": said})), Refusal)
 
 
 def test_too_many_requests_are_the_service_s_own_words() -> None:
-    assert isinstance(opened(answer(429, {"error": "Too Many Requests"})), Refusal)
+    assert isinstance(unwrap(response(429, {"error": "Too Many Requests"})), Refusal)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"result":1}', b"<html>", b"OK", b"null"])
 @pytest.mark.parametrize("status", [200, 400, 502])
 def test_what_is_no_envelope_is_unreadable(body: bytes, status: int) -> None:
     with pytest.raises(Unreadable):
-        opened(Answer(status, {}, body))
+        unwrap(Response(status, {}, body))
 
 
 @given(st.binary())
 def test_no_body_breaks_the_reader(body: bytes) -> None:
     with suppress(Unreadable):
-        opened(Answer(200, {}, body))
+        unwrap(Response(200, {}, body))
 
 
 @pytest.mark.parametrize(

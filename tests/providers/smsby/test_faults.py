@@ -9,7 +9,7 @@ import pytest
 from mailkit.core.retry import Outcome
 from mailkit.errors import (
     AuthenticationFailed,
-    BadAnswer,
+    BadResponse,
     NotSent,
     OutcomeUnknown,
     RateLimited,
@@ -35,10 +35,10 @@ CASES: list[tuple[Fault, Outcome, type[RequestError], type[RequestError]]] = [
     (Fault("wrong_length", times=None, size=5), UNKNOWN, OutcomeUnknown, Unavailable),
     # The five bytes left over spoil the connection for the second call.
     (Fault("wrong_length", times=None, size=-5), UNKNOWN, OutcomeUnknown, Unavailable),
-    (Fault("cut_json", times=None), UNKNOWN, OutcomeUnknown, BadAnswer),
-    (Fault("wrong_types", times=None), UNKNOWN, OutcomeUnknown, BadAnswer),
-    (Fault("html_200", times=None), UNKNOWN, OutcomeUnknown, BadAnswer),
-    (Fault("empty_200", times=None), UNKNOWN, OutcomeUnknown, BadAnswer),
+    (Fault("cut_json", times=None), UNKNOWN, OutcomeUnknown, BadResponse),
+    (Fault("wrong_types", times=None), UNKNOWN, OutcomeUnknown, BadResponse),
+    (Fault("html_200", times=None), UNKNOWN, OutcomeUnknown, BadResponse),
+    (Fault("empty_200", times=None), UNKNOWN, OutcomeUnknown, BadResponse),
     (Fault("gzip_bomb", times=None, size=100_000_000), UNKNOWN, OutcomeUnknown, Unavailable),
     (Fault("huge_body", times=None, size=100_000_000), UNKNOWN, OutcomeUnknown, Unavailable),
     (
@@ -68,7 +68,7 @@ CASES: list[tuple[Fault, Outcome, type[RequestError], type[RequestError]]] = [
         AuthenticationFailed,
         AuthenticationFailed,
     ),
-    (Fault("redirect", times=None), UNKNOWN, OutcomeUnknown, BadAnswer),
+    (Fault("redirect", times=None), UNKNOWN, OutcomeUnknown, BadResponse),
 ]
 
 
@@ -98,7 +98,7 @@ async def test_a_fault_is_told_by_its_outcome(
             with pytest.raises(again) as caught:
                 await smsby.with_options(attempts=1).templates.list()
             assert type(caught.value) is again
-            assert sandbox.smsby.token not in str(caught.value) + repr(caught.value.where)
+            assert sandbox.smsby.token not in str(caught.value) + repr(caught.value.context)
 
 
 @pytest.mark.parametrize("kind", ["reset_after_acting", "cut_answer", "cut_json", "html_200"])

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from mailkit.errors import InvalidArgument, OutcomeUnknown
-from mailkit.providers.smsby import Imported, ImportProblem, SmsBy, Template
+from mailkit.providers.smsby import ImportContactsResult, ImportProblem, SmsBy, Template
 
-from ...core.doubles import Script, Time, answer
+from ...core.doubles import Script, Time, response
 from .doubles import client, form, sample
 
-DONE = answer(200, {"status": "OK"})
+DONE = response(200, {"status": "OK"})
 
 
 async def test_a_list_is_made_by_a_request_without_a_body() -> None:
-    script = Script(answer(200, {"status": "OK", "result": {"list_id": "3434"}}))
+    script = Script(response(200, {"status": "OK", "result": {"list_id": "3434"}}))
     assert await client(script).mailing_lists.create("Осень") == 3434
     verb, url, headers, body = script.requests[0]
     assert (verb, body) == ("POST", None)
@@ -28,13 +28,15 @@ async def test_a_list_is_made_by_a_request_without_a_body() -> None:
 
 async def test_a_list_without_an_id_leaves_the_outcome_unknown() -> None:
     with pytest.raises(OutcomeUnknown):
-        await client(Script(answer(200, {"status": "OK"}))).mailing_lists.create("Autumn")
+        await client(Script(response(200, {"status": "OK"}))).mailing_lists.create("Autumn")
 
 
 async def test_contacts_go_into_the_form_or_if_asked_into_the_query() -> None:
     script = Script(sample("imported"), sample("imported"))
     contacts: Any = (7, ["email", "name"], [["a@b.by", "Анна"], ["c@d.by", None], ["e@f.by", 5]])
-    assert await client(script).mailing_lists.import_contacts(*contacts) == Imported(2, 1, 0)
+    assert await client(script).mailing_lists.import_contacts(*contacts) == ImportContactsResult(
+        2, 1, 0
+    )
     assert form(script) == {
         "list_id": "7",
         "field_names[0]": "email",
@@ -62,9 +64,9 @@ async def test_contacts_that_were_not_taken_are_data() -> None:
         "invalid": 1,
         "log": [{"index": "1", "error_message": "?"}],
     }
-    script = Script(answer(200, {"status": "OK", "result": tree}))
+    script = Script(response(200, {"status": "OK", "result": tree}))
     imported = await client(script).mailing_lists.import_contacts(1, ["Phone"], [["1"], ["x"]])
-    assert imported == Imported(1, 0, 1, (ImportProblem(1, "?"),))
+    assert imported == ImportContactsResult(1, 0, 1, (ImportProblem(1, "?"),))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ async def test_imports_are_checked_before_the_network(names: Any, rows: Any, sai
 
 
 async def test_an_import_is_repeated_since_it_only_brings_up_to_date() -> None:
-    script = Script(answer(502, b""), sample("imported"))
+    script = Script(response(502, b""), sample("imported"))
     await client(script).mailing_lists.import_contacts(1, ["email"], [["a@b.by"]] * 500)
     assert script.requests[0] == script.requests[1]
 
@@ -123,7 +125,7 @@ async def test_no_list_never_means_every_list(wrong: Any) -> None:
 
 async def test_templates_are_asked_for_with_the_token_in_the_query() -> None:
     tree = {"status": "OK", "result": [{"id": "11", "title": "A"}, {"id": 12, "title": None}]}
-    script = Script(answer(200, tree))
+    script = Script(response(200, tree))
     assert await client(script).templates.list() == [Template(11, "A"), Template(12)]
     verb, url, _, body = script.requests[0]
     assert (verb, body) == ("POST", None)
@@ -133,7 +135,7 @@ async def test_templates_are_asked_for_with_the_token_in_the_query() -> None:
 async def test_limits_of_the_account_are_a_setting() -> None:
     from mailkit.core.quota import Quota
 
-    script, time = Script(*[answer(200, {"status": "OK", "result": []})] * 4), Time()
+    script, time = Script(*[response(200, {"status": "OK", "result": []})] * 4), Time()
     sms = SmsBy("TOKEN", transport=script, clock=time.clock, requests=Quota(2, 10.0))
     for _ in range(4):
         await sms.templates.list()

@@ -9,11 +9,11 @@ import attrs
 
 from mailkit.errors import InvalidArgument
 
-__all__ = ["Encoding", "time_zone"]
+__all__ = ["WireFormat", "time_zone"]
 
 
 @attrs.frozen
-class Encoding:
+class WireFormat:
     """How a client writes its calls.
 
     ``zone`` is the zone of the service's dates, None while unknown. ``multipart`` allows multipart

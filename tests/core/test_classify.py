@@ -7,17 +7,17 @@ from typing import Any
 import attrs
 import pytest
 
-from mailkit.core.call import Reply
+from mailkit.core.call import CallResult
+from mailkit.core.classify import Failure, classify, error_of
 from mailkit.core.reading import Reader
 from mailkit.core.retry import Outcome
 from mailkit.core.secret import Secret
-from mailkit.core.verdict import Failure, error_of, judge
-from mailkit.core.wire import Answer, Refusal, base_url
+from mailkit.core.wire import Refusal, Response, base_url
 from mailkit.core.words import about_account
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
-    BadAnswer,
+    BadResponse,
     InvalidArgument,
     NotFound,
     NotSent,
@@ -29,18 +29,18 @@ from mailkit.errors import (
     Unavailable,
 )
 
-from .doubles import CANARY, answer, opened
+from .doubles import CANARY, response, unwrap
 
 ERROR = {"error": "no"}
 BUSY = {"error": "full", "code": 791}
 
 
-def verdict(given: Answer, *, repeatable: bool = False) -> Reply[int] | Failure:
+def verdict(given: Response, *, repeatable: bool = False) -> CallResult[int] | Failure:
     reader = Reader[int](int)
-    return judge(given, opened, reader, (Secret(CANARY),), lambda: 0.0, repeatable=repeatable)
+    return classify(given, unwrap, reader, (Secret(CANARY),), lambda: 0.0, repeatable=repeatable)
 
 
-def error(given: Answer, *, repeatable: bool = False) -> RequestError:
+def error(given: Response, *, repeatable: bool = False) -> RequestError:
     end = verdict(given, repeatable=repeatable)
     assert isinstance(end, Failure)
     return error_of(
@@ -55,7 +55,7 @@ def error(given: Answer, *, repeatable: bool = False) -> RequestError:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 299])
 def test_a_readable_2xx_is_answered(status: int) -> None:
-    assert verdict(answer(status, 7)) == Reply(status, {}, 7)
+    assert verdict(response(status, 7)) == CallResult(status, {}, 7)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_readable_2xx_is_answered(status: int) -> None:
     ],
 )
 def test_every_other_answer_is_refused_or_unknown(status: int, tree: Any, outcome: Outcome) -> None:
-    end = verdict(answer(status, tree))
+    end = verdict(response(status, tree))
     assert isinstance(end, Failure)
     assert end.outcome is outcome
 
@@ -99,36 +99,36 @@ def test_every_other_answer_is_refused_or_unknown(status: int, tree: Any, outcom
 @pytest.mark.parametrize(
     ("given", "once", "again"),
     [
-        (answer(200, ERROR), Refused, Refused),
-        (answer(401, ERROR), AuthenticationFailed, AuthenticationFailed),
-        (answer(403, ERROR), AuthenticationFailed, AuthenticationFailed),
-        (answer(404, ERROR), NotFound, NotFound),
-        (answer(422, BUSY), QuotaExhausted, QuotaExhausted),
-        (answer(429, ERROR), RateLimited, RateLimited),
-        (answer(503, ERROR), Unavailable, Unavailable),
-        (answer(500, ERROR), OutcomeUnknown, Unavailable),
-        (answer(408, ERROR), OutcomeUnknown, Unavailable),
-        (answer(403, b"<html>"), Unavailable, Unavailable),
-        (answer(404, b"<html>"), Unavailable, Unavailable),
-        (answer(401, b"<html>"), OutcomeUnknown, Unavailable),
-        (answer(429, b"<html>"), OutcomeUnknown, RateLimited),
-        (answer(302, b""), OutcomeUnknown, BadAnswer),
-        (answer(200, b"<html>"), OutcomeUnknown, BadAnswer),
+        (response(200, ERROR), Refused, Refused),
+        (response(401, ERROR), AuthenticationFailed, AuthenticationFailed),
+        (response(403, ERROR), AuthenticationFailed, AuthenticationFailed),
+        (response(404, ERROR), NotFound, NotFound),
+        (response(422, BUSY), QuotaExhausted, QuotaExhausted),
+        (response(429, ERROR), RateLimited, RateLimited),
+        (response(503, ERROR), Unavailable, Unavailable),
+        (response(500, ERROR), OutcomeUnknown, Unavailable),
+        (response(408, ERROR), OutcomeUnknown, Unavailable),
+        (response(403, b"<html>"), Unavailable, Unavailable),
+        (response(404, b"<html>"), Unavailable, Unavailable),
+        (response(401, b"<html>"), OutcomeUnknown, Unavailable),
+        (response(429, b"<html>"), OutcomeUnknown, RateLimited),
+        (response(302, b""), OutcomeUnknown, BadResponse),
+        (response(200, b"<html>"), OutcomeUnknown, BadResponse),
     ],
 )
 def test_the_error_says_what_to_do_next(
-    given: Answer, once: type[RequestError], again: type[RequestError]
+    given: Response, once: type[RequestError], again: type[RequestError]
 ) -> None:
     assert type(error(given)) is once
     assert type(error(given, repeatable=True)) is again
 
 
 def test_an_error_tells_where_it_comes_from() -> None:
-    told = error(answer(422, {"error": "title missing", "code": 12}))
+    told = error(response(422, {"error": "title missing", "code": 12}))
     assert isinstance(told, Refused)
     assert (told.provider, told.call, told.status, told.code) == ("library", "books.add", 422, 12)
     assert told.reasons == ("title missing",)
-    assert told.head == '{"error":"title missing","code":12}'
+    assert told.excerpt == '{"error":"title missing","code":12}'
     assert str(told) == "library.books.add: title missing (HTTP 422)"
 
 
@@ -139,14 +139,14 @@ NOT_NOW = {400, 403, 404, 405, 407, 411, 413, 414, 421, 431}
 def test_a_page_is_never_a_refusal_whatever_its_status(body: bytes) -> None:
     for status in range(200, 1000):
         for repeatable in (True, False):
-            end = verdict(answer(status, body), repeatable=repeatable)
+            end = verdict(response(status, body), repeatable=repeatable)
             assert isinstance(end, Failure)
             assert end.outcome is (Outcome.NOT_NOW if status in NOT_NOW else Outcome.UNKNOWN)
             assert end.refusal == Refusal()
 
 
 def test_a_gateway_s_no_names_its_status_and_its_wait() -> None:
-    told = error(answer(413, b"<html>", {"Retry-After": "18"}))
+    told = error(response(413, b"<html>", {"Retry-After": "18"}))
     assert isinstance(told, Unavailable)
     assert told.retry_after == 18
     assert str(told) == (
@@ -157,7 +157,7 @@ def test_a_gateway_s_no_names_its_status_and_its_wait() -> None:
 @pytest.mark.parametrize("status", [200, 400])
 def test_a_byte_order_mark_before_json_is_passed_over(status: int) -> None:
     for tree in (7, ERROR):
-        plain = answer(status, tree)
+        plain = response(status, tree)
         end = verdict(attrs.evolve(plain, body=b"\xef\xbb\xbf" + plain.body))
         assert type(end) is type(verdict(plain))
         if isinstance(end, Failure):
@@ -171,29 +171,29 @@ def test_a_byte_order_mark_before_json_is_passed_over(status: int) -> None:
 )
 @pytest.mark.parametrize("status", [200, 400, 503])
 def test_a_key_twice_leaves_the_outcome_of_a_sending_call_unknown(status: int, body: bytes) -> None:
-    end = verdict(answer(status, body))
+    end = verdict(response(status, body))
     assert isinstance(end, Failure)
     assert end.outcome is Outcome.UNKNOWN
-    again = verdict(answer(status, body), repeatable=True)
+    again = verdict(response(status, body), repeatable=True)
     assert isinstance(again, Failure)
     assert again.outcome is Outcome.REFUSED
 
 
 def test_json_without_a_bottom_is_no_answer() -> None:
     for status in (200, 400):
-        end = verdict(answer(status, b"[" * 100_000))
+        end = verdict(response(status, b"[" * 100_000))
         assert isinstance(end, Failure)
         assert end.outcome is (Outcome.NOT_NOW if status == 400 else Outcome.UNKNOWN)
 
 
 def test_waits_are_told() -> None:
-    limited = error(answer(429, ERROR, {"Retry-After": "17"}))
+    limited = error(response(429, ERROR, {"Retry-After": "17"}))
     assert isinstance(limited, RateLimited)
     assert limited.retry_after == 17
-    down = error(answer(503, ERROR, {"Retry-After": "18"}))
+    down = error(response(503, ERROR, {"Retry-After": "18"}))
     assert isinstance(down, Unavailable)
     assert down.retry_after == 18
-    full = error(answer(200, BUSY))
+    full = error(response(200, BUSY))
     assert isinstance(full, QuotaExhausted)
     assert full.available_at == datetime.fromtimestamp(3600, UTC)
 
@@ -203,26 +203,26 @@ def test_nothing_was_sent_is_its_own_error() -> None:
     for repeatable in (True, False):
         told = error_of(failure, provider="p", call="c", repeatable=repeatable, secrets=(), now=0.0)
         assert type(told) is NotSent
-        assert (told.status, told.head) == (None, "")
+        assert (told.status, told.excerpt) == (None, "")
 
 
 @pytest.mark.parametrize("place", [0, 200, 490, 495, 499, 505])
 @pytest.mark.parametrize("status", [200, 400, 500])
 def test_a_credential_that_the_service_repeats_is_taken_out(status: int, place: int) -> None:
     tree = {"error": "x" * place + CANARY + "y" * 900}
-    told = error(answer(status, tree))
-    for shown in (str(told), told.head, repr(attrs.asdict(told.where)), str(told.args)):
+    told = error(response(status, tree))
+    for shown in (str(told), told.excerpt, repr(attrs.asdict(told.context)), str(told.args)):
         assert not any(CANARY[:size] in shown for size in (6, 10, len(CANARY)))
 
 
 def test_the_head_is_short_and_always_text() -> None:
-    told = error(answer(500, b"\xff" + "Ж".encode() * 5000))
-    assert len(told.head) == 500
-    assert told.head.startswith("\ufffdЖ")
+    told = error(response(500, b"\xff" + "Ж".encode() * 5000))
+    assert len(told.excerpt) == 500
+    assert told.excerpt.startswith("\ufffdЖ")
 
 
 def test_answers_and_refusals_show_no_bodies() -> None:
-    assert CANARY not in repr(answer(200, {"a": CANARY}, {"Set-Cookie": CANARY}))
+    assert CANARY not in repr(response(200, {"a": CANARY}, {"Set-Cookie": CANARY}))
     assert Refusal() == Refusal()
 
 
@@ -281,7 +281,7 @@ def test_a_refusal_for_lack_of_money_is_the_accounts(words: str, of_the_account:
 
 def test_a_refusal_of_the_account_has_its_own_class() -> None:
     failure = Failure(
-        Outcome.REFUSED, "no money", answer(200), Refusal(("no money",), account=True)
+        Outcome.REFUSED, "no money", response(200), Refusal(("no money",), account=True)
     )
     error = error_of(failure, provider="p", call="c", repeatable=False, secrets=(), now=0.0)
     assert type(error) is AccountRefused

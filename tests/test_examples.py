@@ -91,7 +91,7 @@ async def test_a_lost_answer_is_told_and_never_sent_again(
     answer = await post({"email": "anna@mail.by"})
     assert (answer.status, answer.value["letter"]) == (202, "unknown")
     assert sandbox.requests[SEND] == 1
-    assert sandbox.truth.letters == (kind != "reset_after_reading")
+    assert sandbox.truth.emails == (kind != "reset_after_reading")
 
 
 async def test_a_refused_letter_is_told_with_the_service_s_reasons(
@@ -100,7 +100,7 @@ async def test_a_refused_letter_is_told_with_the_service_s_reasons(
     answer = await post({"email": "invalid@mail.by"})
     assert (answer.status, answer.value["error"]) == (422, "refused")
     assert answer.value["reasons"]
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 @pytest.mark.parametrize("body", [{"email": "nobody"}, {"email": 5}, {}, []])
@@ -118,7 +118,7 @@ async def test_a_busy_service_says_when_to_come_back(sandbox: Sandbox, post: Pos
     sandbox.faults.add(Fault("rate_limited", on=SEND, retry_after=900))
     answer = await post({"email": "anna@mail.by"})
     assert (answer.status, answer.headers["Retry-After"]) == (503, "900")
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 async def test_a_service_out_of_reach_is_for_later(sandbox: Sandbox, post: Post) -> None:
@@ -153,7 +153,7 @@ async def test_a_list_is_sent_with_progress_and_only_once(sandbox: Sandbox, tmp_
     assert (code, "autumn" in errors) == (1, True)
     code, out, _ = await bulk("--resume", "autumn", folder=tmp_path)
     assert code == 0
-    assert sandbox.truth.letters == 500
+    assert sandbox.truth.emails == 500
     assert not sandbox.truth.mailed_twice
 
 

@@ -45,7 +45,7 @@ async def test_a_script_of_the_readme_runs(
         if running is not None:
             await running
         sandbox.clock.advance(3600)  # a campaign is copied and moderated before it goes out
-        assert sandbox.truth.letters == 1
+        assert sandbox.truth.emails == 1
 
 
 def test_the_tests_of_the_readme_pass(pytester: pytest.Pytester) -> None:
@@ -67,7 +67,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
         for command in commands:
             ended = shop(*command)
             assert ended.code == 0, ended
-        assert shop.sandbox.truth.letters == 1
+        assert shop.sandbox.truth.emails == 1
 
 
 def test_the_readme_names_every_command() -> None:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from mailkit.sandbox.server import Sandbox
     from mailkit.sandbox.smsby import SmsBySettings
     from mailkit.sandbox.thread import sandbox_in_thread
-    from mailkit.sandbox.truth import Letter, Truth
+    from mailkit.sandbox.truth import Email, Truth
 
 __all__ = [
     "DevinoSettings",
+    "Email",
     "Fault",
-    "Letter",
     "Sandbox",
     "SendPulseSettings",
     "SmsBySettings",
@@ -38,7 +38,7 @@ __all__ = [
 _HOMES = {
     "DevinoSettings": "devino",
     "Fault": "faults",
-    "Letter": "truth",
+    "Email": "truth",
     "Sandbox": "server",
     "SendPulseSettings": "sendpulse",
     "SmsBySettings": "smsby",

@@ -57,7 +57,7 @@ async def _truth(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> o
     truth = sandbox.truth
     twice = truth.mailed_twice
     summary: dict[str, object] = {
-        "letters": truth.letters,
+        "emails": truth.emails,
         "addresses": truth.addresses,
         "mailed_twice": len(twice),
         "requests": dict(sandbox.requests),

@@ -1,31 +1,43 @@
-"""What becomes of a message after it was accepted, and the addresses that have a meaning.
+"""The delivery of an email step by step, and the addresses that have a meaning.
 
-The beginning of an address decides; every other address is delivered within half a minute, and
-some of them open the message.
+The beginning of an address decides; an email to any other address is delivered within half a
+minute, and some of them are opened.
 
 | address      | what happens                                                              |
 |--------------|---------------------------------------------------------------------------|
-| bounce…      | accepted, then undelivered with a reason                                   |
-| complaint…   | delivered; a minute later the person has unsubscribed                      |
-| unsubscribed…| refused as unsubscribed, until subscribed again                            |
-| invalid…     | refused as an incorrect address, though its form is right                  |
-| missing…     | accepted with the rest, then forgotten: never mailed, in no list           |
-| opens…       | delivered and opened (if opens are tracked)                                |
-| slow…        | deferred: waits for an hour before it is delivered                         |
+| bounce…      | accepted, then undelivered with a reason                                  |
+| complaint…   | delivered; a minute later the recipient complains and is unsubscribed     |
+| unsubscribed…| refused as unsubscribed until subscribed again                            |
+| invalid…     | refused as an incorrect address, although its form is right               |
+| missing…     | accepted with the rest, then forgotten: never mailed, in no list          |
+| opens…       | delivered and opened (if opens are tracked)                               |
+| slow…        | deferred: delivered after an hour                                         |
 
-A state is worked out when somebody asks: from the address, the time at which sending began, and
-the present. No task runs for a message, and the same question has the same answer.
+A step is computed on demand, from the address, the time at which sending began, and the present.
+No task runs for an email, and the same question has the same answer.
 """
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from enum import StrEnum
 from typing import Literal
 from zlib import crc32
 
-import attrs
-
 Meaning = Literal["", "bounce", "complaint", "unsubscribed", "invalid", "missing", "opens", "slow"]
-Stage = Literal["queued", "sent", "delivered", "opened", "undelivered"]
+
+
+class Step(StrEnum):
+    """How far the delivery of an email has come."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    OPENED = "opened"
+    UNSUBSCRIBED = "unsubscribed"
+    COMPLAINED = "complained"
+
 
 _MEANINGS: tuple[Meaning, ...] = (
     "bounce",
@@ -41,17 +53,11 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])")
 
 SENT_AFTER = 1.0
+DEFERRED_AFTER = 2.0
 COMPLAINT_AFTER = 60.0
 OPENED_AFTER = 30.0
 SLOW = 3600.0
-
-
-@attrs.frozen
-class State:
-    """The stage of a message and, if it was not delivered, the reason."""
-
-    stage: Stage
-    error: str = ""
+BOUNCE = "550 mailbox does not exist"
 
 
 def is_address(text: str) -> bool:
@@ -68,43 +74,60 @@ def meaning(address: str) -> Meaning:
     return ""
 
 
-def state(address: str, began: float, now: float, *, tracked: bool, open_share: float) -> State:
-    """The state at `now` of a message whose sending began at `began` (sandbox seconds).
+def steps(address: str, *, tracked: bool, open_share: float) -> Iterator[tuple[float, Step]]:
+    """The steps of an email with their seconds since sending began, in order.
 
-    `open_share` is the share (0 to 1) of ordinary addresses that open a tracked message.
+    `open_share` is the share (0 to 1) of ordinary addresses that open a tracked email. The
+    recipient of an email to `unsubscribed…` unsubscribes, that of one to `complaint…` complains,
+    both a minute after its arrival.
     """
-    age = now - began
-    if age < SENT_AFTER:
-        return _QUEUED
     word = meaning(address)
     arrives = arrival(address)
-    if age < arrives:
-        return _SENT
+    yield SENT_AFTER, Step.SENT
+    if word == "slow":
+        yield DEFERRED_AFTER, Step.DEFERRED
     if word == "bounce":
-        return _BOUNCED
-    if not tracked:
-        return _DELIVERED
-    if word == "opens":
-        return _OPENED if age >= arrives + OPENED_AFTER else _DELIVERED
-    dice = opening_dice(address)
-    if not word and dice % 1000 < open_share * 1000:
-        return _OPENED if age >= arrives + OPENED_AFTER + dice % 3600 else _DELIVERED
-    return _DELIVERED
+        yield arrives, Step.UNDELIVERED
+        return
+    yield arrives, Step.DELIVERED
+    if word == "complaint":
+        yield arrives + COMPLAINT_AFTER, Step.COMPLAINED
+    elif word == "unsubscribed":
+        yield arrives + COMPLAINT_AFTER, Step.UNSUBSCRIBED
+    elif tracked:
+        opens = _opens_after(address, word, open_share)
+        if opens is not None:
+            yield arrives + opens, Step.OPENED
+
+
+def step_at(address: str, age: float, *, tracked: bool, open_share: float) -> Step:
+    """The step that an email has reached `age` seconds after sending began.
+
+    One of queued, sent, delivered, undelivered and opened, which is all that a status list shows.
+    """
+    if age < SENT_AFTER:
+        return Step.QUEUED
+    arrives = arrival(address)
+    if age < arrives:
+        return Step.SENT
+    word = meaning(address)
+    if word == "bounce":
+        return Step.UNDELIVERED
+    if tracked:
+        opens = _opens_after(address, word, open_share)
+        if opens is not None and age >= arrives + opens:
+            return Step.OPENED
+    return Step.DELIVERED
 
 
 def arrival(address: str) -> float:
     """Seconds from the beginning of sending to delivery: 2 to 30, an hour more for slow ones."""
     seconds = 2 + crc32(address.encode()) % 2800 / 100
-    return seconds + SLOW if meaning(address) == "slow" else seconds
-
-
-def opening_dice(address: str) -> int:
-    """A number that decides whether and when an ordinary address opens a message."""
-    return crc32(address.encode()) >> 12
+    return seconds + SLOW if address.startswith("slow") else seconds
 
 
 def complained(address: str, began: float, now: float) -> bool:
-    """True if the message's reader has complained by `now`."""
+    """True if the recipient of the email has complained by `now`."""
     return now >= began + arrival(address) + COMPLAINT_AFTER
 
 
@@ -115,8 +138,9 @@ def opted_out(address: str, unsubscribed: Container[str], resubscribed: Containe
     return address.startswith("unsubscribed") and address not in resubscribed
 
 
-_QUEUED = State("queued")
-_SENT = State("sent")
-_DELIVERED = State("delivered")
-_OPENED = State("opened")
-_BOUNCED = State("undelivered", "550 mailbox does not exist")
+def _opens_after(address: str, word: Meaning, open_share: float) -> float | None:
+    """Seconds from the arrival of a tracked email until it is opened, if it ever is."""
+    if word == "opens":
+        return OPENED_AFTER
+    dice = crc32(address.encode()) >> 12
+    return OPENED_AFTER + dice % 3600 if not word and dice % 1000 < open_share * 1000 else None

@@ -13,12 +13,12 @@ from aiohttp import ClientError, web
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.control import PREFIX, control
 from mailkit.sandbox.devino import Devino, DevinoSettings
-from mailkit.sandbox.door import Door
 from mailkit.sandbox.faults import Fault, Faults
 from mailkit.sandbox.forms import Malformed
 from mailkit.sandbox.listener import Listener
-from mailkit.sandbox.pulse import Pulse
-from mailkit.sandbox.seen import Requests
+from mailkit.sandbox.origin import OriginCheck
+from mailkit.sandbox.request_log import RequestLog
+from mailkit.sandbox.scheduler import Scheduler
 from mailkit.sandbox.sendpulse import SendPulse, SendPulseSettings
 from mailkit.sandbox.service import Call, Raw, Reply, Service
 from mailkit.sandbox.smsby import SmsBy, SmsBySettings
@@ -41,7 +41,7 @@ class Sandbox:
     sendpulse_client_id, sendpulse_client_secret, sendpulse_api_key: what the SendPulse account
         accepts: the first two for a token, the last one instead of a token.
     smsby, devino, sendpulse: the services' settings.
-    keep_letters: how many of the last messages are kept whole.
+    keep_emails: how many of the last messages are kept whole.
     keep_requests: how many of the last requests are kept with their parameters.
     """
 
@@ -61,13 +61,13 @@ class Sandbox:
         sendpulse_client_secret: str = "sandbox-secret",  # noqa: S107
         sendpulse_api_key: str = "sandbox-api-key",
         sendpulse: SendPulseSettings | None = None,
-        keep_letters: int = 1000,
+        keep_emails: int = 1000,
         keep_requests: int = 32,
     ) -> None:
         self._lock = threading.RLock()
         self._host = host
         self._port = port
-        self._door = Door([host, *hosts])
+        self._origin = OriginCheck([host, *hosts])
         self._listener: Listener | None = None
         self._http: web.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -77,8 +77,8 @@ class Sandbox:
         self._stopping = asyncio.Event()
         chance = Random(seed)  # noqa: S311 -- repeatable, not secret
         self.clock = Clock(speed)
-        self.truth = Truth(keep_letters=keep_letters, lock=self._lock)
-        self.requests = Requests(keep=keep_requests)
+        self.truth = Truth(keep_emails=keep_emails, lock=self._lock)
+        self.requests = RequestLog(keep=keep_requests)
         self.smsby = SmsBy(
             token=smsby_token, clock=self.clock, truth=self.truth, chance=chance, settings=smsby
         )
@@ -99,7 +99,7 @@ class Sandbox:
             settings=sendpulse,
         )
         self._services: tuple[Service, ...] = (self.smsby, self.devino, self.sendpulse)
-        self.pulse = Pulse(self.clock, self._services, self._lock)
+        self.scheduler = Scheduler(self.clock, self._services, self._lock)
         self.faults = Faults(
             operations=[name for service in self._services for name in service.operations],
             chance=chance,
@@ -132,15 +132,15 @@ class Sandbox:
                 service.reset()
             self.truth.clear()
             self.requests.clear()
-            self.pulse.posted.clear()
+            self.scheduler.deliveries.clear()
 
     async def deliver(self, *, early: bool = True) -> int:
         """Post what the services have for customers' own addresses; gives the number of posts.
 
         Only for the server's own loop. With `early` false a batch that a service still collects
-        stays where it is. What was posted, and the answers, stand in `pulse.posted`.
+        stays where it is. What was posted, and the answers, stand in `scheduler.deliveries`.
         """
-        return await self.pulse.deliver(early=early)
+        return await self.scheduler.deliver(early=early)
 
     async def start(self) -> None:
         """Listen; OSError if the port is taken, RuntimeError if it listens already."""
@@ -157,7 +157,7 @@ class Sandbox:
         listener.open()
         self._listener = listener
         self._port = listener.port
-        self.pulse.start()
+        self.scheduler.start()
         await listener.settled()
 
     async def stop(self) -> None:
@@ -166,7 +166,7 @@ class Sandbox:
             return
         self._stopping.set()
         listener, self._listener = self._listener, None
-        await self.pulse.stop()
+        await self.scheduler.stop()
         await listener.settled()
         listener.close()
         await self._http.shutdown(timeout=1)
@@ -207,7 +207,7 @@ class Sandbox:
             self._ending.discard(request.protocol)
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        objection = self._door.objection(request.headers)
+        objection = self._origin.problem(request.headers)
         if objection is not None:
             await read_body(request, 0)
             return answer(Reply(403, {"error": objection}))
@@ -274,7 +274,7 @@ class Sandbox:
             return call
         with self._lock:
             reply = service.act(call)
-        self.pulse.wake()
+        self.scheduler.wake()
         return reply
 
     def _find(self, method: str, path: str) -> tuple[Service, str] | None:

@@ -42,7 +42,7 @@ class Mailing:
 
 
 @attrs.frozen
-class Letter:
+class Email:
     """One message, whole."""
 
     address: str
@@ -73,18 +73,18 @@ class Comparison:
 class Truth:
     """The record of all messages; safe to read from any thread."""
 
-    def __init__(self, *, keep_letters: int = 1000, lock: "RLock | None" = None) -> None:
+    def __init__(self, *, keep_emails: int = 1000, lock: "RLock | None" = None) -> None:
         self._lock = RLock() if lock is None else lock
         self._counts: dict[str, int] = {}
         self._twice: list[str] = []
-        self._letters = 0
+        self._emails = 0
         self._mailings: list[Mailing] = []
-        self._kept: deque[tuple[Mailing, str, str, str]] = deque(maxlen=keep_letters)
+        self._kept: deque[tuple[Mailing, str, str, str]] = deque(maxlen=keep_emails)
 
     @property
-    def letters(self) -> int:
+    def emails(self) -> int:
         """How many messages were accepted for sending."""
-        return self._letters
+        return self._emails
 
     @property
     def addresses(self) -> int:
@@ -109,11 +109,11 @@ class Truth:
             return list(self._mailings)
 
     @property
-    def kept(self) -> list[Letter]:
-        """The last messages, whole, oldest first; as many as `keep_letters` allows."""
+    def kept(self) -> list[Email]:
+        """The last messages, whole, oldest first; as many as `keep_emails` allows."""
         with self._lock:
             return [
-                Letter(address, m.operation, m.at, m.sender, subject, text, m.attachments)
+                Email(address, m.operation, m.at, m.sender, subject, text, m.attachments)
                 for m, address, subject, text in self._kept
             ]
 
@@ -145,7 +145,7 @@ class Truth:
                 counts[address] = count
                 if count == 2:
                     self._twice.append(address)
-            self._letters += len(mailing.addresses)
+            self._emails += len(mailing.addresses)
             self._mailings.append(mailing)
             self._keep(mailing, texts)
 
@@ -156,7 +156,7 @@ class Truth:
             self._twice.clear()
             self._mailings.clear()
             self._kept.clear()
-            self._letters = 0
+            self._emails = 0
 
     def _keep(self, mailing: Mailing, texts: Sequence[tuple[str, str]]) -> None:
         total = len(mailing.addresses)

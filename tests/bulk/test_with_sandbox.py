@@ -201,7 +201,7 @@ async def test_a_chunk_of_nothing_but_wrong_addresses_is_rejected_row_by_row(
 ) -> None:
     report = await world.send([f"invalid{n}@example.com" for n in range(3)])
     assert (report.counts.rejected, report.complete) == (3, True)
-    assert world.sandbox.truth.letters == 0
+    assert world.sandbox.truth.emails == 0
 
 
 async def test_a_bounce_is_a_delivery_of_an_accepted_row(world: World) -> None:
@@ -321,7 +321,7 @@ async def test_a_service_that_drops_the_end_of_a_long_form_refuses_it_as_a_whole
     """The token stands last, so that a form that is cut loses it, and not recipients."""
     world.sandbox.smsby.settings.max_input_vars = 250
     report = await world.send(named(300), message)
-    assert world.sandbox.truth.letters == 0
+    assert world.sandbox.truth.emails == 0
     assert (report.counts.unsent, report.counts.rejected) == (300, 0)
     assert report.stopped is not None
     assert "Wrong or missing token" in report.stopped

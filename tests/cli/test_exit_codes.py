@@ -86,7 +86,7 @@ def test_a_run_in_which_nobody_was_accepted_is_an_error(shop: Shop, kind: str) -
         assert shop(command, "autumn") == ended
     assert shop("report", "autumn", "--csv").code == 0
     assert shop("status").code == 0
-    assert shop.sandbox.truth.letters == 0
+    assert shop.sandbox.truth.emails == 0
 
 
 def test_a_list_of_suppressed_people_is_one_of_those(shop: Shop) -> None:

@@ -66,7 +66,7 @@ def test_follow_asks_until_every_delivery_is_final(shop: Shop) -> None:
     ended = shop("status", "autumn", "--follow", "--json")
     assert ended.code == 0
     assert ended.json["deliveries"] == {"delivered": 1, "undelivered": 1}
-    assert shop.sandbox.truth.letters == 2
+    assert shop.sandbox.truth.emails == 2
 
 
 # report
@@ -185,7 +185,7 @@ def test_resume_never_sends_what_is_in_doubt(shop: Shop) -> None:
         ended = shop("resume", "autumn")
         assert ended.code == 3
         assert "  chunk 1 (autumn #1, 500 rows" in ended.out
-    assert shop.sandbox.truth.letters == 3
+    assert shop.sandbox.truth.emails == 3
 
 
 def test_resume_of_a_finished_job_sends_nothing(shop: Shop) -> None:
@@ -209,7 +209,7 @@ def test_resume_with_another_account_is_refused_unless_it_is_named(shop: Shop) -
     )
     ended = shop("resume", "autumn", "--account", account, environment=renewed)
     assert ended.code == 0
-    assert shop.sandbox.truth.letters == 3
+    assert shop.sandbox.truth.emails == 3
 
 
 @pytest.mark.parametrize("words", [["--json"], []], ids=["json", "text"])

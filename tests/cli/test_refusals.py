@@ -28,7 +28,7 @@ def refused(shop: Shop, *words: str | Path, **more: str | None) -> str:
     assert ended.err.startswith("mailkit: ")
     assert ended.err.count("\n") == 1
     assert ended.err.endswith("\n")
-    assert shop.sandbox.truth.letters == 0
+    assert shop.sandbox.truth.emails == 0
     for table in ("jobs", "rows", "chunks", "suppressions"):
         assert shop.in_journal(table) == 0
     return ended.err.removeprefix("mailkit: ").rstrip("\n")
@@ -360,7 +360,7 @@ def test_a_copied_journal_is_refused_until_it_is_adopted(
     adopted = shop(*words, "--adopt", "latest")
     assert "copy of another journal" not in adopted.err
     assert shop("report", "autumn", "--journal", copy).code == 0  # once is enough
-    assert shop.sandbox.truth.letters == 3
+    assert shop.sandbox.truth.emails == 3
 
 
 def test_a_job_that_is_not_there(shop: Shop) -> None:
@@ -375,7 +375,7 @@ def test_a_job_that_is_not_there(shop: Shop) -> None:
         ended = shop(*words)
         assert (ended.code, ended.out) == (1, "")
         assert ended.err == "mailkit: there is no job spring; the journal has autumn\n"
-    assert shop.sandbox.truth.letters == 3
+    assert shop.sandbox.truth.emails == 3
 
 
 # usage

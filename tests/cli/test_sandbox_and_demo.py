@@ -36,7 +36,7 @@ def test_the_sandbox_prints_what_points_mailkit_at_it_and_serves_until_ctrl_c(sh
         process.send_signal(signal.SIGINT)
         ended = end_of(process)
         assert (ended.code, ended.out, ended.err) == (0, "", "")
-    assert shop.sandbox.truth.letters == 0
+    assert shop.sandbox.truth.emails == 0
 
 
 def test_the_sandbox_as_json(shop: Shop) -> None:

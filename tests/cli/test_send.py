@@ -102,7 +102,7 @@ def test_the_same_command_again_is_refused_and_mails_nobody(shop: Shop) -> None:
             f"mailkit: this message has gone to this list already, as the job {first}: "
             "resume that one, or order it --again\n"
         )
-    assert shop.sandbox.truth.letters == 5
+    assert shop.sandbox.truth.emails == 5
     assert shop.in_journal("jobs") == 1
 
 
@@ -112,7 +112,7 @@ def test_a_name_that_is_taken_is_refused_also_for_another_list(shop: Shop) -> No
     ended = shop.send(letter, shop.customers(6, "other.csv"), "--name", "autumn")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == "mailkit: the job autumn exists: resume it, or order it --again\n"
-    assert shop.sandbox.truth.letters == 5
+    assert shop.sandbox.truth.emails == 5
 
 
 def test_again_sends_it_once_more_under_a_number(shop: Shop) -> None:
@@ -149,7 +149,7 @@ def test_a_list_is_the_same_however_a_pipe_cuts_it(
     second = shop.send(letter, "-", stdin=lines)
     assert second.code == 1
     assert f"as the job {first.json['job']}" in second.err
-    assert shop.sandbox.truth.letters == 1500
+    assert shop.sandbox.truth.emails == 1500
 
 
 @pytest.mark.parametrize("name", ["autumn.jsonl", "autumn.data"])
@@ -198,7 +198,7 @@ def test_an_answer_that_was_lost_leaves_its_chunk_in_doubt(shop: Shop) -> None:
     assert "  sum                    501  = rows read\n" in ended.out
     assert f"  chunk 1 (autumn #1, 500 rows, {customer(0)} … {customer(499)}): smsby" in ended.out
     assert "  mailkit resolve autumn 1 --accepted\n" in ended.out
-    assert shop.sandbox.truth.letters == 501
+    assert shop.sandbox.truth.emails == 501
 
 
 def test_a_service_that_goes_down_leaves_the_rest_unsent_and_is_an_error(
@@ -216,7 +216,7 @@ def test_a_service_that_goes_down_leaves_the_rest_unsent_and_is_an_error(
     shop.sandbox.faults.clear()
     assert shop("resume", "autumn").code == 0
     assert shop.sandbox.truth.compare(shop.accepted()).agrees
-    assert shop.sandbox.truth.letters == 1001
+    assert shop.sandbox.truth.emails == 1001
 
 
 def test_a_letter_that_the_service_refuses_rejects_nobody_and_stops(shop: Shop) -> None:
@@ -225,7 +225,7 @@ def test_a_letter_that_the_service_refuses_rejects_nobody_and_stops(shop: Shop) 
     assert ended.code == 1
     assert "Stopped: the provider refused 2 rows tried alone" in ended.out
     assert "resume with --trust-refusals. Send the rest with: mailkit resume autumn" in ended.out
-    assert shop.sandbox.truth.letters == 0
+    assert shop.sandbox.truth.emails == 0
     shop.sandbox.faults.clear()
     assert shop("resume", "autumn").code == 0
 

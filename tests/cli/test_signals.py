@@ -59,7 +59,7 @@ def test_signals_that_the_parent_ignored_stay_ignored(shop: Shop) -> None:
             process.send_signal(number)
         ended = end_of(process)
     assert (ended.code, ended.err) == (0, "")
-    assert shop.report()["accepted"] == shop.sandbox.truth.letters == 1200
+    assert shop.report()["accepted"] == shop.sandbox.truth.emails == 1200
 
 
 def test_the_others_are_heard_all_the_same(shop: Shop) -> None:
@@ -81,7 +81,7 @@ def test_a_terminal_that_goes_away_takes_only_the_bar_with_it(shop: Shop) -> Non
         ended = end_of(process)
     assert ended.code == 0
     assert "  accepted             1,200\n" in ended.out
-    assert shop.sandbox.truth.letters == 1200
+    assert shop.sandbox.truth.emails == 1200
 
 
 def test_a_bar_that_has_no_time_to_end_leaves_the_cursor(shop: Shop) -> None:

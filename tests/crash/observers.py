@@ -26,7 +26,7 @@ from mailkit.errors import JournalError
 
 from .life import Errand, engine, start_or_resume
 from .processes import Forked, turns
-from .sandbox import letters, mailed, settle
+from .sandbox import emails, mailed, settle
 
 __all__ = ["DISTURBING", "LATER", "LOOK", "OBSERVERS", "is_planned", "look", "observe"]
 
@@ -138,7 +138,7 @@ def _moved(errand: Errand, rng: Random) -> None:
     """Somebody moves the journal's file away, and back a moment later. Before anything was sent,
     a new one may be made in its place, which nobody would overwrite.
     """
-    if not letters(errand.url):
+    if not emails(errand.url):
         return
     away = errand.journal.with_name("away-" + errand.journal.name)
     errand.journal.rename(away)

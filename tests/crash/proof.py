@@ -28,7 +28,7 @@ from .judge import (
 from .life import SENDERS, Errand, Moment, live, typed
 from .observers import DISTURBING, is_planned, observe
 from .processes import CRASHED, Forked
-from .sandbox import Place, ask, letters
+from .sandbox import Place, ask, emails
 from .scenes import Scene
 from .subjects import ROWS_A_CHUNK, Kind, Subject
 
@@ -75,7 +75,7 @@ def _kill_again_and_again(
         if scene.typed:
             process = typed(errand, known=asyncio.run(is_planned(errand)))
             if kill:
-                _until_mailed(errand, letters(errand.url) + 1, process)
+                _until_mailed(errand, emails(errand.url) + 1, process)
             code = _strike(verdict, process, rng, rng.uniform(0.1, 0.6))
         elif kill % 2:
             code = _strike(verdict, live(errand), rng, rng.uniform(0.1, 0.4))
@@ -116,16 +116,16 @@ def _attack(verdict: Verdict, errand: Errand, attack: Attack, rng: Random) -> No
         verdict.kills += process.kill() == -signal.SIGKILL
     alive = process.poll() is None
     strike(attack, errand, backup)
-    sent = letters(errand.url)
+    sent = emails(errand.url)
     code = process.wait()
     if alive:
         verdict.unexpected += code == CRASHED
         if not _told(errand, code):
             verdict.silent += 1
             verdict.notes.append(f"the engine went on and ended with {code}")
-        elif code == 1 and letters(errand.url) > sent + 2 * SENDERS * ROWS_A_CHUNK:
+        elif code == 1 and emails(errand.url) > sent + 2 * SENDERS * ROWS_A_CHUNK:
             verdict.silent += 1
-            verdict.notes.append(f"{letters(errand.url) - sent} emails after the attack")
+            verdict.notes.append(f"{emails(errand.url) - sent} emails after the attack")
     for number in range(3 if attack.memory else 0):
         code = live(errand, who=f"after {number}").wait()
         if not _told(errand, code):
@@ -139,7 +139,7 @@ def _told(errand: Errand, code: int) -> bool:
 
 
 def _until_mailed(errand: Errand, count: int, process: Forked) -> None:
-    while process.poll() is None and letters(errand.url) < count:
+    while process.poll() is None and emails(errand.url) < count:
         time.sleep(0.01)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import msgspec
 
-__all__ = ["Place", "ask", "letters", "mailed", "sandbox", "settle"]
+__all__ = ["Place", "ask", "emails", "mailed", "sandbox", "settle"]
 
 
 @attrs.frozen
@@ -57,9 +57,9 @@ def mailed(url: str) -> dict[str, int]:
     return found
 
 
-def letters(url: str) -> int:
+def emails(url: str) -> int:
     """How many emails there were."""
-    count: int = ask(url, "truth")["letters"]
+    count: int = ask(url, "truth")["emails"]
     return count
 
 

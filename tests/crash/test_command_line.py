@@ -35,7 +35,7 @@ def send(shop: Shop, *words: str, rows: int = ROWS, senders: int = 3) -> list[st
 
 def under_way(shop: Shop, requests: int, acted: int) -> bool:
     """Whether so many requests have come, so many of which were acted upon."""
-    return shop.sandbox.requests[SEND] == requests and shop.sandbox.truth.letters == acted * CHUNK
+    return shop.sandbox.requests[SEND] == requests and shop.sandbox.truth.emails == acted * CHUNK
 
 
 def nobody_twice_nobody_lost(shop: Shop, rows: int = ROWS) -> None:
@@ -68,7 +68,7 @@ def everybody_was_mailed_once(shop: Shop, rows: int = ROWS) -> None:
     assert ended.code == 0, ended
     assert (ended.json["accepted"], ended.json["complete"]) == (rows, True)
     assert shop.sandbox.truth.compare(shop.accepted()).agrees
-    assert shop.sandbox.truth.letters == rows
+    assert shop.sandbox.truth.emails == rows
 
 
 def test_a_kill_leaves_in_doubt_what_was_under_way_and_nothing_else(shop: Shop) -> None:
@@ -111,7 +111,7 @@ def test_an_answer_that_was_lost_after_the_service_acted(shop: Shop) -> None:
     ended = shop.run(*send(shop))
     assert ended.code == 3
     assert "  in doubt               500\n" in ended.out
-    assert shop.sandbox.truth.letters == ROWS
+    assert shop.sandbox.truth.emails == ROWS
     nobody_twice_nobody_lost(shop)
     resolve_by_truth(shop)
     everybody_was_mailed_once(shop)
@@ -149,7 +149,7 @@ def test_killed_while_planning_it_is_planned_again(shop: Shop) -> None:
     assert shop("resume", "autumn").err == (
         "mailkit: there is no job autumn; the journal is empty\n"
     )
-    assert shop.sandbox.truth.letters == 0
+    assert shop.sandbox.truth.emails == 0
     assert shop(*words, stdin=lines).code == 0
     assert shop.in_journal("jobs") == 1
     assert shop.in_journal("rows") == ROWS
@@ -200,7 +200,7 @@ def test_a_signal_lets_requests_under_way_end_and_resume_does_the_rest(
     assert "Stopped: stopped on request. Send the rest with: mailkit resume autumn\n" in ended.out
     report = shop.report()
     assert (report["in_doubt"], report["rejected"]) == (0, 0)
-    assert report["accepted"] == shop.sandbox.truth.letters < ROWS
+    assert report["accepted"] == shop.sandbox.truth.emails < ROWS
     nobody_twice_nobody_lost(shop)
     shop.sandbox.faults.clear()
     everybody_was_mailed_once(shop)
@@ -264,4 +264,4 @@ def test_a_signal_while_a_pipe_is_read_ends_at_once(shop: Shop, rows: int) -> No
             "mailkit: stopped while planning: nothing was sent\n"
         )
     assert [shop.in_journal(table) for table in ("jobs", "rows", "chunks")] == [0, 0, 0]
-    assert shop.sandbox.truth.letters == 0
+    assert shop.sandbox.truth.emails == 0

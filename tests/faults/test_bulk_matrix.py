@@ -86,8 +86,8 @@ async def test_a_fault_on_one_chunk(row: Row, call: Call) -> None:
         letters = 2 * (5 - (states[1] + states[2] + states[3]) // 2)
         if states[2]:
             letters += 2 * row.acted
-        await until(lambda: run.world.sandbox.truth.letters == letters)
-        assert run.world.sandbox.truth.letters == letters
+        await until(lambda: run.world.sandbox.truth.emails == letters)
+        assert run.world.sandbox.truth.emails == letters
         await run.check(report, states)
         assert run.doubts(report) == (["autumn #2"] if states[2] else [])
         assert (type(error) is row.sends) == (error is not None) == (states[3] > 0)
@@ -105,10 +105,10 @@ async def test_a_fault_on_every_chunk_from_the_second_on(row: Row, call: Call) -
         run.world.gate.order(call.path, row.trouble(run.world, call.operation), first=2, last=last)
         report, error = await run.start()
         letters = states[0] + row.acted * states[2]
-        await until(lambda: run.world.sandbox.truth.letters == letters)
+        await until(lambda: run.world.sandbox.truth.emails == letters)
         await run.world.gate.end()
         await run.check(report, states)
-        assert run.world.sandbox.truth.letters == letters
+        assert run.world.sandbox.truth.emails == letters
         doubts = ["autumn #2", "autumn #3", "autumn #4"] if states[2] else []
         assert run.doubts(report) == doubts
         assert type(error) is (row.sends if states[3] else type(None))
@@ -202,7 +202,7 @@ async def test_a_run_that_is_cancelled_twice_leaves_its_request_in_doubt(
         run.world.gate.order(SMSBY.path, trouble(run.world, SMSBY.operation), first=2)
         task = asyncio.create_task(run.start())
         await until(lambda: run.world.gate.tries == 2)
-        await until(lambda: run.world.sandbox.truth.letters == 2 + 2 * acted)
+        await until(lambda: run.world.sandbox.truth.emails == 2 + 2 * acted)
         await asyncio.sleep(0.01)
         task.cancel()  # it waits for its request
         await asyncio.sleep(0.01)
@@ -216,7 +216,7 @@ async def test_a_run_that_is_cancelled_twice_leaves_its_request_in_doubt(
         assert run.doubts(report) == ["autumn #2"]
         report = await run.resume()
         await run.check(report, (8, 0, 2, 0))
-        assert run.world.sandbox.truth.letters == 8 + 2 * acted
+        assert run.world.sandbox.truth.emails == 8 + 2 * acted
 
 
 # Status lists in another order, without some rows, with strangers among them.

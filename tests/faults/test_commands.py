@@ -70,7 +70,7 @@ def run(shop: Shop, *words: str, line: str = 'exec "$@"', gone: Stream | None = 
 
 def under_way(shop: Shop, requests: int) -> bool:
     """Whether so many requests have come and have been acted upon."""
-    letters = shop.sandbox.truth.letters
+    letters = shop.sandbox.truth.emails
     return (shop.sandbox.requests[SEND], letters) == (requests, requests * CHUNK)
 
 
@@ -201,7 +201,7 @@ def test_a_signal_while_the_credential_is_tried_ends_with_nothing_sent(shop: Sho
         ended = end_of(process)
     assert (ended.code, ended.out) == (4, "")
     assert ended.err == f"{STOPPING}mailkit: stopped while planning: nothing was sent\n"
-    assert shop.in_journal("jobs") == shop.sandbox.truth.letters == 0
+    assert shop.in_journal("jobs") == shop.sandbox.truth.emails == 0
 
 
 def test_a_terminal_that_goes_away_stops_the_job(shop: Shop) -> None:

@@ -55,7 +55,7 @@ async def test_the_wait_that_the_service_asks_for_is_kept(
         await world.smsby.emails.send(to=PEOPLE[0], **LETTER)
         [wait] = world.time.slept
         assert least <= wait <= most
-        assert world.sandbox.truth.letters == 1
+        assert world.sandbox.truth.emails == 1
 
 
 @pytest.mark.parametrize(

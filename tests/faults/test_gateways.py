@@ -168,7 +168,7 @@ async def test_a_job_behind_gateways_mails_nobody_twice_and_rejects_nobody(provi
         assert (counts.rejected, counts.in_doubt, counts.unsent) == (0, unknown, 0)
         assert counts.accepted == len(people) - unknown
         assert service.truth.mailed_twice == []
-        assert service.truth.letters == counts.accepted + sum(acted for _, acted in faults)
+        assert service.truth.emails == counts.accepted + sum(acted for _, acted in faults)
         assert {service.truth.count(one) for one in await accepted(journal)} == {1}
 
 
@@ -182,7 +182,7 @@ async def test_a_gateway_that_turns_everything_away_stops_the_job(
     front = Front(getattr(service, provider), CALL_OF[provider].operation, always)
     async with memory_journal() as journal:
         report = await run(provider, front, ["a@mail.by", "b@mail.by"], journal)
-        assert (report.counts.unsent, service.truth.letters) == (2, 0)
+        assert (report.counts.unsent, service.truth.emails) == (2, 0)
         assert report.stopped is not None
         assert f"a gateway turned the request away: {phrase(status)}" in report.stopped
 

@@ -174,7 +174,7 @@ class World:
     def letters(self) -> int:
         """How many letters have gone out, those of campaigns that are due included."""
         self.sandbox.sendpulse.tick(self.sandbox.clock.now())
-        return self.sandbox.truth.letters
+        return self.sandbox.truth.emails
 
 
 # The service's time stands still: campaigns begin at once, and no second is ever over.

@@ -234,7 +234,7 @@ def test_a_job_that_is_not_there_is_named_in_printable_words(shop: Shop, name: s
 )
 def test_options_are_shown_in_printable_words(shop: Shop, words: list[str]) -> None:
     refused(shop("send", shop.letter(), shop.customers(1), "--provider", "smsby", *words))
-    assert shop.sandbox.truth.letters == 0
+    assert shop.sandbox.truth.emails == 0
 
 
 @pytest.mark.parametrize(
@@ -314,4 +314,4 @@ def test_a_list_is_known_again_in_another_process(shop: Shop) -> None:
         shop.environment["PYTHONHASHSEED"] = seed
         codes.append(shop.run("send", letter, people, "--provider", "smsby").code)
     assert codes == [0, 1]
-    assert shop.sandbox.truth.letters == 1
+    assert shop.sandbox.truth.emails == 1

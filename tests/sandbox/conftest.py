@@ -11,8 +11,8 @@ from yarl import URL
 
 from mailkit.sandbox import Sandbox
 
-LETTER = {"sender_email": "news@shop.by", "subject": "Autumn", "message": "<p>Hello</p>"}
-BULK = {**LETTER, "delivery_list[0]": "anna@mail.by", "delivery_list[1]": "boris@mail.by"}
+MESSAGE = {"sender_email": "news@shop.by", "subject": "Autumn", "message": "<p>Hello</p>"}
+BULK = {**MESSAGE, "delivery_list[0]": "anna@mail.by", "delivery_list[1]": "boris@mail.by"}
 
 
 @attrs.frozen

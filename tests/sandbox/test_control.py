@@ -5,7 +5,7 @@ from mailkit.sandbox import Fault, Sandbox
 from mailkit.sandbox import control as control_module
 from mailkit.sandbox.clock import LAST
 
-from .conftest import BULK, LETTER, Api, JsonApi
+from .conftest import BULK, MESSAGE, Api, JsonApi
 
 JSON = {"Content-Type": "application/json"}
 
@@ -21,11 +21,11 @@ async def test_health(api: Api, sandbox: Sandbox) -> None:
 
 async def test_truth(api: Api) -> None:
     await api.post("sendBulkEmail", BULK)
-    await api("sendEmail", **LETTER, email="anna@mail.by")
+    await api("sendEmail", **MESSAGE, email="anna@mail.by")
     async with api.session.get("/sandbox/truth") as response:
         summary = await response.json()
     assert summary == {
-        "letters": 3,
+        "emails": 3,
         "addresses": 2,
         "mailed_twice": 1,
         "requests": {"smsby.bulk.send": 1, "smsby.emails.send": 1},
@@ -121,7 +121,7 @@ async def test_what_a_form_of_any_page_can_send_is_no_order(
             assert response.status == 415
             assert "application/json" in (await response.json())["error"]
     assert sandbox.faults.active() == []
-    assert (sandbox.truth.letters, sandbox.clock.now()) == (2, before)
+    assert (sandbox.truth.emails, sandbox.clock.now()) == (2, before)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -144,7 +144,7 @@ async def test_time_ends_where_dates_do(
     assert (await sendpulse("POST", "/sandbox/advance", {"seconds": seconds})).status == 200
     assert (await sendpulse("GET", "/templates")).status == 200
     assert (await sendpulse("GET", "/user/balance/detail")).status == 200
-    assert (await api("sendEmail", **LETTER, email="anna@mail.by")).result
+    assert (await api("sendEmail", **MESSAGE, email="anna@mail.by")).result
     assert sandbox.clock.now() == LAST
 
 
@@ -153,7 +153,7 @@ async def test_reset_forgets(api: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("cut_json", after=9))
     async with api.session.post("/sandbox/reset", headers=JSON) as response:
         assert response.status == 200
-    assert (sandbox.truth.letters, sandbox.truth.addresses) == (0, 0)
+    assert (sandbox.truth.emails, sandbox.truth.addresses) == (0, 0)
     assert sandbox.faults.active() == []
     assert not sandbox.requests
     assert not sandbox.requests.last

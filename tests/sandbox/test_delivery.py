@@ -1,10 +1,10 @@
 import pytest
 
-from mailkit.sandbox.delivery import arrival, is_address, meaning, state
+from mailkit.sandbox.delivery import Step, arrival, is_address, meaning, step_at, steps
 
 
-def stage(address: str, age: float, *, tracked: bool = True, open_share: float = 0) -> str:
-    return state(address, 1000, 1000 + age, tracked=tracked, open_share=open_share).stage
+def step(address: str, age: float, *, tracked: bool = True, open_share: float = 0) -> Step:
+    return step_at(address, age, tracked=tracked, open_share=open_share)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_addresses_of_the_wrong_form(address: str) -> None:
     assert not is_address(address)
 
 
-def test_an_ordinary_letter_is_queued_then_sent_then_delivered() -> None:
-    assert [stage("anna@b.by", age) for age in (-10, 0.5, 1.5, 31)] == [
+def test_an_ordinary_email_is_queued_then_sent_then_delivered() -> None:
+    assert [step("anna@b.by", age) for age in (-10, 0.5, 1.5, 31)] == [
         "queued",
         "queued",
         "sent",
@@ -69,18 +69,40 @@ def test_an_ordinary_letter_is_queued_then_sent_then_delivered() -> None:
 def test_addresses_with_a_meaning(address: str, soon: str, in_two_hours: str) -> None:
     assert address.startswith(meaning(address))
     assert meaning(address)
-    assert stage(address, 30.5) == soon
-    assert stage(address, 7200) == in_two_hours
+    assert step(address, 30.5) == soon
+    assert step(address, 7200) == in_two_hours
 
 
-def test_an_untracked_letter_is_never_seen_to_be_opened() -> None:
-    assert stage("opens@b.by", 7200, tracked=False) == "delivered"
-    assert stage("anna@b.by", 9000, tracked=False, open_share=1) == "delivered"
+def test_an_untracked_email_is_never_seen_to_be_opened() -> None:
+    assert step("opens@b.by", 7200, tracked=False) == "delivered"
+    assert step("anna@b.by", 9000, tracked=False, open_share=1) == "delivered"
 
 
 def test_a_share_of_the_ordinary_addresses_opens() -> None:
     people = [f"person{number}@b.by" for number in range(1000)]
-    opened = sum(stage(one, 9000, open_share=0.2) == "opened" for one in people)
+    opened = sum(step(one, 9000, open_share=0.2) == "opened" for one in people)
     assert 130 < opened < 270
-    assert all(stage(one, 9000, open_share=1) == "opened" for one in people)
-    assert not any(stage(one, 9000, open_share=0) == "opened" for one in people)
+    assert all(step(one, 9000, open_share=1) == "opened" for one in people)
+    assert not any(step(one, 9000, open_share=0) == "opened" for one in people)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+@pytest.mark.parametrize(
+    "address",
+    ["opens@b.by", "bounce@b.by", "slow@b.by", *[f"person{n}@b.by" for n in range(20)]],
+)
+def test_each_step_is_the_one_at_its_moment(address: str, tracked: bool) -> None:
+    found = list(steps(address, tracked=tracked, open_share=0.5))
+    assert found == sorted(found, key=lambda pair: pair[0])
+    for after, reached in found:
+        shown = step(address, after + 0.001, tracked=tracked, open_share=0.5)
+        assert shown == (Step.SENT if reached == Step.DEFERRED else reached)
+
+
+def test_recipients_who_unsubscribe_and_complain() -> None:
+    for address, last in (("unsubscribed@b.by", "unsubscribed"), ("complaint@b.by", "complained")):
+        assert [reached for _, reached in steps(address, tracked=True, open_share=1)] == [
+            "sent",
+            "delivered",
+            last,
+        ]

@@ -30,7 +30,7 @@ def references(answer: Answer) -> list[str]:
     return [reason["Reference"] for reason in answer.value["Reasons"]]
 
 
-async def test_a_letter_to_each_recipient(devino: JsonApi, sandbox: Sandbox) -> None:
+async def test_an_email_to_each_recipient(devino: JsonApi, sandbox: Sandbox) -> None:
     answer = await devino("POST", MESSAGES, order("anna@mail.by", "Boris@mail.by"))
     assert answer.status == 200
     assert answer.value["description"] == "ok"
@@ -50,10 +50,10 @@ async def test_macros_are_filled_with_the_recipients_fields(
     recipient = {"Address": "anna@mail.by", "MergeFields": {"Name ": "Anna", "n": 7}}
     body = {"PlainText": "[Name], [n], [other], [Unsubscribe], [WebVersion]"}
     await devino("POST", MESSAGES, order(Recipients=[recipient], Body=body))
-    [letter] = sandbox.truth.kept
-    assert letter.subject == "Autumn"
-    assert letter.text.startswith("Anna, 7, [other], https://")
-    assert "/web/anna@mail.by" in letter.text
+    [email] = sandbox.truth.kept
+    assert email.subject == "Autumn"
+    assert email.text.startswith("Anna, 7, [other], https://")
+    assert "/web/anna@mail.by" in email.text
 
 
 @pytest.mark.parametrize("key", ["", "Key wrong", "Bearer sandbox-key", "sandbox-key"])
@@ -61,7 +61,7 @@ async def test_the_key_is_needed(key: str, devino: JsonApi, sandbox: Sandbox) ->
     answer = await JsonApi(devino.session, sandbox.url, key)("POST", MESSAGES, order())
     assert answer.status == 401
     assert answer.value["Description"]
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ async def test_a_request_that_is_not_in_order_is_refused_whole(
     changes: dict[str, Any], reference: str, devino: JsonApi, sandbox: Sandbox
 ) -> None:
     assert references(await devino("POST", MESSAGES, order(**changes))) == [reference]
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 async def test_an_empty_request_has_all_the_reasons(devino: JsonApi) -> None:
@@ -230,11 +230,11 @@ async def test_posts_are_batched_repeated_and_remembered(
     assert [len(post) for post in hook.posts] == [2, 2, 1, 1]
     assert hook.posts[0] == hook.posts[1]
     assert hook.events[0]["extraData"] == {"n": 0}
-    assert [one.status for one in sandbox.pulse.posted] == [200] * 4
+    assert [one.status for one in sandbox.scheduler.deliveries] == [200] * 4
     settings.callback_url = "http://127.0.0.1:1/nobody"
     await devino("POST", MESSAGES, order())
     await sandbox.deliver()
-    assert sandbox.pulse.posted[-1].status is None
+    assert sandbox.scheduler.deliveries[-1].status is None
 
 
 async def test_states_come_by_themselves_while_time_runs(

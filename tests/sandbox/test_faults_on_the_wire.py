@@ -10,18 +10,18 @@ import pytest
 from mailkit.sandbox import Fault, Sandbox
 from mailkit.sandbox.distort import STRANGER
 
-from .conftest import BULK, LETTER, Api, Socket, request_bytes, until
+from .conftest import BULK, MESSAGE, Api, Socket, request_bytes, until
 
 SEND = "smsby.emails.send"
 REQUEST = request_bytes(
-    "sendEmail", {**LETTER, "message": "Hello", "token": "sandbox-token", "email": "anna@mail.by"}
+    "sendEmail", {**MESSAGE, "message": "Hello", "token": "sandbox-token", "email": "anna@mail.by"}
 )
 TRUE_ANSWER = b'{"status":"OK","result":{"email_id":1234567}}'
 
 
 @pytest.fixture
 async def socket(connect: Any) -> Socket:
-    """A connection with a letter on its way; the fault is added before by the test."""
+    """A connection with an email on its way; the fault is added before by the test."""
     opened: Socket = await connect()
     return opened
 
@@ -32,19 +32,19 @@ async def test_without_a_fault_the_answer_is_whole(socket: Socket, sandbox: Sand
         status, head, body = await socket.answer()
         assert (status, json.loads(body)["status"]) == (200, "OK")
         assert b"Content-Type: application/json" in head
-        assert sandbox.truth.letters == number
+        assert sandbox.truth.emails == number
 
 
 @pytest.mark.parametrize(
-    ("kind", "letters"),
+    ("kind", "emails"),
     [("reset_before_reading", 0), ("reset_after_reading", 0), ("reset_after_acting", 1)],
 )
-async def test_a_reset(kind: Any, letters: int, socket: Socket, sandbox: Sandbox) -> None:
+async def test_a_reset(kind: Any, emails: int, socket: Socket, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault(kind, on=SEND))
     socket.writer.write(REQUEST)
     with pytest.raises(ConnectionResetError):
         await socket.rest()
-    assert sandbox.truth.letters == letters
+    assert sandbox.truth.emails == emails
     assert sandbox.requests[SEND] == 1
 
 
@@ -110,7 +110,7 @@ async def test_connections_are_refused_after_some_requests(connect: Any, sandbox
     assert await socket.rest() == b""
     with pytest.raises(ConnectionRefusedError):
         await connect()
-    assert sandbox.truth.letters == 2
+    assert sandbox.truth.emails == 2
 
 
 async def test_a_request_under_way_ends_before_its_connection_does(
@@ -128,11 +128,11 @@ async def test_a_request_under_way_ends_before_its_connection_does(
 
 async def test_slow_before_acting(api: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("slow_before_acting", times=1, seconds=0.1))
-    request = asyncio.create_task(api("sendEmail", **LETTER, email="anna@mail.by"))
+    request = asyncio.create_task(api("sendEmail", **MESSAGE, email="anna@mail.by"))
     await until(lambda: len(sandbox.requests.last) == 1)
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
     assert (await request).result
-    assert sandbox.truth.letters == 1
+    assert sandbox.truth.emails == 1
 
 
 async def test_the_service_acts_though_the_client_has_gone(
@@ -142,30 +142,30 @@ async def test_the_service_acts_though_the_client_has_gone(
     socket.writer.write(REQUEST)
     await until(lambda: len(sandbox.requests.last) == 1)
     socket.writer.transport.abort()
-    await until(lambda: sandbox.truth.letters == 1)
+    await until(lambda: sandbox.truth.emails == 1)
 
 
 async def test_slow_answer(socket: Socket, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("slow_answer", seconds=0.03))
     socket.writer.write(REQUEST)
     began = asyncio.get_running_loop().time()
-    await until(lambda: sandbox.truth.letters == 1)
+    await until(lambda: sandbox.truth.emails == 1)
     assert (await socket.answer())[0] == 200
     assert asyncio.get_running_loop().time() - began >= 0.03
 
 
 @pytest.mark.parametrize(
-    ("kind", "letters"), [("slow_before_acting", 0), ("slow_answer", 1), ("slow_headers", 1)]
+    ("kind", "emails"), [("slow_before_acting", 0), ("slow_answer", 1), ("slow_headers", 1)]
 )
 async def test_a_stop_does_not_wait_for_slow_answers(
-    kind: Any, letters: int, sandbox: Sandbox, socket: Socket
+    kind: Any, emails: int, sandbox: Sandbox, socket: Socket
 ) -> None:
     sandbox.faults.add(Fault(kind, seconds=1000))
     socket.writer.write(REQUEST)
     await until(lambda: len(sandbox.requests.last) == 1)
     await sandbox.stop()
     assert TRUE_ANSWER not in await socket.rest()
-    assert sandbox.truth.letters == letters
+    assert sandbox.truth.emails == emails
 
 
 async def test_slow_headers_trickle(socket: Socket, sandbox: Sandbox) -> None:
@@ -183,7 +183,7 @@ async def test_cut_answer(socket: Socket, sandbox: Sandbox) -> None:
     head, _, body = (await socket.rest()).partition(b"\r\n\r\n")
     assert f"Content-Length: {len(TRUE_ANSWER)}".encode() in head
     assert body == TRUE_ANSWER[: len(TRUE_ANSWER) // 2]
-    assert sandbox.truth.letters == 1
+    assert sandbox.truth.emails == 1
 
 
 @pytest.mark.parametrize(("size", "off"), [(None, -5), (7, 7), (-1000, -len(TRUE_ANSWER))])
@@ -202,14 +202,14 @@ async def test_cut_json(socket: Socket, sandbox: Sandbox) -> None:
     assert (status, body) == (200, TRUE_ANSWER[: len(TRUE_ANSWER) // 2])
     socket.writer.write(REQUEST)
     assert (await socket.answer())[0] == 200
-    assert sandbox.truth.letters == 2
+    assert sandbox.truth.emails == 2
 
 
 async def test_wrong_types(api: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("wrong_types"))
-    answer = await api("sendEmail", **LETTER, email="anna@mail.by")
+    answer = await api("sendEmail", **MESSAGE, email="anna@mail.by")
     assert answer.value == {"status": "OK", "result": {"email_id": [1234567]}}
-    assert sandbox.truth.letters == 1
+    assert sandbox.truth.emails == 1
 
 
 async def test_partial(api: Api, sandbox: Sandbox) -> None:
@@ -227,14 +227,14 @@ async def test_html_200(acted: bool, socket: Socket, sandbox: Sandbox) -> None:
     socket.writer.write(REQUEST)
     status, head, body = await socket.answer()
     assert (status, b"text/html" in head, body[:9]) == (200, True, b"<!DOCTYPE")
-    assert sandbox.truth.letters == acted
+    assert sandbox.truth.emails == acted
 
 
 async def test_empty_200(socket: Socket, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("empty_200"))
     socket.writer.write(REQUEST)
     assert (await socket.answer())[::2] == (200, b"")
-    assert sandbox.truth.letters == 1
+    assert sandbox.truth.emails == 1
 
 
 async def test_gzip_bomb(socket: Socket, sandbox: Sandbox) -> None:
@@ -282,9 +282,9 @@ async def test_rate_limited(
     retry_after: Any, header: str | None, api: Api, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add(Fault("rate_limited", retry_after=retry_after))
-    answer = await api("sendEmail", **LETTER, email="anna@mail.by")
+    answer = await api("sendEmail", **MESSAGE, email="anna@mail.by")
     assert (answer.status, answer.headers.get("Retry-After")) == (429, header)
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 @pytest.mark.parametrize("acted", [True, False])
@@ -298,36 +298,36 @@ async def test_server_error(
     got, head, body = await socket.answer()
     assert (got, b"text/html" in head) == (status, html)
     assert body.startswith(b"<!DOCTYPE" if html else b'{"error":')
-    assert sandbox.truth.letters == acted
+    assert sandbox.truth.emails == acted
 
 
 async def test_error_envelope(api: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("error_envelope"))
-    answer = await api("sendEmail", **LETTER, email="anna@mail.by")
+    answer = await api("sendEmail", **MESSAGE, email="anna@mail.by")
     assert (answer.status, answer.value.keys()) == (200, {"error"})
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 async def test_token_refused(api: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("token_refused"))
     true = await api("sendEmail", token="wrong")
-    answer = await api("sendEmail", **LETTER, email="anna@mail.by")
+    answer = await api("sendEmail", **MESSAGE, email="anna@mail.by")
     assert answer.value == true.value
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 @pytest.mark.parametrize("location", [None, "http://127.0.0.1:9/there"])
 async def test_redirect(location: str | None, api: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("redirect", location=location))
-    answer = await api.post("sendEmail", LETTER, allow_redirects=False)
+    answer = await api.post("sendEmail", MESSAGE, allow_redirects=False)
     assert answer.status == 307
     assert answer.headers["Location"] == (location or f"{sandbox.url}/moved")
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 async def test_who_follows_a_redirect_is_seen(api: Api, sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("redirect"))
-    answer = await api("sendEmail", **LETTER, email="anna@mail.by")
+    answer = await api("sendEmail", **MESSAGE, email="anna@mail.by")
     assert answer.status == 404
     assert sandbox.requests["unknown"] == 1
 

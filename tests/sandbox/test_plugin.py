@@ -12,11 +12,11 @@ import pytest
 import mailkit.sandbox
 from mailkit.sandbox import Fault, Sandbox, sandbox_in_thread
 
-from .conftest import LETTER, Api, request_bytes
+from .conftest import MESSAGE, Api, request_bytes
 
 
 def send(sandbox: Sandbox, address: str) -> object:
-    form = {**LETTER, "token": sandbox.smsby.token, "email": address}
+    form = {**MESSAGE, "token": sandbox.smsby.token, "email": address}
     with urllib.request.urlopen(
         f"{sandbox.url}/api/v2/sendEmail", urlencode(form).encode(), timeout=10
     ) as answer:
@@ -27,15 +27,15 @@ def test_a_plain_test_gets_a_running_sandbox(mailkit_sandbox: Sandbox) -> None:
     assert send(mailkit_sandbox, "anna@mail.by") == {"email_id": 1234567}
     assert mailkit_sandbox.truth.count("anna@mail.by") == 1
     mailkit_sandbox.reset()
-    assert mailkit_sandbox.truth.letters == 0
+    assert mailkit_sandbox.truth.emails == 0
     assert mailkit_sandbox.clock.speed == 1
 
 
 async def test_an_async_test_gets_the_same(mailkit_sandbox: Sandbox) -> None:
     async with aiohttp.ClientSession(mailkit_sandbox.url) as session:
         api = Api(session, mailkit_sandbox.smsby.token)
-        assert (await api("sendEmail", **LETTER, email="anna@mail.by")).result
-    assert mailkit_sandbox.truth.letters == 1
+        assert (await api("sendEmail", **MESSAGE, email="anna@mail.by")).result
+    assert mailkit_sandbox.truth.emails == 1
 
 
 @pytest.mark.mailkit_sandbox(speed=0, smsby_token="mine")
@@ -61,9 +61,9 @@ def test_several_threads_may_read_while_it_works(mailkit_sandbox: Sandbox) -> No
     sender.start()
     while sender.is_alive():
         assert mailkit_sandbox.truth.mailed_twice == []
-        assert len(mailkit_sandbox.truth.kept) <= mailkit_sandbox.truth.letters
+        assert len(mailkit_sandbox.truth.kept) <= mailkit_sandbox.truth.emails
     sender.join()
-    assert mailkit_sandbox.truth.letters == 40
+    assert mailkit_sandbox.truth.emails == 40
 
 
 def test_what_goes_wrong_at_the_start_is_raised() -> None:
@@ -79,7 +79,7 @@ def test_what_goes_wrong_at_the_start_is_raised() -> None:
 def test_a_stopped_sandbox_can_still_be_asked() -> None:
     with sandbox_in_thread() as sandbox:
         send(sandbox, "anna@mail.by")
-    assert sandbox.truth.letters == 1
+    assert sandbox.truth.emails == 1
     sandbox.faults.clear()
     sandbox.reset()
 
@@ -90,16 +90,16 @@ def test_it_works_on_uvloop() -> None:
     async def run() -> None:
         async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as session:
             api = Api(session, sandbox.smsby.token)
-            assert (await api("sendEmail", **LETTER, email="anna@mail.by")).result
+            assert (await api("sendEmail", **MESSAGE, email="anna@mail.by")).result
             sandbox.faults.add(Fault("reset_after_acting", times=1))
             host, port = sandbox.url.removeprefix("http://").split(":")
             reader, writer = await asyncio.open_connection(host, int(port))
-            letter = {**LETTER, "message": "x", "email": "a@b.by", "token": api.token}
-            writer.write(request_bytes("sendEmail", letter))
+            message = {**MESSAGE, "message": "x", "email": "a@b.by", "token": api.token}
+            writer.write(request_bytes("sendEmail", message))
             with pytest.raises(ConnectionResetError):
                 await reader.read()
             writer.transport.abort()
-            assert sandbox.truth.letters == 2
+            assert sandbox.truth.emails == 2
             sandbox.faults.add(Fault("refuse", seconds=1000))
             async with aiohttp.ClientSession(sandbox.url) as fresh:
                 again = Api(fresh, api.token)

@@ -70,9 +70,9 @@ async def test_a_small_campaign_goes_from_copying_to_sent(
     where = f"/addressbooks/{book}"
     assert (await sendpulse("GET", where)).value[0]["status"] == 5
     assert await status(sendpulse, number) == 13
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
     sandbox.clock.advance(5)
-    assert sandbox.truth.letters == 2
+    assert sandbox.truth.emails == 2
     assert (await sendpulse("GET", where)).value[0]["status"] == 0
     assert await status(sendpulse, number) == 2
     sandbox.clock.advance(60)
@@ -95,9 +95,9 @@ async def test_twenty_addresses_wait_for_the_moderator(
     sandbox.clock.advance(5)
     assert await status(sendpulse, number) == 1
     sandbox.clock.advance(599)
-    assert (await status(sendpulse, number), sandbox.truth.letters) == (1, 0)
+    assert (await status(sendpulse, number), sandbox.truth.emails) == (1, 0)
     sandbox.clock.advance(1)
-    assert (await status(sendpulse, number), sandbox.truth.letters) == (2, 20)
+    assert (await status(sendpulse, number), sandbox.truth.emails) == (2, 20)
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("reject", 5), ("edit", 27)])
@@ -109,13 +109,13 @@ async def test_a_moderator_can_say_no(
     await fill(sendpulse, book, "anna@b.by")
     number = await launch(sendpulse, book)
     sandbox.clock.advance(3600)
-    assert (await status(sendpulse, number), sandbox.truth.letters) == (code, 0)
+    assert (await status(sendpulse, number), sandbox.truth.emails) == (code, 0)
     one = (await sendpulse("GET", f"/campaigns/{number}/email/anna@b.by")).value
     assert (one["global_status"], one["sent_date"]) == (13, None)
     changed = await sendpulse("PATCH", f"/campaigns/{number}", order(None, list_id=None))
     assert changed.status == (200 if verdict == "edit" else 422)
     sandbox.clock.advance(600)
-    assert sandbox.truth.letters == (1 if verdict == "edit" else 0)
+    assert sandbox.truth.emails == (1 if verdict == "edit" else 0)
     await sendpulse("DELETE", f"/campaigns/{number}")
     second = await launch(sendpulse, book)
     sandbox.clock.advance(10)
@@ -126,7 +126,7 @@ async def test_nobody_active_ends_at_once(sendpulse: JsonApi, book: int, sandbox
     await fill(sendpulse, book, "unsubscribed@b.by")
     number = await launch(sendpulse, book)
     sandbox.clock.advance(5)
-    assert (await status(sendpulse, number), sandbox.truth.letters) == (12, 0)
+    assert (await status(sendpulse, number), sandbox.truth.emails) == (12, 0)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ async def test_lists_segments_and_templates(
     sandbox.sendpulse.account.segments[9] = other
     await launch(sendpulse, None, segment_id=9)
     sandbox.clock.advance(10)
-    assert sandbox.truth.letters == 4
+    assert sandbox.truth.emails == 4
 
 
 async def test_attachments_are_kept(sendpulse: JsonApi, book: int, sandbox: Sandbox) -> None:
@@ -263,7 +263,7 @@ async def test_drafts_are_not_sent(sendpulse: JsonApi, book: int, sandbox: Sandb
     sandbox.clock.advance(3600)
     found = (await sendpulse("GET", f"/campaigns/{number}")).value
     assert (found["status"], found["name"], found["send_date"]) == (26, "second", "")
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 async def test_a_cancelled_campaign_is_not_sent(
@@ -273,11 +273,11 @@ async def test_a_cancelled_campaign_is_not_sent(
     number = await launch(sendpulse, book)
     assert (await sendpulse("DELETE", f"/campaigns/{number}")).value == {"result": True}
     sandbox.clock.advance(100)
-    assert (await status(sendpulse, number), sandbox.truth.letters) == (16, 0)
+    assert (await status(sendpulse, number), sandbox.truth.emails) == (16, 0)
     assert (await sendpulse("DELETE", f"/campaigns/{number}")).status == 422
 
 
-async def test_both_kinds_of_test_letters(sendpulse: JsonApi, book: int, sandbox: Sandbox) -> None:
+async def test_both_kinds_of_test_emails(sendpulse: JsonApi, book: int, sandbox: Sandbox) -> None:
     await fill(sendpulse, book, "anna@b.by")
     number = await launch(sendpulse, book, is_test=True)
     assert await status(sendpulse, number) == 4
@@ -287,7 +287,7 @@ async def test_both_kinds_of_test_letters(sendpulse: JsonApi, book: int, sandbox
     people = {"send_test_only": ["me@shop.by", "you@shop.by"]}
     assert (await sendpulse("PATCH", "/campaigns", order(book, **people))).status == 200
     assert sandbox.truth.mailings[-1].operation == "sendpulse.campaigns.send_test"
-    assert sandbox.truth.letters == 3
+    assert sandbox.truth.emails == 3
     for wrong in (None, [], ["no address"], [f"p{n}@b.by" for n in range(4)]):
         body = order(book, send_test_only=wrong)
         assert (await sendpulse("PATCH", "/campaigns", body)).status == 422

@@ -132,7 +132,7 @@ async def test_contacts_become_active_in_time(
     assert (await sendpulse("GET", f"{book}/emails?offset=1")).value[0]["status"] == 0
 
 
-async def test_double_opt_in_asks_by_a_letter(
+async def test_double_opt_in_asks_by_an_email(
     sendpulse: JsonApi, book: str, sandbox: Sandbox
 ) -> None:
     sandbox.sendpulse.settings.confirmed_after = 3600
@@ -148,7 +148,7 @@ async def test_double_opt_in_asks_by_a_letter(
     sandbox.clock.advance(3600)
     assert (await sendpulse("GET", f"{book}/emails")).value[0]["status"] == 1
     assert await add(sendpulse, book, "anna@b.by", **asked) == 200
-    assert sandbox.truth.letters == 2
+    assert sandbox.truth.emails == 2
     assert await add(sendpulse, book, "b@b.by", **{**asked, "message_lang": "xx"}) == 422
     assert await add(sendpulse, book, "b@b.by", **{**asked, "sender_email": "x@shop.by"}) == 422
 

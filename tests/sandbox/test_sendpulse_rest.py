@@ -13,15 +13,15 @@ def base64(text: str) -> str:
 
 
 async def test_templates(sendpulse: JsonApi) -> None:
-    body = {"name": "My letter", "body": base64("<p>1</p>"), "lang": "en"}
+    body = {"name": "My message", "body": base64("<p>1</p>"), "lang": "en"}
     made = (await sendpulse("POST", "/template", body)).value
     assert made["result"] is True
     real_id = made["real_id"]
     one = (await sendpulse("GET", f"/template/{real_id}")).value
-    assert (one["name"], one["name_slug"], one["owner"]) == ("My letter", "my-letter", "you")
+    assert (one["name"], one["name_slug"], one["owner"]) == ("My message", "my-message", "you")
     assert (one["category_info"], one["tags"], one["full_description"]) == ([], [], None)
     assert (await sendpulse("GET", f"/template/{one['id']}")).value == one
-    assert (await sendpulse("GET", "/template/slug/my-letter")).value == one
+    assert (await sendpulse("GET", "/template/slug/my-message")).value == one
     edit = {"body": base64("<p>2</p>"), "lang": "en"}
     assert (await sendpulse("POST", f"/template/edit/{one['id']}", edit)).value == DONE
     assert (await sendpulse("GET", f"/template/{one['id']}")).status == 404
@@ -37,7 +37,7 @@ async def test_templates(sendpulse: JsonApi) -> None:
     assert [row["lang"] for row in russian] == ["ru"]
     assert (await sendpulse("GET", "/templates/ru/?owner=me")).value == []
     second = (await sendpulse("POST", "/template", body)).value["real_id"]
-    assert (await sendpulse("GET", f"/template/{second}")).value["name_slug"] != "my-letter"
+    assert (await sendpulse("GET", f"/template/{second}")).value["name_slug"] != "my-message"
 
 
 async def test_templates_that_are_not_in_order(sendpulse: JsonApi) -> None:
@@ -98,14 +98,14 @@ async def test_addresses_over_all_lists(sendpulse: JsonApi, sandbox: Sandbox) ->
         "anna@b.by": [{"book_id": book, **one} for book in books]
     }
     assert (await sendpulse("POST", "/emails", {"emails": ["nobody@b.by"]})).value == []
-    letter = {
+    message = {
         "sender_name": "Shop",
         "sender_email": "news@shop.by",
         "subject": "Hi",
         "body": base64("x"),
         "list_id": books[0],
     }
-    await sendpulse("POST", "/campaigns", letter)
+    await sendpulse("POST", "/campaigns", message)
     sandbox.clock.advance(10)
     await sendpulse("POST", "/blacklist", {"emails": base64("anna@b.by")})
     assert (await sendpulse("GET", "/emails/anna@b.by/campaigns")).value == {

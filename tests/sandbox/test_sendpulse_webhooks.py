@@ -2,7 +2,7 @@ from base64 import b64encode
 from typing import Any
 
 from mailkit.sandbox import Sandbox
-from mailkit.sandbox.sendpulse.hooks import ACTIONS
+from mailkit.sandbox.sendpulse.webhook_queue import ACTIONS
 
 from .conftest import Answer, Hook, JsonApi
 
@@ -133,7 +133,7 @@ async def test_other_processes_move_time_and_order_posts(
     before = sandbox.clock.now()
     moved = await sendpulse("POST", "/sandbox/advance", {"seconds": 60})
     assert moved.value == {"now": before + 60}
-    assert sandbox.truth.letters == 1
+    assert sandbox.truth.emails == 1
     assert (await sendpulse("POST", "/sandbox/advance", {"seconds": -1})).status == 400
     assert (await sendpulse("POST", "/sandbox/deliver", {})).value == {"posts": 1}
     assert hook.events[0]["email"] == "anna@b.by"

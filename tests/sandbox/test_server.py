@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 
 from mailkit.sandbox import Sandbox
-from mailkit.sandbox.seen import MAX_BYTES
+from mailkit.sandbox.request_log import MAX_BYTES
 
-from .conftest import BULK, LETTER, Api, Socket, request_bytes, until
+from .conftest import BULK, MESSAGE, Api, Socket, request_bytes, until
 
 
 async def test_a_client_is_pointed_at_it(sandbox: Sandbox) -> None:
@@ -112,7 +112,7 @@ async def test_requests_are_remembered_as_they_came(api: Api, sandbox: Sandbox) 
     assert seen.params == {
         "x": "1",
         "token": "sandbox-token",
-        **LETTER,
+        **MESSAGE,
         "delivery_list": ["anna@mail.by", "boris@mail.by"],
     }
 
@@ -133,7 +133,7 @@ async def test_large_requests_push_each_other_out(
     api: Api, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert MAX_BYTES > 1_000_000
-    monkeypatch.setattr("mailkit.sandbox.seen.MAX_BYTES", 5000)
+    monkeypatch.setattr("mailkit.sandbox.request_log.MAX_BYTES", 5000)
     for _ in range(3):
         await api("statusBulkEmail", uuid="x" * 3000)
     assert len(sandbox.requests.last) == 1
@@ -143,15 +143,15 @@ async def test_a_client_that_leaves_in_the_middle_does_no_harm(
     connect: Any, api: Api, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    whole = request_bytes("sendEmail", {**LETTER, "message": "x" * 5000, "token": api.token})
+    whole = request_bytes("sendEmail", {**MESSAGE, "message": "x" * 5000, "token": api.token})
     for leave in ("abort", "close"):
         sandbox.requests.clear()
         socket: Socket = await connect()
         socket.writer.write(whole[:1000])
         await until(lambda: sandbox.requests["smsby.emails.send"] == 1)
         getattr(socket.writer.transport, leave)()
-    assert (await api("sendEmail", **LETTER, email="anna@mail.by")).result
-    assert sandbox.truth.letters == 1
+    assert (await api("sendEmail", **MESSAGE, email="anna@mail.by")).result
+    assert sandbox.truth.emails == 1
     assert caplog.records == []
 
 
@@ -167,7 +167,7 @@ async def test_http_1_0_and_connection_close_end_the_connection(connect: Any) ->
 
 async def test_pipelined_requests_are_answered_in_turn(connect: Any, sandbox: Sandbox) -> None:
     socket: Socket = await connect()
-    form = {**LETTER, "message": "x", "token": "sandbox-token"}
+    form = {**MESSAGE, "message": "x", "token": "sandbox-token"}
     for name in ("anna", "boris"):
         socket.writer.write(request_bytes("sendEmail", {**form, "email": f"{name}@mail.by"}))
     assert b"1234567" in (await socket.answer())[2]
@@ -176,6 +176,6 @@ async def test_pipelined_requests_are_answered_in_turn(connect: Any, sandbox: Sa
 
 async def test_many_requests_at_once(api: Api, sandbox: Sandbox) -> None:
     await asyncio.gather(
-        *(api("sendEmail", **LETTER, email=f"person{n}@mail.by") for n in range(50))
+        *(api("sendEmail", **MESSAGE, email=f"person{n}@mail.by") for n in range(50))
     )
-    assert (sandbox.truth.letters, sandbox.truth.mailed_twice) == (50, [])
+    assert (sandbox.truth.emails, sandbox.truth.mailed_twice) == (50, [])

@@ -8,7 +8,7 @@ import pytest
 from mailkit.sandbox import Sandbox
 from mailkit.sandbox.truth import Attached
 
-from .conftest import BULK, LETTER, Api
+from .conftest import BULK, MESSAGE, Api
 
 CATALOGUE = Path(__file__).parent.parent / "catalogue.json"
 
@@ -31,21 +31,21 @@ async def new_list(api: Api, *addresses: str) -> int:
     return list_id
 
 
-async def test_one_letter(api: Api, sandbox: Sandbox) -> None:
-    answer = await api("sendEmail", **LETTER, email=" Anna@Mail.BY ", track_open=0)
+async def test_one_email(api: Api, sandbox: Sandbox) -> None:
+    answer = await api("sendEmail", **MESSAGE, email=" Anna@Mail.BY ", track_open=0)
     assert answer.result == {"email_id": 1234567}
     assert sandbox.truth.count("anna@mail.by") == 1
-    [letter] = sandbox.truth.kept
-    assert (letter.sender, letter.subject, letter.text) == (
+    [email] = sandbox.truth.kept
+    assert (email.sender, email.subject, email.text) == (
         "news@shop.by",
         "Autumn",
         "<p>Hello</p>",
     )
-    assert (letter.operation, letter.at) == ("smsby.emails.send", sandbox.clock.now())
+    assert (email.operation, email.at) == ("smsby.emails.send", sandbox.clock.now())
 
 
 async def test_an_attachment_is_kept_with_its_name_and_size(api: Api, sandbox: Sandbox) -> None:
-    form = aiohttp.FormData({"token": api.token, **LETTER, "email": "anna@mail.by"})
+    form = aiohttp.FormData({"token": api.token, **MESSAGE, "email": "anna@mail.by"})
     form.add_field("attachment", b"%PDF-1.7", filename="price.pdf")
     async with api.session.post("/api/v2/sendEmail", data=form) as response:
         assert (await response.json())["status"] == "OK"
@@ -53,7 +53,7 @@ async def test_an_attachment_is_kept_with_its_name_and_size(api: Api, sandbox: S
     assert sandbox.requests.last[-1].files == (("attachment", "price.pdf", 8),)
 
 
-async def test_the_same_letter_to_many(api: Api, sandbox: Sandbox) -> None:
+async def test_the_same_message_to_many(api: Api, sandbox: Sandbox) -> None:
     [message] = await status(api, await bulk(api, name="Sale"))
     assert (message["name"], message["sender_email"]) == ("Sale", "news@shop.by")
     assert [(row["recipient"], row["error"]) for row in message["success"]] == [
@@ -61,11 +61,11 @@ async def test_the_same_letter_to_many(api: Api, sandbox: Sandbox) -> None:
         ("boris@mail.by", None),
     ]
     assert message["errors"] == []
-    assert sandbox.truth.letters == 2
+    assert sandbox.truth.emails == 2
     assert sandbox.truth.mailings[0].subject == "Autumn"
 
 
-async def test_a_letter_of_their_own_to_each(api: Api, sandbox: Sandbox) -> None:
+async def test_a_message_of_their_own_to_each(api: Api, sandbox: Sandbox) -> None:
     people = {
         f"delivery_list[{index}][{key}]": f"{value}{index}{end}"
         for index in range(3)
@@ -84,7 +84,7 @@ async def test_a_letter_of_their_own_to_each(api: Api, sandbox: Sandbox) -> None
     ]
 
 
-async def test_a_personal_letter_without_text_is_refused_alone(api: Api, sandbox: Sandbox) -> None:
+async def test_a_personal_message_without_text_is_refused_alone(api: Api, sandbox: Sandbox) -> None:
     answer = await api(
         "sendBulkEmail",
         sender_email="news@shop.by",
@@ -119,10 +119,10 @@ async def test_addresses_the_service_does_not_mail(api: Api, sandbox: Sandbox) -
 
 
 async def test_a_bulk_of_refused_addresses_only_has_a_status(api: Api, sandbox: Sandbox) -> None:
-    answer = await api("sendBulkEmail", **LETTER, **{"delivery_list[]": "invalid@mail.by"})
+    answer = await api("sendBulkEmail", **MESSAGE, **{"delivery_list[]": "invalid@mail.by"})
     [message] = await status(api, answer.result["uuid"])
     assert (message["success"], len(message["errors"])) == ([], 1)
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
     assert sandbox.truth.mailings == []
 
 
@@ -136,7 +136,7 @@ async def test_a_bulk_is_kept_as_several_messages(api: Api, sandbox: Sandbox) ->
     assert [message["message_id"] for message in messages] == ["1234", "1235"]
 
 
-async def test_letters_travel(api: Api, sandbox: Sandbox) -> None:
+async def test_emails_travel(api: Api, sandbox: Sandbox) -> None:
     sandbox.smsby.settings.open_share = 0
     uuid = await bulk(
         api, **{"delivery_list[0]": "bounce@mail.by", "delivery_list[1]": "opens@b.by"}
@@ -189,12 +189,12 @@ async def test_rows_can_take_their_time_to_appear(api: Api, sandbox: Sandbox) ->
     assert len((await status(api, uuid))[0]["success"]) == 2
 
 
-async def test_a_scheduled_letter_counts_at_once_and_travels_later(
+async def test_a_scheduled_message_counts_at_once_and_travels_later(
     api: Api, sandbox: Sandbox
 ) -> None:
     sandbox.clock.advance(4102434000 - sandbox.clock.now())  # 2099-12-31 21:00 UTC
     uuid = await bulk(api, d_schedule="2100-01-01 01:00")  # an hour later in Minsk
-    assert sandbox.truth.letters == 2
+    assert sandbox.truth.emails == 2
     sandbox.clock.advance(3599)
     assert (await status(api, uuid))[0]["success"][0]["status"] == "QUEUED"
     sandbox.clock.advance(2.5)
@@ -210,7 +210,7 @@ async def test_a_schedule_that_has_passed_means_now(api: Api, sandbox: Sandbox) 
 async def test_mailing_lists(api: Api, sandbox: Sandbox) -> None:
     list_id = await new_list(api, "anna@mail.by", "boris@mail.by", "missing@mail.by")
     assert list_id == 3434
-    sent = (await api("sendEmailByList", **LETTER, list_id=list_id, name="Sale")).result
+    sent = (await api("sendEmailByList", **MESSAGE, list_id=list_id, name="Sale")).result
     assert sent == {"message_id": 1234, "count_emails": 3}
     rows = (await api("getEmailDeliveryList", message_id=sent["message_id"])).result
     assert [row["email"].strip() for row in rows] == ["anna@mail.by", "boris@mail.by"]
@@ -239,7 +239,7 @@ async def test_contacts_may_be_phones(api: Api) -> None:
     list_id = await new_list(api)
     fields = {"list_id": str(list_id), "field_names[0]": "phone", "data[0][0]": "+375291234567"}
     assert (await api.post("importContacts", fields)).result["inserted"] == 1
-    answer = await api("sendEmailByList", **LETTER, list_id=list_id)
+    answer = await api("sendEmailByList", **MESSAGE, list_id=list_id)
     assert "error" in answer.value
 
 
@@ -261,11 +261,11 @@ async def test_who_unsubscribed_is_not_mailed_until_subscribed_again(
     }
     [message] = await status(api, await bulk(api))
     assert [row["email"] for row in message["errors"]] == ["anna@mail.by"]
-    assert "error" in (await api("sendEmail", **LETTER, email="anna@mail.by")).value
-    sent = (await api("sendEmailByList", **LETTER, list_id=list_id)).result
+    assert "error" in (await api("sendEmail", **MESSAGE, email="anna@mail.by")).value
+    sent = (await api("sendEmailByList", **MESSAGE, list_id=list_id)).result
     assert sent["count_emails"] == 1
     assert (await api("subscribeEmail", email="anna@mail.by")).value == {"status": "OK"}
-    assert (await api("sendEmailByList", **LETTER, list_id=list_id)).result["count_emails"] == 2
+    assert (await api("sendEmailByList", **MESSAGE, list_id=list_id)).result["count_emails"] == 2
     assert sandbox.truth.count("anna@mail.by") == 1
     assert sandbox.truth.count("boris@mail.by") == 3
 
@@ -274,30 +274,30 @@ async def test_unsubscribing_from_some_lists(api: Api) -> None:
     first, second = await new_list(api, "anna@mail.by"), await new_list(api, "anna@mail.by")
     await api("unsubscribeEmail", email="anna@mail.by", list_ids=f"{first}, {second}")
     await api("subscribeEmail", email="anna@mail.by", list_ids=str(second))
-    assert "error" in (await api("sendEmailByList", **LETTER, list_id=first)).value
-    assert (await api("sendEmailByList", **LETTER, list_id=second)).result["count_emails"] == 1
-    assert (await api("sendEmail", **LETTER, email="anna@mail.by")).result
+    assert "error" in (await api("sendEmailByList", **MESSAGE, list_id=first)).value
+    assert (await api("sendEmailByList", **MESSAGE, list_id=second)).result["count_emails"] == 1
+    assert (await api("sendEmail", **MESSAGE, email="anna@mail.by")).result
 
 
 async def test_the_address_that_means_unsubscribed_can_subscribe(api: Api) -> None:
     await api("subscribeEmail", email="unsubscribed@mail.by")
-    assert (await api("sendEmail", **LETTER, email="unsubscribed@mail.by")).result
+    assert (await api("sendEmail", **MESSAGE, email="unsubscribed@mail.by")).result
     await api("unsubscribeEmail", email="unsubscribed@mail.by")
-    assert "error" in (await api("sendEmail", **LETTER, email="unsubscribed@mail.by")).value
+    assert "error" in (await api("sendEmail", **MESSAGE, email="unsubscribed@mail.by")).value
 
 
 async def test_who_complains_is_unsubscribed_a_while_later(api: Api, sandbox: Sandbox) -> None:
-    letter = {**LETTER, "email": "complaint@mail.by"}
-    assert (await api.post("sendEmail", letter)).result
-    assert (await api.post("sendEmail", letter)).result
+    message = {**MESSAGE, "email": "complaint@mail.by"}
+    assert (await api.post("sendEmail", message)).result
+    assert (await api.post("sendEmail", message)).result
     sandbox.clock.advance(100)
-    assert "error" in (await api.post("sendEmail", letter)).value
+    assert "error" in (await api.post("sendEmail", message)).value
     assert sandbox.truth.count("complaint@mail.by") == 2
 
 
-async def test_a_forgotten_single_letter_looks_sent(api: Api, sandbox: Sandbox) -> None:
-    assert (await api("sendEmail", **LETTER, email="missing@mail.by")).result["email_id"]
-    assert sandbox.truth.letters == 0
+async def test_a_forgotten_single_email_looks_sent(api: Api, sandbox: Sandbox) -> None:
+    assert (await api("sendEmail", **MESSAGE, email="missing@mail.by")).result["email_id"]
+    assert sandbox.truth.emails == 0
 
 
 def same_shape(value: Any, example: Any) -> bool:

@@ -5,7 +5,7 @@ import pytest
 
 from mailkit.sandbox import Sandbox, SmsBySettings
 
-from .conftest import BULK, LETTER, Api, Socket, request_bytes
+from .conftest import BULK, MESSAGE, Api, Socket, request_bytes
 
 PERSONAL = {
     "sender_email": "news@shop.by",
@@ -47,10 +47,10 @@ PERSONAL = {
 async def test_a_refused_call_mails_nobody(
     name: str, fields: dict[str, str], status: int, api: Api, sandbox: Sandbox
 ) -> None:
-    answer = await api.post(name, {**LETTER, **fields})
+    answer = await api.post(name, {**MESSAGE, **fields})
     assert answer.status == status
     assert "error" in answer.value or answer.value["status"] == "error"
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 @pytest.mark.parametrize(
@@ -93,17 +93,17 @@ async def test_imports_of_the_wrong_form(fields: dict[str, str], api: Api) -> No
 
 async def test_the_refusals_have_several_shapes(api: Api) -> None:
     assert (await api("sendEmail")).value.keys() == {"error"}
-    assert (await api("sendEmail", **LETTER, email="x")).value.keys() == {"status", "message"}
-    assert (await api("sendBulkEmail", **LETTER)).value.keys() == {"error"}
-    assert (await api("sendEmailByList", **LETTER, list_id=1)).value["status"] == "error"
+    assert (await api("sendEmail", **MESSAGE, email="x")).value.keys() == {"status", "message"}
+    assert (await api("sendBulkEmail", **MESSAGE)).value.keys() == {"error"}
+    assert (await api("sendEmailByList", **MESSAGE, list_id=1)).value["status"] == "error"
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "sandbox-token "])
 async def test_a_wrong_token_is_refused_at_http_200(token: str, api: Api, sandbox: Sandbox) -> None:
-    answer = await api("sendEmail", **LETTER, email="anna@mail.by", token=token)
+    answer = await api("sendEmail", **MESSAGE, email="anna@mail.by", token=token)
     assert answer.status == 200
     assert "token" in answer.value["error"].lower()
-    assert sandbox.truth.letters == 0
+    assert sandbox.truth.emails == 0
 
 
 async def test_a_wrong_token_can_be_refused_at_http_401() -> None:
@@ -145,7 +145,7 @@ async def test_the_token_of_the_templates_is_looked_for_in_the_query(api: Api) -
 async def test_fields_beyond_max_input_vars_vanish(api: Api, sandbox: Sandbox) -> None:
     sandbox.smsby.settings.max_input_vars = 6
     many = {f"delivery_list[{i}]": f"person{i}@mail.by" for i in range(5)}
-    await api.post("sendBulkEmail", {**LETTER, **many})  # with the token: four fields before them
+    await api.post("sendBulkEmail", {**MESSAGE, **many})  # with the token: four fields before them
     assert set(sandbox.truth.mailed) == {"person0@mail.by", "person1@mail.by"}
 
 
@@ -162,10 +162,10 @@ async def test_multipart_fields_vanish_too(api: Api, sandbox: Sandbox) -> None:
 
 async def test_a_body_that_is_too_large_leaves_no_fields(api: Api, sandbox: Sandbox) -> None:
     sandbox.smsby.settings.post_max_size = 1000
-    answer = await api("sendEmail", **{**LETTER, "message": "x" * 1000}, email="anna@mail.by")
+    answer = await api("sendEmail", **{**MESSAGE, "message": "x" * 1000}, email="anna@mail.by")
     assert "token" in answer.value["error"]
-    assert sandbox.truth.letters == 0
-    assert (await api("sendEmail", **LETTER, email="anna@mail.by")).result
+    assert sandbox.truth.emails == 0
+    assert (await api("sendEmail", **MESSAGE, email="anna@mail.by")).result
 
 
 async def test_a_broken_multipart_body_is_a_bad_request(api: Api, sandbox: Sandbox) -> None:
@@ -198,13 +198,13 @@ async def test_other_paths_and_methods_are_not_found(
 
 async def test_more_requests_than_allowed_are_told_to_wait(api: Api, sandbox: Sandbox) -> None:
     sandbox.smsby.settings.requests_per_second = 2
-    statuses = [(await api("sendEmail", **LETTER, email="anna@mail.by")).status for _ in range(3)]
+    statuses = [(await api("sendEmail", **MESSAGE, email="anna@mail.by")).status for _ in range(3)]
     assert statuses == [200, 200, 429]
-    assert sandbox.truth.letters == 2
+    assert sandbox.truth.emails == 2
     answer = await api("statusBulkEmail", uuid="x")
     assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
     sandbox.clock.advance(1)
-    assert (await api("sendEmail", **LETTER, email="anna@mail.by")).status == 200
+    assert (await api("sendEmail", **MESSAGE, email="anna@mail.by")).status == 200
 
 
 async def test_a_rate_below_one_a_second(api: Api, sandbox: Sandbox) -> None:

@@ -96,15 +96,15 @@ def _play_until_restored(world: World, how: str, happened: Counter[str]) -> None
         world.end(process)
     world.loop.run_until_complete(asyncio.sleep(SLOWEST))  # requests that were held up have acted
     world.disk.close()
-    if backup.mailed == world.truth.letters:
+    if backup.mailed == world.truth.emails:
         return  # nothing was sent since
     backup.restore(how)
     happened[f"restored with {how}"] += 1
-    sent = world.truth.letters
+    sent = world.truth.emails
     for _ in range(3):
         _live(world, "job", happened, mortal=False)
     _check_mailed(world)
-    assert world.truth.letters == sent, f"the journal was used after {how}"
+    assert world.truth.emails == sent, f"the journal was used after {how}"
 
 
 def _others(world: World, life: int, happened: Counter[str]) -> None:

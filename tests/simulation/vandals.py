@@ -65,7 +65,7 @@ async def _moved(world: World, happened: Counter[str]) -> None:
     """Moved away, and back a while later. Before anything was sent, a new one may be made in its
     place, which nobody would overwrite.
     """
-    if not world.truth.letters:
+    if not world.truth.emails:
         return
     away = world.disk.path.with_name("away.db")
     world.disk.path.rename(away)
@@ -91,7 +91,7 @@ class Backup:
         self._path = world.disk.path
         self._copy = self._path.with_name("backup.db")
         _copy(self._path, self._copy, world.rng.choice((PARTS[:1], PARTS[:2])))
-        self.mailed = world.truth.letters
+        self.mailed = world.truth.emails
 
     def restore(self, how: str) -> None:
         """Put it back. Every process has ended."""

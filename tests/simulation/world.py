@@ -45,7 +45,7 @@ class World:
         self.requests = 0
         self.processes: list[Process] = []
         self.trouble = rng.choice((0.0, 0.05, 0.3))
-        self.truth = Truth(keep_letters=0)
+        self.truth = Truth(keep_emails=0)
         clock = SandboxClock(start=START, real=self.loop.time)
         self.side = SIDES[seed % len(SIDES)](rng, clock, self.truth)
         file = rng.random() < 0.3

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import attrs
 
-from mailkit.sandbox.agenda import Agenda
-from mailkit.sandbox.devino.state import Account, Desk, DevinoSettings
-from mailkit.sandbox.journey import journey
+from mailkit.sandbox.delivery import steps
+from mailkit.sandbox.devino.state import Account, Context, DevinoSettings
 from mailkit.sandbox.service import Post
+from mailkit.sandbox.timeline import Timeline
 
 STATUSES = {
     "sent": "SENT",
@@ -34,12 +34,12 @@ class Callbacks:
     """The states to come, and those that wait for their post."""
 
     def __init__(self) -> None:
-        self._agenda: Agenda[_Event] = Agenda()
+        self._timeline: Timeline[_Event] = Timeline()
         self._waiting: deque[tuple[float, _Event]] = deque()
 
     def follow(
         self,
-        desk: Desk,
+        context: Context,
         message_id: str,
         address: str,
         extra: Mapping[str, object],
@@ -47,12 +47,12 @@ class Callbacks:
         rejected: bool,
     ) -> None:
         """Plan the states of a message that was taken; without a callback_url only opt-outs."""
-        told = desk.settings.callback_url is not None
+        told = context.settings.callback_url is not None
 
         def plan(after: float, status: str) -> None:
             if told or status in _LEAVING:
                 event = _Event(message_id, address, status, extra, told)
-                self._agenda.add(desk.now + after, event)
+                self._timeline.add(context.now + after, event)
 
         if not told and not address.startswith(("complaint", "unsubscribed")):
             return
@@ -60,13 +60,13 @@ class Callbacks:
         if rejected:
             plan(1, "REJECTED")
             return
-        for after, step in journey(address, tracked=True, open_share=desk.settings.open_share):
+        for after, step in steps(address, tracked=True, open_share=context.settings.open_share):
             if step in STATUSES:
                 plan(after, STATUSES[step])
 
     def tick(self, account: Account, now: float) -> None:
         """Let the due states come about."""
-        while (taken := self._agenda.take(now)) is not None:
+        while (taken := self._timeline.take(now)) is not None:
             at, event = taken
             if event.status in _LEAVING:
                 account.unsubscribed.add(event.address)
@@ -76,7 +76,7 @@ class Callbacks:
 
     def due(self) -> float | None:
         """When the next state comes about, or waits already for its post."""
-        return self._waiting[0][0] if self._waiting else self._agenda.next()
+        return self._waiting[0][0] if self._waiting else self._timeline.next()
 
     def posts(self, settings: DevinoSettings) -> list[Post]:
         """The waiting states in posts of `callback_batch`; without a callback_url they are lost."""

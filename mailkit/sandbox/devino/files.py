@@ -4,7 +4,7 @@ import uuid
 from pathlib import PurePosixPath
 
 from mailkit.sandbox.devino.fields import Refusal, Validation
-from mailkit.sandbox.devino.state import Desk
+from mailkit.sandbox.devino.state import Context
 from mailkit.sandbox.forms import File
 from mailkit.sandbox.php import PhpArray
 from mailkit.sandbox.truth import Attached
@@ -27,7 +27,7 @@ FORMATS = frozenset(
 )
 
 
-def upload(desk: Desk, query: PhpArray, files: tuple[File, ...]) -> object:
+def upload(context: Context, query: PhpArray, files: tuple[File, ...]) -> object:
     """Keep one file of an allowed format; its id is for AttachmentsIds."""
     if query.text("category") != "EMAIL_ATTACHMENT":
         raise _refusal("validation.category.unknown", "category")
@@ -37,10 +37,10 @@ def upload(desk: Desk, query: PhpArray, files: tuple[File, ...]) -> object:
     file = chosen[0]
     if PurePosixPath(file.name).suffix.lower() not in FORMATS:
         raise _refusal("validation.file.format.not.allowed", "file")
-    if not 0 < len(file.data) <= desk.settings.max_file_size:
+    if not 0 < len(file.data) <= context.settings.max_file_size:
         raise _refusal("validation.file.size", "file")
-    file_id = str(uuid.UUID(int=desk.chance.getrandbits(128), version=4))
-    desk.account.files[file_id] = Attached(file.name, len(file.data))
+    file_id = str(uuid.UUID(int=context.chance.getrandbits(128), version=4))
+    context.account.files[file_id] = Attached(file.name, len(file.data))
     return {
         "result": {
             "fileId": file_id,

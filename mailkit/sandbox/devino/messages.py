@@ -8,7 +8,7 @@ import attrs
 from mailkit.sandbox.delivery import is_address, meaning, opted_out
 from mailkit.sandbox.devino.fields import Refusal, Validation, failed, part, text
 from mailkit.sandbox.devino.macros import UNSUBSCRIBE, rendered
-from mailkit.sandbox.devino.state import Desk
+from mailkit.sandbox.devino.state import Context
 from mailkit.sandbox.truth import Attached, Mailing, normalised
 
 Wrong = Callable[[str, str], None]
@@ -25,14 +25,14 @@ class Recipient:
     extra: Mapping[str, object]
 
 
-def send(desk: Desk, value: object) -> object:
+def send(context: Context, value: object) -> object:
     """One message to each recipient, with their own fields in its macros."""
     order: Mapping[str, object] = value if isinstance(value, dict) else {}
-    problems = _problems(desk, order)
+    problems = _problems(context, order)
     if problems:
         raise Refusal(failed(problems))
-    _pay(desk, sum(map(_taken, map(_recipient, _entries(order)))))
-    attached = tuple(desk.account.files[name] for name in _ids(order))
+    _pay(context, sum(map(_taken, map(_recipient, _entries(order)))))
+    attached = tuple(context.account.files[name] for name in _ids(order))
     check = order.get("CheckUnsubscription") is True
     items: list[dict[str, object]] = []
     mailed: list[Recipient] = []
@@ -49,15 +49,17 @@ def send(desk: Desk, value: object) -> object:
                 {"key": "validation.recipient.address.invalid", "reference": "recipients.address"}
             ]
             continue
-        message_id = item["messageId"] = desk.account.message_id()
+        message_id = item["messageId"] = context.account.message_id()
         taken = attrs.evolve(recipient, address=found)
-        rejected = check and opted_out(found, desk.account.unsubscribed, desk.account.resubscribed)
+        rejected = check and opted_out(
+            found, context.account.unsubscribed, context.account.resubscribed
+        )
         if not rejected:
             mailed.append(taken)
-        desk.callbacks.follow(desk, message_id, found, taken.extra, rejected=rejected)
-    _mail(desk, order, mailed, attached)
-    if desk.settings.shuffled:
-        desk.chance.shuffle(items)
+        context.callbacks.follow(context, message_id, found, taken.extra, rejected=rejected)
+    _mail(context, order, mailed, attached)
+    if context.settings.shuffled:
+        context.chance.shuffle(items)
     return {"result": items, "description": "ok"}
 
 
@@ -66,16 +68,16 @@ def _taken(recipient: Recipient) -> bool:
     return is_address(found) and meaning(found) != "invalid"
 
 
-def _pay(desk: Desk, letters: int) -> None:
-    settings = desk.settings
+def _pay(context: Context, emails: int) -> None:
+    settings = context.settings
     if settings.balance is None:
         return
-    if settings.balance < letters:
+    if settings.balance < emails:
         raise Refusal(failed([Validation("balance.exhausted", "account")]))
-    settings.balance -= letters
+    settings.balance -= emails
 
 
-def _problems(desk: Desk, order: Mapping[str, object]) -> list[Validation]:
+def _problems(context: Context, order: Mapping[str, object]) -> list[Validation]:
     """Everything that is wrong with the request as a whole."""
     found: list[Validation] = []
 
@@ -86,18 +88,18 @@ def _problems(desk: Desk, order: Mapping[str, object]) -> list[Validation]:
     if not isinstance(entries, list) or not entries:
         wrong("recipients.must.be.greather.then.0", "recipients")
     else:
-        limit = desk.settings.max_recipients
+        limit = context.settings.max_recipients
         if limit is not None and len(entries) > limit:
             wrong(f"recipients.must.be.less.or.equal.then.{limit}", "recipients")
         if not all(isinstance(entry, dict) and text(entry, "Address") for entry in entries):
             wrong("recipients.address.required", "recipients.address")
         else:
-            if desk.settings.strict and not all(map(_taken, map(_recipient, entries))):
+            if context.settings.strict and not all(map(_taken, map(_recipient, entries))):
                 wrong("recipient.address.invalid", "recipients.address")
             for name in ("MergeFields", "ExtraData"):
                 if not all(isinstance(entry.get(name) or {}, dict) for entry in entries):
                     wrong(f"recipients.{name.lower()}.must.be.object", f"recipients.{name}")
-    _check_sender(desk, part(order, "Sender"), wrong)
+    _check_sender(context, part(order, "Sender"), wrong)
     if not text(order, "Subject").strip():
         wrong("subject.required", "subject")
     body = part(order, "Body")
@@ -107,7 +109,7 @@ def _problems(desk: Desk, order: Mapping[str, object]) -> list[Validation]:
     elif UNSUBSCRIBE not in text(body, given[0]):
         wrong("body.unsubscribe.macro.required", "body")
     ids = order.get("AttachmentsIds")
-    known = desk.account.files.keys()
+    known = context.account.files.keys()
     if ids is not None and (not isinstance(ids, list) or set(_ids(order)) - known):
         wrong("attachments.not.found", "attachmentsIds")
     if not isinstance(order.get("CheckUnsubscription", False), bool):
@@ -115,11 +117,11 @@ def _problems(desk: Desk, order: Mapping[str, object]) -> list[Validation]:
     return found
 
 
-def _check_sender(desk: Desk, sender: Mapping[str, object], wrong: Wrong) -> None:
+def _check_sender(context: Context, sender: Mapping[str, object], wrong: Wrong) -> None:
     address = text(sender, "Address").strip()
     if not is_address(address):
         wrong("sender.address.invalid", "sender.address")
-    domains = desk.settings.sender_domains
+    domains = context.settings.sender_domains
     if domains is not None and address.rpartition("@")[2].lower() not in domains:
         wrong("sender.domain.not.approved", "sender.address")
     if len(text(sender, "Name")) > MAX_NAME:
@@ -141,7 +143,7 @@ def _ids(order: Mapping[str, object]) -> list[str]:
 
 
 def _mail(
-    desk: Desk,
+    context: Context,
     order: Mapping[str, object],
     mailed: list[Recipient],
     attached: tuple[Attached, ...],
@@ -152,11 +154,11 @@ def _mail(
     subject, template = text(order, "Subject"), text(body, "Html") or text(body, "PlainText")
     sender = text(part(order, "Sender"), "Address")
     addresses = [one.address for one in mailed]
-    mailing = Mailing("devino.messages.send", desk.now, sender, subject, addresses, attached)
-    desk.truth.record(mailing, _Letters(subject, template, mailed))
+    mailing = Mailing("devino.messages.send", context.now, sender, subject, addresses, attached)
+    context.truth.record(mailing, _Emails(subject, template, mailed))
 
 
-class _Letters(Sequence[tuple[str, str]]):
+class _Emails(Sequence[tuple[str, str]]):
     """Subject and text of each message; a text is put together only when it is asked for."""
 
     def __init__(self, subject: str, template: str, recipients: list[Recipient]) -> None:
@@ -173,6 +175,6 @@ class _Letters(Sequence[tuple[str, str]]):
     def __getitem__(self, index: slice) -> Sequence[tuple[str, str]]: ...
     def __getitem__(self, index: int | slice) -> tuple[str, str] | Sequence[tuple[str, str]]:
         if isinstance(index, slice):
-            return _Letters(self._subject, self._template, self._recipients[index])
+            return _Emails(self._subject, self._template, self._recipients[index])
         one = self._recipients[index]
         return self._subject, rendered(self._template, one.fields, one.address)

@@ -16,17 +16,17 @@ from math import ceil
 from random import Random
 from urllib.parse import unquote
 
-from mailkit.sandbox.agenda import Window
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.devino import files, messages
 from mailkit.sandbox.devino.callbacks import Callbacks
 from mailkit.sandbox.devino.fields import Refusal, Validation, unauthorized
 from mailkit.sandbox.devino.shape import spelt
-from mailkit.sandbox.devino.state import Account, Desk, DevinoSettings
+from mailkit.sandbox.devino.state import Account, Context, DevinoSettings
 from mailkit.sandbox.forms import Malformed, parse_form, parse_urlencoded
 from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray
 from mailkit.sandbox.service import Call, Post, Raw, Reply
+from mailkit.sandbox.timeline import Window
 from mailkit.sandbox.truth import Truth
 
 SEND = "devino.messages.send"
@@ -94,12 +94,12 @@ class Devino:
             return Reply(429, value, (("Retry-After", str(max(1, ceil(wait)))),))
         if call.authorization != f"Key {self.api_key}":
             return self.token_refused()
-        desk = Desk(self.account, settings, self._truth, self._chance, now, self._callbacks)
+        context = Context(self.account, settings, self._truth, self._chance, now, self._callbacks)
         try:
             value = (
-                messages.send(desk, call.json)
+                messages.send(context, call.json)
                 if call.operation == SEND
-                else files.upload(desk, call.query, call.files)
+                else files.upload(context, call.query, call.files)
             )
         except Refusal as refusal:
             return Reply(refusal.status or settings.refusal_status, refusal.value)

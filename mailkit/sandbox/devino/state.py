@@ -69,7 +69,7 @@ class Account:
 
 
 @attrs.frozen
-class Desk:
+class Context:
     """What an operation works with."""
 
     account: Account

@@ -11,7 +11,7 @@ import attrs
 from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.sendpulse.state import Desk, MailingList
+from mailkit.sandbox.sendpulse.state import Context, MailingList
 from mailkit.sandbox.service import Reply
 from mailkit.sandbox.truth import normalised
 
@@ -28,7 +28,7 @@ class Refusal(Exception):
 
 
 @attrs.frozen
-class Ask:
+class Params:
     """What a call brings: the path's parts, the query, and the body's fields."""
 
     args: Mapping[str, str]
@@ -94,10 +94,10 @@ class Ask:
             raise wrong("limit", f"must be between 1 and {MAX_PAGE}")
         return slice(offset, offset + limit)
 
-    def mailing_list(self, desk: Desk) -> MailingList:
+    def mailing_list(self, context: Context) -> MailingList:
         """The list in the path; HTTP 404 if there is none."""
         text = self.args["id"]
-        found = desk.account.lists.get(int(text)) if is_number(text) else None
+        found = context.account.lists.get(int(text)) if is_number(text) else None
         if found is None:
             raise not_found("Book not found", 213)
         return found
@@ -148,7 +148,7 @@ def html(name: str, value: object) -> str:
         raise wrong(name, "is not UTF-8 inside its base64") from None
 
 
-def moment(desk: Desk, name: str, value: object) -> float:
+def moment(context: Context, name: str, value: object) -> float:
     """A date of the account's zone that has not passed."""
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         raise wrong(name, "must look like Y-m-d H:i:s")
@@ -156,8 +156,8 @@ def moment(desk: Desk, name: str, value: object) -> float:
         read = datetime.strptime(value, "%Y-%m-%d %H:%M:%S")
     except ValueError:
         raise wrong(name, "is no date") from None
-    found = read.replace(tzinfo=ZoneInfo(desk.settings.timezone)).timestamp()
-    if found < int(desk.now):
+    found = read.replace(tzinfo=ZoneInfo(context.settings.timezone)).timestamp()
+    if found < int(context.now):
         raise wrong(name, "can not be less than the current date and time")
     return found
 

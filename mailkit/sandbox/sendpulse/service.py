@@ -19,11 +19,11 @@ from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.forms import Malformed, parse_form, parse_urlencoded
 from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray, plain
-from mailkit.sandbox.sendpulse import access, life, office, templates
-from mailkit.sandbox.sendpulse.fields import Ask, Refusal
+from mailkit.sandbox.sendpulse import lifecycle, senders, templates, token
+from mailkit.sandbox.sendpulse.fields import Params, Refusal
 from mailkit.sandbox.sendpulse.routes import ADD, CONFIRM, TOKEN, match
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
-from mailkit.sandbox.sendpulse.state import Account, Desk
+from mailkit.sandbox.sendpulse.state import Account, Context
 from mailkit.sandbox.sendpulse.table import OPERATIONS
 from mailkit.sandbox.service import Call, Post, Raw, Reply
 from mailkit.sandbox.truth import Truth
@@ -86,22 +86,22 @@ class SendPulse:
         """Carry out the call; a refusal changes nothing but the quotas."""
         now = self._clock.now()
         self.tick(now)
-        desk = self._desk(now)
-        refused = self._too_fast(desk)
+        context = self._context(now)
+        refused = self._too_fast(context)
         if refused is not None:
             return refused
         is_form = not isinstance(call.json, dict)
         form = {str(name): plain(value) for name, value in call.form.items()}
         fields = form if is_form else call.json
-        ask = Ask(call.args, call.query, fields if isinstance(fields, dict) else {}, is_form)
+        params = Params(call.args, call.query, fields if isinstance(fields, dict) else {}, is_form)
         try:
             if call.operation == TOKEN:
-                return Reply(200, access.issue(desk, ask, self.client_id, self.client_secret))
-            if not access.admitted(desk, call.authorization, self.api_key):
+                return Reply(200, token.issue(context, params, self.client_id, self.client_secret))
+            if not token.admitted(context, call.authorization, self.api_key):
                 return self.token_refused()
             if call.operation in self.settings.forbidden:
                 return Reply(403, {"message": "Unauthorized action.", "error_code": 800})
-            return Reply(200, OPERATIONS[call.operation](desk, ask))
+            return Reply(200, OPERATIONS[call.operation](context, params))
         except Refusal as refusal:
             return refusal.reply
 
@@ -131,32 +131,32 @@ class SendPulse:
 
     def tick(self, now: float) -> None:
         """Let campaigns and messages go on."""
-        life.tick(self._desk(now))
+        lifecycle.tick(self._context(now))
 
     def due(self) -> float | None:
         """When something happens, or a webhook's batch is ready."""
-        moments = (self.account.agenda.next(), self.account.hooks.due(self.settings))
+        moments = (self.account.timeline.next(), self.account.webhook_queue.due(self.settings))
         return min((at for at in moments if at is not None), default=None)
 
     def posts(self, now: float, *, early: bool) -> Sequence[Post]:
         """The webhooks' batches."""
-        return self.account.hooks.posts(now, self.settings, early=early)
+        return self.account.webhook_queue.posts(now, self.settings, early=early)
 
-    def _desk(self, now: float) -> Desk:
-        return Desk(self.account, self.settings, self._truth, self._chance, now)
+    def _context(self, now: float) -> Context:
+        return Context(self.account, self.settings, self._truth, self._chance, now)
 
     def _new_account(self) -> Account:
         account = Account()
-        office.furnish(account, self.settings.senders)
-        templates.furnish(account, self._clock.now())
+        senders.seed(account, self.settings.senders)
+        templates.seed(account, self._clock.now())
         return account
 
-    def _too_fast(self, desk: Desk) -> Reply | None:
-        account, settings = desk.account, self.settings
-        if account.each_second.wait(desk.now, settings.requests_per_second, 1.0) is not None:
+    def _too_fast(self, context: Context) -> Reply | None:
+        account, settings = context.account, self.settings
+        if account.each_second.wait(context.now, settings.requests_per_second, 1.0) is not None:
             value = {"message": "Too many requests in a second", "error_code": TOO_FAST}
             return Reply(429, value)
-        wait = account.each_minute.wait(desk.now, settings.requests_per_minute, 60.0)
+        wait = account.each_minute.wait(context.now, settings.requests_per_minute, 60.0)
         if wait is not None:
             return Reply(429, {"message": f"Wait {ceil(wait)} s", "error_code": 429})
         return None

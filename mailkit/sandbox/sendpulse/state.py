@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from mailkit.sandbox.agenda import Agenda, Window
-from mailkit.sandbox.sendpulse.hooks import Hooks
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
+from mailkit.sandbox.sendpulse.webhook_queue import WebhookQueue
+from mailkit.sandbox.timeline import Timeline, Window
 from mailkit.sandbox.truth import Attached, Truth
 
 ACTIVE = 1
@@ -109,7 +109,7 @@ class Sender:
 
 
 @attrs.frozen
-class Happening:
+class ScheduledEvent:
     """Something that comes about by itself: what, in which campaign, to whom."""
 
     kind: str
@@ -133,8 +133,8 @@ class Account:
     tags: dict[int, str] = attrs.field(factory=dict)
     tagged: dict[str, set[int]] = attrs.field(factory=dict)
     spent: int = 0
-    agenda: Agenda[Happening] = attrs.field(factory=Agenda)
-    hooks: Hooks = attrs.field(factory=Hooks)
+    timeline: Timeline[ScheduledEvent] = attrs.field(factory=Timeline)
+    webhook_queue: WebhookQueue = attrs.field(factory=WebhookQueue)
     each_second: Window = attrs.field(factory=Window)
     each_minute: Window = attrs.field(factory=Window)
     campaign_hour: Window = attrs.field(factory=Window)
@@ -148,7 +148,7 @@ class Account:
 
 
 @attrs.frozen
-class Desk:
+class Context:
     """What an operation works with."""
 
     account: Account

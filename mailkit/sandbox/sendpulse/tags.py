@@ -1,71 +1,71 @@
 """The SendPulse operations on tags, which addresses and phones can wear."""
 
-from mailkit.sandbox.sendpulse.fields import Ask, is_number, not_found, wrong
-from mailkit.sandbox.sendpulse.state import Desk
+from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
+from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.truth import normalised
 
 
-def everything(desk: Desk, ask: Ask) -> object:
+def everything(context: Context, params: Params) -> object:
     """All tags."""
-    return [{"id": number, "name": name} for number, name in desk.account.tags.items()]
+    return [{"id": number, "name": name} for number, name in context.account.tags.items()]
 
 
-def create(desk: Desk, ask: Ask) -> object:
+def create(context: Context, params: Params) -> object:
     """A new tag."""
-    name = ask.text("name")
-    number = desk.account.new_id()
-    desk.account.tags[number] = name
+    name = params.text("name")
+    number = context.account.new_id()
+    context.account.tags[number] = name
     return {"result": True, "id": number}
 
 
-def update(desk: Desk, ask: Ask) -> object:
+def update(context: Context, params: Params) -> object:
     """Another name."""
-    number = _number(desk, ask.args["id"])
-    desk.account.tags[number] = ask.text("name")
+    number = _number(context, params.args["id"])
+    context.account.tags[number] = params.text("name")
     return {"result": True}
 
 
-def delete(desk: Desk, ask: Ask) -> object:
+def delete(context: Context, params: Params) -> object:
     """A tag less, for everybody."""
-    number = _number(desk, ask.args["id"])
-    del desk.account.tags[number]
-    for worn in desk.account.tagged.values():
+    number = _number(context, params.args["id"])
+    del context.account.tags[number]
+    for worn in context.account.tagged.values():
         worn.discard(number)
     return {"result": True}
 
 
-def pin(desk: Desk, ask: Ask) -> object:
+def pin(context: Context, params: Params) -> object:
     """Give tags to addresses or phones."""
-    numbers = _numbers(desk, ask)
-    for name in _names(ask):
-        desk.account.tagged.setdefault(name, set()).update(numbers)
+    numbers = _numbers(context, params)
+    for name in _names(params):
+        context.account.tagged.setdefault(name, set()).update(numbers)
     return {"result": True}
 
 
-def unpin(desk: Desk, ask: Ask) -> object:
+def unpin(context: Context, params: Params) -> object:
     """Take tags from addresses or phones."""
-    numbers = _numbers(desk, ask)
-    for name in _names(ask):
-        desk.account.tagged.setdefault(name, set()).difference_update(numbers)
+    numbers = _numbers(context, params)
+    for name in _names(params):
+        context.account.tagged.setdefault(name, set()).difference_update(numbers)
     return {"result": True}
 
 
-def _names(ask: Ask) -> list[str]:
+def _names(params: Params) -> list[str]:
     for field in ("emails", "phones", "email", "phone"):
-        if ask.given(field):
-            found = ask.serialised(field)
+        if params.given(field):
+            found = params.serialised(field)
             return [normalised(str(one)) for one in (found if isinstance(found, list) else [found])]
     raise wrong("emails", "is required")
 
 
-def _numbers(desk: Desk, ask: Ask) -> list[int]:
-    found = ask.serialised("tags")
+def _numbers(context: Context, params: Params) -> list[int]:
+    found = params.serialised("tags")
     if not isinstance(found, list) or not found:
         raise wrong("tags", "must be a list of ids")
-    return [_number(desk, str(one)) for one in found]
+    return [_number(context, str(one)) for one in found]
 
 
-def _number(desk: Desk, text: str) -> int:
-    if not is_number(text) or int(text) not in desk.account.tags:
+def _number(context: Context, text: str) -> int:
+    if not is_number(text) or int(text) not in context.account.tags:
         raise not_found("Tag not found")
     return int(text)

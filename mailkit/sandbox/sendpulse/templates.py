@@ -2,81 +2,81 @@
 
 import re
 
-from mailkit.sandbox.sendpulse.fields import Ask, html, is_number, not_found, refuse, wrong
-from mailkit.sandbox.sendpulse.state import Account, Desk, Template
+from mailkit.sandbox.sendpulse.fields import Params, html, is_number, not_found, refuse, wrong
+from mailkit.sandbox.sendpulse.state import Account, Context, Template
 
 LANGUAGES = ("ru", "en", "ua", "tr", "es", "pt")
 _SITE = "https://login.sendpulse.example/templates/preview"
 
 
-def create(desk: Desk, ask: Ask) -> object:
+def create(context: Context, params: Params) -> object:
     """A template of the account."""
-    body = html("body", ask.fields.get("body"))
-    lang = ask.text("lang")
+    body = html("body", params.fields.get("body"))
+    lang = params.text("lang")
     if lang not in LANGUAGES:
         raise wrong("lang", f"must be one of {', '.join(LANGUAGES)}")
-    stamp = desk.date(desk.now).replace("-", ".")
-    name = ask.text("name") if ask.given("name") else f"Template {stamp}"
-    number = desk.account.new_id()
+    stamp = context.date(context.now).replace("-", ".")
+    name = params.text("name") if params.given("name") else f"Template {stamp}"
+    number = context.account.new_id()
     slug = re.sub(r"\W+", "-", name.lower()).strip("-")
-    if any(one.slug == slug for one in desk.account.templates.values()):
+    if any(one.slug == slug for one in context.account.templates.values()):
         slug = f"{slug}-{number}"
-    made = Template(_new_id(desk), number, name, slug, lang, body, desk.now)
-    desk.account.templates[number] = made
+    made = Template(_new_id(context), number, name, slug, lang, body, context.now)
+    context.account.templates[number] = made
     return {"result": True, "real_id": number}
 
 
-def edit(desk: Desk, ask: Ask) -> object:
+def edit(context: Context, params: Params) -> object:
     """Another body: from now on the template has another id, and the same real_id."""
-    found = find(desk, ask.args["id"])
+    found = find(context, params.args["id"])
     if found.system:
         raise refuse(403, "The template belongs to the service", 403)
-    body = html("body", ask.fields.get("body"))
-    if ask.given("lang") and ask.text("lang") != found.lang:
+    body = html("body", params.fields.get("body"))
+    if params.given("lang") and params.text("lang") != found.lang:
         raise wrong("lang", "must stay as it was")
-    found.body, found.id = body, _new_id(desk)
+    found.body, found.id = body, _new_id(context)
     return {"result": True}
 
 
-def one(desk: Desk, ask: Ask) -> object:
+def one(context: Context, params: Params) -> object:
     """A template by either id."""
-    return {**_written(desk, find(desk, ask.args["id"])), "is_structure": True}
+    return {**_written(context, find(context, params.args["id"])), "is_structure": True}
 
 
-def by_slug(desk: Desk, ask: Ask) -> object:
+def by_slug(context: Context, params: Params) -> object:
     """A template by its system name."""
-    for found in desk.account.templates.values():
-        if found.slug == ask.args["slug"]:
-            return {**_written(desk, found), "is_structure": True}
+    for found in context.account.templates.values():
+        if found.slug == params.args["slug"]:
+            return {**_written(context, found), "is_structure": True}
     raise not_found("Template not found")
 
 
-def everything(desk: Desk, ask: Ask) -> object:
+def everything(context: Context, params: Params) -> object:
     """All templates, or those of one owner and one language."""
-    owner, lang = ask.query.text("owner"), ask.args.get("lang")
+    owner, lang = params.query.text("owner"), params.args.get("lang")
     if owner not in ("", "me", "sendpulse"):
         raise wrong("owner", "must be me or sendpulse")
     if lang is not None and lang not in LANGUAGES:
         raise not_found("Language not found")
     return [
-        _written(desk, found)
-        for found in desk.account.templates.values()
+        _written(context, found)
+        for found in context.account.templates.values()
         if (not owner or found.system == (owner == "sendpulse"))
         and (lang is None or found.lang == lang)
     ]
 
 
-def find(desk: Desk, text: str) -> Template:
+def find(context: Context, text: str) -> Template:
     """The template with the id or real_id; HTTP 404 if there is none."""
-    if is_number(text) and int(text) in desk.account.templates:
-        return desk.account.templates[int(text)]
-    for found in desk.account.templates.values():
+    if is_number(text) and int(text) in context.account.templates:
+        return context.account.templates[int(text)]
+    for found in context.account.templates.values():
         if found.id == text:
             return found
     raise not_found("Template not found")
 
 
-def furnish(account: Account, now: float) -> None:
+def seed(account: Account, now: float) -> None:
     """Put the service's own templates into a new account."""
     for number, name, lang in ((508742, "Holiday", "en"), (508743, "Праздник", "ru")):
         slug, body = f"holiday-{lang}", f"<h1>{name}</h1>"
@@ -84,11 +84,11 @@ def furnish(account: Account, now: float) -> None:
         account.templates[number] = found
 
 
-def _new_id(desk: Desk) -> str:
-    return f"{desk.chance.getrandbits(128):032x}"
+def _new_id(context: Context) -> str:
+    return f"{context.chance.getrandbits(128):032x}"
 
 
-def _written(desk: Desk, found: Template) -> dict[str, object]:
+def _written(context: Context, found: Template) -> dict[str, object]:
     own = not found.system
     category: dict[str, object] = {
         "id": 146,
@@ -104,7 +104,7 @@ def _written(desk: Desk, found: Template) -> dict[str, object]:
         "lang": found.lang,
         "name": found.name,
         "name_slug": found.slug,
-        "created": desk.date(found.created_at),
+        "created": context.date(found.created_at),
         "full_description": None if own else "",
         "category": "" if own else "holiday",
         "category_info": [] if own else category,

@@ -2,68 +2,68 @@
 
 from urllib.parse import urlsplit
 
-from mailkit.sandbox.sendpulse.fields import Ask, is_number, not_found, wrong
-from mailkit.sandbox.sendpulse.hooks import ACTIONS, Webhook
-from mailkit.sandbox.sendpulse.state import Desk
+from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
+from mailkit.sandbox.sendpulse.state import Context
+from mailkit.sandbox.sendpulse.webhook_queue import ACTIONS, Webhook
 
 USER = 7043663
 
 
-def everything(desk: Desk, ask: Ask) -> object:
+def everything(context: Context, params: Params) -> object:
     """All webhooks."""
-    return _success([_written(one) for one in desk.account.hooks.by_id.values()])
+    return _success([_written(one) for one in context.account.webhook_queue.by_id.values()])
 
 
-def one(desk: Desk, ask: Ask) -> object:
+def one(context: Context, params: Params) -> object:
     """One webhook."""
-    found = _find(desk, ask)
+    found = _find(context, params)
     if found is None:
         raise not_found("Webhook not found")
     return _success(_written(found))
 
 
-def create(desk: Desk, ask: Ask) -> object:
+def create(context: Context, params: Params) -> object:
     """A webhook for each action."""
-    given = ask.fields.get("actions")
+    given = params.fields.get("actions")
     actions = given if isinstance(given, list) else [given]
     if not actions or any(one not in ACTIONS for one in actions):
         raise wrong("actions", f"must be among {', '.join(ACTIONS)}")
-    url = _url(ask)
+    url = _url(params)
     made = []
     for action in dict.fromkeys(map(str, actions)):
-        hook = Webhook(desk.account.new_id(), url, action)
-        desk.account.hooks.by_id[hook.id] = hook
+        hook = Webhook(context.account.new_id(), url, action)
+        context.account.webhook_queue.by_id[hook.id] = hook
         made.append(_written(hook))
     return _success(made)
 
 
-def update(desk: Desk, ask: Ask) -> object:
+def update(context: Context, params: Params) -> object:
     """Another address for a webhook; false if there is none."""
-    url = _url(ask)
-    found = _find(desk, ask)
+    url = _url(params)
+    found = _find(context, params)
     if found is not None:
         found.url = url
     return _success([found is not None])
 
 
-def delete(desk: Desk, ask: Ask) -> object:
+def delete(context: Context, params: Params) -> object:
     """A webhook less; false if there is none. Events that waited are lost."""
-    found = _find(desk, ask)
+    found = _find(context, params)
     if found is not None:
-        del desk.account.hooks.by_id[found.id]
+        del context.account.webhook_queue.by_id[found.id]
     return _success([found is not None])
 
 
-def _find(desk: Desk, ask: Ask) -> Webhook | None:
-    text = ask.args["id"]
-    return desk.account.hooks.by_id.get(int(text)) if is_number(text) else None
+def _find(context: Context, params: Params) -> Webhook | None:
+    text = params.args["id"]
+    return context.account.webhook_queue.by_id.get(int(text)) if is_number(text) else None
 
 
-def _url(ask: Ask) -> str:
+def _url(params: Params) -> str:
     """The address in the form; JSON is not read here."""
-    if not ask.is_form:
+    if not params.is_form:
         raise wrong("url", "and the others are read from a form")
-    url = ask.text("url")
+    url = params.text("url")
     try:
         parts = urlsplit(url)
     except ValueError:

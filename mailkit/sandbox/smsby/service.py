@@ -20,12 +20,12 @@ from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.forms import File, parse_form, parse_urlencoded
 from mailkit.sandbox.php import PhpArray
 from mailkit.sandbox.service import Call, Raw, Reply, Still
-from mailkit.sandbox.smsby import letters, lists
+from mailkit.sandbox.smsby import bulk, emails, mailing_lists, subscriptions, templates
 from mailkit.sandbox.smsby.fields import Refusal
-from mailkit.sandbox.smsby.state import Account, Desk, SmsBySettings
+from mailkit.sandbox.smsby.state import Account, Context, SmsBySettings
 from mailkit.sandbox.truth import Truth
 
-Operation = Callable[[Desk, PhpArray, tuple[File, ...]], object]
+Operation = Callable[[Context, PhpArray, tuple[File, ...]], object]
 
 _PATHS = {
     "/api/v2/sendEmail": "smsby.emails.send",
@@ -40,16 +40,16 @@ _PATHS = {
     "/api/v2/importContacts": "smsby.mailing_lists.import_contacts",
 }
 _OPERATIONS: dict[str, Operation] = {
-    "smsby.emails.send": letters.send,
-    "smsby.emails.send_to_list": letters.send_to_list,
-    "smsby.emails.delivery_list": letters.delivery_list,
-    "smsby.bulk.send": letters.send_bulk,
-    "smsby.bulk.status": letters.bulk_status,
-    "smsby.subscriptions.unsubscribe": lists.unsubscribe,
-    "smsby.subscriptions.subscribe": lists.subscribe,
-    "smsby.templates.list": lists.templates,
-    "smsby.mailing_lists.create": lists.create,
-    "smsby.mailing_lists.import_contacts": lists.import_contacts,
+    "smsby.emails.send": emails.send,
+    "smsby.emails.send_to_list": emails.send_to_list,
+    "smsby.emails.delivery_list": emails.delivery_list,
+    "smsby.bulk.send": bulk.send,
+    "smsby.bulk.status": bulk.status,
+    "smsby.subscriptions.unsubscribe": subscriptions.unsubscribe,
+    "smsby.subscriptions.subscribe": subscriptions.subscribe,
+    "smsby.templates.list": templates.all_templates,
+    "smsby.mailing_lists.create": mailing_lists.create,
+    "smsby.mailing_lists.import_contacts": mailing_lists.import_contacts,
 }
 _IN_QUERY = frozenset({"smsby.templates.list"})
 _IN_EITHER = frozenset({"smsby.mailing_lists.create", "smsby.mailing_lists.import_contacts"})
@@ -97,17 +97,17 @@ class SmsBy(Still):
 
     def act(self, call: Call) -> Reply:
         """Carry out the call; a refusal changes nothing."""
-        desk = Desk(self.account, self.settings, self._truth, self._chance, self._clock.now())
-        wait = self._wait(desk.now)
+        context = Context(self.account, self.settings, self._truth, self._chance, self._clock.now())
+        wait = self._wait(context.now)
         if wait is not None:
             return Reply(429, {"error": "Too many requests"}, (("Retry-After", str(wait)),))
         fields = _fields(call)
         if fields.get("token") != self.token:
             return self.token_refused()
         if self.account.complaints:
-            lists.hear_complaints(desk)
+            subscriptions.hear_complaints(context)
         try:
-            return Reply(200, _OPERATIONS[call.operation](desk, fields, call.files))
+            return Reply(200, _OPERATIONS[call.operation](context, fields, call.files))
         except Refusal as refusal:
             return refusal.reply
 

@@ -1,13 +1,13 @@
-"""The state of the sms.by sandbox: settings, messages with their messages, mailing lists."""
+"""The state of the sms.by sandbox: settings, messages with their emails, mailing lists."""
 
 from random import Random
 
 import attrs
 
-from mailkit.sandbox.delivery import State, state
+from mailkit.sandbox.delivery import BOUNCE, Step, step_at
 from mailkit.sandbox.truth import Truth
 
-NAMES = {"delivered": "DELIVERED", "opened": "OPEN", "undelivered": "UNDELIVERED"}
+NAMES = {Step.DELIVERED: "DELIVERED", Step.OPENED: "OPEN", Step.UNDELIVERED: "UNDELIVERED"}
 
 
 @attrs.define
@@ -69,26 +69,20 @@ class Message:
         share = (now - self.sending.accepted_at) / delay
         return min(len(self.addresses), int(len(self.addresses) * share))
 
-    def word(self, position: int, now: float, settings: SmsBySettings) -> tuple[str, str]:
-        """The service's word for the state of one message, and the error text or ""."""
-        found = self._state(position, now, settings.open_share)
-        if found.stage == "queued":
-            return settings.waiting_states[0], ""
-        if found.stage == "sent":
-            return settings.waiting_states[1], ""
-        return NAMES[found.stage], found.error
-
-    def _state(self, position: int, now: float, open_share: float) -> State:
+    def status(self, position: int, now: float, settings: SmsBySettings) -> tuple[str, str]:
+        """The service's word for the state of one email, and the error text or ""."""
         if position in self.refused:
-            return State("undelivered", self.refused[position])
+            return NAMES[Step.UNDELIVERED], self.refused[position]
         sending = self.sending
-        return state(
+        step = step_at(
             self.addresses[position],
-            sending.begins_at,
-            now,
+            now - sending.begins_at,
             tracked=sending.tracked,
-            open_share=open_share,
+            open_share=settings.open_share,
         )
+        if step in (Step.QUEUED, Step.SENT):
+            return settings.waiting_states[step is Step.SENT], ""
+        return NAMES[step], BOUNCE if step is Step.UNDELIVERED else ""
 
 
 @attrs.define
@@ -123,7 +117,7 @@ class Account:
 
 
 @attrs.frozen
-class Desk:
+class Context:
     """What an operation works with: the account, the settings, the truth, chance and the time."""
 
     account: Account

@@ -94,7 +94,7 @@ async def test_a_fault_is_told_by_its_outcome(
                 await smsby.with_options(attempts=1).emails.send(**LETTER)
             assert type(caught.value) is once
             assert seen == [None, outcome]
-            assert sandbox.truth.letters <= 1
+            assert sandbox.truth.emails <= 1
             with pytest.raises(again) as caught:
                 await smsby.with_options(attempts=1).templates.list()
             assert type(caught.value) is again
@@ -109,7 +109,7 @@ async def test_a_letter_whose_answer_was_lost_is_not_sent_again(kind: Any) -> No
             with pytest.raises(OutcomeUnknown):
                 await smsby.emails.send(**LETTER)
             assert sandbox.requests["smsby.emails.send"] == 1
-        assert sandbox.truth.letters == 1
+        assert sandbox.truth.emails == 1
 
 
 @pytest.mark.parametrize(

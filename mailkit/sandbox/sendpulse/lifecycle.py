@@ -7,10 +7,9 @@ moderator's no, 16 if it was cancelled, 26 as a draft, 4 and then 8 as a test.
 
 import attrs
 
-from mailkit.sandbox.delivery import meaning
-from mailkit.sandbox.journey import journey
-from mailkit.sandbox.sendpulse import words
-from mailkit.sandbox.sendpulse.letters import links, record
+from mailkit.sandbox.delivery import meaning, steps
+from mailkit.sandbox.sendpulse import codes
+from mailkit.sandbox.sendpulse.emails import links, record
 from mailkit.sandbox.sendpulse.state import (
     ACTIVE,
     BLOCKED,
@@ -20,9 +19,9 @@ from mailkit.sandbox.sendpulse.state import (
     Account,
     Campaign,
     Contact,
-    Desk,
-    Happening,
+    Context,
     MailingList,
+    ScheduledEvent,
 )
 
 VERDICTS = {"approve": 0, "reject": 5, "edit": 27}
@@ -36,16 +35,16 @@ _TOLD = {
 CLICKED_AFTER = 30.0
 
 
-def status(desk: Desk, contact: Contact) -> int:
+def status(context: Context, contact: Contact) -> int:
     """The contact's status now; the blacklist hides every other."""
-    if contact.email in desk.account.blacklist:
+    if contact.email in context.account.blacklist:
         return BLOCKED
-    return contact.code(desk.now, desk.settings)
+    return contact.code(context.now, context.settings)
 
 
-def campaign_status(desk: Desk, campaign: Campaign) -> int:
+def campaign_status(context: Context, campaign: Campaign) -> int:
     """The campaign's status now."""
-    now = desk.now
+    now = context.now
     if campaign.cancelled:
         return 16
     if campaign.draft:
@@ -59,105 +58,111 @@ def campaign_status(desk: Desk, campaign: Campaign) -> int:
     if campaign.started:
         if not campaign.recipients:
             return 12
-        return 2 if now < campaign.starts_at + desk.settings.sending else 3
+        return 2 if now < campaign.starts_at + context.settings.sending else 3
     if now < campaign.approved_at:
         return 1
     return campaign.verdict
 
 
 def plan(account: Account, campaign: Campaign) -> None:
-    """Put the campaign's future on the agenda."""
+    """Put the campaign's future on the timeline."""
     if campaign.moderated:
-        account.agenda.add(campaign.copied_at, Happening("moderation", campaign.id))
-        account.agenda.add(campaign.approved_at, Happening("verdict", campaign.id))
-    account.agenda.add(campaign.starts_at, Happening("start", campaign.id))
+        account.timeline.add(campaign.copied_at, ScheduledEvent("moderation", campaign.id))
+        account.timeline.add(campaign.approved_at, ScheduledEvent("verdict", campaign.id))
+    account.timeline.add(campaign.starts_at, ScheduledEvent("start", campaign.id))
 
 
-def active(desk: Desk, lists: list[int]) -> list[str]:
+def active(context: Context, lists: list[int]) -> list[str]:
     """The active addresses of the lists, each of them once."""
     found = dict.fromkeys(
         contact.email
         for number in lists
-        if number in desk.account.lists
-        for contact in desk.account.lists[number].contacts.values()
-        if status(desk, contact) == ACTIVE
+        if number in context.account.lists
+        for contact in context.account.lists[number].contacts.values()
+        if status(context, contact) == ACTIVE
     )
     return list(found)
 
 
-def tick(desk: Desk) -> None:
+def tick(context: Context) -> None:
     """Let everything happen that is due."""
-    agenda = desk.account.agenda
-    while (taken := agenda.take(desk.now)) is not None:
+    timeline = context.account.timeline
+    while (taken := timeline.take(context.now)) is not None:
         at, event = taken
-        campaign = desk.account.campaigns.get(event.campaign)
+        campaign = context.account.campaigns.get(event.campaign)
         if campaign is not None:
-            _happen(attrs.evolve(desk, now=at), campaign, event)
+            _apply(attrs.evolve(context, now=at), campaign, event)
 
 
-def _happen(desk: Desk, campaign: Campaign, event: Happening) -> None:
+def _apply(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
     if event.kind == "moderation":
         if not campaign.cancelled and campaign.copied:
-            tell_campaign(desk, campaign, "on_moderation")
+            tell_campaign(context, campaign, "on_moderation")
     elif event.kind == "verdict":
         if not campaign.cancelled and campaign.copied:
             word = {0: "approve", 5: "rejected", 27: "need_edit"}[campaign.verdict]
-            tell_campaign(desk, campaign, word)
+            tell_campaign(context, campaign, word)
     elif event.kind == "start":
         waits = not (campaign.started or campaign.cancelled or campaign.verdict)
-        if waits and campaign.starts_at == desk.now:
-            _start(desk, campaign)
+        if waits and campaign.starts_at == context.now:
+            _start(context, campaign)
     else:
-        _reach(desk, campaign, event)
+        _reach(context, campaign, event)
 
 
-def _start(desk: Desk, campaign: Campaign) -> None:
+def _start(context: Context, campaign: Campaign) -> None:
     """Hand the messages over: this is the moment that the truth counts."""
     campaign.started = True
     if campaign.dynamic:
-        campaign.copied = active(desk, campaign.lists)
-    still = set(active(desk, campaign.lists))
+        campaign.copied = active(context, campaign.lists)
+    still = set(active(context, campaign.lists))
     gone = {email for email in campaign.copied if email not in still}
     known = {
         email
         for number in campaign.lists
-        if number in desk.account.lists
-        for email in desk.account.lists[number].contacts
+        if number in context.account.lists
+        for email in context.account.lists[number].contacts
     }
-    campaign.left = {email for email in gone if email in known or email in desk.account.blacklist}
+    campaign.left = {
+        email for email in gone if email in known or email in context.account.blacklist
+    }
     campaign.recipients = [email for email in campaign.copied if email not in campaign.left]
     campaign.places = {email: at for at, email in enumerate(campaign.recipients)}
     if not campaign.recipients:
         return
-    tell_campaign(desk, campaign, "sending")
-    record(desk, campaign)
-    told = bool(desk.account.hooks.by_id)
+    tell_campaign(context, campaign, "sending")
+    record(context, campaign)
+    told = bool(context.account.webhook_queue.by_id)
     for email in campaign.recipients:
         if told or meaning(email) in ("bounce", "complaint", "unsubscribed"):
-            _follow(desk, campaign, email)
+            _follow(context, campaign, email)
 
 
-def _follow(desk: Desk, campaign: Campaign, email: str) -> None:
-    for after, step in journey(email, tracked=campaign.opens, open_share=desk.settings.open_share):
+def _follow(context: Context, campaign: Campaign, email: str) -> None:
+    for after, step in steps(email, tracked=campaign.opens, open_share=context.settings.open_share):
         if step != "sent":
-            desk.account.agenda.add(desk.now + after, Happening(step, campaign.id, email))
+            context.account.timeline.add(
+                context.now + after, ScheduledEvent(step, campaign.id, email)
+            )
         if step == "opened" and campaign.clicks and meaning(email) == "opens":
-            at = desk.now + after + CLICKED_AFTER
-            desk.account.agenda.add(at, Happening("clicked", campaign.id, email))
+            at = context.now + after + CLICKED_AFTER
+            context.account.timeline.add(at, ScheduledEvent("clicked", campaign.id, email))
 
 
-def _reach(desk: Desk, campaign: Campaign, event: Happening) -> None:
+def _reach(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
     """A message reaches a step: statuses of contacts change, webhooks are told."""
-    account, email = desk.account, event.email
+    account, email = context.account, event.email
     lists = [account.lists[number] for number in campaign.lists if number in account.lists]
     fields: dict[str, object] = {"task_id": str(campaign.id), "email": email}
     if event.kind == "unsubscribed":
         for found in lists:
             if email in found.contacts:
-                unsubscribe(account, found, email, desk.now, campaign.id)
+                unsubscribe(account, found, email, context.now, campaign.id)
     if event.kind == "clicked":
         for link in links(campaign.body)[:1]:
-            account.hooks.tell("redirect", desk.now, {**fields, "link_url": link, "link_id": 1})
+            account.webhook_queue.tell(
+                "redirect", context.now, {**fields, "link_url": link, "link_id": 1}
+            )
     if event.kind == "undelivered":
         _mark(lists, email, SENDING_ERROR)
         fields["smtp_server_response"] = "550 mailbox does not exist"
@@ -176,7 +181,7 @@ def _reach(desk: Desk, campaign: Campaign, event: Happening) -> None:
         fields["browser_name"] = "Firefox"
         fields["browser_ver"] = "130.0"
     if event.kind in _TOLD:
-        account.hooks.tell(_TOLD[event.kind], desk.now, fields)
+        account.webhook_queue.tell(_TOLD[event.kind], context.now, fields)
 
 
 def _mark(lists: list[MailingList], email: str, code: int) -> None:
@@ -198,21 +203,21 @@ def unsubscribe(
         "book_id": str(found.id),
         "categories": "",
     }
-    account.hooks.tell("unsubscribe", now, event)
+    account.webhook_queue.tell("unsubscribe", now, event)
 
 
-def tell_gone(desk: Desk, found: MailingList, email: str) -> None:
+def tell_gone(context: Context, found: MailingList, email: str) -> None:
     """The contact was taken off the list."""
     event = {"email": email, "book_id": str(found.id)}
-    desk.account.hooks.tell("delete", desk.now, event)
+    context.account.webhook_queue.tell("delete", context.now, event)
 
 
-def tell_campaign(desk: Desk, campaign: Campaign, word: str) -> None:
+def tell_campaign(context: Context, campaign: Campaign, word: str) -> None:
     """The campaign has reached another stage."""
     event = {
         "status": word,
-        "status_explain": words.CAMPAIGN_EVENTS[word],
+        "status_explain": codes.CAMPAIGN_EVENTS[word],
         "task_id": str(campaign.id),
         "book_id": str(campaign.lists[0]) if campaign.lists else "",
     }
-    desk.account.hooks.tell("task_status_update", desk.now, event)
+    context.account.webhook_queue.tell("task_status_update", context.now, event)

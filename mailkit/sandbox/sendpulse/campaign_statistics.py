@@ -4,62 +4,67 @@ from collections import Counter
 
 from mailkit.sandbox.delivery import (
     COMPLAINT_AFTER,
+    DEFERRED_AFTER,
     OPENED_AFTER,
-    SENT_AFTER,
+    Step,
     arrival,
     meaning,
-    state,
+    step_at,
 )
-from mailkit.sandbox.sendpulse import life, words
-from mailkit.sandbox.sendpulse.letters import links
-from mailkit.sandbox.sendpulse.state import Campaign, Desk
+from mailkit.sandbox.sendpulse import codes, lifecycle
+from mailkit.sandbox.sendpulse.emails import links
+from mailkit.sandbox.sendpulse.state import Campaign, Context
 
 NOT_SENT = 13
 LEFT = 20
 ERRORS = (6, 8, 9, 10, 12, 14, 16)
-_CODES = {"queued": 0, "sent": 1, "delivered": 2, "opened": 3, "undelivered": 6}
+_CODES = {
+    Step.QUEUED: 0,
+    Step.SENT: 1,
+    Step.DELIVERED: 2,
+    Step.OPENED: 3,
+    Step.UNDELIVERED: 6,
+}
 
 
-def code(desk: Desk, campaign: Campaign, email: str) -> int | None:
+def status(context: Context, campaign: Campaign, email: str) -> int | None:
     """The code of one address now; None if it has no part in the campaign."""
     if email in campaign.left:
         return LEFT
     if not campaign.started:
         if email not in campaign.copied:
             return None
-        return NOT_SENT if life.campaign_status(desk, campaign) in (5, 16, 27) else 0
-    return _letter(desk, campaign, email) if email in campaign.places else None
+        return NOT_SENT if lifecycle.campaign_status(context, campaign) in (5, 16, 27) else 0
+    return _one(context, campaign, email) if email in campaign.places else None
 
 
-def _letter(desk: Desk, campaign: Campaign, email: str) -> int:
-    began, word = campaign.starts_at, meaning(email)
-    found = state(
-        email, began, desk.now, tracked=campaign.opens, open_share=desk.settings.open_share
-    )
-    age, arrives = desk.now - began, arrival(email)
-    if word == "slow" and SENT_AFTER + 1 <= age < arrives:
+def _one(context: Context, campaign: Campaign, email: str) -> int:
+    age, word = context.now - campaign.starts_at, meaning(email)
+    step = step_at(email, age, tracked=campaign.opens, open_share=context.settings.open_share)
+    arrives = arrival(email)
+    if word == "slow" and DEFERRED_AFTER <= age < arrives:
         return 7
     if age >= arrives + COMPLAINT_AFTER and word in ("complaint", "unsubscribed"):
         return 11 if word == "complaint" else 5
-    if word == "opens" and found.stage == "opened" and _clicked(campaign, age - arrives):
+    if word == "opens" and step is Step.OPENED and _clicked(campaign, age - arrives):
         return 4
-    return _CODES[found.stage]
+    return _CODES[step]
 
 
 def _clicked(campaign: Campaign, since: float) -> bool:
-    late = since >= OPENED_AFTER + life.CLICKED_AFTER
+    late = since >= OPENED_AFTER + lifecycle.CLICKED_AFTER
     return campaign.clicks and late and bool(links(campaign.body))
 
 
-def codes(desk: Desk, campaign: Campaign) -> Counter[int]:
+def counts(context: Context, campaign: Campaign) -> Counter[int]:
     """How many addresses have each code."""
     everybody = campaign.recipients if campaign.started else campaign.copied
     if not campaign.started:
-        silent = NOT_SENT if life.campaign_status(desk, campaign) in (5, 16, 27) else 0
+        silent = NOT_SENT if lifecycle.campaign_status(context, campaign) in (5, 16, 27) else 0
         return Counter({silent: len(everybody)})
-    counted = Counter(_letter(desk, campaign, email) for email in everybody)
-    counted[LEFT] += len(campaign.left)
-    return counted
+    found = Counter(_one(context, campaign, email) for email in everybody)
+    found[LEFT] += len(campaign.left)
+    return found
 
 
 def totals(counted: Counter[int]) -> dict[str, int]:
@@ -89,14 +94,14 @@ def general(counted: Counter[int]) -> list[dict[str, object]]:
     }
     return [
         {"code": one, "count": far.get(one, counted[one]), "explain": text}
-        for one, text in words.RECIPIENTS.items()
+        for one, text in codes.RECIPIENTS.items()
     ]
 
 
-def clicks(desk: Desk, campaign: Campaign) -> list[dict[str, object]]:
+def clicks(context: Context, campaign: Campaign) -> list[dict[str, object]]:
     """The links of the message with the number of clicks: readers take the first one."""
-    counted = codes(desk, campaign)[4]
+    clicked = counts(context, campaign)[4]
     return [
-        {"url": link, "count": counted if at == 0 else 0}
+        {"url": link, "count": clicked if at == 0 else 0}
         for at, link in enumerate(links(campaign.body))
     ]

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]@/?#]+))(?::[0-9]*)?")
 
 
-class Door:
+class OriginCheck:
     """Lets in requests to an IP address, which no DNS server can redirect, to localhost and to
     `names`.
     """
@@ -22,7 +22,7 @@ class Door:
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {"localhost", *map(str.lower, names)}
 
-    def objection(self, headers: Mapping[str, str]) -> str | None:
+    def problem(self, headers: Mapping[str, str]) -> str | None:
         """Why the request with these headers may not come in, or None."""
         host = headers.get("Host", "")
         if not self._is_ours(host):

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Agenda(Generic[Item]):
+class Timeline(Generic[Item]):
     """Items with the moments at which they are due; equal moments keep their order."""
 
     def __init__(self) -> None:

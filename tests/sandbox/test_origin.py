@@ -6,9 +6,9 @@ import aiohttp
 import pytest
 
 from mailkit.sandbox import Sandbox
-from mailkit.sandbox.door import Door
+from mailkit.sandbox.origin import OriginCheck
 
-from .conftest import LETTER, Api, JsonApi
+from .conftest import MESSAGE, Api, JsonApi
 
 OURS = ["localhost", "LOCALHOST:8025", "127.0.0.1", "127.0.0.1:1", "[::1]:8025", "192.168.7.7:80"]
 NOT_OURS = [
@@ -39,36 +39,36 @@ FOREIGN = [
 
 @pytest.mark.parametrize("host", OURS)
 def test_addresses_and_localhost_lead_here(host: str) -> None:
-    assert Door([]).objection({"Host": host}) is None
+    assert OriginCheck([]).problem({"Host": host}) is None
 
 
 @pytest.mark.parametrize("host", NOT_OURS)
 def test_no_other_name_does(host: str) -> None:
-    assert "is not this sandbox" in (Door([]).objection({"Host": host}) or "")
+    assert "is not this sandbox" in (OriginCheck([]).problem({"Host": host}) or "")
 
 
 def test_more_names_can_be_given() -> None:
-    door = Door(["Mail.test", "sandbox"])
+    door = OriginCheck(["Mail.test", "sandbox"])
     for host in ("mail.test", "MAIL.TEST:80", "sandbox:8025"):
-        assert door.objection({"Host": host}) is None
-    assert door.objection({"Host": "sandbox.evil.example"})
+        assert door.problem({"Host": host}) is None
+    assert door.problem({"Host": "sandbox.evil.example"})
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_pages_of_other_sites_are_turned_away(headers: dict[str, str]) -> None:
-    assert "web page" in (Door([]).objection({"Host": "127.0.0.1:8025", **headers}) or "")
+    assert "web page" in (OriginCheck([]).problem({"Host": "127.0.0.1:8025", **headers}) or "")
 
 
 def test_its_own_pages_and_an_address_that_a_person_types_are_not() -> None:
     own = {"Host": "localhost:8025", "Origin": "http://localhost:8025"}
     for site in ("same-origin", "none"):
-        assert Door([]).objection({**own, "Sec-Fetch-Site": site}) is None
+        assert OriginCheck([]).problem({**own, "Sec-Fetch-Site": site}) is None
 
 
 async def test_every_path_is_behind_the_door(
     sandbox: Sandbox, api: Api, devino: JsonApi, sendpulse: JsonApi
 ) -> None:
-    await api("sendEmail", **LETTER, email="anna@mail.by")
+    await api("sendEmail", **MESSAGE, email="anna@mail.by")
     headers = [{"Host": "evil.example"}, {"Origin": "http://evil.example"}]
     for header in headers:
         for method, path in (
@@ -84,7 +84,7 @@ async def test_every_path_is_behind_the_door(
             async with api.session.request(method, path, headers=header, json=[]) as response:
                 assert response.status == 403
                 assert (await response.json()).keys() == {"error"}
-    assert sandbox.truth.letters == 1
+    assert sandbox.truth.emails == 1
     assert sandbox.requests.total() == 1
 
 

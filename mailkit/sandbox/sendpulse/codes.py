@@ -1,4 +1,4 @@
-"""The service's code tables in words."""
+"""The service's code tables in codes."""
 
 LISTS = {
     0: "Active",
@@ -46,6 +46,6 @@ CAMPAIGN_EVENTS = {
     "on_moderation": "The campaign is in moderation",
     "approve": "The campaign was approved",
     "rejected": "The campaign was rejected",
-    "need_edit": "The letter has to be edited",
+    "need_edit": "The message has to be edited",
     "sending": "The campaign is in the sending queue",
 }

@@ -11,7 +11,7 @@ MAX_BYTES = 32 * 1024 * 1024
 
 
 @attrs.frozen
-class Seen:
+class RecordedRequest:
     """A request as the service read it."""
 
     method: str
@@ -33,8 +33,8 @@ class Seen:
         return params | self.json if isinstance(self.json, dict) else params
 
 
-class Requests(Counter[str]):
-    """Requests by operation id; `last` holds the newest that were read, oldest first.
+class RequestLog(Counter[str]):
+    """RequestLog by operation id; `last` holds the newest that were read, oldest first.
 
     A request counts when its headers are in, whatever becomes of it. `last` is bounded by number,
     and by the bytes of their bodies.
@@ -42,13 +42,13 @@ class Requests(Counter[str]):
 
     def __init__(self, *, keep: int = 32) -> None:
         super().__init__()
-        self.last: deque[Seen] = deque(maxlen=keep)
+        self.last: deque[RecordedRequest] = deque(maxlen=keep)
         self._sizes: deque[int] = deque(maxlen=keep)
 
     def keep(self, raw: Raw, call: Call) -> None:
         """Remember a request that was read."""
         files = tuple((file.field, file.name, len(file.data)) for file in call.files)
-        seen = Seen(
+        seen = RecordedRequest(
             raw.method,
             raw.path,
             call.operation,

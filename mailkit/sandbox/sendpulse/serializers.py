@@ -2,18 +2,18 @@
 
 import re
 
-from mailkit.sandbox.sendpulse import life, words
+from mailkit.sandbox.sendpulse import codes, lifecycle
 from mailkit.sandbox.sendpulse.fields import is_number
-from mailkit.sandbox.sendpulse.state import Contact, Desk, MailingList
+from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-def mailing_list(desk: Desk, found: MailingList, *, phones: bool) -> dict[str, object]:
+def mailing_list(context: Context, found: MailingList, *, phones: bool) -> dict[str, object]:
     """A list with its counters; only the overview of all lists counts new phones."""
     total = len(found.contacts)
-    active = sum(life.status(desk, one) in (0, 1) for one in found.contacts.values())
-    status = found.status(desk.now)
+    active = sum(lifecycle.status(context, one) in (0, 1) for one in found.contacts.values())
+    status = found.status(context.now)
     counted = sum(bool(one.phone) for one in found.contacts.values())
     return {
         "id": found.id,
@@ -24,30 +24,30 @@ def mailing_list(desk: Desk, found: MailingList, *, phones: bool) -> dict[str, o
         **({"new_phones_quantity": 0} if phones else {}),
         "active_phones_quantity": counted,
         "exc_phones_quantity": 0,
-        "creationdate": desk.date(found.created_at),
+        "creationdate": context.date(found.created_at),
         "status": status,
-        "status_explain": words.LISTS[status],
+        "status_explain": codes.LISTS[status],
     }
 
 
-def row(desk: Desk, contact: Contact) -> dict[str, object]:
+def row(context: Context, contact: Contact) -> dict[str, object]:
     """A contact in a page of its list: variables as an object, or an empty array."""
-    status = life.status(desk, contact)
+    status = lifecycle.status(context, contact)
     written: dict[str, object] = {
         "email": contact.email,
         "status": status,
-        "status_explain": words.CONTACTS[status],
+        "status_explain": codes.CONTACTS[status],
         "variables": dict(contact.variables) or [],
     }
-    if contact.phone or desk.quirk():
-        written["phone"] = phone(desk, contact)
+    if contact.phone or context.quirk():
+        written["phone"] = phone(context, contact)
     return written
 
 
-def phone(desk: Desk, contact: Contact) -> object:
+def phone(context: Context, contact: Contact) -> object:
     """A phone as a text, or now and then as a number."""
     text = contact.phone
-    return int(text) if is_number(text) and desk.quirk() else text
+    return int(text) if is_number(text) and context.quirk() else text
 
 
 def variables(contact: Contact) -> list[dict[str, object]]:

@@ -2,47 +2,59 @@
 
 from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.sendpulse import templates
-from mailkit.sandbox.sendpulse.fields import Ask, decoded, html, is_number, not_found, refuse, wrong
-from mailkit.sandbox.sendpulse.state import Desk
+from mailkit.sandbox.sendpulse.fields import (
+    Params,
+    decoded,
+    html,
+    is_number,
+    not_found,
+    refuse,
+    wrong,
+)
+from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.truth import Attached, normalised
 
 MAX_LISTS = 10
 MAX_ATTACHMENTS = 5
 
 
-def content(desk: Desk, ask: Ask, *, required: bool) -> tuple[str, str, str, str]:
+def content(context: Context, params: Params, *, required: bool) -> tuple[str, str, str, str]:
     """Sender's name and address, subject and body; the body is "" if it is absent and may be."""
-    name, sender, subject = ask.text("sender_name"), ask.text("sender_email"), ask.text("subject")
+    name, sender, subject = (
+        params.text("sender_name"),
+        params.text("sender_email"),
+        params.text("subject"),
+    )
     if not is_address(sender.strip()):
         raise wrong("sender_email", "is not an e-mail address")
-    known = desk.account.senders.get(normalised(sender))
-    if (known is None or not known.active) and not desk.settings.any_sender:
+    known = context.account.senders.get(normalised(sender))
+    if (known is None or not known.active) and not context.settings.any_sender:
         raise refuse(422, "Sender is not active", 422)
-    given = [field for field in ("body", "template_id") if ask.given(field)]
+    given = [field for field in ("body", "template_id") if params.given(field)]
     if len(given) > 1 or (required and not given):
         raise wrong("body", "or template_id, one of them, is required")
-    if ask.given("body_amp"):
-        html("body_amp", ask.fields["body_amp"])
+    if params.given("body_amp"):
+        html("body_amp", params.fields["body_amp"])
     if not given:
         return name, sender.strip(), subject, ""
     if given == ["body"]:
-        return name, sender.strip(), subject, html("body", ask.fields["body"])
-    return name, sender.strip(), subject, templates.find(desk, ask.text("template_id")).body
+        return name, sender.strip(), subject, html("body", params.fields["body"])
+    return name, sender.strip(), subject, templates.find(context, params.text("template_id")).body
 
 
-def lists(desk: Desk, ask: Ask, *, required: bool) -> list[int]:
+def lists(context: Context, params: Params, *, required: bool) -> list[int]:
     """The numbers of the lists, each of them once; a segment is its list."""
-    if not (required or ask.given("list_id") or ask.given("segment_id")):
+    if not (required or params.given("list_id") or params.given("segment_id")):
         return []
-    if ask.given("list_id") == ask.given("segment_id"):
+    if params.given("list_id") == params.given("segment_id"):
         raise wrong("list_id", "or segment_id, one of them, is required")
-    if ask.given("segment_id"):
-        segment = ask.text("segment_id")
-        found = desk.account.segments.get(int(segment)) if is_number(segment) else None
-        if found is None or found not in desk.account.lists:
+    if params.given("segment_id"):
+        segment = params.text("segment_id")
+        found = context.account.segments.get(int(segment)) if is_number(segment) else None
+        if found is None or found not in context.account.lists:
             raise not_found("Segment not found")
         return [found]
-    value = ask.serialised("list_id")
+    value = params.serialised("list_id")
     entries = value if isinstance(value, list) else [value]
     if len(entries) > MAX_LISTS:
         raise wrong("list_id", f"may hold {MAX_LISTS} lists at most")
@@ -50,16 +62,16 @@ def lists(desk: Desk, ask: Ask, *, required: bool) -> list[int]:
     if not all(is_number(text) for text in texts):
         raise wrong("list_id", "must be a number or an array of numbers")
     numbers = list(dict.fromkeys(int(text) for text in texts))
-    if not all(number in desk.account.lists for number in numbers):
+    if not all(number in context.account.lists for number in numbers):
         raise not_found("Book not found", 213)
     return numbers
 
 
-def attachments(ask: Ask) -> tuple[Attached, ...]:
+def attachments(params: Params) -> tuple[Attached, ...]:
     """Plain and base64 attachments together; HTTP 422 for more than five."""
     found: list[Attached] = []
     for field in ("attachments", "attachments_binary"):
-        files = ask.serialised(field) or {}
+        files = params.serialised(field) or {}
         if not isinstance(files, dict):
             raise wrong(field, "must be an object of names and contents")
         for name, value in files.items():
@@ -72,9 +84,9 @@ def attachments(ask: Ask) -> tuple[Attached, ...]:
     return tuple(found)
 
 
-def watched(ask: Ask) -> tuple[bool, bool]:
+def watched(params: Params) -> tuple[bool, bool]:
     """Whether opens and clicks are watched; both are unless `stats` says no."""
-    stats = ask.serialised("stats") or {}
+    stats = params.serialised("stats") or {}
     if not isinstance(stats, dict):
         raise wrong("stats", "must be an object")
     opens, clicks = stats.get("opens", True), stats.get("clicks", True)
@@ -83,10 +95,10 @@ def watched(ask: Ask) -> tuple[bool, bool]:
     return opens, clicks
 
 
-def is_draft(ask: Ask) -> bool:
+def is_draft(params: Params) -> bool:
     """Whether a draft is wanted; HTTP 422 for another type."""
-    if not ask.given("type"):
+    if not params.given("type"):
         return False
-    if ask.fields["type"] != "draft":
+    if params.fields["type"] != "draft":
         raise wrong("type", "can only be draft")
     return True

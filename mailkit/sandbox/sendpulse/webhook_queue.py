@@ -41,7 +41,7 @@ class Webhook:
 
 
 @attrs.define
-class Hooks:
+class WebhookQueue:
     """The registered webhooks by id."""
 
     by_id: dict[int, Webhook] = attrs.field(factory=dict)

@@ -20,7 +20,7 @@ TIMEOUT = 10.0
 
 
 @attrs.frozen
-class Posted:
+class WebhookDelivery:
     """A post that was made: to where, what, and the HTTP status, or None if nobody answered."""
 
     url: str
@@ -28,7 +28,7 @@ class Posted:
     status: int | None
 
 
-class Pulse:
+class Scheduler:
     """Lets the services' time pass; `start`, `stop` and `deliver` belong to the server's loop."""
 
     def __init__(self, clock: Clock, services: Sequence[Service], lock: "RLock") -> None:
@@ -40,7 +40,7 @@ class Pulse:
         self._timer: asyncio.TimerHandle | None = None
         self._delivering: asyncio.Task[int] | None = None
         self._turn = asyncio.Lock()
-        self.posted: deque[Posted] = deque(maxlen=1000)
+        self.deliveries: deque[WebhookDelivery] = deque(maxlen=1000)
         """The last posts, oldest first."""
         clock.moved = self._moved
 
@@ -79,7 +79,9 @@ class Pulse:
             timeout = aiohttp.ClientTimeout(total=TIMEOUT)
             async with aiohttp.ClientSession(timeout=timeout) as session:
                 for post in posts:
-                    self.posted.append(Posted(post.url, post.value, await _send(session, post)))
+                    self.deliveries.append(
+                        WebhookDelivery(post.url, post.value, await _send(session, post))
+                    )
             return len(posts)
 
     def _collect(self, *, early: bool) -> list[Post]:

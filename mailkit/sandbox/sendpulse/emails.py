@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import overload
 
-from mailkit.sandbox.sendpulse.state import Campaign, Desk
+from mailkit.sandbox.sendpulse.state import Campaign, Context
 from mailkit.sandbox.truth import Mailing
 
 OPERATION = "sendpulse.campaigns.create"
@@ -13,37 +13,39 @@ _VARIABLE = re.compile(r"\{\{([^{}|]+)\}\}")
 _LINK = re.compile(r"""href\s*=\s*["']?(https?://[^"'\s>]+)""", re.I)
 
 
-def record(desk: Desk, campaign: Campaign) -> None:
+def record(context: Context, campaign: Campaign) -> None:
     """Count the messages to all recipients at this moment."""
     fields: list[Mapping[str, object]] = []
     books = [
-        desk.account.lists[number] for number in campaign.lists if number in desk.account.lists
+        context.account.lists[number]
+        for number in campaign.lists
+        if number in context.account.lists
     ]
     for email in campaign.recipients:
         contact = next((book.contacts[email] for book in books if email in book.contacts), None)
         fields.append({} if contact is None else dict(contact.variables))
     mailing = Mailing(
         OPERATION,
-        desk.now,
+        context.now,
         campaign.sender_email,
         campaign.subject,
         campaign.recipients,
         campaign.attachments,
     )
-    desk.truth.record(mailing, _Letters(campaign, fields))
+    context.truth.record(mailing, _Emails(campaign, fields))
 
 
-def record_test(desk: Desk, campaign: Campaign, operation: str, addresses: list[str]) -> None:
+def record_test(context: Context, campaign: Campaign, operation: str, addresses: list[str]) -> None:
     """Count a test message, with its variables as they stand."""
     mailing = Mailing(
         operation,
-        desk.now,
+        context.now,
         campaign.sender_email,
         campaign.subject,
         addresses,
         campaign.attachments,
     )
-    desk.truth.record(mailing, [(campaign.subject, campaign.body)] * len(addresses))
+    context.truth.record(mailing, [(campaign.subject, campaign.body)] * len(addresses))
 
 
 def links(body: str) -> list[str]:
@@ -51,7 +53,7 @@ def links(body: str) -> list[str]:
     return list(dict.fromkeys(_LINK.findall(body)))
 
 
-class _Letters(Sequence[tuple[str, str]]):
+class _Emails(Sequence[tuple[str, str]]):
     """Subject and text of each message; a text is put together only when it is asked for."""
 
     def __init__(self, campaign: Campaign, fields: list[Mapping[str, object]]) -> None:
@@ -67,7 +69,7 @@ class _Letters(Sequence[tuple[str, str]]):
     def __getitem__(self, index: slice) -> Sequence[tuple[str, str]]: ...
     def __getitem__(self, index: int | slice) -> tuple[str, str] | Sequence[tuple[str, str]]:
         if isinstance(index, slice):
-            return _Letters(self._campaign, self._fields[index])
+            return _Emails(self._campaign, self._fields[index])
         fields = {"email": self._campaign.recipients[index], **self._fields[index]}
         return _filled(self._campaign.subject, fields), _filled(self._campaign.body, fields)
 

@@ -1,0 +1,15 @@
+"""The SendPulse operation on the account itself."""
+
+from mailkit.sandbox.sendpulse.fields import Params
+from mailkit.sandbox.sendpulse.state import Context
+
+
+def info(context: Context, params: Params) -> object:
+    """Who the account belongs to."""
+    return {
+        "id": 7043663,
+        "name": "Sandbox",
+        "email": "owner@sandbox.example",
+        "timezone": context.settings.timezone,
+        "currency": context.settings.currency,
+    }

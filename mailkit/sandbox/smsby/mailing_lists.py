@@ -1,0 +1,63 @@
+"""The sms.by operations on mailing lists."""
+
+from mailkit.sandbox.delivery import is_address
+from mailkit.sandbox.forms import File
+from mailkit.sandbox.php import PhpArray
+from mailkit.sandbox.smsby.fields import number, required, status_error, unverified
+from mailkit.sandbox.smsby.state import Context, MailingList
+from mailkit.sandbox.truth import normalised
+
+MAX_CONTACTS = 500
+MAX_FIELDS = 30
+
+
+def create(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+    """A new, empty mailing list."""
+    required(fields, "name")
+    account = context.account
+    made = MailingList(account.next_list_id, fields.text("name"))
+    made.unsubscribed |= account.unsubscribed
+    account.next_list_id += 1
+    account.lists[made.id] = made
+    return {"status": "OK", "result": {"list_id": made.id}}
+
+
+def import_contacts(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+    """Add or update contacts; rows with a wrong address are counted and logged."""
+    required(fields, "list_id", "field_names", "data")
+    target = context.account.lists.get(number(fields, "list_id"))
+    if target is None:
+        raise status_error(404, "Mailing list not found")
+    names, rows = fields["field_names"], fields["data"]
+    if isinstance(names, str) or isinstance(rows, str):
+        raise unverified("field_names and data", "arrays are needed")
+    if len(names) > MAX_FIELDS or len(rows) > MAX_CONTACTS:
+        raise unverified("data", f"at most {MAX_CONTACTS} contacts of {MAX_FIELDS} fields a call")
+    if not {"email", "phone"} & {name for name in names.values() if isinstance(name, str)}:
+        raise unverified("field_names", "email or phone must be among them")
+    inserted = updated = 0
+    log: list[dict[str, object]] = []
+    for index, row in rows.items():
+        contact = {} if isinstance(row, str) else _contact(names, row)
+        email, phone = normalised(contact.get("email", "")), contact.get("phone", "").strip()
+        if (email and not is_address(email)) or not (email or phone):
+            log.append({"index": index, "error_message": "Wrong address"})
+            continue
+        key = email or phone
+        if key in target.contacts:
+            updated += 1
+        else:
+            inserted += 1
+        target.contacts.setdefault(key, {}).update(contact)
+    result: dict[str, object] = {"inserted": inserted, "updated": updated, "invalid": len(log)}
+    if log:
+        result["log"] = log
+    return {"status": "OK", "result": result}
+
+
+def _contact(names: PhpArray, row: PhpArray) -> dict[str, str]:
+    return {
+        name: value
+        for column, name in names.items()
+        if isinstance(name, str) and isinstance(value := row.get(column), str)
+    }

@@ -117,15 +117,15 @@ def reading(setting: Setting) -> Iterable[Row]:
 
 
 @attrs.define
-class Ticking:
-    """A monotonic clock that goes on by one tick each time somebody looks."""
+class Ticking(Clock):
+    """A clock that goes on by one tick each time somebody looks."""
 
     tick: float
-    now: float = 0.0
+    seconds: float = 0.0
 
-    def __call__(self) -> float:
-        self.now += self.tick
-        return self.now
+    def monotonic(self) -> float:
+        self.seconds += self.tick
+        return self.seconds
 
 
 def quota(setting: Setting) -> Iterable[Row]:
@@ -133,7 +133,7 @@ def quota(setting: Setting) -> Iterable[Row]:
 
     @asynccontextmanager
     async def side() -> AsyncIterator[Work]:
-        clock = Clock(monotonic=Ticking(60 / 2_900 / 3))
+        clock = Ticking(60 / 2_900 / 3)
         permits, names = LocalPermits({"requests": Quota(3_000, 60.0)}, clock), ("requests",)
 
         async def work() -> int:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 
 import anyio
-import attrs
 
 __all__ = ["Clock"]
 
 
-@attrs.frozen
 class Clock:
-    """The wall (``now``, seconds since 1970), a steady counter and the art of waiting."""
+    """The system's time; a subclass is another one, such as `mailkit.testing.FakeClock`."""
 
-    now: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    __slots__ = ()
+
+    def now(self) -> float:
+        """The wall clock: seconds since 1970, which may be set forward and back."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """A steady counter of seconds."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await anyio.sleep(seconds)
 
     async def sleep_until(self, event: anyio.Event, seconds: float) -> None:
-        """Wait for the event, but no longer than so many seconds."""
+        """Wait for the event, but no longer than ``seconds``."""
         waits = [
             asyncio.ensure_future(event.wait()),
             asyncio.ensure_future(self.sleep(seconds)),

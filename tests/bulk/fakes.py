@@ -1,9 +1,8 @@
-"""A provider of a few lines and a clock that never waits, for runs of the engine in memory."""
+"""A provider of a few lines, for runs of the engine in memory."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +10,6 @@ from contextlib import asynccontextmanager
 import attrs
 
 from mailkit.bulk.journal import InlineExecutor, Journal
-from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled, RowStatus, Sent
 from mailkit.core.words import about_account
 from mailkit.errors import Refused, Unavailable
@@ -21,30 +19,6 @@ from mailkit.message import Message
 MESSAGE = Message(sender="Shop <news@shop.example>", subject="Hi", html="<p>Hi</p>")
 
 Act = Callable[[Chunk], Sent | Exception]
-
-
-class FakeTime:
-    """Time that jumps to the next waiter as soon as nothing else is to be done."""
-
-    def __init__(self, start: float = 1_000_000.0) -> None:
-        self.now = start
-        self._waiters: list[float] = []
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(now=lambda: self.now, monotonic=lambda: self.now, sleep=self.sleep)
-
-    async def sleep(self, seconds: float) -> None:
-        due = max(self.now + seconds, math.nextafter(self.now, math.inf))
-        self._waiters.append(due)
-        try:
-            while self.now < due:
-                for _ in range(50):
-                    await asyncio.sleep(0)
-                if self.now < due and min(self._waiters) == due:
-                    self.now = due
-        finally:
-            self._waiters.remove(due)
 
 
 @attrs.define

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import timedelta
 
 import attrs
 import pytest
@@ -16,11 +16,11 @@ from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
-from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Chunk, Dispatch, Polled
 from mailkit.message import Message
+from mailkit.testing import FakeClock
 
-from .fakes import MESSAGE, FakeDispatch, FakeProvider, FakeTime, memory_journal, people
+from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
 
 DAY = 86_400.0
 PATIENCE = 600.0
@@ -82,23 +82,20 @@ def test_the_patience_counts_from_the_taking_or_from_the_sending(
 @attrs.define
 class Lister(FakeProvider):
     """Names ``hidden`` rows only from the moment ``shown`` of the steady clock on; the wall clock
-    is ``ahead`` of that, and is set anew at the moments in ``jumps``.
+    is set anew by the seconds in ``jumps`` at its moments.
     """
 
-    time: FakeTime = attrs.field(factory=FakeTime)
     shown: float = math.inf
-    ahead: float = 0.0
     jumps: dict[float, float] = attrs.field(factory=dict)
     polls: int = 0
+    clock: FakeClock = attrs.field(init=False)
 
-    @property
-    def clock(self) -> Clock:
-        return attrs.evolve(self.time.clock, now=self._wall)
+    def __attrs_post_init__(self) -> None:
+        self.clock = FakeClock(moved=self._move)
 
-    def _wall(self) -> float:
-        for moment in [moment for moment in self.jumps if moment <= self.time.now]:
-            self.ahead = self.jumps.pop(moment)
-        return self.time.now + self.ahead
+    def _move(self, seconds: float) -> None:
+        for moment in [moment for moment in self.jumps if moment <= self.clock.monotonic()]:
+            self.clock.shift(self.jumps.pop(moment))
 
     def dispatch(self, message: Message, columns: object) -> Dispatch:
         return Listing(self)
@@ -109,7 +106,7 @@ class Listing(FakeDispatch):
         provider = self.provider
         assert isinstance(provider, Lister)
         provider.polls += 1
-        if provider.time.now >= provider.shown:
+        if provider.clock.monotonic() >= provider.shown:
             provider.hidden.clear()
         return await super().poll(reference, cursor)
 
@@ -123,11 +120,11 @@ async def send(journal: Journal, provider: Lister, message: Message = MESSAGE) -
 async def test_a_clock_that_is_set_anew_in_a_run_changes_no_deadline(jump: float) -> None:
     async with memory_journal() as journal:
         provider = Lister(hidden={"p1@example.com"})
-        began = provider.time.now
+        began = provider.clock.monotonic()
         provider.jumps = {began + 30: jump}
         report = await send(journal, provider)
         assert report.counts.in_doubt == 1
-        assert PATIENCE <= provider.time.now - began <= PATIENCE + 60
+        assert PATIENCE <= provider.clock.monotonic() - began <= PATIENCE + 60
         assert provider.polls < 30
 
 
@@ -137,8 +134,8 @@ async def test_a_row_that_is_named_in_time_is_not_in_doubt_whatever_the_clock_sa
 ) -> None:
     async with memory_journal() as journal:
         provider = Lister(hidden={"p1@example.com"})
-        provider.jumps = {provider.time.now + 30: jump}
-        provider.shown = provider.time.now + PATIENCE - 60
+        provider.jumps = {provider.clock.monotonic() + 30: jump}
+        provider.shown = provider.clock.monotonic() + PATIENCE - 60
         assert (await send(journal, provider)).complete
 
 
@@ -155,11 +152,11 @@ async def test_a_clock_that_is_set_anew_between_two_runs(jump: float) -> None:
             provider.on_send = stop
             assert (await job.wait()).unreconciled
         provider.on_send = None
-        provider.ahead += jump
-        began = provider.time.now
+        provider.clock.shift(jump)
+        began = provider.clock.monotonic()
         async with BulkSender(provider, journal=journal, clock=provider.clock) as sender:
             assert (await (await sender.resume("a")).wait()).counts.in_doubt == 1
-        waited = provider.time.now - began
+        waited = provider.clock.monotonic() - began
         assert (SHORTEST if jump == DAY else PATIENCE) <= waited <= PATIENCE + 60
 
 
@@ -167,13 +164,13 @@ async def test_a_clock_that_is_set_anew_between_two_runs(jump: float) -> None:
 async def test_a_time_of_sending_that_was_waited_for_does_not_move(jump: float) -> None:
     async with memory_journal() as journal:
         provider = Lister(hidden={"p1@example.com"})
-        began = provider.time.now
+        began = provider.clock.monotonic()
         provider.jumps = {began + 3000: jump}
-        message = attrs.evolve(MESSAGE, send_at=datetime.fromtimestamp(began + 3600, UTC))
+        message = attrs.evolve(MESSAGE, send_at=provider.clock.utc + timedelta(hours=1))
         settings = EngineSettings(track=900.0)
         async with BulkSender(
             provider, journal=journal, clock=provider.clock, settings=settings
         ) as sender:
             job = await sender.start(message, read_recipients(people(3)), name="a")
             assert (await job.wait()).counts.in_doubt == 1
-        assert 3600 + PATIENCE <= provider.time.now - began <= 3600 + 960
+        assert 3600 + PATIENCE <= provider.clock.monotonic() - began <= 3600 + 960

@@ -26,9 +26,10 @@ from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import Sent
 from mailkit.errors import JobExists
 from mailkit.message import Attachment, Message
+from mailkit.testing import FakeClock
 
 from .counted import counted, counters
-from .fakes import MESSAGE, FakeProvider, FakeTime, memory_journal, people
+from .fakes import MESSAGE, FakeProvider, memory_journal, people
 from .test_resolve import outcome_of
 
 ONE = EngineSettings(senders=1)
@@ -59,7 +60,7 @@ async def planned(
         name=name,
         again=again,
         suppress=read_recipients(list(suppress)) if suppress else None,
-        clock=FakeTime().clock,
+        clock=FakeClock(),
     )
     lease.release()
     return await journal.jobs.adopt(job)
@@ -81,7 +82,7 @@ async def ends(journal: Journal, name: str) -> list[str]:
 async def send(
     journal: Journal, provider: FakeProvider, rows: Sequence[str], name: str, **options: object
 ) -> Report:
-    clock = FakeTime().clock
+    clock = FakeClock()
     async with BulkSender(provider, journal=journal, clock=clock, settings=ONE) as sender:
         job = await sender.start(MESSAGE, read_recipients(rows), name=name, **options)  # type: ignore[arg-type]
         return await job.wait()
@@ -499,7 +500,7 @@ async def test_whatever_jobs_send_it_nobody_is_mailed_twice_and_nobody_is_lost(
 
 
 async def resume(journal: Journal, provider: FakeProvider, name: str) -> None:
-    clock = FakeTime().clock
+    clock = FakeClock()
     async with BulkSender(provider, journal=journal, clock=clock, settings=ONE) as sender:
         await (await sender.resume(name)).wait()
 

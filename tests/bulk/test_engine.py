@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,9 @@ from mailkit.errors import (
 )
 from mailkit.message import Message
 from mailkit.providers.sendpulse import SendPulse
+from mailkit.testing import FakeClock
 
-from .fakes import MESSAGE, Act, FakeProvider, FakeTime, memory_journal, people
+from .fakes import MESSAGE, Act, FakeProvider, memory_journal, people
 
 ONE_SENDER = EngineSettings(senders=1)
 
@@ -53,11 +54,11 @@ async def send(
     addresses: Sequence[str],
     *,
     message: Message = MESSAGE,
-    time: FakeTime | None = None,
+    clock: FakeClock | None = None,
     settings: EngineSettings = ONE_SENDER,
     **options: object,
 ) -> Report:
-    clock = (time or FakeTime()).clock
+    clock = clock or FakeClock()
     async with BulkSender(provider, journal=journal, clock=clock, settings=settings) as sender:
         job = await sender.start(message, read_recipients(addresses), **options)  # type: ignore[arg-type]
         return await job.wait()
@@ -68,10 +69,10 @@ async def resume(
     provider: FakeProvider,
     name: str,
     *,
-    time: FakeTime | None = None,
+    clock: FakeClock | None = None,
     settings: EngineSettings = ONE_SENDER,
 ) -> Report:
-    clock = (time or FakeTime()).clock
+    clock = clock or FakeClock()
     async with BulkSender(provider, journal=journal, clock=clock, settings=settings) as sender:
         return await (await sender.resume(name)).wait()
 
@@ -113,31 +114,31 @@ async def test_rows_refused_in_the_answer_are_rejected_with_its_reason(journal: 
 async def test_a_row_missing_from_the_status_list_is_in_doubt_after_the_deadline(
     journal: Journal,
 ) -> None:
-    provider, time = FakeProvider(hidden={"p4@example.com"}), FakeTime()
-    began = time.now
-    report = await send(journal, provider, people(6), time=time, name="a")
+    provider, clock = FakeProvider(hidden={"p4@example.com"}), FakeClock()
+    began = clock.now()
+    report = await send(journal, provider, people(6), clock=clock, name="a")
     assert (report.counts.accepted, report.counts.in_doubt) == (5, 1)
-    assert time.now - began >= 600
+    assert clock.now() - began >= 600
     [doubt] = report.doubts
     assert (doubt.chunk, doubt.rows, doubt.first) == (2, 1, "p4@example.com")
 
-    report = await resume(journal, provider, "a", time=time)
+    report = await resume(journal, provider, "a", clock=clock)
     assert report.counts.in_doubt == 1
     provider.hidden.clear()  # it appears after all
-    report = await resume(journal, provider, "a", time=time)
+    report = await resume(journal, provider, "a", clock=clock)
     assert report.complete
     assert report.counts.accepted == 6
 
 
 async def test_one_failed_look_after_the_deadline_puts_nobody_in_doubt(journal: Journal) -> None:
-    provider, time = FakeProvider(), FakeTime()
-    async with BulkSender(provider, journal=journal, clock=time.clock) as sender:
+    provider, clock = FakeProvider(), FakeClock()
+    async with BulkSender(provider, journal=journal, clock=clock) as sender:
         job = await sender.start(MESSAGE, read_recipients(people(3)), name="a")
         provider.on_send = lambda chunk: job.stop()  # taken, but not looked for
         await job.wait()
-    time.now += 3600
+    clock.advance(3600)
     provider.failing_polls = 1
-    report = await resume(journal, provider, "a", time=time)
+    report = await resume(journal, provider, "a", clock=clock)
     assert report.complete
     assert report.unreconciled == 0
 
@@ -153,14 +154,14 @@ async def test_what_was_not_taken_is_sent_again(journal: Journal, error: Excepti
 
 
 async def test_the_wait_that_the_provider_asks_for_is_kept(journal: Journal) -> None:
-    time = FakeTime()
-    began = time.now
-    free = datetime.fromtimestamp(time.now + 2000, UTC)
+    clock = FakeClock()
+    began = clock.now()
+    free = clock.utc + timedelta(seconds=2000)
     provider = FakeProvider(
         acts=[RateLimited("wait", retry_after=700), QuotaExhausted("wait", available_at=free)]
     )
-    await send(journal, provider, people(3), time=time)
-    assert 2000 <= time.now - began < 2010
+    await send(journal, provider, people(3), clock=clock)
+    assert 2000 <= clock.now() - began < 2010
 
 
 async def test_an_unreachable_provider_stops_the_job_with_everything_unsent(
@@ -201,7 +202,7 @@ async def test_refused_credentials_stop_the_job_and_reject_nobody(journal: Journ
 async def test_a_stop_leaves_the_rest_unsent_and_resume_sends_it(journal: Journal) -> None:
     provider = FakeProvider()
     async with BulkSender(
-        provider, journal=journal, clock=FakeTime().clock, settings=ONE_SENDER
+        provider, journal=journal, clock=FakeClock(), settings=ONE_SENDER
     ) as sender:
         job = await sender.start(MESSAGE, read_recipients(people(9)), name="a")
         provider.on_send = lambda chunk: job.stop()
@@ -327,21 +328,21 @@ async def test_suppressed_people_are_not_mailed(journal: Journal) -> None:
 async def test_a_send_at_that_passes_pauses_the_job_until_it_is_allowed_late(
     journal: Journal,
 ) -> None:
-    time = FakeTime()
-    message = attrs.evolve(MESSAGE, send_at=datetime.fromtimestamp(time.now + 60, UTC))
+    clock = FakeClock()
+    message = attrs.evolve(MESSAGE, send_at=clock.utc + timedelta(seconds=60))
     provider = FakeProvider(acts=[RateLimited("wait", retry_after=90)])
-    report = await send(journal, provider, people(3), message=message, time=time, name="a")
+    report = await send(journal, provider, people(3), message=message, clock=clock, name="a")
     assert report.counts.unsent == 3
     assert report.stopped is not None
     assert "has passed: resume with --late" in report.stopped
     late = EngineSettings(late=True)
-    assert (await resume(journal, provider, "a", time=time, settings=late)).complete
+    assert (await resume(journal, provider, "a", clock=clock, settings=late)).complete
 
 
 async def test_a_send_at_in_the_past_is_refused_at_once(journal: Journal) -> None:
     message = attrs.evolve(MESSAGE, send_at=datetime(2001, 1, 1, tzinfo=UTC))
     with pytest.raises(InvalidArgument, match="has passed"):
-        await send(journal, FakeProvider(), people(3), message=message, time=FakeTime(1e9))
+        await send(journal, FakeProvider(), people(3), message=message, clock=FakeClock(1e9))
 
 
 async def test_an_empty_list_leaves_nothing_in_the_journal(journal: Journal) -> None:

@@ -24,8 +24,9 @@ from mailkit.events import (
     JobStopped,
     SendingHeld,
 )
+from mailkit.testing import FakeClock
 
-from .fakes import MESSAGE, FakeProvider, FakeTime, memory_journal, people
+from .fakes import MESSAGE, FakeProvider, memory_journal, people
 from .test_refusals import bad
 
 
@@ -42,7 +43,7 @@ async def events(
     async with BulkSender(
         provider,
         journal=journal,
-        clock=FakeTime().clock,
+        clock=FakeClock(1_000_000.0),
         settings=EngineSettings(senders=1),
         hooks=[*others, heard.append],
     ) as sender:

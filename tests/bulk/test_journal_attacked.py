@@ -24,9 +24,10 @@ from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import Chunk, Sent
 from mailkit.errors import JournalError
+from mailkit.testing import FakeClock
 
 from ..cli.shop import open_shop
-from .fakes import MESSAGE, FakeProvider, FakeTime, people
+from .fakes import MESSAGE, FakeProvider, people
 from .jobs import at, planned, states, take
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="open files can't be moved there")
@@ -108,7 +109,7 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], str]] = {
 async def send(
     provider: FakeProvider, journal: Journal, rows: int, settings: EngineSettings
 ) -> None:
-    clock = FakeTime().clock
+    clock = FakeClock()
     async with BulkSender(provider, journal=journal, settings=settings, clock=clock) as sender:
         job = await sender.start(MESSAGE, read_recipients(people(rows)), name="a")
         await job.wait()

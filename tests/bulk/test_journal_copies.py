@@ -22,8 +22,9 @@ from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import Sent
 from mailkit.errors import JournalError, OutcomeUnknown, Refused
+from mailkit.testing import FakeClock
 
-from .fakes import MESSAGE, FakeProvider, FakeTime, people
+from .fakes import MESSAGE, FakeProvider, people
 from .jobs import at, planned, states, take
 
 NEXT_TO_IT = ("", "-wal", "-shm", "-takes")
@@ -598,9 +599,7 @@ async def test_a_send_from_a_backup_mails_everybody_once_in_the_end(tmp_path: Pa
 
     provider.on_send = copy
     provider.acts = [Refused("no"), OutcomeUnknown("reset")]
-    async with BulkSender(
-        provider, journal=path, settings=settings, clock=FakeTime().clock
-    ) as sender:
+    async with BulkSender(provider, journal=path, settings=settings, clock=FakeClock()) as sender:
         job = await sender.start(MESSAGE, read_recipients(people(12)), name="a")
         await job.wait()
     mailed = provider.mailed.copy()
@@ -609,7 +608,7 @@ async def test_a_send_from_a_backup_mails_everybody_once_in_the_end(tmp_path: Pa
     await refusal(path)
     async with at(path, adopt="latest") as journal:
         async with BulkSender(
-            provider, journal=journal, settings=settings, clock=FakeTime().clock
+            provider, journal=journal, settings=settings, clock=FakeClock()
         ) as sender:
             report = await (await sender.resume("a")).wait()
         assert report.counts.accounted == 12
@@ -618,7 +617,7 @@ async def test_a_send_from_a_backup_mails_everybody_once_in_the_end(tmp_path: Pa
         for doubt in report.doubts:
             await resolve(journal, "a", doubt.chunk, accepted=bool(mailed[doubt.first]))
         async with BulkSender(
-            provider, journal=journal, settings=settings, clock=FakeTime().clock
+            provider, journal=journal, settings=settings, clock=FakeClock()
         ) as sender:
             report = await (await sender.resume("a")).wait()
     assert set(provider.mailed.values()) == {1}

@@ -22,8 +22,9 @@ from mailkit.errors import (
     RateLimited,
     Refused,
 )
+from mailkit.testing import FakeClock
 
-from .fakes import MESSAGE, FakeProvider, FakeTime, memory_journal, people
+from .fakes import MESSAGE, FakeProvider, memory_journal, people
 
 ONE = EngineSettings(senders=1)
 
@@ -37,7 +38,7 @@ async def journal() -> AsyncIterator[Journal]:
 async def send(
     journal: Journal, provider: FakeProvider, count: int, engine: EngineSettings = ONE
 ) -> Report:
-    clock = FakeTime().clock
+    clock = FakeClock()
     async with BulkSender(provider, journal=journal, clock=clock, settings=engine) as sender:
         job = await sender.start(MESSAGE, read_recipients(people(count)), name="a")
         return await job.wait()
@@ -50,7 +51,7 @@ async def resume(
     *,
     rejected: bool = False,
 ) -> Report:
-    clock = FakeTime().clock
+    clock = FakeClock()
     async with BulkSender(provider, journal=journal, clock=clock, settings=engine) as sender:
         return await (await sender.resume("a", rejected=rejected)).wait()
 
@@ -170,7 +171,7 @@ async def test_money_that_ends_row_by_row_in_unknown_words_rejects_nobody(
     provider.acts = [
         lambda chunk: Sent(None, {row.n: "badaddr" for row in chunk.rows if row.address in victims})
     ] * 500
-    async with BulkSender(provider, journal=journal, clock=FakeTime().clock) as sender:
+    async with BulkSender(provider, journal=journal, clock=FakeClock()) as sender:
         report = await (await sender.resume("a", rejected=bool(last))).wait()
     assert report.complete
     assert once(provider, 1500, *victims)
@@ -289,7 +290,7 @@ async def test_what_was_rejected_can_be_ordered_again(journal: Journal) -> None:
     assert (await send(journal, provider, 10)).counts.rejected == 2
     provider.refuses = lambda chunk: None
     assert (await resume(journal, provider)).counts.rejected == 2
-    async with BulkSender(provider, journal=journal, clock=FakeTime().clock) as sender:
+    async with BulkSender(provider, journal=journal, clock=FakeClock()) as sender:
         report = await (await sender.resume("a", rejected=True)).wait()
     assert (report.counts.accepted, report.counts.rejected) == (10, 0)
     assert once(provider, 10)
@@ -438,9 +439,7 @@ async def test_rows_on_trial_count_as_unsent(journal: Journal) -> None:
     provider = FakeProvider(chunk_rows=10, refuses=lambda chunk: "no")
     seen: list[tuple[int, int]] = []
 
-    async with BulkSender(
-        provider, journal=journal, clock=FakeTime().clock, settings=ONE
-    ) as sender:
+    async with BulkSender(provider, journal=journal, clock=FakeClock(), settings=ONE) as sender:
         job = await sender.start(MESSAGE, read_recipients(people(30)), name="a")
         async for progress in job.progress(every=0.001):
             seen.append((progress.counts.unsent, progress.counts.rejected))

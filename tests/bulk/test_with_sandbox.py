@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import attrs
 import pytest
@@ -17,13 +15,12 @@ from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import Item, read_recipients
-from mailkit.core.client import Attempt
-from mailkit.core.clock import Clock
 from mailkit.core.quota import Quota
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
 from mailkit.providers.smsby import ChunkLimits, SmsBy
 from mailkit.sandbox import Fault, Sandbox
+from mailkit.testing import FakeClock
 
 from .fakes import memory_journal, people
 
@@ -34,46 +31,12 @@ LIMITS = ChunkLimits()
 SEND, STATUS, LIST = "smsby.bulk.send", "smsby.bulk.status", "smsby.emails.delivery_list"
 
 
-class SharedTime:
-    """The sandbox's time, for the client too: it jumps to the next waiter as soon as nothing else
-    is to be done, and stands still while a request is under way.
-    """
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        self._waiters: list[float] = []
-        self._requests = 0
-        self.clock = Clock(now=self.now, monotonic=self.now, sleep=self.sleep)
-
-    def now(self) -> float:
-        return self._sandbox.clock.now()
-
-    def pass_by(self, seconds: float) -> None:
-        self._sandbox.clock.advance(seconds)
-
-    def hear(self, attempt: Attempt) -> None:
-        """A request begins or ends."""
-        self._requests += 1 if attempt.outcome is None else -1
-
-    async def sleep(self, seconds: float) -> None:
-        due = max(self.now() + seconds, math.nextafter(self.now(), math.inf))
-        self._waiters.append(due)
-        try:
-            while self.now() < due:
-                for _ in range(50):
-                    await asyncio.sleep(0)
-                if not self._requests and min(self._waiters) == due > self.now():
-                    self.pass_by(due - self.now())
-        finally:
-            self._waiters.remove(due)
-
-
 @attrs.frozen
 class World:
     """A sandbox, a time and a journal; every run has a client of its own."""
 
     sandbox: Sandbox
-    time: SharedTime
+    clock: FakeClock
     journal: Journal
 
     @asynccontextmanager
@@ -84,7 +47,7 @@ class World:
         limits: ChunkLimits = LIMITS,
         requests: Quota | None = None,
     ) -> AsyncIterator[BulkSender]:
-        clock = self.time.clock
+        clock = self.clock
         async with (
             SmsBy(
                 self.sandbox.smsby.token,
@@ -92,7 +55,7 @@ class World:
                 account="shop",
                 limits=limits,
                 requests=requests,
-                hooks=[self.time.hear],
+                hooks=[clock.hook],
                 clock=clock,
             ) as provider,
             BulkSender(provider, journal=self.journal, settings=settings, clock=clock) as sender,
@@ -136,7 +99,8 @@ class World:
 async def world() -> AsyncIterator[World]:
     async with Sandbox(speed=0, seed=1) as sandbox, memory_journal() as journal:
         sandbox.smsby.settings.open_share = 0.0
-        yield World(sandbox, SharedTime(sandbox), journal)
+        clock = FakeClock(sandbox.clock.now(), moved=sandbox.clock.advance)
+        yield World(sandbox, clock, journal)
 
 
 def named(count: int) -> list[Item]:
@@ -206,7 +170,7 @@ async def test_a_chunk_of_nothing_but_wrong_addresses_is_rejected_row_by_row(
 
 async def test_a_bounce_is_a_delivery_of_an_accepted_row(world: World) -> None:
     await world.send([*people(2), "bounce@example.com"])
-    world.time.pass_by(60)
+    world.clock.advance(60)
     report = await world.follow()
     assert report.counts.accepted == 3
     assert report.deliveries == {DeliveryStatus.DELIVERED: 2, DeliveryStatus.UNDELIVERED: 1}
@@ -217,9 +181,9 @@ async def test_a_bounce_is_a_delivery_of_an_accepted_row(world: World) -> None:
 async def test_an_address_that_was_taken_and_forgotten_is_in_doubt_after_the_deadline(
     world: World,
 ) -> None:
-    began = world.time.now()
+    began = world.clock.now()
     report = await world.send([*people(3), "missing@example.com"])
-    assert 600 <= world.time.now() - began < 700
+    assert 600 <= world.clock.now() - began < 700
     assert (report.counts.accepted, report.counts.in_doubt) == (3, 1)
     [doubt] = report.doubts
     assert (doubt.chunk, doubt.rows, doubt.first) == (1, 1, "missing@example.com")
@@ -248,7 +212,7 @@ async def test_rows_that_appear_after_the_deadline_are_in_doubt_no_more(world: W
     report = await world.send(people(100), settings=EngineSettings(reconcile=30))
     assert report.counts.in_doubt > 50
     assert report.counts.accounted == 100
-    world.time.pass_by(300)
+    world.clock.advance(300)
     report = await world.resume()
     assert (report.counts.accepted, report.counts.in_doubt) == (100, 0)
     assert world.sandbox.requests[SEND] == 1
@@ -293,7 +257,7 @@ async def test_what_is_stopped_while_rows_are_missing_is_looked_for_in_the_whole
                 job.stop()
         report = await job.wait()
     assert (report.counts.accepted, report.unreconciled) == (102, 102)
-    world.time.pass_by(600)
+    world.clock.advance(600)
     report = await world.resume()
     assert report.counts.in_doubt == 1
     assert [doubt.first for doubt in report.doubts] == ["missing@example.com"]
@@ -335,10 +299,10 @@ async def test_a_rate_limit_is_waited_out_and_nobody_is_mailed_twice(
     world: World, retry_after: str | None
 ) -> None:
     world.sandbox.faults.add(Fault("rate_limited", on=SEND, times=3, retry_after=retry_after))
-    began = world.time.now()
+    began = world.clock.now()
     report = await world.send(people(1500), settings=EngineSettings(senders=1))
     assert report.complete
-    assert world.time.now() - began > (21 if retry_after else 3)
+    assert world.clock.now() - began > (21 if retry_after else 3)
     assert world.sandbox.requests[SEND] == 6
     assert await world.agrees()
 
@@ -395,20 +359,20 @@ async def test_an_outcome_that_nobody_can_know_is_in_doubt_whatever_the_truth(
 
 async def test_track_asks_until_every_delivery_is_final(world: World) -> None:
     recipients = [*people(3), "bounce@example.com", "slow@example.com"]
-    began = world.time.now()
+    began = world.clock.now()
     report = await world.send(recipients, settings=EngineSettings(track=7200))
     assert report.deliveries == {DeliveryStatus.DELIVERED: 4, DeliveryStatus.UNDELIVERED: 1}
-    assert 3600 < world.time.now() - began < 4200
+    assert 3600 < world.clock.now() - began < 4200
     assert world.sandbox.requests[LIST] > 10
     assert world.sandbox.requests[LIST] < 40
     assert await world.agrees()
 
 
 async def test_track_ends_after_its_time_whatever_is_still_on_its_way(world: World) -> None:
-    began = world.time.now()
+    began = world.clock.now()
     report = await world.send(["slow@example.com"], settings=EngineSettings(track=600))
     assert report.deliveries == {DeliveryStatus.SENT: 1}
-    assert 300 < world.time.now() - began < 700
+    assert 300 < world.clock.now() - began < 700
 
 
 async def test_a_later_run_follows_what_an_earlier_one_sent(world: World) -> None:
@@ -425,20 +389,20 @@ async def test_a_later_run_follows_what_an_earlier_one_sent(world: World) -> Non
 
 
 async def test_a_scheduled_letter_is_handed_over_now_and_delivered_then(world: World) -> None:
-    at = datetime.fromtimestamp(world.time.now(), UTC).replace(second=0, microsecond=0)
+    at = world.clock.utc.replace(second=0, microsecond=0)
     at += timedelta(hours=3)
     message = attrs.evolve(COMMON, send_at=at)
     report = await world.send(people(3), message)
     assert report.complete
-    assert world.time.now() < at.timestamp() - 3600
+    assert world.clock.now() < at.timestamp() - 3600
     assert report.deliveries == {DeliveryStatus.QUEUED: 3}
-    world.time.pass_by(at.timestamp() - world.time.now())
+    world.clock.advance(at.timestamp() - world.clock.now())
     assert (await world.follow()).deliveries == {DeliveryStatus.DELIVERED: 3}
     assert await world.agrees()
 
 
 async def test_track_counts_from_send_at(world: World) -> None:
-    at = datetime.fromtimestamp(world.time.now(), UTC) + timedelta(hours=5)
+    at = world.clock.utc + timedelta(hours=5)
     message = attrs.evolve(COMMON, send_at=at)
     report = await world.send(people(3), message, EngineSettings(track=600))
     assert report.deliveries == {DeliveryStatus.DELIVERED: 3}
@@ -448,11 +412,11 @@ async def test_track_counts_from_send_at(world: World) -> None:
 async def test_a_scheduled_letter_that_is_not_found_yet_is_looked_for_by_resume(
     world: World,
 ) -> None:
-    at = datetime.fromtimestamp(world.time.now(), UTC) + timedelta(hours=1)
+    at = world.clock.utc + timedelta(hours=1)
     world.sandbox.smsby.settings.status_delay = 1800.0
     report = await world.send(people(3), attrs.evolve(COMMON, send_at=at))
     assert (report.counts.accepted, report.counts.in_doubt, report.unreconciled) == (3, 0, 3)
-    world.time.pass_by(3600)
+    world.clock.advance(3600)
     report = await world.resume()
     assert (report.counts.accepted, report.unreconciled) == (3, 0)
     assert report == await make_report(world.journal, "autumn")

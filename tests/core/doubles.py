@@ -1,8 +1,7 @@
-"""A transport that plays a script, a clock that never waits, and a small service to call."""
+"""A transport that plays a script, and a small service to call."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Sequence
 from enum import IntEnum
@@ -19,25 +18,9 @@ from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Refusal, Request, Response, Unreadable
 from mailkit.core.wire_format import WireFormat
+from mailkit.testing import FakeClock
 
 CANARY = "canary/Qm9v+Zm9v=="
-
-
-class Time:
-    """Seconds that pass only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-        self.slept: list[float] = []
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(now=lambda: self.seconds, monotonic=lambda: self.seconds, sleep=self.sleep)
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.seconds += seconds
-        await asyncio.sleep(0)
 
 
 def response(
@@ -166,9 +149,8 @@ class Library(Client):
     def __init__(
         self,
         transport: Transport,
-        time: Time | None = None,
-        *,
         clock: Clock | None = None,
+        *,
         auth: Auth | None = None,
         quotas: dict[str, Quota] | None = None,
         hooks: Sequence[Hook] = (),
@@ -182,5 +164,5 @@ class Library(Client):
             wire_format=WireFormat(),
             quotas=quotas,
             hooks=hooks,
-            clock=clock or (time or Time()).clock,
+            clock=clock or FakeClock(),
         )

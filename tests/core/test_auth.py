@@ -9,8 +9,9 @@ from mailkit.core.auth import Bearer, Credential, FieldToken, Grant, HeaderKey, 
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Request
 from mailkit.errors import AuthenticationFailed, RequestError, Unavailable
+from mailkit.testing import FakeClock
 
-from .doubles import CANARY, Time
+from .doubles import CANARY
 
 
 def request() -> Request:
@@ -82,21 +83,21 @@ async def test_many_requests_wait_for_one_fetch() -> None:
 
 
 async def test_a_token_is_fetched_anew_before_it_expires() -> None:
-    time, fetch = Time(), Fetch(seconds=3600.0)
-    bearer = Bearer(fetch, clock=time.clock)
+    clock, fetch = FakeClock(), Fetch(seconds=3600.0)
+    bearer = Bearer(fetch, clock=clock)
     for passed, token in ((0, "t1"), (3539, "t1"), (1, "t2")):
-        time.seconds += passed
+        clock.advance(passed)
         sent = request()
         await signed(bearer, sent)
         assert sent.headers["Authorization"] == f"Bearer {token}"
 
 
 async def test_a_short_token_is_used_for_half_its_time() -> None:
-    time, fetch = Time(), Fetch(seconds=10.0)
-    bearer = Bearer(fetch, clock=time.clock)
+    clock, fetch = FakeClock(), Fetch(seconds=10.0)
+    bearer = Bearer(fetch, clock=clock)
     for _ in range(3):
         await signed(bearer, request())
-        time.seconds += 4
+        clock.advance(4)
     assert fetch.count == 2
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import timedelta
 from threading import get_ident
 
 import pytest
@@ -28,8 +28,9 @@ from mailkit.errors import (
     Refused,
     Unavailable,
 )
+from mailkit.testing import FakeClock
 
-from .doubles import CANARY, Library, Script, Time, response
+from .doubles import CANARY, Library, Script, response
 
 OK = response(200, {"id": 7})
 LOST = OutcomeUnknown("no response: reset")
@@ -50,10 +51,10 @@ async def test_a_call_goes_out_and_its_value_comes_back() -> None:
 async def test_what_certainly_did_nothing_is_sent_again_with_the_same_bytes(
     act: Response | NotSent,
 ) -> None:
-    script, time = Script(act, act, OK), Time()
-    assert await Library(script, time).books.add(title="T") == 7
+    script, clock = Script(act, act, OK), FakeClock()
+    assert await Library(script, clock).books.add(title="T") == 7
     assert script.requests == [script.requests[0]] * 3
-    assert len(time.slept) == 2
+    assert len(clock.slept) == 2
 
 
 @pytest.mark.parametrize(
@@ -85,24 +86,26 @@ async def test_a_refusal_is_final() -> None:
 
 
 async def test_a_wait_beyond_the_budget_is_told_instead_of_waited() -> None:
-    time = Time()
+    clock = FakeClock()
     with pytest.raises(RateLimited) as caught:
-        await Library(Script(response(429, {}, {"Retry-After": "61"})), time).books.list()
+        await Library(Script(response(429, {}, {"Retry-After": "61"})), clock).books.list()
     assert caught.value.retry_after == 61
-    assert time.slept == []
+    assert clock.slept == []
 
 
 async def test_a_service_s_quota_is_told_with_its_time() -> None:
-    time = Time()
+    clock = FakeClock()
     with pytest.raises(QuotaExhausted) as caught:
-        await Library(Script(response(422, {"error": "4 an hour", "code": 791})), time).books.list()
-    assert caught.value.available_at == datetime.fromtimestamp(time.seconds + 3600, UTC)
+        await Library(
+            Script(response(422, {"error": "4 an hour", "code": 791})), clock
+        ).books.list()
+    assert caught.value.available_at == clock.utc + timedelta(hours=1)
     assert caught.value.code == 791
 
 
 async def test_a_repeat_of_a_repeatable_call_keeps_within_the_budget() -> None:
-    script, time = Script(LATER, LATER, response(200, [])), Time()
-    library = Library(script, time).with_options(timeout=50)
+    script, clock = Script(LATER, LATER, response(200, [])), FakeClock()
+    library = Library(script, clock).with_options(timeout=50)
     await library.books.list()
     assert script.timeouts == [50, 50, 42]
 
@@ -227,14 +230,14 @@ async def test_a_cancelled_request_gives_its_permit_back_only_if_it_was_not_sent
 
 
 async def test_a_call_takes_from_all_of_its_quotas_or_from_none() -> None:
-    time = Time()
+    clock = FakeClock()
     quotas = {"requests": Quota(2, 60.0), "books": Quota(1, 3600.0, "books")}
     script = Script(OK, response(200, []))
-    library = Library(script, time, quotas=quotas)
+    library = Library(script, clock, quotas=quotas)
     await library.books.add(title="T")
     with pytest.raises(QuotaExhausted, match=r"library\.books\.add: the quota of 1 books") as e:
         await library.books.add(title="T")
-    assert e.value.available_at == datetime.fromtimestamp(time.seconds + 3600, UTC)
+    assert e.value.available_at == clock.utc + timedelta(hours=1)
     await library.with_options(quota_wait=0).books.list()
     with pytest.raises(QuotaExhausted):
         await library.with_options(quota_wait=0).books.list()
@@ -243,8 +246,8 @@ async def test_a_call_takes_from_all_of_its_quotas_or_from_none() -> None:
 
 async def test_hooks_see_each_attempt_before_and_after() -> None:
     seen: list[Attempt] = []
-    time = Time()
-    await Library(Script(UNSENT, LATER, OK), time, hooks=[seen.append]).books.add(title="T")
+    clock = FakeClock()
+    await Library(Script(UNSENT, LATER, OK), clock, hooks=[seen.append]).books.add(title="T")
     assert [(one.attempt, one.outcome, one.status) for one in seen] == [
         (1, None, None),
         (1, Outcome.NOT_SENT, None),

@@ -12,13 +12,12 @@ from typing import Any, TypeVar
 import pytest
 
 from mailkit.core.client import Attempt
-from mailkit.core.clock import Clock
 from mailkit.core.quota import SLACK, LocalPermits, Quota
 from mailkit.core.wire import Request, Response
 from mailkit.errors import MailkitError, NotSent, OutcomeUnknown, QuotaExhausted
 from mailkit.providers.sendpulse import SendPulse
 
-from ..simulation.loop import SimulatedLoop
+from ..simulation.loop import LoopClock, SimulatedLoop
 from .doubles import Library, response
 from .test_client import Ledger
 from .test_quota_several import made_up_time, seconds
@@ -69,18 +68,14 @@ class Service:
         """There is nothing to close."""
 
 
-def clock_of(loop: SimulatedLoop) -> Clock:
-    return Clock(now=loop.time, monotonic=loop.time, sleep=asyncio.sleep)
-
-
 def library_of(service: Service, **quotas: Quota) -> Library:
-    library = Library(service, clock=clock_of(service.loop), quotas=quotas)
+    library = Library(service, clock=LoopClock(service.loop), quotas=quotas)
     return library.with_options(quota_wait=float("inf"))
 
 
 def sendpulse_of(service: Service, **options: Any) -> SendPulse:
     sendpulse = SendPulse(
-        "id", "secret", transport=service, clock=clock_of(service.loop), **options
+        "id", "secret", transport=service, clock=LoopClock(service.loop), **options
     )
     return sendpulse.with_options(quota_wait=float("inf"))
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 from mailkit.core.clock import Clock
 from mailkit.core.quota import SLACK, LocalPermits, Permit, Permits, Quota
 from mailkit.errors import InvalidArgument, QuotaExhausted
-
-from .doubles import Time
+from mailkit.testing import FakeClock
 
 FOUR = Quota(4, 3600.0, "campaigns")
 NAMES = ("requests",)
 
 
-def permits(quota: Quota, time: Time | None = None) -> LocalPermits:
+def permits(quota: Quota, clock: FakeClock | None = None) -> LocalPermits:
     """Permits of one quota; without a time by the real clock."""
-    return LocalPermits({"requests": quota}, time.clock if time else None, provider="library")
+    return LocalPermits({"requests": quota}, clock, provider="library")
 
 
 class Counter:
@@ -36,73 +35,73 @@ class Counter:
         )
 
 
-async def use(window: LocalPermits, time: Time, server: Counter, takes: float) -> None:
+async def use(window: LocalPermits, clock: FakeClock, server: Counter, takes: float) -> None:
     permit = await window.acquire(NAMES, None, 30.0)
     permit.sent()
-    time.seconds += takes
-    server.arrivals.append(time.seconds)
+    clock.advance(takes)
+    server.arrivals.append(clock.monotonic())
     permit.done()
 
 
 async def test_never_more_than_the_limit_in_any_window() -> None:
-    time, server = Time(), Counter()
-    window = permits(Quota(4, 60.0), time)
+    clock, server = FakeClock(), Counter()
+    window = permits(Quota(4, 60.0), clock)
     for place in range(30):
-        await use(window, time, server, takes=(place * 7) % 11)
+        await use(window, clock, server, takes=(place * 7) % 11)
     assert server.most(60.0) == 4
 
 
 async def test_a_permit_counts_from_its_completion() -> None:
-    time = Time()
-    window = permits(Quota(1, 60.0), time)
+    clock = FakeClock()
+    window = permits(Quota(1, 60.0), clock)
     permit = await window.acquire(NAMES, None, 30.0)
     permit.sent()
-    time.seconds += 20
+    clock.advance(20)
     permit.done()
     await window.acquire(NAMES, None, 30.0)
-    assert time.seconds == 1000 + 20 + 60
+    assert clock.monotonic() == 20 + 60
 
 
 async def test_a_permit_of_unknown_completion_counts_from_its_hard_deadline() -> None:
-    time = Time()
-    window = permits(Quota(1, 60.0), time)
+    clock = FakeClock()
+    window = permits(Quota(1, 60.0), clock)
     permit = await window.acquire(NAMES, None, 30.0)
-    time.seconds += 5
+    clock.advance(5)
     permit.sent()
-    time.seconds += 1
+    clock.advance(1)
     permit.lost()
     await window.acquire(NAMES, None, 30.0)
-    assert time.seconds == 1000 + 5 + 30 + SLACK + 60
+    assert clock.monotonic() == 5 + 30 + SLACK + 60
 
 
 async def test_a_request_that_was_given_up_late_counts_from_then() -> None:
-    time = Time()
-    window = permits(Quota(1, 60.0), time)
+    clock = FakeClock()
+    window = permits(Quota(1, 60.0), clock)
     permit = await window.acquire(NAMES, None, 30.0)
     permit.sent()
-    time.seconds += 100  # the process was suspended
+    clock.advance(100)  # the process was suspended
     permit.lost()
     await window.acquire(NAMES, None, 30.0)
-    assert time.seconds == 1000 + 100 + SLACK + 60
+    assert clock.monotonic() == 100 + SLACK + 60
 
 
 @pytest.mark.parametrize("sent", [False, True])
 async def test_a_permit_counts_as_long_as_it_is_in_use(sent: bool) -> None:
-    time = Time()
-    window = permits(Quota(1, 60.0), time)
+    clock = FakeClock()
+    window = permits(Quota(1, 60.0), clock)
     permit = await window.acquire(NAMES, None, 0.3)
     if sent:
         permit.sent()
-    time.seconds += 500
+    clock.advance(500)
     with pytest.raises(QuotaExhausted):
         await window.acquire(NAMES, 0, 0.3)
     permit.done()
     await window.acquire(NAMES, None, 0.3)
-    assert time.seconds == 1000 + 500 + 60
+    assert clock.monotonic() == 500 + 60
 
 
 async def test_a_permit_that_was_not_sent_counts_no_more() -> None:
-    window = permits(Quota(1, 60.0), Time())
+    window = permits(Quota(1, 60.0), FakeClock())
     for _ in range(5):
         permit = await window.acquire(NAMES, 0, 30.0)
         permit.release()
@@ -111,35 +110,35 @@ async def test_a_permit_that_was_not_sent_counts_no_more() -> None:
 
 
 async def test_a_clock_that_is_set_back_makes_waits_longer_never_shorter() -> None:
-    time = Time()
-    window = permits(Quota(1, 60.0), time)
+    clock = FakeClock()
+    window = permits(Quota(1, 60.0), clock)
     (await window.acquire(NAMES, None, 30.0)).done()
-    time.seconds -= 500
-    start = time.seconds
+    clock.shift(-500)
+    start = clock.monotonic()
     await window.acquire(NAMES, None, 30.0)
-    assert time.seconds - start >= 60
+    assert clock.monotonic() - start >= 60
 
 
 async def test_above_the_ceiling_the_time_is_told_at_once() -> None:
-    time = Time()
-    window = permits(FOUR, time)
+    clock = FakeClock()
+    window = permits(FOUR, clock)
     for _ in range(4):
         (await window.acquire(NAMES, 0, 30.0)).done()
-    time.seconds += 600
+    clock.advance(600)
     with pytest.raises(QuotaExhausted, match=r"library: the quota of 4 campaigns in 3600 s") as e:
         await window.acquire(NAMES, 60, 30.0)
-    assert e.value.available_at == datetime.fromtimestamp(1000 + 3600, UTC)
-    assert time.slept == []
+    assert e.value.available_at == clock.utc + timedelta(seconds=3000)
+    assert clock.slept == []
 
 
 async def test_a_ceiling_is_kept_when_requests_stay_open_longer_than_hoped() -> None:
-    time = Time()
-    window = permits(Quota(1, 1.0), time)
+    clock = FakeClock()
+    window = permits(Quota(1, 1.0), clock)
     permit = await window.acquire(NAMES, 0, 30.0)
     permit.sent()
     with pytest.raises(QuotaExhausted):
         await window.acquire(NAMES, 10, 30.0)
-    assert time.seconds == 1010
+    assert clock.monotonic() == 10
 
 
 async def test_waiters_are_served_in_their_order() -> None:
@@ -178,8 +177,8 @@ async def test_a_cancelled_waiter_leaves_its_place() -> None:
 
 
 async def test_who_comes_late_does_not_overtake() -> None:
-    time = Time()
-    window = permits(Quota(1, 60.0), time)
+    clock = FakeClock()
+    window = permits(Quota(1, 60.0), clock)
     (await window.acquire(NAMES, 0, 1.0)).done()
     waiter = asyncio.create_task(window.acquire(NAMES, None, 1.0))
     await asyncio.sleep(0)
@@ -196,18 +195,18 @@ Step = tuple[str, float]
     st.lists(st.tuples(st.sampled_from(["done", "lost", "unsent"]), st.floats(0, 25)), max_size=30),
 )
 def test_no_mix_of_outcomes_passes_the_limit(limit: int, steps: list[Step]) -> None:
-    time, server = Time(), Counter()
-    window = permits(Quota(limit, 60.0), time)
+    clock, server = FakeClock(), Counter()
+    window = permits(Quota(limit, 60.0), clock)
 
     async def run() -> None:
         for outcome, takes in steps:
             permit = await window.acquire(NAMES, None, 30.0)
             permit.sent()
-            time.seconds += takes
+            clock.advance(takes)
             if outcome == "lost":
-                server.arrivals.append(max(time.seconds, time.seconds - takes + 30.0))
+                server.arrivals.append(max(clock.monotonic(), clock.monotonic() - takes + 30.0))
             elif outcome == "done":
-                server.arrivals.append(time.seconds)
+                server.arrivals.append(clock.monotonic())
             {"done": permit.done, "unsent": permit.release, "lost": permit.lost}[outcome]()
 
     asyncio.run(run())
@@ -215,10 +214,10 @@ def test_no_mix_of_outcomes_passes_the_limit(limit: int, steps: list[Step]) -> N
 
 
 async def test_the_limit_is_used_up() -> None:
-    time, server = Time(), Counter()
-    window = permits(Quota(3, 60.0), time)
+    clock, server = FakeClock(), Counter()
+    window = permits(Quota(3, 60.0), clock)
     for _ in range(9):
-        await use(window, time, server, takes=0)
+        await use(window, clock, server, takes=0)
     assert [later - earlier for earlier, later in pairwise(server.arrivals)] == [
         0, 0, 60, 0, 0, 60, 0, 0,
     ]  # fmt: skip

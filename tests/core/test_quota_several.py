@@ -11,11 +11,10 @@ from typing import Any
 import attrs
 import pytest
 
-from mailkit.core.clock import Clock
 from mailkit.core.quota import SLACK, LocalPermits, Permit, Quota
 from mailkit.errors import QuotaExhausted
 
-from ..simulation.loop import SimulatedLoop
+from ..simulation.loop import LoopClock, SimulatedLoop
 
 SEEDS = 60
 
@@ -38,8 +37,7 @@ def play(work: Callable[[SimulatedLoop], Coroutine[Any, Any, None]]) -> None:
 
 
 def permits_of(loop: SimulatedLoop, **quotas: Quota) -> LocalPermits:
-    clock = Clock(now=loop.time, monotonic=loop.time, sleep=asyncio.sleep)
-    return LocalPermits(quotas, clock)
+    return LocalPermits(quotas, LoopClock(loop))
 
 
 async def use(permits: LocalPermits, *names: str, takes: float = 0.0) -> float:

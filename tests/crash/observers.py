@@ -34,7 +34,13 @@ LOOK = "looked"
 PATIENCE = 0.5
 """Seconds before a person believes that what is not in the dashboard was not sent."""
 
-LATER = Clock(now=lambda: time.time() + 3600)
+
+class _Later(Clock):
+    def now(self) -> float:
+        return time.time() + 3600
+
+
+LATER = _Later()
 """A person waits for hours until nothing can be held up in the network any longer; see settle."""
 
 Turn = Callable[[Errand, Random], None]

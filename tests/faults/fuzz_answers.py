@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from typing import Any
 
-from mailkit.core.clock import Clock
 from mailkit.core.wire import Request, Response
 from mailkit.errors import (
     BadResponse,
@@ -29,6 +28,7 @@ from mailkit.errors import (
 from mailkit.providers.devino import Devino, SendMessagesResult
 from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import SmsBy
+from mailkit.testing import FakeClock
 
 from .bending import RECIPIENTS, Bender
 from .gateways import BEFORE_PASSING_ON
@@ -88,8 +88,9 @@ class Fuzzer:
         self.bender = Bender(seed)
         self.counts: Counter[str] = Counter()
         self.saying = Saying()
+        self.clock = FakeClock()
         free: dict[str, Any] = {"requests": None, "campaigns": None, "tests": None}
-        options: dict[str, Any] = {"transport": self.saying, "clock": Clock(sleep=_never)}
+        options: dict[str, Any] = {"transport": self.saying, "clock": self.clock}
         clients: dict[str, Any] = {
             "smsby": SmsBy("canary", **options),
             "devino": Devino("canary", **options),
@@ -101,6 +102,7 @@ class Fuzzer:
         """So many answers; the first that is not judged right raises AssertionError."""
         for _ in range(count):
             await self.one()
+        assert self.clock.slept == [], "nothing is waited for"
 
     async def one(self) -> None:
         """One answer into one call; AssertionError tells what was wrong."""
@@ -151,10 +153,6 @@ class Fuzzer:
         for one in sent.accepted:
             assert one.address == RECIPIENTS[one.index], told
             assert said.count(one.address) == 1, told
-
-
-async def _never(seconds: float) -> None:
-    raise AssertionError("nothing is waited for")
 
 
 async def fuzz(count: int, seed: int) -> Counter[str]:

@@ -68,7 +68,7 @@ class Run:
             getattr(self.world, self.call.provider),
             journal=self.journal,
             settings=settings,
-            clock=self.world.time.clock,
+            clock=self.world.clock,
         )
 
     async def check(self, report: Report, states: States, people: Sequence[str] = PEOPLE) -> None:

@@ -171,7 +171,7 @@ async def test_a_moment_without_the_service_is_one_try_however_many_requests_it_
         report, error = await run.start(EngineSettings(senders=5))
         assert error is None
         await run.check(report, (10, 0, 0, 0))
-        assert max(run.world.time.slept) < 2
+        assert max(run.world.clock.slept) < 2
 
 
 async def test_a_service_that_was_busy_for_long_is_not_out_of_reach_after_one_lost_connection() -> (

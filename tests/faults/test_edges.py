@@ -53,7 +53,7 @@ async def test_the_wait_that_the_service_asks_for_is_kept(
     async with open_world() as world:
         world.gate.order(SEND.path, trouble(world, SEND.operation), last=1)
         await world.smsby.emails.send(to=PEOPLE[0], **LETTER)
-        [wait] = world.time.slept
+        [wait] = world.clock.slept
         assert least <= wait <= most
         assert world.sandbox.truth.emails == 1
 
@@ -75,7 +75,7 @@ async def test_a_wait_that_is_too_long_is_told_and_not_waited_for(
         with pytest.raises(RateLimited) as caught:
             await world.smsby.emails.send(to=PEOPLE[0], **LETTER)
         assert caught.value.retry_after == wait
-        assert world.time.slept == []
+        assert world.clock.slept == []
         assert world.sandbox.requests["smsby.emails.send"] == 1
 
 
@@ -169,9 +169,9 @@ async def test_what_is_cancelled_while_it_waits_to_try_again_is_not_tried_again(
         seen = await call.watched(world)
         limited = sandbox("rate_limited", retry_after=30)
         world.gate.order(call.path, limited(world, call.operation))
-        with world.time.stands_still():
+        with world.clock.held():
             task = asyncio.ensure_future(call.make(world))
-            await until(lambda: world.time.slept == [30])
+            await until(lambda: world.clock.slept == [30])
             await _cancelled(task)
         await world.gate.end()
         assert seen() == (0, 1)

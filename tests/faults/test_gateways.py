@@ -31,7 +31,8 @@ from mailkit.providers.devino import Devino
 from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import SmsBy
 from mailkit.sandbox import Sandbox
-from tests.bulk.fakes import FakeTime, memory_journal
+from mailkit.testing import FakeClock
+from tests.bulk.fakes import memory_journal
 from tests.providers.devino import arguments as of_devino
 from tests.providers.sendpulse import arguments as of_sendpulse
 from tests.providers.smsby import arguments as of_smsby
@@ -131,15 +132,15 @@ async def run(
     provider: str, transport: Transport, people: list[str], journal: Journal, rows: int = 1
 ) -> Report:
     """A job with one request at a time, so many rows in each."""
-    time = FakeTime()
-    options: dict[str, Any] = {"transport": transport, "clock": time.clock}
+    clock = FakeClock()
+    options: dict[str, Any] = {"transport": transport, "clock": clock}
     client = (
         SmsBy(TOKEN, limits=smsby.ChunkLimits(bulk_rows=rows), **options)
         if provider == "smsby"
         else Devino(TOKEN, limits=devino.ChunkLimits(rows=rows), **options)
     )
     settings = EngineSettings(senders=1)
-    async with BulkSender(client, journal=journal, clock=time.clock, settings=settings) as sender:
+    async with BulkSender(client, journal=journal, clock=clock, settings=settings) as sender:
         message = MESSAGES[CALL_OF[provider]]
         return await (await sender.start(message, read_recipients(people), name="autumn")).wait()
 
@@ -226,5 +227,5 @@ async def run_again(provider: str, service: Sandbox, journal: Journal) -> Report
     front = Front(getattr(service, provider), "", ())
     make: Any = SmsBy if provider == "smsby" else Devino
     client = make(TOKEN, transport=front)
-    async with BulkSender(client, journal=journal, clock=FakeTime().clock) as sender:
+    async with BulkSender(client, journal=journal, clock=FakeClock()) as sender:
         return await (await sender.resume("autumn")).wait()

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -40,10 +40,10 @@ from mailkit.errors import (
     Unavailable,
 )
 from mailkit.message import Message
+from mailkit.testing import FakeClock
 
 from ..bulk.fakes import MESSAGE, FakeDispatch, FakeProvider, people
 from .disk import ERRORS, Disk
-from .world import Time
 
 ROWS = [*people(4), "no-at-sign", "P1@EXAMPLE.COM", "s@example.com", *people(7)[4:]]
 SENT = people(7)
@@ -113,7 +113,7 @@ class Story:
             return await Journal.open(self.path, executor=self.executor)
 
     async def _run(self, journal: Journal) -> Report:
-        clock = Time().clock
+        clock = FakeClock()
         async with BulkSender(
             self.provider, journal=journal, settings=ENGINE, clock=clock
         ) as sender:
@@ -284,7 +284,7 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
 
 
 def engine(journal: Journal, provider: FakeProvider) -> BulkSender:
-    return BulkSender(provider, journal=journal, settings=ENGINE, clock=Time().clock)
+    return BulkSender(provider, journal=journal, settings=ENGINE, clock=FakeClock())
 
 
 async def _under_way(provider: Held, requests: int) -> None:
@@ -365,14 +365,21 @@ async def test_a_copied_journal_is_refused_until_it_is_adopted_and_then_sends_th
 # The wall clock.
 
 
+class Jumpy(FakeClock):
+    """Each look at the wall clock may be hours off."""
+
+    def __init__(self, chance: Random) -> None:
+        super().__init__()
+        self.chance = chance
+
+    def now(self) -> float:
+        return super().now() + self.chance.choice([-36_000.0, -3600.0, 0.0, 3600.0, 36_000.0])
+
+
 @pytest.mark.parametrize("seed", range(10))
 async def test_a_clock_that_jumps_by_hours_changes_nothing(seed: int, journal: Journal) -> None:
-    chance, time = Random(seed), Time(1_700_000_000.0)
-    clock = attrs.evolve(
-        time.clock,
-        now=lambda: time.now + chance.choice([-36_000.0, -3600.0, 0.0, 3600.0, 36_000.0]),
-    )
-    free = datetime.fromtimestamp(time.now + 100, UTC)
+    clock = Jumpy(Random(seed))
+    free = clock.utc + timedelta(seconds=100)
     provider = FakeProvider(
         acts=[
             RateLimited("wait", retry_after=5),
@@ -392,16 +399,15 @@ async def test_a_clock_that_jumps_by_hours_changes_nothing(seed: int, journal: J
 async def test_a_clock_that_jumps_while_rows_are_missing_costs_another_look_at_most(
     hours: int, journal: Journal
 ) -> None:
-    time, jump = Time(1_700_000_000.0), 0.0
-    began = time.now
-    clock = attrs.evolve(time.clock, now=lambda: time.now + jump)
+    clock, set_anew = FakeClock(), False
     provider = FakeProvider(hidden=set(SENT))
     async with BulkSender(provider, journal=journal, settings=ENGINE, clock=clock) as sender:
         job = await sender.start(MESSAGE, read_recipients(SENT), name="a")
         async for _ in job.progress():
-            if time.now > began + 5:
-                jump = hours * 3600.0
-            if time.now > began + 60:
+            if clock.monotonic() > 5 and not set_anew:
+                set_anew = True
+                clock.shift(hours * 3600.0)
+            if clock.monotonic() > 60:
                 provider.hidden.clear()
         report = await job.wait()
         if not report.complete:  # the deadline seemed to have passed

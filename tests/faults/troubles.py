@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import timedelta
 from email.utils import format_datetime
 from functools import cache
 from math import inf
@@ -218,7 +218,7 @@ def later(seconds: float) -> Trouble:
 
     @asynccontextmanager
     async def trouble(world: World, operation: str) -> AsyncIterator[None]:
-        date = format_datetime(datetime.fromtimestamp(world.time.now + seconds, UTC), usegmt=True)
+        date = format_datetime(world.clock.utc + timedelta(seconds=seconds), usegmt=True)
         async with sandbox("rate_limited", retry_after=date)(world, operation):
             yield
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from random import Random
@@ -16,7 +15,6 @@ from urllib.parse import urlsplit
 import attrs
 
 from mailkit.core.client import Attempt
-from mailkit.core.clock import Clock
 from mailkit.core.http import AiohttpTransport
 from mailkit.core.wire import Request, Response
 from mailkit.providers import devino, smsby
@@ -25,52 +23,12 @@ from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import SmsBy
 from mailkit.sandbox import Sandbox
 from mailkit.sandbox.sendpulse import SendPulseSettings
+from mailkit.testing import FakeClock
 
 TOKEN = "canary-7Qm9vZm9v"
 """The credential of every account."""
 PATIENT = 30.0
 """Seconds for what must not run out of time, however busy the machine is."""
-
-
-class Time:
-    """Time that jumps to the next waiter, but stands still while a request is under way."""
-
-    def __init__(self, start: float = 1_000_000.0) -> None:
-        self.now = start
-        self.slept: list[float] = []
-        self._waiters: list[float] = []
-        self._under_way = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(now=lambda: self.now, monotonic=lambda: self.now, sleep=self.sleep)
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        due = max(self.now + seconds, math.nextafter(self.now, math.inf))
-        self._waiters.append(due)
-        try:
-            while self.now < due:
-                for _ in range(20):
-                    await asyncio.sleep(0)
-                await self._idle.wait()
-                if self.now < due and min(self._waiters) == due:
-                    self.now = due
-        finally:
-            self._waiters.remove(due)
-
-    @contextmanager
-    def stands_still(self) -> Iterator[None]:
-        self._under_way += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
 
 
 class Gate:
@@ -81,11 +39,11 @@ class Gate:
     ``patience`` gives them so many seconds.
     """
 
-    def __init__(self, time: Time) -> None:
+    def __init__(self, clock: FakeClock) -> None:
         self.tries = 0
         self.detour: str | None = None
         self.patience = PATIENT
-        self._time = time
+        self._clock = clock
         self._path = ""
         self._first: int | None = None
         self._last: int | None = None
@@ -119,11 +77,11 @@ class Gate:
     async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         parts = urlsplit(request.url)
         if not fnmatchcase(parts.path, self._path):
-            with self._time.stands_still():
+            with self._clock.held():
                 return await self.transport.send(request, timeout)
         self.tries += 1
         number, url = self.tries, request.url
-        with self._time.stands_still():
+        with self._clock.held():
             if number == self._first and self._trouble is not None:
                 await self._trouble.__aenter__()
             if self.detour is not None:
@@ -156,7 +114,7 @@ class World:
     """
 
     sandbox: Sandbox
-    time: Time
+    clock: FakeClock
     gate: Gate
     options: dict[str, Any]
     smsby: SmsBy
@@ -184,12 +142,12 @@ _SENDPULSE = SendPulseSettings(requests_per_second=None, copying=0.0, moderated_
 @asynccontextmanager
 async def open_world() -> AsyncIterator[World]:
     """A chunk of a bulk send has two rows here."""
-    time = Time()
-    gate = Gate(time)
+    clock = FakeClock()
+    gate = Gate(clock)
     attempts: list[Attempt] = []
     options: dict[str, Any] = {
         "timeout": PATIENT,
-        "clock": time.clock,
+        "clock": clock,
         "random": Random(1),
         "transport": gate,
         "hooks": [lambda attempt: attempts.append(attempt) if attempt.outcome else None],
@@ -203,7 +161,7 @@ async def open_world() -> AsyncIterator[World]:
             Devino(TOKEN, sandbox.url, limits=devino.ChunkLimits(rows=2), **options) as second,
             SendPulse(url=sandbox.url, api_key=TOKEN, **options) as third,
         ):
-            yield World(sandbox, time, gate, options, first, second, third, Path(folder), attempts)
+            yield World(sandbox, clock, gate, options, first, second, third, Path(folder), attempts)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -19,8 +19,9 @@ from mailkit.core.dispatch import Chunk, Dispatch, Sent
 from mailkit.errors import MailkitError
 from mailkit.message import Message
 from mailkit.template import Renderer, Template
+from mailkit.testing import FakeClock
 
-from ..bulk.fakes import FakeDispatch, FakeProvider, FakeTime, memory_journal
+from ..bulk.fakes import FakeDispatch, FakeProvider, memory_journal
 
 PLAIN = Message(sender="Shop <news@shop.example>", subject="Autumn", html="<p>Hello</p>")
 PERSONAL = Message(
@@ -105,7 +106,7 @@ async def travel(
     provider = Printer()
     settings = EngineSettings(senders=2)
     async with _journal(place) as journal:
-        clock = FakeTime().clock
+        clock = FakeClock()
         async with BulkSender(provider, journal=journal, clock=clock, settings=settings) as sender:
             try:
                 job = await sender.start(message, source, name=name)

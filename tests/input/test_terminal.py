@@ -25,8 +25,9 @@ from mailkit.cli.show import jobs_table, plain, planning, report_text, sending_b
 from mailkit.core.dispatch import Chunk, Sent
 from mailkit.errors import OutcomeUnknown, Refused
 from mailkit.message import Message
+from mailkit.testing import FakeClock
 
-from ..bulk.fakes import Act, FakeTime
+from ..bulk.fakes import Act
 from ..cli.shop import PERSONAL, PLAIN, Ended, Shop
 from .journey import Printer
 
@@ -76,7 +77,7 @@ async def hostile(journal: Journal) -> Report:
     message = Message(sender="news@shop.example", subject="{{ x }} \u202eor\u2066", text="x")
     items = [(f"p{n}@b.by", {"x": "y\u202e", CODES.replace("\0", ""): "z"}) for n in range(4)]
     async with BulkSender(
-        provider, journal=journal, clock=FakeTime().clock, settings=settings
+        provider, journal=journal, clock=FakeClock(), settings=settings
     ) as sender:
         job = await sender.start(
             message, read_recipients([*items, f"a{CODES}@b.by"]), name="autumn \u202e sale"

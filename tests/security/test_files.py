@@ -14,8 +14,9 @@ from mailkit.bulk.journal import Journal
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import Chunk
+from mailkit.testing import FakeClock
 
-from ..bulk.fakes import MESSAGE, FakeProvider, FakeTime
+from ..bulk.fakes import MESSAGE, FakeProvider
 from ..cli.shop import open_shop
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such modes")
@@ -39,7 +40,7 @@ async def test_every_file_of_a_running_job_is_its_owner_s_alone(umask: int, tmp_
     seen: dict[str, int] = {}
     provider = FakeProvider(on_send=lambda chunk: seen.update(modes(tmp_path)))
     journal = tmp_path / "state" / "journal.db"
-    async with BulkSender(provider, journal=journal, clock=FakeTime().clock) as sender:
+    async with BulkSender(provider, journal=journal, clock=FakeClock()) as sender:
         job = await sender.start(MESSAGE, read_recipients(["a@b.by"]), name="autumn")
         await job.wait()
     assert {
@@ -82,7 +83,7 @@ async def test_a_name_leads_to_no_file(tmp_path: Path) -> None:
     chunks: list[Chunk] = []
     provider = FakeProvider(on_send=chunks.append)
     place = tmp_path / "journal.db"
-    async with BulkSender(provider, journal=place, clock=FakeTime().clock) as sender:
+    async with BulkSender(provider, journal=place, clock=FakeClock()) as sender:
         for n, name in enumerate(("../../evil", "/evil", "a/b/c", "..", "job-9.lock")):
             job = await sender.start(MESSAGE, read_recipients([f"p{n}@b.by"]), name=name)
             await job.wait()

@@ -10,6 +10,8 @@ from contextvars import Context
 from typing import Any, TypeVarTuple, Unpack
 from weakref import WeakKeyDictionary
 
+from mailkit.core.clock import Clock
+
 from .process import Process, process_of
 
 Ts = TypeVarTuple("Ts")
@@ -17,6 +19,20 @@ Ts = TypeVarTuple("Ts")
 
 class Deadlock(AssertionError):
     """Everything waits, and nothing will ever wake it."""
+
+
+class LoopClock(Clock):
+    """The time of a simulated loop; the wall clock shows ``start`` at its beginning."""
+
+    def __init__(self, loop: SimulatedLoop, start: float = 0.0) -> None:
+        self._loop = loop
+        self._start = start
+
+    def now(self) -> float:
+        return self._start + self._loop.now
+
+    def monotonic(self) -> float:
+        return self._loop.now
 
 
 class _Jumping(selectors.SelectSelector):

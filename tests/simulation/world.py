@@ -15,12 +15,11 @@ from random import Random
 from typing import Any
 
 from mailkit import BulkSender, EngineSettings, Journal, Quota
-from mailkit.core.clock import Clock
 from mailkit.sandbox.clock import Clock as SandboxClock
 from mailkit.sandbox.truth import Truth
 
 from .disk import Disk
-from .loop import SimulatedLoop
+from .loop import LoopClock, SimulatedLoop
 from .network import Network
 from .observers import OBSERVERS
 from .process import Process
@@ -50,9 +49,7 @@ class World:
         self.side = SIDES[seed % len(SIDES)](rng, clock, self.truth)
         file = rng.random() < 0.3
         self.disk = Disk(self, file=file)
-        self.clock = Clock(
-            now=lambda: START + self.loop.now, monotonic=self.loop.time, sleep=asyncio.sleep
-        )
+        self.clock = LoopClock(self.loop, START)
         self.count = rng.randint(1, 60)
         self.rows = rng.randint(1, 12)
         self.senders = rng.randint(1, 5)

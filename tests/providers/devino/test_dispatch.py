@@ -26,7 +26,8 @@ from mailkit.errors import (
 )
 from mailkit.message import Attachment, Message
 from mailkit.providers.devino import ChunkLimits, Devino
-from tests.bulk.fakes import FakeTime, memory_journal, people
+from mailkit.testing import FakeClock
+from tests.bulk.fakes import memory_journal, people
 
 from .doubles import KEY, Service, devino, response, sample, taken
 
@@ -55,7 +56,7 @@ async def journal() -> AsyncIterator[Journal]:
 
 
 def sending(journal: Journal, client: Devino) -> BulkSender:
-    return BulkSender(client, journal=journal, clock=FakeTime().clock, settings=SETTINGS)
+    return BulkSender(client, journal=journal, clock=FakeClock(), settings=SETTINGS)
 
 
 async def run(
@@ -269,7 +270,7 @@ async def test_an_attachment_that_can_t_be_uploaded_stops_the_job_before_it_begi
     journal: Journal, said: list[Response], error: type[Exception]
 ) -> None:
     service = Service(*said)
-    client = Devino(KEY, transport=service, clock=FakeTime().clock)
+    client = Devino(KEY, transport=service, clock=FakeClock())
     with pytest.raises(error):
         await run(journal, client, some(1), WITH_FILES)
     assert service.letters == []

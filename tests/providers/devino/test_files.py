@@ -12,13 +12,13 @@ from aiohttp.test_utils import TestServer
 from mailkit.errors import BadResponse, InvalidArgument, NotSent, Unavailable
 from mailkit.message import Attachment
 from mailkit.providers.devino import Devino, UploadedFile
-from tests.core.doubles import Time
+from mailkit.testing import FakeClock
 
 from .doubles import KEY, Service, response, sample
 
 
 def client(service: Service) -> Devino:
-    return Devino(KEY, transport=service, clock=Time().clock)
+    return Devino(KEY, transport=service, clock=FakeClock())
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ async def test_a_file_on_the_disk_is_never_in_memory_at_once(tmp_path: Path) -> 
     app.router.add_post("/files/files", storage)
     async with TestServer(app) as server:
         url = str(server.make_url("/"))
-        async with Devino(KEY, url, clock=Time().clock) as devino:
+        async with Devino(KEY, url, clock=FakeClock()) as devino:
             tracemalloc.start()
             try:
                 uploaded = await devino.files.upload(path)
@@ -92,7 +92,7 @@ async def test_a_file_that_goes_away_before_its_next_try_is_not_sent(tmp_path: P
     app.router.add_post("/files/files", storage)
     async with TestServer(app) as server:
         url = str(server.make_url("/"))
-        async with Devino(KEY, url, clock=Time().clock) as devino:
+        async with Devino(KEY, url, clock=FakeClock()) as devino:
             with pytest.raises(NotSent, match=r"letter\.txt: No such file"):
                 await devino.files.upload(path)
 

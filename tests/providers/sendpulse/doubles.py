@@ -12,8 +12,9 @@ from mailkit.core.client import Hook
 from mailkit.core.quota import Quota
 from mailkit.core.wire import Response
 from mailkit.providers.sendpulse import SendPulse
+from mailkit.testing import FakeClock
 
-from ...core.doubles import Script, Time, response
+from ...core.doubles import Script, response
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "sendpulse"
 KEY = "canary-key-7Qm9v"
@@ -26,7 +27,7 @@ def sample(name: str, status: int = 200) -> Response:
 
 def client(
     script: Script,
-    time: Time | None = None,
+    clock: FakeClock | None = None,
     *,
     zone: str | None = "Europe/Minsk",
     requests: Quota | None = None,
@@ -38,7 +39,7 @@ def client(
     return SendPulse(
         api_key=KEY,
         transport=script,
-        clock=(time or Time()).clock,
+        clock=clock or FakeClock(),
         zone=zone,
         requests=requests,
         campaigns=campaigns,

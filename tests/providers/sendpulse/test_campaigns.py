@@ -12,8 +12,9 @@ from mailkit.core.quota import Quota
 from mailkit.errors import InvalidArgument, OutcomeUnknown, QuotaExhausted
 from mailkit.message import Attachment
 from mailkit.providers.sendpulse import CampaignStatus, SendPulse, Stats
+from mailkit.testing import FakeClock
 
-from ...core.doubles import Script, Time, response
+from ...core.doubles import Script, response
 from .doubles import KEY, client, sent
 
 MADE = response(200, {"id": 1, "status": 13})
@@ -173,15 +174,15 @@ async def test_campaigns_are_listed_by_status() -> None:
 
 
 async def test_four_campaigns_an_hour_drafts_and_tests_among_them() -> None:
-    time, script = Time(), Script(*[MADE] * 5)
-    sendpulse = SendPulse(api_key=KEY, transport=script, clock=time.clock)
+    clock, script = FakeClock(), Script(*[MADE] * 5)
+    sendpulse = SendPulse(api_key=KEY, transport=script, clock=clock)
     options: list[dict[str, Any]] = [{}, {"draft": True}, {"is_test": True}, {}]
     for option in options:
         await sendpulse.campaigns.create(**LETTER, **option, list_id=7)
     with pytest.raises(QuotaExhausted, match="4 campaigns") as caught:
         await sendpulse.campaigns.create(**LETTER, list_id=7)
-    assert caught.value.available_at == datetime.fromtimestamp(1000 + 3600, UTC)
-    time.seconds += 3600
+    assert caught.value.available_at == clock.utc + timedelta(hours=1)
+    clock.advance(3600)
     await sendpulse.campaigns.create(**LETTER, list_id=7)
 
 
@@ -199,8 +200,8 @@ async def test_both_kinds_of_tests_share_a_quota_and_other_campaigns_have_no_par
 
 
 async def test_ten_requests_a_second() -> None:
-    time, script = Time(), Script(*[response(200, [])] * 11)
-    sendpulse = SendPulse(api_key=KEY, transport=script, clock=time.clock)
+    clock, script = FakeClock(), Script(*[response(200, [])] * 11)
+    sendpulse = SendPulse(api_key=KEY, transport=script, clock=clock)
     for _ in range(11):
         await sendpulse.senders.list()
-    assert time.slept == [1.0]
+    assert clock.slept == [1.0]

@@ -16,8 +16,9 @@ from mailkit.errors import (
     Unavailable,
 )
 from mailkit.providers.sendpulse import SendPulse
+from mailkit.testing import FakeClock
 
-from ...core.doubles import Script, Time, response
+from ...core.doubles import Script, response
 from .doubles import client, sample, sent
 
 NOT_TODAY = response(401, {"message": "Unauthorized", "error_code": 401})
@@ -30,8 +31,8 @@ def token(text: str = "canary-token-1", seconds: int = 3600) -> Response:
     return response(200, tree)
 
 
-def with_oauth(transport: Script | Desk, time: Time | None = None) -> SendPulse:
-    clock = (time or Time()).clock
+def with_oauth(transport: Script | Desk, clock: FakeClock | None = None) -> SendPulse:
+    clock = clock or FakeClock()
     return SendPulse(**OAUTH, transport=transport, clock=clock, requests=None)
 
 
@@ -62,11 +63,11 @@ class Desk:
 
 
 async def test_a_token_is_fetched_with_id_and_secret_and_used_until_it_is_about_to_expire() -> None:
-    script, time = Script(token(), LISTS, LISTS, token("t2"), LISTS), Time()
-    sendpulse = with_oauth(script, time)
+    script, clock = Script(token(), LISTS, LISTS, token("t2"), LISTS), FakeClock()
+    sendpulse = with_oauth(script, clock)
     await sendpulse.mailing_lists.list()
     await sendpulse.mailing_lists.list()
-    time.seconds += 3541
+    clock.advance(3541)
     await sendpulse.mailing_lists.list()
     assert sent(script, 0).path == "/oauth/access_token"
     assert sent(script, 0).body == {**OAUTH, "grant_type": "client_credentials"}
@@ -76,10 +77,10 @@ async def test_a_token_is_fetched_with_id_and_secret_and_used_until_it_is_about_
 
 
 async def test_fifty_calls_at_once_with_an_expired_token_fetch_one() -> None:
-    desk, time = Desk(), Time()
-    sendpulse = with_oauth(desk, time)
+    desk, clock = Desk(), FakeClock()
+    sendpulse = with_oauth(desk, clock)
     await sendpulse.mailing_lists.list()
-    time.seconds += 3600
+    clock.advance(3600)
     desk.gate.clear()
     calls = [asyncio.create_task(sendpulse.mailing_lists.list()) for _ in range(50)]
     await asyncio.sleep(0.01)
@@ -89,8 +90,8 @@ async def test_fifty_calls_at_once_with_an_expired_token_fetch_one() -> None:
 
 
 async def test_fifty_calls_at_once_whose_token_is_refused_fetch_one() -> None:
-    desk, time = Desk(), Time()
-    sendpulse = with_oauth(desk, time)
+    desk, clock = Desk(), FakeClock()
+    sendpulse = with_oauth(desk, clock)
     await sendpulse.mailing_lists.list()
     desk.fetched += 1  # from now on the service doesn't know the first token
     await asyncio.gather(*(sendpulse.mailing_lists.list() for _ in range(50)))

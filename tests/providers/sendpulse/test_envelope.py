@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,8 +18,9 @@ from mailkit.errors import (
     Refused,
     Unavailable,
 )
+from mailkit.testing import FakeClock
 
-from ...core.doubles import Script, Time, response
+from ...core.doubles import Script, response
 from .doubles import DONE, client, sample, sent
 
 LETTER: dict[str, Any] = {
@@ -151,18 +152,18 @@ async def test_not_there_is_not_found() -> None:
 
 @pytest.mark.parametrize("status", [200, 400, 429])
 async def test_no_campaigns_left_tells_when_there_are(status: int) -> None:
-    time, script = Time(), Script(sample("campaigns_used_up", status))
+    clock, script = FakeClock(), Script(sample("campaigns_used_up", status))
     with pytest.raises(QuotaExhausted) as caught:
-        await client(script, time).campaigns.create(**LETTER)
-    assert caught.value.available_at == datetime.fromtimestamp(time.seconds + 3600, UTC)
+        await client(script, clock).campaigns.create(**LETTER)
+    assert caught.value.available_at == clock.utc + timedelta(hours=1)
     assert (caught.value.code, len(script.requests)) == (791, 1)
 
 
 @pytest.mark.parametrize("status", [400, 429, 500])
 async def test_too_many_in_a_second_are_sent_again_a_second_later(status: int) -> None:
-    time, script = Time(), Script(sample("too_fast", status), DONE)
-    await client(script, time).campaigns.cancel(1)
-    assert time.slept == [1.0]
+    clock, script = FakeClock(), Script(sample("too_fast", status), DONE)
+    await client(script, clock).campaigns.cancel(1)
+    assert clock.slept == [1.0]
 
 
 async def test_too_many_for_three_attempts_are_told() -> None:

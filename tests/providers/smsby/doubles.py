@@ -8,8 +8,9 @@ from urllib.parse import parse_qsl
 
 from mailkit.core.wire import Response
 from mailkit.providers.smsby import SmsBy
+from mailkit.testing import FakeClock
 
-from ...core.doubles import Script, Time
+from ...core.doubles import Script
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "smsby"
 
@@ -20,7 +21,7 @@ def sample(name: str, status: int = 200) -> Response:
 
 def client(script: Script, *, multipart: bool = True, zone: str = "Europe/Minsk") -> SmsBy:
     return SmsBy(
-        "TOKEN", transport=script, clock=Time().clock, multipart=multipart, zone=zone, account="me"
+        "TOKEN", transport=script, clock=FakeClock(), multipart=multipart, zone=zone, account="me"
     )
 
 

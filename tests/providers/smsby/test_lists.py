@@ -8,8 +8,9 @@ import pytest
 
 from mailkit.errors import InvalidArgument, OutcomeUnknown
 from mailkit.providers.smsby import ImportContactsResult, ImportProblem, SmsBy, Template
+from mailkit.testing import FakeClock
 
-from ...core.doubles import Script, Time, response
+from ...core.doubles import Script, response
 from .doubles import client, form, sample
 
 DONE = response(200, {"status": "OK"})
@@ -135,8 +136,8 @@ async def test_templates_are_asked_for_with_the_token_in_the_query() -> None:
 async def test_limits_of_the_account_are_a_setting() -> None:
     from mailkit.core.quota import Quota
 
-    script, time = Script(*[response(200, {"status": "OK", "result": []})] * 4), Time()
-    sms = SmsBy("TOKEN", transport=script, clock=time.clock, requests=Quota(2, 10.0))
+    script, clock = Script(*[response(200, {"status": "OK", "result": []})] * 4), FakeClock()
+    sms = SmsBy("TOKEN", transport=script, clock=clock, requests=Quota(2, 10.0))
     for _ in range(4):
         await sms.templates.list()
-    assert time.seconds == 1000 + 10
+    assert clock.monotonic() == 10

@@ -150,6 +150,20 @@ async def _empty_list(world: World) -> object:
     return await world.sendpulse.mailing_lists.create("Autumn")
 
 
+async def _rename(world: World) -> None:
+    await world.sendpulse.mailing_lists.rename(
+        _only(world.sandbox.sendpulse.account.lists), "Winter"
+    )
+
+
+async def _block(world: World) -> None:
+    await world.sendpulse.blacklist.add(PEOPLE)
+
+
+async def _unblock(world: World) -> None:
+    await world.sendpulse.blacklist.remove(PEOPLE)
+
+
 async def _request_code(world: World) -> None:
     await world.sendpulse.senders.request_code(SENDER)
 
@@ -233,5 +247,30 @@ CALLS = dict(
             before=sendpulse_list,
             repeatable=True,
         ),
+        _call(
+            "sendpulse.mailing_lists.rename",
+            "/addressbooks/*",
+            _rename,
+            before=_empty_list,
+            repeatable=True,
+        ),
+        _call("sendpulse.blacklist.remove", "/blacklist", _unblock, before=_block, repeatable=True),
     ]
 )
+
+SHAPES = [
+    CALLS[name]
+    for name in (
+        "smsby.emails.send",  # a form
+        "devino.messages.send",  # JSON
+        "devino.files.upload",  # a file
+        "sendpulse.campaigns.create",  # another form, and a token's header
+        "sendpulse.mailing_lists.list",  # GET
+        "sendpulse.mailing_lists.rename",  # PUT
+        "sendpulse.blacklist.remove",  # DELETE
+    )
+]
+"""One call of each kind of request; what differs otherwise is decided after the wire."""
+
+SENDS = SHAPES[0], SHAPES[1], SHAPES[3]
+"""One call of each service that must not be repeated."""

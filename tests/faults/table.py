@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
 from math import inf
 
 import attrs
@@ -45,7 +44,8 @@ class Row:
     """A fault that lasts: the outcome of each attempt, and then, for a call that sends, how it
     ends, how often its request arrives and how often it is acted upon; for a call that only
     asks, how it ends and how often it arrives. ``slow`` faults end by running out of time.
-    ``only`` names the providers whose own words the fault is in, where others have none.
+    ``only`` names the providers whose own words the fault is in, where others have none; ``own``
+    is a response that one call alone can read.
     """
 
     fault: str
@@ -58,6 +58,7 @@ class Row:
     trouble: Trouble
     slow: bool = False
     only: tuple[str, ...] = ()
+    own: bool = False
 
     def concerns(self, call: Call) -> bool:
         return not self.only or call.provider in self.only
@@ -72,14 +73,16 @@ class Row:
         return self.outcome is NOT_SENT or self.arrives(repeatable) == TRIES
 
 
-def every_second(rows: Iterable[Row], first: int) -> list[Row]:
-    """Every second of the rows that end a call that only asks alike; one that is alone in any
-    case.
+def one_of_each(call: Call) -> list[Row]:
+    """The first fault of each that ends the call alike: what a job makes of the end, and of nothing
+    else, is the engine's.
     """
-    alike: dict[object, list[Row]] = {}
-    for row in rows:
-        alike.setdefault((row.asks, row.questions, row.slow), []).append(row)
-    return [row for some in alike.values() for row in some[first::2] or some]
+    alike: dict[object, Row] = {}
+    for row in TABLE:
+        if row.concerns(call):
+            end = row.ends(call.repeatable), row.arrives(call.repeatable)
+            alike.setdefault((*end, not call.repeatable and row.acted, row.slow), row)
+    return list(alike.values())
 
 
 def patience(row: Row, *, again: bool) -> float:
@@ -88,7 +91,7 @@ def patience(row: Row, *, again: bool) -> float:
 
 
 # fmt: off
-TABLE = [
+WIRE = [
     #                                                a call that sends:     acted   one that asks:
     #   the fault                         outcome    error        arrivals   |      error   arrivals
 
@@ -128,20 +131,27 @@ TABLE = [
     Row("a gzip bomb",                    UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("gzip_bomb", size=3_000_000)),
     Row("a body of 100 MB",               UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("huge_body")),
 
-    Row("cut JSON",                       UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, sandbox("cut_json")),
     Row("cut JSON without its length",    UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, t.said(acted=True, play=a.without_length_cut)),
-    Row("JSON without a bottom",          UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, t.said(acted=True, play=a.nested)),
-    Row("wrong types",                    UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, sandbox("wrong_types")),
-    Row("200 with HTML",                  UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, sandbox("html_200")),
-    Row("200 with HTML, not acted",       UNKNOWN,   OutcomeUnknown,      1, 0, BadResponse,    3, sandbox("html_200", acted=False)),
-    Row("200 with plain text",            UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, t.said(acted=True, play=a.in_words(200, "not now"))),
-    Row("200 with an empty body",         UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, sandbox("empty_200")),
     Row("204",                            UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, sandbox("empty_200", status=204)),
     Row("301 to another host",            UNKNOWN,   OutcomeUnknown,      1, 0, BadResponse,    3, t.moved(301)),
     Row("302 to another host",            UNKNOWN,   OutcomeUnknown,      1, 0, BadResponse,    3, t.moved(302)),
     Row("303 to another host",            UNKNOWN,   OutcomeUnknown,      1, 0, BadResponse,    3, t.moved(303)),
     Row("307 to another host",            UNKNOWN,   OutcomeUnknown,      1, 0, BadResponse,    3, t.moved(307)),
     Row("308 to another host",            UNKNOWN,   OutcomeUnknown,      1, 0, BadResponse,    3, t.moved(308)),
+]
+"""Faults of the connection and of HTTP itself, in which one kind of request may differ from another."""
+
+WORDS = [
+    #                                                a call that sends:     acted   one that asks:
+    #   the fault                         outcome    error        arrivals   |      error   arrivals
+
+    Row("cut JSON",                       UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, sandbox("cut_json")),
+    Row("JSON without a bottom",          UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, t.said(acted=True, play=a.nested)),
+    Row("wrong types",                    UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, sandbox("wrong_types"), own=True),
+    Row("200 with HTML",                  UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, sandbox("html_200")),
+    Row("200 with HTML, not acted",       UNKNOWN,   OutcomeUnknown,      1, 0, BadResponse,    3, sandbox("html_200", acted=False)),
+    Row("200 with plain text",            UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, t.said(acted=True, play=a.in_words(200, "not now"))),
+    Row("200 with an empty body",         UNKNOWN,   OutcomeUnknown,      1, 1, BadResponse,    3, sandbox("empty_200")),
     Row("408",                            UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("server_error", status=408)),
     Row("408, acted all the same",        UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("server_error", status=408, acted=True)),
     Row("500 in JSON",                    UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("server_error")),
@@ -153,7 +163,6 @@ TABLE = [
     Row("504 in JSON",                    UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("server_error", status=504)),
     Row("504 in HTML, acted",             UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("server_error", status=504, html=True, acted=True)),
     Row("599",                            UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("server_error", status=599)),
-
     Row("503 in sms.by's JSON",           UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("server_error", status=503), only=("smsby",)),
     Row("401 in sms.by's JSON",           UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("token_refused", status=401), only=("smsby",)),
     Row("401 in HTML",                    UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("html_200", status=401, acted=False)),
@@ -185,10 +194,8 @@ TABLE = [
     Row("429, soon",                      REFUSED,   RateLimited,         3, 0, RateLimited,  3, sandbox("rate_limited", retry_after="soon")),
     Row("429, no word when",              REFUSED,   RateLimited,         3, 0, RateLimited,  3, sandbox("rate_limited", retry_after=None)),
     Row("429, in a thousand years",       REFUSED,   RateLimited,         1, 0, RateLimited,  1, sandbox("rate_limited", retry_after="99999999999")),
-
     Row("the code for too fast",          REFUSED,   RateLimited,         3, 0, RateLimited,  3, t.said(acted=False, play=a.in_words(400, '{"message":"Wait","error_code":2020202020}')), only=("sendpulse",)),
     Row("the code for a used-up quota",   REFUSED,   QuotaExhausted,      1, 0, QuotaExhausted, 1, t.said(acted=False, play=a.in_words(422, '{"message":"Wait","error_code":791}')), only=("sendpulse",)),
-
     Row("an error envelope",              REFUSED,   Refused,             1, 0, Refused,      1, sandbox("error_envelope")),
     Row("an error at 200",                REFUSED,   Refused,             1, 0, Refused,      1, sandbox("error_envelope", status=200), only=("devino", "sendpulse")),
     Row("false at 200",                   REFUSED,   Refused,             1, 0, Refused,      1, t.said(acted=False, play=a.in_words(200, '{"result":false}')), only=("sendpulse",)),
@@ -200,4 +207,7 @@ TABLE = [
     Row("a token refused at 401",         REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("token_refused", status=401), only=("devino", "sendpulse")),
     Row("403",                            REFUSED,   AuthenticationFailed, 1, 0, AuthenticationFailed, 1, sandbox("error_envelope", status=403), only=("devino", "sendpulse")),
 ]
+"""Whole responses, whose words alone count."""
+
+TABLE = WIRE + WORDS
 # fmt: on

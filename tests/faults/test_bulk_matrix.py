@@ -1,4 +1,4 @@
-"""The same faults on the way of a bulk send's second chunk, and of its second question.
+"""One fault of each end on the way of a bulk send's second chunk, and of its second question.
 
 Ten people, two in a chunk, one request at a time. Only sms.by can be asked what became of them.
 """
@@ -6,7 +6,6 @@ Ten people, two in a chunk, one request at a time. Only sms.by can be asked what
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 
 import attrs
 import pytest
@@ -26,7 +25,7 @@ from mailkit.sandbox import Fault
 
 from .calls import CALLS, Call
 from .runs import DEVINO, ONE_BY_ONE, PEOPLE, SMSBY, States, open_run
-from .table import TABLE, Row, every_second
+from .table import Row, one_of_each
 from .troubles import Trouble, handshake_without_end, refused, sandbox
 from .world import PATIENT, until
 
@@ -54,30 +53,24 @@ WAITED_OUT = 12
 """Requests of a service that says *later* each time: the engine waits on, so it must end."""
 
 
-def each_fault_and_call(*calls: Call) -> pytest.MarkDecorator:
-    """Each fault on one of the calls, and those that end it alike on all of them in turn."""
-    turns: Counter[object] = Counter()
-    cases = []
-    for row in TABLE:
-        concerned = [call for call in calls if row.concerns(call)]
-        if concerned:
-            end = row.sends, row.acted
-            cases.append((row, concerned[turns[end] % len(concerned)]))
-            turns[end] += 1
-    names = [f"{row.fault}-{call.provider}" for row, call in cases]
-    return pytest.mark.parametrize(("row", "call"), cases, ids=names)
-
-
-def each_second_fault(first: int) -> pytest.MarkDecorator:
-    rows = every_second((row for row in TABLE if row.concerns(STATUS)), first)
-    return pytest.mark.parametrize("row", rows, ids=lambda row: row.fault)
+each_fault_and_call = pytest.mark.parametrize(
+    ("row", "call"),
+    [
+        pytest.param(row, call, id=f"{row.fault}-{call.provider}")
+        for call in (SMSBY, DEVINO)
+        for row in one_of_each(call)
+    ],
+)
+each_fault_of_a_question = pytest.mark.parametrize(
+    "row", one_of_each(STATUS), ids=lambda row: row.fault
+)
 
 
 def outcomes(row: Row) -> tuple[States, States, States]:
     return TOO_LONG if row.fault == "429, in a thousand years" else CHUNK[row.sends]
 
 
-@each_fault_and_call(SMSBY, DEVINO)
+@each_fault_and_call
 async def test_a_fault_on_one_chunk(row: Row, call: Call) -> None:
     states, _, resumed = outcomes(row)
     async with open_run(row, call) as run:
@@ -97,7 +90,7 @@ async def test_a_fault_on_one_chunk(row: Row, call: Call) -> None:
         await run.check(await run.resume(), states)
 
 
-@each_fault_and_call(DEVINO, SMSBY)
+@each_fault_and_call
 async def test_a_fault_on_every_chunk_from_the_second_on(row: Row, call: Call) -> None:
     _, states, resumed = outcomes(row)
     async with open_run(row, call) as run:
@@ -118,7 +111,7 @@ async def test_a_fault_on_every_chunk_from_the_second_on(row: Row, call: Call) -
         assert run.doubts(report) == doubts
 
 
-@each_second_fault(0)
+@each_fault_of_a_question
 async def test_a_fault_on_one_question(row: Row) -> None:
     async with open_run(row) as run:
         run.world.gate.order(STATUS.path, row.trouble(run.world, STATUS.operation), first=2, last=2)
@@ -133,7 +126,7 @@ async def test_a_fault_on_one_question(row: Row) -> None:
         assert run.requests == 5
 
 
-@each_second_fault(1)
+@each_fault_of_a_question
 async def test_a_fault_on_every_question_from_the_second_on(row: Row) -> None:
     async with open_run(row) as run:
         run.world.gate.patience = min(run.world.gate.patience, 0.03 if row.slow else PATIENT)

@@ -7,7 +7,6 @@ answers that are other requests'.
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import product
 from typing import Any
 
@@ -18,25 +17,19 @@ from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
-from mailkit.core.call import Bound, CallResult
-from mailkit.core.classify import Failure, classify, error_of
-from mailkit.core.client import Client
-from mailkit.core.codec import codec_of
+from mailkit.core.classify import Failure
 from mailkit.core.http import Transport
 from mailkit.core.retry import Outcome
 from mailkit.core.wire import Request, Response
 from mailkit.errors import OutcomeUnknown, Refused, Unavailable
 from mailkit.providers import devino, smsby
 from mailkit.providers.devino import Devino
-from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import SmsBy
 from mailkit.sandbox import Sandbox
 from mailkit.testing import FakeClock
 from tests.bulk.fakes import memory_journal
-from tests.providers.devino import arguments as of_devino
-from tests.providers.sendpulse import arguments as of_sendpulse
-from tests.providers.smsby import arguments as of_smsby
 
+from .decisions import NAMES, Decisions
 from .gateways import (
     BEFORE_PASSING_ON,
     DIALECTS,
@@ -52,69 +45,40 @@ from .runs import DEVINO, MESSAGES, SMSBY
 from .test_calls import ROUTES
 from .world import TOKEN
 
-ARGUMENTS = {**of_smsby.ARGUMENTS, **of_devino.ARGUMENTS, **of_sendpulse.ARGUMENTS}
-ONCE = sorted(name for name, route in ROUTES.items() if not route.repeatable and name in ARGUMENTS)
-AGAIN = sorted(name for name, route in ROUTES.items() if route.repeatable and name in ARGUMENTS)
+ONCE = [name for name in NAMES if not ROUTES[name].repeatable]
+AGAIN = [name for name in NAMES if ROUTES[name].repeatable]
 
 
 ITS_OWN = {("sendpulse.campaigns.send_test", "null"), ("sendpulse.webhooks.create", "list")}
 """What the service may well answer, too: of the first nothing is published."""
 
 
-def client_of(name: str) -> Client:
-    provider = name.partition(".")[0]
-    if provider == "sendpulse":
-        return SendPulse(api_key=TOKEN, zone="UTC")
-    return SmsBy(TOKEN) if provider == "smsby" else Devino(TOKEN)
-
-
-class Judged:
-    """What the client of a call makes of an answer to it, without sending anything."""
-
-    def __init__(self, name: str) -> None:
-        client: Any = client_of(name)
-        _, group, method = name.split(".")
-        bound = getattr(getattr(client, group), method)
-        assert isinstance(bound, Bound)
-        args, kwargs = ARGUMENTS[name][0]
-        call = bound.call(*args, **kwargs)
-        codec = codec_of(type(call))
-        self.repeatable = codec.route.repeatable
-        self._unwrap = client._unwrap
-        self._reader = partial(codec.route.read, call) if codec.route.read else codec.reader
-
-    def __call__(self, answer: Response) -> CallResult[Any] | Failure:
-        return classify(
-            answer, self._unwrap, self._reader, (), lambda: 0.0, repeatable=self.repeatable
-        )
-
-
 @pytest.mark.parametrize("name", ONCE)
 def test_no_gateway_is_taken_for_the_service_by_a_call_that_is_not_repeated(name: str) -> None:
-    judged = Judged(name)
+    decisions = Decisions(name)
     provider = name.partition(".")[0]
     for dialect, status in product(DIALECTS, STATUSES):
         if (provider, dialect, status) in NOT_TOLD_APART or (name, dialect) in ITS_OWN:
             continue
         answer = page(dialect, status)
-        end = judged(answer)
+        end = decisions.classify(answer)
         assert isinstance(end, Failure), (dialect, status)
         wanted = Outcome.NOT_NOW if turned_away(provider, answer) else Outcome.UNKNOWN
         assert end.outcome is wanted, (dialect, status)
-        error = error_of(end, provider="", call="", repeatable=False, secrets=(), now=0.0)
+        error = decisions.error(end)
         kind = Unavailable if wanted is Outcome.NOT_NOW else OutcomeUnknown
         assert type(error) is kind, (dialect, status)
 
 
 @pytest.mark.parametrize("name", AGAIN)
 def test_no_gateway_is_a_refusal_of_anything(name: str) -> None:
-    judged = Judged(name)
+    decisions = Decisions(name)
     provider = name.partition(".")[0]
     for dialect, status in product(DIALECTS, (400, 401, 402, 403, 404, 409, 422, 429, 451)):
         if (provider, dialect, status) not in NOT_TOLD_APART:
-            end = judged(page(dialect, status))
+            end = decisions.classify(page(dialect, status))
             assert isinstance(end, Failure)
-            error = error_of(end, provider="", call="", repeatable=True, secrets=(), now=0.0)
+            error = decisions.error(end)
             assert not isinstance(error, Refused), (dialect, status)
 
 

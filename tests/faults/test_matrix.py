@@ -1,34 +1,47 @@
-"""Every fault on the way of every call that mails, over a real socket, counted at the service."""
+"""Every fault on the way of each kind of request, over a real socket, counted at the service; and
+what every other call makes of it, whatever came before.
+"""
 
 from __future__ import annotations
 
-from itertools import product
+from functools import cache
 
 import pytest
 
 from mailkit.errors import RequestError
 
-from .calls import CALLS, Call
-from .table import ANSWERED, NOT_SENT, TABLE, TRIES, Row, patience
+from .calls import SENDS, SHAPES, Call
+from .decisions import NAMES, Decisions, check
+from .table import ANSWERED, NOT_SENT, TABLE, TRIES, WIRE, WORDS, Row, patience
 from .world import TOKEN, open_world, until
 
-FIRST = {(call.provider, call.repeatable): call for call in reversed(CALLS.values())}
-"""One call of each provider that is repeated, and one that is not, meets every fault; the others,
-which differ in nothing that a fault can tell, share them out.
-"""
-SHARE = 11
-CASES = [
-    (row, call)
-    for (n, row), (m, call) in product(enumerate(TABLE), enumerate(CALLS.values()))
-    if row.concerns(call) and (call in FIRST.values() or (n + m) % SHARE == 0)
+Case = tuple[Row, Call]
+
+CASES: list[Case] = [
+    *((row, call) for row in WIRE for call in SHAPES if row.concerns(call)),
+    *((row, call) for row in WORDS for call in SENDS if row.concerns(call)),
 ]
+PASSING: dict[object, Case] = {
+    (row.outcome, row.slow, call.name): (row, call)
+    for row in reversed(TABLE)
+    for call in SHAPES
+    if row.concerns(call) and row.tried_again(call.repeatable)
+}
+"""One fault of each outcome, on each kind of request that goes out again after it."""
 
 
-def named(cases: list[tuple[Row, Call]]) -> list[object]:
-    return [pytest.param(row, call, id=f"{row.fault}-{call.name}") for row, call in cases]
+def cases(some: list[Case]) -> pytest.MarkDecorator:
+    named = [pytest.param(row, call, id=f"{row.fault}-{call.name}") for row, call in some]
+    return pytest.mark.parametrize(("row", "call"), named)
 
 
-@pytest.mark.parametrize(("row", "call"), named(CASES))
+@cache
+def decisions_of(provider: str) -> list[Decisions]:
+    """Those of every call of a service."""
+    return [Decisions(name) for name in NAMES if name.startswith(f"{provider}.")]
+
+
+@cases(CASES)
 async def test_a_fault_that_lasts(row: Row, call: Call) -> None:
     repeatable = call.repeatable
     tries = TRIES if row.outcome is NOT_SENT else row.arrives(repeatable)
@@ -53,11 +66,13 @@ async def test_a_fault_that_lasts(row: Row, call: Call) -> None:
             assert f"{caught.provider}.{caught.call}" == call.operation
             assert TOKEN not in f"{caught} {caught!r} {caught.excerpt}"
             assert caught.__context__ is None
+        assert len(world.gate.ends) == tries
+        if row.outcome is not ANSWERED and not row.own and call in SENDS:
+            for decisions in decisions_of(call.provider):
+                check(decisions, row, world.gate.ends[-1])
 
 
-@pytest.mark.parametrize(
-    ("row", "call"), named([(row, call) for row, call in CASES if row.tried_again(call.repeatable)])
-)
+@cases(list(PASSING.values()))
 async def test_a_fault_that_passes_while_its_call_waits_to_try_again(row: Row, call: Call) -> None:
     async with open_world() as world:
         world.gate.patience = patience(row, again=call.repeatable)

@@ -15,7 +15,7 @@ from mailkit.sandbox import Fault
 from mailkit.sandbox.faults import Kind
 
 from .calls import CALLS, Call, campaign
-from .table import ANSWERED, REFUSED, TABLE, UNKNOWN, Error, Row, patience
+from .table import ANSWERED, REFUSED, UNKNOWN, Error, Row, one_of_each, patience
 from .world import TOKEN, World, open_world, until
 
 CAMPAIGN = CALLS["sendpulse.campaigns.create"]
@@ -36,9 +36,7 @@ async def with_tokens(world: World) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("renewed", [False, True], ids=["first", "next"])
-@pytest.mark.parametrize(
-    "row", [row for row in TABLE if row.concerns(FETCH)], ids=lambda row: row.fault
-)
+@pytest.mark.parametrize("row", one_of_each(FETCH), ids=lambda row: row.fault)
 async def test_a_fault_on_the_way_of_a_token_mails_nobody_and_is_over(
     row: Row, renewed: bool
 ) -> None:

@@ -1,4 +1,4 @@
-"""The same faults on the way of a Devino job's attachment, which goes before any letter."""
+"""One fault of each end on the way of a Devino job's attachment, which goes before any letter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mailkit.sandbox.truth import Attached
 
 from .calls import CALLS
 from .runs import DEVINO, Run, open_run
-from .table import TABLE, Error, Row, every_second
+from .table import Error, Row, one_of_each
 
 UPLOAD = CALLS["devino.files.upload"]
 PRICES = Attachment("prices.txt", b"tea 3.20")
@@ -36,9 +36,7 @@ STOPS: dict[Error, Error] = {
 """What a job makes of an upload's error, where that is another one: no letter is refused."""
 
 
-def each_second_fault(first: int) -> pytest.MarkDecorator:
-    rows = every_second((row for row in TABLE if row.concerns(UPLOAD)), first)
-    return pytest.mark.parametrize("row", rows, ids=lambda row: row.fault)
+each_fault = pytest.mark.parametrize("row", one_of_each(UPLOAD), ids=lambda row: row.fault)
 
 
 @asynccontextmanager
@@ -70,7 +68,7 @@ async def done(run: Run) -> None:
     assert [one.attachments for one in mailings] == [(Attached("prices.txt", 8),)] * 5
 
 
-@each_second_fault(0)
+@each_fault
 async def test_a_job_whose_upload_fails_mails_nobody_and_can_be_started_again(row: Row) -> None:
     async with open_job(row) as run:
         await stopped(run, row, resumed=False)
@@ -80,7 +78,7 @@ async def test_a_job_whose_upload_fails_mails_nobody_and_can_be_started_again(ro
         await done(run)
 
 
-@each_second_fault(1)
+@each_fault
 async def test_a_job_whose_upload_fails_when_it_goes_on_mails_nobody_and_can_go_on(
     row: Row,
 ) -> None:

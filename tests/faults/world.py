@@ -17,6 +17,7 @@ import attrs
 from mailkit.core.client import Attempt
 from mailkit.core.http import AiohttpTransport
 from mailkit.core.wire import Request, Response
+from mailkit.errors import NotSent, OutcomeUnknown
 from mailkit.providers import devino, smsby
 from mailkit.providers.devino import Devino
 from mailkit.providers.sendpulse import SendPulse
@@ -27,6 +28,8 @@ from mailkit.testing import FakeClock
 
 TOKEN = "canary-7Qm9vZm9v"
 """The credential of every account."""
+End = Response | NotSent | OutcomeUnknown
+"""What a transport makes of an attempt."""
 PATIENT = 30.0
 """Seconds for what must not run out of time, however busy the machine is."""
 
@@ -34,13 +37,14 @@ PATIENT = 30.0
 class Gate:
     """The clients' transport: aiohttp's, with a trouble on the way of one operation.
 
-    The trouble begins before the ``first`` attempt of the operation that is counted, and ends
-    after the ``last``. Meanwhile ``detour`` may send the attempts to another address, and
-    ``patience`` gives them so many seconds.
+    The trouble begins before the ``first`` attempt of the operation that is counted, and ends after
+    the ``last``. Meanwhile ``detour`` may send the attempts to another address, and ``patience``
+    gives them so many seconds. ``ends`` are what came of the attempts.
     """
 
     def __init__(self, clock: FakeClock) -> None:
         self.tries = 0
+        self.ends: list[End] = []
         self.detour: str | None = None
         self.patience = PATIENT
         self._clock = clock
@@ -88,7 +92,13 @@ class Gate:
                 request.url = url.replace(f"{parts.scheme}://{parts.netloc}", self.detour, 1)
             patience = timeout if self._trouble is None else min(timeout, self.patience)
             try:
-                return await self.transport.send(request, patience)
+                response = await self.transport.send(request, patience)
+            except (NotSent, OutcomeUnknown) as error:
+                self.ends.append(error)
+                raise
+            else:
+                self.ends.append(response)
+                return response
             finally:
                 request.url = url
                 if number == self._last:

@@ -42,6 +42,7 @@ import attrs
 import msgspec
 
 from mailkit.core.frames import clear_frames
+from mailkit.core.reading import Pick
 from mailkit.core.wire_format import WireFormat
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "patch",
     "post",
     "put",
+    "reads_files",
     "resource",
     "result_type",
     "wire",
@@ -80,8 +82,8 @@ class Route:
     ``body`` is how the fields travel that are neither in the path nor in ``query``: ``none`` puts
     them into the query. ``quotas`` names the quotas that a request takes from, besides
     ``requests``, or gives them for one call. ``multipart`` says for one call whether its form goes
-    out as multipart. ``pick`` names the key of the response that holds the value, where that is not
-    the whole response. ``read`` reads the response together with its call, where neither is enough
+    out as multipart. ``pick`` finds the value in the response, where it is not the whole.
+    ``read`` reads the response together with its call, where neither is enough
     alone; it may raise Unreadable.
     """
 
@@ -93,7 +95,7 @@ class Route:
     fixed: Mapping[str, object] = attrs.field(factory=dict[str, object])
     quotas: Quotas = ()
     multipart: Callable[[Any, WireFormat], bool] | None = None
-    pick: str | None = None
+    pick: Pick | None = None
     read: Callable[[Any, Raw], Any] | None = None
 
 
@@ -120,17 +122,17 @@ def arg(
     wire: str | None = None,
     write: Callable[[Any, WireFormat], object] | None = None,
     expand: Callable[[Any, WireFormat], Mapping[str, object]] | None = None,
-    slow: bool = False,
+    file: bool = False,
     secret: bool = False,
 ) -> Any:
     """A field of a call: its wire name where that differs from Python's, and how it is written.
 
     ``write`` turns the caller's value into the one that travels; ``expand`` turns it into several
     wire names with their values. A wire name that ends in ``[]`` repeats for each item of a list.
-    ``slow``: writing may read a file, and is done off the event loop. ``secret``: the call makes a
+    ``file``: writing may read a file, and is done off the event loop. ``secret``: the call makes a
     Secret of it, which no repr shows, and which is taken out of what the service says.
     """
-    said = {"wire": wire, "write": write, "expand": expand, "slow": slow, "secret": secret}
+    said = {"wire": wire, "write": write, "expand": expand, "file": file, "secret": secret}
     return attrs.field(default=default, metadata=said, repr=not secret)
 
 
@@ -144,6 +146,8 @@ class Call(Generic[T_co]):
     __slots__ = ()
     __route__: ClassVar[Route]
     __kw_only__: ClassVar[bool] = False
+    __files__: ClassVar[tuple[str, ...]] = ()
+    __codec__: ClassVar[Any]
 
     def __init_subclass__(cls, *, kw_only: bool | None = None) -> None:
         super().__init_subclass__()
@@ -152,6 +156,14 @@ class Call(Generic[T_co]):
 
 
 C = TypeVar("C", bound=Call[Any])
+
+
+def reads_files(call: Call[Any]) -> bool:
+    """Whether writing the call may read a file, and belongs off the event loop."""
+    for name in call.__files__:  # noqa: SIM110 - most calls have none, and a generator costs time
+        if getattr(call, name) is not None:
+            return True
+    return False
 
 
 def result_type(call: type[Call[Any]]) -> Any:
@@ -184,7 +196,7 @@ class Verb:
         fixed: Mapping[str, object] | None = None,
         quotas: Quotas = (),
         multipart: Callable[[Any, WireFormat], bool] | None = None,
-        pick: str | None = None,
+        pick: Pick | None = None,
         read: Callable[[Any, Raw], Any] | None = None,
     ) -> Callable[[type[C]], type[C]]:
         """Declare the call; ``query`` names the fields of a body call that go into the query."""
@@ -204,6 +216,8 @@ class Verb:
         def declare(cls: type[C]) -> type[C]:
             call = attrs.frozen(cls, kw_only=cls.__kw_only__)
             call.__route__ = route
+            fields = attrs.fields(cast("Any", call))
+            call.__files__ = tuple(one.name for one in fields if one.metadata.get("file"))
             return call
 
         return declare

@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from math import inf
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import anyio.to_thread
 import attrs
 
 from mailkit.address import header_text
 from mailkit.core.auth import Auth
-from mailkit.core.call import Call, CallResult, Raw, Resource, Route
+from mailkit.core.call import Call, CallResult, Resource, reads_files
 from mailkit.core.checks import check_number
 from mailkit.core.classify import EnvelopeReader, Failure, classify, error_of
 from mailkit.core.clock import Clock
-from mailkit.core.codec import CallCodec, build_request, codec_of
+from mailkit.core.codec import Exchange, build_exchange
 from mailkit.core.frames import clear_frames
 from mailkit.core.http import Transport
 from mailkit.core.quota import LocalPermits, Permit, Permits, Quota
 from mailkit.core.retry import Outcome, Policy, delay
 from mailkit.core.secret import Secret, scrub
-from mailkit.core.wire import Request, Response
+from mailkit.core.wire import Response
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import ErrorContext, InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted
 
@@ -66,20 +65,6 @@ class _Options:
     timeout: float = 30.0
     quota_wait: float = 30.0
     policy: Policy = attrs.field(factory=Policy)
-
-
-@attrs.define(eq=False)
-class _Exchange(Generic[T]):
-    """A call on its way: what its attempts share."""
-
-    name: str
-    kind: str
-    route: Route
-    quotas: tuple[str, ...]
-    request: Request
-    reader: Callable[[Raw], T]
-    secrets: tuple[Secret, ...] = ()
-    attempt: int = 0
 
 
 class Client:
@@ -191,23 +176,12 @@ class Client:
             raise
 
     async def _exchange(self, call: Call[T], name: str) -> CallResult[T]:
-        kind = type(call)
-        codec = codec_of(kind)
-        for field in codec.slow:
-            if getattr(call, field) is not None:
-                request = await anyio.to_thread.run_sync(self._write, call, codec, True)
-                break
+        way = (call, name, self._wire_format, self._url, self._auth.fields)
+        if reads_files(call):
+            exchange = await anyio.to_thread.run_sync(build_exchange, *way)
         else:
-            request = self._write(call, codec)
-        reader = partial(codec.route.read, call) if codec.route.read else codec.reader
-        quotas = codec.route.quotas
-        if not isinstance(quotas, tuple):
-            quotas = quotas(call)
-        own = tuple([getattr(call, field) for field in codec.secrets])
-        exchange: _Exchange[T] = _Exchange(
-            name, kind.__name__, codec.route, quotas, request, reader, own
-        )
-        policy, repeatable = self._options.policy, codec.route.repeatable
+            exchange = build_exchange(*way)
+        policy, repeatable = self._options.policy, exchange.route.repeatable
         timeout = self._options.timeout
         start = self._clock.monotonic()
         renewed = False
@@ -219,7 +193,7 @@ class Client:
             unauthorized = end.response is not None and end.response.status == 401
             if unauthorized and not renewed and (repeatable or end.outcome is Outcome.REFUSED):
                 renewed = True
-                if await self._auth.renew(request):
+                if await self._auth.renew(exchange.request):
                     continue
             elapsed = self._clock.monotonic() - start
             wait = delay(
@@ -252,13 +226,9 @@ class Client:
                 setattr(other, key, value)
         return other
 
-    def _write(self, call: Call[T], codec: CallCodec, files: bool = False) -> Request:
-        credential = self._auth.fields
-        return build_request(call, codec, self._wire_format, self._url, credential, files=files)
-
     async def _attempt(
         self,
-        exchange: _Exchange[T],
+        exchange: Exchange[T],
         timeout: float,  # noqa: ASYNC109 - handed to the transport, which keeps it
     ) -> CallResult[T] | Failure:
         request = exchange.request
@@ -286,7 +256,7 @@ class Client:
             end = classify(
                 response,
                 self._unwrap,
-                exchange.reader,
+                exchange.read,
                 self._secrets(exchange),
                 self._clock.now,
                 repeatable=exchange.route.repeatable,
@@ -304,10 +274,10 @@ class Client:
             self._tell(exchange, outcome, response, start)
         return end
 
-    def _secrets(self, exchange: _Exchange[T]) -> tuple[Secret, ...]:
+    def _secrets(self, exchange: Exchange[T]) -> tuple[Secret, ...]:
         return (*self._auth.secrets, *exchange.secrets)
 
-    async def _sign(self, exchange: _Exchange[T], timeout: float) -> Permit | None:  # noqa: ASYNC109
+    async def _sign(self, exchange: Exchange[T], timeout: float) -> Permit | None:  # noqa: ASYNC109
         """A credential and a permit for one attempt.
 
         A token is fetched with no permit in hand, since that takes one of its own: calls that hold
@@ -336,7 +306,7 @@ class Client:
 
     def _seen(
         self,
-        exchange: _Exchange[T],
+        exchange: Exchange[T],
         outcome: Outcome | None = None,
         status: int | None = None,
         seconds: float = 0.0,
@@ -355,7 +325,7 @@ class Client:
         )
 
     def _tell(
-        self, exchange: _Exchange[T], outcome: Outcome, response: Response | None, start: float
+        self, exchange: Exchange[T], outcome: Outcome, response: Response | None, start: float
     ) -> None:
         status = None if response is None else response.status
         seconds = self._clock.monotonic() - start

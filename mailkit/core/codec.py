@@ -1,6 +1,7 @@
 """From a call to a request: which field goes where, and the bytes of path, query and body.
 
 What a class says is worked out once (`CallCodec`); writing a call then is one pass over its fields.
+What comes of it, an `Exchange`, also knows how to read the response.
 """
 
 from __future__ import annotations
@@ -10,22 +11,22 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, time
 from enum import Enum
+from functools import partial
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
 import attrs
 import msgspec
 
 from mailkit.core.auth import Credential
-from mailkit.core.call import Body, Call, Route, result_type
+from mailkit.core.call import Body, Call, Raw, Route, reads_files, result_type
 from mailkit.core.forms import (
     File,
     Pair,
     flatten,
     multipart,
     multipart_upload,
-    parts_of,
     urlencoded,
 )
 from mailkit.core.reading import Reader
@@ -34,7 +35,9 @@ from mailkit.core.wire import Request, Upload
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 
-__all__ = ["CallCodec", "build_request", "codec_of"]
+__all__ = ["Exchange", "build_exchange"]
+
+T = TypeVar("T")
 
 _HEADERS = {"Accept": "application/json"}
 _FORM = {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
@@ -76,8 +79,8 @@ class CallCodec:
     """What there is to know about a call class; made once for each class.
 
     ``path`` holds texts and the names of fields by turns, starting with a text; ``end`` the same
-    for the optional end. ``slow`` names the fields whose writing may read a file, ``secrets`` those
-    that hold a Secret. ``reader`` reads the responses.
+    for the optional end. ``secrets`` names the fields that hold a Secret. ``reader`` reads the
+    responses.
     """
 
     route: Route
@@ -85,31 +88,63 @@ class CallCodec:
     end: tuple[str, ...]
     query: Parts
     body: Parts
-    slow: tuple[str, ...]
     secrets: tuple[str, ...]
     fixed_path: bool
     reader: Reader[Any]
 
 
-_codecs: dict[type, CallCodec] = {}
+@attrs.define(eq=False)
+class Exchange(Generic[T]):
+    """A call on its way: what its attempts share. ``read`` reads its response."""
+
+    name: str
+    kind: str
+    route: Route
+    quotas: tuple[str, ...]
+    request: Request
+    read: Callable[[Raw], T]
+    secrets: tuple[Secret, ...]
+    attempt: int = 0
 
 
-def codec_of(kind: type[Call[Any]]) -> CallCodec:
-    """The codec of a call class."""
-    codec = _codecs.get(kind)
+def build_exchange(
+    call: Call[T],
+    name: str,
+    wire_format: WireFormat,
+    base: str,
+    credential: Credential,
+) -> Exchange[T]:
+    """The call, ready to go to this address; InvalidArgument for what can't be sent."""
+    kind = type(call)
+    codec = _codec_of(kind)
+    route = codec.route
+    request = _build_request(call, codec, wire_format, base, credential)
+    return Exchange(
+        name,
+        kind.__name__,
+        route,
+        route.quotas if isinstance(route.quotas, tuple) else route.quotas(call),
+        request,
+        partial(route.read, call) if route.read else codec.reader,
+        tuple([getattr(call, field) for field in codec.secrets]),
+    )
+
+
+def _codec_of(kind: type[Call[Any]]) -> CallCodec:
+    """The class's codec, which is made at its first call: then all annotations can be read."""
+    codec: CallCodec | None = vars(kind).get("__codec__")
     if codec is None:
-        codec = _codecs[kind] = _codec(kind)
+        codec = kind.__codec__ = _make_codec(kind)
     return codec
 
 
-def _codec(kind: type[Call[Any]]) -> CallCodec:
+def _make_codec(kind: type[Call[Any]]) -> CallCodec:
     route = kind.__route__
     path, _, end = route.path.partition("[")
     paths, ends = (tuple(re.split(r"[{}]", text.rstrip("]"))) for text in (path, end))
     taken = {*paths[1::2], *ends[1::2]}
     query: list[Part] = []
     body: list[Part] = []
-    slow: list[str] = []
     secrets: list[str] = []
     for field in attrs.fields(cast("Any", kind)):
         if field.name in taken:
@@ -119,8 +154,6 @@ def _codec(kind: type[Call[Any]]) -> CallCodec:
         required = field.default is attrs.NOTHING
         part = Part(field.name, wire, said.get("write"), said.get("expand"), required)
         (query if route.body == "none" or field.name in route.query else body).append(part)
-        if said.get("slow"):
-            slow.append(field.name)
         if said.get("secret"):
             secrets.append(field.name)
     return CallCodec(
@@ -129,25 +162,20 @@ def _codec(kind: type[Call[Any]]) -> CallCodec:
         ends,
         Parts(query),
         Parts(body),
-        tuple(slow),
         tuple(secrets),
         not taken,
         Reader(result_type(kind), route.pick),
     )
 
 
-def build_request(
+def _build_request(
     call: Call[object],
     codec: CallCodec,
     wire_format: WireFormat,
     base: str,
     credential: Credential,
-    *,
-    files: bool = False,
 ) -> Request:
-    """The request of a call at this address; InvalidArgument for what can't be sent.
-
-    ``files`` says that the form has some, and so goes out as multipart.
+    """The request of a call; see `build_exchange`.
 
     The credential's fields stand last, so that a server that cuts an overlong form loses them
     first and refuses the whole instead of dropping recipients.
@@ -167,6 +195,7 @@ def build_request(
         url += f"?{urlencoded(query)}" if query else ""
     if body == "json":
         return Request(route.verb, url, dict(_JSON), _json(call, codec, wire_format))
+    files = reads_files(call)
     pairs: list[Pair] = []
     _add(pairs, call, codec.body, wire_format)
     if route.fixed:
@@ -268,9 +297,7 @@ def _revealed(value: Secret) -> str:
 
 
 def _plain(key: str, value: object) -> object:
-    """The value as JSON's own types, or a Secret, which stays one until it is written; an attrs
-    object becomes a map without its None fields.
-    """
+    """The value as JSON's own types, or a Secret, which stays one until it is written."""
     if value is None or isinstance(value, str | int | float | Secret):
         return value
     if isinstance(value, Enum):
@@ -279,7 +306,5 @@ def _plain(key: str, value: object) -> object:
         return {str(name): _plain(key, item) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return [_plain(key, item) for item in value]
-    if attrs.has(type(value)) and not isinstance(value, File):
-        return {name: _plain(key, item) for name, item in parts_of(value) if item is not None}
     what = "a moment without a declared format" if isinstance(value, date | time) else "a value"
     raise InvalidArgument(f"{key}: {what} of type {type(value).__name__} can't be sent")

@@ -7,13 +7,13 @@ makes it some 20 times cheaper than urlencoded text for long messages.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 from secrets import token_bytes, token_hex
-from typing import Any, cast
+from typing import cast
 
 import attrs
 from yarl import URL
@@ -28,7 +28,6 @@ __all__ = [
     "flatten",
     "multipart",
     "multipart_upload",
-    "parts_of",
     "urlencoded",
 ]
 
@@ -81,23 +80,8 @@ def flatten(pairs: list[Pair], key: str, value: object) -> None:
     elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         for place, item in enumerate(value):
             flatten(pairs, key if key.endswith("[]") else f"{key}[{place}]", item)
-    elif attrs.has(kind):
-        for name, item in parts_of(value):
-            flatten(pairs, f"{key}[{name}]", item)
     else:
         raise InvalidArgument(f"{key}: a {kind.__name__} can't be sent")
-
-
-def parts_of(value: object) -> Iterator[tuple[str, object]]:
-    """An attrs object's fields under their wire names."""
-    kind: Any = type(value)
-    for name, wire in _fields(kind):
-        yield wire, getattr(value, name)
-
-
-@lru_cache(maxsize=256)
-def _fields(kind: type[Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((f.name, f.metadata.get("wire") or f.name) for f in attrs.fields(kind))
 
 
 def urlencoded(pairs: Sequence[Pair]) -> str:

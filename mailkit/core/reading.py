@@ -1,9 +1,12 @@
 """From a response's bytes to a typed value.
 
 Two ways lead there. msgspec decodes straight into the attrs classes, which is the fast one and
-all that an orderly response needs. Where it meets something odd, cattrs reads the same bytes again
-and makes allowances: numbers for text and text for numbers, null for a default, other names of a
+all that an orderly response needs. Where a service's shapes are odd, cattrs structures the decoded
+JSON, with allowances: numbers for text and text for numbers, null for a default, other names of a
 key, unknown codes as they came. Unknown keys are ignored either way.
+
+A type that comes in several shapes reads itself: ``_structure(cls, tree)``, or with the converter
+as a second argument, is cattrs' own convention. ValueError or TypeError there mean unreadable.
 """
 
 from __future__ import annotations
@@ -34,23 +37,19 @@ from mailkit.core.wire import Unreadable
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["Reader", "decode", "teach"]
+__all__ = ["Pick", "Reader", "decode"]
 
 T = TypeVar("T")
 
-_taught: dict[Any, Callable[[Any], Any]] = {}
+Pick = str | Callable[[Any], Any]
+"""What of a response's JSON is the value: the name of its key, or a function that may raise
+Unreadable."""
 
-
-def teach(kind: type[T], read: Callable[[Any], T]) -> None:
-    """Read this type by a function of its own; ValueError or TypeError there mean unreadable.
-
-    To be called beside the type's definition, before its first response.
-    """
-    _taught[kind] = read
+_OWN = "_structure"
 
 
 def decode(raw: bytes | msgspec.Raw) -> Any:
-    """The JSON of a response; Unreadable if it is none."""
+    """The JSON of a response; Unreadable if it is not JSON."""
     try:
         return msgspec.json.decode(raw)
     except (ValueError, RecursionError) as error:
@@ -58,12 +57,12 @@ def decode(raw: bytes | msgspec.Raw) -> Any:
 
 
 class Reader(Generic[T]):
-    """Reads responses into one type; ``pick`` is the key that the value stands under, if any."""
+    """Reads responses into one type, from the part of them that ``pick`` finds."""
 
-    def __init__(self, kind: Any, pick: str | None = None) -> None:
+    def __init__(self, kind: Any, pick: Pick | None = None) -> None:
         self.kind = kind
-        self.pick = pick
-        self._fast = None if pick or kind is NoneType or _odd(kind) else _decoder(kind)
+        self._pick = pick
+        self._fast = None if pick or kind is NoneType or _is_odd(kind) else _decoder(kind)
 
     def __call__(self, raw: bytes | msgspec.Raw) -> T:
         """The value in the bytes; Unreadable says what is wrong with them."""
@@ -71,18 +70,21 @@ class Reader(Generic[T]):
             try:
                 value: T = self._fast.decode(raw)
                 return value
-            except (ValueError, RecursionError):  # malformed, or only odd: the next line tells
+            except (ValueError, RecursionError):  # malformed, or only odd: cattrs finds out
                 pass
-        return self.tree(decode(raw))
+        return self.structure(decode(raw))
 
-    def tree(self, tree: Any) -> T:
+    def structure(self, tree: Any) -> T:
         """The value in decoded JSON."""
-        if self.kind is NoneType:
-            return cast("T", None)
+        pick = self._pick
         try:
-            if self.pick is not None:
-                tree = tree[self.pick]
+            if pick is not None:
+                tree = tree[pick] if isinstance(pick, str) else pick(tree)
+            if self.kind is NoneType:
+                return cast("T", None)
             return cast("T", _converter().structure(tree, self.kind))
+        except Unreadable:
+            raise
         except LookupError as error:
             raise Unreadable(f"no {error} in the response") from None
         except (TypeError, ValueError) as error:
@@ -96,196 +98,160 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any] | None:
         return None
 
 
-def _odd(kind: Any, seen: frozenset[Any] = frozenset()) -> bool:
-    """Whether the type has something that msgspec would read wrongly instead of stumbling."""
-    if kind in _taught:
+def _is_odd(kind: Any, seen: frozenset[Any] = frozenset()) -> bool:
+    """Whether msgspec would misread something in the type instead of rejecting it."""
+    if hasattr(kind, _OWN):
         return True
     if _is_model(kind) and kind not in seen:
         if attrs.has(kind) and any("wire" in field.metadata for field in attrs.fields(kind)):
             return True
-        return any(_odd(hint, seen | {kind}) for hint in get_type_hints(kind).values())
-    return any(_odd(argument, seen) for argument in get_args(kind))
+        return any(_is_odd(hint, seen | {kind}) for hint in get_type_hints(kind).values())
+    return any(_is_odd(argument, seen) for argument in get_args(kind))
+
+
+@cache
+def _converter() -> Converter:
+    # Imported here, since orderly responses never need it.
+    from cattrs import Converter
+    from cattrs.strategies import use_class_methods
+
+    converter = Converter(detailed_validation=False)
+    for kind in (int, float, bool, Decimal):
+        converter.register_structure_hook(kind, _scalar)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
+    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    for predicate, factory in (
+        (_is_model, _model),
+        (_is_collection, _collection),
+        (_is_open_code, _open_code),
+    ):
+        converter.register_structure_hook_factory(predicate, factory)
+    use_class_methods(converter, _OWN)
+    return converter
+
+
+Hook = Callable[[Any, Any], Any]
+
+
+def _scalar(value: Any, kind: Any) -> Any:
+    return msgspec.convert(value, kind, strict=False)
+
+
+def _text(value: Any, _: Any = None) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError(f"{type(value).__name__} is not text")
+    return str(value)
 
 
 def _is_model(kind: Any) -> bool:
     return attrs.has(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
 
 
-@cache
-def _converter() -> Converter:
-    from cattrs import Converter  # here, since orderly responses never need it
-
-    converter = Converter(detailed_validation=False)
-    converter.register_structure_hook_factory(_is_model, lambda kind: _object(converter, kind))
-    converter.register_structure_hook_factory(_is_list, lambda kind: _list(converter, kind))
-    converter.register_structure_hook_factory(_is_open_code, _open_code)
-    converter.register_structure_hook_factory(_is_map, lambda kind: _map(converter, kind))
-    converter.register_structure_hook_factory(_is_optional, lambda kind: _optional(converter, kind))
-    for kind, hook in _HOOKS.items():
-        converter.register_structure_hook(kind, hook)
-    converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
-    converter.register_structure_hook_func(
-        lambda kind: kind in _taught, lambda value, kind: _taught[kind](value)
-    )
-    return converter
-
-
-def _object(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
+def _model(kind: Any, converter: Converter) -> Hook:
+    """A class with fields: null is their default, and what PHP writes for nothing ("" for a date
+    or number, [] for an object) is None.
+    """
+    said = {one.name: one.metadata for one in attrs.fields(kind)} if attrs.has(kind) else {}
     hints = get_type_hints(kind)
-    fields: list[tuple[str, list[str], Any]]
-    if attrs.has(kind):
-        fields = [
-            (
-                one.name,
-                [one.metadata.get("wire", one.name), *one.metadata.get("also", ())],
-                hints[one.name],
-            )
-            for one in attrs.fields(kind)
-        ]
-    else:
-        fields = [(name, [name], hints[name]) for name in kind.__struct_fields__]
+    keys = {name: said.get(name, {}).get("wire", name) for name in hints}
+    others = [(other, keys[name]) for name in said for other in said[name].get("also", ())]
+    empty = {keys[name] for name, hint in hints.items() if _may_be_empty(hint)}
+    structure = (_attrs_class if attrs.has(kind) else _struct)(kind, converter, keys)
 
-    def read(value: Any, _: Any) -> Any:
-        if type(value) is not dict:
-            raise TypeError(f"{kind.__name__} is no {type(value).__name__}")
-        found: dict[str, Any] = {}
-        for name, keys, hint in fields:
-            for key in keys:
-                if value.get(key) is not None:
-                    found[name] = converter.structure(value[key], hint)
-                    break
-        return kind(**found)
+    def read(tree: Any, _: Any) -> Any:
+        if type(tree) is not dict:
+            raise TypeError(f"{kind.__name__} is not {type(tree).__name__}")
+        for other, key in others:
+            if tree.get(key) is None and other in tree:
+                tree = {**tree, key: tree[other]}
+        found = {
+            key: value
+            for key, value in tree.items()
+            if value is not None and not (key in empty and value in ("", []))
+        }
+        return structure(found, kind)
 
     return read
 
 
-def _is_list(kind: Any) -> bool:
-    return get_origin(kind) in (list, tuple)
+def _attrs_class(kind: Any, converter: Converter, keys: Mapping[str, str]) -> Hook:
+    from cattrs.gen import make_dict_structure_fn, override
+
+    attrs.resolve_types(kind)
+    renamed: dict[str, Any] = {name: override(rename=key) for name, key in keys.items()}
+    return make_dict_structure_fn(kind, converter, **renamed)
 
 
-def _list(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
-    make, item = get_origin(kind), get_args(kind)[0]
-    read = converter.get_structure_hook(item)
+def _struct(kind: Any, converter: Converter, keys: Mapping[str, str]) -> Hook:
+    hooks = [
+        (name, hint, converter.get_structure_hook(hint))
+        for name, hint in get_type_hints(kind).items()
+    ]
+    return lambda tree, _: kind(
+        **{name: hook(tree[name], hint) for name, hint, hook in hooks if name in tree}
+    )
 
-    def read_all(value: Any, _: Any) -> Any:
-        if type(value) is not list:
-            raise TypeError(f"a list is no {type(value).__name__}")
-        return make(read(one, item) for one in value)
 
-    return read_all
+def _may_be_empty(kind: Any) -> bool:
+    members = get_args(kind)
+    return _is_union(kind) and NoneType in members and str not in members
+
+
+def _is_collection(kind: Any) -> bool:
+    return get_origin(kind) in (list, tuple, dict, Mapping)
+
+
+def _collection(kind: Any, converter: Converter) -> Hook:
+    """cattrs takes anything that it can iterate over; JSON has one shape for each."""
+    from cattrs.cols import list_structure_factory, mapping_structure_factory
+
+    make = get_origin(kind)
+    if make in (list, tuple):
+        items = list_structure_factory(kind, converter)
+
+        def read_list(tree: Any, _: Any) -> Any:
+            if type(tree) is not list:
+                raise TypeError(f"{type(tree).__name__} is not a list")
+            found = items(tree, kind)
+            return found if make is list else make(found)
+
+        return read_list
+    mapping = mapping_structure_factory(kind, converter)
+
+    def read_map(tree: Any, _: Any) -> Any:
+        if tree == []:  # how PHP writes an empty map
+            return {}
+        if type(tree) is not dict:
+            raise TypeError(f"{type(tree).__name__} is not a map")
+        return mapping(tree, kind)
+
+    return read_map
 
 
 def _is_union(kind: Any) -> bool:
     return get_origin(kind) in (Union, UnionType)
 
 
+def _codes_in(kind: Any) -> type[Enum] | None:
+    members = get_args(kind) if _is_union(kind) else ()
+    return next((one for one in members if isinstance(one, type) and issubclass(one, Enum)), None)
+
+
 def _is_open_code(kind: Any) -> bool:
-    return _is_union(kind) and any(_is_enum(member) for member in get_args(kind))
+    return _codes_in(kind) is not None
 
 
-def _is_enum(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Enum)
-
-
-def _open_code(kind: Any) -> Callable[[Any, Any], Any]:
+def _open_code(kind: Any, _: Converter) -> Hook:
     """``Status | int``: a known code as its enum member, any other as it came."""
-    members = get_args(kind)
-    codes: type[Enum] = next(member for member in members if _is_enum(member))
+    codes = cast("type[Enum]", _codes_in(kind))
     known = {code.value: code for code in codes}
-    plain = _int if issubclass(codes, int) else _str
+    plain: Hook = _scalar if issubclass(codes, int) else _text
 
     def read(value: Any, _: Any) -> Any:
-        if value is None and NoneType in members:
+        if value is None and NoneType in get_args(kind):
             return None
-        code = plain(value)
+        code = plain(value, int)
         return known.get(code, code)
 
     return read
-
-
-def _is_map(kind: Any) -> bool:
-    return get_origin(kind) in (dict, Mapping)
-
-
-def _map(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
-    item = get_args(kind)[1]
-    read = converter.get_structure_hook(item)
-
-    def read_all(value: Any, _: Any) -> Any:
-        if value == []:  # how PHP writes an empty map
-            return {}
-        if type(value) is not dict:
-            raise TypeError(f"a map is no {type(value).__name__}")
-        return {key: read(one, item) for key, one in value.items()}
-
-    return read_all
-
-
-def _is_optional(kind: Any) -> bool:
-    if not _is_union(kind) or NoneType not in get_args(kind):
-        return False
-    members = [member for member in get_args(kind) if member is not NoneType]
-    return len(members) == 1 and (members[0] in _EMPTY_AS_NONE or _is_model(members[0]))
-
-
-def _optional(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
-    member = next(member for member in get_args(kind) if member is not NoneType)
-    read = converter.get_structure_hook(member)
-    # PHP writes an empty object as []; a date or number that isn't there may be "".
-    return lambda value, _: None if value in (None, "", []) else read(value, member)
-
-
-def _int(value: Any, _: Any = None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | str | float):
-        raise TypeError(f"{value!r} is no number")
-    if isinstance(value, float) and not value.is_integer():
-        raise ValueError(f"{value!r} is no whole number")
-    return int(value)
-
-
-def _float(value: Any, _: Any = None) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | str | float):
-        raise TypeError(f"{value!r} is no number")
-    return float(value)
-
-
-def _str(value: Any, _: Any = None) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{type(value).__name__} is no text")
-    return str(value)
-
-
-def _decimal(value: Any, _: Any = None) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | str | float):
-        raise TypeError(f"{value!r} is no number")
-    try:
-        return Decimal(str(value))
-    except ArithmeticError:
-        raise ValueError(f"{value!r} is no number") from None
-
-
-def _moment(value: Any, _: Any = None) -> datetime:
-    if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} is no date")
-    return datetime.fromisoformat(value)
-
-
-def _bool(value: Any, _: Any = None) -> bool:
-    known = {True: True, False: False, "1": True, "0": False, "true": True, "false": False}
-    text = value.lower() if isinstance(value, str) else value
-    if not isinstance(text, str | int) or text not in known:
-        raise ValueError(f"{value!r} is neither yes nor no")
-    return known[text]
-
-
-_HOOKS: dict[type, Callable[[Any, Any], Any]] = {
-    int: _int,
-    float: _float,
-    str: _str,
-    bool: _bool,
-    Decimal: _decimal,
-    datetime: _moment,
-}
-_EMPTY_AS_NONE = (int, float, Decimal, datetime)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 import attrs
@@ -65,12 +65,6 @@ class Book:
     pages: int | None = None
 
 
-@attrs.frozen
-class Reader:
-    email: str
-    phone: str | None = attrs.field(default=None, metadata=wire("Phone"))
-
-
 def _base64(value: str, wire_format: WireFormat) -> str:
     return base64.b64encode(value.encode()).decode()
 
@@ -96,7 +90,7 @@ class AddBook(Call[int], kw_only=True):
 
     title: str = arg(wire="bookName")
     body: str | None = arg(default=None, write=_base64)
-    readers: Sequence[Reader] | None = None
+    readers: Sequence[Mapping[str, str]] | None = None
     rare: bool | None = None
 
 

@@ -278,7 +278,7 @@ async def test_files_are_read_off_the_event_loop() -> None:
 
     @post("/covers", repeatable=False, body="form")
     class AddCover(Call[int]):
-        cover: bytes | None = arg(default=None, write=read, slow=True)
+        cover: bytes | None = arg(default=None, write=read, file=True)
 
     script = Script(response(200, 1), response(200, 2))
     library = Library(script)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from random import Random
 from typing import Any
 
 from mailkit.core.call import Bound, CallResult
 from mailkit.core.classify import Failure, classify, error_of
 from mailkit.core.client import Client
-from mailkit.core.codec import codec_of
+from mailkit.core.codec import build_exchange
 from mailkit.core.retry import Outcome, Policy, delay
 from mailkit.core.wire import Response
 from mailkit.errors import NotSent, OutcomeUnknown
@@ -51,14 +50,14 @@ class Decisions:
         assert isinstance(bound, Bound)
         args, kwargs = ARGUMENTS[name][0]
         call = bound.call(*args, **kwargs)
-        codec = codec_of(type(call))
-        self.repeatable = codec.route.repeatable
+        exchange = build_exchange(call, name, client._wire_format, client._url, client._auth.fields)
+        self.repeatable = exchange.route.repeatable
         self._unwrap = client._unwrap
-        self._reader = partial(codec.route.read, call) if codec.route.read else codec.reader
+        self._read = exchange.read
 
     def classify(self, response: Response) -> CallResult[Any] | Failure:
         return classify(
-            response, self._unwrap, self._reader, (), lambda: NOW, repeatable=self.repeatable
+            response, self._unwrap, self._read, (), lambda: NOW, repeatable=self.repeatable
         )
 
     def failure(self, end: End) -> Failure:

@@ -34,7 +34,7 @@ class UploadFile(Call[UploadedFile]):
     longer timeout: ``with_options(timeout=…)``. https://docs.devinotele.com
     """
 
-    file: fields.FileLike = arg(write=fields.file, slow=True)
+    file: fields.FileLike = arg(write=fields.file, file=True)
     name: str | None = arg(default=None, expand=lambda value, wire_format: {})
     category: Literal["EMAIL_ATTACHMENT"] = arg(default="EMAIL_ATTACHMENT")
 

@@ -20,7 +20,7 @@ class ListBlacklist(Call[list[str]]):
     """All addresses in the blacklist. https://sendpulse.com/integrations/api/bulk-email"""
 
 
-@post("/blacklist", repeatable=True, read=confirmed)
+@post("/blacklist", repeatable=True, pick=confirmed)
 class AddToBlacklist(Call[None]):
     """Put addresses into the blacklist, with a comment.
 
@@ -31,7 +31,7 @@ class AddToBlacklist(Call[None]):
     comment: str | None = None
 
 
-@delete("/blacklist", repeatable=True, read=confirmed)
+@delete("/blacklist", repeatable=True, pick=confirmed)
 class RemoveFromBlacklist(Call[None]):
     """Take addresses out of the blacklist. https://sendpulse.com/integrations/api/bulk-email"""
 

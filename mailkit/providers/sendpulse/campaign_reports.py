@@ -98,7 +98,7 @@ def _statuses(value: Sequence[int], wire_format: WireFormat) -> object:
     return [int(one) for one in value]
 
 
-@get("/campaigns/{id}", repeatable=True, read=only)
+@get("/campaigns/{id}", repeatable=True, pick=only)
 class GetCampaign(Call[Campaign]):
     """A campaign with its message and its statistics.
 
@@ -148,7 +148,7 @@ class GetReferrals(Call[list[LinkClicks]]):
     id: int
 
 
-@get("/campaigns/{id}/email/{email}", repeatable=True, read=only)
+@get("/campaigns/{id}/email/{email}", repeatable=True, pick=only)
 class GetRecipient(Call[CampaignRecipient]):
     """What became of the campaign's message to one address.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
 from mailkit.address import Address
-from mailkit.core.call import Call, Raw, Resource, arg, delete, method, patch, post, wire
+from mailkit.core.call import Call, Resource, arg, delete, method, patch, post, wire
 from mailkit.core.reading import Reader
 from mailkit.core.wire import Unreadable
 from mailkit.core.wire_format import WireFormat
@@ -67,6 +67,10 @@ def _lists(value: int | Sequence[int], wire_format: WireFormat) -> object:
     return value if isinstance(value, int) else [int(one) for one in value]
 
 
+def _given(value: Stats, wire_format: WireFormat) -> Mapping[str, object]:
+    return attrs.asdict(value, filter=lambda _, item: item is not None)
+
+
 def _draft(value: bool, wire_format: WireFormat) -> Mapping[str, object]:
     return {"type": "draft"} if value else {}
 
@@ -89,10 +93,10 @@ class _Letter(Call[T], kw_only=True):
     send_at: datetime | None = arg(default=None, wire="send_date", write=fields.moment)
     name: str | None = arg(default=None, write=fields.one_line("name"))
     use_dynamic_list: bool | None = None
-    attachments: fields.Attachments | None = arg(default=None, expand=fields.attachments, slow=True)
+    attachments: fields.Attachments | None = arg(default=None, expand=fields.attachments, file=True)
     draft: bool = arg(default=False, expand=_draft)
     amp: str | None = arg(default=None, wire="body_amp", write=fields.base64_text("amp"))
-    stats: Stats | None = None
+    stats: Stats | None = arg(default=None, write=_given)
 
     def __attrs_post_init__(self) -> None:
         fields.exactly_one(html=self.html, template_id=self.template_id)
@@ -128,19 +132,19 @@ class CreateCampaign(_Letter[CreateCampaignResult], kw_only=True):
     """
 
 
-def _tested(call: Call[None], raw: Raw) -> None:
-    """What a test is answered with is unpublished: null, a campaign's response, or a yes."""
-    if bytes(raw) != b"null":
+def _tested(tree: Any) -> None:
+    """The response to a test is unpublished: null, a campaign, or a yes."""
+    if tree is not None:
         try:
-            _created(raw)
+            _created.structure(tree)
         except Unreadable:
-            confirmed(call, raw)
+            confirmed(tree)
 
 
 _created = Reader[CreateCampaignResult](CreateCampaignResult)
 
 
-@patch("/campaigns", repeatable=False, quotas=("tests",), read=_tested)
+@patch("/campaigns", repeatable=False, quotas=("tests",), pick=_tested)
 class SendTest(_Letter[None], kw_only=True):
     """Send the message to at most 3 addresses in ``to``, 20 times an hour.
 
@@ -161,7 +165,7 @@ class SendTest(_Letter[None], kw_only=True):
             )
 
 
-@patch("/campaigns/{id}", repeatable=True, read=confirmed)
+@patch("/campaigns/{id}", repeatable=True, pick=confirmed)
 class EditCampaign(Call[None], kw_only=True):
     """Change a campaign that waits for its time. The arguments are those of ``create``.
 
@@ -180,7 +184,7 @@ class EditCampaign(Call[None], kw_only=True):
         fields.exactly_one(html=self.html, template_id=self.template_id)
 
 
-@delete("/campaigns/{id}", repeatable=True, body="none", read=confirmed)
+@delete("/campaigns/{id}", repeatable=True, body="none", pick=confirmed)
 class CancelCampaign(Call[None]):
     """Cancel a campaign that is not sent yet. https://sendpulse.com/integrations/api/bulk-email"""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import attrs
 
 from mailkit.address import Address
-from mailkit.core.call import Call, Raw, Resource, arg, delete, get, method, post, wire
-from mailkit.core.reading import Reader, decode
+from mailkit.core.call import Call, Resource, arg, delete, get, method, post, wire
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.models import Contact
@@ -49,18 +49,14 @@ class ContactStats:
     )
 
 
-def _stats(call: Call[ContactStats], raw: Raw) -> ContactStats:
-    """The numbers of one address stand a level deeper than those of many."""
-    tree = decode(raw)
+def _stats(tree: Any) -> Any:
+    """The numbers of one address are a level deeper than those of many."""
     if isinstance(tree, dict) and isinstance(tree.get("statistic"), dict):
-        tree = tree | tree["statistic"]
-    return _one.tree(tree)
+        return tree | tree["statistic"]
+    return tree
 
 
-_one = Reader[ContactStats](ContactStats)
-
-
-@get("/emails/{email}", repeatable=True, read=many)
+@get("/emails/{email}", repeatable=True, pick=many)
 class FindContact(Call[list[Contact]]):
     """The address as it stands in each of its mailing lists.
 
@@ -70,7 +66,7 @@ class FindContact(Call[list[Contact]]):
     email: str
 
 
-@get("/emails/{email}/details", repeatable=True, read=many)
+@get("/emails/{email}/details", repeatable=True, pick=many)
 class GetDetails(Call[list[ContactDetails]]):
     """When and from where the address came into its lists.
 
@@ -90,7 +86,7 @@ class GetManyContacts(Call[dict[str, list[Contact]]]):
     emails: Sequence[Address | str] = arg(write=fields.addresses)
 
 
-@delete("/emails/{email}", repeatable=True, body="none", read=confirmed)
+@delete("/emails/{email}", repeatable=True, body="none", pick=confirmed)
 class DeleteContact(Call[None]):
     """Take the address off all mailing lists.
 
@@ -100,7 +96,7 @@ class DeleteContact(Call[None]):
     email: str
 
 
-@get("/emails/{email}/campaigns", repeatable=True, read=_stats)
+@get("/emails/{email}/campaigns", repeatable=True, pick=_stats)
 class GetCampaignStats(Call[ContactStats]):
     """The address's messages in numbers, its lists, and whether it is in the blacklist.
 

@@ -9,10 +9,10 @@ status though it can look like one. Some failures come with HTTP 200: ``{"result
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from mailkit.core.call import Call, Raw
 from mailkit.core.reading import decode
 from mailkit.core.wire import Refusal, Response, Unclear, Unreadable
 from mailkit.core.words import says_only
@@ -69,15 +69,13 @@ def unwrap_token(response: Response) -> bytes | msgspec.Raw | Refusal:
     return unwrap(response)
 
 
-def confirmed(call: Call[None], raw: Raw) -> None:
-    """Reads the response to a call that returns nothing: it has to say yes."""
-    tree = decode(raw)
+def confirmed(tree: Any) -> None:
+    """For a call that returns nothing: Unreadable unless the response says yes."""
     _all_true(_marks(tree) if isinstance(tree, dict) else [])
 
 
-def each_confirmed(call: Call[None], raw: Raw) -> None:
+def each_confirmed(tree: Any) -> None:
     """The same for a response whose data is a list of yes and no."""
-    tree = decode(raw)
     _all_true(tree if isinstance(tree, list) else [])
 
 

@@ -117,7 +117,7 @@ class FindByVariable(Call[list[Contact]]):
     value: str | int | float
 
 
-@post("/addressbooks/{id}/emails", repeatable=True, read=confirmed)
+@post("/addressbooks/{id}/emails", repeatable=True, pick=confirmed)
 class AddContacts(Call[None]):
     """Add contacts, or bring known ones up to date; nobody gets a message.
 
@@ -139,7 +139,7 @@ class AddContacts(Call[None]):
 
 
 @post(
-    "/addressbooks/{id}/emails", repeatable=False, fixed={"confirmation": "force"}, read=confirmed
+    "/addressbooks/{id}/emails", repeatable=False, fixed={"confirmation": "force"}, pick=confirmed
 )
 class AddContactsDoubleOptIn(Call[None]):
     """Add contacts and send each a message that asks for confirmation.
@@ -158,7 +158,7 @@ class AddContactsDoubleOptIn(Call[None]):
         fields.some(self.emails, "emails")
 
 
-@put("/addressbooks/{id}/phone", repeatable=True, read=confirmed)
+@put("/addressbooks/{id}/phone", repeatable=True, pick=confirmed)
 class SetPhone(Call[None]):
     """Set or change a contact's phone number.
 
@@ -185,7 +185,7 @@ class RemoveContacts(Call[BatchResult]):
         fields.some(self.emails, "emails")
 
 
-@get("/addressbooks/{id}/emails/{email}", repeatable=True, read=only)
+@get("/addressbooks/{id}/emails/{email}", repeatable=True, pick=only)
 class GetContact(Call[Contact]):
     """One contact of the list. https://sendpulse.com/integrations/api/bulk-email"""
 
@@ -193,7 +193,7 @@ class GetContact(Call[Contact]):
     email: str
 
 
-@post("/addressbooks/{id}/emails/variable", repeatable=True, read=confirmed)
+@post("/addressbooks/{id}/emails/variable", repeatable=True, pick=confirmed)
 class SetVariables(Call[None]):
     """Set variables of one contact; those not named stay as they are.
 

@@ -84,7 +84,7 @@ class CreateMailingList(Call[int]):
     name: str = arg(wire="bookName", write=fields.one_line("name"))
 
 
-@put("/addressbooks/{id}", repeatable=True, read=confirmed)
+@put("/addressbooks/{id}", repeatable=True, pick=confirmed)
 class RenameMailingList(Call[None]):
     """Give a mailing list another name. https://sendpulse.com/integrations/api/bulk-email"""
 
@@ -106,7 +106,7 @@ class ListMailingLists(Call[list[MailingList]]):
         fields.checked_page(self.limit, self.offset)
 
 
-@get("/addressbooks/{id}", repeatable=True, read=only)
+@get("/addressbooks/{id}", repeatable=True, pick=only)
 class GetMailingList(Call[MailingList]):
     """One mailing list. https://sendpulse.com/integrations/api/bulk-email"""
 
@@ -123,7 +123,7 @@ class ListVariables(Call[list[Variable]]):
     id: int
 
 
-@delete("/addressbooks/{id}", repeatable=True, body="none", read=confirmed)
+@delete("/addressbooks/{id}", repeatable=True, body="none", pick=confirmed)
 class DeleteMailingList(Call[None]):
     """Delete the list with its contacts. https://sendpulse.com/integrations/api/bulk-email"""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
 
 from mailkit.core.call import wire
-from mailkit.core.reading import Reader, teach
 from mailkit.providers.sendpulse.codes import CampaignStatus, ContactStatus, RecipientStatus
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 __all__ = [
     "CampaignName",
@@ -36,20 +38,19 @@ class Variables(dict[str, Value]):
         super().__init__(values or {})
         self.types = dict(types or {})
 
-
-def _variables(tree: Any) -> Variables:
-    if isinstance(tree, dict):
-        return Variables({name: _value(value) for name, value in tree.items()})
-    if tree in ("", [], None):
-        return Variables()
-    if not isinstance(tree, list):
-        raise TypeError(f"variables are no {type(tree).__name__}")
-    found = Variables()
-    for one in tree:
-        found[str(one["name"])] = _value(one.get("value"))
-        if one.get("type"):
-            found.types[str(one["name"])] = str(one["type"])
-    return found
+    @classmethod
+    def _structure(cls, tree: Any) -> Variables:
+        """A map, or a list of names with values; "" for none."""
+        if isinstance(tree, dict):
+            return cls({name: _value(value) for name, value in tree.items()})
+        if tree not in ("", None) and not isinstance(tree, list):
+            raise TypeError(f"variables are not {type(tree).__name__}")
+        found = cls()
+        for one in tree or ():
+            found[str(one["name"])] = _value(one.get("value"))
+            if one.get("type"):
+                found.types[str(one["name"])] = str(one["type"])
+        return found
 
 
 def _value(value: Any) -> Value:
@@ -63,11 +64,10 @@ class ListIds(tuple[int, ...]):
 
     __slots__ = ()
 
-
-def _list_ids(tree: Any) -> ListIds:
-    if tree in ("", None):
-        return ListIds()
-    return ListIds(int(one) for one in (tree if isinstance(tree, list) else [tree]))
+    @classmethod
+    def _structure(cls, tree: Any) -> ListIds:
+        ids = tree if isinstance(tree, list) else () if tree in ("", None) else (tree,)
+        return cls(map(int, ids))
 
 
 class FileNames(tuple[str, ...]):
@@ -75,17 +75,10 @@ class FileNames(tuple[str, ...]):
 
     __slots__ = ()
 
-
-def _file_names(tree: Any) -> FileNames:
-    names: Sequence[object] = (
-        tree.split(",") if isinstance(tree, str) else list(tree) if tree else ()
-    )
-    return FileNames(text for name in names if (text := str(name).strip()))
-
-
-teach(Variables, _variables)
-teach(ListIds, _list_ids)
-teach(FileNames, _file_names)
+    @classmethod
+    def _structure(cls, tree: Any) -> FileNames:
+        names: Iterable[object] = tree.split(",") if isinstance(tree, str) else tree or ()
+        return cls(text for name in names if (text := str(name).strip()))
 
 
 @attrs.frozen
@@ -143,21 +136,13 @@ class Statistics:
     general: tuple[StatusCount, ...] = ()
     clicks: tuple[LinkClicks, ...] = ()
 
-
-_general = Reader[tuple[StatusCount, ...]](tuple[StatusCount, ...])
-_clicks = Reader[tuple[LinkClicks, ...]](tuple[LinkClicks, ...])
-_counters = Reader[dict[str, int]](dict[str, int])
-
-
-def _statistics(tree: Any) -> Statistics:
-    if isinstance(tree, list):
-        return Statistics(general=_general.tree(tree))
-    if "general" in tree or "clicks" in tree:
-        return Statistics(
-            general=_general.tree(tree.get("general") or []),
-            clicks=_clicks.tree(tree.get("clicks") or []),
+    @classmethod
+    def _structure(cls, tree: Any, converter: Converter) -> Statistics:
+        if isinstance(tree, list):
+            tree = {"general": tree}
+        elif not isinstance(tree, dict) or not tree.keys() & {"general", "clicks"}:
+            return cls(converter.structure(tree, dict[str, int]))
+        return cls(
+            general=converter.structure(tree.get("general") or [], tuple[StatusCount, ...]),
+            clicks=converter.structure(tree.get("clicks") or [], tuple[LinkClicks, ...]),
         )
-    return Statistics(_counters.tree(tree))
-
-
-teach(Statistics, _statistics)

@@ -9,7 +9,6 @@ import attrs
 
 from mailkit.address import Address
 from mailkit.core.call import Bound, Call, CallResult, Method, Raw, Resource
-from mailkit.core.codec import codec_of
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
 from mailkit.errors import InvalidArgument, RequestError
@@ -33,20 +32,18 @@ async def paged(page: Callable[[int, int], Awaitable[Sequence[T]]]) -> AsyncIter
         offset += len(items)
 
 
-def only(call: Call[Any], raw: Raw) -> Any:
-    """Reads one thing that may come as a list of one."""
-    tree = decode(raw)
-    if isinstance(tree, list):
-        if len(tree) != 1:
-            raise Unreadable(f"{len(tree)} things in the response, where one is asked for")
-        tree = tree[0]
-    return codec_of(type(call)).reader.tree(tree)
+def only(tree: Any) -> Any:
+    """The one thing that may come as a list of one."""
+    if not isinstance(tree, list):
+        return tree
+    if len(tree) != 1:
+        raise Unreadable(f"{len(tree)} things in the response instead of one")
+    return tree[0]
 
 
-def many(call: Call[Any], raw: Raw) -> Any:
-    """Reads a list that may come as its only item."""
-    tree = decode(raw)
-    return codec_of(type(call)).reader.tree(tree if isinstance(tree, list) else [tree])
+def many(tree: Any) -> list[Any]:
+    """The list that may come as its only item."""
+    return tree if isinstance(tree, list) else [tree]
 
 
 @attrs.frozen
@@ -70,7 +67,7 @@ class BatchCall(Protocol):
 
 def all_done(call: BatchCall, raw: Raw) -> BatchResult:
     """Reads the response to one batch, which has to say yes to all of it."""
-    confirmed(cast("Call[None]", call), raw)
+    confirmed(decode(raw))
     return BatchResult(tuple(fields.plain_addresses(call.emails)))
 
 

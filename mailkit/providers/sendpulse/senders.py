@@ -27,7 +27,7 @@ class ListSenders(Call[list[Sender]]):
     """All senders of the account. https://sendpulse.com/integrations/api/bulk-email"""
 
 
-@post("/senders", repeatable=False, read=confirmed)
+@post("/senders", repeatable=False, pick=confirmed)
 class AddSender(Call[None]):
     """Add a sender, who is then to be activated.
 
@@ -38,14 +38,14 @@ class AddSender(Call[None]):
     name: str = arg(write=fields.one_line("name"))
 
 
-@delete("/senders", repeatable=True, read=confirmed)
+@delete("/senders", repeatable=True, pick=confirmed)
 class RemoveSender(Call[None]):
     """Remove a sender. https://sendpulse.com/integrations/api/bulk-email"""
 
     email: Address | str = arg(write=fields.address)
 
 
-@post("/senders/{email}/code", repeatable=True, read=confirmed)
+@post("/senders/{email}/code", repeatable=True, pick=confirmed)
 class ActivateSender(Call[None]):
     """Activate a sender with the code from the message that ``request_code`` sent.
 
@@ -56,7 +56,7 @@ class ActivateSender(Call[None]):
     code: str
 
 
-@get("/senders/{email}/code", repeatable=False, read=confirmed)
+@get("/senders/{email}/code", repeatable=False, pick=confirmed)
 class RequestCode(Call[None]):
     """Have a message with the activation code sent to the sender; each call sends one.
 

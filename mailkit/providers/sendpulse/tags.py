@@ -7,12 +7,12 @@ https://sendpulse.com/integrations/api
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
 from mailkit.address import Address
-from mailkit.core.call import Call, Raw, Resource, arg, delete, get, method, post, put
-from mailkit.core.reading import Reader, decode
+from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put
 from mailkit.core.wire_format import WireFormat
 from mailkit.providers.sendpulse import fields
 
@@ -32,16 +32,12 @@ def _ids(value: Sequence[int], wire_format: WireFormat) -> object:
     return [int(str(one)) for one in fields.some(value, "tags")]
 
 
-def _tags(call: Call[list[Tag]], raw: Raw) -> list[Tag]:
-    """The tags stand under a key, or alone."""
-    tree = decode(raw)
-    return _read.tree(tree.get("tags") if isinstance(tree, dict) else tree)
+def _tags(tree: Any) -> Any:
+    """The tags, under a key or alone."""
+    return tree.get("tags") if isinstance(tree, dict) else tree
 
 
-_read = Reader[list[Tag]](list[Tag])
-
-
-@get("/tags", repeatable=True, read=_tags)
+@get("/tags", repeatable=True, pick=_tags)
 class ListTags(Call[list[Tag]]):
     """All tags of the account. https://sendpulse.com/integrations/api"""
 

@@ -61,7 +61,7 @@ class CreateTemplate(Call[int], kw_only=True):
     name: str | None = arg(default=None, write=fields.one_line("name"))
 
 
-@post("/template/edit/{id}", repeatable=True, read=confirmed)
+@post("/template/edit/{id}", repeatable=True, pick=confirmed)
 class EditTemplate(Call[None]):
     """Give a template another message; ``lang`` must be the one it was made with.
 
@@ -73,14 +73,14 @@ class EditTemplate(Call[None]):
     lang: fields.Language | None = None
 
 
-@get("/template/{id}", repeatable=True, read=only)
+@get("/template/{id}", repeatable=True, pick=only)
 class GetTemplate(Call[Template]):
     """A template by either of its ids. https://sendpulse.com/integrations/api/bulk-email"""
 
     id: int | str
 
 
-@get("/template/slug/{name_slug}", repeatable=True, read=only)
+@get("/template/slug/{name_slug}", repeatable=True, pick=only)
 class GetTemplateBySlug(Call[Template]):
     """A template by its system name. https://sendpulse.com/integrations/api/bulk-email"""
 

@@ -14,7 +14,7 @@ from mailkit.core.call import Call, Raw, Resource, method, post, resource
 from mailkit.core.client import Client
 from mailkit.core.clock import Clock
 from mailkit.core.http import Transport
-from mailkit.core.reading import Reader, teach
+from mailkit.core.reading import Reader, decode
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Unreadable
 from mailkit.core.wire_format import WireFormat
@@ -32,17 +32,17 @@ class Token:
     expires_in: float = 3600.0
 
 
-teach(Secret, lambda value: credential(value, "the token"))  # it is to stand in a header
-
-
 def _token(call: Call[Token], raw: Raw) -> Token:
     try:
-        return _read(raw)
-    except Unreadable:
-        raise Unreadable("no token in the response") from None  # its text may hold one
+        tree = decode(raw)
+        token = credential(tree["access_token"], "the token")  # goes into a header
+        seconds = tree.get("expires_in")
+        return Token(token) if seconds is None else Token(token, _seconds(seconds))
+    except (LookupError, TypeError, ValueError):
+        raise Unreadable("no token in the response") from None  # the error's text may hold one
 
 
-_read = Reader[Token](Token)
+_seconds = Reader[float](float).structure
 
 
 @post(

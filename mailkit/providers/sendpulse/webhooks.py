@@ -37,19 +37,19 @@ def _actions(value: Sequence[WebhookAction | str], wire_format: WireFormat) -> o
     return [value] if isinstance(value, str) else list(value)
 
 
-@get("/v2/email-service/webhook", repeatable=True, read=many)
+@get("/v2/email-service/webhook", repeatable=True, pick=many)
 class ListWebhooks(Call[list[Webhook]]):
     """All webhooks of the account. https://sendpulse.com/integrations/api/bulk-email"""
 
 
-@get("/v2/email-service/webhook/{id}", repeatable=True, read=only)
+@get("/v2/email-service/webhook/{id}", repeatable=True, pick=only)
 class GetWebhook(Call[Webhook]):
     """One webhook. https://sendpulse.com/integrations/api/bulk-email"""
 
     id: int
 
 
-@post("/v2/email-service/webhook/", repeatable=False, body="form", read=many)
+@post("/v2/email-service/webhook/", repeatable=False, body="form", pick=many)
 class CreateWebhooks(Call[list[Webhook]]):
     """Have events told to ``url``: one webhook for each of the actions, or of the one.
 
@@ -67,7 +67,7 @@ class CreateWebhooks(Call[list[Webhook]]):
             raise InvalidArgument("actions: give at least one, as WebhookAction.SPAM")
 
 
-@put("/v2/email-service/webhook/{id}", repeatable=True, body="form", read=each_confirmed)
+@put("/v2/email-service/webhook/{id}", repeatable=True, body="form", pick=each_confirmed)
 class UpdateWebhook(Call[None]):
     """Have the webhook's event told to another address.
 
@@ -81,7 +81,7 @@ class UpdateWebhook(Call[None]):
         object.__setattr__(self, "url", fields.secret_line(self.url, "url"))
 
 
-@delete("/v2/email-service/webhook/{id}", repeatable=True, body="none", read=each_confirmed)
+@delete("/v2/email-service/webhook/{id}", repeatable=True, body="none", pick=each_confirmed)
 class DeleteWebhook(Call[None]):
     """Delete a webhook. https://sendpulse.com/integrations/api/bulk-email"""
 

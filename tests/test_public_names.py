@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import mailkit
+from mailkit import Devino, SendPulse, SmsBy
 
 
 def test_every_public_name_can_be_had() -> None:
@@ -24,3 +25,9 @@ def test_another_name_is_an_attribute_error() -> None:
 def test_importing_mailkit_loads_no_http_library() -> None:
     program = "import mailkit, sys; sys.exit('aiohttp' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("kind", [SmsBy, Devino, SendPulse])
+def test_an_option_that_no_client_has_is_an_error(kind: type[SmsBy]) -> None:
+    with pytest.raises(TypeError, match="tiemout"):
+        kind("one", "https://h.test", tiemout=3)  # type: ignore[call-arg]

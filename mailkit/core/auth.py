@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from base64 import b64encode
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from math import inf
@@ -19,6 +20,7 @@ from mailkit.errors import InvalidArgument, QuotaExhausted, RequestError
 
 __all__ = [
     "Auth",
+    "BasicAuth",
     "Bearer",
     "Credential",
     "FieldToken",
@@ -64,7 +66,9 @@ class Auth(Protocol):
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """Everything that must not appear in an error or a log."""
+        """Everything that must not appear in an error or a log; a hash of the first one names the
+        account, unless the user does.
+        """
         ...
 
     def sign(self, request: Request) -> bool:
@@ -128,7 +132,7 @@ class HeaderKey(_Lasting):
     """A key that never changes, in a header: ``Authorization: Key …``, ``Bearer …``."""
 
     def __init__(self, key: Secret, scheme: str, header: str = "Authorization") -> None:
-        self.secrets = (key,)
+        self.secrets: tuple[Secret, ...] = (key,)
         self._key = key
         self._scheme = scheme
         self._header = header
@@ -137,6 +141,19 @@ class HeaderKey(_Lasting):
         """Put the key into its header."""
         request.headers[self._header] = f"{self._scheme} {self._key.reveal()}".strip()
         return True
+
+
+class BasicAuth(HeaderKey):
+    """A user's name, or a key's, and its secret, as HTTP's Basic authentication sends them."""
+
+    def __init__(self, user: str | Secret, password: str | Secret) -> None:
+        user, password = Secret(user), Secret(password)  # before anything can raise
+        user, password = credential(user, "user"), credential(password, "password")
+        if ":" in user.reveal():
+            raise InvalidArgument("user: a name without a colon is needed")
+        pair = f"{user.reveal()}:{password.reveal()}".encode()
+        super().__init__(Secret(b64encode(pair).decode()), "Basic")
+        self.secrets = (user, password, *self.secrets)
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Self, TypedDict, TypeVar
 
 import anyio.to_thread
 import attrs
@@ -21,7 +21,7 @@ from mailkit.core.classify import EnvelopeReader, Failure, classify, error_of
 from mailkit.core.clock import Clock
 from mailkit.core.codec import Exchange, build_exchange
 from mailkit.core.frames import clear_frames
-from mailkit.core.http import Transport
+from mailkit.core.http import AiohttpTransport, Session, Transport
 from mailkit.core.quota import LocalPermits, Permit, Permits, Quota
 from mailkit.core.retry import Outcome, Policy, delay
 from mailkit.core.secret import Secret, scrub
@@ -29,7 +29,7 @@ from mailkit.core.wire import Response
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import ErrorContext, InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted
 
-__all__ = ["Attempt", "Client", "Hook"]
+__all__ = ["Attempt", "Client", "ClientOptions", "Hook"]
 
 T = TypeVar("T")
 
@@ -60,6 +60,27 @@ class Attempt:
 Hook = Callable[[Attempt], None]
 
 
+class ClientOptions(TypedDict, total=False):
+    """What every client takes besides its credential and address.
+
+    ``account`` names the account in quotas and journals; without it, a hash of the credential does.
+    ``requests`` is the account's rate limit. ``session`` is an aiohttp session to use and leave
+    open, ``connections`` the size of the pool otherwise (100), ``timeout`` the seconds for one
+    attempt (30). ``hooks`` are called before and after each attempt. ``clock``, ``random`` and
+    ``transport`` are for tests.
+    """
+
+    account: str | None
+    requests: Quota | None
+    session: Session | None
+    connections: int
+    timeout: float
+    hooks: Sequence[Hook]
+    clock: Clock | None
+    random: Random | None
+    transport: Transport | None
+
+
 @attrs.frozen
 class _Options:
     timeout: float = 30.0
@@ -68,7 +89,8 @@ class _Options:
 
 
 class Client:
-    """The base of the services' clients; opens nothing until the first call.
+    """The base of the services' clients; opens nothing until the first call. A subclass passes on
+    its user's `ClientOptions`.
 
     A call that may be repeated is tried up to three times within 60 seconds; any other only if it
     certainly did nothing. Raises the errors of `mailkit.errors`. Hooks are called before and
@@ -85,30 +107,34 @@ class Client:
         self,
         *,
         url: str,
-        account: str,
         auth: Auth,
         unwrap: EnvelopeReader,
-        transport: Transport,
-        wire_format: WireFormat,
+        wire_format: WireFormat = WireFormat(),
+        quotas: Mapping[str, Quota | None] | None = None,
+        account: str | None = None,
+        requests: Quota | None = None,
+        session: Session | None = None,
+        connections: int = 100,
         timeout: float = 30.0,
-        quotas: Mapping[str, Quota] | None = None,
         hooks: Sequence[Hook] = (),
         clock: Clock | None = None,
         random: Random | None = None,
+        transport: Transport | None = None,
     ) -> None:
-        self.account = header_text(account, "account")
-        self.quotas = quotas or {}
+        self.account = header_text(account or auth.secrets[0].fingerprint(), "account")
+        named = {"requests": requests, **(quotas or {})}
+        self.quotas = {name: quota for name, quota in named.items() if quota is not None}
+        self.clock = clock or Clock()
         self._url = url
         self._auth = auth
         self._unwrap = unwrap
-        self._transport = transport
+        self._transport = transport or AiohttpTransport(session, connections=connections)
         self._wire_format = wire_format
         self._hooks = tuple(hooks)
-        self._clock = clock or Clock()
         self._random = random or SystemRandom()
         self._permits: Permits | None = None
         if self.quotas:
-            self._permits = LocalPermits(self.quotas, self._clock, provider=self.name)
+            self._permits = LocalPermits(self.quotas, self.clock, provider=self.name)
         self._options = _Options(timeout=_timeout(timeout))
 
     def with_options(
@@ -183,7 +209,7 @@ class Client:
             exchange = build_exchange(*way)
         policy, repeatable = self._options.policy, exchange.route.repeatable
         timeout = self._options.timeout
-        start = self._clock.monotonic()
+        start = self.clock.monotonic()
         renewed = False
         while True:
             exchange.attempt += 1
@@ -195,7 +221,7 @@ class Client:
                 renewed = True
                 if await self._auth.renew(exchange.request):
                     continue
-            elapsed = self._clock.monotonic() - start
+            elapsed = self.clock.monotonic() - start
             wait = delay(
                 end.outcome,
                 later=end.refusal.later,
@@ -213,9 +239,9 @@ class Client:
                     call=name,
                     repeatable=repeatable,
                     secrets=self._secrets(exchange),
-                    now=self._clock.now(),
+                    now=self.clock.now(),
                 )
-            await self._clock.sleep(wait)
+            await self.clock.sleep(wait)
             if repeatable:  # for others, a response that comes late is better than none
                 timeout = min(timeout, max(policy.total - elapsed - wait, 1.0))
 
@@ -235,7 +261,7 @@ class Client:
         permit = await self._sign(exchange, timeout)
         response: Response | None = None
         request.began = False
-        start = self._clock.monotonic()
+        start = self.clock.monotonic()
         try:
             for hook in self._hooks:
                 hook(self._seen(exchange))
@@ -258,7 +284,7 @@ class Client:
                 self._unwrap,
                 exchange.read,
                 self._secrets(exchange),
-                self._clock.now,
+                self.clock.now,
                 repeatable=exchange.route.repeatable,
             )
         finally:
@@ -284,7 +310,7 @@ class Client:
         them all would wait for each other. If the token expired while the call waited for its
         permit, that is given back, and both are asked for anew.
         """
-        auth, permits, now = self._auth, self._permits, self._clock.monotonic
+        auth, permits, now = self._auth, self._permits, self.clock.monotonic
         give_up = now() + self._options.quota_wait
         for left in reversed(range(_ROUNDS)):
             if not auth.sign(exchange.request):
@@ -328,7 +354,7 @@ class Client:
         self, exchange: Exchange[T], outcome: Outcome, response: Response | None, start: float
     ) -> None:
         status = None if response is None else response.status
-        seconds = self._clock.monotonic() - start
+        seconds = self.clock.monotonic() - start
         _log.debug(
             "%s %s: %s %s, attempt %d: %s, HTTP %s, %.3f s",
             self.name,

@@ -155,7 +155,6 @@ class Library(Client):
             auth=auth or HeaderKey(Secret(CANARY), "Key"),
             unwrap=unwrap,
             transport=transport,
-            wire_format=WireFormat(),
             quotas=quotas,
             hooks=hooks,
             clock=clock or FakeClock(),

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mailkit.core.auth import Bearer, Credential, FieldToken, Grant, HeaderKey, Unsigned
+from mailkit.core.auth import BasicAuth, Bearer, Credential, FieldToken, Grant, HeaderKey, Unsigned
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Request
-from mailkit.errors import AuthenticationFailed, RequestError, Unavailable
+from mailkit.errors import AuthenticationFailed, InvalidArgument, RequestError, Unavailable
 from mailkit.testing import FakeClock
 
 from .doubles import CANARY
@@ -53,6 +53,24 @@ async def test_a_key_goes_into_its_header() -> None:
         assert sent.headers == {header: text}
         assert not await auth.renew(sent)
         assert auth.secrets == (Secret("k"),)
+
+
+async def test_basic_authentication_is_name_and_password_in_base64() -> None:
+    auth = BasicAuth("shop", "open:sesame")
+    sent = request()
+    assert auth.sign(sent)
+    assert sent.headers == {"Authorization": "Basic c2hvcDpvcGVuOnNlc2FtZQ=="}
+    assert [secret.reveal() for secret in auth.secrets] == [
+        "shop",
+        "open:sesame",
+        "c2hvcDpvcGVuOnNlc2FtZQ==",
+    ]
+
+
+@pytest.mark.parametrize(("user", "password"), [("a:b", "c"), ("", "c"), ("a", "é"), ("a", "")])
+def test_basic_authentication_needs_both_and_no_colon_in_the_name(user: str, password: str) -> None:
+    with pytest.raises(InvalidArgument):
+        BasicAuth(user, password)
 
 
 async def test_a_field_token_stands_in_the_fields_and_nowhere_else() -> None:

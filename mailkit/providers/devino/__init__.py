@@ -7,20 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from random import Random
 from typing import Self, Unpack
 
 from mailkit.core.auth import HeaderKey, credential
 from mailkit.core.call import resource
-from mailkit.core.client import Client, Hook
-from mailkit.core.clock import Clock
+from mailkit.core.client import Client, ClientOptions
 from mailkit.core.dispatch import Dispatch
-from mailkit.core.http import AiohttpTransport, Session, Transport
-from mailkit.core.options import ClientOptions
-from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
-from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 from mailkit.providers.devino.dispatch import ChunkLimits, DevinoDispatch, Uploads
@@ -59,12 +53,9 @@ class Options(ClientOptions, total=False):
 class Devino(Client):
     """The client of Devino; making one opens nothing and needs no event loop.
 
-    ``account`` names the account in quotas and journals; without it, a hash of the key does.
-    ``requests`` is the account's rate limit, unpublished and therefore none by default.
-    ``session`` is an aiohttp session to use and leave open, ``connections`` the size of the pool
-    otherwise, ``timeout`` the seconds for one attempt. ``limits``: how much one request of a bulk
-    send carries. ``escape``: values are HTML-escaped before they fill the macros of an html body
-    in a bulk send; whether the service does so itself is unpublished. https://docs.devinotele.com
+    ``limits``: how much one request of a bulk send carries. ``escape``: values are HTML-escaped
+    before they fill the macros of an html body in a bulk send; whether the service does so itself
+    is unpublished. The other options are `ClientOptions`. https://docs.devinotele.com
     """
 
     name = "devino"
@@ -78,17 +69,9 @@ class Devino(Client):
         api_key: str | Secret,
         url: str = _URL,
         *,
-        account: str | None = None,
-        requests: Quota | None = None,
-        session: Session | None = None,
-        connections: int = 100,
-        timeout: float = 30.0,
-        hooks: Sequence[Hook] = (),
-        clock: Clock | None = None,
-        random: Random | None = None,
-        transport: Transport | None = None,
         limits: ChunkLimits = ChunkLimits(),
         escape: bool = True,
+        **options: Unpack[ClientOptions],
     ) -> None:
         self._limits = limits
         self._escape = escape
@@ -97,16 +80,9 @@ class Devino(Client):
         api_key = credential(api_key, "api_key")
         super().__init__(
             url=base_url(url, "url"),
-            account=account or api_key.fingerprint(),
             auth=HeaderKey(api_key, "Key"),
             unwrap=unwrap,
-            transport=transport or AiohttpTransport(session, connections=connections),
-            wire_format=WireFormat(),
-            timeout=timeout,
-            quotas={"requests": requests} if requests else {},
-            hooks=hooks,
-            clock=clock,
-            random=random,
+            **options,
         )
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:

@@ -6,17 +6,12 @@ https://sendpulse.com/integrations/api/bulk-email
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from datetime import tzinfo
-from random import Random
 from typing import Self, Unpack
 
 from mailkit.core.auth import Auth, Bearer, Grant, HeaderKey, credential
 from mailkit.core.call import resource
-from mailkit.core.client import Client, Hook
-from mailkit.core.clock import Clock
-from mailkit.core.http import AiohttpTransport, Session, Transport
-from mailkit.core.options import ClientOptions
+from mailkit.core.client import Client, ClientOptions
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
@@ -122,12 +117,10 @@ class SendPulse(Client):
     """The client of SendPulse; making one opens nothing and needs no event loop.
 
     Give ``client_id`` and ``client_secret``, for tokens that are fetched and renewed in memory,
-    or ``api_key``, which stays the same and is never renewed. ``account`` names the account in
-    quotas and journals; without it, a hash of the id or key does. ``zone`` is the account's time
-    zone, which the service reads dates in; without it, ``send_at`` is refused. ``requests``,
-    ``campaigns`` and ``tests`` are the account's quotas, None for none. ``session`` is an aiohttp
-    session to use and leave open, ``connections`` the size of the pool otherwise, ``timeout`` the
-    seconds for one attempt. https://sendpulse.com/integrations/api/bulk-email
+    or ``api_key``, which stays the same and is never renewed. ``zone`` is the account's time zone,
+    which the service reads dates in; without it, ``send_at`` is refused. ``requests``,
+    ``campaigns`` and ``tests`` are the account's quotas, None for none. The other options are
+    `ClientOptions`. https://sendpulse.com/integrations/api/bulk-email
     """
 
     name = "sendpulse"
@@ -150,54 +143,39 @@ class SendPulse(Client):
         url: str = _URL,
         *,
         api_key: str | Secret | None = None,
-        account: str | None = None,
         zone: str | tzinfo | None = None,
-        requests: Quota | None = _REQUESTS,
         campaigns: Quota | None = _CAMPAIGNS,
         tests: Quota | None = _TESTS,
-        session: Session | None = None,
-        connections: int = 100,
-        timeout: float = 30.0,
-        hooks: Sequence[Hook] = (),
-        clock: Clock | None = None,
-        random: Random | None = None,
-        transport: Transport | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
         # Secrets before anything can raise: tracebacks can show names' values.
         client_id, client_secret, api_key = map(_secret, (client_id, client_secret, api_key))
         url = base_url(url, "url")
-        transport = transport or AiohttpTransport(session, connections=connections)
         if api_key is not None and client_id is None and client_secret is None:
-            named = credential(api_key, "api_key")
-            auth: Auth = HeaderKey(named, "Bearer")
+            auth: Auth = HeaderKey(credential(api_key, "api_key"), "Bearer")
         elif api_key is None and client_id is not None and client_secret is not None:
-            named = credential(client_id, "client_id")
-            self._token_client = TokenClient(
-                named,
-                credential(client_secret, "client_secret"),
-                url,
-                transport=transport,
-                timeout=timeout,
-                clock=clock,
-                random=random,
-            )
-            auth = Bearer(self._fetch, client_secret, client_id, clock=clock)
+            pair = credential(client_id, "client_id"), credential(client_secret, "client_secret")
+            auth = Bearer(self._fetch, *pair, clock=options.get("clock"))
         else:
             raise InvalidArgument("give client_id and client_secret, or api_key alone")
-        quotas = {"requests": requests, "campaigns": campaigns, "tests": tests}
+        options.setdefault("requests", _REQUESTS)
         super().__init__(
             url=url,
-            account=account or named.fingerprint(),
             auth=auth,
             unwrap=unwrap,
-            transport=transport,
             wire_format=WireFormat(zone=None if zone is None else time_zone(zone)),
-            timeout=timeout,
-            quotas={name: quota for name, quota in quotas.items() if quota is not None},
-            hooks=hooks,
-            clock=clock,
-            random=random,
+            quotas={"campaigns": campaigns, "tests": tests},
+            **options,
         )
+        if isinstance(auth, Bearer):
+            self._token_client = TokenClient(
+                *pair,
+                url,
+                transport=self._transport,
+                timeout=self._options.timeout,
+                clock=self.clock,
+                random=self._random,
+            )
 
     def _copy(self) -> Self:
         other = super()._copy()

@@ -17,7 +17,6 @@ from mailkit.core.http import Transport
 from mailkit.core.reading import Reader, decode
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Unreadable
-from mailkit.core.wire_format import WireFormat
 from mailkit.errors import Refused, RequestError
 from mailkit.providers.sendpulse.envelope import unwrap_token
 
@@ -79,18 +78,16 @@ class TokenClient(Client):
         *,
         transport: Transport,
         timeout: float,
-        clock: Clock | None,
-        random: Random | None,
+        clock: Clock,
+        random: Random,
     ) -> None:
         self._id = client_id
         self._secret = client_secret
         super().__init__(
             url=url,
-            account=client_id.fingerprint(),
-            auth=Unsigned(client_secret, client_id),
+            auth=Unsigned(client_id, client_secret),
             unwrap=unwrap_token,
             transport=transport,
-            wire_format=WireFormat(),
             timeout=timeout,
             clock=clock,
             random=random,

@@ -8,18 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import tzinfo
-from random import Random
 from typing import Self, Unpack
 
 from mailkit.address import header_text
 from mailkit.core.auth import FieldToken, credential
 from mailkit.core.call import resource
-from mailkit.core.client import Client, Hook
-from mailkit.core.clock import Clock
+from mailkit.core.client import Client, ClientOptions
 from mailkit.core.dispatch import Dispatch
-from mailkit.core.http import AiohttpTransport, Session, Transport
-from mailkit.core.options import ClientOptions
-from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
 from mailkit.core.wire_format import WireFormat, time_zone
@@ -75,14 +70,11 @@ class Options(ClientOptions, total=False):
 class SmsBy(Client):
     """The client of sms.by; making one opens nothing and needs no event loop.
 
-    ``account`` names the account in quotas and journals; without it, a hash of the token does.
     ``zone`` is the one that the service reads dates in, which it doesn't publish. ``multipart``:
     long and personal messages go out as multipart, which saves much time, else urlencoded.
     ``imports_in_query``: contacts to import go into the query, as the page has it, else into the
-    form. ``requests`` is the account's rate limit, unpublished and therefore none by default.
-    ``session`` is an aiohttp session to use and leave open, ``connections`` the size of the pool
-    otherwise, ``timeout`` the seconds for one attempt. ``limits``: how much one request of a bulk
-    send carries. ``unsubscribe_url``: what ``{{ unsubscribe }}`` becomes in a bulk send.
+    form. ``limits``: how much one request of a bulk send carries. ``unsubscribe_url``: what
+    ``{{ unsubscribe }}`` becomes in a bulk send. The other options are `ClientOptions`.
     https://sms.by/api
     """
 
@@ -100,20 +92,12 @@ class SmsBy(Client):
         token: str | Secret,
         url: str = _URL,
         *,
-        account: str | None = None,
         zone: str | tzinfo = "Europe/Minsk",
         multipart: bool = True,
         imports_in_query: bool = False,
-        requests: Quota | None = None,
-        session: Session | None = None,
-        connections: int = 100,
-        timeout: float = 30.0,
-        hooks: Sequence[Hook] = (),
-        clock: Clock | None = None,
-        random: Random | None = None,
-        transport: Transport | None = None,
         limits: ChunkLimits = ChunkLimits(),
         unsubscribe_url: str | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
         token = Secret(token)  # before anything can raise: tracebacks can show names' values
         token = credential(token, "token")
@@ -121,20 +105,14 @@ class SmsBy(Client):
         self._unsubscribe = header_text(unsubscribe_url or "", "unsubscribe_url") or None
         super().__init__(
             url=base_url(url, "url"),
-            account=account or token.fingerprint(),
             auth=FieldToken(token),
             unwrap=unwrap,
-            transport=transport or AiohttpTransport(session, connections=connections),
             wire_format=WireFormat(
                 zone=time_zone(zone),
                 multipart=multipart,
                 in_query=frozenset({ImportContacts}) if imports_in_query else frozenset(),
             ),
-            timeout=timeout,
-            quotas={"requests": requests} if requests else {},
-            hooks=hooks,
-            clock=clock,
-            random=random,
+            **options,
         )
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:

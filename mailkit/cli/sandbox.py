@@ -13,7 +13,7 @@ from mailkit.cli.run import Exit, hearing, run
 from mailkit.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from mailkit.sandbox import Sandbox
+    from mailkit.sandbox import Fault, Sandbox
 
 __all__ = ["sandbox"]
 
@@ -23,16 +23,30 @@ def sandbox(
     speed: Annotated[
         float, typer.Option(min=0, max=1e9, help="How fast the sandbox's time runs.")
     ] = 1.0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND[:NAME=VALUE,…]",
+            help="What goes wrong, e.g. reset_after_acting:on=smsby.bulk.send,times=1; "
+            "several are possible, and --fault help lists them.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the services as a local server that mails nobody; prints what to put where."""
+    """Run the services as a local server that mails nobody; prints the environment variables to
+    set.
+    """
 
-    from mailkit.sandbox import Sandbox  # no other command needs a server
+    from mailkit.sandbox import Fault, Sandbox  # no other command needs a server
 
+    if fault == ["help"]:
+        _list_faults(as_json=as_json)
+        raise typer.Exit(Exit.DONE)
     try:
+        faults = [Fault.parse(one) for one in fault or ()]
         server = Sandbox(port=port, speed=speed)
-    except ValueError as error:  # not a number: before typer 0.29 that is in every range
-        raise typer.BadParameter(str(error)) from None
+    except (TypeError, ValueError) as error:  # before typer 0.29 "nan" is in every range
+        raise typer.BadParameter(str(error.args[0])) from None
 
     async def command() -> int:
         ended = asyncio.Event()
@@ -43,6 +57,8 @@ def sandbox(
                 f"port {port} can't be listened on ({error.strerror}): name another with --port"
             ) from None
         try:
+            for one in faults:
+                _add(server, one)
             with hearing(ended.set):
                 _introduce(server, as_json=as_json)
                 await ended.wait()
@@ -51,6 +67,27 @@ def sandbox(
         return Exit.DONE
 
     raise typer.Exit(run(command))
+
+
+def _add(server: Sandbox, fault: Fault) -> None:
+    try:
+        server.faults.add(fault)
+    except ValueError as error:
+        raise InvalidArgument(f"--fault: {error}") from None
+
+
+def _list_faults(*, as_json: bool) -> None:
+    from mailkit.sandbox.faults import describe
+
+    kinds = describe()
+    if as_json:
+        print(msgspec.json.encode(kinds).decode())
+        return
+    for name, kind in kinds.items():
+        given = "".join(f", {key}={value}" for key, value in kind.parameters.items())
+        acts = "" if kind.acts else " The request is not carried out."
+        print(f"{name:21} {kind.help}{acts}{' (' + given[2:] + ')' if given else ''}")
+    print("\nAll of them take on=OPERATION (or smsby.*), after, times and probability.")
 
 
 def _introduce(server: Sandbox, *, as_json: bool) -> None:

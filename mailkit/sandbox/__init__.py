@@ -9,7 +9,8 @@
 
 The sandbox is written from the services' own documents and shares no code with the clients, so
 that the two cannot agree on a mistake. Names are looked up on first use: importing this package
-alone (as the pytest plugin does) loads no HTTP library.
+alone (as the pytest plugin does) loads no HTTP library. Another package adds a service by a
+subclass of `Service` (see `mailkit.sandbox.service`).
 """
 
 from importlib import import_module
@@ -17,32 +18,65 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mailkit.sandbox.devino import DevinoSettings
+    from mailkit.sandbox.endpoints import Endpoints, endpoint
     from mailkit.sandbox.faults import Fault
+    from mailkit.sandbox.forms import Malformed
     from mailkit.sandbox.sendpulse import SendPulseSettings
     from mailkit.sandbox.server import Sandbox
+    from mailkit.sandbox.service import (
+        RawRequest,
+        Refusal,
+        Request,
+        Response,
+        Service,
+        Shared,
+        WebhookPost,
+    )
     from mailkit.sandbox.smsby import SmsBySettings
     from mailkit.sandbox.thread import sandbox_in_thread
-    from mailkit.sandbox.truth import Email, Truth
+    from mailkit.sandbox.truth import Email, Mailing, Truth
 
 __all__ = [
     "DevinoSettings",
     "Email",
+    "Endpoints",
     "Fault",
+    "Mailing",
+    "Malformed",
+    "RawRequest",
+    "Refusal",
+    "Request",
+    "Response",
     "Sandbox",
     "SendPulseSettings",
+    "Service",
+    "Shared",
     "SmsBySettings",
     "Truth",
+    "WebhookPost",
+    "endpoint",
     "sandbox_in_thread",
 ]
 
 _HOMES = {
     "DevinoSettings": "devino",
-    "Fault": "faults",
     "Email": "truth",
+    "Endpoints": "endpoints",
+    "Fault": "faults",
+    "Mailing": "truth",
+    "Malformed": "forms",
+    "RawRequest": "service",
+    "Refusal": "service",
+    "Request": "service",
+    "Response": "service",
     "Sandbox": "server",
     "SendPulseSettings": "sendpulse",
+    "Service": "service",
+    "Shared": "service",
     "SmsBySettings": "smsby",
     "Truth": "truth",
+    "WebhookPost": "service",
+    "endpoint": "endpoints",
     "sandbox_in_thread": "thread",
 }
 

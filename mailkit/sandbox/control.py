@@ -5,127 +5,152 @@ body: that is a type that a browser never sends for another site's page without 
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
+import attrs
 from aiohttp import web
 
-from mailkit.sandbox.faults import Fault
+from mailkit.sandbox.clock import Clock
+from mailkit.sandbox.endpoints import Endpoints, endpoint
+from mailkit.sandbox.faults import Fault, Faults, describe
+from mailkit.sandbox.forms import Malformed
 from mailkit.sandbox.jsons import read_json
-from mailkit.sandbox.service import Reply
+from mailkit.sandbox.request_log import RequestLog
+from mailkit.sandbox.service import Response
+from mailkit.sandbox.truth import Truth
 from mailkit.sandbox.wire import read_body
-
-if TYPE_CHECKING:
-    from mailkit.sandbox.server import Sandbox
 
 PREFIX = "/sandbox/"
 MEGABYTE = 1024 * 1024
 LARGEST = MEGABYTE
 LARGEST_LIST = 256 * MEGABYTE  # of addresses to compare
-COMPARE = ("POST", "/sandbox/truth/compare")
 
 
-class BadOrder(ValueError):
+class BadRequest(ValueError):
     """The body of a control request is not what it should be."""
 
 
-async def control(sandbox: "Sandbox", request: web.BaseRequest) -> Reply:
-    """Carry out a control request."""
-    order = (request.method, request.path)
-    limit = LARGEST_LIST if order == COMPARE else LARGEST
-    is_local = _is_local(request.remote)
-    body = await read_body(request, limit if is_local else 0)
-    if not is_local:
-        return Reply(403, {"error": "only from this machine"})
-    if order not in _HANDLERS:
-        return Reply(404, {"error": f"no {request.method} {request.path}"})
-    if request.method == "POST" and request.content_type != "application/json":
-        return Reply(415, {"error": "the header Content-Type: application/json is needed"})
-    if body is None:
-        return Reply(413, {"error": f"the body is larger than {limit // MEGABYTE} MB"})
-    try:
-        return Reply(200, await _HANDLERS[order](sandbox, request, body))
-    except BadOrder as error:
-        return Reply(400, {"error": str(error)})
+@attrs.frozen(kw_only=True)
+class Control:
+    """What other processes may see and do."""
+
+    clock: Clock
+    truth: Truth
+    requests: RequestLog
+    faults: Faults
+    url: Callable[[], str]
+    deliver: Callable[[], Awaitable[int]]
+    reset: Callable[[], None]
+
+    async def respond(self, request: web.BaseRequest) -> Response:
+        """Carry out a control request."""
+        found = _ENDPOINTS.find(request.method, request.path)
+        operation = "" if found is None else found[0]
+        limit = LARGEST_LIST if operation == compare.operation else LARGEST
+        is_local = _is_local(request.remote)
+        body = await read_body(request, limit if is_local else 0)
+        if not is_local:
+            return Response(403, {"error": "only clients on this machine may use this path"})
+        if found is None:
+            return Response(404, {"error": f"there is no {request.method} {request.path}"})
+        if request.method == "POST" and request.content_type != "application/json":
+            return Response(415, {"error": "the header Content-Type: application/json is required"})
+        if body is None:
+            return Response(413, {"error": f"the body is larger than {limit // MEGABYTE} MB"})
+        try:
+            return Response(200, await _ENDPOINTS[operation].handler(self, request, body))
+        except (BadRequest, Malformed) as error:
+            return Response(400, {"error": str(error)})
 
 
-async def _health(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
-    return {"status": "ok", "url": sandbox.url, "now": sandbox.clock.now()}
+@endpoint("health", "GET /sandbox/health")
+async def health(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """Whether the sandbox runs, its address, and its time."""
+    return {"status": "ok", "url": control.url(), "now": control.clock.now()}
 
 
-async def _truth(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
-    truth = sandbox.truth
+@endpoint("truth", "GET /sandbox/truth")
+async def summary(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """How much was mailed; with `?full=1` each address, too."""
+    truth = control.truth
     twice = truth.mailed_twice
-    summary: dict[str, object] = {
+    figures: dict[str, object] = {
         "emails": truth.emails,
         "addresses": truth.addresses,
         "mailed_twice": len(twice),
-        "requests": dict(sandbox.requests),
+        "requests": dict(control.requests),
     }
     if request.query.get("full") == "1":
-        summary["mailed"] = dict(truth.mailed)
-        summary["mailed_twice_addresses"] = twice
-    return summary
+        figures["mailed"] = dict(truth.mailed)
+        figures["mailed_twice_addresses"] = twice
+    return figures
 
 
-async def _compare(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
-    believed = _json(body)
+@endpoint("compare", "POST /sandbox/truth/compare")
+async def compare(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """The difference between a list of addresses and who was mailed."""
+    believed = read_json(body)
     if not isinstance(believed, list) or not all(isinstance(one, str) for one in believed):
-        raise BadOrder("a JSON list of addresses is needed")
-    found = sandbox.truth.compare(believed)
-    return {
-        "agrees": found.agrees,
-        "missing": found.missing,
-        "unexpected": found.unexpected,
-        "mailed_twice": found.mailed_twice,
-    }
+        raise BadRequest("the body must be a JSON list of addresses")
+    found = control.truth.compare(believed)
+    return {"agrees": found.agrees, **attrs.asdict(found)}
 
 
-async def _faults(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
-    ordered = _json(body)
+@endpoint("faults.list", "GET /sandbox/faults")
+async def list_faults(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """The kinds of faults there are, and the faults in force."""
+    return {"kinds": describe(), "active": [one.asdict() for one in control.faults.active()]}
+
+
+@endpoint("faults.add", "POST /sandbox/faults")
+async def add_faults(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """Put one fault, or a list of them, in force."""
+    ordered = read_json(body)
     try:
         faults = [_fault(one) for one in (ordered if isinstance(ordered, list) else [ordered])]
         for fault in faults:
-            sandbox.faults.add(fault)
+            control.faults.add(fault)
     except (TypeError, ValueError) as error:
-        raise BadOrder(str(error.args[0])) from error
+        raise BadRequest(str(error.args[0])) from error
     return {"added": len(faults)}
 
 
-async def _clear_faults(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
-    sandbox.faults.clear()
+@endpoint("faults.clear", "DELETE /sandbox/faults")
+async def clear_faults(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """Remove all faults."""
+    control.faults.clear()
     return {"status": "ok"}
 
 
-async def _advance(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
-    order = _json(body)
+@endpoint("advance", "POST /sandbox/advance")
+async def advance(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """Move the sandbox's time forward by `seconds`."""
+    order = read_json(body)
     seconds = order.get("seconds") if isinstance(order, dict) else None
     if not isinstance(seconds, int | float) or not seconds >= 0:
-        raise BadOrder("seconds, 0 or more, are needed")
-    sandbox.clock.advance(seconds)
-    return {"now": sandbox.clock.now()}
+        raise BadRequest("seconds must be a number, 0 or more")
+    control.clock.advance(seconds)
+    return {"now": control.clock.now()}
 
 
-async def _deliver(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
-    return {"posts": await sandbox.deliver()}
+@endpoint("deliver", "POST /sandbox/deliver")
+async def deliver(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """Post what the services have for customers' own addresses."""
+    return {"posts": await control.deliver()}
 
 
-async def _reset(sandbox: "Sandbox", request: web.BaseRequest, body: bytes) -> object:
-    sandbox.reset()
+@endpoint("reset", "POST /sandbox/reset")
+async def reset(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """Forget everything but settings and time."""
+    control.reset()
     return {"status": "ok"}
 
 
-def _fault(order: Any) -> Fault:
+def _fault(order: object) -> Fault:
     if not isinstance(order, dict):
-        raise BadOrder("a fault is a JSON object")
+        raise BadRequest("a fault must be a JSON object")
     return Fault(**order)
-
-
-def _json(body: bytes) -> object:
-    try:
-        return read_json(body)
-    except ValueError as error:
-        raise BadOrder(str(error)) from None
 
 
 def _is_local(remote: str | None) -> bool:
@@ -137,14 +162,7 @@ def _is_local(remote: str | None) -> bool:
     return bool((mapped or address).is_loopback)
 
 
-_Handler = Callable[["Sandbox", web.BaseRequest, bytes], Awaitable[object]]
-_HANDLERS: dict[tuple[str, str], _Handler] = {
-    ("GET", "/sandbox/health"): _health,
-    ("GET", "/sandbox/truth"): _truth,
-    COMPARE: _compare,
-    ("POST", "/sandbox/faults"): _faults,
-    ("DELETE", "/sandbox/faults"): _clear_faults,
-    ("POST", "/sandbox/advance"): _advance,
-    ("POST", "/sandbox/deliver"): _deliver,
-    ("POST", "/sandbox/reset"): _reset,
-}
+_Handler = Callable[[Control, web.BaseRequest, bytes], Coroutine[Any, Any, object]]
+_ENDPOINTS: Endpoints[_Handler] = Endpoints(
+    health, summary, compare, list_faults, add_faults, clear_faults, advance, deliver, reset
+)

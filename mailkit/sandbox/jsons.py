@@ -2,21 +2,23 @@
 
 import msgspec
 
+from mailkit.sandbox.forms import Malformed
+
 DEEPEST = 64
 
 _CONTAINERS = (dict, list)
 
 
 def read_json(text: bytes | str) -> object:
-    """The value; ValueError says what is wrong with the text."""
+    """The value; Malformed says what is wrong with the text."""
     try:
         value: object = msgspec.json.decode(text)
     except RecursionError:
-        raise ValueError("not JSON: nested too deeply") from None
+        raise Malformed("not JSON: nested too deeply") from None
     except ValueError as error:  # msgspec's own, or bytes that are not UTF-8
-        raise ValueError(f"not JSON: {error}") from None
+        raise Malformed(f"not JSON: {error}") from None
     if _is_deep(value):
-        raise ValueError(f"JSON that is nested more than {DEEPEST} levels deep")
+        raise Malformed(f"JSON that is nested more than {DEEPEST} levels deep")
     return value
 
 

@@ -5,7 +5,7 @@ from collections import Counter, deque
 import attrs
 
 from mailkit.sandbox.php import PhpArray, plain
-from mailkit.sandbox.service import Call, Raw
+from mailkit.sandbox.service import RawRequest, Request
 
 MAX_BYTES = 32 * 1024 * 1024
 
@@ -45,7 +45,7 @@ class RequestLog(Counter[str]):
         self.last: deque[RecordedRequest] = deque(maxlen=keep)
         self._sizes: deque[int] = deque(maxlen=keep)
 
-    def keep(self, raw: Raw, call: Call) -> None:
+    def keep(self, raw: RawRequest, call: Request) -> None:
         """Remember a request that was read."""
         files = tuple((file.field, file.name, len(file.data)) for file in call.files)
         seen = RecordedRequest(

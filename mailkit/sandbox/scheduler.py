@@ -9,12 +9,13 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from threading import RLock
+from typing import Any
 
 import aiohttp
 import attrs
 
 from mailkit.sandbox.clock import Clock
-from mailkit.sandbox.service import Post, Service
+from mailkit.sandbox.service import Service, WebhookPost
 
 TIMEOUT = 10.0
 
@@ -31,7 +32,7 @@ class WebhookDelivery:
 class Scheduler:
     """Lets the services' time pass; `start`, `stop` and `deliver` belong to the server's loop."""
 
-    def __init__(self, clock: Clock, services: Sequence[Service], lock: "RLock") -> None:
+    def __init__(self, clock: Clock, services: Sequence[Service[Any]], lock: "RLock") -> None:
         self._clock = clock
         self._services = services
         self._lock = lock
@@ -52,7 +53,7 @@ class Scheduler:
         self._set_timer()
 
     async def stop(self) -> None:
-        """Post no more; a post under way is given up."""
+        """WebhookPost no more; a post under way is given up."""
         self._loop = None
         if self._timer is not None:
             self._timer.cancel()
@@ -71,7 +72,7 @@ class Scheduler:
             loop.call_soon_threadsafe(self._set_timer)
 
     async def deliver(self, *, early: bool) -> int:
-        """Post everything that is to be posted now, in order, and wait for the answers."""
+        """WebhookPost everything that is to be posted now, in order, and wait for the answers."""
         async with self._turn:
             posts = self._collect(early=early)
             if not posts:
@@ -84,7 +85,7 @@ class Scheduler:
                     )
             return len(posts)
 
-    def _collect(self, *, early: bool) -> list[Post]:
+    def _collect(self, *, early: bool) -> list[WebhookPost]:
         with self._lock:
             now = self._tick()
             return [post for service in self._services for post in service.posts(now, early=early)]
@@ -124,7 +125,7 @@ class Scheduler:
             self._delivering.add_done_callback(lambda _: self._set_timer())
 
 
-async def _send(session: aiohttp.ClientSession, post: Post) -> int | None:
+async def _send(session: aiohttp.ClientSession, post: WebhookPost) -> int | None:
     try:
         async with session.post(post.url, json=post.value, allow_redirects=False) as response:
             return response.status

@@ -1,22 +1,49 @@
-"""What the server asks of a service, and the values that pass between them."""
+"""A service of the sandbox, and the values that pass between it and the server.
 
+A package adds a service of its own by a subclass of `Service` and an entry point:
+
+    [project.entry-points."mailkit.sandbox"]
+    acme = "acme_sandbox:Acme"
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from random import Random
+from typing import Any, ClassVar, Generic, TypeVar
 
 import attrs
 
-from mailkit.sandbox.forms import File
+from mailkit.sandbox.clock import Clock
+from mailkit.sandbox.endpoints import Endpoints, Match
+from mailkit.sandbox.forms import File, Form, parse_form, parse_urlencoded
+from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray
+from mailkit.sandbox.truth import Truth
+
+Settings = TypeVar("Settings")
+
+MAX_FIELDS = 1000
 
 
 @attrs.frozen
-class Raw:
-    """A request as it came off the socket; `body` is None if it exceeded the body limit.
+class Shared:
+    """What the services of one sandbox share."""
 
-    `path` is still percent-encoded.
+    clock: Clock
+    truth: Truth
+    rng: Random
+
+
+@attrs.frozen
+class RawRequest:
+    """A request as it came off the socket.
+
+    `args` are the decoded parts of the path, `path` is still percent-encoded, `body` is None if it
+    exceeded the body limit.
     """
 
     operation: str
+    args: Mapping[str, str]
     method: str
     path: str
     query: bytes
@@ -26,8 +53,8 @@ class Raw:
 
 
 @attrs.frozen
-class Call:
-    """A request that was read: the operation, and the parameters where they stood."""
+class Request:
+    """A request that was parsed: the operation, and the parameters by their places."""
 
     operation: str
     query: PhpArray = attrs.field(factory=PhpArray)
@@ -35,102 +62,103 @@ class Call:
     files: tuple[File, ...] = ()
     json: object = None
     args: Mapping[str, str] = attrs.field(factory=dict)
-    """What stood in the path, decoded."""
     authorization: str = ""
 
 
 @attrs.frozen
-class Post:
-    """A JSON body that a service sends to a customer's own address."""
-
-    url: str
-    value: object
-
-
-@attrs.frozen
-class Reply:
-    """An answer: HTTP status, a value for JSON, and further headers."""
+class Response:
+    """HTTP status, a value for JSON, and further headers."""
 
     status: int
     value: object
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Service(Protocol):
-    """One provider."""
+class Refusal(Exception):
+    """The request is refused with `response`, and nothing has been done."""
 
-    @property
-    def operations(self) -> frozenset[str]:
-        """The ids of its operations, as in the catalogue."""
-        ...
+    def __init__(self, response: Response) -> None:
+        super().__init__(response)
+        self.response = response
+
+
+@attrs.frozen
+class WebhookPost:
+    """A JSON body that a service posts to a customer's own address."""
+
+    url: str
+    value: object
+
+
+class Service(ABC, Generic[Settings]):
+    """One provider: how its requests are parsed, carried out and refused.
+
+    `settings_type` is its class of settings, all of them optional; `endpoints` its operations.
+    """
+
+    settings_type: ClassVar[type]
+    endpoints: ClassVar[Endpoints[Any]]
+
+    def __init__(self, shared: Shared, settings: Settings) -> None:
+        self.shared = shared
+        self.settings = settings
 
     @property
     def body_limit(self) -> int:
         """The bytes of a body above which the service does not read it."""
-        ...
+        return 32 * 1024 * 1024
 
-    @property
-    def undecided(self) -> frozenset[str]:
-        """The operations for which only the body tells whether it is another one."""
-        ...
-
-    def find(self, method: str, path: str) -> str | None:
+    def find(self, method: str, path: str) -> Match | None:
         """The operation that the request calls, if it is one of this service's."""
-        ...
+        return self.endpoints.find(method, path)
 
-    def parse(self, raw: Raw) -> Call:
-        """Read the parameters; a broken body raises Malformed."""
-        ...
+    def parse(self, raw: RawRequest) -> Request:
+        """Read query and body, a form or JSON; a broken body raises Malformed."""
+        query = parse_urlencoded(raw.query, max_fields=MAX_FIELDS)
+        form, value = Form(), None
+        if raw.body:
+            if raw.content_type.partition(";")[0].strip().lower() == "application/json":
+                value = read_json(raw.body)
+            else:
+                form = parse_form(raw.body, raw.content_type, max_fields=MAX_FIELDS)
+        operation = self.endpoints.decide(
+            raw.operation, value if isinstance(value, dict) else form.fields
+        )
+        return Request(
+            operation, query, form.fields, form.files, value, raw.args, raw.authorization
+        )
 
-    def malformed(self, reason: str) -> Reply:
-        """The answer to a body that cannot be read."""
-        ...
+    @abstractmethod
+    def act(self, request: Request) -> Response:
+        """Carry out the request; a refusal changes nothing."""
 
-    def act(self, call: Call) -> Reply:
-        """Do what is asked, and say so."""
-        ...
+    @abstractmethod
+    def malformed(self, reason: str) -> Response:
+        """The response to a body that cannot be read."""
 
-    def token_refused(self) -> Reply:
-        """The answer to a wrong credential."""
-        ...
+    @abstractmethod
+    def token_refused(self) -> Response:
+        """The response to a wrong credential."""
 
-    def refused(self, text: str) -> Reply:
-        """An error in the service's commonest shape."""
-        ...
+    @abstractmethod
+    def refused(self, text: str) -> Response:
+        """An error in the service's commonest form."""
 
+    @abstractmethod
     def environment(self, url: str) -> dict[str, str]:
-        """The variables that point a client at the sandbox."""
-        ...
+        """The environment variables that point a client at the sandbox."""
 
+    @abstractmethod
     def reset(self) -> None:
         """Forget the state; settings stay."""
-        ...
 
     def tick(self, now: float) -> None:
-        """Let happen what has become due by itself."""
-        ...
+        """Let happen what is due by now."""
 
     def due(self) -> float | None:
         """When something happens next by itself, if anything does (sandbox seconds)."""
-        ...
-
-    def posts(self, now: float, *, early: bool) -> Sequence[Post]:
-        """Hand out what is to be sent to customers now; `early` does not wait for full batches."""
-        ...
-
-
-class Still:
-    """The part of a service in which nothing happens by itself."""
-
-    undecided: frozenset[str] = frozenset()
-
-    def tick(self, now: float) -> None:
-        """Nothing becomes due."""
-
-    def due(self) -> float | None:
-        """Never."""
         return None
 
-    def posts(self, now: float, *, early: bool) -> Sequence[Post]:
-        """Nothing to send."""
+    def posts(self, now: float, *, early: bool) -> Sequence[WebhookPost]:
+        """Hand out what to post to customers now; `early` does not wait for full batches."""
         return ()

@@ -1,7 +1,7 @@
-"""Answers as they go onto the socket: whole, cut, trickled, or a reset instead of any.
+"""Responses as they go onto the socket: whole, cut, trickled, or a reset instead.
 
-The bytes are written by hand, because an answer that breaks the rules of HTTP cannot be had from
-an HTTP library, and because a ready block of bytes is the cheapest answer of all.
+The bytes are written by hand, because an HTTP library does not write a response that breaks the
+rules of HTTP, and because a ready block of bytes is the cheapest response of all.
 """
 
 import asyncio
@@ -15,17 +15,20 @@ import msgspec
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from mailkit.sandbox.service import Reply
+from mailkit.sandbox.service import Response
 
 Headers = Iterable[tuple[str, str]]
 Pause = Callable[[float], Awaitable[None]]
 
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
+PAGE = (
+    b"<!DOCTYPE html>\n<html><head><title>Service</title></head><body><h1>%s</h1></body></html>\n"
+)
 
 
 class Bytes(web.StreamResponse):
-    """An answer of ready bytes; with `keep` false the connection is closed behind it.
+    """A response of ready bytes; with `keep` false the connection is closed after it.
 
     `steps` are written one after another, with a pause of `interval` real seconds between them.
     """
@@ -49,7 +52,7 @@ class Bytes(web.StreamResponse):
         return self._keep
 
     def force_close(self) -> None:
-        """Close the connection behind the answer."""
+        """Close the connection after the response."""
         self._keep = False
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
@@ -111,22 +114,28 @@ def head(status: int, length: int, headers: Headers = (), content_type: str = JS
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
 
-def encoded(reply: Reply) -> bytes:
-    """The body of a reply."""
-    return msgspec.json.encode(reply.value)
+def encoded(response: Response) -> bytes:
+    """The body of a response."""
+    return msgspec.json.encode(response.value)
 
 
-def answer(reply: Reply) -> Bytes:
-    """The reply as it should be."""
-    body = encoded(reply)
-    return Bytes(head(reply.status, len(body), reply.headers) + body)
+def whole(response: Response) -> Bytes:
+    """The response as it should be."""
+    body = encoded(response)
+    return Bytes(head(response.status, len(body), response.headers) + body)
 
 
-def last_answer(reply: Reply) -> Bytes:
-    """The reply as it should be, on a connection that ends with it."""
-    body = encoded(reply)
-    headers = (*reply.headers, ("Connection", "close"))
-    return Bytes(head(reply.status, len(body), headers) + body, keep=False)
+def last(response: Response) -> Bytes:
+    """The response as it should be, on a connection that ends with it."""
+    body = encoded(response)
+    headers = (*response.headers, ("Connection", "close"))
+    return Bytes(head(response.status, len(body), headers) + body, keep=False)
+
+
+def page(status: int, title: str) -> Bytes:
+    """A page of HTML."""
+    body = PAGE % title.encode()
+    return Bytes(head(status, len(body), content_type=HTML) + body)
 
 
 async def read_body(request: web.BaseRequest, limit: int | None = None) -> bytes | None:

@@ -35,7 +35,7 @@ class World:
         self.sandbox = sandbox
         self.provider = provider
         self.journal = journal
-        self.service = getattr(sandbox, provider)
+        self.service = sandbox.services[provider]
 
     @property
     def requests(self) -> int:
@@ -45,12 +45,13 @@ class World:
     def client(self, rows: int) -> BulkProvider:
         if self.provider == "smsby":
             return SmsBy(
-                self.service.token,
+                self.service.settings.token,
                 self.sandbox.url,
                 limits=smsby.ChunkLimits(bulk_rows=rows),
                 unsubscribe_url=LINK,
             )
-        return Devino(self.service.api_key, self.sandbox.url, limits=devino.ChunkLimits(rows=rows))
+        limits = devino.ChunkLimits(rows=rows)
+        return Devino(self.service.settings.api_key, self.sandbox.url, limits=limits)
 
     @asynccontextmanager
     async def sender(self, rows: int = 500) -> AsyncIterator[BulkSender]:
@@ -108,7 +109,7 @@ async def test_money_that_ends_rejects_nobody_and_after_the_top_up_resume_sends_
 async def test_a_service_that_says_in_known_words_that_the_money_has_ended_is_asked_no_more() -> (
     None
 ):
-    async with Sandbox() as sandbox, SmsBy(sandbox.smsby.token, sandbox.url) as client:
+    async with Sandbox() as sandbox, SmsBy(sandbox.smsby.settings.token, sandbox.url) as client:
         sandbox.smsby.settings.balance = 0
         with pytest.raises(AccountRefused, match="Insufficient funds"):
             await client.bulk.send(

@@ -50,7 +50,7 @@ class World:
         clock = self.clock
         async with (
             SmsBy(
-                self.sandbox.smsby.token,
+                self.sandbox.smsby.settings.token,
                 self.sandbox.url,
                 account="shop",
                 limits=limits,
@@ -238,7 +238,7 @@ async def test_a_row_that_every_status_list_leaves_out_is_in_doubt_and_strangers
 
 @pytest.mark.parametrize("kind", ["reset_after_acting", "server_error", "cut_json", "html_200"])
 async def test_a_status_that_can_not_be_had_is_asked_for_again(world: World, kind: str) -> None:
-    world.sandbox.faults.add(Fault(kind, on=STATUS, times=7))  # type: ignore[arg-type]
+    world.sandbox.faults.add(Fault(kind, on=STATUS, times=7))
     report = await world.send(people(5))
     assert (report.counts.accepted, report.unreconciled) == (5, 0)
 
@@ -344,7 +344,7 @@ async def test_a_quota_of_the_client_keeps_it_below_the_limit(world: World) -> N
 async def test_an_outcome_that_nobody_can_know_is_in_doubt_whatever_the_truth(
     world: World, kind: str, mailed: bool
 ) -> None:
-    world.sandbox.faults.add(Fault(kind, on=SEND, times=1))  # type: ignore[arg-type]
+    world.sandbox.faults.add(Fault(kind, on=SEND, times=1))
     report = await world.send(people(501), settings=EngineSettings(senders=1))
     assert (report.counts.in_doubt, report.counts.accepted) == (500, 1)
     assert world.sandbox.truth.count("p0@example.com") == mailed

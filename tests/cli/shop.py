@@ -168,7 +168,7 @@ class Shop:
 
     def settled(self) -> None:
         """Wait until the sandbox is done with every request that has reached it."""
-        self.until(lambda: not self.sandbox._busy)
+        self.until(lambda: self.sandbox.is_idle)
 
 
 def customer(n: int) -> str:

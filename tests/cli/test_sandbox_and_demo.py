@@ -6,7 +6,11 @@ import json
 import signal
 import urllib.request
 
-from .shop import Ended, Shop, customer, end_of
+import pytest
+
+from mailkit.sandbox.faults import KINDS
+
+from .shop import SEND, Ended, Shop, customer, end_of
 
 COUNTED = ("invalid", "duplicate", "suppressed", "accepted", "rejected", "in_doubt", "unsent")
 
@@ -37,6 +41,33 @@ def test_the_sandbox_prints_what_points_mailkit_at_it_and_serves_until_ctrl_c(sh
         ended = end_of(process)
         assert (ended.code, ended.out, ended.err) == (0, "", "")
     assert shop.sandbox.truth.emails == 0
+
+
+def test_faults_of_the_sandbox(shop: Shop) -> None:
+    listed = shop("sandbox", "--fault", "help")
+    assert listed.code == 0
+    assert {line.split(" ")[0] for line in listed.out.splitlines()[:-2]} == set(KINDS)
+    assert json.loads(shop("sandbox", "--fault", "help", "--json").out).keys() == KINDS.keys()
+
+    order = ("--fault", f"rate_limited:on={SEND},times=1,retry_after=0", "--fault", "redirect")
+    with shop.spawn("sandbox", "--port", "0", "--json", *order) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["MAILKIT_SMSBY_URL"]
+        with urllib.request.urlopen(f"{url}/sandbox/faults") as answer:
+            first, second = json.load(answer)["active"]
+        assert (first["kind"], first["on"], first["retry_after"]) == ("rate_limited", SEND, 0)
+        assert second["kind"] == "redirect"
+        process.send_signal(signal.SIGINT)
+        assert end_of(process).code == 0
+
+
+@pytest.mark.parametrize(
+    ("order", "code"),
+    [("explode", 2), ("cut_json:size=3", 2), ("cut_json:times", 2), ("cut_json:on=smsby.none", 1)],
+)
+def test_a_fault_that_the_sandbox_does_not_have(order: str, code: int, shop: Shop) -> None:
+    ended = shop("sandbox", "--port", "0", "--fault", order)
+    assert (ended.code, ended.out) == (code, "")
 
 
 def test_the_sandbox_as_json(shop: Shop) -> None:

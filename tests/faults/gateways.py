@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http.client import responses
 from itertools import product
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from mailkit.core.wire import Request, Response
-from mailkit.sandbox.service import Raw, Service
+from mailkit.sandbox import RawRequest, Service
 
 from .answers import in_words
 from .troubles import Trouble, said
@@ -153,7 +154,7 @@ class Front:
     next play, or none.
     """
 
-    def __init__(self, service: Service, operation: str, plays: Iterable[Play | None]) -> None:
+    def __init__(self, service: Service[Any], operation: str, plays: Iterable[Play | None]) -> None:
         self.operation = operation
         self._service = service
         self._plays = iter(plays)
@@ -167,12 +168,15 @@ class Front:
         return answer if play is None else play[0]
 
     def operation_of(self, request: Request) -> str:
-        return self._service.find(request.verb, urlsplit(request.url).path) or ""
+        found = self._service.find(request.verb, urlsplit(request.url).path)
+        return "" if found is None else found[0]
 
     def _act(self, request: Request) -> Response:
         parts = urlsplit(request.url)
-        raw = Raw(
-            self.operation_of(request),
+        match = self._service.find(request.verb, parts.path)
+        assert match is not None
+        raw = RawRequest(
+            *match,
             request.verb,
             parts.path,
             parts.query.encode(),

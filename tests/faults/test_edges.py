@@ -14,8 +14,7 @@ from mailkit.core.http import AiohttpTransport
 from mailkit.core.retry import Outcome
 from mailkit.errors import OutcomeUnknown, RateLimited
 from mailkit.providers.smsby import SmsBy
-from mailkit.sandbox import Fault, Sandbox
-from mailkit.sandbox.faults import Kind
+from mailkit.sandbox import Fault, Sandbox, SmsBySettings
 
 from . import answers as a
 from . import troubles as t
@@ -141,7 +140,7 @@ async def test_what_is_cancelled_before_it_began_does_nothing() -> None:
     ("kind", "acted"), [("slow_before_acting", 0), ("slow_answer", 1), ("slow_headers", 1)]
 )
 async def test_what_is_cancelled_in_the_middle_is_unknown_and_not_sent_again(
-    kind: Kind, acted: int, call: Call
+    kind: str, acted: int, call: Call
 ) -> None:
     async with _hanging(call, sandbox(kind, seconds=600)) as (world, task, seen):
         await until(lambda: seen()[1] == 1)
@@ -212,7 +211,7 @@ async def test_what_a_server_says_unasked_is_not_taken_for_the_next_answer(
 @pytest.mark.parametrize("kind", ["huge_body", "gzip_bomb"])
 @pytest.mark.parametrize("largest", [MEGABYTE, 8 * MEGABYTE, 64 * MEGABYTE])
 async def test_an_answer_takes_no_more_memory_than_it_may(kind: Any, largest: int) -> None:
-    async with Sandbox(speed=0, smsby_token=TOKEN) as service:
+    async with Sandbox(speed=0, smsby=SmsBySettings(token=TOKEN)) as service:
         service.faults.add(Fault(kind, size=100 * MEGABYTE))
         transport = AiohttpTransport(largest=largest)
         async with SmsBy(TOKEN, service.url, transport=transport) as client:

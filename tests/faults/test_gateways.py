@@ -25,7 +25,7 @@ from mailkit.errors import OutcomeUnknown, Refused, Unavailable
 from mailkit.providers import devino, smsby
 from mailkit.providers.devino import Devino
 from mailkit.providers.smsby import SmsBy
-from mailkit.sandbox import Sandbox
+from mailkit.sandbox import DevinoSettings, Sandbox, SmsBySettings
 from mailkit.testing import FakeClock
 from tests.bulk.fakes import memory_journal
 
@@ -89,7 +89,12 @@ each_provider = pytest.mark.parametrize("provider", CALL_OF)
 
 
 def sandbox() -> Sandbox:
-    return Sandbox(speed=0, seed=1, smsby_token=TOKEN, devino_api_key=TOKEN)
+    return Sandbox(
+        speed=0,
+        seed=1,
+        smsby=SmsBySettings(token=TOKEN),
+        devino=DevinoSettings(api_key=TOKEN),
+    )
 
 
 async def run(

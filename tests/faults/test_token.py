@@ -12,7 +12,6 @@ from mailkit.core.retry import Outcome
 from mailkit.errors import AuthenticationFailed, OutcomeUnknown, RequestError
 from mailkit.providers.sendpulse import SendPulse
 from mailkit.sandbox import Fault
-from mailkit.sandbox.faults import Kind
 
 from .calls import CALLS, Call, campaign
 from .table import ANSWERED, REFUSED, UNKNOWN, Error, Row, one_of_each, patience
@@ -29,7 +28,7 @@ each_send = pytest.mark.parametrize("call", SENDS, ids=[call.name for call in SE
 @asynccontextmanager
 async def with_tokens(world: World) -> AsyncIterator[None]:
     """From here on the world's client of SendPulse fetches tokens."""
-    client_id = world.sandbox.sendpulse.client_id
+    client_id = world.sandbox.sendpulse.settings.client_id
     async with SendPulse(client_id, TOKEN, world.sandbox.url, **world.options) as client:
         world.sendpulse = client
         yield
@@ -84,7 +83,7 @@ async def test_a_fault_on_the_way_of_a_token_mails_nobody_and_is_over(
 )
 @each_send
 async def test_after_a_401_the_same_request_goes_out_once_more(
-    call: Call, then: Kind | None, outcome: Outcome, error: Error, acted: int
+    call: Call, then: str | None, outcome: Outcome, error: Error, acted: int
 ) -> None:
     async with open_world() as world, with_tokens(world):
         seen = await call.watched(world)

@@ -24,7 +24,6 @@ import trustme
 from mailkit.core.wire import Request
 from mailkit.errors import NotSent
 from mailkit.sandbox import Fault
-from mailkit.sandbox.faults import Kind
 
 from .answers import Play
 from .servers import ask, message, server
@@ -37,7 +36,7 @@ Trouble = Callable[[World, str], AbstractAsyncContextManager[None]]
 """A trouble on the way of the operation of this name."""
 
 
-def sandbox(kind: Kind, **options: Any) -> Trouble:
+def sandbox(kind: str, **options: Any) -> Trouble:
     """A fault of the sandbox."""
 
     @asynccontextmanager

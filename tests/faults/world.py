@@ -22,8 +22,7 @@ from mailkit.providers import devino, smsby
 from mailkit.providers.devino import Devino
 from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import SmsBy
-from mailkit.sandbox import Sandbox
-from mailkit.sandbox.sendpulse import SendPulseSettings
+from mailkit.sandbox import DevinoSettings, Sandbox, SendPulseSettings, SmsBySettings
 from mailkit.testing import FakeClock
 
 TOKEN = "canary-7Qm9vZm9v"
@@ -146,7 +145,13 @@ class World:
 
 
 # The service's time stands still: campaigns begin at once, and no second is ever over.
-_SENDPULSE = SendPulseSettings(requests_per_second=None, copying=0.0, moderated_first=0)
+_SENDPULSE = SendPulseSettings(
+    api_key=TOKEN,
+    client_secret=TOKEN,
+    requests_per_second=None,
+    copying=0.0,
+    moderated_first=0,
+)
 
 
 @asynccontextmanager
@@ -162,11 +167,15 @@ async def open_world() -> AsyncIterator[World]:
         "transport": gate,
         "hooks": [lambda attempt: attempts.append(attempt) if attempt.outcome else None],
     }
-    credentials = ("smsby_token", "devino_api_key", "sendpulse_api_key", "sendpulse_client_secret")
-    settings: dict[str, Any] = {**dict.fromkeys(credentials, TOKEN), "sendpulse": _SENDPULSE}
     with TemporaryDirectory() as folder:
         async with (
-            Sandbox(speed=0, seed=1, **settings) as sandbox,
+            Sandbox(
+                speed=0,
+                seed=1,
+                smsby=SmsBySettings(token=TOKEN),
+                devino=DevinoSettings(api_key=TOKEN),
+                sendpulse=attrs.evolve(_SENDPULSE),
+            ) as sandbox,
             SmsBy(TOKEN, sandbox.url, limits=smsby.ChunkLimits(bulk_rows=2), **options) as first,
             Devino(TOKEN, sandbox.url, limits=devino.ChunkLimits(rows=2), **options) as second,
             SendPulse(url=sandbox.url, api_key=TOKEN, **options) as third,

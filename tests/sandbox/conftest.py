@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -55,7 +56,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 async def api(sandbox: Sandbox) -> AsyncIterator[Api]:
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(sandbox.url, timeout=timeout) as session:
-        yield Api(session, sandbox.smsby.token)
+        yield Api(session, sandbox.smsby.settings.token)
 
 
 @attrs.frozen
@@ -76,11 +77,16 @@ class JsonApi:
             return Answer(response.status, value, response.headers)
 
 
+@asynccontextmanager
+async def opened(sandbox: Sandbox, authorization: str) -> AsyncIterator[JsonApi]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+        yield JsonApi(session, sandbox.url, authorization)
+
+
 @pytest.fixture
 async def devino(sandbox: Sandbox) -> AsyncIterator[JsonApi]:
-    timeout = aiohttp.ClientTimeout(total=10)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        yield JsonApi(session, sandbox.url, f"Key {sandbox.devino.api_key}")
+    async with opened(sandbox, f"Key {sandbox.devino.settings.api_key}") as api:
+        yield api
 
 
 @pytest.fixture
@@ -89,9 +95,8 @@ async def sendpulse(sandbox: Sandbox) -> AsyncIterator[JsonApi]:
     settings = sandbox.sendpulse.settings
     settings.requests_per_second = settings.campaigns_per_hour = settings.tests_per_hour = None
     settings.moderated_first, settings.quirks = 0, False
-    timeout = aiohttp.ClientTimeout(total=10)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        yield JsonApi(session, sandbox.url, f"Bearer {sandbox.sendpulse.api_key}")
+    async with opened(sandbox, f"Bearer {sandbox.sendpulse.settings.api_key}") as api:
+        yield api
 
 
 @attrs.define

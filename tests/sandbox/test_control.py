@@ -1,4 +1,3 @@
-import attrs
 import pytest
 
 from mailkit.sandbox import Fault, Sandbox
@@ -62,12 +61,16 @@ async def test_faults_are_ordered_and_cleared(api: Api, sandbox: Sandbox) -> Non
         Fault("server_error", on="smsby.bulk.send", after=1, status=503),
         Fault("rate_limited", times=1, retry_after="7"),
     ]
+    async with api.session.get("/sandbox/faults") as response:
+        told = await response.json()
+    assert told["kinds"]["rate_limited"]["parameters"] == {"retry_after": "1", "status": 429}
+    assert [Fault(**one) for one in told["active"]] == sandbox.faults.active()
     assert (await api.post("sendBulkEmail", BULK)).headers["Retry-After"] == "7"
     assert (await api.post("sendBulkEmail", BULK)).status == 503
     async with api.session.delete("/sandbox/faults") as response:
         assert response.status == 200
     assert (await api.post("sendBulkEmail", BULK)).status == 200
-    one = attrs.asdict(Fault("cut_json"))
+    one = Fault("cut_json").asdict()
     async with api.session.post("/sandbox/faults", json=one) as response:
         assert await response.json() == {"added": 1}
 

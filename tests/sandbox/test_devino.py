@@ -242,7 +242,7 @@ async def test_states_come_by_themselves_while_time_runs(
 ) -> None:
     async with Sandbox(speed=100_000) as fast, aiohttp.ClientSession() as session:
         fast.devino.settings.callback_url = hook.url
-        api = JsonApi(session, fast.url, f"Key {fast.devino.api_key}")
+        api = JsonApi(session, fast.url, f"Key {fast.devino.settings.api_key}")
         await api("POST", MESSAGES, order("opens@b.by"))
         await until(lambda: len(hook.events) == 4)
     assert [row["status"] for row in hook.events][-1] == "OPENED"

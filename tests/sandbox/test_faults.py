@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from mailkit.sandbox.distort import STRANGER, partial, wrong_types
-from mailkit.sandbox.faults import KINDS, Fault, Faults
+from mailkit.sandbox.faults import KINDS, Fault, Faults, describe
+from mailkit.sandbox.faults.distort import STRANGER, partial, wrong_types
 
 
 def strikes(faults: Faults, *operations: str) -> list[str]:
@@ -49,7 +49,7 @@ def test_a_star_at_the_end_means_every_operation_that_begins_so() -> None:
 
 def test_chance_can_be_repeated() -> None:
     def run() -> list[str]:
-        faults = Faults(chance=Random(7))
+        faults = Faults(rng=Random(7))
         faults.add(Fault("cut_json", probability=0.2))
         return strikes(faults, *["a"] * 500)
 
@@ -101,8 +101,37 @@ def test_a_fault_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
         Fault(**fields)
 
 
+def test_a_fault_is_written_as_its_kind_and_its_fields() -> None:
+    text = "server_error:on=smsby.*,after=2,times=1,status=503,html=true"
+    fault = Fault.parse(text)
+    assert fault == Fault("server_error", on="smsby.*", after=2, times=1, status=503, html=True)
+    assert Fault(**fault.asdict()) == fault  # type: ignore[arg-type]
+    assert Fault.parse("cut_json") == Fault("cut_json")
+    assert Fault.parse("redirect:location=http://x/y").asdict()["location"] == "http://x/y"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("explode", "there is no fault 'explode': choose from refuse, "),
+        ("cut_json:size=3", "cut_json has no parameter 'size': it takes no parameters"),
+        ("server_error:size=3", "server_error has no parameter 'size': it takes html, status"),
+        ("cut_json:times", "'times' in a fault is not name=value"),
+    ],
+)
+def test_an_error_says_what_there_is(text: str, words: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=words):
+        Fault.parse(text)
+
+
+def test_every_kind_says_what_it_does() -> None:
+    for name, kind in describe().items():
+        assert kind.help.endswith(".")
+        assert Fault(name, **kind.parameters) == Fault(name)
+
+
 def test_which_kinds_act() -> None:
-    assert {kind for kind in KINDS if not Fault(kind).acts} == {  # type: ignore[arg-type]
+    assert {kind for kind in KINDS if not Fault(kind).acts} == {
         "reset_before_reading",
         "reset_after_reading",
         "rate_limited",

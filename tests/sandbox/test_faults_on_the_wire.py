@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from mailkit.sandbox import Fault, Sandbox
-from mailkit.sandbox.distort import STRANGER
+from mailkit.sandbox.faults.distort import STRANGER
 
 from .conftest import BULK, MESSAGE, Api, Socket, request_bytes, until
 
@@ -186,9 +186,13 @@ async def test_cut_answer(socket: Socket, sandbox: Sandbox) -> None:
     assert sandbox.truth.emails == 1
 
 
-@pytest.mark.parametrize(("size", "off"), [(None, -5), (7, 7), (-1000, -len(TRUE_ANSWER))])
-async def test_wrong_length(size: int | None, off: int, socket: Socket, sandbox: Sandbox) -> None:
-    sandbox.faults.add(Fault("wrong_length", size=size))
+@pytest.mark.parametrize(
+    ("size", "off"), [({}, -5), ({"size": 7}, 7), ({"size": -1000}, -len(TRUE_ANSWER))]
+)
+async def test_wrong_length(
+    size: dict[str, Any], off: int, socket: Socket, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(Fault("wrong_length", **size))
     socket.writer.write(REQUEST)
     head, _, body = (await socket.rest()).partition(b"\r\n\r\n")
     assert f"Content-Length: {len(TRUE_ANSWER) + off}\r\n".encode() in head + b"\r\n"
@@ -339,7 +343,7 @@ async def test_random_faults_repeat_with_the_seed() -> None:
             aiohttp.ClientSession(sandbox.url) as session,
         ):
             sandbox.faults.add(Fault("server_error", probability=0.3))
-            api = Api(session, sandbox.smsby.token)
+            api = Api(session, sandbox.smsby.settings.token)
             return [(await api("statusBulkEmail", uuid="x")).status for _ in range(30)]
 
     first = await run()

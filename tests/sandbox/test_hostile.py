@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from mailkit.sandbox import Sandbox
-from mailkit.sandbox.sendpulse.routes import ROUTES
+from mailkit.sandbox.sendpulse import SendPulse
 
 from .conftest import Api, JsonApi
 
@@ -99,7 +99,7 @@ GOOD: dict[str, dict[str, Any]] = {
 
 def requests(rng: Random) -> Iterator[tuple[str, str, str, bytes]]:
     """Method, path, content type and body, for every operation in turn, without an end."""
-    paths = [route.split(" ") for route in ROUTES.values()]
+    paths = [route.split(" ") for one in SendPulse.endpoints for route in one.routes]
     names = ("sendEmail sendEmailByList getEmailDeliveryList sendBulkEmail statusBulkEmail "
              "unsubscribeEmail subscribeEmail getEmailTemplates createSubscriberList "
              "importContacts")  # fmt: skip

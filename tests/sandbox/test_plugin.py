@@ -10,13 +10,13 @@ import aiohttp
 import pytest
 
 import mailkit.sandbox
-from mailkit.sandbox import Fault, Sandbox, sandbox_in_thread
+from mailkit.sandbox import Fault, Sandbox, SmsBySettings, sandbox_in_thread
 
 from .conftest import MESSAGE, Api, request_bytes
 
 
 def send(sandbox: Sandbox, address: str) -> object:
-    form = {**MESSAGE, "token": sandbox.smsby.token, "email": address}
+    form = {**MESSAGE, "token": sandbox.smsby.settings.token, "email": address}
     with urllib.request.urlopen(
         f"{sandbox.url}/api/v2/sendEmail", urlencode(form).encode(), timeout=10
     ) as answer:
@@ -33,12 +33,12 @@ def test_a_plain_test_gets_a_running_sandbox(mailkit_sandbox: Sandbox) -> None:
 
 async def test_an_async_test_gets_the_same(mailkit_sandbox: Sandbox) -> None:
     async with aiohttp.ClientSession(mailkit_sandbox.url) as session:
-        api = Api(session, mailkit_sandbox.smsby.token)
+        api = Api(session, mailkit_sandbox.smsby.settings.token)
         assert (await api("sendEmail", **MESSAGE, email="anna@mail.by")).result
     assert mailkit_sandbox.truth.emails == 1
 
 
-@pytest.mark.mailkit_sandbox(speed=0, smsby_token="mine")
+@pytest.mark.mailkit_sandbox(speed=0, smsby=SmsBySettings(token="mine"))
 def test_settings_come_from_the_marker(mailkit_sandbox: Sandbox) -> None:
     assert mailkit_sandbox.environment()["MAILKIT_SMSBY_TOKEN"] == "mine"
     before = mailkit_sandbox.clock.now()
@@ -89,7 +89,7 @@ def test_it_works_on_uvloop() -> None:
 
     async def run() -> None:
         async with Sandbox() as sandbox, aiohttp.ClientSession(sandbox.url) as session:
-            api = Api(session, sandbox.smsby.token)
+            api = Api(session, sandbox.smsby.settings.token)
             assert (await api("sendEmail", **MESSAGE, email="anna@mail.by")).result
             sandbox.faults.add(Fault("reset_after_acting", times=1))
             host, port = sandbox.url.removeprefix("http://").split(":")

@@ -122,7 +122,7 @@ async def test_only_the_last_requests_are_remembered() -> None:
         Sandbox(keep_requests=2) as sandbox,
         aiohttp.ClientSession(sandbox.url) as session,
     ):
-        api = Api(session, sandbox.smsby.token)
+        api = Api(session, sandbox.smsby.settings.token)
         for number in range(3):
             await api("statusBulkEmail", uuid=f"{number}")
         assert [seen.params["uuid"] for seen in sandbox.requests.last] == ["1", "2"]

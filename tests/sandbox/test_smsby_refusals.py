@@ -107,9 +107,9 @@ async def test_a_wrong_token_is_refused_at_http_200(token: str, api: Api, sandbo
 
 
 async def test_a_wrong_token_can_be_refused_at_http_401() -> None:
-    settings = SmsBySettings(token_error_status=401)
+    settings = SmsBySettings(token="other", token_error_status=401)
     async with (
-        Sandbox(smsby_token="other", smsby=settings) as sandbox,
+        Sandbox(smsby=settings) as sandbox,
         aiohttp.ClientSession(sandbox.url) as session,
     ):
         assert sandbox.environment()["MAILKIT_SMSBY_TOKEN"] == "other"

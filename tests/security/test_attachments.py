@@ -17,6 +17,7 @@ from mailkit.core.client import Attempt
 from mailkit.core.wire import Request, Response
 from mailkit.errors import InvalidArgument, Refused
 from mailkit.message import Message
+from mailkit.sandbox import DevinoSettings
 
 from ..cli.shop import open_shop
 from .acts import CLIENTS, LETTER
@@ -243,7 +244,7 @@ async def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 def test_a_job_s_attachments_are_those_of_its_planning(tmp_path: Path) -> None:
-    with open_shop(tmp_path, devino_api_key=CANARY) as shop:
+    with open_shop(tmp_path, devino=DevinoSettings(api_key=CANARY)) as shop:
         file = tmp_path / "price.pdf"
         letter = shop.letter(**{**LETTERS["devino"], "attachments": ["price.pdf"]})
         words = ("send", letter, shop.customers(1), "--provider", "devino", "--name", "autumn")

@@ -24,7 +24,13 @@ from mailkit.errors import (
     Unavailable,
 )
 from mailkit.providers.smsby import SmsBy
-from mailkit.sandbox import Fault, sandbox_in_thread
+from mailkit.sandbox import (
+    DevinoSettings,
+    Fault,
+    SendPulseSettings,
+    SmsBySettings,
+    sandbox_in_thread,
+)
 
 from .acts import ACTS, Act, each_act, each_client
 from .canary import CANARY, HALVES, TEXT, assert_hidden, everything, watched
@@ -138,8 +144,11 @@ def test_no_end_of_a_call_shows_the_canary(
 
 @pytest.mark.parametrize("kind", ["token_refused", "error_envelope"])
 async def test_the_sandbox_s_own_words_show_nothing(kind: Any) -> None:
-    keys = {"smsby_token": CANARY, "devino_api_key": CANARY, "sendpulse_api_key": CANARY}
-    with sandbox_in_thread(**keys) as sandbox:
+    with sandbox_in_thread(
+        smsby=SmsBySettings(token=CANARY),
+        devino=DevinoSettings(api_key=CANARY),
+        sendpulse=SendPulseSettings(api_key=CANARY),
+    ) as sandbox:
         sandbox.faults.add(Fault(kind))
         for act in ACTS:
             async with act.client(url=sandbox.url) as client:

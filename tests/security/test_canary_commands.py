@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mailkit.sandbox import Fault
+from mailkit.sandbox import DevinoSettings, Fault, SmsBySettings
 
 from ..cli.shop import PERSONAL, Ended, Shop, customer, open_shop
 from .canary import CANARY, TEXT, assert_hidden, folder
@@ -43,7 +43,9 @@ each_provider = pytest.mark.parametrize("provider", LETTERS)
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     monkeypatch.setattr("mailkit.bulk.engine.FIRST_POLL", 0.01)
     monkeypatch.setattr("mailkit.core.client.delay", lambda *args, **options: None)
-    with open_shop(tmp_path, smsby_token=CANARY, devino_api_key=CANARY) as opened:
+    with open_shop(
+        tmp_path, smsby=SmsBySettings(token=CANARY), devino=DevinoSettings(api_key=CANARY)
+    ) as opened:
         for name in ("SMSBY_TOKEN", "DEVINO_API_KEY"):
             assert opened.environment[f"MAILKIT_{name}"] == CANARY
         yield opened
@@ -84,7 +86,8 @@ def test_no_command_and_no_file_shows_the_credential(
     caplog.set_level(logging.DEBUG)
     send = SENDS[provider]
     if kind is not None:
-        shop.sandbox.faults.add(Fault(kind, on=send, times=1, retry_after=0))
+        more: dict[str, Any] = {"retry_after": 0} if kind == "rate_limited" else {}
+        shop.sandbox.faults.add(Fault(kind, on=send, times=1, **more))
     people = shop.table(["email,name", *(f"{customer(n)},N {n}" for n in range(3)), "nobody,x"])
     letter = shop.letter(**LETTERS[provider])
     shown(shop("send", letter, people, "--provider", provider, "--name", "autumn"))

@@ -13,6 +13,7 @@ import pytest
 from mailkit import message_file
 from mailkit.errors import InvalidArgument
 from mailkit.message import Attachment, Message
+from mailkit.sandbox import SmsBySettings
 
 from ..cli.shop import open_shop
 from .canary import CANARY, assert_hidden
@@ -126,7 +127,7 @@ def test_what_the_system_makes_up_is_no_file(path: str) -> None:
 
 @made_up
 def test_no_command_mails_the_environment(tmp_path: Path) -> None:
-    with open_shop(tmp_path, smsby_token=CANARY) as shop:
+    with open_shop(tmp_path, smsby=SmsBySettings(token=CANARY)) as shop:
         words = {"sender": "a@b.by", "subject": "Hi", "html_file": "/proc/self/environ"}
         ended = shop.send(shop.letter(**words), shop.customers(1))
         assert (ended.code, shop.sandbox.requests.total()) == (1, 0)

@@ -11,7 +11,7 @@ import msgspec
 
 from mailkit.core.wire import Request, Response
 from mailkit.errors import NotSent, OutcomeUnknown
-from mailkit.sandbox.service import Raw
+from mailkit.sandbox import RawRequest
 
 from .process import Died, current
 
@@ -99,12 +99,13 @@ class Network:
         if counted:  # a request that was held up beyond its deadline is beyond any quota's reach
             self.arrivals.append(world.loop.now)
         parts = urlsplit(request.url)
-        operation = world.side.service.find("POST", parts.path) or ""
+        match = world.side.service.find("POST", parts.path)
+        assert match is not None
         kind = request.headers.get("Content-Type", "")
         key = request.headers.get("Authorization", "")
         query = parts.query.encode()
-        raw = Raw(operation, "POST", parts.path, query, kind, request.body or b"", key)
-        words = None if "send" not in operation else world.refusal(raw.body or b"")
+        raw = RawRequest(*match, "POST", parts.path, query, kind, request.body or b"", key)
+        words = None if "send" not in match[0] else world.refusal(raw.body or b"")
         if words is not None:
             reply = world.side.service.refused(words)
         else:

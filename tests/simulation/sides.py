@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Protocol, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 
 from mailkit import Devino, Message, Quota, SmsBy
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import BulkProvider
 from mailkit.core.http import Transport
 from mailkit.providers import devino, smsby
-from mailkit.sandbox.clock import Clock as SandboxClock
-from mailkit.sandbox.devino.service import Devino as DevinoService
-from mailkit.sandbox.devino.state import DevinoSettings
-from mailkit.sandbox.service import Service
+from mailkit.sandbox import Service, Shared
+from mailkit.sandbox.devino import Devino as DevinoService
+from mailkit.sandbox.devino import DevinoSettings
 from mailkit.sandbox.smsby import SmsBy as SmsByService
-from mailkit.sandbox.smsby.state import SmsBySettings
-from mailkit.sandbox.truth import Truth
+from mailkit.sandbox.smsby import SmsBySettings
 
 URL = "http://127.0.0.1"
 PERSONAL = Message(sender="a@b.by", subject="Hi {{ name }}", html="<p>{{ name }}</p>")
@@ -46,7 +44,7 @@ class Side(Protocol):
     refused: tuple[str, ...]
     unnamed: tuple[str, ...]
     tells_at_once: bool
-    service: Service
+    service: Service[Any]
     settings: SmsBySettings | DevinoSettings
 
     def client(self, rows: int, **options: Unpack[Options]) -> BulkProvider:
@@ -68,12 +66,12 @@ class SmsBySide:
     unnamed: tuple[str, ...] = ()
     tells_at_once = False
 
-    def __init__(self, rng: Random, clock: SandboxClock, truth: Truth) -> None:
-        settings = SmsBySettings(status_delay=rng.choice((0.0, 30.0)), strict=rng.random() < 0.2)
-        self.settings: SmsBySettings | DevinoSettings = settings
-        self.service: Service = SmsByService(
-            token="token", clock=clock, truth=truth, chance=rng, settings=settings
+    def __init__(self, rng: Random, shared: Shared) -> None:
+        settings = SmsBySettings(
+            token="token", status_delay=rng.choice((0.0, 30.0)), strict=rng.random() < 0.2
         )
+        self.settings: SmsBySettings | DevinoSettings = settings
+        self.service: Service[Any] = SmsByService(shared, settings)
 
     def client(self, rows: int, **options: Unpack[Options]) -> BulkProvider:
         limits = smsby.ChunkLimits(bulk_rows=rows, personal_rows=rows)
@@ -95,15 +93,16 @@ class DevinoSide:
     unnamed: tuple[str, ...] = ("missing",)
     tells_at_once = True
 
-    def __init__(self, rng: Random, clock: SandboxClock, truth: Truth) -> None:
+    def __init__(self, rng: Random, shared: Shared) -> None:
         settings = DevinoSettings(
-            mixed_case=rng.random() < 0.5, shuffled=rng.random() < 0.5, strict=rng.random() < 0.2
+            api_key="token",
+            mixed_case=rng.random() < 0.5,
+            shuffled=rng.random() < 0.5,
+            strict=rng.random() < 0.2,
         )
         self.settings: SmsBySettings | DevinoSettings = settings
         self._partial = rng.choice((0.0, 0.1, 0.5))  # the share of answers' rows without a letter
-        self.service: Service = DevinoService(
-            api_key="token", clock=clock, truth=truth, chance=rng, settings=settings
-        )
+        self.service: Service[Any] = DevinoService(shared, settings)
 
     def client(self, rows: int, **options: Unpack[Options]) -> BulkProvider:
         return Devino("token", URL, limits=devino.ChunkLimits(rows=rows), **options)
@@ -113,4 +112,4 @@ class DevinoSide:
         return f"{rng.choice(('p', 'p', 'bounce') if good else self.never)}{n}@example.com"
 
 
-SIDES: Sequence[Callable[[Random, SandboxClock, Truth], Side]] = (SmsBySide, DevinoSide)
+SIDES: Sequence[Callable[[Random, Shared], Side]] = (SmsBySide, DevinoSide)

@@ -15,8 +15,8 @@ from random import Random
 from typing import Any
 
 from mailkit import BulkSender, EngineSettings, Journal, Quota
+from mailkit.sandbox import Shared, Truth
 from mailkit.sandbox.clock import Clock as SandboxClock
-from mailkit.sandbox.truth import Truth
 
 from .disk import Disk
 from .loop import LoopClock, SimulatedLoop
@@ -46,7 +46,7 @@ class World:
         self.trouble = rng.choice((0.0, 0.05, 0.3))
         self.truth = Truth(keep_emails=0)
         clock = SandboxClock(start=START, real=self.loop.time)
-        self.side = SIDES[seed % len(SIDES)](rng, clock, self.truth)
+        self.side = SIDES[seed % len(SIDES)](rng, Shared(clock, self.truth, rng))
         file = rng.random() < 0.3
         self.disk = Disk(self, file=file)
         self.clock = LoopClock(self.loop, START)

@@ -126,7 +126,7 @@ async def test_a_client_s_retries_wait_in_made_up_time_and_the_sandbox_keeps_up(
         clock = FakeClock(sandbox.clock.now(), moved=sandbox.clock.advance)
         began = sandbox.clock.now()
         sandbox.faults.add(Fault("rate_limited", retry_after=30, times=1))
-        token, url = sandbox.smsby.token, sandbox.url
+        token, url = sandbox.smsby.settings.token, sandbox.url
         async with SmsBy(token, url, clock=clock, hooks=[clock.hook]) as smsby:
             await smsby.emails.send(
                 sender="Shop <news@shop.by>", to="a@b.by", subject="Hi", html="<p>Hi</p>"

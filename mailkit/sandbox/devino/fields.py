@@ -5,15 +5,6 @@ from collections.abc import Mapping
 import attrs
 
 
-class Refusal(Exception):
-    """The request is refused whole with `value`; `status` None is the settings' status."""
-
-    def __init__(self, value: object, status: int | None = None) -> None:
-        super().__init__(value)
-        self.value = value
-        self.status = status
-
-
 @attrs.frozen
 class Validation:
     """One failed validation: the error's key, the parameter, and a text for people."""
@@ -22,14 +13,17 @@ class Validation:
     reference: str
     text: str = ""
 
-    @property
-    def value(self) -> dict[str, object]:
-        """The answer to a request with this fault alone."""
-        return failed([self])
+
+class ValidationFailed(Exception):
+    """The request is refused whole."""
+
+    def __init__(self, validations: list[Validation]) -> None:
+        super().__init__(validations)
+        self.validations = validations
 
 
 def failed(validations: list[Validation]) -> dict[str, object]:
-    """The answer to a request with these faults."""
+    """The response to a request with these problems."""
     reasons = [{"Key": one.key, "Reference": one.reference} for one in validations]
     for reason, one in zip(reasons, validations, strict=True):
         if one.text:
@@ -38,7 +32,7 @@ def failed(validations: list[Validation]) -> dict[str, object]:
 
 
 def unauthorized() -> dict[str, object]:
-    """The answer to a missing or wrong key."""
+    """The response to a missing or wrong key."""
     return {
         "Description": "Unauthorized",
         "Reasons": [{"Key": "authorization.failed", "Reference": "Authorization"}],

@@ -3,10 +3,10 @@
 import uuid
 from pathlib import PurePosixPath
 
-from mailkit.sandbox.devino.fields import Refusal, Validation
+from mailkit.sandbox.devino.fields import Validation, ValidationFailed
 from mailkit.sandbox.devino.state import Context
-from mailkit.sandbox.forms import File
-from mailkit.sandbox.php import PhpArray
+from mailkit.sandbox.endpoints import endpoint
+from mailkit.sandbox.service import Request
 from mailkit.sandbox.truth import Attached
 
 FORMATS = frozenset(
@@ -27,11 +27,12 @@ FORMATS = frozenset(
 )
 
 
-def upload(context: Context, query: PhpArray, files: tuple[File, ...]) -> object:
+@endpoint("devino.files.upload", "POST /files/files")
+def upload(context: Context, request: Request) -> object:
     """Keep one file of an allowed format; its id is for AttachmentsIds."""
-    if query.text("category") != "EMAIL_ATTACHMENT":
+    if request.query.text("category") != "EMAIL_ATTACHMENT":
         raise _refusal("validation.category.unknown", "category")
-    chosen = [file for file in files if file.field == "file"]
+    chosen = [file for file in request.files if file.field == "file"]
     if len(chosen) != 1 or not chosen[0].name:
         raise _refusal("validation.file.required", "file")
     file = chosen[0]
@@ -39,7 +40,7 @@ def upload(context: Context, query: PhpArray, files: tuple[File, ...]) -> object
         raise _refusal("validation.file.format.not.allowed", "file")
     if not 0 < len(file.data) <= context.settings.max_file_size:
         raise _refusal("validation.file.size", "file")
-    file_id = str(uuid.UUID(int=context.chance.getrandbits(128), version=4))
+    file_id = str(uuid.UUID(int=context.rng.getrandbits(128), version=4))
     context.account.files[file_id] = Attached(file.name, len(file.data))
     return {
         "result": {
@@ -49,5 +50,5 @@ def upload(context: Context, query: PhpArray, files: tuple[File, ...]) -> object
     }
 
 
-def _refusal(key: str, reference: str) -> Refusal:
-    return Refusal(Validation(key, reference).value)
+def _refusal(key: str, reference: str) -> ValidationFailed:
+    return ValidationFailed([Validation(key, reference)])

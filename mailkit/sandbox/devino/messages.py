@@ -6,9 +6,11 @@ from typing import overload
 import attrs
 
 from mailkit.sandbox.delivery import is_address, meaning, opted_out
-from mailkit.sandbox.devino.fields import Refusal, Validation, failed, part, text
+from mailkit.sandbox.devino.fields import Validation, ValidationFailed, part, text
 from mailkit.sandbox.devino.macros import UNSUBSCRIBE, rendered
 from mailkit.sandbox.devino.state import Context
+from mailkit.sandbox.endpoints import endpoint
+from mailkit.sandbox.service import Request
 from mailkit.sandbox.truth import Attached, Mailing, normalised
 
 Wrong = Callable[[str, str], None]
@@ -25,14 +27,16 @@ class Recipient:
     extra: Mapping[str, object]
 
 
-def send(context: Context, value: object) -> object:
+@endpoint("devino.messages.send", "POST /email/messages")
+def send(context: Context, request: Request) -> object:
     """One message to each recipient, with their own fields in its macros."""
-    order: Mapping[str, object] = value if isinstance(value, dict) else {}
+    order: Mapping[str, object] = request.json if isinstance(request.json, dict) else {}
+    account = context.account
     problems = _problems(context, order)
     if problems:
-        raise Refusal(failed(problems))
+        raise ValidationFailed(problems)
     _pay(context, sum(map(_taken, map(_recipient, _entries(order)))))
-    attached = tuple(context.account.files[name] for name in _ids(order))
+    attached = tuple(account.files[name] for name in _ids(order))
     check = order.get("CheckUnsubscription") is True
     items: list[dict[str, object]] = []
     mailed: list[Recipient] = []
@@ -49,17 +53,17 @@ def send(context: Context, value: object) -> object:
                 {"key": "validation.recipient.address.invalid", "reference": "recipients.address"}
             ]
             continue
-        message_id = item["messageId"] = context.account.message_id()
+        message_id = item["messageId"] = account.message_id()
         taken = attrs.evolve(recipient, address=found)
-        rejected = check and opted_out(
-            found, context.account.unsubscribed, context.account.resubscribed
-        )
+        rejected = check and opted_out(found, account.unsubscribed, account.resubscribed)
         if not rejected:
             mailed.append(taken)
-        context.callbacks.follow(context, message_id, found, taken.extra, rejected=rejected)
+        account.callbacks.plan(
+            context.settings, context.now, message_id, found, taken.extra, rejected=rejected
+        )
     _mail(context, order, mailed, attached)
     if context.settings.shuffled:
-        context.chance.shuffle(items)
+        context.rng.shuffle(items)
     return {"result": items, "description": "ok"}
 
 
@@ -73,7 +77,7 @@ def _pay(context: Context, emails: int) -> None:
     if settings.balance is None:
         return
     if settings.balance < emails:
-        raise Refusal(failed([Validation("balance.exhausted", "account")]))
+        raise ValidationFailed([Validation("balance.exhausted", "account")])
     settings.balance -= emails
 
 
@@ -155,10 +159,10 @@ def _mail(
     sender = text(part(order, "Sender"), "Address")
     addresses = [one.address for one in mailed]
     mailing = Mailing("devino.messages.send", context.now, sender, subject, addresses, attached)
-    context.truth.record(mailing, _Emails(subject, template, mailed))
+    context.truth.record(mailing, _Contents(subject, template, mailed))
 
 
-class _Emails(Sequence[tuple[str, str]]):
+class _Contents(Sequence[tuple[str, str]]):
     """Subject and text of each message; a text is put together only when it is asked for."""
 
     def __init__(self, subject: str, template: str, recipients: list[Recipient]) -> None:
@@ -175,6 +179,6 @@ class _Emails(Sequence[tuple[str, str]]):
     def __getitem__(self, index: slice) -> Sequence[tuple[str, str]]: ...
     def __getitem__(self, index: int | slice) -> tuple[str, str] | Sequence[tuple[str, str]]:
         if isinstance(index, slice):
-            return _Emails(self._subject, self._template, self._recipients[index])
+            return _Contents(self._subject, self._template, self._recipients[index])
         one = self._recipients[index]
         return self._subject, rendered(self._template, one.fields, one.address)

@@ -11,131 +11,105 @@ How the page is read where it leaves a choice:
 - ExtraData is an object, and comes back in each callback beside the other keys.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from random import Random
+from typing import ClassVar
 from urllib.parse import unquote
 
-from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.devino import files, messages
-from mailkit.sandbox.devino.callbacks import Callbacks
-from mailkit.sandbox.devino.fields import Refusal, Validation, unauthorized
-from mailkit.sandbox.devino.shape import spelt
-from mailkit.sandbox.devino.state import Account, Context, DevinoSettings
-from mailkit.sandbox.forms import Malformed, parse_form, parse_urlencoded
-from mailkit.sandbox.jsons import read_json
-from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.service import Call, Post, Raw, Reply
-from mailkit.sandbox.timeline import Window
-from mailkit.sandbox.truth import Truth
+from mailkit.sandbox.devino.fields import Validation, ValidationFailed, failed, unauthorized
+from mailkit.sandbox.devino.settings import DevinoSettings
+from mailkit.sandbox.devino.state import Account, Context
+from mailkit.sandbox.endpoints import Endpoints, Match
+from mailkit.sandbox.forms import Malformed
+from mailkit.sandbox.service import RawRequest, Request, Response, Service, Shared, WebhookPost
 
-SEND = "devino.messages.send"
-UPLOAD = "devino.files.upload"
-BODY_LIMIT = 32 * 1024 * 1024
-_PATHS = {("POST", "/email/messages"): SEND, ("POST", "/files/files"): UPLOAD}
+Handler = Callable[[Context, Request], object]
 
 
-class Devino:
+class Devino(Service[DevinoSettings]):
     """The service Devino with one account."""
 
-    operations = frozenset({SEND, UPLOAD})
-    undecided: frozenset[str] = frozenset()
-    body_limit = BODY_LIMIT
+    settings_type = DevinoSettings
+    endpoints: ClassVar[Endpoints[Handler]] = Endpoints(files, messages)
 
-    def __init__(
-        self,
-        *,
-        api_key: str,
-        clock: Clock,
-        truth: Truth,
-        chance: Random,
-        settings: DevinoSettings | None = None,
-    ) -> None:
-        self.api_key = api_key
-        self.settings = DevinoSettings() if settings is None else settings
-        self.account = Account()
-        self._clock = clock
-        self._truth = truth
-        self._chance = chance
-        self._window = Window()
-        self._callbacks = Callbacks()
+    def __init__(self, shared: Shared, settings: DevinoSettings) -> None:
+        super().__init__(shared, settings)
+        self.reset()
 
-    def find(self, method: str, path: str) -> str | None:
-        """The operation behind a path; both are POST."""
-        return _PATHS.get((method, unquote(path)))
+    def find(self, method: str, path: str) -> Match | None:
+        """The operation behind a path, in which any character may be percent-encoded."""
+        return self.endpoints.find(method, unquote(path))
 
-    def parse(self, raw: Raw) -> Call:
+    def parse(self, raw: RawRequest) -> Request:
         """The JSON of a message, or the form of an upload."""
-        query = parse_urlencoded(raw.query, max_fields=100)
-        call = Call(raw.operation, query, authorization=raw.authorization)
-        if not raw.body:
-            return call
-        if raw.operation == UPLOAD:
-            form = parse_form(raw.body, raw.content_type, max_fields=100)
-            return Call(
-                raw.operation, query, form.fields, form.files, authorization=raw.authorization
-            )
-        if raw.content_type.partition(";")[0].strip().lower() != "application/json":
-            raise Malformed("application/json is needed")
-        try:
-            value = read_json(raw.body)
-        except ValueError as error:
-            raise Malformed(str(error)) from None
-        return Call(raw.operation, query, PhpArray(), (), value, authorization=raw.authorization)
+        kind = raw.content_type.partition(";")[0].strip().lower()
+        if raw.body and kind != "application/json" and raw.operation != files.upload.operation:
+            raise Malformed("the Content-Type must be application/json")
+        return super().parse(raw)
 
-    def act(self, call: Call) -> Reply:
-        """Carry out the call; a refusal changes nothing."""
-        now = self._clock.now()
+    def act(self, request: Request) -> Response:
+        """Carry out the request; a refusal changes nothing."""
+        shared, settings, account = self.shared, self.settings, self.account
+        now = shared.clock.now()
         self.tick(now)
-        settings = self.settings
-        wait = self._window.wait(now, settings.requests_per_second, 1.0)
+        wait = account.each_second.wait(now, settings.requests_per_second, 1.0)
         if wait is not None:
             value = self.refused("Too many requests").value
-            return Reply(429, value, (("Retry-After", str(max(1, ceil(wait)))),))
-        if call.authorization != f"Key {self.api_key}":
+            return Response(429, value, (("Retry-After", str(max(1, ceil(wait)))),))
+        if request.authorization != f"Key {settings.api_key}":
             return self.token_refused()
-        context = Context(self.account, settings, self._truth, self._chance, now, self._callbacks)
+        context = Context(account, settings, shared.truth, shared.rng, now)
         try:
-            value = (
-                messages.send(context, call.json)
-                if call.operation == SEND
-                else files.upload(context, call.query, call.files)
-            )
-        except Refusal as refusal:
-            return Reply(refusal.status or settings.refusal_status, refusal.value)
-        return Reply(200, spelt(value, self._chance) if settings.mixed_case else value)
+            value = self.endpoints[request.operation].handler(context, request)
+        except ValidationFailed as error:
+            return Response(settings.refusal_status, failed(error.validations))
+        return Response(200, _mixed_case(value, shared.rng) if settings.mixed_case else value)
 
-    def malformed(self, reason: str) -> Reply:
+    def malformed(self, reason: str) -> Response:
         """HTTP 400 for a body that cannot be read."""
-        return Reply(400, Validation("validation.request.malformed", "body", reason).value)
+        return Response(400, failed([Validation("validation.request.malformed", "body", reason)]))
 
-    def token_refused(self) -> Reply:
+    def token_refused(self) -> Response:
         """HTTP 401."""
-        return Reply(401, unauthorized())
+        return Response(401, unauthorized())
 
-    def refused(self, text: str) -> Reply:
+    def refused(self, text: str) -> Response:
         """A failed validation."""
-        status = self.settings.refusal_status
-        return Reply(status, Validation("validation.failed", "request", text).value)
+        validation = Validation("validation.failed", "request", text)
+        return Response(self.settings.refusal_status, failed([validation]))
 
     def environment(self, url: str) -> dict[str, str]:
         """Address and key for a client."""
-        return {"MAILKIT_DEVINO_URL": url, "MAILKIT_DEVINO_API_KEY": self.api_key}
+        return {"MAILKIT_DEVINO_URL": url, "MAILKIT_DEVINO_API_KEY": self.settings.api_key}
 
     def reset(self) -> None:
         """A fresh account without callbacks to come; the settings stay."""
         self.account = Account()
-        self._window = Window()
-        self._callbacks = Callbacks()
 
     def tick(self, now: float) -> None:
-        """Deliver messages as time goes by."""
-        self._callbacks.tick(self.account, now)
+        """Deliver emails as time goes by."""
+        self.account.tick(now)
 
     def due(self) -> float | None:
-        """When the next message reaches its next state."""
-        return self._callbacks.due()
+        """When the next email reaches its next status."""
+        return self.account.callbacks.due()
 
-    def posts(self, now: float, *, early: bool) -> Sequence[Post]:
+    def posts(self, now: float, *, early: bool) -> Sequence[WebhookPost]:
         """The callbacks that are due."""
-        return self._callbacks.posts(self.settings)
+        return self.account.callbacks.posts(self.settings)
+
+
+def _mixed_case(value: object, rng: Random) -> object:
+    """The same with each key beginning with an upper-case or lower-case letter at random."""
+    if isinstance(value, Mapping):
+        return {_key(str(key), rng): _mixed_case(part, rng) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_mixed_case(part, rng) for part in value]
+    return value
+
+
+def _key(key: str, rng: Random) -> str:
+    first = key[:1].upper() if rng.random() < 0.5 else key[:1].lower()
+    return first + key[1:]

@@ -1,11 +1,13 @@
 """The SendPulse operations on the account's money."""
 
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse.fields import Params, wrong
 from mailkit.sandbox.sendpulse.state import Context
 
 CURRENCIES = ("USD", "EUR", "RUR", "RUB", "UAH", "BYN", "GBP", "INR", "JPY", "KZT")
 
 
+@endpoint("sendpulse.balance.get", "GET /balance", "GET /balance/{currency}")
 def get(context: Context, params: Params) -> object:
     """The account's money, in a currency or its own; everything is worth the same here."""
     currency = params.args.get("currency", context.settings.currency).upper()
@@ -14,6 +16,7 @@ def get(context: Context, params: Params) -> object:
     return {"currency": currency, "balance_currency": context.settings.balance}
 
 
+@endpoint("sendpulse.balance.details", "GET /user/balance/detail")
 def details(context: Context, params: Params) -> object:
     """The account's money and tariffs."""
     settings = context.settings

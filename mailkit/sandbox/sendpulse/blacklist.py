@@ -1,16 +1,19 @@
 """The SendPulse operations on the blacklist."""
 
 from mailkit.sandbox.delivery import is_address
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse.fields import Params, html, wrong
 from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.truth import normalised
 
 
+@endpoint("sendpulse.blacklist.list", "GET /blacklist")
 def all_blocked(context: Context, params: Params) -> object:
     """All addresses on the blacklist."""
     return list(context.account.blacklist)
 
 
+@endpoint("sendpulse.blacklist.add", "POST /blacklist")
 def add(context: Context, params: Params) -> object:
     """Put addresses on the blacklist: no campaign reaches them any more."""
     comment = params.fields.get("comment")
@@ -19,6 +22,7 @@ def add(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint("sendpulse.blacklist.remove", "DELETE /blacklist")
 def remove(context: Context, params: Params) -> object:
     """Take addresses off the blacklist."""
     for email in _hidden(params):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import campaign_statistics, codes, lifecycle
 from mailkit.sandbox.sendpulse.campaigns import find
 from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
@@ -10,6 +11,7 @@ from mailkit.sandbox.sendpulse.state import Campaign, Context
 _COUNTRIES = ("BY", "UA", "US")
 
 
+@endpoint("sendpulse.campaigns.get", "GET /campaigns/{id}")
 def campaign(context: Context, params: Params) -> object:
     """One campaign with its statistics by code; the older shape is a plain list."""
     found = find(context.account, params.args["id"])
@@ -30,6 +32,7 @@ def campaign(context: Context, params: Params) -> object:
     return answer
 
 
+@endpoint("sendpulse.campaigns.list", "GET /campaigns")
 def campaigns(context: Context, params: Params) -> object:
     """A page of campaigns; the newest are first, unless order is desc: so the page has it."""
     rows = list(context.account.campaigns.values())
@@ -54,6 +57,7 @@ def campaigns(context: Context, params: Params) -> object:
     return written
 
 
+@endpoint("sendpulse.campaigns.countries", "GET /campaigns/{id}/countries")
 def countries(context: Context, params: Params) -> object:
     """Opens by country; an empty array if there are none."""
     found = find(context.account, params.args["id"])
@@ -62,6 +66,7 @@ def countries(context: Context, params: Params) -> object:
     return dict(spread) or []
 
 
+@endpoint("sendpulse.campaigns.referrals", "GET /campaigns/{id}/referrals")
 def referrals(context: Context, params: Params) -> object:
     """Clicks by link."""
     found = find(context.account, params.args["id"])
@@ -69,6 +74,7 @@ def referrals(context: Context, params: Params) -> object:
     return [{"link": row["url"], "count": row["count"]} for row in rows]
 
 
+@endpoint("sendpulse.campaigns.recipient", "GET /campaigns/{id}/email/{email}")
 def recipient(context: Context, params: Params) -> object:
     """What became of one address in a campaign."""
     found = find(context.account, params.args["id"])

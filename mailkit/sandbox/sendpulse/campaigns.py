@@ -5,6 +5,7 @@ from math import ceil
 import attrs
 
 from mailkit.sandbox.delivery import is_address
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import campaign_params, lifecycle
 from mailkit.sandbox.sendpulse.emails import record_test
 from mailkit.sandbox.sendpulse.fields import Params, is_number, moment, not_found, refuse, wrong
@@ -16,6 +17,7 @@ MAX_TEST_ADDRESSES = 3
 _NOT_YET = (0, 1, 13, 26, 27)
 
 
+@endpoint("sendpulse.campaigns.create", "POST /campaigns")
 def create(context: Context, params: Params) -> object:
     """A campaign, a draft, or a test message to the sender; each counts for the hour's quota."""
     _spend_quota(context)
@@ -47,6 +49,7 @@ def create(context: Context, params: Params) -> object:
     return _created(context, made)
 
 
+@endpoint("sendpulse.campaigns.send_test", "PATCH /campaigns")
 def send_test(context: Context, params: Params) -> object:
     """A message to at most three addresses, without a campaign."""
     content = campaign_params.content(context, params, required=True)
@@ -65,6 +68,7 @@ def send_test(context: Context, params: Params) -> object:
     return {**_created(context, made), "status": 0, "count": len(addresses)}
 
 
+@endpoint("sendpulse.campaigns.edit", "PATCH /campaigns/{id}")
 def edit(context: Context, params: Params) -> object:
     """Change a campaign that is scheduled, a draft, or sent back for editing."""
     found = find(context.account, params.args["id"])
@@ -90,6 +94,7 @@ def edit(context: Context, params: Params) -> object:
     return {"result": True, "id": found.id}
 
 
+@endpoint("sendpulse.campaigns.cancel", "DELETE /campaigns/{id}")
 def cancel(context: Context, params: Params) -> object:
     """Cancel a campaign that is not over; messages that have gone out have gone out."""
     found = find(context.account, params.args["id"])

@@ -1,5 +1,6 @@
 """The SendPulse operations on addresses across all lists."""
 
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import campaign_statistics, codes, lifecycle, serializers
 from mailkit.sandbox.sendpulse.fields import Params, not_found
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
@@ -7,6 +8,7 @@ from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
 MAX_ADDRESSES = 100
 
 
+@endpoint("sendpulse.contacts.get", "GET /emails/{email}")
 def contact(context: Context, params: Params) -> object:
     """The address on every list that has it."""
     email = params.address()
@@ -26,6 +28,7 @@ def contact(context: Context, params: Params) -> object:
     return rows
 
 
+@endpoint("sendpulse.contacts.details", "GET /emails/{email}/details")
 def details(context: Context, params: Params) -> object:
     """When and how the address came onto each list."""
     rows = [
@@ -42,6 +45,7 @@ def details(context: Context, params: Params) -> object:
     return rows
 
 
+@endpoint("sendpulse.contacts.get_many", "POST /emails")
 def many(context: Context, params: Params) -> object:
     """Several addresses on every list; those on none are left out."""
     answer: dict[str, object] = {}
@@ -59,6 +63,7 @@ def many(context: Context, params: Params) -> object:
     return answer or []
 
 
+@endpoint("sendpulse.contacts.delete", "DELETE /emails/{email}")
 def delete(context: Context, params: Params) -> object:
     """Take the address off all lists."""
     email = params.address()
@@ -68,6 +73,7 @@ def delete(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint("sendpulse.contacts.campaign_stats", "GET /emails/{email}/campaigns")
 def stats(context: Context, params: Params) -> object:
     """The messages to one address; the older shape is without lists."""
     email = params.address()
@@ -83,6 +89,7 @@ def stats(context: Context, params: Params) -> object:
     return answer
 
 
+@endpoint("sendpulse.contacts.campaign_stats_many", "POST /emails/campaigns")
 def stats_many(context: Context, params: Params) -> object:
     """The messages to several addresses; the lists' key is the service's own spelling."""
     return {

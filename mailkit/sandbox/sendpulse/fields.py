@@ -12,19 +12,11 @@ from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray
 from mailkit.sandbox.sendpulse.state import Context, MailingList
-from mailkit.sandbox.service import Reply
+from mailkit.sandbox.service import Refusal, Response
 from mailkit.sandbox.truth import normalised
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 MAX_PAGE = 100
-
-
-class Refusal(Exception):
-    """The call is refused with `reply`, and nothing has been done."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply)
-        self.reply = reply
 
 
 @attrs.frozen
@@ -112,7 +104,7 @@ class Params:
 
 def refuse(status: int, message: str, code: int) -> Refusal:
     """A refusal in the service's shape."""
-    return Refusal(Reply(status, {"message": message, "error_code": code}))
+    return Refusal(Response(status, {"message": message, "error_code": code}))
 
 
 def wrong(name: str, reason: str) -> Refusal:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from mailkit.sandbox.delivery import is_address, meaning
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import codes, lifecycle, serializers
-from mailkit.sandbox.sendpulse.fields import Params, Refusal, not_found, refuse, wrong
+from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import (
     ACTIVE,
     LEFT_ALL,
@@ -20,6 +21,7 @@ MAX_ADDRESSES = 100
 LANGUAGES = ("en", "ru", "ua", "tr", "es", "pt")
 
 
+@endpoint("sendpulse.mailing_lists.contacts", "GET /addressbooks/{id}/emails")
 def page(context: Context, params: Params) -> object:
     """A page of contacts in the order in which they were added."""
     contacts = list(params.mailing_list(context).contacts.values())
@@ -31,6 +33,9 @@ def page(context: Context, params: Params) -> object:
     return [serializers.row(context, one) for one in contacts[params.page()]]
 
 
+@endpoint(
+    "sendpulse.mailing_lists.find_by_variable", "GET /addressbooks/{id}/variables/{name}/{value}"
+)
 def find(context: Context, params: Params) -> object:
     """The contacts whose variable has the value."""
     name, value = params.args["name"], params.args["value"]
@@ -42,6 +47,7 @@ def find(context: Context, params: Params) -> object:
     ]
 
 
+@endpoint("sendpulse.mailing_lists.add_contacts", "POST /addressbooks/{id}/emails")
 def add(context: Context, params: Params) -> object:
     """Add or update contacts; addresses that cannot be are passed over in silence."""
     found = params.mailing_list(context)
@@ -50,6 +56,11 @@ def add(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint(
+    "sendpulse.mailing_lists.add_contacts_double_opt_in",
+    "POST /addressbooks/{id}/emails",
+    when=("confirmation", "force"),
+)
 def add_confirmed(context: Context, params: Params) -> object:
     """The same, but new contacts are asked by a message first; those who wait are asked again."""
     found = params.mailing_list(context)
@@ -81,6 +92,7 @@ def add_confirmed(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint("sendpulse.mailing_lists.remove_contacts", "DELETE /addressbooks/{id}/emails")
 def remove(context: Context, params: Params) -> object:
     """Take contacts off the list; addresses that are not on it do not matter."""
     found = params.mailing_list(context)
@@ -90,6 +102,7 @@ def remove(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint("sendpulse.mailing_lists.unsubscribe", "POST /addressbooks/{id}/emails/unsubscribe")
 def unsubscribe(context: Context, params: Params) -> object:
     """Contacts of the list get no more messages through it."""
     found = params.mailing_list(context)
@@ -99,6 +112,7 @@ def unsubscribe(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint("sendpulse.mailing_lists.contact", "GET /addressbooks/{id}/emails/{email}")
 def contact(context: Context, params: Params) -> object:
     """One contact of the list."""
     found = params.mailing_list(context)
@@ -114,6 +128,7 @@ def contact(context: Context, params: Params) -> object:
     }
 
 
+@endpoint("sendpulse.mailing_lists.set_phone", "PUT /addressbooks/{id}/phone")
 def set_phone(context: Context, params: Params) -> object:
     """Set the phone of a contact."""
     one = _contact(params.mailing_list(context), params.address())
@@ -121,6 +136,7 @@ def set_phone(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint("sendpulse.mailing_lists.set_variables", "POST /addressbooks/{id}/emails/variable")
 def set_variables(context: Context, params: Params) -> object:
     """Set variables of a contact; the types that the list knows are kept to."""
     found = params.mailing_list(context)
@@ -216,12 +232,8 @@ def _variable(one: Contact, name: str) -> object:
 def _contact(found: MailingList, email: str) -> Contact:
     one = found.contacts.get(email)
     if one is None:
-        raise _unknown()
+        raise not_found("Email not found", 303)
     return one
-
-
-def _unknown() -> Refusal:
-    return not_found("Email not found", 303)
 
 
 def _asked(params: Params, name: str) -> bool:

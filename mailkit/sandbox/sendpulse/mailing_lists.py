@@ -1,10 +1,12 @@
 """The SendPulse operations on mailing lists as a whole."""
 
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import lifecycle, serializers
 from mailkit.sandbox.sendpulse.fields import Params
 from mailkit.sandbox.sendpulse.state import ACTIVE, Context, MailingList
 
 
+@endpoint("sendpulse.mailing_lists.create", "POST /addressbooks")
 def create(context: Context, params: Params) -> object:
     """A new, empty list."""
     name = params.text("bookName")
@@ -13,6 +15,7 @@ def create(context: Context, params: Params) -> object:
     return {"id": made.id}
 
 
+@endpoint("sendpulse.mailing_lists.rename", "PUT /addressbooks/{id}")
 def rename(context: Context, params: Params) -> object:
     """Another name for a list."""
     found = params.mailing_list(context)
@@ -20,6 +23,7 @@ def rename(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint("sendpulse.mailing_lists.list", "GET /addressbooks")
 def all_lists(context: Context, params: Params) -> object:
     """A page of the account's lists, oldest first."""
     return [
@@ -28,28 +32,33 @@ def all_lists(context: Context, params: Params) -> object:
     ]
 
 
+@endpoint("sendpulse.mailing_lists.get", "GET /addressbooks/{id}")
 def one_list(context: Context, params: Params) -> object:
     """One list, inside an array."""
     return [serializers.mailing_list(context, params.mailing_list(context), phones=False)]
 
 
+@endpoint("sendpulse.mailing_lists.delete", "DELETE /addressbooks/{id}")
 def delete(context: Context, params: Params) -> object:
     """The list and its contacts are gone; campaigns that have copied them go on."""
     del context.account.lists[params.mailing_list(context).id]
     return {"result": True}
 
 
+@endpoint("sendpulse.mailing_lists.variables", "GET /addressbooks/{id}/variables")
 def variables(context: Context, params: Params) -> object:
     """The variables that contacts of the list have, with their types."""
     types = {"email": "string", **params.mailing_list(context).types}
     return [{"name": name, "type": kind} for name, kind in types.items()]
 
 
+@endpoint("sendpulse.mailing_lists.count", "GET /addressbooks/{id}/emails/total")
 def count(context: Context, params: Params) -> object:
     """How many contacts are on the list, whatever their status."""
     return {"total": len(params.mailing_list(context).contacts)}
 
 
+@endpoint("sendpulse.mailing_lists.cost", "GET /addressbooks/{id}/cost")
 def cost(context: Context, params: Params) -> object:
     """What a campaign to the active contacts of the list would cost."""
     found = params.mailing_list(context)
@@ -70,6 +79,7 @@ def cost(context: Context, params: Params) -> object:
     }
 
 
+@endpoint("sendpulse.mailing_lists.campaigns", "GET /addressbooks/{id}/campaigns")
 def campaigns(context: Context, params: Params) -> object:
     """The campaigns made from the list, newest first."""
     found = params.mailing_list(context)

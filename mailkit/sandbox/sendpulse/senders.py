@@ -1,10 +1,12 @@
 """The SendPulse operations on senders."""
 
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Account, Context, Sender
 from mailkit.sandbox.truth import Mailing, normalised
 
 
+@endpoint("sendpulse.senders.list", "GET /senders")
 def all_senders(context: Context, params: Params) -> object:
     """All senders; is_allowed_for_smtp is absent for some."""
     rows: list[dict[str, object]] = []
@@ -20,6 +22,7 @@ def all_senders(context: Context, params: Params) -> object:
     return rows
 
 
+@endpoint("sendpulse.senders.add", "POST /senders")
 def add(context: Context, params: Params) -> object:
     """A new sender, not yet active."""
     email, name = params.address(), params.text("name")
@@ -29,12 +32,14 @@ def add(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint("sendpulse.senders.remove", "DELETE /senders")
 def remove(context: Context, params: Params) -> object:
     """A sender less."""
     del context.account.senders[_sender(context, params).email]
     return {"result": True}
 
 
+@endpoint("sendpulse.senders.request_code", "GET /senders/{email}/code")
 def request_code(context: Context, params: Params) -> object:
     """Mail the activation code, here always that of the settings, to the sender."""
     email = _sender(context, params).email
@@ -44,6 +49,7 @@ def request_code(context: Context, params: Params) -> object:
     return {"result": True, "email": email}
 
 
+@endpoint("sendpulse.senders.activate", "POST /senders/{email}/code")
 def activate(context: Context, params: Params) -> object:
     """Activate a sender by its code."""
     found = _sender(context, params)

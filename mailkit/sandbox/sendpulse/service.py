@@ -11,126 +11,120 @@ How the pages are read where they leave a choice:
   that any webhook was there for when the campaign began.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
-from random import Random
+from typing import ClassVar
 
-from mailkit.sandbox.clock import Clock
-from mailkit.sandbox.forms import Malformed, parse_form, parse_urlencoded
-from mailkit.sandbox.jsons import read_json
-from mailkit.sandbox.php import PhpArray, plain
-from mailkit.sandbox.sendpulse import lifecycle, senders, templates, token
-from mailkit.sandbox.sendpulse.fields import Params, Refusal
-from mailkit.sandbox.sendpulse.routes import ADD, CONFIRM, TOKEN, match
+from mailkit.sandbox.endpoints import Endpoints, Match
+from mailkit.sandbox.php import plain
+from mailkit.sandbox.sendpulse import (
+    balance,
+    blacklist,
+    campaign_reports,
+    campaigns,
+    contacts,
+    lifecycle,
+    list_contacts,
+    mailing_lists,
+    senders,
+    tags,
+    templates,
+    token,
+    user,
+    webhooks,
+)
+from mailkit.sandbox.sendpulse.fields import Params
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
 from mailkit.sandbox.sendpulse.state import Account, Context
-from mailkit.sandbox.sendpulse.table import OPERATIONS
-from mailkit.sandbox.service import Call, Post, Raw, Reply
-from mailkit.sandbox.truth import Truth
+from mailkit.sandbox.service import (
+    Refusal,
+    Request,
+    Response,
+    Service,
+    Shared,
+    WebhookPost,
+)
 
-BODY_LIMIT = 32 * 1024 * 1024
-MAX_FIELDS = 1000
+Handler = Callable[[Context, Params], object]
+
 TOO_FAST = 2020202020
 
 
-class SendPulse:
+class SendPulse(Service[SendPulseSettings]):
     """The service SendPulse with one account."""
 
-    operations = frozenset({TOKEN, *OPERATIONS})
-    undecided = frozenset({ADD})
-    body_limit = BODY_LIMIT
+    settings_type = SendPulseSettings
+    endpoints: ClassVar[Endpoints[Handler]] = Endpoints(
+        balance,
+        blacklist,
+        campaign_reports,
+        campaigns,
+        contacts,
+        list_contacts,
+        mailing_lists,
+        senders,
+        tags,
+        templates,
+        token,
+        user,
+        webhooks,
+    )
 
-    def __init__(
-        self,
-        *,
-        client_id: str,
-        client_secret: str,
-        api_key: str,
-        clock: Clock,
-        truth: Truth,
-        chance: Random,
-        settings: SendPulseSettings | None = None,
-    ) -> None:
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self.api_key = api_key
-        self.settings = SendPulseSettings() if settings is None else settings
-        self._clock = clock
-        self._truth = truth
-        self._chance = chance
-        self.account = self._new_account()
+    def __init__(self, shared: Shared, settings: SendPulseSettings) -> None:
+        super().__init__(shared, settings)
+        self.reset()
 
-    def find(self, method: str, path: str) -> str | None:
-        """The operation behind method and path."""
-        found = match(method, path)
-        return None if found is None else found[0]
+    def find(self, method: str, path: str) -> Match | None:
+        """The operation behind method and path; one slash at the end does not count."""
+        return self.endpoints.find(method, path.removesuffix("/"))
 
-    def parse(self, raw: Raw) -> Call:
-        """Query and body; a contact to be confirmed makes adding another operation."""
-        query = parse_urlencoded(raw.query, max_fields=MAX_FIELDS)
-        found = match(raw.method, raw.path)
-        args = {} if found is None else found[1]
-        form, value = PhpArray(), None
-        if raw.body:
-            if raw.content_type.partition(";")[0].strip().lower() == "application/json":
-                value = _json(raw.body)
-            else:
-                form = parse_form(raw.body, raw.content_type, max_fields=MAX_FIELDS).fields
-        operation = raw.operation
-        given = value if isinstance(value, dict) else form
-        if operation == ADD and given.get("confirmation") == "force":
-            operation = CONFIRM
-        return Call(operation, query, form, (), value, args, raw.authorization)
-
-    def act(self, call: Call) -> Reply:
-        """Carry out the call; a refusal changes nothing but the quotas."""
-        now = self._clock.now()
+    def act(self, request: Request) -> Response:
+        """Carry out the request; a refusal changes nothing but the quotas."""
+        now = self.shared.clock.now()
         self.tick(now)
         context = self._context(now)
         refused = self._too_fast(context)
         if refused is not None:
             return refused
-        is_form = not isinstance(call.json, dict)
-        form = {str(name): plain(value) for name, value in call.form.items()}
-        fields = form if is_form else call.json
-        params = Params(call.args, call.query, fields if isinstance(fields, dict) else {}, is_form)
         try:
-            if call.operation == TOKEN:
-                return Reply(200, token.issue(context, params, self.client_id, self.client_secret))
-            if not token.admitted(context, call.authorization, self.api_key):
-                return self.token_refused()
-            if call.operation in self.settings.forbidden:
-                return Reply(403, {"message": "Unauthorized action.", "error_code": 800})
-            return Reply(200, OPERATIONS[call.operation](context, params))
+            if request.operation != token.issue.operation:
+                if not token.admits(context, request.authorization):
+                    return self.token_refused()
+                if request.operation in self.settings.forbidden:
+                    return Response(403, {"message": "Unauthorized action.", "error_code": 800})
+            handler = self.endpoints[request.operation].handler
+            return Response(200, handler(context, _params(request)))
         except Refusal as refusal:
-            return refusal.reply
+            return refusal.response
 
-    def malformed(self, reason: str) -> Reply:
+    def malformed(self, reason: str) -> Response:
         """HTTP 422 for a body that cannot be read."""
-        return Reply(422, {"message": f"The body can not be read: {reason}", "error_code": 422})
+        return self.refused(f"The body can not be read: {reason}")
 
-    def token_refused(self) -> Reply:
+    def token_refused(self) -> Response:
         """HTTP 401 for a missing, wrong or expired token."""
-        return Reply(401, {"message": "Unauthenticated.", "error_code": 401})
+        return Response(401, {"message": "Unauthenticated.", "error_code": 401})
 
-    def refused(self, text: str) -> Reply:
+    def refused(self, text: str) -> Response:
         """An error of HTTP 422."""
-        return Reply(422, {"message": text, "error_code": 422})
+        return Response(422, {"message": text, "error_code": 422})
 
     def environment(self, url: str) -> dict[str, str]:
         """Address and OAuth credentials for a client."""
         return {
             "MAILKIT_SENDPULSE_URL": url,
-            "MAILKIT_SENDPULSE_CLIENT_ID": self.client_id,
-            "MAILKIT_SENDPULSE_CLIENT_SECRET": self.client_secret,
+            "MAILKIT_SENDPULSE_CLIENT_ID": self.settings.client_id,
+            "MAILKIT_SENDPULSE_CLIENT_SECRET": self.settings.client_secret,
         }
 
     def reset(self) -> None:
         """A fresh account: no tokens, webhooks or campaigns; the settings stay."""
-        self.account = self._new_account()
+        self.account = Account()
+        senders.seed(self.account, self.settings.senders)
+        templates.seed(self.account, self.shared.clock.now())
 
     def tick(self, now: float) -> None:
-        """Let campaigns and messages go on."""
+        """Let campaigns and emails go on."""
         lifecycle.tick(self._context(now))
 
     def due(self) -> float | None:
@@ -138,32 +132,26 @@ class SendPulse:
         moments = (self.account.timeline.next(), self.account.webhook_queue.due(self.settings))
         return min((at for at in moments if at is not None), default=None)
 
-    def posts(self, now: float, *, early: bool) -> Sequence[Post]:
+    def posts(self, now: float, *, early: bool) -> Sequence[WebhookPost]:
         """The webhooks' batches."""
         return self.account.webhook_queue.posts(now, self.settings, early=early)
 
     def _context(self, now: float) -> Context:
-        return Context(self.account, self.settings, self._truth, self._chance, now)
+        return Context(self.account, self.settings, self.shared.truth, self.shared.rng, now)
 
-    def _new_account(self) -> Account:
-        account = Account()
-        senders.seed(account, self.settings.senders)
-        templates.seed(account, self._clock.now())
-        return account
-
-    def _too_fast(self, context: Context) -> Reply | None:
+    def _too_fast(self, context: Context) -> Response | None:
         account, settings = context.account, self.settings
         if account.each_second.wait(context.now, settings.requests_per_second, 1.0) is not None:
             value = {"message": "Too many requests in a second", "error_code": TOO_FAST}
-            return Reply(429, value)
+            return Response(429, value)
         wait = account.each_minute.wait(context.now, settings.requests_per_minute, 60.0)
         if wait is not None:
-            return Reply(429, {"message": f"Wait {ceil(wait)} s", "error_code": 429})
+            return Response(429, {"message": f"Wait {ceil(wait)} s", "error_code": 429})
         return None
 
 
-def _json(body: bytes) -> object:
-    try:
-        return read_json(body)
-    except ValueError as error:
-        raise Malformed(str(error)) from None
+def _params(request: Request) -> Params:
+    if isinstance(request.json, dict):
+        return Params(request.args, request.query, request.json)
+    form = {str(name): plain(value) for name, value in request.form.items()}
+    return Params(request.args, request.query, form, is_form=True)

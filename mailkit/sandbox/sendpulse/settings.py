@@ -9,6 +9,8 @@ import attrs
 class SendPulseSettings:
     """May be changed while the sandbox runs; times are seconds of sandbox time.
 
+    client_id, client_secret: what the account accepts for a token.
+    api_key: what it accepts instead of a token.
     token_lifetime: how long an OAuth token is good for.
     requests_per_second, requests_per_minute: more requests get HTTP 429; None for no limit.
     campaigns_per_hour: POST /campaigns in any hour, whatever becomes of them.
@@ -38,6 +40,9 @@ class SendPulseSettings:
     webhook_twice: each post is made twice.
     """
 
+    client_id: str = "sandbox-client"
+    client_secret: str = "sandbox-secret"  # noqa: S105 -- a fake, and meant to be known
+    api_key: str = "sandbox-api-key"
     token_lifetime: float = 3600.0
     requests_per_second: int | None = 10
     requests_per_minute: int | None = None

@@ -154,12 +154,12 @@ class Context:
     account: Account
     settings: SendPulseSettings
     truth: Truth
-    chance: Random
+    rng: Random
     now: float
 
     def quirk(self) -> bool:
         """Whether to answer in the less usual shape this time."""
-        return self.settings.quirks and self.chance.random() < 0.5
+        return self.settings.quirks and self.rng.random() < 0.5
 
     def date(self, moment: float) -> str:
         """A moment as the service writes it."""

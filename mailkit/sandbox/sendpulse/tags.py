@@ -1,15 +1,18 @@
 """The SendPulse operations on tags, which addresses and phones can wear."""
 
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
 from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.truth import normalised
 
 
-def everything(context: Context, params: Params) -> object:
+@endpoint("sendpulse.tags.list", "GET /tags")
+def all_tags(context: Context, params: Params) -> object:
     """All tags."""
     return [{"id": number, "name": name} for number, name in context.account.tags.items()]
 
 
+@endpoint("sendpulse.tags.create", "POST /tags")
 def create(context: Context, params: Params) -> object:
     """A new tag."""
     name = params.text("name")
@@ -18,6 +21,7 @@ def create(context: Context, params: Params) -> object:
     return {"result": True, "id": number}
 
 
+@endpoint("sendpulse.tags.update", "PUT /tags/{id}")
 def update(context: Context, params: Params) -> object:
     """Another name."""
     number = _number(context, params.args["id"])
@@ -25,6 +29,7 @@ def update(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint("sendpulse.tags.delete", "DELETE /tags/{id}")
 def delete(context: Context, params: Params) -> object:
     """A tag less, for everybody."""
     number = _number(context, params.args["id"])
@@ -34,7 +39,7 @@ def delete(context: Context, params: Params) -> object:
     return {"result": True}
 
 
-def pin(context: Context, params: Params) -> object:
+def _pin(context: Context, params: Params) -> object:
     """Give tags to addresses or phones."""
     numbers = _numbers(context, params)
     for name in _names(params):
@@ -42,12 +47,20 @@ def pin(context: Context, params: Params) -> object:
     return {"result": True}
 
 
-def unpin(context: Context, params: Params) -> object:
+pin_email = endpoint("sendpulse.tags.pin_email", "POST /tags/pin/email")(_pin)
+pin_phone = endpoint("sendpulse.tags.pin_phone", "POST /tags/pin/phone")(_pin)
+
+
+def _unpin(context: Context, params: Params) -> object:
     """Take tags from addresses or phones."""
     numbers = _numbers(context, params)
     for name in _names(params):
         context.account.tagged.setdefault(name, set()).difference_update(numbers)
     return {"result": True}
+
+
+unpin_email = endpoint("sendpulse.tags.unpin_email", "POST /tags/unpin/email")(_unpin)
+unpin_phone = endpoint("sendpulse.tags.unpin_phone", "POST /tags/unpin/phone")(_unpin)
 
 
 def _names(params: Params) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse.fields import Params, html, is_number, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Account, Context, Template
 
@@ -9,6 +10,7 @@ LANGUAGES = ("ru", "en", "ua", "tr", "es", "pt")
 _SITE = "https://login.sendpulse.example/templates/preview"
 
 
+@endpoint("sendpulse.templates.create", "POST /template")
 def create(context: Context, params: Params) -> object:
     """A template of the account."""
     body = html("body", params.fields.get("body"))
@@ -26,6 +28,7 @@ def create(context: Context, params: Params) -> object:
     return {"result": True, "real_id": number}
 
 
+@endpoint("sendpulse.templates.edit", "POST /template/edit/{id}")
 def edit(context: Context, params: Params) -> object:
     """Another body: from now on the template has another id, and the same real_id."""
     found = find(context, params.args["id"])
@@ -38,11 +41,13 @@ def edit(context: Context, params: Params) -> object:
     return {"result": True}
 
 
+@endpoint("sendpulse.templates.get", "GET /template/{id}")
 def one(context: Context, params: Params) -> object:
     """A template by either id."""
     return {**_written(context, find(context, params.args["id"])), "is_structure": True}
 
 
+@endpoint("sendpulse.templates.get_by_slug", "GET /template/slug/{slug}")
 def by_slug(context: Context, params: Params) -> object:
     """A template by its system name."""
     for found in context.account.templates.values():
@@ -51,7 +56,7 @@ def by_slug(context: Context, params: Params) -> object:
     raise not_found("Template not found")
 
 
-def everything(context: Context, params: Params) -> object:
+def _all_templates(context: Context, params: Params) -> object:
     """All templates, or those of one owner and one language."""
     owner, lang = params.query.text("owner"), params.args.get("lang")
     if owner not in ("", "me", "sendpulse"):
@@ -64,6 +69,12 @@ def everything(context: Context, params: Params) -> object:
         if (not owner or found.system == (owner == "sendpulse"))
         and (lang is None or found.lang == lang)
     ]
+
+
+all_templates = endpoint("sendpulse.templates.list", "GET /templates")(_all_templates)
+by_language = endpoint("sendpulse.templates.list_by_language", "GET /templates/{lang}")(
+    _all_templates
+)
 
 
 def find(context: Context, text: str) -> Template:
@@ -85,7 +96,7 @@ def seed(account: Account, now: float) -> None:
 
 
 def _new_id(context: Context) -> str:
-    return f"{context.chance.getrandbits(128):032x}"
+    return f"{context.rng.getrandbits(128):032x}"
 
 
 def _written(context: Context, found: Template) -> dict[str, object]:

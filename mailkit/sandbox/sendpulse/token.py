@@ -1,18 +1,19 @@
 """Credentials: OAuth tokens that expire, and the static API key."""
 
-from mailkit.sandbox.sendpulse.fields import Params, Refusal
+from mailkit.sandbox.endpoints import endpoint
+from mailkit.sandbox.sendpulse.fields import Params
 from mailkit.sandbox.sendpulse.state import Context
-from mailkit.sandbox.service import Reply
+from mailkit.sandbox.service import Refusal, Response
 
 
-def issue(context: Context, params: Params, client_id: str, client_secret: str) -> object:
-    """A token for client credentials; older tokens stay good until they expire."""
-    given = (params.fields.get("grant_type"), params.fields.get("client_id"))
-    if given != ("client_credentials", client_id) or (
-        params.fields.get("client_secret") != client_secret
-    ):
+@endpoint("sendpulse.auth.token", "POST /oauth/access_token")
+def issue(context: Context, params: Params) -> object:
+    """A token for client credentials; older tokens stay valid until they expire."""
+    settings, fields = context.settings, params.fields
+    given = [fields.get(name) for name in ("grant_type", "client_id", "client_secret")]
+    if given != ["client_credentials", settings.client_id, settings.client_secret]:
         raise Refusal(
-            Reply(
+            Response(
                 401,
                 {
                     "error": "invalid_client",
@@ -24,18 +25,18 @@ def issue(context: Context, params: Params, client_id: str, client_secret: str) 
     tokens = context.account.tokens
     for token in [old for old, ends in tokens.items() if ends <= context.now]:
         del tokens[token]
-    token = f"{context.chance.getrandbits(160):040x}"
-    tokens[token] = context.now + context.settings.token_lifetime
+    token = f"{context.rng.getrandbits(160):040x}"
+    tokens[token] = context.now + settings.token_lifetime
     return {
         "access_token": token,
         "token_type": "Bearer",
-        "expires_in": int(context.settings.token_lifetime),
+        "expires_in": int(settings.token_lifetime),
     }
 
 
-def admitted(context: Context, authorization: str, api_key: str) -> bool:
+def admits(context: Context, authorization: str) -> bool:
     """Whether the header holds the key or a token that has not expired."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         return False
-    return token == api_key or context.account.tokens.get(token, 0) > context.now
+    return token == context.settings.api_key or context.account.tokens.get(token, 0) > context.now

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import attrs
 
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
-from mailkit.sandbox.service import Post
+from mailkit.sandbox.service import WebhookPost
 
 ACTIONS = (
     "new_emails",
@@ -58,9 +58,9 @@ class WebhookQueue:
         moments = [hook.ready_at(settings) for hook in self.by_id.values()]
         return min((at for at in moments if at is not None), default=None)
 
-    def posts(self, now: float, settings: SendPulseSettings, *, early: bool) -> list[Post]:
+    def posts(self, now: float, settings: SendPulseSettings, *, early: bool) -> list[WebhookPost]:
         """The posts that are due; with `early` all events that wait."""
-        posts: list[Post] = []
+        posts: list[WebhookPost] = []
         for hook in self.by_id.values():
             while hook.waiting:
                 ready = hook.ready_at(settings)
@@ -68,5 +68,5 @@ class WebhookQueue:
                     break
                 size = min(len(hook.waiting), max(1, settings.webhook_batch))
                 rows = [hook.waiting.popleft()[1] for _ in range(size)]
-                posts.extend([Post(hook.url, rows)] * (1 + settings.webhook_twice))
+                posts.extend([WebhookPost(hook.url, rows)] * (1 + settings.webhook_twice))
         return posts

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
 from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.sendpulse.webhook_queue import ACTIONS, Webhook
@@ -9,11 +10,13 @@ from mailkit.sandbox.sendpulse.webhook_queue import ACTIONS, Webhook
 USER = 7043663
 
 
-def everything(context: Context, params: Params) -> object:
+@endpoint("sendpulse.webhooks.list", "GET /v2/email-service/webhook")
+def all_webhooks(context: Context, params: Params) -> object:
     """All webhooks."""
     return _success([_written(one) for one in context.account.webhook_queue.by_id.values()])
 
 
+@endpoint("sendpulse.webhooks.get", "GET /v2/email-service/webhook/{id}")
 def one(context: Context, params: Params) -> object:
     """One webhook."""
     found = _find(context, params)
@@ -22,6 +25,7 @@ def one(context: Context, params: Params) -> object:
     return _success(_written(found))
 
 
+@endpoint("sendpulse.webhooks.create", "POST /v2/email-service/webhook")
 def create(context: Context, params: Params) -> object:
     """A webhook for each action."""
     given = params.fields.get("actions")
@@ -37,6 +41,7 @@ def create(context: Context, params: Params) -> object:
     return _success(made)
 
 
+@endpoint("sendpulse.webhooks.update", "PUT /v2/email-service/webhook/{id}")
 def update(context: Context, params: Params) -> object:
     """Another address for a webhook; false if there is none."""
     url = _url(params)
@@ -46,6 +51,7 @@ def update(context: Context, params: Params) -> object:
     return _success([found is not None])
 
 
+@endpoint("sendpulse.webhooks.delete", "DELETE /v2/email-service/webhook/{id}")
 def delete(context: Context, params: Params) -> object:
     """A webhook less; false if there is none. Events that waited are lost."""
     found = _find(context, params)

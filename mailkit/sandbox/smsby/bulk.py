@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator
 
-from mailkit.sandbox.forms import File
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.php import PhpArray, Value
 from mailkit.sandbox.smsby.emails import (
     INCORRECT,
@@ -20,7 +20,8 @@ from mailkit.sandbox.truth import normalised
 NO_TEXT = "Message without subject or text"
 
 
-def send(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+@endpoint("smsby.bulk.send", "POST /api/v2/sendBulkEmail")
+def send(context: Context, fields: PhpArray) -> object:
     """One message to many, or a message of their own to each."""
     required(fields, "sender_email")
     kind = fields.text("message_type") or "bulk"
@@ -52,12 +53,13 @@ def send(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
     ]
     mailed = [to for message in messages for to in recipients(message)]
     record(context, "smsby.bulk.send", sending, mailed, contents)
-    bulk_id = str(uuid.UUID(int=context.chance.getrandbits(128), version=4))
+    bulk_id = str(uuid.UUID(int=context.rng.getrandbits(128), version=4))
     context.account.bulks[bulk_id] = messages
     return {"status": "OK", "result": {"uuid": bulk_id}}
 
 
-def status(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+@endpoint("smsby.bulk.status", "POST /api/v2/statusBulkEmail")
+def status(context: Context, fields: PhpArray) -> object:
     """The messages of a bulk send: what was taken with its state, what was refused and why."""
     required(fields, "uuid")
     messages = context.account.bulks.get(fields.text("uuid"))
@@ -94,13 +96,13 @@ def _row(context: Context, message: Message) -> dict[str, object] | None:
     }
 
 
-def _pay(context: Context, contents: int) -> None:
+def _pay(context: Context, emails: int) -> None:
     settings = context.settings
     if settings.balance is None:
         return
-    if settings.balance < contents:
+    if settings.balance < emails:
         raise error_at_200(settings.no_money)
-    settings.balance -= contents
+    settings.balance -= emails
 
 
 def _entries(

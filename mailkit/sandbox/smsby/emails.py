@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 
 from mailkit.sandbox.delivery import is_address, meaning, opted_out
-from mailkit.sandbox.forms import File
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.php import PhpArray
 from mailkit.sandbox.smsby.fields import (
     address,
     begins_at,
     error_at_200,
     flag,
+    mailing_list,
     number,
     required,
     status_error,
@@ -22,7 +23,8 @@ INCORRECT = "Incorrect recipient address"
 OPTED_OUT = "Recipient has unsubscribed"
 
 
-def send(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+@endpoint("smsby.emails.send", "POST /api/v2/sendEmail")
+def send(context: Context, fields: PhpArray) -> object:
     """One message to one address."""
     required(fields, "sender_email", "subject", "message", "email")
     sending = new_sending(context, fields)
@@ -35,17 +37,16 @@ def send(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
     email_id = _email_ids(context, 1)
     if meaning(to) != "missing":
         content = (fields.text("subject"), fields.text("message"))
-        record(context, "smsby.emails.send", sending, [to], [content], files)
+        record(context, "smsby.emails.send", sending, [to], [content])
     return {"status": "OK", "result": {"email_id": email_id}}
 
 
-def send_to_list(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+@endpoint("smsby.emails.send_to_list", "POST /api/v2/sendEmailByList")
+def send_to_list(context: Context, fields: PhpArray) -> object:
     """One message to everybody on a mailing list who has not left it."""
     required(fields, "list_id", "sender_email", "subject", "message")
     sending = new_sending(context, fields)
-    found = context.account.lists.get(number(fields, "list_id"))
-    if found is None:
-        raise status_error(404, "Mailing list not found")
+    found = mailing_list(context, number(fields, "list_id"))
     addresses = [
         contact
         for contact in found.contacts
@@ -59,11 +60,12 @@ def send_to_list(context: Context, fields: PhpArray, files: tuple[File, ...]) ->
     rows = [(to, INCORRECT if meaning(to) == "invalid" else "") for to in addresses]
     message = new_message(context, sending, rows)
     mailed = recipients(message)
-    record(context, "smsby.emails.send_to_list", sending, mailed, [content] * len(mailed), files)
+    record(context, "smsby.emails.send_to_list", sending, mailed, [content] * len(mailed))
     return {"status": "OK", "result": {"message_id": message.id, "count_emails": len(addresses)}}
 
 
-def delivery_list(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+@endpoint("smsby.emails.delivery_list", "POST /api/v2/getEmailDeliveryList")
+def delivery_list(context: Context, fields: PhpArray) -> object:
     """The emails of one message with their states; some addresses come with a leading space."""
     required(fields, "message_id")
     message = context.account.messages.get(number(fields, "message_id"))
@@ -142,13 +144,14 @@ def record(
     sending: Sending,
     addresses: list[str],
     contents: list[tuple[str, str]],
-    files: tuple[File, ...] = (),
 ) -> None:
     """Count the emails in the truth; `contents` holds subject and text of each."""
     if not addresses:
         return
     subject = contents[0][0] if contents[0] is contents[-1] else ""
-    attached = tuple(Attached(f.name, len(f.data)) for f in files if f.field == "attachment")
+    attached = tuple(
+        Attached(file.name, len(file.data)) for file in context.files if file.field == "attachment"
+    )
     mailing = Mailing(operation, context.now, sending.sender_email, subject, addresses, attached)
     context.truth.record(mailing, contents)
     for to in addresses:

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.service import Reply
+from mailkit.sandbox.service import Refusal, Response
+from mailkit.sandbox.smsby.state import Context, MailingList
 from mailkit.sandbox.truth import normalised
 
 MINSK = ZoneInfo("Europe/Minsk")
@@ -14,29 +15,21 @@ MINSK = ZoneInfo("Europe/Minsk")
 _SCHEDULE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d", re.ASCII)
 
 
-class Refusal(Exception):
-    """The call is refused with `reply`, and nothing has been done."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply)
-        self.reply = reply
-
-
 def error_at_200(text: str) -> Refusal:
-    """The error stands in a successful HTTP answer."""
-    return Refusal(Reply(200, {"error": text}))
+    """The error is in a successful HTTP response."""
+    return Refusal(Response(200, {"error": text}))
 
 
 def status_error(status: int, text: str) -> Refusal:
-    """The error stands in a message beside a status word."""
-    return Refusal(Reply(status, {"status": "error", "message": text}))
+    """The error is a message next to a status word."""
+    return Refusal(Response(status, {"status": "error", "message": text}))
 
 
 def required(fields: PhpArray, *names: str) -> None:
     """Refuse with HTTP 400 if one of the fields is absent or empty."""
     for name in names:
         if not fields.get(name):
-            raise Refusal(Reply(400, {"error": f"Required parameter {name} not given"}))
+            raise Refusal(Response(400, {"error": f"Required parameter {name} not given"}))
 
 
 def address(fields: PhpArray, name: str) -> str:
@@ -48,12 +41,12 @@ def address(fields: PhpArray, name: str) -> str:
 
 
 def unverified(name: str, reason: str) -> Refusal:
-    """The host's answer to a value of the wrong form."""
+    """The host's response to a value of the wrong form."""
     return status_error(421, f"Validation of {name} failed: {reason}")
 
 
 def number(fields: PhpArray, name: str) -> int:
-    """The field as a positive number; HTTP 421 if it is none."""
+    """The field as a positive number; HTTP 421 if it is not one."""
     text = fields.text(name).strip()
     if not is_number(text):
         raise unverified(name, "a number is needed")
@@ -63,6 +56,14 @@ def number(fields: PhpArray, name: str) -> int:
 def is_number(text: str) -> bool:
     """True for plain digits, not too many."""
     return text.isascii() and text.isdigit() and len(text) < 18
+
+
+def mailing_list(context: Context, number: int) -> MailingList:
+    """The mailing list of that number; HTTP 404 if there is none."""
+    found = context.account.lists.get(number)
+    if found is None:
+        raise status_error(404, "Mailing list not found")
+    return found
 
 
 def flag(fields: PhpArray, name: str) -> bool:

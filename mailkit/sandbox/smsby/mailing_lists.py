@@ -1,9 +1,9 @@
 """The sms.by operations on mailing lists."""
 
 from mailkit.sandbox.delivery import is_address
-from mailkit.sandbox.forms import File
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.smsby.fields import number, required, status_error, unverified
+from mailkit.sandbox.smsby.fields import mailing_list, number, required, unverified
 from mailkit.sandbox.smsby.state import Context, MailingList
 from mailkit.sandbox.truth import normalised
 
@@ -11,7 +11,8 @@ MAX_CONTACTS = 500
 MAX_FIELDS = 30
 
 
-def create(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+@endpoint("smsby.mailing_lists.create", "POST /api/v2/createSubscriberList", parameters="either")
+def create(context: Context, fields: PhpArray) -> object:
     """A new, empty mailing list."""
     required(fields, "name")
     account = context.account
@@ -22,12 +23,11 @@ def create(context: Context, fields: PhpArray, files: tuple[File, ...]) -> objec
     return {"status": "OK", "result": {"list_id": made.id}}
 
 
-def import_contacts(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+@endpoint("smsby.mailing_lists.import_contacts", "POST /api/v2/importContacts", parameters="either")
+def import_contacts(context: Context, fields: PhpArray) -> object:
     """Add or update contacts; rows with a wrong address are counted and logged."""
     required(fields, "list_id", "field_names", "data")
-    target = context.account.lists.get(number(fields, "list_id"))
-    if target is None:
-        raise status_error(404, "Mailing list not found")
+    target = mailing_list(context, number(fields, "list_id"))
     names, rows = fields["field_names"], fields["data"]
     if isinstance(names, str) or isinstance(rows, str):
         raise unverified("field_names and data", "arrays are needed")

@@ -5,6 +5,7 @@ from random import Random
 import attrs
 
 from mailkit.sandbox.delivery import BOUNCE, Step, step_at
+from mailkit.sandbox.forms import File
 from mailkit.sandbox.truth import Truth
 
 NAMES = {Step.DELIVERED: "DELIVERED", Step.OPENED: "OPEN", Step.UNDELIVERED: "UNDELIVERED"}
@@ -14,6 +15,7 @@ NAMES = {Step.DELIVERED: "DELIVERED", Step.OPENED: "OPEN", Step.UNDELIVERED: "UN
 class SmsBySettings:
     """What the provider does not publish; may be changed while the sandbox runs.
 
+    token: the token that the account accepts.
     token_error_status: HTTP status of a refused token, 200 or 401.
     status_delay: seconds of sandbox time until all rows of a bulk send stand in its status.
     waiting_states: the words before delivery: queued, and handed over to the other server.
@@ -27,6 +29,7 @@ class SmsBySettings:
     post_max_size: a body of more bytes is not read at all, so that its token is missing too.
     """
 
+    token: str = "sandbox-token"  # noqa: S105 -- a fake, and meant to be known
     token_error_status: int = 200
     status_delay: float = 0.0
     waiting_states: tuple[str, str] = ("QUEUED", "SENT")
@@ -118,10 +121,11 @@ class Account:
 
 @attrs.frozen
 class Context:
-    """What an operation works with: the account, the settings, the truth, chance and the time."""
+    """What an operation works with: `now` is the sandbox's time, `files` came with the request."""
 
     account: Account
     settings: SmsBySettings
     truth: Truth
-    chance: Random
+    rng: Random
     now: float
+    files: tuple[File, ...] = ()

@@ -1,25 +1,27 @@
 """The sms.by operations on subscriptions, and the readers who complain."""
 
 from mailkit.sandbox.delivery import complained
-from mailkit.sandbox.forms import File
+from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.smsby.fields import address, is_number, required, status_error
+from mailkit.sandbox.smsby.fields import address, is_number, mailing_list, required
 from mailkit.sandbox.smsby.state import Context, MailingList
 
 
-def unsubscribe(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+@endpoint("smsby.subscriptions.unsubscribe", "POST /api/v2/unsubscribeEmail")
+def unsubscribe(context: Context, fields: PhpArray) -> object:
     """Take an address off the given lists, or off everything."""
     required(fields, "email")
     who = address(fields, "email")
     chosen = _chosen(context, fields)
     if chosen is None:
         _leave(context, who)
-    for mailing_list in chosen or ():
-        mailing_list.unsubscribed.add(who)
+    for found in chosen or ():
+        found.unsubscribed.add(who)
     return {"status": "OK"}
 
 
-def subscribe(context: Context, fields: PhpArray, files: tuple[File, ...]) -> object:
+@endpoint("smsby.subscriptions.subscribe", "POST /api/v2/subscribeEmail")
+def subscribe(context: Context, fields: PhpArray) -> object:
     """Undo an unsubscription on the given lists, or altogether."""
     required(fields, "email")
     who = address(fields, "email")
@@ -28,8 +30,8 @@ def subscribe(context: Context, fields: PhpArray, files: tuple[File, ...]) -> ob
     if chosen is None:
         account.unsubscribed.discard(who)
         account.resubscribed.add(who)
-    for mailing_list in account.lists.values() if chosen is None else chosen:
-        mailing_list.unsubscribed.discard(who)
+    for found in account.lists.values() if chosen is None else chosen:
+        found.unsubscribed.discard(who)
     return {"status": "OK"}
 
 
@@ -45,8 +47,8 @@ def hear_complaints(context: Context) -> None:
 def _leave(context: Context, who: str) -> None:
     context.account.unsubscribed.add(who)
     context.account.resubscribed.discard(who)
-    for mailing_list in context.account.lists.values():
-        mailing_list.unsubscribed.add(who)
+    for found in context.account.lists.values():
+        found.unsubscribed.add(who)
 
 
 def _chosen(context: Context, fields: PhpArray) -> list[MailingList] | None:
@@ -56,8 +58,5 @@ def _chosen(context: Context, fields: PhpArray) -> list[MailingList] | None:
     chosen = []
     for part in fields.text("list_ids").split(","):
         text = part.strip()
-        found = context.account.lists.get(int(text)) if is_number(text) else None
-        if found is None:
-            raise status_error(404, "Mailing list not found")
-        chosen.append(found)
+        chosen.append(mailing_list(context, int(text) if is_number(text) else 0))
     return chosen

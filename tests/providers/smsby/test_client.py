@@ -55,14 +55,14 @@ def test_the_zone_is_a_name_or_a_tzinfo() -> None:
 
 async def test_a_session_of_one_s_own_is_used_and_left_open() -> None:
     async with Sandbox() as sandbox, aiohttp.ClientSession() as session:
-        async with SmsBy(sandbox.smsby.token, sandbox.url, session=session) as smsby:
+        async with SmsBy(sandbox.smsby.settings.token, sandbox.url, session=session) as smsby:
             assert await smsby.templates.list()
         assert not session.closed
 
 
 async def test_a_client_made_with_options_shares_the_connections() -> None:
     async with Sandbox() as sandbox:
-        smsby = SmsBy(sandbox.smsby.token, sandbox.url)
+        smsby = SmsBy(sandbox.smsby.settings.token, sandbox.url)
         assert await smsby.with_options(timeout=3).templates.list()
         await smsby.aclose()
         with pytest.raises(InvalidArgument, match="closed"):

@@ -83,7 +83,7 @@ async def test_a_fault_is_told_by_its_outcome(
     seen: list[Outcome | None] = []
     async with Sandbox(seed=1) as sandbox:
         smsby = SmsBy(
-            sandbox.smsby.token,
+            sandbox.smsby.settings.token,
             sandbox.url,
             timeout=0.5,
             hooks=[lambda one: seen.append(one.outcome)],
@@ -98,13 +98,15 @@ async def test_a_fault_is_told_by_its_outcome(
             with pytest.raises(again) as caught:
                 await smsby.with_options(attempts=1).templates.list()
             assert type(caught.value) is again
-            assert sandbox.smsby.token not in str(caught.value) + repr(caught.value.context)
+            assert sandbox.smsby.settings.token not in str(caught.value) + repr(
+                caught.value.context
+            )
 
 
 @pytest.mark.parametrize("kind", ["reset_after_acting", "cut_answer", "cut_json", "html_200"])
 async def test_a_letter_whose_answer_was_lost_is_not_sent_again(kind: Any) -> None:
     async with Sandbox(seed=1) as sandbox:
-        async with SmsBy(sandbox.smsby.token, sandbox.url) as smsby:
+        async with SmsBy(sandbox.smsby.settings.token, sandbox.url) as smsby:
             sandbox.faults.add(Fault(kind, on="smsby.emails.send", times=1))
             with pytest.raises(OutcomeUnknown):
                 await smsby.emails.send(**LETTER)
@@ -116,7 +118,10 @@ async def test_a_letter_whose_answer_was_lost_is_not_sent_again(kind: Any) -> No
     "kind", ["rate_limited", "reset_after_reading", "server_error", "html_200"]
 )
 async def test_a_question_is_asked_again(kind: Any) -> None:
-    async with Sandbox(seed=1) as sandbox, SmsBy(sandbox.smsby.token, sandbox.url) as smsby:
+    async with (
+        Sandbox(seed=1) as sandbox,
+        SmsBy(sandbox.smsby.settings.token, sandbox.url) as smsby,
+    ):
         sandbox.faults.add(Fault(kind, times=1))
         assert await smsby.templates.list()
         assert sandbox.requests["smsby.templates.list"] == 2

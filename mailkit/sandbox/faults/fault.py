@@ -1,0 +1,127 @@
+"""A fault that is ordered: a kind with its parameters, and the requests that it strikes."""
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, Self
+
+import attrs
+import msgspec
+from attrs import validators as v
+
+from mailkit.sandbox.faults import bodies, connections, delays, refusals
+from mailkit.sandbox.faults.kind import FaultKind
+
+
+def _kinds(*families: ModuleType) -> Mapping[str, type[FaultKind]]:
+    return {
+        one.name: one
+        for family in families
+        for one in vars(family).values()
+        if isinstance(one, type) and issubclass(one, FaultKind) and one is not FaultKind
+    }
+
+
+KINDS = _kinds(connections, delays, bodies, refusals)
+
+
+@attrs.frozen(init=False)
+class Fault:
+    """One thing that goes wrong.
+
+    kind, parameters: what goes wrong, with the kind's own parameters; a wrong one is an error.
+    on: the operation that it strikes; a `*` at the end stands for any ending.
+    after: how many of these requests pass before.
+    times: how many it strikes; None for all, until the faults are cleared.
+    probability: of striking each of them.
+    acted: whether the service carries out the request all the same, where the kind leaves a choice.
+
+    `refuse` is about connections, which name no operation: it closes the port once, after the
+    response to the `after`-th matching request (0: immediately), and ends the idle connections.
+    A client may notice the end of an idle connection only by using it, which looks like a lost
+    response; with `after`, the last response announces it.
+    """
+
+    kind: str
+    on: str = attrs.field(validator=v.instance_of(str))
+    after: int = attrs.field(validator=[v.instance_of(int), v.ge(0)])
+    times: int | None = attrs.field(validator=v.optional([v.instance_of(int), v.ge(1)]))
+    probability: float = attrs.field(validator=[v.instance_of((int, float)), v.ge(0.0), v.le(1.0)])
+    acted: bool | None = attrs.field(validator=v.optional(v.instance_of(bool)))
+    effect: FaultKind
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        on: str = "*",
+        after: int = 0,
+        times: int | None = None,
+        probability: float = 1.0,
+        acted: bool | None = None,
+        **parameters: object,
+    ) -> None:
+        found = KINDS.get(kind)
+        if found is None:
+            raise ValueError(f"there is no fault {kind!r}: choose from {', '.join(KINDS)}")
+        known = {field.name for field in attrs.fields(found)}
+        for name in parameters.keys() - known:
+            takes = ", ".join(sorted(known)) or "no parameters of its own"
+            raise TypeError(f"the fault {kind} has no parameter {name!r}: it takes {takes}")
+        if acted is not None and not found.can_choose:
+            raise ValueError(f"acted cannot be chosen for the fault {kind}")
+        self.__attrs_init__(kind, on, after, times, probability, acted, found(**parameters))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A fault written as `kind` or `kind:name=value,name=value`."""
+        kind, _, rest = text.partition(":")
+        fields: dict[str, object] = {}
+        for pair in filter(None, rest.split(",")):
+            name, equals, value = pair.partition("=")
+            if not equals:
+                raise ValueError(f"{pair!r} in a fault is not name=value")
+            fields[name] = _value(value)
+        return cls(kind, **fields)  # type: ignore[arg-type]
+
+    @property
+    def acts(self) -> bool:
+        """Whether the service carries the request out all the same."""
+        return self.effect.acts if self.acted is None else self.acted
+
+    def matches(self, operation: str) -> bool:
+        """Whether the fault is meant for the operation; `smsby.*` means a whole service."""
+        if self.on.endswith("*"):
+            return operation.startswith(self.on[:-1])
+        return self.on == operation
+
+    def asdict(self) -> dict[str, object]:
+        """The arguments that make the same fault."""
+        fields = attrs.asdict(self, filter=lambda field, _: field.name != "effect")
+        return fields | attrs.asdict(self.effect)
+
+
+@attrs.frozen
+class Description:
+    """A kind of fault for people: what the client sees, whether the service acts, and the
+    parameters with their defaults.
+    """
+
+    help: str
+    acts: bool
+    parameters: Mapping[str, Any]
+
+
+def describe() -> dict[str, Description]:
+    """All kinds of faults by their names."""
+    return {
+        name: Description((kind.__doc__ or "").strip(), kind.acts, attrs.asdict(kind()))
+        for name, kind in KINDS.items()
+    }
+
+
+def _value(text: str) -> object:
+    try:
+        value: object = msgspec.json.decode(text)
+    except ValueError:
+        return text
+    return value

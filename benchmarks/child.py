@@ -23,7 +23,7 @@ from benchmarks import naive
 from benchmarks.jobs import COMMON
 from benchmarks.server import TOKEN
 from mailkit import BulkSender, SmsBy, read_recipients
-from mailkit.core.client import Attempt
+from mailkit.core.hooks import Attempt
 
 NAME = "autumn"
 

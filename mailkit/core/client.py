@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from math import inf
-from random import Random, SystemRandom
+from random import SystemRandom
 from types import TracebackType
-from typing import ClassVar, Self, TypedDict, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, Unpack
 
 import anyio.to_thread
 import attrs
@@ -16,12 +16,14 @@ import attrs
 from mailkit.address import header_text
 from mailkit.core.auth import Auth
 from mailkit.core.call import Call, CallResult, Resource, reads_files
-from mailkit.core.checks import check_number
+from mailkit.core.checks import number
 from mailkit.core.classify import EnvelopeReader, Failure, classify, error_of
 from mailkit.core.clock import Clock
 from mailkit.core.codec import Exchange, build_exchange
 from mailkit.core.frames import clear_frames
-from mailkit.core.http import AiohttpTransport, Session, Transport
+from mailkit.core.hooks import Attempt
+from mailkit.core.http import AiohttpTransport
+from mailkit.core.options import ClientOptions
 from mailkit.core.quota import LocalPermits, Permit, Permits, Quota
 from mailkit.core.retry import Outcome, Policy, delay
 from mailkit.core.secret import Secret, scrub
@@ -29,7 +31,7 @@ from mailkit.core.wire import Response
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import ErrorContext, InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted
 
-__all__ = ["Attempt", "Client", "ClientOptions", "Hook"]
+__all__ = ["Client"]
 
 T = TypeVar("T")
 
@@ -39,52 +41,9 @@ _AT_ONCE = 1.0  # seconds that no token is expected to expire in
 
 
 @attrs.frozen
-class Attempt:
-    """One attempt of a call, as hooks see it: before it (no outcome yet) and after it.
-
-    ``call`` is the name, as ``emails.send``, ``kind`` the call's class name, ``route`` its path
-    with the fields' names. Never holds credentials, addresses or bodies.
-    """
-
-    provider: str
-    call: str
-    kind: str
-    verb: str
-    route: str
-    attempt: int
-    outcome: Outcome | None = None
-    status: int | None = None
-    seconds: float = 0.0
-
-
-Hook = Callable[[Attempt], None]
-
-
-class ClientOptions(TypedDict, total=False):
-    """What every client takes besides its credential and address.
-
-    ``account`` names the account in quotas and journals; without it, a hash of the credential does.
-    ``requests`` is the account's rate limit. ``session`` is an aiohttp session to use and leave
-    open, ``connections`` the size of the pool otherwise (100), ``timeout`` the seconds for one
-    attempt (30). ``hooks`` are called before and after each attempt. ``clock``, ``random`` and
-    ``transport`` are for tests.
-    """
-
-    account: str | None
-    requests: Quota | None
-    session: Session | None
-    connections: int
-    timeout: float
-    hooks: Sequence[Hook]
-    clock: Clock | None
-    random: Random | None
-    transport: Transport | None
-
-
-@attrs.frozen
-class _Options:
-    timeout: float = 30.0
-    quota_wait: float = 30.0
+class _Limits:
+    timeout: float = attrs.field(validator=number(least=0.001))
+    quota_wait: float = attrs.field(default=30.0, validator=number(least=0))
     policy: Policy = attrs.field(factory=Policy)
 
 
@@ -111,31 +70,28 @@ class Client:
         unwrap: EnvelopeReader,
         wire_format: WireFormat = WireFormat(),
         quotas: Mapping[str, Quota | None] | None = None,
-        account: str | None = None,
-        requests: Quota | None = None,
-        session: Session | None = None,
-        connections: int = 100,
-        timeout: float = 30.0,
-        hooks: Sequence[Hook] = (),
-        clock: Clock | None = None,
-        random: Random | None = None,
-        transport: Transport | None = None,
+        **options: Unpack[ClientOptions],
     ) -> None:
-        self.account = header_text(account or auth.secrets[0].fingerprint(), "account")
-        named = {"requests": requests, **(quotas or {})}
+        if unknown := options.keys() - ClientOptions.__annotations__:
+            raise TypeError(f"{type(self).__name__} has no option {', '.join(sorted(unknown))}")
+        account = options.get("account") or auth.secrets[0].fingerprint()
+        self.account = header_text(account, "account")
+        named = {"requests": options.get("requests"), **(quotas or {})}
         self.quotas = {name: quota for name, quota in named.items() if quota is not None}
-        self.clock = clock or Clock()
+        self.clock = options.get("clock") or Clock()
         self._url = url
         self._auth = auth
         self._unwrap = unwrap
-        self._transport = transport or AiohttpTransport(session, connections=connections)
+        self._transport = options.get("transport") or AiohttpTransport(
+            options.get("session"), connections=options.get("connections", 100)
+        )
         self._wire_format = wire_format
-        self._hooks = tuple(hooks)
-        self._random = random or SystemRandom()
+        self._hooks = tuple(options.get("hooks", ()))
+        self._random = options.get("random") or SystemRandom()
+        self._limits = _Limits(options.get("timeout", 30.0))
         self._permits: Permits | None = None
         if self.quotas:
             self._permits = LocalPermits(self.quotas, self.clock, provider=self.name)
-        self._options = _Options(timeout=_timeout(timeout))
 
     def with_options(
         self,
@@ -149,18 +105,15 @@ class Client:
         ``timeout``: seconds for one attempt. ``attempts``: how often a call is tried at most.
         ``quota_wait``: seconds to wait for a quota before QuotaExhausted; inf waits on.
         """
-        options = self._options
+        changed: dict[str, Any] = {}
         if timeout is not None:
-            options = attrs.evolve(options, timeout=_timeout(timeout))
+            changed["timeout"] = timeout
         if attempts is not None:
-            check_number(attempts, "attempts", least=1, whole=True)
-            policy = attrs.evolve(options.policy, attempts=attempts)
-            options = attrs.evolve(options, policy=policy)
+            changed["policy"] = attrs.evolve(self._limits.policy, attempts=attempts)
         if quota_wait is not None:
-            check_number(quota_wait, "quota_wait", least=0)
-            options = attrs.evolve(options, quota_wait=quota_wait)
+            changed["quota_wait"] = quota_wait
         other = self._copy()
-        other._options = options
+        other._limits = attrs.evolve(self._limits, **changed)
         return other
 
     def with_permits(self, permits: Permits | None) -> Self:
@@ -207,8 +160,8 @@ class Client:
             exchange = await anyio.to_thread.run_sync(build_exchange, *way)
         else:
             exchange = build_exchange(*way)
-        policy, repeatable = self._options.policy, exchange.route.repeatable
-        timeout = self._options.timeout
+        policy, repeatable = self._limits.policy, exchange.route.repeatable
+        timeout = self._limits.timeout
         start = self.clock.monotonic()
         renewed = False
         while True:
@@ -311,7 +264,7 @@ class Client:
         permit, that is given back, and both are asked for anew.
         """
         auth, permits, now = self._auth, self._permits, self.clock.monotonic
-        give_up = now() + self._options.quota_wait
+        give_up = now() + self._limits.quota_wait
         for left in reversed(range(_ROUNDS)):
             if not auth.sign(exchange.request):
                 await auth.refresh()
@@ -368,10 +321,3 @@ class Client:
         )
         for hook in self._hooks:
             hook(self._seen(exchange, outcome, status, seconds))
-
-
-def _timeout(seconds: float) -> float:
-    check_number(seconds, "timeout", least=0)
-    if not seconds:
-        raise InvalidArgument("timeout: give more than 0 seconds")
-    return seconds

@@ -9,6 +9,8 @@ from random import Random
 
 import attrs
 
+from mailkit.core.checks import number
+
 __all__ = ["Outcome", "Policy", "delay", "parse_retry_after"]
 
 _YEAR = 366 * 86400.0
@@ -34,7 +36,7 @@ class Policy:
     it, at most ``longest``.
     """
 
-    attempts: int = 3
+    attempts: int = attrs.field(default=3, validator=number(least=1, whole=True))
     total: float = 60.0
     first: float = 0.5
     longest: float = 20.0

@@ -13,7 +13,7 @@ import attrs
 from mailkit.core.clock import Clock
 
 if TYPE_CHECKING:
-    from mailkit.core.client import Attempt
+    from mailkit.core.hooks import Attempt
 
 __all__ = ["FakeClock"]
 

@@ -11,8 +11,9 @@ import msgspec
 
 from mailkit.core.auth import Auth, HeaderKey
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put, resource, wire
-from mailkit.core.client import Client, Hook
+from mailkit.core.client import Client
 from mailkit.core.clock import Clock
+from mailkit.core.hooks import Hook
 from mailkit.core.http import Transport
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret

@@ -10,8 +10,8 @@ import pytest
 
 from mailkit.core.auth import Bearer, Grant
 from mailkit.core.call import Call, arg, post
-from mailkit.core.client import Attempt
 from mailkit.core.forms import File
+from mailkit.core.hooks import Attempt
 from mailkit.core.quota import Permit, Quota
 from mailkit.core.retry import Outcome
 from mailkit.core.secret import Secret

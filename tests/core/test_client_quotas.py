@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from mailkit.core.client import Attempt
+from mailkit.core.hooks import Attempt
 from mailkit.core.quota import SLACK, LocalPermits, Quota
 from mailkit.core.wire import Request, Response
 from mailkit.errors import MailkitError, NotSent, OutcomeUnknown, QuotaExhausted

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from mailkit.core.client import Attempt
+from mailkit.core.hooks import Attempt
 from mailkit.core.http import AiohttpTransport
 from mailkit.core.wire import Request, Response
 from mailkit.errors import NotSent, OutcomeUnknown

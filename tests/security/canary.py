@@ -20,7 +20,7 @@ from urllib.parse import quote, quote_plus, unquote
 import pytest
 from rich import pretty
 
-from mailkit.core.client import Attempt
+from mailkit.core.hooks import Attempt
 from mailkit.core.secret import Secret
 
 CANARY = "Zq8-Kanarienvogel/9x+Wm==&<'>%7E\\singt"

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from mailkit.core.client import Attempt
+from mailkit.core.hooks import Attempt
 from mailkit.core.wire import Request, Response
 from mailkit.errors import InvalidArgument, Refused
 from mailkit.message import Message

@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 import pytest
 
-from mailkit.core.client import Attempt
+from mailkit.core.hooks import Attempt
 from mailkit.core.wire import Request, Response
 from mailkit.errors import MailkitError, OutcomeUnknown, RequestError, Unavailable
 from mailkit.providers.sendpulse import SendPulse

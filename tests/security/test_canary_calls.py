@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mailkit.core.client import Attempt, Client
+from mailkit.core.client import Client
+from mailkit.core.hooks import Attempt
 from mailkit.core.quota import Quota
 from mailkit.errors import (
     AuthenticationFailed,

@@ -11,8 +11,9 @@ from typing import Self, Unpack
 
 from mailkit.core.auth import HeaderKey, credential
 from mailkit.core.call import resource
-from mailkit.core.client import Client, ClientOptions
+from mailkit.core.client import Client
 from mailkit.core.dispatch import Dispatch
+from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
 from mailkit.errors import InvalidArgument
@@ -44,18 +45,19 @@ _URL = "https://api.devino.online"
 
 
 class Options(ClientOptions, total=False):
-    """What Devino takes besides its credential and address."""
+    """What Devino takes besides its key and address."""
 
     limits: ChunkLimits
+    """How much one request of a bulk send carries."""
     escape: bool
+    """Values are HTML-escaped before they fill the macros of an html body in a bulk send; whether
+    the service does so itself is unpublished: True."""
 
 
 class Devino(Client):
-    """The client of Devino; making one opens nothing and needs no event loop.
+    """The client of Devino; creating one opens nothing and needs no event loop.
 
-    ``limits``: how much one request of a bulk send carries. ``escape``: values are HTML-escaped
-    before they fill the macros of an html body in a bulk send; whether the service does so itself
-    is unpublished. The other options are `ClientOptions`. https://docs.devinotele.com
+    Its options are those of `Options` and `ClientOptions`.
     """
 
     name = "devino"
@@ -64,25 +66,15 @@ class Devino(Client):
     messages = resource(Messages)
     files = resource(Files)
 
-    def __init__(
-        self,
-        api_key: str | Secret,
-        url: str = _URL,
-        *,
-        limits: ChunkLimits = ChunkLimits(),
-        escape: bool = True,
-        **options: Unpack[ClientOptions],
-    ) -> None:
-        self._limits = limits
-        self._escape = escape
-        self._uploads = Uploads()
-        api_key = Secret(api_key)  # before anything can raise: tracebacks can show names' values
+    def __init__(self, api_key: str | Secret, url: str = _URL, **options: Unpack[Options]) -> None:
+        api_key = Secret(api_key)  # before anything can raise: a traceback can show local variables
         api_key = credential(api_key, "api_key")
+        self._chunk_limits = options.pop("limits", ChunkLimits())
+        self._escape = options.pop("escape", True)
+        self._uploads = Uploads()
+        shared: ClientOptions = options
         super().__init__(
-            url=base_url(url, "url"),
-            auth=HeaderKey(api_key, "Key"),
-            unwrap=unwrap,
-            **options,
+            url=base_url(url, "url"), auth=HeaderKey(api_key, "Key"), unwrap=unwrap, **shared
         )
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
@@ -95,7 +87,7 @@ class Devino(Client):
             self,
             message,
             columns,
-            limits=self._limits,
+            limits=self._chunk_limits,
             uploads=self._uploads,
             escape=self._escape,
         )
@@ -106,14 +98,11 @@ class Devino(Client):
 
         Raises InvalidArgument if there is no key or the address can't be used.
         """
-        # The environment is never a name's value here: a traceback could show it.
-        if not os.environ.get("MAILKIT_DEVINO_API_KEY"):
+        api_key = secret_from_env("MAILKIT_DEVINO_API_KEY")
+        if api_key is None:
             raise InvalidArgument(
                 "MAILKIT_DEVINO_API_KEY is not set: put the API key of your Devino account there, "
                 "or pass api_key=…"
             )
-        return cls(
-            Secret(os.environ["MAILKIT_DEVINO_API_KEY"].strip()),
-            base_url(os.environ.get("MAILKIT_DEVINO_URL") or _URL, "MAILKIT_DEVINO_URL"),
-            **options,
-        )
+        url = base_url(os.environ.get("MAILKIT_DEVINO_URL") or _URL, "MAILKIT_DEVINO_URL")
+        return cls(api_key, url, **options)

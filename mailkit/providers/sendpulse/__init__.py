@@ -11,7 +11,8 @@ from typing import Self, Unpack
 
 from mailkit.core.auth import Auth, Bearer, Grant, HeaderKey, credential
 from mailkit.core.call import resource
-from mailkit.core.client import Client, ClientOptions
+from mailkit.core.client import Client
+from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
@@ -106,21 +107,23 @@ _TESTS = Quota(20, 3600.0, "test sends")
 
 
 class Options(ClientOptions, total=False):
-    """What SendPulse takes besides its credential and address."""
+    """What SendPulse takes besides its credentials and address."""
 
     zone: str | tzinfo | None
+    """The account's time zone, which the service reads dates in; without it, ``send_at`` is
+    refused."""
     campaigns: Quota | None
+    """The account's limit of campaigns, None for no limit: 4 in an hour."""
     tests: Quota | None
+    """Its limit of test messages: 20 in an hour. That of ``requests`` is 10 in a second."""
 
 
 class SendPulse(Client):
-    """The client of SendPulse; making one opens nothing and needs no event loop.
+    """The client of SendPulse; creating one opens nothing and needs no event loop.
 
     Give ``client_id`` and ``client_secret``, for tokens that are fetched and renewed in memory,
-    or ``api_key``, which stays the same and is never renewed. ``zone`` is the account's time zone,
-    which the service reads dates in; without it, ``send_at`` is refused. ``requests``,
-    ``campaigns`` and ``tests`` are the account's quotas, None for none. The other options are
-    `ClientOptions`. https://sendpulse.com/integrations/api/bulk-email
+    or ``api_key``, which stays the same and is never renewed. Its other options are those of
+    `Options` and `ClientOptions`.
     """
 
     name = "sendpulse"
@@ -143,14 +146,11 @@ class SendPulse(Client):
         url: str = _URL,
         *,
         api_key: str | Secret | None = None,
-        zone: str | tzinfo | None = None,
-        campaigns: Quota | None = _CAMPAIGNS,
-        tests: Quota | None = _TESTS,
-        **options: Unpack[ClientOptions],
+        **options: Unpack[Options],
     ) -> None:
-        # Secrets before anything can raise: tracebacks can show names' values.
+        # Secrets before anything can raise: a traceback can show local variables.
         client_id, client_secret, api_key = map(_secret, (client_id, client_secret, api_key))
-        url = base_url(url, "url")
+        pair: tuple[Secret, Secret] | None = None
         if api_key is not None and client_id is None and client_secret is None:
             auth: Auth = HeaderKey(credential(api_key, "api_key"), "Bearer")
         elif api_key is None and client_id is not None and client_secret is not None:
@@ -158,21 +158,27 @@ class SendPulse(Client):
             auth = Bearer(self._fetch, *pair, clock=options.get("clock"))
         else:
             raise InvalidArgument("give client_id and client_secret, or api_key alone")
-        options.setdefault("requests", _REQUESTS)
+        zone = options.pop("zone", None)
+        quotas = {
+            "campaigns": options.pop("campaigns", _CAMPAIGNS),
+            "tests": options.pop("tests", _TESTS),
+        }
+        shared: ClientOptions = options
+        shared.setdefault("requests", _REQUESTS)
         super().__init__(
-            url=url,
+            url=base_url(url, "url"),
             auth=auth,
             unwrap=unwrap,
-            wire_format=WireFormat(zone=None if zone is None else time_zone(zone)),
-            quotas={"campaigns": campaigns, "tests": tests},
-            **options,
+            wire_format=WireFormat(None if zone is None else time_zone(zone)),
+            quotas=quotas,
+            **shared,
         )
-        if isinstance(auth, Bearer):
+        if pair is not None:
             self._token_client = TokenClient(
                 *pair,
-                url,
+                self._url,
                 transport=self._transport,
-                timeout=self._options.timeout,
+                timeout=self._limits.timeout,
                 clock=self.clock,
                 random=self._random,
             )
@@ -184,8 +190,8 @@ class SendPulse(Client):
         return other
 
     async def _fetch(self) -> Grant:
-        desk = self._token_client.with_permits(self._permits)
-        return await desk.with_options(quota_wait=self._options.quota_wait).fetch()
+        client = self._token_client.with_permits(self._permits)
+        return await client.with_options(quota_wait=self._limits.quota_wait).fetch()
 
     @classmethod
     def from_env(cls, **options: Unpack[Options]) -> Self:
@@ -199,7 +205,7 @@ class SendPulse(Client):
         if (key is None) != (None not in pair) or (key is not None and pair != (None, None)):
             raise InvalidArgument(
                 "set MAILKIT_SENDPULSE_CLIENT_ID and MAILKIT_SENDPULSE_CLIENT_SECRET, or "
-                "MAILKIT_SENDPULSE_API_KEY alone; they stand in the API settings of your "
+                "MAILKIT_SENDPULSE_API_KEY alone; they are in the API settings of your "
                 "SendPulse account"
             )
         options.setdefault("zone", os.environ.get("MAILKIT_SENDPULSE_ZONE") or None)
@@ -212,5 +218,4 @@ def _secret(value: str | Secret | None) -> Secret | None:
 
 
 def _from_env(name: str) -> Secret | None:
-    # The environment is never a name's value here: a traceback could show it.
-    return Secret(os.environ.get(f"MAILKIT_SENDPULSE_{name}", "").strip()) or None
+    return secret_from_env(f"MAILKIT_SENDPULSE_{name}")

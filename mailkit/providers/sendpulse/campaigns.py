@@ -75,12 +75,12 @@ def _draft(value: bool, wire_format: WireFormat) -> Mapping[str, object]:
     return {"type": "draft"} if value else {}
 
 
-def _declared(cls: type[_Letter[T]]) -> type[_Letter[T]]:
+def _declared(cls: type[_Campaign[T]]) -> type[_Campaign[T]]:
     return attrs.frozen(cls, kw_only=True)
 
 
 @_declared
-class _Letter(Call[T], kw_only=True):
+class _Campaign(Call[T], kw_only=True):
     """What a campaign and its test have in common."""
 
     sender: Address | str = arg(expand=fields.sender)
@@ -114,12 +114,12 @@ class _Letter(Call[T], kw_only=True):
             raise InvalidArgument(f"is_test sends one message at once: leave out {other}")
 
 
-def _quotas(call: CreateCampaign) -> tuple[str, ...]:
+def _quotas(call: _Campaign[Any]) -> tuple[str, ...]:
     return ("campaigns", "tests") if call.is_test else ("campaigns",)
 
 
 @post("/campaigns", repeatable=False, quotas=_quotas)
-class CreateCampaign(_Letter[CreateCampaignResult], kw_only=True):
+class CreateCampaign(_Campaign[CreateCampaignResult], kw_only=True):
     """Send a message to mailing lists or to a segment, at once or at ``send_at``.
 
     Exactly one of ``html`` and ``template_id``, exactly one of ``list_id`` (one list, or up to
@@ -145,7 +145,7 @@ _created = Reader[CreateCampaignResult](CreateCampaignResult)
 
 
 @patch("/campaigns", repeatable=False, quotas=("tests",), pick=_tested)
-class SendTest(_Letter[None], kw_only=True):
+class SendTest(_Campaign[None], kw_only=True):
     """Send the message to at most 3 addresses in ``to``, 20 times an hour.
 
     The other arguments are those of ``create``. Described on the Russian page alone; ``is_test``

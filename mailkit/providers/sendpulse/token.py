@@ -5,15 +5,14 @@ https://sendpulse.com/integrations/api
 
 from __future__ import annotations
 
-from random import Random
+from typing import Unpack
 
 import attrs
 
 from mailkit.core.auth import Grant, Unsigned, credential
 from mailkit.core.call import Call, Raw, Resource, method, post, resource
 from mailkit.core.client import Client
-from mailkit.core.clock import Clock
-from mailkit.core.http import Transport
+from mailkit.core.options import ClientOptions
 from mailkit.core.reading import Reader, decode
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Unreadable
@@ -75,11 +74,7 @@ class TokenClient(Client):
         client_id: Secret,
         client_secret: Secret,
         url: str,
-        *,
-        transport: Transport,
-        timeout: float,
-        clock: Clock,
-        random: Random,
+        **options: Unpack[ClientOptions],
     ) -> None:
         self._id = client_id
         self._secret = client_secret
@@ -87,14 +82,11 @@ class TokenClient(Client):
             url=url,
             auth=Unsigned(client_id, client_secret),
             unwrap=unwrap_token,
-            transport=transport,
-            timeout=timeout,
-            clock=clock,
-            random=random,
+            **options,
         )
 
     async def fetch(self) -> Grant:
-        """A new token; RequestError if there is none to be had."""
+        """A new token; RequestError if none can be fetched."""
         try:
             token = await self.oauth.access_token(self._id, self._secret)
         except RequestError as error:

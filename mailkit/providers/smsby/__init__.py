@@ -13,8 +13,9 @@ from typing import Self, Unpack
 from mailkit.address import header_text
 from mailkit.core.auth import FieldToken, credential
 from mailkit.core.call import resource
-from mailkit.core.client import Client, ClientOptions
+from mailkit.core.client import Client
 from mailkit.core.dispatch import Dispatch
+from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
 from mailkit.core.wire_format import WireFormat, time_zone
@@ -58,24 +59,24 @@ _URL = "https://app.sms.by"
 
 
 class Options(ClientOptions, total=False):
-    """What SmsBy takes besides its credential and address."""
+    """What SmsBy takes besides its token and address."""
 
     zone: str | tzinfo
+    """The zone that the service reads dates in, which it doesn't publish: Europe/Minsk."""
     multipart: bool
+    """Long and personal messages go out as multipart, which saves much time: True."""
     imports_in_query: bool
+    """Contacts to import go into the query, as the page has it, not into the form: False."""
     limits: ChunkLimits
+    """How much one request of a bulk send carries."""
     unsubscribe_url: str | None
+    """What ``{{ unsubscribe }}`` becomes in a bulk send."""
 
 
 class SmsBy(Client):
-    """The client of sms.by; making one opens nothing and needs no event loop.
+    """The client of sms.by; creating one opens nothing and needs no event loop.
 
-    ``zone`` is the one that the service reads dates in, which it doesn't publish. ``multipart``:
-    long and personal messages go out as multipart, which saves much time, else urlencoded.
-    ``imports_in_query``: contacts to import go into the query, as the page has it, else into the
-    form. ``limits``: how much one request of a bulk send carries. ``unsubscribe_url``: what
-    ``{{ unsubscribe }}`` becomes in a bulk send. The other options are `ClientOptions`.
-    https://sms.by/api
+    Its options are those of `Options` and `ClientOptions`.
     """
 
     name = "smsby"
@@ -87,32 +88,22 @@ class SmsBy(Client):
     templates = resource(Templates)
     mailing_lists = resource(MailingLists)
 
-    def __init__(
-        self,
-        token: str | Secret,
-        url: str = _URL,
-        *,
-        zone: str | tzinfo = "Europe/Minsk",
-        multipart: bool = True,
-        imports_in_query: bool = False,
-        limits: ChunkLimits = ChunkLimits(),
-        unsubscribe_url: str | None = None,
-        **options: Unpack[ClientOptions],
-    ) -> None:
-        token = Secret(token)  # before anything can raise: tracebacks can show names' values
+    def __init__(self, token: str | Secret, url: str = _URL, **options: Unpack[Options]) -> None:
+        token = Secret(token)  # before anything can raise: a traceback can show local variables
         token = credential(token, "token")
-        self._limits = limits
-        self._unsubscribe = header_text(unsubscribe_url or "", "unsubscribe_url") or None
+        zone = time_zone(options.pop("zone", "Europe/Minsk"))
+        multipart = options.pop("multipart", True)
+        in_query = {ImportContacts} if options.pop("imports_in_query", False) else ()
+        self._chunk_limits = options.pop("limits", ChunkLimits())
+        unsubscribe = options.pop("unsubscribe_url", None)
+        self._unsubscribe = header_text(unsubscribe or "", "unsubscribe_url") or None
+        shared: ClientOptions = options
         super().__init__(
             url=base_url(url, "url"),
             auth=FieldToken(token),
             unwrap=unwrap,
-            wire_format=WireFormat(
-                zone=time_zone(zone),
-                multipart=multipart,
-                in_query=frozenset({ImportContacts}) if imports_in_query else frozenset(),
-            ),
-            **options,
+            wire_format=WireFormat(zone, multipart, frozenset(in_query)),
+            **shared,
         )
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
@@ -121,7 +112,7 @@ class SmsBy(Client):
         Raises Unsupported for attachments, InvalidArgument for placeholders without a column.
         """
         return SmsByDispatch(
-            self, message, columns, limits=self._limits, unsubscribe=self._unsubscribe
+            self, message, columns, limits=self._chunk_limits, unsubscribe=self._unsubscribe
         )
 
     @classmethod
@@ -131,17 +122,13 @@ class SmsBy(Client):
 
         Raises InvalidArgument if there is no token or the address can't be used.
         """
-        # The environment is never a name's value here: a traceback could show it.
-        if not os.environ.get("MAILKIT_SMSBY_TOKEN"):
+        token = secret_from_env("MAILKIT_SMSBY_TOKEN")
+        if token is None:
             raise InvalidArgument(
                 "MAILKIT_SMSBY_TOKEN is not set: put the API key of your sms.by account there, "
                 "or pass token=…"
             )
-        options.setdefault(
-            "unsubscribe_url", os.environ.get("MAILKIT_SMSBY_UNSUBSCRIBE_URL") or None
-        )
-        return cls(
-            Secret(os.environ["MAILKIT_SMSBY_TOKEN"].strip()),
-            base_url(os.environ.get("MAILKIT_SMSBY_URL") or _URL, "MAILKIT_SMSBY_URL"),
-            **options,
-        )
+        page = os.environ.get("MAILKIT_SMSBY_UNSUBSCRIBE_URL") or None
+        options.setdefault("unsubscribe_url", page)
+        url = base_url(os.environ.get("MAILKIT_SMSBY_URL") or _URL, "MAILKIT_SMSBY_URL")
+        return cls(token, url, **options)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from mailkit.core.client import Hook
+from mailkit.core.hooks import Hook
 from mailkit.core.quota import Quota
 from mailkit.core.wire import Response
 from mailkit.providers.sendpulse import SendPulse

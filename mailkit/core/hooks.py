@@ -1,0 +1,34 @@
+"""What a client tells about its attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from mailkit.core.retry import Outcome
+
+__all__ = ["Attempt", "Hook"]
+
+
+@attrs.frozen
+class Attempt:
+    """One attempt of a call, as hooks see it: before it (no outcome yet) and after it.
+
+    ``call`` is the name, such as ``emails.send``, ``kind`` the call's class name, ``route`` its
+    path with the fields' names. Never holds credentials, addresses or bodies.
+    """
+
+    provider: str
+    call: str
+    kind: str
+    verb: str
+    route: str
+    attempt: int
+    outcome: Outcome | None = None
+    status: int | None = None
+    seconds: float = 0.0
+
+
+Hook = Callable[[Attempt], None]
+"""Must return at once, and must not raise."""

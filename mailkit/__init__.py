@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mailkit.address import Address
+    from mailkit.attachment import Attachment
     from mailkit.bulk.engine import EngineSettings
     from mailkit.bulk.job import Job, Progress
     from mailkit.bulk.journal import Counts, Journal
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mailkit.core.quota import Quota
     from mailkit.errors import MailkitError
     from mailkit.events import DeliveryStatus
-    from mailkit.message import Attachment, Message, Recipient
+    from mailkit.message import Message, Recipient
     from mailkit.providers.devino import Devino
     from mailkit.providers.sendpulse import SendPulse
     from mailkit.providers.smsby import SmsBy
@@ -51,7 +52,7 @@ __all__ = [
 
 _HOMES = {
     "Address": "address",
-    "Attachment": "message",
+    "Attachment": "attachment",
     "BulkSender": "bulk.sender",
     "Counts": "bulk.journal",
     "DeliveryStatus": "events",

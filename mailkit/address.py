@@ -16,15 +16,9 @@ from functools import lru_cache
 import attrs
 
 from mailkit.errors import InvalidArgument
+from mailkit.text import header_text
 
-__all__ = [
-    "Address",
-    "InvalidAddress",
-    "control_character",
-    "dedupe_key",
-    "header_text",
-    "normalise",
-]
+__all__ = ["Address", "InvalidAddress", "dedupe_key", "normalise"]
 
 # Possessive quantifiers only after single characters: after groups they match wrongly before
 # Python 3.11.5. No group here needs one, since each round ends with a character of its own.
@@ -36,7 +30,6 @@ _common_domain = re.compile(_DOMAIN).fullmatch
 _local_part = re.compile(rf"{_ATOM}(?:\.{_ATOM})*").fullmatch
 _not_in_local_part = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]").search
 
-_control = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
 _plain_name = re.compile(r"[\w !#$%&'*+/=?^`{|}~-]++").fullmatch
 _quoted_name = re.compile(r'"((?:[^"\\]++|\\.)*)"').fullmatch
 
@@ -74,27 +67,6 @@ def dedupe_key(normalised: str) -> str:
     if normalised.isascii():
         return normalised.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", normalised).casefold())
-
-
-def control_character(text: str) -> str | None:
-    """The first character of ``text`` that must not stand in a header, in words, or None: a line
-    break of any kind, NUL, another control character, half a surrogate pair.
-    """
-    found = _control(text)
-    if found is None:
-        return None
-    char = found[0]
-    kind = "a line break" if char in "\n\r\v\f\x85\u2028\u2029" else "a control character"
-    return f"{kind} (U+{ord(char):04X})"
-
-
-def header_text(value: str, place: str) -> str:
-    """``value``, if it can stand in a header; else InvalidArgument that names ``place``."""
-    if not isinstance(value, str):
-        raise InvalidArgument(f"{place}: give text, not {type(value).__name__}")
-    if fault := control_character(value):
-        raise InvalidArgument(f"{place} has {fault}: remove it, a header is one line of text")
-    return value
 
 
 def _email(value: str) -> str:

@@ -1,4 +1,4 @@
-"""What is sent and to whom: Message, Attachment and Recipient, checked when they are made."""
+"""What is sent and to whom: Message and Recipient, checked when they are made."""
 
 from __future__ import annotations
 
@@ -6,101 +6,20 @@ import base64
 import binascii
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timezone
-from functools import cache
-from mimetypes import MimeTypes
 from pathlib import Path
 from typing import Any, cast
 
 import attrs
 
-from mailkit.address import Address, header_text
+from mailkit.address import Address
+from mailkit.attachment import Attachment
 from mailkit.errors import InvalidArgument
+from mailkit.message_file import read_fields
+from mailkit.text import header_text, utf8
 
-__all__ = ["Address", "Attachment", "Message", "Recipient"]
-
-_LARGEST = 50_000_000  # bytes of one file; mail services take messages of about half of that
-
-
-def _bytes(content: bytes | str | Path) -> bytes:
-    if isinstance(content, Path):
-        return read_file(content, "attachment")
-    if isinstance(content, str):
-        return _encoded(content, "attachment")
-    if isinstance(content, bytes | bytearray | memoryview):
-        return bytes(content)
-    raise InvalidArgument(
-        f"attachment: give bytes, text or a Path as the content, not {type(content).__name__}"
-    )
-
-
-def _file_name(name: str) -> str:
-    header_text(name, "name of the attachment")
-    if not name.strip() or name in {".", ".."}:
-        raise InvalidArgument(f"attachment: {name!r} is no file name; give one, as price.pdf")
-    for char in '"/\\':
-        if char in name:
-            raise InvalidArgument(
-                f"attachment: {char!r} in the file name {name!r}: give another with name=…"
-            )
-    return name
-
-
-def _content_type(value: str) -> str:
-    header_text(value, "content_type of the attachment")
-    kind, slash, subtype = value.partition("/")
-    if not (kind and slash and subtype) or " " in kind:
-        raise InvalidArgument(f"attachment: content_type {value!r} is not of the form type/subtype")
-    return value
-
-
-def _guessed_type(file: Attachment) -> str:
-    return _types().guess_type(file.name)[0] or "application/octet-stream"
-
-
-@cache
-def _types() -> MimeTypes:
-    """An instance of its own, since the functions of mimetypes use the machine's tables."""
-    return MimeTypes()
-
-
-@attrs.frozen
-class Attachment:
-    """A file that goes with a message: its ``name`` there, its ``content``, its ``content_type``.
-
-    The content is bytes, text (sent as UTF-8) or the Path of a file of at most 50 MB, which is
-    read at once, so that the attachment never changes afterwards. The type is guessed from the
-    name. Raises InvalidArgument for a file that can't be read, and for a name with a control
-    character, a quote or a path separator.
-    """
-
-    name: str = attrs.field(converter=_file_name)
-    content: bytes = attrs.field(converter=_bytes, repr=lambda content: f"<{len(content)} bytes>")
-    content_type: str = attrs.field(
-        default=attrs.Factory(_guessed_type, takes_self=True), converter=_content_type
-    )
-
-    @classmethod
-    def of(cls, source: Attachment | Path | str | bytes, name: str | None = None) -> Attachment:
-        """An attachment from a path (a Path, or a str), from bytes with a ``name``, or as it is."""
-        if isinstance(source, Attachment):
-            return source if name is None else attrs.evolve(source, name=name)
-        if isinstance(source, bytes):
-            if name is None:
-                raise InvalidArgument("attachment: bytes need a name; give name=…")
-            return cls(name, source)
-        if not isinstance(source, str | Path):
-            raise InvalidArgument(
-                f"attachment: give a path, bytes or an Attachment, not {type(source).__name__}"
-            )
-        path = Path(source)
-        return cls(path.name if name is None else name, path)
-
-    def read(self) -> bytes:
-        """The content."""
-        return self.content
+__all__ = ["Message", "Recipient"]
 
 
 def _sender(value: Address | str) -> Address:
@@ -164,8 +83,9 @@ class Message:
             found = "neither" if self.html is None else "both"
             raise InvalidArgument(f"give the message one body, html or text; it has {found}")
         place = "text" if self.html is None else "html"
-        body = _encoded(self.body, place)
-        if not body.strip():
+        if not isinstance(self.body, str):
+            raise InvalidArgument(f"{place}: give text, not {type(self.body).__name__}")
+        if not utf8(self.body, place).strip():
             raise InvalidArgument(f"{place}: it is empty; give the message a body")
         for word in ("track_opens", "track_clicks"):
             if not isinstance(value := getattr(self, word), bool | None):
@@ -182,9 +102,11 @@ class Message:
         ``text_file`` in place of the body; paths are relative to that file, and lead to files in
         its folder or below.
         """
-        from mailkit.message_file import read_message
-
-        return read_message(Path(path))
+        path = Path(path)
+        try:
+            return cls(**read_fields(path))
+        except InvalidArgument as error:
+            raise InvalidArgument(f"{path}: {error}") from None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a journal: attachments in base64, ``send_at`` as ISO 8601."""
@@ -252,46 +174,3 @@ class Recipient:
     address: str
     fields: Mapping[str, str] = attrs.field(factory=dict)
     line: int | None = None
-
-
-def read_file(path: Path, place: str) -> bytes:
-    """The bytes of a regular file of at most 50 MB; else InvalidArgument that names ``place``.
-
-    A file that has more or fewer bytes than its size is none: what the system makes up while it
-    is read, as in /proc, or what somebody writes at this moment.
-    """
-    try:
-        if path.is_dir():
-            raise InvalidArgument(f"{place}: {path} is a directory; give a file")
-        if path.exists() and not path.is_file():
-            raise InvalidArgument(f"{place}: {path} is not a regular file")
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            content = file.read(_LARGEST + 1)
-    except InvalidArgument:
-        raise
-    except FileNotFoundError:
-        raise InvalidArgument(f"{place}: there is no file {path}") from None
-    except (OSError, ValueError) as error:  # ValueError: NUL in a path
-        raise InvalidArgument(f"{place}: {path} can't be read: {error}") from None
-    if len(content) > _LARGEST:
-        raise InvalidArgument(
-            f"{place}: {path} is larger than {_LARGEST // 1_000_000} MB, too large for a message"
-        )
-    if len(content) != size:
-        raise InvalidArgument(
-            f"{place}: {path} is not a file on a disk, or is being written: its size is {size} "
-            f"bytes, and {len(content)} were read"
-        )
-    return content
-
-
-def _encoded(text: str, place: str) -> bytes:
-    if not isinstance(text, str):
-        raise InvalidArgument(f"{place}: give text, not {type(text).__name__}")
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidArgument(
-            f"{place}: half a surrogate pair at character {error.start + 1}: remove it"
-        ) from None

@@ -14,10 +14,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from mailkit.attachment import Attachment, read_file
 from mailkit.errors import InvalidArgument
-from mailkit.message import Attachment, Message, read_file
 
-__all__ = ["read_message"]
+__all__ = ["read_fields"]
 
 _WORDS = (
     "sender",
@@ -49,13 +49,9 @@ _quoted = re.compile(
 ).sub
 
 
-def read_message(path: Path) -> Message:
-    """The message in a TOML file; InvalidArgument names the file, the place and the remedy."""
-    text = _text(path, "message")
-    try:
-        return _message(_parse(text), path.parent)
-    except InvalidArgument as error:
-        raise InvalidArgument(f"{path}: {error}") from None
+def read_fields(path: Path) -> dict[str, Any]:
+    """The arguments of a Message in a TOML file; InvalidArgument says what is wrong there."""
+    return _fields(_parse(_text(path, "message")), path.parent)
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -77,7 +73,7 @@ def _parse(text: str) -> dict[str, Any]:
         raise InvalidArgument("this is not a message: it is nested too deeply") from None
 
 
-def _message(words: dict[str, Any], folder: Path) -> Message:
+def _fields(words: dict[str, Any], folder: Path) -> dict[str, Any]:
     for word in words:
         if word not in _WORDS:
             near = get_close_matches(word, _WORDS, 1)
@@ -97,7 +93,7 @@ def _message(words: dict[str, Any], folder: Path) -> Message:
     if not isinstance(attachments, list):
         raise InvalidArgument('attachments: give a list of paths, as ["price.pdf"]')
     words["attachments"] = _attachments(_path(file, folder, "attachments") for file in attachments)
-    return Message(**words)
+    return words
 
 
 def _attachments(paths: Iterable[Path]) -> list[Attachment]:

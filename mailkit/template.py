@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import attrs
 
-from mailkit.address import control_character
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
+from mailkit.text import control_character
 
 __all__ = ["InvalidRow", "Placeholder", "Renderer", "Template", "check_columns", "rewrite"]
 

@@ -9,8 +9,9 @@ from email_validator import validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailkit.address import Address, InvalidAddress, _common, dedupe_key, header_text, normalise
+from mailkit.address import Address, InvalidAddress, _common, dedupe_key, normalise
 from mailkit.errors import InvalidArgument
+from mailkit.text import header_text
 
 LOWER = set(string.ascii_lowercase + string.digits)
 ATEXT = set(string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~-")

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.address import Address
+from mailkit.attachment import Attachment
 from mailkit.errors import InvalidArgument
-from mailkit.message import Attachment, Message, Recipient
+from mailkit.message import Message, Recipient
 
 MINSK = timezone(timedelta(hours=3))
 
@@ -38,7 +39,7 @@ def test_a_message_takes_text_and_paths_where_it_keeps_values(tmp_path: Path) ->
     assert letter.sender == Address("news@shop.by", "Shop")
     assert letter.body == "Hello"
     assert [a.name for a in letter.attachments] == ["price.pdf", "price.pdf", "note.txt"]
-    assert letter.attachments[2].read() == "привет".encode()
+    assert letter.attachments[2].content == "привет".encode()
 
 
 def test_a_message_cannot_be_changed() -> None:
@@ -107,7 +108,7 @@ def test_an_attachment_is_read_once(tmp_path: Path) -> None:
     file.write_text("old")
     attachment = Attachment.of(file, name="prices.txt")
     file.write_text("new")
-    assert (attachment.name, attachment.read()) == ("prices.txt", b"old")
+    assert (attachment.name, attachment.content) == ("prices.txt", b"old")
     assert Attachment.of(attachment) is attachment
     assert Attachment.of(attachment, name="x.txt").name == "x.txt"
     assert Attachment.of(b"old", name="x.txt").content == b"old"
@@ -148,7 +149,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_path(
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(InvalidArgument, match="not a regular file"):
             Attachment.of(tmp_path / "pipe")
-    monkeypatch.setattr("mailkit.message._LARGEST", 3)
+    monkeypatch.setattr("mailkit.attachment._LARGEST", 3)
     (tmp_path / "big").write_bytes(b"1234")
     with pytest.raises(InvalidArgument, match="larger than"):
         Attachment.of(tmp_path / "big")

@@ -16,7 +16,7 @@ import anyio
 import attrs
 import msgspec
 
-from mailkit.address import dedupe_key, header_text, normalise
+from mailkit.address import dedupe_key, normalise
 from mailkit.bulk.journal import (
     InvalidRecord,
     JobRecord,
@@ -32,6 +32,7 @@ from mailkit.core.dispatch import BulkProvider, Dispatch
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 from mailkit.template import InvalidRow, Template, check_columns
+from mailkit.text import header_text
 
 __all__ = ["plan"]
 

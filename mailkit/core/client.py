@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Self, TypeVar, Unpack
 import anyio.to_thread
 import attrs
 
-from mailkit.address import header_text
 from mailkit.core.auth import Auth
 from mailkit.core.call import Call, CallResult, Resource, reads_files
 from mailkit.core.checks import number
@@ -30,6 +29,7 @@ from mailkit.core.secret import Secret, scrub
 from mailkit.core.wire import Response
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import ErrorContext, InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted
+from mailkit.text import header_text
 
 __all__ = ["Client"]
 

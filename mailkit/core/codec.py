@@ -34,6 +34,7 @@ from mailkit.core.secret import Secret
 from mailkit.core.wire import Request, Upload
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
+from mailkit.text import utf8
 
 __all__ = ["Exchange", "build_exchange"]
 
@@ -236,10 +237,7 @@ def _filled(call: Call[object], path: Sequence[str]) -> list[str]:
         text = str(value.value) if isinstance(value, Enum) else str(value)
         if value is None or text in ("", ".", ".."):
             raise InvalidArgument(f"{path[place]}: {text!r} can't stand in an address")
-        try:
-            pieces[place] = quote(text, safe="")
-        except UnicodeEncodeError:
-            raise InvalidArgument(f"{path[place]}: half a surrogate pair: remove it") from None
+        pieces[place] = quote(utf8(text, path[place]), safe="")
     return pieces
 
 
@@ -288,8 +286,8 @@ def _json(call: Call[object], codec: CallCodec, wire_format: WireFormat) -> byte
     tree.update(codec.route.fixed)
     try:
         return msgspec.json.encode(tree, enc_hook=_revealed)
-    except UnicodeEncodeError:
-        raise InvalidArgument(f"{codec.route.path}: half a surrogate pair in a text") from None
+    except UnicodeEncodeError as error:
+        return utf8(error.object, codec.route.path)  # says what is wrong with it
 
 
 def _revealed(value: Secret) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mailkit.address import Address, header_text
+from mailkit.address import Address
+from mailkit.attachment import Attachment
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
-from mailkit.message import Attachment
+from mailkit.text import header_text
 
 __all__ = ["FileLike", "address", "one_line"]
 

@@ -21,6 +21,7 @@ from yarl import URL
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Upload
 from mailkit.errors import InvalidArgument
+from mailkit.text import utf8
 
 __all__ = [
     "File",
@@ -91,7 +92,7 @@ def urlencoded(pairs: Sequence[Pair]) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _quoted_key(key: str) -> str:
-    _utf8(key, key)  # yarl would drop half a surrogate pair without a word
+    utf8(key, key)  # yarl would drop half a surrogate pair without a word
     return _NOWHERE.with_query({key: ""}).raw_query_string[:-1]
 
 
@@ -105,7 +106,7 @@ def _quote(key: str, value: str | bytes | File) -> str:
         raise InvalidArgument(f"{key}: a file can't travel in this form")
     if _harmless(value):
         return value
-    data = _utf8(key, value)
+    data = utf8(value, key)
     if len(data) <= _SHORT:
         return "%" + data.hex("%")  # every byte encoded: longer than need be, and done at once
     return _NOWHERE.with_query({"": value}).raw_query_string[1:]
@@ -124,7 +125,7 @@ def multipart(pairs: Sequence[Pair], last: Iterable[tuple[str, str]]) -> tuple[s
             for _, v in pairs
         ]
     except UnicodeEncodeError:
-        data = [_utf8(k, v) if isinstance(v, str) else _content(v) for k, v in pairs]  # raises
+        data = [utf8(v, k) if isinstance(v, str) else _content(v) for k, v in pairs]  # raises
     credential = [(_HEADS[key], _Masked(text.encode())) for key, text in last]
     heads += [head for head, _ in credential]
     data += [text for _, text in credential]
@@ -184,13 +185,4 @@ def _file_head(key: str, file: File) -> bytes:
 def _quoted(name: str) -> bytes:
     # The three characters that browsers escape, and nothing else.
     escaped = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-    return _utf8(name, escaped)
-
-
-def _utf8(key: str, value: str) -> bytes:
-    try:
-        return value.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidArgument(
-            f"{key}: half a surrogate pair at character {error.start + 1}: remove it"
-        ) from None
+    return utf8(escaped, name)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailkit.attachment import Attachment
 from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal, RowRecord
 from mailkit.bulk.journal.database import Connector, Work
@@ -25,7 +26,7 @@ from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import Sent
 from mailkit.errors import JobExists
-from mailkit.message import Attachment, Message
+from mailkit.message import Message
 from mailkit.testing import FakeClock
 
 from .counted import counted, counters

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import attrs
 import pytest
 
+from mailkit.attachment import Attachment
 from mailkit.errors import (
     AuthenticationFailed,
     BadResponse,
@@ -17,7 +18,6 @@ from mailkit.errors import (
     Refused,
     Unavailable,
 )
-from mailkit.message import Attachment
 from mailkit.sandbox import Fault
 from mailkit.sandbox.truth import Attached
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailkit.attachment import Attachment
 from mailkit.bulk.source import read_recipients
 from mailkit.core.forms import urlencoded
 from mailkit.errors import InvalidArgument, MailkitError
-from mailkit.message import Attachment, Message, Recipient
+from mailkit.message import Message, Recipient
 from mailkit.providers.smsby import PersonalMessage, SmsBy
 
 from ..core.doubles import Script

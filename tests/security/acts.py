@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from mailkit.message import Attachment
+from mailkit.attachment import Attachment
 from mailkit.providers.devino import Devino
 from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import PersonalMessage, SmsBy

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mailkit.address import Address
-from mailkit.message import Attachment
+from mailkit.attachment import Attachment
 from mailkit.providers.devino import MessageRecipient
 from mailkit.providers.sendpulse import NewContact, Stats
 from mailkit.providers.smsby import PersonalMessage

@@ -139,7 +139,7 @@ async def test_what_is_no_file_is_refused_before_the_network(
 async def test_a_file_that_is_too_large_is_not_read(
     taker: Taker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailkit.message._LARGEST", 1000)
+    monkeypatch.setattr("mailkit.attachment._LARGEST", 1000)
     path = tmp_path / "price.pdf"
     path.write_bytes(b"x" * 1001)
     seen: list[Request] = []

@@ -9,12 +9,13 @@ from pathlib import Path
 import attrs
 import pytest
 
+from mailkit.attachment import Attachment
 from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import InvalidArgument, JobExists, JournalError, MailkitError
-from mailkit.message import Attachment, Message
+from mailkit.message import Message
 
 from .acts import CLIENTS
 from .canary import ECHOES, assert_hidden, everything, folder

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from mailkit import message_file
+from mailkit.attachment import Attachment
 from mailkit.errors import InvalidArgument
-from mailkit.message import Attachment, Message
+from mailkit.message import Message
 from mailkit.sandbox import SmsBySettings
 
 from ..cli.shop import open_shop
@@ -149,7 +150,7 @@ def test_a_file_that_is_being_written_is_not_read_by_halves(
             file.write(b" and half")
         return found
 
-    monkeypatch.setattr("mailkit.message.os.fstat", fstat)
+    monkeypatch.setattr("mailkit.attachment.os.fstat", fstat)
     with pytest.raises(InvalidArgument, match=r"price\.pdf .* or is being written"):
         Attachment.of(path)
 

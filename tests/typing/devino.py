@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import assert_type
 
 from mailkit.address import Address
+from mailkit.attachment import Attachment
 from mailkit.core.call import CallResult
 from mailkit.core.dispatch import BulkProvider
-from mailkit.message import Attachment
 from mailkit.providers.devino import (
     Devino,
     MessageRecipient,

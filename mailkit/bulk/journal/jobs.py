@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 import attrs
 import msgspec
 
-from mailkit.address import control_character
 from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.locks import Lease
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState
 from mailkit.errors import InvalidArgument, JobExists, JournalError
+from mailkit.text import control_character
 
 __all__ = ["Jobs", "Overtaken", "Twin", "find", "own", "twins"]
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 import msgspec
 
+from mailkit.attachment import Attachment
 from mailkit.core.checks import number
 from mailkit.core.dispatch import Chunk, ChunkRow, Polled, Sent
 from mailkit.core.words import about_account
@@ -25,7 +26,7 @@ from mailkit.errors import (
     Unavailable,
     Unsupported,
 )
-from mailkit.message import Attachment, Message
+from mailkit.message import Message
 from mailkit.providers.devino import fields
 from mailkit.providers.devino.macros import Macros
 from mailkit.providers.devino.messages import MessageRecipient, recipient_tree

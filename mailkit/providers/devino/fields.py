@@ -9,11 +9,11 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 
 from mailkit.address import Address
+from mailkit.attachment import Attachment
 from mailkit.core.fields import FileLike, address, one_line
 from mailkit.core.forms import File
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
-from mailkit.message import Attachment
 
 __all__ = [
     "FORMATS",
@@ -91,7 +91,7 @@ def allowed(name: str) -> str:
 def file(value: object, wire_format: WireFormat) -> File:
     """A file part; a Path is read only while it is sent."""
     if isinstance(value, Attachment):
-        return File(allowed(value.name), value.content_type, value.read())
+        return File(allowed(value.name), value.content_type, value.content)
     if not (isinstance(value, Path) and value.is_file()):
         raise InvalidArgument(f"file: {value!r} is no file; give a Path, an Attachment or bytes")
     named = Attachment(allowed(value.name), b"")  # checks the name, guesses the type

@@ -6,9 +6,9 @@ from typing import Literal
 
 import attrs
 
+from mailkit.attachment import Attachment
 from mailkit.core.call import Call, Resource, arg, method, post, wire
 from mailkit.errors import InvalidArgument
-from mailkit.message import Attachment
 from mailkit.providers.devino import fields
 
 __all__ = ["Files", "UploadedFile"]

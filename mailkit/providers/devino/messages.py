@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import attrs
 
-from mailkit.address import Address, dedupe_key, header_text, normalise
+from mailkit.address import Address, dedupe_key, normalise
 from mailkit.core.call import Call, Raw, Resource, arg, method, post
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
@@ -16,6 +16,7 @@ from mailkit.core.words import about_failure
 from mailkit.errors import InvalidArgument
 from mailkit.providers.devino import fields
 from mailkit.providers.devino.envelope import oks, reasons
+from mailkit.text import header_text
 
 __all__ = [
     "AcceptedRecipient",

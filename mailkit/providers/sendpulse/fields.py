@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, cast
 
-from mailkit.address import Address, control_character, header_text, normalise
+from mailkit.address import Address, normalise
+from mailkit.attachment import Attachment
 from mailkit.core import fields as core_fields
 from mailkit.core.secret import Secret
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
-from mailkit.message import Attachment
+from mailkit.text import control_character, header_text, utf8
 
 __all__ = [
     "Attachments",
@@ -94,12 +95,7 @@ def base64_text(place: str) -> Callable[[str, WireFormat], str]:
     def write(value: str, wire_format: WireFormat) -> str:
         if not isinstance(cast("object", value), str) or not value.strip():
             raise InvalidArgument(f"{place}: give a text that is not empty")
-        try:
-            return _base64(value.encode())
-        except UnicodeEncodeError as error:
-            raise InvalidArgument(
-                f"{place}: half a surrogate pair at character {error.start + 1}: remove it"
-            ) from None
+        return _base64(utf8(value, place))
 
     return write
 

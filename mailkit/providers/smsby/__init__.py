@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Self, Unpack
 
-from mailkit.address import header_text
 from mailkit.core.auth import FieldToken, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client
@@ -39,6 +38,7 @@ from mailkit.providers.smsby.mailing_lists import (
 )
 from mailkit.providers.smsby.subscriptions import Subscriptions
 from mailkit.providers.smsby.templates import Template, Templates
+from mailkit.text import header_text
 
 __all__ = [
     "BulkError",

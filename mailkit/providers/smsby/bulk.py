@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 import attrs
 import msgspec
 
-from mailkit.address import Address, header_text
+from mailkit.address import Address
 from mailkit.core.call import Call, Raw, Resource, arg, method, post
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
@@ -19,6 +19,7 @@ from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.providers.smsby import fields
 from mailkit.providers.smsby.emails import EmailStatus
+from mailkit.text import header_text
 
 __all__ = ["Bulk", "BulkError", "BulkStatus", "PersonalMessage", "SendBulkResult"]
 

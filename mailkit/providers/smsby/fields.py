@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Protocol, cast
 
 from mailkit.address import Address, normalise
+from mailkit.attachment import Attachment
 from mailkit.core.fields import FileLike, address, one_line
 from mailkit.core.forms import File
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
-from mailkit.message import Attachment
 
 __all__ = ["FileLike", "file", "ids", "long", "moment", "one_line", "recipient", "sender"]
 
@@ -65,7 +65,7 @@ def file(value: FileLike, wire_format: WireFormat) -> File:
     """A file part; a Path is read here."""
     name = "attachment" if isinstance(value, bytes) else None
     attachment = Attachment.of(value, name)
-    return File(attachment.name, attachment.content_type, attachment.read())
+    return File(attachment.name, attachment.content_type, attachment.content)
 
 
 def ids(value: Sequence[int], wire_format: WireFormat) -> str:

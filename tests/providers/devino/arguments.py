@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mailkit.message import Attachment
+from mailkit.attachment import Attachment
 from mailkit.providers.devino import Devino, MessageRecipient
 from mailkit.sandbox import Sandbox
 

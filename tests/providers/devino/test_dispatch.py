@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from mailkit.attachment import Attachment
 from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
@@ -24,7 +25,7 @@ from mailkit.errors import (
     Unavailable,
     Unsupported,
 )
-from mailkit.message import Attachment, Message
+from mailkit.message import Message
 from mailkit.providers.devino import ChunkLimits, Devino
 from mailkit.testing import FakeClock
 from tests.bulk.fakes import memory_journal, people

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from mailkit.attachment import Attachment
 from mailkit.errors import BadResponse, InvalidArgument, NotSent, Unavailable
-from mailkit.message import Attachment
 from mailkit.providers.devino import Devino, UploadedFile
 from mailkit.testing import FakeClock
 

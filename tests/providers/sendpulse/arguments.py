@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mailkit.message import Attachment
+from mailkit.attachment import Attachment
 from mailkit.providers.sendpulse import NewContact, SendPulse, Stats, WebhookAction
 from mailkit.sandbox import Sandbox
 

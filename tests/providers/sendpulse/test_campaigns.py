@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mailkit.address import Address
+from mailkit.attachment import Attachment
 from mailkit.core.quota import Quota
 from mailkit.errors import InvalidArgument, OutcomeUnknown, QuotaExhausted
-from mailkit.message import Attachment
 from mailkit.providers.sendpulse import CampaignStatus, SendPulse, Stats
 from mailkit.testing import FakeClock
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mailkit.message import Attachment
+from mailkit.attachment import Attachment
 from mailkit.providers.smsby import PersonalMessage, SmsBy
 from mailkit.sandbox import Sandbox
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.address import Address
+from mailkit.attachment import Attachment
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument, OutcomeUnknown
 from mailkit.events import DeliveryStatus
-from mailkit.message import Attachment
 from mailkit.providers.smsby import EmailStatus, SendEmailResult, SendToListResult
 from mailkit.providers.smsby.fields import FileLike, moment
 

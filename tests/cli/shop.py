@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import attrs
 from typer import testing
@@ -22,6 +22,9 @@ from typer.testing import CliRunner
 
 from mailkit.cli.app import app
 from mailkit.sandbox import Sandbox, sandbox_in_thread
+
+from ..approval import approve
+from . import forking
 
 SENDER = "Shop <news@shop.example>"
 PLAIN = {"sender": SENDER, "subject": "Autumn", "html": "<p>Hello</p>"}
@@ -32,6 +35,8 @@ SEND = "smsby.bulk.send"
 testing._get_command = cache(get_command)  # type: ignore[attr-defined]
 
 Process = subprocess.Popen[str]
+Files = Mapping[str, int | IO[str]]
+"""What the process gets as stdin, stdout or stderr."""
 
 
 @attrs.frozen
@@ -45,6 +50,15 @@ class Ended:
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+    def check_refusal(self, name: str, /, **places: object) -> None:
+        """It is an error of one sentence, which is approved under this name."""
+        assert (self.code, self.out) == (1, "")
+        assert self.err.startswith("mailkit: ")
+        assert self.err.count("\n") == 1
+        assert self.err.endswith("\n")
+        sentence = self.err.removeprefix("mailkit: ").rstrip("\n")
+        approve(f"refused: {name}", sentence, **places)
 
 
 @attrs.frozen
@@ -77,26 +91,40 @@ class Shop:
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
 
     def spawn(
-        self, *words: str | Path, line: str | None = None, streams: int = subprocess.PIPE
+        self,
+        *words: str | Path,
+        line: str | None = None,
+        streams: int = subprocess.PIPE,
+        session: bool = False,
+        files: Files | None = None,
     ) -> Process:
-        """The command in a process of its own, with pipes or another file as its streams; it is
-        the ``"$@"`` of a ``line`` of shell, if there is one.
+        """The command in a process of its own, with pipes or another file as its streams, and
+        these ``files`` as single ones; it is the ``"$@"`` of a ``line`` of shell, if there is one,
+        which may lead a ``session``.
         """
         own = {k: v for k, v in os.environ.items() if not k.startswith("MAILKIT_")}
+        options: dict[str, Any] = {
+            **dict.fromkeys(("stdin", "stdout", "stderr"), streams),
+            **(files or {}),
+            "text": True,
+            "encoding": "utf-8",
+            "env": {**own, **self.environment},
+        }
+        if line is None and forking.possible(options["env"]):
+            return forking.Forked([*map(str, words)], **options)
         shell = [] if line is None else ["bash", "-c", line, "bash"]
-        return subprocess.Popen(
-            [*shell, sys.executable, "-m", "mailkit", *map(str, words)],
-            stdin=streams,
-            stdout=streams,
-            stderr=streams,
-            text=True,
-            encoding="utf-8",
-            env={**own, **self.environment},
-        )
+        command = [*shell, sys.executable, "-m", "mailkit", *map(str, words)]
+        return subprocess.Popen(command, start_new_session=session, **options)
 
-    def run(self, *words: str | Path, stdin: str = "", line: str | None = None) -> Ended:
+    def run(
+        self,
+        *words: str | Path,
+        stdin: str = "",
+        line: str | None = None,
+        files: Files | None = None,
+    ) -> Ended:
         """The command in a process of its own, until its end."""
-        with self.spawn(*words, line=line) as process:
+        with self.spawn(*words, line=line, files=files) as process:
             return end_of(process, stdin)
 
     def on_terminal(self, *words: str | Path) -> Ended:
@@ -178,7 +206,7 @@ def customer(n: int) -> str:
 def end_of(process: Process, stdin: str | None = None) -> Ended:
     """Wait for the process to end."""
     out, err = process.communicate(stdin, timeout=30)
-    return Ended(process.returncode, out, err)
+    return Ended(process.returncode, out or "", err or "")
 
 
 def kill(process: Process) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from mailkit.sandbox import Fault
 
+from ..approval import approve
 from .shop import PERSONAL, PLAIN, SEND, SENDER, Shop, customer
 
 DIRTY = [
@@ -97,11 +98,7 @@ def test_the_same_command_again_is_refused_and_mails_nobody(shop: Shop) -> None:
     first = shop.send(*command, "--json").json["job"]
     for name in ((), ("--name", "another")):
         ended = shop.send(*command, *name)
-        assert (ended.code, ended.out) == (1, "")
-        assert ended.err == (
-            f"mailkit: this message has gone to this list already, as the job {first}: "
-            "resume that one, or order it --again\n"
-        )
+        ended.check_refusal("the same send again", job=first)
     assert shop.sandbox.truth.emails == 5
     assert shop.in_journal("jobs") == 1
 
@@ -110,8 +107,7 @@ def test_a_name_that_is_taken_is_refused_also_for_another_list(shop: Shop) -> No
     letter = shop.letter()
     assert shop.send(letter, shop.customers(5), "--name", "autumn").code == 0
     ended = shop.send(letter, shop.customers(6, "other.csv"), "--name", "autumn")
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.err == "mailkit: the job autumn exists: resume it, or order it --again\n"
+    ended.check_refusal("a job's name that is taken")
     assert shop.sandbox.truth.emails == 5
 
 
@@ -147,8 +143,7 @@ def test_a_list_is_the_same_however_a_pipe_cuts_it(
     assert first.code == 0
     monkeypatch.setattr("mailkit.bulk.lines._BLOCK", 50)
     second = shop.send(letter, "-", stdin=lines)
-    assert second.code == 1
-    assert f"as the job {first.json['job']}" in second.err
+    second.check_refusal("the same send again", job=first.json["job"])
     assert shop.sandbox.truth.emails == 1500
 
 
@@ -194,10 +189,13 @@ def test_an_answer_that_was_lost_leaves_its_chunk_in_doubt(shop: Shop) -> None:
     shop.sandbox.faults.add(Fault("reset_after_acting", on=SEND, times=1))
     ended = shop.send(shop.letter(), shop.customers(501), "--name", "autumn", "--senders", "1")
     assert ended.code == 3
-    assert "  in doubt               500\n" in ended.out
-    assert "  sum                    501  = rows read\n" in ended.out
-    assert f"  chunk 1 (autumn #1, 500 rows, {customer(0)} … {customer(499)}): smsby" in ended.out
-    assert "  mailkit resolve autumn 1 --accepted\n" in ended.out
+    approve("report: a chunk in doubt", ended.out)
+    found = shop.report()
+    assert (found["in_doubt"], found["accepted"], found["doubts"][0]["label"]) == (
+        500,
+        1,
+        "autumn #1",
+    )
     assert shop.sandbox.truth.emails == 501
 
 
@@ -209,10 +207,8 @@ def test_a_service_that_goes_down_leaves_the_rest_unsent_and_is_an_error(
     letter, people = shop.letter(), shop.customers(1001)
     ended = shop.send(letter, people, "--name", "autumn", "--senders", "1")
     assert ended.code == 1
-    assert "  accepted               500\n" in ended.out
-    assert "  unsent                 501\n" in ended.out
-    assert "Stopped: the provider can't be reached: smsby.bulk.send" in ended.out
-    assert "Send the rest with: mailkit resume autumn\n" in ended.out
+    approve("report: a service that went down", ended.out)
+    assert (shop.report()["accepted"], shop.report()["unsent"]) == (500, 501)
     shop.sandbox.faults.clear()
     assert shop("resume", "autumn").code == 0
     assert shop.sandbox.truth.compare(shop.accepted()).agrees
@@ -223,8 +219,7 @@ def test_a_letter_that_the_service_refuses_rejects_nobody_and_stops(shop: Shop) 
     shop.sandbox.faults.add(Fault("error_envelope", on=SEND))
     ended = shop.send(shop.letter(), shop.customers(2), "--name", "autumn")
     assert ended.code == 1
-    assert "Stopped: the provider refused 2 rows tried alone" in ended.out
-    assert "resume with --trust-refusals. Send the rest with: mailkit resume autumn" in ended.out
+    approve("report: a message that the service refuses", ended.out)
     assert shop.sandbox.truth.emails == 0
     shop.sandbox.faults.clear()
     assert shop("resume", "autumn").code == 0

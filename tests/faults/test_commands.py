@@ -17,7 +17,7 @@ import pytest
 
 from mailkit.sandbox import Fault
 
-from ..cli.shop import SEND, Ended, Process, Shop, customer, end_of, open_shop
+from ..cli.shop import SEND, Ended, Files, Process, Shop, customer, end_of, open_shop
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or shutil.which("bash") is None, reason="POSIX's pipes and signals"
@@ -43,26 +43,20 @@ def send(shop: Shop, rows: int = ROWS) -> list[str]:
     return ["send", *files, "--provider", "smsby", "--name", "autumn", "--senders", "2"]
 
 
-def spawn(shop: Shop, *words: str, line: str = 'exec "$@"', gone: Stream | None = None) -> Process:
-    """The command as the ``"$@"`` of a line of shell; nobody reads the stream that is ``gone``."""
-    own = {k: v for k, v in os.environ.items() if not k.startswith(("MAILKIT_", "PYTHON"))}
+def spawn(shop: Shop, *words: str, line: str | None = None, gone: Stream | None = None) -> Process:
+    """The command, if need be as the ``"$@"`` of a line of shell; nobody reads the stream that is
+    ``gone``.
+    """
     nobody, end = os.pipe()
     os.close(nobody)
+    files: Files = {"stdin": subprocess.DEVNULL, **({} if gone is None else {gone: end})}
     try:
-        return subprocess.Popen(
-            ["bash", "-c", line, "bash", sys.executable, "-m", "mailkit", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=end if gone == "stdout" else subprocess.PIPE,
-            stderr=end if gone == "stderr" else subprocess.PIPE,
-            text=True,
-            env={**own, **shop.environment},
-            start_new_session=True,
-        )
+        return shop.spawn(*words, line=line, session=line is not None, files=files)
     finally:
         os.close(end)
 
 
-def run(shop: Shop, *words: str, line: str = 'exec "$@"', gone: Stream | None = None) -> Ended:
+def run(shop: Shop, *words: str, line: str | None = None, gone: Stream | None = None) -> Ended:
     """The command until its end."""
     with spawn(shop, *words, line=line, gone=gone) as process:
         return end_of(process)

@@ -1,0 +1,157 @@
+"""Commands in processes of their own, forked from one that has imported them: a start takes
+milliseconds.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+__all__ = ["Forked", "possible"]
+
+_NUMBER = struct.Struct("q")
+
+
+def possible(environment: dict[str, str]) -> bool:
+    """Whether a fork is as good as a start: these settings are read at Python's start alone."""
+    read_at_start = {"PYTHONIOENCODING", "COVERAGE_PROCESS_CONFIG"}
+    return sys.platform != "win32" and not read_at_start & environment.keys()
+
+
+class Forked(subprocess.Popen[str]):
+    """A process like that of ``subprocess.Popen``; ``args`` are the words after ``mailkit``."""
+
+    _status: int | None = None
+
+    def _execute_child(self, *given: Any) -> None:
+        words, _, _, _, _, _, environment, *_ = given
+        pipes = given[10:16]
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(_server())
+        request = json.dumps(
+            {"words": words, "environment": environment, "folder": str(Path.cwd())}
+        )
+        inner = [pipes[0], pipes[3], pipes[5]]
+        socket.send_fds(self._connection, [_NUMBER.pack(len(request.encode()))], inner)
+        self._connection.sendall(request.encode())
+        self.pid = _received(self._connection)
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+
+    def _try_wait(self, flags: int) -> tuple[int, int]:
+        if self._status is None:
+            if flags & os.WNOHANG and not select.select([self._connection], [], [], 0)[0]:
+                return 0, 0
+            self._status = _received(self._connection)
+            self._connection.close()
+        return self.pid, self._status
+
+    def _internal_poll(self, _deadstate: int | None = None) -> int | None:
+        if self.returncode is None:
+            pid, status = self._try_wait(os.WNOHANG)
+            if pid:
+                self._handle_exitstatus(status)  # type: ignore[attr-defined]
+        return self.returncode
+
+
+@cache
+def _server() -> str:
+    """The address of this test process's own server, which ends with it."""
+    folder = tempfile.mkdtemp()
+    address = f"{folder}/server"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen()
+        own = {k: v for k, v in os.environ.items() if not k.startswith("MAILKIT_")}
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tests.cli.forking", str(listening.fileno())],
+            stdin=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+            env={**own, "PYTHONWARNINGS": "error"},
+            pass_fds=[listening.fileno()],
+        )
+
+    def end() -> None:
+        assert server.stdin is not None
+        server.stdin.close()
+        server.wait()
+        Path(address).unlink()
+        Path(folder).rmdir()
+
+    atexit.register(end)
+    return address
+
+
+def _received(connection: socket.socket) -> int:
+    number: int = _NUMBER.unpack(connection.recv(_NUMBER.size, socket.MSG_WAITALL))[0]
+    return number
+
+
+def _serve(listening: socket.socket) -> None:
+    """Fork for every connection, until nobody holds the other end of stdin."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        ready, _, _ = select.select([listening, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return
+        connection, _ = listening.accept()
+        if os.fork() == 0:
+            listening.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _attend(connection)
+        connection.close()
+
+
+def _attend(connection: socket.socket) -> NoReturn:
+    """Fork the command, and tell how it ends."""
+    head, streams, _, _ = socket.recv_fds(connection, _NUMBER.size, 3)
+    request = connection.recv(_NUMBER.unpack(head)[0], socket.MSG_WAITALL)
+    command = os.fork()
+    if command == 0:
+        connection.close()
+        _run(streams, **json.loads(request))
+    for stream in streams:
+        os.close(stream)
+    connection.sendall(_NUMBER.pack(command))
+    connection.sendall(_NUMBER.pack(os.waitpid(command, 0)[1]))
+    os._exit(0)
+
+
+def _run(
+    streams: list[int], words: list[str], environment: dict[str, str], folder: str
+) -> NoReturn:
+    """The command, as if Python had just been started for it."""
+    from mailkit.cli import main
+
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["mailkit", *words]
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(  # type: ignore[misc]  # noqa: SIM115
+        2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
+    main()
+    sys.exit()
+
+
+if __name__ == "__main__":
+    import mailkit.cli.app
+    import mailkit.sandbox.server  # noqa: F401 - these are what takes its time
+
+    _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -18,7 +18,7 @@ from typing import IO, Any
 import attrs
 from typer import testing
 from typer.main import get_command
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from mailkit.cli.app import app
 from mailkit.sandbox import Sandbox, sandbox_in_thread
@@ -81,13 +81,8 @@ class Shop:
     ) -> Ended:
         """The command in this process; ``environment`` has what is not as usual."""
         own = dict.fromkeys(name for name in os.environ if name.startswith("MAILKIT_"))
-        ended = CliRunner().invoke(
-            app,
-            [str(word) for word in words],
-            input=stdin,
-            env={**own, **self.environment, **(environment or {})},
-            catch_exceptions=False,
-        )
+        env = {**own, **self.environment, **(environment or {})}
+        ended = invoke(*words, stdin=stdin, env=env)
         return Ended(ended.exit_code, ended.stdout, ended.stderr)
 
     def spawn(
@@ -199,6 +194,13 @@ class Shop:
         self.until(lambda: self.sandbox.is_idle)
 
 
+def invoke(*words: str | Path, stdin: str | bytes = "", env: Mapping[str, str | None]) -> Result:
+    """``mailkit`` in this process, with this environment on top of its own."""
+    return CliRunner().invoke(
+        app, [str(word) for word in words], input=stdin, env=env, catch_exceptions=False
+    )
+
+
 def customer(n: int) -> str:
     return f"customer{n}@example.com"
 
@@ -206,7 +208,7 @@ def customer(n: int) -> str:
 def end_of(process: Process, stdin: str | None = None) -> Ended:
     """Wait for the process to end."""
     out, err = process.communicate(stdin, timeout=30)
-    return Ended(process.returncode, out or "", err or "")
+    return Ended(process.returncode, out or "", err or "")  # None: it went elsewhere
 
 
 def kill(process: Process) -> None:

@@ -38,7 +38,7 @@ def place() -> Iterator[Place]:
 
 def test_killed_jobs_mail_nobody_twice_and_lose_nobody() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.crash", "--jobs", "5", "--rows", "600", "--kills", "3"],
+        [sys.executable, "-m", "tests.crash", "--jobs", "4", "--rows", "600", "--kills", "3"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -49,8 +49,7 @@ def test_killed_jobs_mail_nobody_twice_and_lose_nobody() -> None:
         assert f" over {name}" in done.stdout
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
-@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize(("name", "nth"), zip(SUBJECTS, [1, 3], strict=True))
 def test_a_look_at_a_job_under_way_costs_it_nothing(
     place: Place, tmp_path: Path, name: str, nth: int
 ) -> None:
@@ -75,7 +74,7 @@ def test_looked_at_and_killed_at_system_calls(place: Place, tmp_path: Path) -> N
     subject = SUBJECTS["devino"]
     calls = calls_of(subject, place, tmp_path, 400)
     assert calls > 200
-    for nth in range(calls // 3, calls, calls // 8):
+    for nth in range(calls // 3, calls, calls // 5):
         verdict = prove_frozen(nth, subject, place, tmp_path, 400)
         assert verdict.good, verdict
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 
 from mailkit.sandbox import Fault
 
+from ..approval import approve
 from ..cli.shop import SEND, Ended, Files, Process, Shop, customer, end_of, open_shop
 
 pytestmark = pytest.mark.skipif(
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.skipif(
 
 ROWS, CHUNK = 1200, 500
 FOR_EVER = 600.0
-STOPPING = "mailkit: stopping: requests under way end first (once more ends at once)\n"
 
 Stream = Literal["stdout", "stderr"]
 
@@ -129,7 +128,7 @@ def test_a_report_without_stdout_goes_nowhere(shop: Shop) -> None:
 def test_a_report_to_a_full_disk_is_an_error_in_a_sentence(shop: Shop) -> None:
     shop(*send(shop, rows=5))
     ended = run(shop, "report", "autumn", line='exec "$@" >/dev/full')
-    assert (ended.code, ended.err) == (1, "mailkit: [Errno 28] No space left on device\n")
+    ended.check_refusal("no room for the output")
 
 
 # Signals.
@@ -174,11 +173,11 @@ def test_any_two_signals_end_at_once_with_what_was_under_way_in_doubt(
         assert process.stderr is not None
         shop.until(lambda: under_way(shop, 2), process)
         process.send_signal(first)
-        assert process.stderr.readline() == STOPPING
+        approve("signal: stopping", process.stderr.readline())
         process.send_signal(second)
         ended = end_of(process)
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err == "mailkit: ended at once; requests under way are in doubt\n"
+    approve("signal: ended at once", ended.err)
     report = shop.report()
     assert (report["in_doubt"], report["unsent"]) == (2 * CHUNK, ROWS - 2 * CHUNK)
     shop.sandbox.faults.clear()
@@ -194,7 +193,7 @@ def test_a_signal_while_the_credential_is_tried_ends_with_nothing_sent(shop: Sho
         process.send_signal(signal.SIGINT)
         ended = end_of(process)
     assert (ended.code, ended.out) == (4, "")
-    assert ended.err == f"{STOPPING}mailkit: stopped while planning: nothing was sent\n"
+    approve("signal: stopped while planning", ended.err)
     assert shop.in_journal("jobs") == shop.sandbox.truth.emails == 0
 
 
@@ -226,8 +225,7 @@ def test_a_file_that_may_not_grow_stops_the_job_in_a_sentence(
     # A module that is compiled then must not be left half-written.
     limited = f'export PYTHONDONTWRITEBYTECODE=1; ulimit -f {kilobytes}; exec "$@"'
     ended = run(shop, "resume", "autumn", "--senders", "2", line=limited)
-    assert (ended.code, ended.out) == (1, "")
-    assert re.fullmatch("mailkit: the journal .*: disk I/O error; look at its disk\n", ended.err)
+    ended.check_refusal("a journal that may not grow", journal=shop.journal)
     report = shop.report()
     assert report["rows"] == ROWS == report["accepted"] + report["in_doubt"] + report["unsent"]
     assert report["in_doubt"] <= 2 * CHUNK

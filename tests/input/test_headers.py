@@ -17,6 +17,7 @@ from mailkit.errors import InvalidArgument, MailkitError
 from mailkit.message import Message, Recipient
 from mailkit.providers.smsby import PersonalMessage, SmsBy
 
+from ..approval import approve
 from ..core.doubles import Script
 from .journey import PERSONAL, PLAIN, Journey, send, travel
 
@@ -86,16 +87,18 @@ def test_a_message_with_a_broken_header_cannot_be_made(char: str, words: Any) ->
 @pytest.mark.parametrize("char", HALVES, ids=ascii)
 @pytest.mark.parametrize("body", ["html", "text"])
 def test_half_a_surrogate_pair_is_refused_in_a_body(body: str, char: str) -> None:
-    with pytest.raises(InvalidArgument, match="half a surrogate pair at character 2"):
+    with pytest.raises(InvalidArgument) as caught:
         Message(sender=SHOP, subject="Hi", **{body: f"x{char}"})  # type: ignore[arg-type]
+    approve("refused: half a surrogate pair", str(caught.value), body=body)
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
 async def test_a_moment_beyond_the_calendar_is_refused(tmp_path: Path, moment: str) -> None:
     file = tmp_path / "message.toml"
     file.write_text(f'sender = "{SHOP}"\nsubject = "Hi"\ntext = "x"\nsend_at = {moment}\n')
-    with pytest.raises(InvalidArgument, match=r"send_at: .* is out of reach"):
+    with pytest.raises(InvalidArgument) as caught:
         Message.from_toml(file)
+    approve("refused: a moment beyond the calendar", str(caught.value), file=file, moment=moment)
 
 
 # the call itself, whoever makes it
@@ -174,20 +177,11 @@ async def test_a_job_s_name_is_a_line_of_text(char: str) -> None:
         await named(f"autumn{char}")
 
 
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        ("x" * 201, "the job's name has 201 characters: shorten it to 200"),
-        ("ж" * 1_000_000, "the job's name has 1,000,000 characters"),
-        ("-x", "can't be '-x': begin it with a letter or digit"),
-        ("--json", "can't be '--json'"),
-        ("  ", "can't be '  '"),
-        (5, "give text, not int"),
-    ],
-)
-async def test_a_name_that_no_command_could_be_given_is_refused(name: Any, sentence: str) -> None:
-    with pytest.raises(InvalidArgument, match=re.escape(sentence)):
+@pytest.mark.parametrize("name", ["x" * 201, "ж" * 1_000_000, "-x", "--json", "  ", 5])
+async def test_a_name_that_no_command_could_be_given_is_refused(name: Any) -> None:
+    with pytest.raises(InvalidArgument) as caught:
         await named(name)
+    approve(f"refused: a job's name, {str(name)[:3]!r}", str(caught.value))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from mailkit.bulk.source import read_recipients
 from mailkit.errors import InvalidArgument, MailkitError
 from mailkit.message import Message, Recipient
 
-from .journey import PERSONAL, send, travel
+from ..approval import approve
+from .journey import PERSONAL, Journey, send, travel
 
 TABLE = "email,name\nanna@shop.by,Анна\nivan@shop.by,Иван\n"
 
@@ -26,6 +27,11 @@ async def refusal(content: str | bytes, message: Message = PERSONAL, **options: 
     with pytest.raises(InvalidArgument) as caught:
         await send(content, message, **options)
     return str(caught.value)
+
+
+def reasons(journey: Journey) -> str:
+    """Each line that was not sent, and why."""
+    return "\n".join(f"{line}: {reason}" for line, reason in journey.reasons.items())
 
 
 # Encodings, line ends, delimiters
@@ -109,7 +115,8 @@ async def test_an_empty_value_takes_the_default_or_makes_the_row_invalid() -> No
     journey = await send(text, PERSONAL)
     assert journey.provider.letters["a@b.by"] == ("For you", "<p>friend</p>")
     journey = await send(text, letter("For {{ name }}, yes {{ name }}"))
-    assert journey.reasons == {2: "no value for {{ name }}", 4: "no value for {{ name }}"}
+    assert journey.reasons.keys() == {2, 4}
+    approve("row: no value", *set(journey.reasons.values()))
 
 
 async def test_a_hundred_thousand_columns_are_kept_to_the_last() -> None:
@@ -119,7 +126,7 @@ async def test_a_hundred_thousand_columns_are_kept_to_the_last() -> None:
     journey = await send(text, letter("{{ c99999 }} and {{ c0 }}, or so"))
     assert journey.states == {2: "accepted", 3: "invalid", 4: "accepted"}
     assert journey.provider.letters["e@f.by"][0] == "99999 and 0, or so"
-    assert journey.reasons == {3: "2 fields where the header has 100001"}
+    assert journey.reasons.keys() == {3}
 
 
 # Rows of a table that can't be read
@@ -141,15 +148,8 @@ async def test_rows_that_cannot_be_read_cost_themselves_alone() -> None:
     )
     journey = await send(text, PERSONAL)
     assert journey.mailed == ["c@d.by", "o@p.by", "q@r.by"]
-    assert journey.reasons == {
-        2: "a quote that is not closed",
-        4: "1 field where the header has 2",
-        5: "3 fields where the header has 2",
-        6: "NUL bytes",
-        7: "text after a closing quote",
-        8: "1 field where the header has 2, over 2 lines",
-        11: "a quote that is not closed",
-    }
+    assert journey.reasons.keys() == {2, 4, 5, 6, 7, 8, 11}
+    approve("rows: lines that can't be read", reasons(journey))
     assert list(journey.states) == list(range(2, 12))
 
 
@@ -158,19 +158,22 @@ async def test_a_field_of_ten_megabytes_costs_its_own_row() -> None:
     text = f'email,name\na@b.by,Anna\nc@d.by,{huge}\ne@f.by,"{huge}"\ng@h.by,Olga\n'
     journey = await send(text)
     assert journey.mailed == ["a@b.by", "g@h.by"]
-    assert set(journey.reasons.values()) == {"a line of more than 1,000,000 characters"}
+    assert journey.reasons.keys() == {3, 4}
+    approve("row: too long", *set(journey.reasons.values()))
     assert list(journey.states) == [2, 3, 4, 5]
 
 
 async def test_a_header_of_ten_megabytes_is_refused() -> None:
-    assert "the header can't be read" in await refusal("email," + "x" * 10_000_000 + "\na@b.by,x\n")
+    sentence = await refusal("email," + "x" * 10_000_000 + "\na@b.by,x\n")
+    approve("refused: a header that is too long", sentence)
 
 
 async def test_a_letter_that_is_larger_than_a_request_is_invalid() -> None:
     items = [{"email": "a@b.by", "name": "x" * 10_000_000}, {"email": "c@d.by", "name": "y"}]
     journey = await travel(read_recipients(items), PERSONAL)
     assert journey.mailed == ["c@d.by"]
-    assert journey.reasons == {1: "the message has 20000017 bytes, more than a request may have"}
+    assert journey.reasons.keys() == {1}
+    approve("row: a message that is too large", reasons(journey))
 
 
 async def test_quotes_that_open_over_and_over_cost_their_own_rows() -> None:
@@ -229,12 +232,13 @@ async def test_one_name_in_two_spellings_is_one_column() -> None:
     assert journey.columns == ["é"]
     assert [subject for subject, _ in journey.provider.letters.values()] == ["No 1", "No 2"]
     journey = await send('{"email": "a@b.by", "é": "1", "e\u0301": "2"}\n{"email": "c@d.by"}')
-    assert journey.reasons == {1: "the fields 'é' and 'e\u0301' have one name"}
+    assert journey.reasons.keys() == {1}
+    approve("row: one name in two spellings", reasons(journey))
 
 
 async def test_rows_with_ever_new_keys_are_refused_before_they_fill_the_disk() -> None:
     text = "".join(f'{{"email": "p{n}@b.by", "k{n}": 1}}\n' for n in range(20_000))
-    assert "different keys, and hardly two the same ones" in await refusal(text, letter("Hi"))
+    approve("refused: ever new keys", await refusal(text, letter("Hi")))
 
 
 async def test_many_keys_that_most_rows_have_are_no_trouble() -> None:
@@ -265,9 +269,8 @@ async def test_items_that_are_no_row_cost_themselves_alone() -> None:
     journey = await travel(read_recipients(items))
     assert journey.mailed == ["c@d.by", "e@f.by"]
     assert (journey.columns, journey.values("x")) == (["x"], ["1", "2"])
-    assert journey.reasons[1] == "nan for a value; give text or a number"
-    assert journey.reasons[2] == "-Infinity for a value; give text or a number"
-    assert journey.reasons[9] == "a field 'email' beside the address"
+    assert journey.reasons.keys() == set(range(1, 10))
+    approve("rows: items that are no rows", reasons(journey))
 
 
 async def test_a_list_that_breaks_off_leaves_nothing_behind() -> None:

@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from mailkit.bulk.source import RecipientSource, read_recipients
-from mailkit.cli.app import app
 from mailkit.message import Recipient
 
+from ..cli.shop import invoke
 from .journey import Journey, source_of, travel
 
 FORMULAS = [
@@ -35,9 +34,7 @@ def keep(place: Path, source: RecipientSource | Iterable[Any]) -> Journey:
 
 
 def report(place: Path, *words: str) -> str:
-    ended = CliRunner().invoke(
-        app, ["report", "autumn", "--journal", str(place), *words], catch_exceptions=False
-    )
+    ended = invoke("report", "autumn", "--journal", place, *words, env={})
     assert (ended.exit_code, ended.stderr) == (0, "")
     return ended.stdout_bytes.decode()
 

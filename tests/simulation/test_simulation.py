@@ -9,7 +9,7 @@ import pytest
 
 from .run import play
 
-BATCHES, SEEDS = 8, 6
+BATCHES, SEEDS = 6, 4
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

@@ -1,0 +1,46 @@
+"""How the journal's statements are put together; ruff looks for all else that is dangerous."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import mailkit
+
+ROOT = Path(mailkit.__file__).parent
+
+
+def _is_a_state(node: ast.expr) -> bool:
+    enums = {"JobState", "ChunkState", "RowState", "Role"}
+    return isinstance(node, ast.Attribute) and ast.unparse(node.value) in enums
+
+
+def test_values_are_bound_in_every_statement_of_the_journal() -> None:
+    """Statements are put together from names and question marks; values travel beside them."""
+    constants = {"_COLUMNS", "columns", "WHERE", "where", "state", "sending", "table", "column",
+                 "VERSION", "begin", "following", "which", "parts",
+                 "WAL_LIMIT", "_SENT"}  # fmt: skip
+    marks = {
+        "', '.join('?' * len(states))",
+        "'FULL' if durable else 'NORMAL'",
+        "followers.format(order='ASC')",
+        "' UNION ALL '.join(rows)",
+        "_ids(job)",
+        "_ids(job.id)",
+        "columns",
+        "follow",
+        "of_chunk",
+        "own",
+        "states",
+        "followers.format(order='DESC')",
+    }
+    for file in (ROOT / "bulk" / "journal").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.JoinedStr):
+                continue
+            text = ast.unparse(node).lstrip("rf'\"")
+            if not text.startswith(("SELECT", "UPDATE", "DELETE", "INSERT", "PRAGMA")):
+                continue
+            for part in node.values:
+                if isinstance(part, ast.FormattedValue) and not _is_a_state(part.value):
+                    assert ast.unparse(part.value) in constants | marks, (file.name, node.lineno)

@@ -2,7 +2,7 @@ from base64 import b64encode
 from typing import Any
 
 from mailkit.sandbox import Sandbox
-from mailkit.sandbox.sendpulse.webhook_queue import ACTIONS
+from mailkit.sandbox.sendpulse.codes import WebhookAction
 
 from .conftest import Answer, Hook, JsonApi
 
@@ -56,7 +56,7 @@ async def test_webhooks_that_are_not_in_order(sendpulse: JsonApi) -> None:
 
 
 async def test_events_are_told_in_batches(sendpulse: JsonApi, sandbox: Sandbox, hook: Hook) -> None:
-    await register(sendpulse, hook.url, *ACTIONS)
+    await register(sendpulse, hook.url, *WebhookAction)
     people = ["opens@b.by", "bounce@b.by", "complaint@b.by", "slow@b.by"]
     number = await campaign(sendpulse, *people)
     assert await sandbox.deliver(early=False) == 0

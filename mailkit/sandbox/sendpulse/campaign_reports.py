@@ -3,11 +3,19 @@
 from collections import Counter
 
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.sendpulse import campaign_statistics, codes, lifecycle
+from mailkit.sandbox.sendpulse import campaign_statistics, lifecycle
 from mailkit.sandbox.sendpulse.campaigns import find
+from mailkit.sandbox.sendpulse.codes import RecipientStatus
 from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
 from mailkit.sandbox.sendpulse.state import Campaign, Context
 
+_ARRIVED = (
+    RecipientStatus.DELIVERED,
+    RecipientStatus.OPENED,
+    RecipientStatus.CLICKED,
+    RecipientStatus.UNSUBSCRIBED,
+    RecipientStatus.COMPLAINED,
+)
 _COUNTRIES = ("BY", "UA", "US")
 
 
@@ -81,16 +89,16 @@ def recipient(context: Context, params: Params) -> object:
     code = campaign_statistics.status(context, found, params.address())
     if code is None:
         raise not_found("Email not found in the campaign", 303)
-    detailed = code in (2, 3, 4, 5, 11)
-    total = 1 if detailed else code
+    detailed = code in _ARRIVED
+    total = RecipientStatus.SENT if detailed else code
     key = "send_date" if context.quirk() else "sent_date"
     answer: dict[str, object] = {
         key: context.date(found.starts_at) if found.started else None,
         "global_status": total,
-        "global_status_explain": codes.RECIPIENTS[total],
+        "global_status_explain": total.label,
     }
     if code or not context.quirk():
-        answer |= {"detail_status": code, "detail_status_explain": codes.RECIPIENTS[code]}
+        answer |= {"detail_status": code, "detail_status_explain": code.label}
     return answer
 
 

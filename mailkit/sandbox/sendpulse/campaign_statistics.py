@@ -1,4 +1,4 @@
-"""What became of a campaign's messages, in the service's codes, in figures that add up."""
+"""The statuses of a campaign's emails, in figures that add up."""
 
 from collections import Counter
 
@@ -11,44 +11,56 @@ from mailkit.sandbox.delivery import (
     meaning,
     step_at,
 )
-from mailkit.sandbox.sendpulse import codes, lifecycle
+from mailkit.sandbox.sendpulse import lifecycle
+from mailkit.sandbox.sendpulse.codes import RecipientStatus
 from mailkit.sandbox.sendpulse.emails import links
 from mailkit.sandbox.sendpulse.state import Campaign, Context
 
-NOT_SENT = 13
-LEFT = 20
-ERRORS = (6, 8, 9, 10, 12, 14, 16)
-_CODES = {
-    Step.QUEUED: 0,
-    Step.SENT: 1,
-    Step.DELIVERED: 2,
-    Step.OPENED: 3,
-    Step.UNDELIVERED: 6,
+ERRORS = (
+    RecipientStatus.NO_SUCH_ADDRESS,
+    RecipientStatus.UNAVAILABLE,
+    RecipientStatus.REJECTED_AS_SPAM,
+    RecipientStatus.MAILBOX_FULL,
+    RecipientStatus.FAILED,
+    RecipientStatus.NO_SUCH_DOMAIN,
+    RecipientStatus.INVALID_ADDRESS,
+)
+_STATUSES = {
+    Step.QUEUED: RecipientStatus.QUEUED,
+    Step.SENT: RecipientStatus.SENT,
+    Step.DELIVERED: RecipientStatus.DELIVERED,
+    Step.OPENED: RecipientStatus.OPENED,
+    Step.UNDELIVERED: RecipientStatus.NO_SUCH_ADDRESS,
 }
 
 
-def status(context: Context, campaign: Campaign, email: str) -> int | None:
-    """The code of one address now; None if it has no part in the campaign."""
+def status(context: Context, campaign: Campaign, email: str) -> RecipientStatus | None:
+    """The status of one address now; None if it is not in the campaign."""
     if email in campaign.left:
-        return LEFT
+        return RecipientStatus.ALREADY_UNSUBSCRIBED
     if not campaign.started:
-        if email not in campaign.copied:
-            return None
-        return NOT_SENT if lifecycle.campaign_status(context, campaign) in (5, 16, 27) else 0
-    return _one(context, campaign, email) if email in campaign.places else None
+        return _before_start(context, campaign) if email in campaign.copied else None
+    return _status(context, campaign, email) if email in campaign.places else None
 
 
-def _one(context: Context, campaign: Campaign, email: str) -> int:
+def _before_start(context: Context, campaign: Campaign) -> RecipientStatus:
+    is_stopped = lifecycle.campaign_status(context, campaign).is_stopped
+    return RecipientStatus.NOT_SENT if is_stopped else RecipientStatus.QUEUED
+
+
+def _status(context: Context, campaign: Campaign, email: str) -> RecipientStatus:
     age, word = context.now - campaign.starts_at, meaning(email)
     step = step_at(email, age, tracked=campaign.opens, open_share=context.settings.open_share)
     arrives = arrival(email)
     if word == "slow" and DEFERRED_AFTER <= age < arrives:
-        return 7
-    if age >= arrives + COMPLAINT_AFTER and word in ("complaint", "unsubscribed"):
-        return 11 if word == "complaint" else 5
+        return RecipientStatus.DEFERRED
+    if age >= arrives + COMPLAINT_AFTER and word == "complaint":
+        return RecipientStatus.COMPLAINED
+    if age >= arrives + COMPLAINT_AFTER and word == "unsubscribed":
+        return RecipientStatus.UNSUBSCRIBED
     if word == "opens" and step is Step.OPENED and _clicked(campaign, age - arrives):
-        return 4
-    return _CODES[step]
+        return RecipientStatus.CLICKED
+    return _STATUSES[step]
 
 
 def _clicked(campaign: Campaign, since: float) -> bool:
@@ -56,51 +68,54 @@ def _clicked(campaign: Campaign, since: float) -> bool:
     return campaign.clicks and late and bool(links(campaign.body))
 
 
-def counts(context: Context, campaign: Campaign) -> Counter[int]:
-    """How many addresses have each code."""
-    everybody = campaign.recipients if campaign.started else campaign.copied
+def counts(context: Context, campaign: Campaign) -> Counter[RecipientStatus]:
+    """How many addresses have each status."""
     if not campaign.started:
-        silent = NOT_SENT if lifecycle.campaign_status(context, campaign) in (5, 16, 27) else 0
-        return Counter({silent: len(everybody)})
-    found = Counter(_one(context, campaign, email) for email in everybody)
-    found[LEFT] += len(campaign.left)
+        return Counter({_before_start(context, campaign): len(campaign.copied)})
+    found = Counter(_status(context, campaign, email) for email in campaign.recipients)
+    found[RecipientStatus.ALREADY_UNSUBSCRIBED] += len(campaign.left)
     return found
 
 
-def totals(counted: Counter[int]) -> dict[str, int]:
-    """The counters: who was delivered to was sent to, who has opened was delivered to."""
-    clicked = counted[4]
-    opened = counted[3] + clicked
-    delivered = counted[2] + opened + counted[5] + counted[11]
+def totals(counted: Counter[RecipientStatus]) -> dict[str, int]:
+    """The counters: whoever has opened was delivered to, whoever was delivered to was sent to."""
+    clicked = counted[RecipientStatus.CLICKED]
+    unsubscribed = counted[RecipientStatus.UNSUBSCRIBED]
+    opened = counted[RecipientStatus.OPENED] + clicked
+    arrived = counted[RecipientStatus.DELIVERED] + counted[RecipientStatus.COMPLAINED]
+    delivered = arrived + opened + unsubscribed
     error = sum(counted[one] for one in ERRORS)
+    under_way = counted[RecipientStatus.SENT] + counted[RecipientStatus.DEFERRED]
     return {
-        "sent": delivered + error + counted[1] + counted[7],
+        "sent": delivered + error + under_way,
         "delivered": delivered,
         "opening": opened,
         "link_redirected": clicked,
-        "unsubscribe": counted[5],
+        "unsubscribe": unsubscribed,
         "error": error,
     }
 
 
-def general(counted: Counter[int]) -> list[dict[str, object]]:
-    """All codes with figures: 1 to 4 count whoever has come so far, the others who stands there."""
+def general(counted: Counter[RecipientStatus]) -> list[dict[str, object]]:
+    """All codes with figures: SENT to CLICKED count whoever has come this far, the others whoever
+    is there now.
+    """
     sums = totals(counted)
-    far = {
-        1: sums["sent"],
-        2: sums["delivered"],
-        3: sums["opening"],
-        4: sums["link_redirected"],
+    reached = {
+        RecipientStatus.SENT: sums["sent"],
+        RecipientStatus.DELIVERED: sums["delivered"],
+        RecipientStatus.OPENED: sums["opening"],
+        RecipientStatus.CLICKED: sums["link_redirected"],
     }
     return [
-        {"code": one, "count": far.get(one, counted[one]), "explain": text}
-        for one, text in codes.RECIPIENTS.items()
+        {"code": one, "count": reached.get(one, counted[one]), "explain": one.label}
+        for one in RecipientStatus
     ]
 
 
 def clicks(context: Context, campaign: Campaign) -> list[dict[str, object]]:
-    """The links of the message with the number of clicks: readers take the first one."""
-    clicked = counts(context, campaign)[4]
+    """The links of the message with the number of clicks: everybody follows the first one."""
+    clicked = counts(context, campaign)[RecipientStatus.CLICKED]
     return [
         {"url": link, "count": clicked if at == 0 else 0}
         for at, link in enumerate(links(campaign.body))

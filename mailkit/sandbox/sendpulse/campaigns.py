@@ -7,14 +7,21 @@ import attrs
 from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import campaign_params, lifecycle
+from mailkit.sandbox.sendpulse.codes import CampaignStatus
 from mailkit.sandbox.sendpulse.emails import record_test
 from mailkit.sandbox.sendpulse.fields import Params, is_number, moment, not_found, refuse, wrong
-from mailkit.sandbox.sendpulse.state import Account, Campaign, Context, ScheduledEvent
+from mailkit.sandbox.sendpulse.state import Account, Campaign, Context, EventKind, ScheduledEvent
 from mailkit.sandbox.truth import normalised
 
 HOUR = 3600.0
 MAX_TEST_ADDRESSES = 3
-_NOT_YET = (0, 1, 13, 26, 27)
+_NOT_YET = (
+    CampaignStatus.NEW,
+    CampaignStatus.MODERATION,
+    CampaignStatus.CREATING,
+    CampaignStatus.DRAFT,
+    CampaignStatus.NEEDS_EDITING,
+)
 
 
 @endpoint("sendpulse.campaigns.create", "POST /campaigns")
@@ -65,7 +72,7 @@ def send_test(context: Context, params: Params) -> object:
     made.test, made.attachments, made.copied = True, attached, addresses
     context.account.campaigns[number] = made
     record_test(context, made, "sendpulse.campaigns.send_test", addresses)
-    return {**_created(context, made), "status": 0, "count": len(addresses)}
+    return {**_created(context, made), "status": CampaignStatus.NEW, "count": len(addresses)}
 
 
 @endpoint("sendpulse.campaigns.edit", "PATCH /campaigns/{id}")
@@ -84,21 +91,21 @@ def edit(context: Context, params: Params) -> object:
         starts = moment(context, "send_date", params.fields["send_date"])
     found.name, found.sender_name, found.sender_email = name, sender_name, sender_email
     found.subject, found.body = subject, body or found.body
-    if status == 27:
-        found.moderated, found.verdict = True, 0
+    if status is CampaignStatus.NEEDS_EDITING:
+        found.moderated, found.verdict = True, CampaignStatus.NEW
         found.approved_at = context.now + context.settings.moderation
     earliest = max(found.approved_at, found.copied_at)
-    if not found.draft and (starts != found.starts_at or status == 27):
+    if not found.draft and (starts != found.starts_at or status is CampaignStatus.NEEDS_EDITING):
         found.starts_at = max(starts, earliest)
-        context.account.timeline.add(found.starts_at, ScheduledEvent("start", found.id))
+        context.account.timeline.add(found.starts_at, ScheduledEvent(EventKind.START, found.id))
     return {"result": True, "id": found.id}
 
 
 @endpoint("sendpulse.campaigns.cancel", "DELETE /campaigns/{id}")
 def cancel(context: Context, params: Params) -> object:
-    """Cancel a campaign that is not over; messages that have gone out have gone out."""
+    """Cancel a campaign that is not over; emails that were sent stay sent."""
     found = find(context.account, params.args["id"])
-    if lifecycle.campaign_status(context, found) in (3, 5, 8, 12, 16):
+    if lifecycle.campaign_status(context, found).is_over:
         raise refuse(422, "The campaign can not be cancelled", 422)
     found.cancelled = True
     return {"result": True}
@@ -126,7 +133,7 @@ def _campaign(context: Context, made: Campaign, params: Params) -> Campaign:
         approved_at=approved,
         starts_at=max(made.starts_at, approved),
         moderated=moderated,
-        verdict=lifecycle.VERDICTS[settings.verdict] if moderated else 0,
+        verdict=lifecycle.VERDICTS[settings.verdict] if moderated else CampaignStatus.NEW,
         dynamic=params.flag("use_dynamic_list"),
         opens=opens,
         clicks=clicks,
@@ -146,7 +153,7 @@ def _created(context: Context, made: Campaign) -> dict[str, object]:
     price = context.settings.overdraft_price if paid else 0
     answer: dict[str, object] = {
         "id": made.id,
-        "status": 26 if made.draft else 13,
+        "status": CampaignStatus.DRAFT if made.draft else CampaignStatus.CREATING,
         "count": 1 if made.test else len(made.copied),
         "tariff_email_qty": len(made.copied) - paid,
         "overdraft_price": str(price),

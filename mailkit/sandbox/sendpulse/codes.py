@@ -1,51 +1,141 @@
-"""The service's code tables in codes."""
+"""The service's codes, with the words in which it explains them."""
 
-LISTS = {
-    0: "Active",
-    1: "Deleted",
-    3: "Waiting for an answer",
-    4: "Loading addresses",
-    5: "Copying addresses",
-}
-CONTACTS = {
-    0: "New",
-    1: "Active",
-    2: "Confirmation requested",
-    3: "Activation requested",
-    4: "Unsubscribed",
-    5: "Rejected",
-    6: "Unsubscribed from all",
-    7: "Activation is requested",
-    8: "Blocked",
-    9: "Sending error",
-    14: "Temporarily unavailable",
-}
-RECIPIENTS = {
-    0: "In queue",
-    1: "Sent",
-    2: "Delivered",
-    3: "Opened",
-    4: "Link redirected",
-    5: "User unsubscribe",
-    6: "No such email",
-    7: "Temporary unavailable",
-    8: "Unavailable",
-    9: "Rejected as spam",
-    10: "Mailbox is full",
-    11: "Marked as spam by user",
-    12: "Delivery failure",
-    13: "Not sent",
-    14: "No such domain",
-    15: "Unsubscribed from newsletter",
-    16: "Not valid email",
-    17: "Temporary blocked",
-    18: "Disabled by administrator",
-    20: "Already unsubscribed",
-}
-CAMPAIGN_EVENTS = {
-    "on_moderation": "The campaign is in moderation",
-    "approve": "The campaign was approved",
-    "rejected": "The campaign was rejected",
-    "need_edit": "The message has to be edited",
-    "sending": "The campaign is in the sending queue",
-}
+from enum import IntEnum, StrEnum
+from typing import Self
+
+
+class _Explained(IntEnum):
+    """A code with a `label` next to it in responses."""
+
+    label: str
+
+    def __new__(cls, code: int, label: str) -> Self:
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.label = label
+        return member
+
+
+class MailingListStatus(_Explained):
+    """The status of a mailing list; LOADING and COPYING lock it."""
+
+    ACTIVE = 0, "Active"
+    DELETED = 1, "Deleted"
+    IN_QUESTION = 3, "Waiting for an answer"
+    LOADING = 4, "Loading addresses"
+    COPYING = 5, "Copying addresses"
+
+
+class ContactStatus(_Explained):
+    """The status of an address on a list."""
+
+    NEW = 0, "New"
+    ACTIVE = 1, "Active"
+    CONFIRMATION_REQUESTED = 2, "Confirmation requested"
+    ACTIVATION_REQUESTED = 3, "Activation requested"
+    UNSUBSCRIBED = 4, "Unsubscribed"
+    REJECTED = 5, "Rejected"
+    UNSUBSCRIBED_FROM_ALL = 6, "Unsubscribed from all"
+    ACTIVATION_SENT = 7, "Activation is requested"
+    BLOCKED = 8, "Blocked"
+    SENDING_ERROR = 9, "Sending error"
+    UNAVAILABLE = 14, "Temporarily unavailable"
+
+
+NEW_OR_ACTIVE = (ContactStatus.NEW, ContactStatus.ACTIVE)
+"""What the service counts as active."""
+
+
+class CampaignStatus(IntEnum):
+    """The status of a campaign, as far as the sandbox's campaigns have one."""
+
+    NEW = 0
+    MODERATION = 1
+    SENDING = 2
+    SENT = 3
+    TEST = 4
+    BLOCKED = 5
+    TEST_SENT = 8
+    NO_ACTIVE_ADDRESSES = 12
+    CREATING = 13
+    CANCELLED = 16
+    DRAFT = 26
+    NEEDS_EDITING = 27
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the campaign can't be cancelled any more."""
+        return self in _OVER
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its emails will not be sent unless somebody steps in."""
+        return self in _STOPPED
+
+
+_OVER = (
+    CampaignStatus.SENT,
+    CampaignStatus.BLOCKED,
+    CampaignStatus.TEST_SENT,
+    CampaignStatus.NO_ACTIVE_ADDRESSES,
+    CampaignStatus.CANCELLED,
+)
+_STOPPED = (CampaignStatus.BLOCKED, CampaignStatus.CANCELLED, CampaignStatus.NEEDS_EDITING)
+
+
+class RecipientStatus(_Explained):
+    """The status of one address in a campaign."""
+
+    QUEUED = 0, "In queue"
+    SENT = 1, "Sent"
+    DELIVERED = 2, "Delivered"
+    OPENED = 3, "Opened"
+    CLICKED = 4, "Link redirected"
+    UNSUBSCRIBED = 5, "User unsubscribe"
+    NO_SUCH_ADDRESS = 6, "No such email"
+    DEFERRED = 7, "Temporary unavailable"
+    UNAVAILABLE = 8, "Unavailable"
+    REJECTED_AS_SPAM = 9, "Rejected as spam"
+    MAILBOX_FULL = 10, "Mailbox is full"
+    COMPLAINED = 11, "Marked as spam by user"
+    FAILED = 12, "Delivery failure"
+    NOT_SENT = 13, "Not sent"
+    NO_SUCH_DOMAIN = 14, "No such domain"
+    UNSUBSCRIBED_FROM_LIST = 15, "Unsubscribed from newsletter"
+    INVALID_ADDRESS = 16, "Not valid email"
+    BLOCKED_FOR_NOW = 17, "Temporary blocked"
+    DISABLED = 18, "Disabled by administrator"
+    ALREADY_UNSUBSCRIBED = 20, "Already unsubscribed"
+
+
+class CampaignEvent(StrEnum):
+    """The words of the webhook task_status_update, and what they are explained by."""
+
+    label: str
+
+    def __new__(cls, word: str, label: str) -> Self:  # noqa: D102
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.label = label
+        return member
+
+    ON_MODERATION = "on_moderation", "The campaign is in moderation"
+    APPROVED = "approve", "The campaign was approved"
+    REJECTED = "rejected", "The campaign was rejected"
+    NEEDS_EDITING = "need_edit", "The message has to be edited"
+    SENDING = "sending", "The campaign is in the sending queue"
+
+
+class WebhookAction(StrEnum):
+    """What a webhook is called for."""
+
+    NEW_EMAILS = "new_emails"
+    DELETE = "delete"
+    UNSUBSCRIBE = "unsubscribe"
+    TASK_STATUS_UPDATE = "task_status_update"
+    OPEN = "open"
+    DELIVERED = "delivered"
+    REDIRECT = "redirect"
+    SPAM = "spam"
+    HARD_BOUNCES = "hard_bounces"
+    SOFT_BOUNCES = "soft_bounces"

@@ -1,7 +1,8 @@
 """The SendPulse operations on addresses across all lists."""
 
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.sendpulse import campaign_statistics, codes, lifecycle, serializers
+from mailkit.sandbox.sendpulse import campaign_statistics, lifecycle, serializers
+from mailkit.sandbox.sendpulse.codes import RecipientStatus
 from mailkit.sandbox.sendpulse.fields import Params, not_found
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
 
@@ -16,12 +17,12 @@ def contact(context: Context, params: Params) -> object:
         {
             "book_id": found.id,
             "email": email,
-            "status": code,
-            "status_explain": codes.CONTACTS[code],
+            "status": status,
+            "status_explain": status.label,
             "variables": serializers.variables(one),
         }
         for found, one in _places(context, email)
-        for code in [lifecycle.status(context, one)]
+        for status in [lifecycle.status(context, one)]
     ]
     if not rows:
         raise not_found("Email not found", 303)
@@ -69,7 +70,7 @@ def delete(context: Context, params: Params) -> object:
     email = params.address()
     for found, _ in _places(context, email):
         del found.contacts[email]
-        lifecycle.tell_gone(context, found, email)
+        lifecycle.notify_deleted(context, found, email)
     return {"result": True}
 
 
@@ -113,13 +114,13 @@ def _places(context: Context, email: str) -> list[tuple[MailingList, Contact]]:
 
 
 def _counted(context: Context, email: str) -> dict[str, int]:
-    codes = [
+    statuses = [
         campaign_statistics.status(context, campaign, email)
         for campaign in context.account.campaigns.values()
         if campaign.started and email in campaign.places
     ]
     return {
-        "sent": len(codes),
-        "open": sum(code in (3, 4) for code in codes),
-        "link": sum(code == 4 for code in codes),
+        "sent": len(statuses),
+        "open": sum(one in (RecipientStatus.OPENED, RecipientStatus.CLICKED) for one in statuses),
+        "link": statuses.count(RecipientStatus.CLICKED),
     }

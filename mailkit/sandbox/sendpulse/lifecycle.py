@@ -1,85 +1,94 @@
 """What happens to contacts and campaigns as time goes by.
 
-A campaign copies its addresses (13), waits for the moderator if it must (1) and for its date (0),
-is sent (2) and is over (3). It has status 12 where nobody active was copied, 5 or 27 after a
-moderator's no, 16 if it was cancelled, 26 as a draft, 4 and then 8 as a test.
+A campaign copies its addresses (CREATING), waits for the moderator if it must (MODERATION) and for
+its date (NEW), is sent (SENDING) and is over (SENT).
 """
 
 import attrs
 
-from mailkit.sandbox.delivery import meaning, steps
-from mailkit.sandbox.sendpulse import codes
+from mailkit.sandbox.delivery import BOUNCE, Step, meaning, steps
+from mailkit.sandbox.sendpulse.codes import (
+    CampaignEvent,
+    CampaignStatus,
+    ContactStatus,
+    WebhookAction,
+)
 from mailkit.sandbox.sendpulse.emails import links, record
 from mailkit.sandbox.sendpulse.state import (
-    ACTIVE,
-    BLOCKED,
-    LEFT_ALL,
-    SENDING_ERROR,
-    UNSUBSCRIBED,
     Account,
     Campaign,
     Contact,
     Context,
+    EventKind,
     MailingList,
     ScheduledEvent,
 )
 
-VERDICTS = {"approve": 0, "reject": 5, "edit": 27}
-_TOLD = {
-    "delivered": "delivered",
-    "opened": "open",
-    "undelivered": "hard_bounces",
-    "deferred": "soft_bounces",
-    "complained": "spam",
+VERDICTS = {
+    "approve": CampaignStatus.NEW,
+    "reject": CampaignStatus.BLOCKED,
+    "edit": CampaignStatus.NEEDS_EDITING,
+}
+_VERDICT_EVENTS = {
+    CampaignStatus.NEW: CampaignEvent.APPROVED,
+    CampaignStatus.BLOCKED: CampaignEvent.REJECTED,
+    CampaignStatus.NEEDS_EDITING: CampaignEvent.NEEDS_EDITING,
+}
+_ACTIONS: dict[Step | EventKind, WebhookAction] = {
+    Step.DELIVERED: WebhookAction.DELIVERED,
+    Step.OPENED: WebhookAction.OPEN,
+    Step.UNDELIVERED: WebhookAction.HARD_BOUNCES,
+    Step.DEFERRED: WebhookAction.SOFT_BOUNCES,
+    Step.COMPLAINED: WebhookAction.SPAM,
 }
 CLICKED_AFTER = 30.0
 
 
-def status(context: Context, contact: Contact) -> int:
+def status(context: Context, contact: Contact) -> ContactStatus:
     """The contact's status now; the blacklist hides every other."""
     if contact.email in context.account.blacklist:
-        return BLOCKED
-    return contact.code(context.now, context.settings)
+        return ContactStatus.BLOCKED
+    return contact.status_at(context.now, context.settings)
 
 
-def campaign_status(context: Context, campaign: Campaign) -> int:
+def campaign_status(context: Context, campaign: Campaign) -> CampaignStatus:
     """The campaign's status now."""
     now = context.now
     if campaign.cancelled:
-        return 16
+        return CampaignStatus.CANCELLED
     if campaign.draft:
-        return 26
+        return CampaignStatus.DRAFT
     if campaign.test:
-        return 4 if now < campaign.copied_at else 8
+        return CampaignStatus.TEST if now < campaign.copied_at else CampaignStatus.TEST_SENT
     if now < campaign.copied_at:
-        return 13
+        return CampaignStatus.CREATING
     if not campaign.copied and not campaign.dynamic:
-        return 12
+        return CampaignStatus.NO_ACTIVE_ADDRESSES
     if campaign.started:
         if not campaign.recipients:
-            return 12
-        return 2 if now < campaign.starts_at + context.settings.sending else 3
-    if now < campaign.approved_at:
-        return 1
-    return campaign.verdict
+            return CampaignStatus.NO_ACTIVE_ADDRESSES
+        is_sending = now < campaign.starts_at + context.settings.sending
+        return CampaignStatus.SENDING if is_sending else CampaignStatus.SENT
+    return CampaignStatus.MODERATION if now < campaign.approved_at else campaign.verdict
 
 
 def plan(account: Account, campaign: Campaign) -> None:
     """Put the campaign's future on the timeline."""
     if campaign.moderated:
-        account.timeline.add(campaign.copied_at, ScheduledEvent("moderation", campaign.id))
-        account.timeline.add(campaign.approved_at, ScheduledEvent("verdict", campaign.id))
-    account.timeline.add(campaign.starts_at, ScheduledEvent("start", campaign.id))
+        account.timeline.add(campaign.copied_at, ScheduledEvent(EventKind.MODERATION, campaign.id))
+        account.timeline.add(campaign.approved_at, ScheduledEvent(EventKind.VERDICT, campaign.id))
+    account.timeline.add(campaign.starts_at, ScheduledEvent(EventKind.START, campaign.id))
 
 
 def active(context: Context, lists: list[int]) -> list[str]:
     """The active addresses of the lists, each of them once."""
+    wanted = ContactStatus.ACTIVE
     found = dict.fromkeys(
         contact.email
         for number in lists
         if number in context.account.lists
         for contact in context.account.lists[number].contacts.values()
-        if status(context, contact) == ACTIVE
+        if status(context, contact) is wanted
     )
     return list(found)
 
@@ -95,14 +104,13 @@ def tick(context: Context) -> None:
 
 
 def _apply(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
-    if event.kind == "moderation":
+    if event.kind is EventKind.MODERATION:
         if not campaign.cancelled and campaign.copied:
-            tell_campaign(context, campaign, "on_moderation")
-    elif event.kind == "verdict":
+            notify_campaign(context, campaign, CampaignEvent.ON_MODERATION)
+    elif event.kind is EventKind.VERDICT:
         if not campaign.cancelled and campaign.copied:
-            word = {0: "approve", 5: "rejected", 27: "need_edit"}[campaign.verdict]
-            tell_campaign(context, campaign, word)
-    elif event.kind == "start":
+            notify_campaign(context, campaign, _VERDICT_EVENTS[campaign.verdict])
+    elif event.kind is EventKind.START:
         waits = not (campaign.started or campaign.cancelled or campaign.verdict)
         if waits and campaign.starts_at == context.now:
             _start(context, campaign)
@@ -111,7 +119,7 @@ def _apply(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
 
 
 def _start(context: Context, campaign: Campaign) -> None:
-    """Hand the messages over: this is the moment that the truth counts."""
+    """Hand the emails over: this is the moment that the truth counts."""
     campaign.started = True
     if campaign.dynamic:
         campaign.copied = active(context, campaign.lists)
@@ -130,71 +138,71 @@ def _start(context: Context, campaign: Campaign) -> None:
     campaign.places = {email: at for at, email in enumerate(campaign.recipients)}
     if not campaign.recipients:
         return
-    tell_campaign(context, campaign, "sending")
+    notify_campaign(context, campaign, CampaignEvent.SENDING)
     record(context, campaign)
-    told = bool(context.account.webhook_queue.by_id)
+    has_webhooks = bool(context.account.webhook_queue.by_id)
     for email in campaign.recipients:
-        if told or meaning(email) in ("bounce", "complaint", "unsubscribed"):
+        if has_webhooks or meaning(email) in ("bounce", "complaint", "unsubscribed"):
             _follow(context, campaign, email)
 
 
 def _follow(context: Context, campaign: Campaign, email: str) -> None:
     for after, step in steps(email, tracked=campaign.opens, open_share=context.settings.open_share):
-        if step != "sent":
+        if step is not Step.SENT:
             context.account.timeline.add(
                 context.now + after, ScheduledEvent(step, campaign.id, email)
             )
-        if step == "opened" and campaign.clicks and meaning(email) == "opens":
+        if step is Step.OPENED and campaign.clicks and meaning(email) == "opens":
             at = context.now + after + CLICKED_AFTER
-            context.account.timeline.add(at, ScheduledEvent("clicked", campaign.id, email))
+            context.account.timeline.add(at, ScheduledEvent(EventKind.CLICK, campaign.id, email))
 
 
 def _reach(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
-    """A message reaches a step: statuses of contacts change, webhooks are told."""
+    """An email reaches a step: statuses of contacts change, webhooks are called."""
     account, email = context.account, event.email
     lists = [account.lists[number] for number in campaign.lists if number in account.lists]
     fields: dict[str, object] = {"task_id": str(campaign.id), "email": email}
-    if event.kind == "unsubscribed":
+    if event.kind is Step.UNSUBSCRIBED:
         for found in lists:
             if email in found.contacts:
                 unsubscribe(account, found, email, context.now, campaign.id)
-    if event.kind == "clicked":
+    if event.kind is EventKind.CLICK:
         for link in links(campaign.body)[:1]:
-            account.webhook_queue.tell(
-                "redirect", context.now, {**fields, "link_url": link, "link_id": 1}
+            account.webhook_queue.put(
+                WebhookAction.REDIRECT, context.now, {**fields, "link_url": link, "link_id": 1}
             )
-    if event.kind == "undelivered":
-        _mark(lists, email, SENDING_ERROR)
-        fields["smtp_server_response"] = "550 mailbox does not exist"
+    if event.kind is Step.UNDELIVERED:
+        _mark(lists, email, ContactStatus.SENDING_ERROR)
+        fields["smtp_server_response"] = BOUNCE
         fields["smtp_server_response_code"] = "550"
         fields["smtp_server_response_subcode"] = "5.1.1"
-    if event.kind == "deferred":
+    if event.kind is Step.DEFERRED:
         fields["smtp_server_response"] = "450 try again later"
         fields["smtp_server_response_code"] = "450"
         fields["smtp_server_response_subcode"] = "4.2.0"
-    if event.kind == "complained":
+    if event.kind is Step.COMPLAINED:
         account.left_all.add(email)
-        _mark(list(account.lists.values()), email, LEFT_ALL)
-    if event.kind == "opened":
+        _mark(list(account.lists.values()), email, ContactStatus.UNSUBSCRIBED_FROM_ALL)
+    if event.kind is Step.OPENED:
         fields["open_device"] = "Desktop"
         fields["open_platform"] = "Linux"
         fields["browser_name"] = "Firefox"
         fields["browser_ver"] = "130.0"
-    if event.kind in _TOLD:
-        account.webhook_queue.tell(_TOLD[event.kind], context.now, fields)
+    if event.kind in _ACTIONS:
+        account.webhook_queue.put(_ACTIONS[event.kind], context.now, fields)
 
 
-def _mark(lists: list[MailingList], email: str, code: int) -> None:
+def _mark(lists: list[MailingList], email: str, status: ContactStatus) -> None:
     for found in lists:
         if email in found.contacts:
-            found.contacts[email].status = code
+            found.contacts[email].status = status
 
 
 def unsubscribe(
     account: Account, found: MailingList, email: str, now: float, campaign: int = 0
 ) -> None:
     """The contact leaves the list."""
-    found.contacts[email].status = UNSUBSCRIBED
+    found.contacts[email].status = ContactStatus.UNSUBSCRIBED
     event = {
         "task_id": str(campaign) if campaign else "",
         "from_all": 0,
@@ -203,21 +211,21 @@ def unsubscribe(
         "book_id": str(found.id),
         "categories": "",
     }
-    account.webhook_queue.tell("unsubscribe", now, event)
+    account.webhook_queue.put(WebhookAction.UNSUBSCRIBE, now, event)
 
 
-def tell_gone(context: Context, found: MailingList, email: str) -> None:
+def notify_deleted(context: Context, found: MailingList, email: str) -> None:
     """The contact was taken off the list."""
     event = {"email": email, "book_id": str(found.id)}
-    context.account.webhook_queue.tell("delete", context.now, event)
+    context.account.webhook_queue.put(WebhookAction.DELETE, context.now, event)
 
 
-def tell_campaign(context: Context, campaign: Campaign, word: str) -> None:
+def notify_campaign(context: Context, campaign: Campaign, event: CampaignEvent) -> None:
     """The campaign has reached another stage."""
-    event = {
-        "status": word,
-        "status_explain": codes.CAMPAIGN_EVENTS[word],
+    row = {
+        "status": event,
+        "status_explain": event.label,
         "task_id": str(campaign.id),
         "book_id": str(campaign.lists[0]) if campaign.lists else "",
     }
-    context.account.webhook_queue.tell("task_status_update", context.now, event)
+    context.account.webhook_queue.put(WebhookAction.TASK_STATUS_UPDATE, context.now, row)

@@ -5,16 +5,10 @@ from datetime import date
 
 from mailkit.sandbox.delivery import is_address, meaning
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.sendpulse import codes, lifecycle, serializers
+from mailkit.sandbox.sendpulse import lifecycle, serializers
+from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE, ContactStatus, WebhookAction
 from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
-from mailkit.sandbox.sendpulse.state import (
-    ACTIVE,
-    LEFT_ALL,
-    UNSUBSCRIBED,
-    Contact,
-    Context,
-    MailingList,
-)
+from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
 from mailkit.sandbox.truth import Mailing, normalised
 
 MAX_ADDRESSES = 100
@@ -28,7 +22,7 @@ def page(context: Context, params: Params) -> object:
     if _asked(params, "active") or _asked(params, "not_active"):
         wanted = _asked(params, "active")
         contacts = [
-            one for one in contacts if (lifecycle.status(context, one) in (0, ACTIVE)) == wanted
+            one for one in contacts if (lifecycle.status(context, one) in NEW_OR_ACTIVE) == wanted
         ]
     return [serializers.row(context, one) for one in contacts[params.page()]]
 
@@ -40,10 +34,10 @@ def find(context: Context, params: Params) -> object:
     """The contacts whose variable has the value."""
     name, value = params.args["name"], params.args["value"]
     return [
-        {"email": one.email, "status": code, "status_explain": codes.CONTACTS[code]}
+        {"email": one.email, "status": status, "status_explain": status.label}
         for one in params.mailing_list(context).contacts.values()
         if str(_variable(one, name)) == value
-        for code in [lifecycle.status(context, one)]
+        for status in [lifecycle.status(context, one)]
     ]
 
 
@@ -51,8 +45,8 @@ def find(context: Context, params: Params) -> object:
 def add(context: Context, params: Params) -> object:
     """Add or update contacts; addresses that cannot be are passed over in silence."""
     found = params.mailing_list(context)
-    for contact in _put(context, found, list(_entries(params)), 0):
-        _tell_new(context, found, contact)
+    for contact in _put(context, found, list(_entries(params)), ContactStatus.NEW):
+        _notify_new(context, found, contact)
     return {"result": True}
 
 
@@ -70,14 +64,15 @@ def add_confirmed(context: Context, params: Params) -> object:
         raise wrong("message_lang", f"must be one of {', '.join(LANGUAGES)}")
     if (sender is None or not sender.active) and not context.settings.any_sender:
         raise refuse(422, "Sender is not active", 422)
-    new = _put(context, found, entries, 2)
+    new = _put(context, found, entries, ContactStatus.CONFIRMATION_REQUESTED)
     for contact in new:
-        _tell_new(context, found, contact)
+        _notify_new(context, found, contact)
     asked = dict.fromkeys(normalised(email) for email, _ in entries)
     waiting = [
         email
         for email in asked
-        if email in found.contacts and lifecycle.status(context, found.contacts[email]) == 2
+        if email in found.contacts
+        and lifecycle.status(context, found.contacts[email]) is ContactStatus.CONFIRMATION_REQUESTED
     ]
     if waiting:
         subject = "Please confirm your subscription"
@@ -98,7 +93,7 @@ def remove(context: Context, params: Params) -> object:
     found = params.mailing_list(context)
     for email in params.addresses("emails", MAX_ADDRESSES):
         if found.contacts.pop(email, None) is not None:
-            lifecycle.tell_gone(context, found, email)
+            lifecycle.notify_deleted(context, found, email)
     return {"result": True}
 
 
@@ -123,7 +118,7 @@ def contact(context: Context, params: Params) -> object:
         "abook_id": found.id if context.quirk() else str(found.id),
         "phone": serializers.phone(context, one),
         "status": status,
-        "status_explain": codes.CONTACTS[status],
+        "status_explain": status.label,
         "variables": serializers.variables(one),
     }
 
@@ -179,7 +174,7 @@ def _put(
     context: Context,
     found: MailingList,
     entries: list[tuple[str, Mapping[str, object]]],
-    status: int,
+    status: ContactStatus,
 ) -> list[Contact]:
     new: list[Contact] = []
     for raw, variables in entries:
@@ -197,10 +192,10 @@ def _put(
     return new
 
 
-def _first_status(context: Context, email: str, status: int) -> int:
+def _first_status(context: Context, email: str, status: ContactStatus) -> ContactStatus:
     if email in context.account.left_all:
-        return LEFT_ALL
-    return UNSUBSCRIBED if meaning(email) == "unsubscribed" else status
+        return ContactStatus.UNSUBSCRIBED_FROM_ALL
+    return ContactStatus.UNSUBSCRIBED if meaning(email) == "unsubscribed" else status
 
 
 def _set(found: MailingList, one: Contact, variables: Mapping[str, object]) -> None:
@@ -240,11 +235,11 @@ def _asked(params: Params, name: str) -> bool:
     return params.query.text(name).lower() in ("1", "true")
 
 
-def _tell_new(context: Context, found: MailingList, one: Contact) -> None:
+def _notify_new(context: Context, found: MailingList, one: Contact) -> None:
     event = {
         "email": one.email,
         "book_id": str(found.id),
         "variables": serializers.variables(one),
         "source": "address book",
     }
-    context.account.webhook_queue.tell("new_emails", context.now, event)
+    context.account.webhook_queue.put(WebhookAction.NEW_EMAILS, context.now, event)

@@ -2,8 +2,9 @@
 
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import lifecycle, serializers
+from mailkit.sandbox.sendpulse.codes import ContactStatus
 from mailkit.sandbox.sendpulse.fields import Params
-from mailkit.sandbox.sendpulse.state import ACTIVE, Context, MailingList
+from mailkit.sandbox.sendpulse.state import Context, MailingList
 
 
 @endpoint("sendpulse.mailing_lists.create", "POST /addressbooks")
@@ -64,7 +65,8 @@ def cost(context: Context, params: Params) -> object:
     found = params.mailing_list(context)
     settings = context.settings
     active = sum(
-        lifecycle.status(context, contact) == ACTIVE for contact in found.contacts.values()
+        lifecycle.status(context, contact) is ContactStatus.ACTIVE
+        for contact in found.contacts.values()
     )
     covered = min(active, max(0, settings.tariff_emails - context.account.spent))
     price = round((active - covered) * settings.overdraft_price, 4)

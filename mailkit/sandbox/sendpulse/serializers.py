@@ -2,7 +2,8 @@
 
 import re
 
-from mailkit.sandbox.sendpulse import codes, lifecycle
+from mailkit.sandbox.sendpulse import lifecycle
+from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE
 from mailkit.sandbox.sendpulse.fields import is_number
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
 
@@ -12,7 +13,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 def mailing_list(context: Context, found: MailingList, *, phones: bool) -> dict[str, object]:
     """A list with its counters; only the overview of all lists counts new phones."""
     total = len(found.contacts)
-    active = sum(lifecycle.status(context, one) in (0, 1) for one in found.contacts.values())
+    active = sum(lifecycle.status(context, one) in NEW_OR_ACTIVE for one in found.contacts.values())
     status = found.status(context.now)
     counted = sum(bool(one.phone) for one in found.contacts.values())
     return {
@@ -26,7 +27,7 @@ def mailing_list(context: Context, found: MailingList, *, phones: bool) -> dict[
         "exc_phones_quantity": 0,
         "creationdate": context.date(found.created_at),
         "status": status,
-        "status_explain": codes.LISTS[status],
+        "status_explain": status.label,
     }
 
 
@@ -36,7 +37,7 @@ def row(context: Context, contact: Contact) -> dict[str, object]:
     written: dict[str, object] = {
         "email": contact.email,
         "status": status,
-        "status_explain": codes.CONTACTS[status],
+        "status_explain": status.label,
         "variables": dict(contact.variables) or [],
     }
     if contact.phone or context.quirk():

@@ -1,37 +1,45 @@
 """The state of the SendPulse sandbox: lists with contacts, campaigns, and the rest."""
 
 from datetime import datetime
+from enum import StrEnum
 from random import Random
 from zoneinfo import ZoneInfo
 
 import attrs
 
+from mailkit.sandbox.delivery import Step
+from mailkit.sandbox.sendpulse.codes import CampaignStatus, ContactStatus, MailingListStatus
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
 from mailkit.sandbox.sendpulse.webhook_queue import WebhookQueue
 from mailkit.sandbox.timeline import Timeline, Window
 from mailkit.sandbox.truth import Attached, Truth
 
-ACTIVE = 1
-UNSUBSCRIBED = 4
-LEFT_ALL = 6
-BLOCKED = 8
-SENDING_ERROR = 9
+# Looking up a member takes time, and a campaign asks every contact of its lists.
+_NEW, _ASKED = ContactStatus.NEW, ContactStatus.CONFIRMATION_REQUESTED
+_ACTIVE = ContactStatus.ACTIVE
 
 
 @attrs.define
 class Contact:
-    """An address on a list; `variables` holds values by name, a phone stands apart."""
+    """An address on a list; `variables` holds values by name, the phone is separate."""
 
     email: str
-    status: int
+    status: ContactStatus
     added_at: float
     variables: dict[str, object] = attrs.field(factory=dict)
     phone: str = ""
 
-    def code(self, now: float, settings: SendPulseSettings) -> int:
-        """The status at `now`: new and asked contacts become active in time."""
-        after = {0: settings.active_after, 2: settings.confirmed_after}.get(self.status)
-        return self.status if after is None or now < self.added_at + after else ACTIVE
+    def status_at(self, now: float, settings: SendPulseSettings) -> ContactStatus:
+        """The status at `now`: new contacts, and those asked to confirm, become active in time."""
+        if self.status is _NEW:
+            after = settings.active_after
+        elif self.status is _ASKED:
+            after = settings.confirmed_after
+        else:
+            return self.status
+        if after is None or now < self.added_at + after:
+            return self.status
+        return _ACTIVE
 
 
 @attrs.define
@@ -46,16 +54,18 @@ class MailingList:
     loading_until: float = 0.0
     copying_until: float = 0.0
 
-    def status(self, now: float) -> int:
-        """0, or 4 and 5 while addresses are loaded or copied."""
+    def status(self, now: float) -> MailingListStatus:
+        """Active, or locked while addresses are loaded or copied."""
         if now < self.copying_until:
-            return 5
-        return 4 if now < self.loading_until else 0
+            return MailingListStatus.COPYING
+        if now < self.loading_until:
+            return MailingListStatus.LOADING
+        return MailingListStatus.ACTIVE
 
 
 @attrs.define
 class Campaign:
-    """A campaign. `starts_at` is when sending begins, `recipients` who got the message."""
+    """A campaign. `starts_at` is when sending begins, `recipients` whom it reaches."""
 
     id: int
     name: str
@@ -81,7 +91,8 @@ class Campaign:
     places: dict[str, int] = attrs.field(factory=dict)
     left: set[str] = attrs.field(factory=set)
     started: bool = False
-    verdict: int = 0
+    verdict: CampaignStatus = CampaignStatus.NEW
+    """What moderation makes of it: new again, blocked, or in need of editing."""
     cancelled: bool = False
 
 
@@ -108,11 +119,20 @@ class Sender:
     active: bool = False
 
 
+class EventKind(StrEnum):
+    """What happens to a campaign by itself, besides the steps of its emails' delivery."""
+
+    MODERATION = "moderation"
+    VERDICT = "verdict"
+    START = "start"
+    CLICK = "click"
+
+
 @attrs.frozen
 class ScheduledEvent:
-    """Something that comes about by itself: what, in which campaign, to whom."""
+    """Something that happens by itself: what, in which campaign, to whom."""
 
-    kind: str
+    kind: Step | EventKind
     campaign: int = 0
     email: str = ""
 
@@ -142,7 +162,7 @@ class Account:
     next_id: int = 422325
 
     def new_id(self) -> int:
-        """A number that was never given before."""
+        """A new id."""
         self.next_id += 1
         return self.next_id
 
@@ -158,7 +178,7 @@ class Context:
     now: float
 
     def quirk(self) -> bool:
-        """Whether to answer in the less usual shape this time."""
+        """Whether to respond in the less usual shape this time."""
         return self.settings.quirks and self.rng.random() < 0.5
 
     def date(self, moment: float) -> str:

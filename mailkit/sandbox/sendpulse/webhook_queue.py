@@ -5,30 +5,18 @@ from collections.abc import Mapping
 
 import attrs
 
+from mailkit.sandbox.sendpulse.codes import WebhookAction
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
 from mailkit.sandbox.service import WebhookPost
-
-ACTIONS = (
-    "new_emails",
-    "delete",
-    "unsubscribe",
-    "task_status_update",
-    "open",
-    "delivered",
-    "redirect",
-    "spam",
-    "hard_bounces",
-    "soft_bounces",
-)
 
 
 @attrs.define
 class Webhook:
-    """One action that is told to one address, with the events that wait."""
+    """A registered webhook: the events of one action for one address, and those that wait."""
 
     id: int
     url: str
-    action: str
+    action: WebhookAction
     waiting: deque[tuple[float, Mapping[str, object]]] = attrs.field(factory=deque)
 
     def ready_at(self, settings: SendPulseSettings) -> float | None:
@@ -46,10 +34,10 @@ class WebhookQueue:
 
     by_id: dict[int, Webhook] = attrs.field(factory=dict)
 
-    def tell(self, action: str, at: float, event: Mapping[str, object]) -> None:
+    def put(self, action: WebhookAction, at: float, event: Mapping[str, object]) -> None:
         """Keep an event for every webhook of its action."""
         for hook in self.by_id.values():
-            if hook.action == action:
+            if hook.action is action:
                 row = {**event, "event": action, "timestamp": str(int(at))}
                 hook.waiting.append((at, row))
 

@@ -1,11 +1,13 @@
 """The SendPulse operations on webhooks: forms in, an envelope with success and data out."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from mailkit.sandbox.endpoints import endpoint
+from mailkit.sandbox.sendpulse.codes import WebhookAction
 from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
 from mailkit.sandbox.sendpulse.state import Context
-from mailkit.sandbox.sendpulse.webhook_queue import ACTIONS, Webhook
+from mailkit.sandbox.sendpulse.webhook_queue import Webhook
 
 USER = 7043663
 
@@ -28,13 +30,16 @@ def one(context: Context, params: Params) -> object:
 @endpoint("sendpulse.webhooks.create", "POST /v2/email-service/webhook")
 def create(context: Context, params: Params) -> object:
     """A webhook for each action."""
-    given = params.fields.get("actions")
-    actions = given if isinstance(given, list) else [given]
-    if not actions or any(one not in ACTIONS for one in actions):
-        raise wrong("actions", f"must be among {', '.join(ACTIONS)}")
+    given: Any = params.fields.get("actions")
+    try:
+        actions = [WebhookAction(one) for one in (given if isinstance(given, list) else [given])]
+    except ValueError:
+        actions = []
+    if not actions:
+        raise wrong("actions", f"must be among {', '.join(WebhookAction)}")
     url = _url(params)
     made = []
-    for action in dict.fromkeys(map(str, actions)):
+    for action in dict.fromkeys(actions):
         hook = Webhook(context.account.new_id(), url, action)
         context.account.webhook_queue.by_id[hook.id] = hook
         made.append(_written(hook))

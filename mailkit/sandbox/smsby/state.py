@@ -1,5 +1,6 @@
 """The state of the sms.by sandbox: settings, messages with their emails, mailing lists."""
 
+from enum import StrEnum
 from random import Random
 
 import attrs
@@ -8,7 +9,23 @@ from mailkit.sandbox.delivery import BOUNCE, Step, step_at
 from mailkit.sandbox.forms import File
 from mailkit.sandbox.truth import Truth
 
-NAMES = {Step.DELIVERED: "DELIVERED", Step.OPENED: "OPEN", Step.UNDELIVERED: "UNDELIVERED"}
+
+class EmailStatus(StrEnum):
+    """The service's words for the status of an email."""
+
+    QUEUED = "QUEUED"
+    SENT = "SENT"
+    DELIVERED = "DELIVERED"
+    OPEN = "OPEN"
+    UNDELIVERED = "UNDELIVERED"
+
+
+_STATUSES = {
+    Step.DELIVERED: EmailStatus.DELIVERED,
+    Step.OPENED: EmailStatus.OPEN,
+    Step.UNDELIVERED: EmailStatus.UNDELIVERED,
+}
+_UNDELIVERED = EmailStatus.UNDELIVERED
 
 
 @attrs.define
@@ -17,22 +34,22 @@ class SmsBySettings:
 
     token: the token that the account accepts.
     token_error_status: HTTP status of a refused token, 200 or 401.
-    status_delay: seconds of sandbox time until all rows of a bulk send stand in its status.
-    waiting_states: the words before delivery: queued, and handed over to the other server.
-    open_share: the share of ordinary addresses that open a tracked message.
-    message_size: a bulk send is kept as messages of at most so many addresses.
+    status_delay: seconds of sandbox time until the status of a bulk send has all rows.
+    waiting_states: the words before delivery: queued, and handed to the other server.
+    open_share: the share of ordinary addresses that open a tracked email.
+    message_size: a bulk send is kept as messages of at most this many addresses.
     requests_per_second: more requests than this within a second of sandbox time get HTTP 429.
     max_input_vars: fields of a form or query beyond this number are silently dropped.
     strict: one incorrect address refuses a whole bulk send, instead of being listed as an error.
-    balance: the messages that are paid for; a bulk send of more is refused whole. None: no end.
+    balance: the emails that are paid for; a bulk send of more is refused whole. None: no limit.
     no_money: the words of that refusal.
-    post_max_size: a body of more bytes is not read at all, so that its token is missing too.
+    post_max_size: a larger body is not read at all, so that its token is missing, too.
     """
 
     token: str = "sandbox-token"  # noqa: S105 -- a fake, and meant to be known
     token_error_status: int = 200
     status_delay: float = 0.0
-    waiting_states: tuple[str, str] = ("QUEUED", "SENT")
+    waiting_states: tuple[str, str] = (EmailStatus.QUEUED, EmailStatus.SENT)
     open_share: float = 0.2
     message_size: int = 250
     requests_per_second: float | None = None
@@ -45,7 +62,7 @@ class SmsBySettings:
 
 @attrs.define
 class Sending:
-    """The common part of a message: who sends it, when, and how it is watched (seconds)."""
+    """The common part of a message: who sends it, when (seconds), and whether opens are tracked."""
 
     name: str
     sender_email: str
@@ -57,7 +74,7 @@ class Sending:
 
 @attrs.define
 class Message:
-    """Addresses that were taken together; `refused` maps a position to the reason."""
+    """Addresses that were accepted together; `refused` maps a position to the reason."""
 
     id: int
     first_email_id: int
@@ -66,7 +83,7 @@ class Message:
     refused: dict[int, str]
 
     def shown(self, now: float, delay: float) -> int:
-        """How many rows stand in the status at `now`; the rest follows within `delay` seconds."""
+        """How many rows the status has at `now`; the rest follows within `delay` seconds."""
         if delay <= 0:
             return len(self.addresses)
         share = (now - self.sending.accepted_at) / delay
@@ -75,7 +92,7 @@ class Message:
     def status(self, position: int, now: float, settings: SmsBySettings) -> tuple[str, str]:
         """The service's word for the state of one email, and the error text or ""."""
         if position in self.refused:
-            return NAMES[Step.UNDELIVERED], self.refused[position]
+            return _UNDELIVERED, self.refused[position]
         sending = self.sending
         step = step_at(
             self.addresses[position],
@@ -83,9 +100,10 @@ class Message:
             tracked=sending.tracked,
             open_share=settings.open_share,
         )
-        if step in (Step.QUEUED, Step.SENT):
+        status = _STATUSES.get(step)
+        if status is None:
             return settings.waiting_states[step is Step.SENT], ""
-        return NAMES[step], BOUNCE if step is Step.UNDELIVERED else ""
+        return status, BOUNCE if status is _UNDELIVERED else ""
 
 
 @attrs.define

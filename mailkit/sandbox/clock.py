@@ -1,4 +1,4 @@
-"""The sandbox's own time: it can run fast, stand still, or be moved by hand."""
+"""The sandbox's own time: it can run fast, stop, or be moved by hand."""
 
 import math
 import time
@@ -10,7 +10,7 @@ LAST = 253_086_768_000.0  # 9990-01-01: the services can still write dates some 
 class Clock:
     """Seconds since the epoch, running `speed` times as fast as real time, until the year 9990.
 
-    With speed 0 the time stands still and only `advance` moves it. `real` is the clock
+    With speed 0 the time stops and only `advance` moves it. `real` is the clock
     underneath (seconds, monotonic); `start` is the first reading, by default the present.
     """
 

@@ -1,7 +1,7 @@
 """The sandbox's own paths, for other processes: truth, faults, time, callbacks, reset, health.
 
-They answer JSON, and only to a client on this machine. A POST must be JSON too, even without a
-body: that is a type that a browser never sends for another site's page without asking first.
+They answer JSON, and only to a client on this machine. A POST must be JSON, too, even without a
+body: a browser never sends that type for another site's page without asking first.
 """
 
 import ipaddress

@@ -50,7 +50,7 @@ def endpoint(
 
 
 class Endpoints(Generic[Handler]):
-    """The endpoints that are given, and all that are declared in a given module."""
+    """Endpoints, given one by one or as the modules that declare them."""
 
     def __init__(self, *sources: ModuleType | Endpoint[Handler]) -> None:
         self._endpoints: dict[str, Endpoint[Handler]] = {}
@@ -103,7 +103,7 @@ class Endpoints(Generic[Handler]):
         return None
 
     def decide(self, operation: str, body: Mapping[Any, object]) -> str:
-        """The operation, or the other one on its route that the body asks for."""
+        """The operation, or the other one on its route that the body selects."""
         for one in self._variants.get(operation, ()):
             if one.when is not None and body.get(one.when[0]) == one.when[1]:
                 return one.operation

@@ -1,10 +1,10 @@
 """Form bodies read on bytes: multipart/form-data and urlencoded, as PHP reads them.
 
 A chunk of 300 personal messages is 900 parts, so the multipart splitter cuts the body at its
-boundary in one go and remembers the part headers it has seen. As in PHP: names are taken as they
-stand (a percent sign is a percent sign, backslash escapes a quote), only `filename` makes a file
-(`filename*` is no part of multipart/form-data), fields beyond `max_fields` are silently dropped.
-Unlike PHP, a broken multipart body is an error, so that a client's mistake is seen.
+boundary in one go and remembers the part headers it has seen. As in PHP: names are taken literally
+(a percent sign is a percent sign, backslash escapes a quote), only `filename` makes a file
+(`filename*` does not belong to multipart/form-data), fields beyond `max_fields` are silently
+dropped. Unlike PHP, a broken multipart body is an error, so that a client's mistake is noticed.
 """
 
 import re
@@ -91,7 +91,7 @@ def parse_multipart(body: bytes, boundary: bytes, *, max_fields: int) -> Form:
 
 
 def split_multipart(body: bytes, boundary: bytes) -> list[tuple[bytes, bytes]]:
-    """Header block and value of each part; what stands before and after the parts is skipped."""
+    """Header block and value of each part; what is before and after the parts is skipped."""
     delimiter = b"\r\n--" + boundary
     if body.startswith(delimiter[2:]):
         pieces = body[len(delimiter) - 2 :].split(delimiter)

@@ -1,4 +1,4 @@
-"""The sandbox's HTTP server: it listens, answers, and can refuse connections for a while."""
+"""The sandbox's HTTP server, which can refuse connections for a while."""
 
 import asyncio
 import math
@@ -82,7 +82,7 @@ class HttpServer:
         await asyncio.sleep(0)
 
     async def pause(self, seconds: float) -> None:
-        """Wait for real seconds; if the server closes meanwhile, the connection is given up."""
+        """Wait for real seconds; if the server closes meanwhile, the connection is dropped."""
         try:
             async with asyncio.timeout(seconds if math.isfinite(seconds) else None):
                 await self._stopping.wait()
@@ -111,7 +111,7 @@ class HttpServer:
                 response.force_close()
             return response
         except (OSError, ClientError):
-            return Bytes(keep=False)  # one of the two sides went away in the middle of the request
+            return Bytes(keep=False)  # one side closed the connection in the middle of the request
         finally:
             self._busy.discard(request.protocol)
             self._ending.discard(request.protocol)

@@ -14,7 +14,7 @@ class Listener:
     """Accepts connections for `server` on one address; used in the event loop only.
 
     While it is closed the port stays bound, but nobody listens: the system refuses connections,
-    and no other program can take the port.
+    and no other program can use the port.
     """
 
     def __init__(self, host: str, port: int, server: web.Server) -> None:
@@ -39,12 +39,12 @@ class Listener:
         self._accepting = asyncio.get_running_loop().create_task(self._accept(sock))
 
     async def settled(self) -> None:
-        """Wait until the last `open` is complete: connections are taken up, not only queued."""
+        """Wait until the last `open` is complete: connections are accepted, not only queued."""
         if self._accepting is not None:
             await self._accepting
 
     def close(self) -> None:
-        """Stop listening and give the port back; existing connections are left alone."""
+        """Stop listening and free the port; existing connections stay open."""
         self._stop_listening()
         if self._bound is not None:
             self._bound.close()

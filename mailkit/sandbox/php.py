@@ -2,7 +2,7 @@
 
 `list[0][email]` sets a key within a key, `list[]` takes the next free number, a decimal number
 becomes an integer key, dots and spaces in the first name become underscores, and a bracket that
-never closes is no bracket at all. An array is a mapping here too, as it is in PHP.
+never closes is an ordinary character. An array is a mapping here too, as it is in PHP.
 """
 
 import re
@@ -36,7 +36,7 @@ class PhpArray(dict[Key, Value]):
         self[key] = value
 
     def child(self, key: Key | None) -> "PhpArray":
-        """The array under `key`; anything else that stands there is replaced by a new one."""
+        """The array under `key`; anything else there is replaced by a new one."""
         if key is not None:
             found = self.get(key)
             if isinstance(found, PhpArray):
@@ -46,7 +46,7 @@ class PhpArray(dict[Key, Value]):
         return made
 
     def text(self, key: Key) -> str:
-        """The string under `key`, or "" if there is none or an array stands there."""
+        """The string under `key`, or "" if there is none or it is an array."""
         found = self.get(key)
         return found if isinstance(found, str) else ""
 

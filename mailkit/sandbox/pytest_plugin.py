@@ -1,4 +1,4 @@
-"""The pytest fixture `mailkit_sandbox`: a fresh sandbox for each test that asks for it.
+"""The pytest fixture `mailkit_sandbox`: a fresh sandbox for each test that requests it.
 
     def test_newsletter(mailkit_sandbox, monkeypatch):
         for name, value in mailkit_sandbox.environment().items():
@@ -6,7 +6,7 @@
         ...
         assert not mailkit_sandbox.truth.mailed_twice
 
-The server runs in a thread of its own, so that the fixture serves plain tests and async tests of
+The server runs in a thread of its own, so that the fixture serves plain tests and async tests in
 any mode. Settings of `Sandbox` are given by the marker `mailkit_sandbox(speed=60, seed=7)`.
 """
 

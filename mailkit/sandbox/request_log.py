@@ -1,4 +1,4 @@
-"""The requests that arrived: how many of each operation, and the last of them in full."""
+"""The requests that arrived: how many of each operation, and the last ones in full."""
 
 from collections import Counter, deque
 
@@ -36,7 +36,7 @@ class RecordedRequest:
 class RequestLog(Counter[str]):
     """RequestLog by operation id; `last` holds the newest that were read, oldest first.
 
-    A request counts when its headers are in, whatever becomes of it. `last` is bounded by number,
+    A request counts when its headers are in, whatever happens next. `last` is bounded by number,
     and by the bytes of their bodies.
     """
 
@@ -48,7 +48,7 @@ class RequestLog(Counter[str]):
     def keep(self, raw: RawRequest, call: Request) -> None:
         """Remember a request that was read."""
         files = tuple((file.field, file.name, len(file.data)) for file in call.files)
-        seen = RecordedRequest(
+        recorded = RecordedRequest(
             raw.method,
             raw.path,
             call.operation,
@@ -59,7 +59,7 @@ class RequestLog(Counter[str]):
             call.json,
             raw.authorization,
         )
-        self.last.append(seen)
+        self.last.append(recorded)
         self._sizes.append(len(raw.body or b""))
         while len(self._sizes) > 1 and sum(self._sizes) > MAX_BYTES:
             self.last.popleft()

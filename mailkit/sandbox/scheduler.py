@@ -1,7 +1,7 @@
 """What the services do by themselves as time goes by, and what they post to customers.
 
 Nothing polls: after each request, and each time the clock was moved, one timer is set for the
-next thing that is due. With a clock that stands still only `Clock.advance` lets things happen.
+next thing that is due. With a clock that is stopped only `Clock.advance` makes things happen.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ TIMEOUT = 10.0
 
 @attrs.frozen
 class WebhookDelivery:
-    """A post that was made: to where, what, and the HTTP status, or None if nobody answered."""
+    """A post that was made: to where, what, and the HTTP status, or None without a response."""
 
     url: str
     value: object
@@ -40,7 +40,7 @@ class Scheduler:
         self._thread = 0
         self._timer: asyncio.TimerHandle | None = None
         self._delivering: asyncio.Task[int] | None = None
-        self._turn = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
         self.deliveries: deque[WebhookDelivery] = deque(maxlen=1000)
         """The last posts, oldest first."""
         clock.moved = self._moved
@@ -49,11 +49,11 @@ class Scheduler:
         """Work in the running loop."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._turn = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
         self._set_timer()
 
     async def stop(self) -> None:
-        """WebhookPost no more; a post under way is given up."""
+        """Stop; a post under way is cancelled."""
         self._loop = None
         if self._timer is not None:
             self._timer.cancel()
@@ -62,7 +62,7 @@ class Scheduler:
             await asyncio.gather(self._delivering, return_exceptions=True)
 
     def wake(self) -> None:
-        """See anew what is due next; from any thread."""
+        """Check again what is due next; from any thread."""
         loop = self._loop
         if loop is None or loop.is_closed():
             return
@@ -72,8 +72,8 @@ class Scheduler:
             loop.call_soon_threadsafe(self._set_timer)
 
     async def deliver(self, *, early: bool) -> int:
-        """WebhookPost everything that is to be posted now, in order, and wait for the answers."""
-        async with self._turn:
+        """Post everything that is due now, in order, and wait for the responses."""
+        async with self._one_at_a_time:
             posts = self._collect(early=early)
             if not posts:
                 return 0
@@ -112,11 +112,11 @@ class Scheduler:
             return
         left = min(moments) - self._clock.now()
         if left <= 0:
-            self._timer = loop.call_later(0, self._ring)
+            self._timer = loop.call_later(0, self._wake_up)
         elif self._clock.speed > 0:
-            self._timer = loop.call_later(left / self._clock.speed + 0.001, self._ring)
+            self._timer = loop.call_later(left / self._clock.speed + 0.001, self._wake_up)
 
-    def _ring(self) -> None:
+    def _wake_up(self) -> None:
         if self._loop is None:
             return
         self._tick()

@@ -1,4 +1,4 @@
-"""The sandbox: it lets the services act on requests, and answers, or fails on order."""
+"""The sandbox: it lets the services act on requests, and responds, or fails on order."""
 
 import asyncio
 import threading
@@ -36,7 +36,7 @@ class Sandbox:
 
     host, port: where to listen; port 0 takes a free one.
     hosts: further names by which clients may reach it, besides localhost and IP addresses.
-    speed: how fast the sandbox's time runs; 0 stands still (see `Clock`).
+    speed: how fast the sandbox's time runs; 0 stops it (see `Clock`).
     seed: makes random faults and uuids repeatable.
     keep_emails: how many of the last emails are kept whole.
     keep_requests: how many of the last requests are kept with their parameters.

@@ -1,8 +1,8 @@
 """What really happened: who was mailed, how often, when, and by which call.
 
-A message counts at the moment the service acts on the request, before any answer is written, so a
+An email counts at the moment the service acts on the request, before any response is written, so a
 connection that is reset afterwards changes nothing here. For each address one number is kept; a
-mailing keeps its addresses by reference; whole messages are kept only for the last few.
+mailing keeps its addresses by reference; only the last few emails are kept whole.
 """
 
 from collections import deque
@@ -13,13 +13,13 @@ from types import MappingProxyType
 import attrs
 
 
-def normalised(address: str) -> str:
-    """An address as the services compare it: without outer blanks, in lower case."""
+def normalized(address: str) -> str:
+    """An address as the services compare it: without surrounding blanks, in lower case."""
     return address.strip().lower()
 
 
 @attrs.frozen
-class Attached:
+class AttachedFile:
     """An attachment of a message: its file name and its size in bytes."""
 
     name: str
@@ -30,7 +30,7 @@ class Attached:
 class Mailing:
     """One accepted call: when (sandbox seconds), by whom, and the addresses it mailed.
 
-    `subject` is the common subject, or "" where each message has its own.
+    `subject` is the common subject, or "" where each email has its own.
     """
 
     operation: str
@@ -38,12 +38,12 @@ class Mailing:
     sender: str
     subject: str
     addresses: Sequence[str]
-    attachments: tuple[Attached, ...] = ()
+    attachments: tuple[AttachedFile, ...] = ()
 
 
 @attrs.frozen
 class Email:
-    """One message, whole."""
+    """One email, whole."""
 
     address: str
     operation: str
@@ -51,7 +51,7 @@ class Email:
     sender: str
     subject: str
     text: str
-    attachments: tuple[Attached, ...]
+    attachments: tuple[AttachedFile, ...]
 
 
 @attrs.frozen
@@ -71,7 +71,7 @@ class Comparison:
 
 
 class Truth:
-    """The record of all messages; safe to read from any thread."""
+    """The record of all emails; safe to read from any thread."""
 
     def __init__(self, *, keep_emails: int = 1000, lock: "RLock | None" = None) -> None:
         self._lock = RLock() if lock is None else lock
@@ -83,7 +83,7 @@ class Truth:
 
     @property
     def emails(self) -> int:
-        """How many messages were accepted for sending."""
+        """How many emails were accepted for sending."""
         return self._emails
 
     @property
@@ -93,12 +93,12 @@ class Truth:
 
     @property
     def mailed(self) -> Mapping[str, int]:
-        """A live view: address to number of messages."""
+        """A live view: address to number of emails."""
         return MappingProxyType(self._counts)
 
     @property
     def mailed_twice(self) -> list[str]:
-        """The addresses mailed more than once, in the order of their second message."""
+        """The addresses mailed more than once, in the order of their second email."""
         with self._lock:
             return list(self._twice)
 
@@ -110,7 +110,7 @@ class Truth:
 
     @property
     def kept(self) -> list[Email]:
-        """The last messages, whole, oldest first; as many as `keep_emails` allows."""
+        """The last emails, whole, oldest first; as many as `keep_emails` allows."""
         with self._lock:
             return [
                 Email(address, m.operation, m.at, m.sender, subject, text, m.attachments)
@@ -118,18 +118,18 @@ class Truth:
             ]
 
     def count(self, address: str) -> int:
-        """How many messages went to the address."""
-        return self._counts.get(normalised(address), 0)
+        """How many emails went to the address."""
+        return self._counts.get(normalized(address), 0)
 
     def mailings_to(self, address: str) -> Iterator[Mailing]:
         """The accepted calls that mailed the address: when, and by which operation."""
-        wanted = normalised(address)
+        wanted = normalized(address)
         return (mailing for mailing in self.mailings if wanted in mailing.addresses)
 
     def compare(self, believed: Iterable[str]) -> Comparison:
         """Compare with the addresses that a client believes it has mailed."""
         with self._lock:
-            known = {normalised(address) for address in believed}
+            known = {normalized(address) for address in believed}
             return Comparison(
                 missing=sorted(known - self._counts.keys()),
                 unexpected=sorted(self._counts.keys() - known),

@@ -56,14 +56,14 @@ class Bytes(web.StreamResponse):
         self._keep = False
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Write it all; a client that has gone away raises ConnectionResetError."""
+        """Write it all; ConnectionResetError if the client has closed the connection."""
         self._keep = self._keep and request.keep_alive
         for number, step in enumerate(self._steps):
             if number and self._pause is not None:
                 await self._pause(self._interval)
             transport = request.transport
             if transport is None or transport.is_closing():
-                raise ConnectionResetError("the client has gone away")
+                raise ConnectionResetError("the client has closed the connection")
             transport.write(step)
         return None
 

@@ -19,7 +19,7 @@ from mailkit.errors import (
     Unavailable,
 )
 from mailkit.sandbox import Fault
-from mailkit.sandbox.truth import Attached
+from mailkit.sandbox.truth import AttachedFile
 
 from .calls import CALLS
 from .runs import DEVINO, Run, open_run
@@ -65,7 +65,7 @@ async def done(run: Run) -> None:
     await run.check(report, (10, 0, 0, 0))
     assert report.complete
     mailings = run.world.sandbox.truth.mailings
-    assert [one.attachments for one in mailings] == [(Attached("prices.txt", 8),)] * 5
+    assert [one.attachments for one in mailings] == [(AttachedFile("prices.txt", 8),)] * 5
 
 
 @each_fault

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from mailkit.sandbox import Sandbox
-from mailkit.sandbox.truth import Attached
+from mailkit.sandbox.truth import AttachedFile
 
 from .conftest import Answer, Hook, JsonApi, until
 
@@ -167,7 +167,7 @@ async def test_a_file_is_kept_and_attached(devino: JsonApi, sandbox: Sandbox) ->
     assert stored["publicUrl"].endswith(stored["fileId"])
     answer = await devino("POST", MESSAGES, order(AttachmentsIds=[stored["fileId"]]))
     assert answer.status == 200
-    assert sandbox.truth.kept[0].attachments == (Attached("price.PDF", 4),)
+    assert sandbox.truth.kept[0].attachments == (AttachedFile("price.PDF", 4),)
 
 
 @pytest.mark.parametrize(

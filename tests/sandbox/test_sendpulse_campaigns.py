@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mailkit.sandbox import Sandbox
-from mailkit.sandbox.truth import Attached
+from mailkit.sandbox.truth import AttachedFile
 
 from .conftest import JsonApi
 
@@ -215,7 +215,10 @@ async def test_attachments_are_kept(sendpulse: JsonApi, book: int, sandbox: Sand
     files = {"attachments": {"a.txt": "four"}, "attachments_binary": {"b.txt": base64("five!")}}
     number = await launch(sendpulse, book, **files)
     sandbox.clock.advance(10)
-    assert sandbox.truth.mailings[0].attachments == (Attached("a.txt", 4), Attached("b.txt", 5))
+    assert sandbox.truth.mailings[0].attachments == (
+        AttachedFile("a.txt", 4),
+        AttachedFile("b.txt", 5),
+    )
     one = (await sendpulse("GET", f"/campaigns/{number}")).value
     assert one["message"]["attachments"] == "a.txt, b.txt"
     assert one["message"]["body"] == HTML

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from mailkit.sandbox import Sandbox
-from mailkit.sandbox.truth import Attached
+from mailkit.sandbox.truth import AttachedFile
 
 from .conftest import BULK, MESSAGE, Api
 
@@ -49,7 +49,7 @@ async def test_an_attachment_is_kept_with_its_name_and_size(api: Api, sandbox: S
     form.add_field("attachment", b"%PDF-1.7", filename="price.pdf")
     async with api.session.post("/api/v2/sendEmail", data=form) as response:
         assert (await response.json())["status"] == "OK"
-    assert sandbox.truth.kept[0].attachments == (Attached("price.pdf", 8),)
+    assert sandbox.truth.kept[0].attachments == (AttachedFile("price.pdf", 8),)
     assert sandbox.requests.last[-1].files == (("attachment", "price.pdf", 8),)
 
 

@@ -1,8 +1,10 @@
-from mailkit.sandbox.truth import Attached, Mailing, Truth
+from mailkit.sandbox.truth import AttachedFile, Mailing, Truth
 
 
 def mailing(*addresses: str, at: float = 1.0) -> Mailing:
-    return Mailing("smsby.bulk.send", at, "news@shop.by", "Hi", addresses, (Attached("a.pdf", 3),))
+    return Mailing(
+        "smsby.bulk.send", at, "news@shop.by", "Hi", addresses, (AttachedFile("a.pdf", 3),)
+    )
 
 
 def record(truth: Truth, *addresses: str, at: float = 1.0) -> None:
@@ -28,7 +30,7 @@ def test_only_the_last_emails_are_kept_whole() -> None:
         ("c@d.by", "to c@d.by"),
         ("e@f.by", "to e@f.by"),
     ]
-    assert truth.kept[0].attachments == (Attached("a.pdf", 3),)
+    assert truth.kept[0].attachments == (AttachedFile("a.pdf", 3),)
     assert truth.emails == 3
 
 

@@ -81,7 +81,7 @@ class Callbacks:
                 add(after, _STATUSES[step])
 
     def tick(self, now: float) -> Iterator[str]:
-        """Let the due statuses come about; gives the addresses that opt out by them."""
+        """Let the due statuses happen; yields the addresses that opt out by them."""
         while (taken := self._timeline.take(now)) is not None:
             at, event = taken
             if event.is_posted:
@@ -90,7 +90,7 @@ class Callbacks:
                 yield event.address
 
     def due(self) -> float | None:
-        """When the next status comes about, or already waits for its post."""
+        """When the next status is due, or since when one waits for its post."""
         return self._waiting[0][0] if self._waiting else self._timeline.next()
 
     def posts(self, settings: DevinoSettings) -> list[WebhookPost]:

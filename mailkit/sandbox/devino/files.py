@@ -7,7 +7,7 @@ from mailkit.sandbox.devino.fields import Validation, ValidationFailed
 from mailkit.sandbox.devino.state import Context
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.service import Request
-from mailkit.sandbox.truth import Attached
+from mailkit.sandbox.truth import AttachedFile
 
 FORMATS = frozenset(
     {
@@ -41,7 +41,7 @@ def upload(context: Context, request: Request) -> object:
     if not 0 < len(file.data) <= context.settings.max_file_size:
         raise _refusal("validation.file.size", "file")
     file_id = str(uuid.UUID(int=context.rng.getrandbits(128), version=4))
-    context.account.files[file_id] = Attached(file.name, len(file.data))
+    context.account.files[file_id] = AttachedFile(file.name, len(file.data))
     return {
         "result": {
             "fileId": file_id,

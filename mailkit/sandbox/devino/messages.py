@@ -11,7 +11,7 @@ from mailkit.sandbox.devino.macros import UNSUBSCRIBE, rendered
 from mailkit.sandbox.devino.state import Context
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.service import Request
-from mailkit.sandbox.truth import Attached, Mailing, normalised
+from mailkit.sandbox.truth import AttachedFile, Mailing, normalized
 
 Wrong = Callable[[str, str], None]
 
@@ -42,7 +42,7 @@ def send(context: Context, request: Request) -> object:
     mailed: list[Recipient] = []
     for index, entry in enumerate(_entries(order)):
         recipient = _recipient(entry)
-        found = normalised(recipient.address)
+        found = normalized(recipient.address)
         item: dict[str, object] = {"index": index, "address": recipient.address}
         if meaning(found) == "missing":
             continue
@@ -68,7 +68,7 @@ def send(context: Context, request: Request) -> object:
 
 
 def _taken(recipient: Recipient) -> bool:
-    found = normalised(recipient.address)
+    found = normalized(recipient.address)
     return is_address(found) and meaning(found) != "invalid"
 
 
@@ -150,7 +150,7 @@ def _mail(
     context: Context,
     order: Mapping[str, object],
     mailed: list[Recipient],
-    attached: tuple[Attached, ...],
+    attached: tuple[AttachedFile, ...],
 ) -> None:
     if not mailed:
         return
@@ -163,7 +163,7 @@ def _mail(
 
 
 class _Contents(Sequence[tuple[str, str]]):
-    """Subject and text of each message; a text is put together only when it is asked for."""
+    """Subject and text of each email; a text is built only when it is needed."""
 
     def __init__(self, subject: str, template: str, recipients: list[Recipient]) -> None:
         self._subject = subject

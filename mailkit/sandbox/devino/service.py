@@ -1,14 +1,14 @@
 """Devino: its two e-mail operations, written from the provider's page, and its callbacks.
 
 How the page is read where it leaves a choice:
-- names in a request are taken as the page spells them; unknown names are passed over;
-- a request that is not in order is refused whole, with HTTP `refusal_status`; an address that is
-  not in order is refused alone, by an item without a messageId;
+- names in a request are as the page spells them; unknown names are ignored;
+- an invalid request is refused whole, with HTTP `refusal_status`; an invalid address is refused
+  alone, by an item without a messageId;
 - an address beginning with `missing` is left out of the result;
-- each entry of Recipients is mailed, the second entry of an address too;
+- each entry of Recipients is mailed, the second entry of an address, too;
 - with CheckUnsubscription an unsubscribed address is accepted, not mailed, and REJECTED by a
-  callback; without, it is mailed, and its reader leaves again;
-- ExtraData is an object, and comes back in each callback beside the other keys.
+  callback; without, it is mailed, and its recipient unsubscribes again;
+- ExtraData is an object, and comes back in each callback next to the other keys.
 """
 
 from collections.abc import Callable, Mapping, Sequence

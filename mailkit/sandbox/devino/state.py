@@ -7,7 +7,7 @@ import attrs
 from mailkit.sandbox.devino.callbacks import Callbacks
 from mailkit.sandbox.devino.settings import DevinoSettings
 from mailkit.sandbox.timeline import Window
-from mailkit.sandbox.truth import Attached, Truth
+from mailkit.sandbox.truth import AttachedFile, Truth
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -16,7 +16,7 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 class Account:
     """Everything the service remembers between two requests."""
 
-    files: dict[str, Attached] = attrs.field(factory=dict)
+    files: dict[str, AttachedFile] = attrs.field(factory=dict)
     unsubscribed: set[str] = attrs.field(factory=set)
     resubscribed: set[str] = attrs.field(factory=set)
     callbacks: Callbacks = attrs.field(factory=Callbacks)
@@ -24,7 +24,7 @@ class Account:
     next_message: int = 62**10 * 40
 
     def tick(self, now: float) -> None:
-        """Let the due statuses come about, and the opt-outs with them."""
+        """Let the due statuses happen, and the opt-outs with them."""
         for address in self.callbacks.tick(now):
             self.unsubscribed.add(address)
             self.resubscribed.discard(address)

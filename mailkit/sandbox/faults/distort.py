@@ -23,8 +23,8 @@ def wrong_types(value: object) -> object:
 def partial(value: object) -> object:
     """Every list of rows reversed, without its first row, and with a copy naming a stranger.
 
-    A list of rows that hold lists themselves, and are no person's, is only reversed: the change
-    is made inside.
+    A list of rows that hold lists themselves, and are not a person's, is only reversed: the
+    change is made inside.
     """
     if isinstance(value, Mapping):
         return {key: partial(part) for key, part in value.items()}

@@ -29,7 +29,7 @@ class Fault:
     """One thing that goes wrong.
 
     kind, parameters: what goes wrong, with the kind's own parameters; a wrong one is an error.
-    on: the operation that it strikes; a `*` at the end stands for any ending.
+    on: the operation that it strikes; `smsby.*` strikes a whole service, `*` everything.
     after: how many of these requests pass before.
     times: how many it strikes; None for all, until the faults are cleared.
     probability: of striking each of them.

@@ -4,7 +4,7 @@ from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse.fields import Params, html, wrong
 from mailkit.sandbox.sendpulse.state import Context
-from mailkit.sandbox.truth import normalised
+from mailkit.sandbox.truth import normalized
 
 
 @endpoint("sendpulse.blacklist.list", "GET /blacklist")
@@ -32,7 +32,7 @@ def remove(context: Context, params: Params) -> object:
 
 def _hidden(params: Params) -> list[str]:
     """The addresses in base64, with commas between them."""
-    found = [normalised(one) for one in html("emails", params.fields.get("emails")).split(",")]
+    found = [normalized(one) for one in html("emails", params.fields.get("emails")).split(",")]
     if not all(is_address(one) for one in found):
         raise wrong("emails", "must hold e-mail addresses, separated by commas")
     return found

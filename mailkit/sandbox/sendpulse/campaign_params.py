@@ -1,4 +1,4 @@
-"""Reading what a campaign is to be: sender, content, lists, attachments."""
+"""Reading the parameters of a campaign: sender, content, lists, attachments."""
 
 from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.sendpulse import templates
@@ -12,7 +12,7 @@ from mailkit.sandbox.sendpulse.fields import (
     wrong,
 )
 from mailkit.sandbox.sendpulse.state import Context
-from mailkit.sandbox.truth import Attached, normalised
+from mailkit.sandbox.truth import AttachedFile, normalized
 
 MAX_LISTS = 10
 MAX_ATTACHMENTS = 5
@@ -27,7 +27,7 @@ def content(context: Context, params: Params, *, required: bool) -> tuple[str, s
     )
     if not is_address(sender.strip()):
         raise wrong("sender_email", "is not an e-mail address")
-    known = context.account.senders.get(normalised(sender))
+    known = context.account.senders.get(normalized(sender))
     if (known is None or not known.active) and not context.settings.any_sender:
         raise refuse(422, "Sender is not active", 422)
     given = [field for field in ("body", "template_id") if params.given(field)]
@@ -54,7 +54,7 @@ def lists(context: Context, params: Params, *, required: bool) -> list[int]:
         if found is None or found not in context.account.lists:
             raise not_found("Segment not found")
         return [found]
-    value = params.serialised("list_id")
+    value = params.from_json("list_id")
     entries = value if isinstance(value, list) else [value]
     if len(entries) > MAX_LISTS:
         raise wrong("list_id", f"may hold {MAX_LISTS} lists at most")
@@ -67,26 +67,26 @@ def lists(context: Context, params: Params, *, required: bool) -> list[int]:
     return numbers
 
 
-def attachments(params: Params) -> tuple[Attached, ...]:
+def attachments(params: Params) -> tuple[AttachedFile, ...]:
     """Plain and base64 attachments together; HTTP 422 for more than five."""
-    found: list[Attached] = []
+    found: list[AttachedFile] = []
     for field in ("attachments", "attachments_binary"):
-        files = params.serialised(field) or {}
+        files = params.from_json(field) or {}
         if not isinstance(files, dict):
             raise wrong(field, "must be an object of names and contents")
         for name, value in files.items():
             if not isinstance(value, str) or not name:
                 raise wrong(field, "must hold texts")
             data = value.encode() if field == "attachments" else decoded(field, value)
-            found.append(Attached(name, len(data)))
+            found.append(AttachedFile(name, len(data)))
     if len(found) > MAX_ATTACHMENTS:
         raise wrong("attachments", f"may hold {MAX_ATTACHMENTS} files at most")
     return tuple(found)
 
 
-def watched(params: Params) -> tuple[bool, bool]:
-    """Whether opens and clicks are watched; both are unless `stats` says no."""
-    stats = params.serialised("stats") or {}
+def tracked(params: Params) -> tuple[bool, bool]:
+    """Whether opens and clicks are tracked; both are unless `stats` says otherwise."""
+    stats = params.from_json("stats") or {}
     if not isinstance(stats, dict):
         raise wrong("stats", "must be an object")
     opens, clicks = stats.get("opens", True), stats.get("clicks", True)

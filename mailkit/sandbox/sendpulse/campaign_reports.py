@@ -1,4 +1,4 @@
-"""The SendPulse operations that tell about campaigns."""
+"""The SendPulse operations that report on campaigns."""
 
 from collections import Counter
 
@@ -42,7 +42,7 @@ def campaign(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.campaigns.list", "GET /campaigns")
 def campaigns(context: Context, params: Params) -> object:
-    """A page of campaigns; the newest are first, unless order is desc: so the page has it."""
+    """A page of campaigns; the newest are first, unless order is desc, as on the page."""
     rows = list(context.account.campaigns.values())
     order = params.query.text("order") or "asc"
     if order not in ("asc", "desc"):
@@ -84,7 +84,7 @@ def referrals(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.campaigns.recipient", "GET /campaigns/{id}/email/{email}")
 def recipient(context: Context, params: Params) -> object:
-    """What became of one address in a campaign."""
+    """The status of one address in a campaign."""
     found = find(context.account, params.args["id"])
     code = campaign_statistics.status(context, found, params.address())
     if code is None:

@@ -11,7 +11,7 @@ from mailkit.sandbox.sendpulse.codes import CampaignStatus
 from mailkit.sandbox.sendpulse.emails import record_test
 from mailkit.sandbox.sendpulse.fields import Params, is_number, moment, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Account, Campaign, Context, EventKind, ScheduledEvent
-from mailkit.sandbox.truth import normalised
+from mailkit.sandbox.truth import normalized
 
 HOUR = 3600.0
 MAX_TEST_ADDRESSES = 3
@@ -26,7 +26,7 @@ _NOT_YET = (
 
 @endpoint("sendpulse.campaigns.create", "POST /campaigns")
 def create(context: Context, params: Params) -> object:
-    """A campaign, a draft, or a test message to the sender; each counts for the hour's quota."""
+    """A campaign, a draft, or a test message to the sender; each counts toward the hourly quota."""
     _spend_quota(context)
     content = campaign_params.content(context, params, required=True)
     draft, test = campaign_params.is_draft(params), params.flag("is_test")
@@ -50,7 +50,7 @@ def create(context: Context, params: Params) -> object:
     made.draft, made.test = draft, test and not draft
     context.account.campaigns[number] = made
     if made.test:
-        record_test(context, made, "sendpulse.campaigns.create", [normalised(made.sender_email)])
+        record_test(context, made, "sendpulse.campaigns.create", [normalized(made.sender_email)])
     elif not draft:
         _set_out(context, made)
     return _created(context, made)
@@ -120,13 +120,13 @@ def find(account: Account, text: str) -> Campaign:
 
 
 def _campaign(context: Context, made: Campaign, params: Params) -> Campaign:
-    """The campaign with its times and what it watches."""
+    """The campaign with its times and what it tracks."""
     settings, size = context.settings, len(lifecycle.active(context, made.lists))
     before = sum(not (one.draft or one.test) for one in context.account.campaigns.values())
     copied = context.now + settings.copying
     moderated = size >= settings.moderated_from or before < settings.moderated_first
     approved = copied + settings.moderation if moderated else copied
-    opens, clicks = campaign_params.watched(params)
+    opens, clicks = campaign_params.tracked(params)
     return attrs.evolve(
         made,
         copied_at=copied,

@@ -48,7 +48,7 @@ def details(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.contacts.get_many", "POST /emails")
 def many(context: Context, params: Params) -> object:
-    """Several addresses on every list; those on none are left out."""
+    """Several addresses on every list; those on none are omitted."""
     answer: dict[str, object] = {}
     for email in params.addresses("emails", MAX_ADDRESSES):
         rows = [
@@ -76,7 +76,7 @@ def delete(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.contacts.campaign_stats", "GET /emails/{email}/campaigns")
 def stats(context: Context, params: Params) -> object:
-    """The messages to one address; the older shape is without lists."""
+    """The emails to one address; the older form is without lists."""
     email = params.address()
     answer: dict[str, object] = {
         "statistic": _counted(context, email),
@@ -92,7 +92,7 @@ def stats(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.contacts.campaign_stats_many", "POST /emails/campaigns")
 def stats_many(context: Context, params: Params) -> object:
-    """The messages to several addresses; the lists' key is the service's own spelling."""
+    """The emails to several addresses; the key of the lists is spelled as the service spells it."""
     return {
         email: {
             **_counted(context, email),

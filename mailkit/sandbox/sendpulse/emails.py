@@ -1,4 +1,4 @@
-"""The messages of a campaign, with each contact's variables, as the truth keeps them."""
+"""The emails of a campaign, with each contact's variables, as the truth keeps them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ _LINK = re.compile(r"""href\s*=\s*["']?(https?://[^"'\s>]+)""", re.I)
 
 
 def record(context: Context, campaign: Campaign) -> None:
-    """Count the messages to all recipients at this moment."""
+    """Count the emails to all recipients at this moment."""
     fields: list[Mapping[str, object]] = []
     books = [
         context.account.lists[number]
@@ -32,11 +32,11 @@ def record(context: Context, campaign: Campaign) -> None:
         campaign.recipients,
         campaign.attachments,
     )
-    context.truth.record(mailing, _Emails(campaign, fields))
+    context.truth.record(mailing, _Contents(campaign, fields))
 
 
 def record_test(context: Context, campaign: Campaign, operation: str, addresses: list[str]) -> None:
-    """Count a test message, with its variables as they stand."""
+    """Count a test message, without filling in its variables."""
     mailing = Mailing(
         operation,
         context.now,
@@ -53,8 +53,8 @@ def links(body: str) -> list[str]:
     return list(dict.fromkeys(_LINK.findall(body)))
 
 
-class _Emails(Sequence[tuple[str, str]]):
-    """Subject and text of each message; a text is put together only when it is asked for."""
+class _Contents(Sequence[tuple[str, str]]):
+    """Subject and text of each email; a text is built only when it is needed."""
 
     def __init__(self, campaign: Campaign, fields: list[Mapping[str, object]]) -> None:
         self._campaign = campaign
@@ -69,7 +69,7 @@ class _Emails(Sequence[tuple[str, str]]):
     def __getitem__(self, index: slice) -> Sequence[tuple[str, str]]: ...
     def __getitem__(self, index: int | slice) -> tuple[str, str] | Sequence[tuple[str, str]]:
         if isinstance(index, slice):
-            return _Emails(self._campaign, self._fields[index])
+            return _Contents(self._campaign, self._fields[index])
         fields = {"email": self._campaign.recipients[index], **self._fields[index]}
         return _filled(self._campaign.subject, fields), _filled(self._campaign.body, fields)
 

@@ -1,4 +1,4 @@
-"""Reading what a SendPulse call brings, and the one shape in which the service refuses."""
+"""Reading the parameters of a SendPulse call, and the form in which the service refuses."""
 
 import re
 from base64 import b64decode
@@ -13,7 +13,7 @@ from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray
 from mailkit.sandbox.sendpulse.state import Context, MailingList
 from mailkit.sandbox.service import Refusal, Response
-from mailkit.sandbox.truth import normalised
+from mailkit.sandbox.truth import normalized
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 MAX_PAGE = 100
@@ -21,7 +21,7 @@ MAX_PAGE = 100
 
 @attrs.frozen
 class Params:
-    """What a call brings: the path's parts, the query, and the body's fields."""
+    """The parameters of a call: those in the path, the query, and the body."""
 
     args: Mapping[str, str]
     query: PhpArray
@@ -50,7 +50,7 @@ class Params:
             return False
         raise wrong(name, "must be a boolean")
 
-    def serialised(self, name: str) -> object:
+    def from_json(self, name: str) -> object:
         """A list or object of the body, as it is or as a text of JSON."""
         found = self.fields.get(name)
         if isinstance(found, str) and found.lstrip()[:1] in ("[", "{"):
@@ -61,15 +61,15 @@ class Params:
         return found
 
     def addresses(self, name: str, limit: int | None = None) -> list[str]:
-        """A list of addresses, normalised; HTTP 422 if it is empty or too long."""
-        found = self.serialised(name)
+        """A list of addresses, normalized; HTTP 422 if it is empty or too long."""
+        found = self.from_json(name)
         if not isinstance(found, list) or not found:
             raise wrong(name, "must be a list of addresses")
         if not all(isinstance(one, str) for one in found):
             raise wrong(name, "must hold texts only")
         if limit is not None and len(found) > limit:
             raise wrong(name, f"may hold {limit} addresses at most")
-        return [normalised(one) for one in found]
+        return [normalized(one) for one in found]
 
     def listed(self, name: str) -> list[str]:
         """`name[]=a&name[]=b` or `name=a` of the query, as a list."""
@@ -96,7 +96,7 @@ class Params:
 
     def address(self, name: str = "email") -> str:
         """The address in the path or the body; HTTP 422 if it cannot be one."""
-        found = normalised(self.args[name] if name in self.args else self.text(name))
+        found = normalized(self.args[name] if name in self.args else self.text(name))
         if not is_address(found):
             raise wrong(name, "is not an e-mail address")
         return found
@@ -123,7 +123,7 @@ def is_number(text: str) -> bool:
 
 
 def decoded(name: str, value: object) -> bytes:
-    """The bytes behind base64; HTTP 422 if it is none."""
+    """The bytes behind base64; HTTP 422 if it is not."""
     try:
         if isinstance(value, str) and value:
             return b64decode(value, validate=True)
@@ -147,7 +147,7 @@ def moment(context: Context, name: str, value: object) -> float:
     try:
         read = datetime.strptime(value, "%Y-%m-%d %H:%M:%S")
     except ValueError:
-        raise wrong(name, "is no date") from None
+        raise wrong(name, "is not a date") from None
     found = read.replace(tzinfo=ZoneInfo(context.settings.timezone)).timestamp()
     if found < int(context.now):
         raise wrong(name, "can not be less than the current date and time")

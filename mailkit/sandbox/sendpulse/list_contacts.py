@@ -9,7 +9,7 @@ from mailkit.sandbox.sendpulse import lifecycle, serializers
 from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE, ContactStatus, WebhookAction
 from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
-from mailkit.sandbox.truth import Mailing, normalised
+from mailkit.sandbox.truth import Mailing, normalized
 
 MAX_ADDRESSES = 100
 LANGUAGES = ("en", "ru", "ua", "tr", "es", "pt")
@@ -19,8 +19,8 @@ LANGUAGES = ("en", "ru", "ua", "tr", "es", "pt")
 def page(context: Context, params: Params) -> object:
     """A page of contacts in the order in which they were added."""
     contacts = list(params.mailing_list(context).contacts.values())
-    if _asked(params, "active") or _asked(params, "not_active"):
-        wanted = _asked(params, "active")
+    if _is_set(params, "active") or _is_set(params, "not_active"):
+        wanted = _is_set(params, "active")
         contacts = [
             one for one in contacts if (lifecycle.status(context, one) in NEW_OR_ACTIVE) == wanted
         ]
@@ -43,7 +43,7 @@ def find(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.add_contacts", "POST /addressbooks/{id}/emails")
 def add(context: Context, params: Params) -> object:
-    """Add or update contacts; addresses that cannot be are passed over in silence."""
+    """Add or update contacts; invalid addresses are silently skipped."""
     found = params.mailing_list(context)
     for contact in _put(context, found, list(_entries(params)), ContactStatus.NEW):
         _notify_new(context, found, contact)
@@ -56,7 +56,7 @@ def add(context: Context, params: Params) -> object:
     when=("confirmation", "force"),
 )
 def add_confirmed(context: Context, params: Params) -> object:
-    """The same, but new contacts are asked by a message first; those who wait are asked again."""
+    """The same, but new contacts are asked to confirm; those who have not yet are asked again."""
     found = params.mailing_list(context)
     entries = list(_entries(params))
     sender = context.account.senders.get(params.address("sender_email"))
@@ -67,10 +67,10 @@ def add_confirmed(context: Context, params: Params) -> object:
     new = _put(context, found, entries, ContactStatus.CONFIRMATION_REQUESTED)
     for contact in new:
         _notify_new(context, found, contact)
-    asked = dict.fromkeys(normalised(email) for email, _ in entries)
+    given = dict.fromkeys(normalized(email) for email, _ in entries)
     waiting = [
         email
-        for email in asked
+        for email in given
         if email in found.contacts
         and lifecycle.status(context, found.contacts[email]) is ContactStatus.CONFIRMATION_REQUESTED
     ]
@@ -89,7 +89,7 @@ def add_confirmed(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.remove_contacts", "DELETE /addressbooks/{id}/emails")
 def remove(context: Context, params: Params) -> object:
-    """Take contacts off the list; addresses that are not on it do not matter."""
+    """Take contacts off the list; addresses that are not on it are ignored."""
     found = params.mailing_list(context)
     for email in params.addresses("emails", MAX_ADDRESSES):
         if found.contacts.pop(email, None) is not None:
@@ -99,7 +99,7 @@ def remove(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.unsubscribe", "POST /addressbooks/{id}/emails/unsubscribe")
 def unsubscribe(context: Context, params: Params) -> object:
-    """Contacts of the list get no more messages through it."""
+    """Contacts of the list get no more emails through it."""
     found = params.mailing_list(context)
     for email in params.addresses("emails", MAX_ADDRESSES):
         if email in found.contacts:
@@ -133,10 +133,10 @@ def set_phone(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.set_variables", "POST /addressbooks/{id}/emails/variable")
 def set_variables(context: Context, params: Params) -> object:
-    """Set variables of a contact; the types that the list knows are kept to."""
+    """Set variables of a contact; their types must be those of the list."""
     found = params.mailing_list(context)
     one = _contact(found, params.address())
-    rows = params.serialised("variables")
+    rows = params.from_json("variables")
     if not isinstance(rows, list) or not rows:
         raise wrong("variables", "must be a list of name and value")
     values: dict[str, object] = {}
@@ -153,7 +153,7 @@ def set_variables(context: Context, params: Params) -> object:
 
 def _entries(params: Params) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Address and variables of each entry; HTTP 422 for anything else."""
-    entries = params.serialised("emails")
+    entries = params.from_json("emails")
     if not isinstance(entries, list) or not entries:
         raise wrong("emails", "must be a list")
     for entry in entries:
@@ -178,7 +178,7 @@ def _put(
 ) -> list[Contact]:
     new: list[Contact] = []
     for raw, variables in entries:
-        email = normalised(raw)
+        email = normalized(raw)
         one = found.contacts.get(email)
         if one is None:
             if not is_address(email) or meaning(email) in ("invalid", "missing"):
@@ -231,7 +231,7 @@ def _contact(found: MailingList, email: str) -> Contact:
     return one
 
 
-def _asked(params: Params, name: str) -> bool:
+def _is_set(params: Params, name: str) -> bool:
     return params.query.text(name).lower() in ("1", "true")
 
 

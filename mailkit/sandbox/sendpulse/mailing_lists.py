@@ -18,7 +18,7 @@ def create(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.rename", "PUT /addressbooks/{id}")
 def rename(context: Context, params: Params) -> object:
-    """Another name for a list."""
+    """Rename a list."""
     found = params.mailing_list(context)
     found.name = params.text("name")
     return {"result": True}
@@ -41,7 +41,7 @@ def one_list(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.delete", "DELETE /addressbooks/{id}")
 def delete(context: Context, params: Params) -> object:
-    """The list and its contacts are gone; campaigns that have copied them go on."""
+    """Delete the list and its contacts; campaigns that have copied them go on."""
     del context.account.lists[params.mailing_list(context).id]
     return {"result": True}
 

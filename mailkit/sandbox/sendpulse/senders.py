@@ -3,7 +3,7 @@
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Account, Context, Sender
-from mailkit.sandbox.truth import Mailing, normalised
+from mailkit.sandbox.truth import Mailing, normalized
 
 
 @endpoint("sendpulse.senders.list", "GET /senders")
@@ -34,7 +34,7 @@ def add(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.senders.remove", "DELETE /senders")
 def remove(context: Context, params: Params) -> object:
-    """A sender less."""
+    """Delete a sender."""
     del context.account.senders[_sender(context, params).email]
     return {"result": True}
 
@@ -62,7 +62,7 @@ def activate(context: Context, params: Params) -> object:
 def seed(account: Account, pairs: tuple[tuple[str, str], ...]) -> None:
     """Put the senders that are active from the beginning into a new account."""
     for email, name in pairs:
-        account.senders[normalised(email)] = Sender(normalised(email), name, active=True)
+        account.senders[normalized(email)] = Sender(normalized(email), name, active=True)
 
 
 def _sender(context: Context, params: Params) -> Sender:

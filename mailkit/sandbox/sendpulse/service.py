@@ -1,14 +1,15 @@
 """SendPulse: its e-mail operations, written from the provider's pages.
 
 How the pages are read where they leave a choice:
-- every request counts for the request quotas when it is carried out, every POST /campaigns with
-  good credentials for that of the hour, even if it is then refused; what a quota refuses does not;
+- every request counts toward the request quotas when it is carried out, every POST /campaigns with
+  valid credentials toward the hourly one, even if it is then refused; what a quota refuses does
+  not count;
 - a JSON list may also come as a text of JSON, and fields as a form; webhooks only as a form;
-- adding passes over addresses that cannot be, and those that begin with `invalid` or `missing`;
-- `unsubscribed…` is unsubscribed on every list it comes onto; whoever complains has left all;
+- adding skips invalid addresses, and those that begin with `invalid` or `missing`;
+- `unsubscribed…` is unsubscribed on every list it is added to; whoever complains, on all lists;
 - a campaign to a locked list is refused; a segment is all of its list;
-- webhooks are told what happens while they are registered; the steps of messages only to those
-  that any webhook was there for when the campaign began.
+- webhooks are called for what happens while they are registered; for the steps of an email only if
+  any webhook was registered when the campaign started.
 """
 
 from collections.abc import Callable, Sequence

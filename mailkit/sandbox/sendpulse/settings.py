@@ -13,30 +13,30 @@ class SendPulseSettings:
     api_key: what it accepts instead of a token.
     token_lifetime: how long an OAuth token is good for.
     requests_per_second, requests_per_minute: more requests get HTTP 429; None for no limit.
-    campaigns_per_hour: POST /campaigns in any hour, whatever becomes of them.
+    campaigns_per_hour: POST /campaigns in any hour, successful or not.
     tests_per_hour: test sends in any hour, of both kinds.
     campaign_quota_status: HTTP status of the refusal with error_code 791.
     forbidden: operations that this account may not use (HTTP 403).
     senders: addresses and names of the senders that are active from the beginning.
-    any_sender: an address that is no active sender may send, too.
+    any_sender: whether an address that is not an active sender may send, too.
     activation_code: the code that activates any sender.
-    active_after: when a new contact becomes active; None leaves it new for ever.
-    confirmed_after: when a contact answers the double opt-in message; None for never.
+    active_after: when a new contact becomes active; None: never.
+    confirmed_after: when a contact confirms by the double opt-in email; None: never.
     loading: how long a list is locked (status 4) after contacts were added.
     copying: how long a campaign copies addresses (status 13, the list has status 5).
-    moderated_from, moderated_first: campaigns of at least so many addresses, and the first so
-        many of the account, are moderated.
+    moderated_from, moderated_first: campaigns of at least this many addresses, and this many
+        first ones of the account, are moderated.
     moderation, verdict: how long that lasts, and its end.
     sending: how long a campaign has status 2.
-    open_share: the share of ordinary addresses that open a tracked message.
+    open_share: the share of ordinary addresses that open a tracked email.
     timezone: the account's zone, in which dates are read and written.
     currency, balance: the account's money.
-    tariff_emails: messages that the tariff still covers.
+    tariff_emails: emails that the tariff covers.
     max_emails_per_task: addresses that the tariff allows for one campaign.
-    overdraft_price: the price of a message above the tariff.
-    quirks: the same thing comes in all the shapes in which it was ever seen, by chance; without,
-        as on the English page.
-    webhook_batch, webhook_every: events wait until there are so many, or for so long.
+    overdraft_price: the price of an email beyond the tariff.
+    quirks: whether a response takes, at random, any of the forms that were ever seen; without, it
+        is as on the English page.
+    webhook_batch, webhook_every: events wait until there are this many, or for this long.
     webhook_twice: each post is made twice.
     """
 

@@ -12,7 +12,7 @@ from mailkit.sandbox.sendpulse.codes import CampaignStatus, ContactStatus, Maili
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
 from mailkit.sandbox.sendpulse.webhook_queue import WebhookQueue
 from mailkit.sandbox.timeline import Timeline, Window
-from mailkit.sandbox.truth import Attached, Truth
+from mailkit.sandbox.truth import AttachedFile, Truth
 
 # Looking up a member takes time, and a campaign asks every contact of its lists.
 _NEW, _ASKED = ContactStatus.NEW, ContactStatus.CONFIRMATION_REQUESTED
@@ -85,7 +85,7 @@ class Campaign:
     test: bool = False
     opens: bool = True
     clicks: bool = True
-    attachments: tuple[Attached, ...] = ()
+    attachments: tuple[AttachedFile, ...] = ()
     copied: list[str] = attrs.field(factory=list)
     recipients: list[str] = attrs.field(factory=list)
     places: dict[str, int] = attrs.field(factory=dict)

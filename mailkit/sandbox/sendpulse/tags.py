@@ -1,9 +1,9 @@
-"""The SendPulse operations on tags, which addresses and phones can wear."""
+"""The SendPulse operations on tags of addresses and phones."""
 
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
 from mailkit.sandbox.sendpulse.state import Context
-from mailkit.sandbox.truth import normalised
+from mailkit.sandbox.truth import normalized
 
 
 @endpoint("sendpulse.tags.list", "GET /tags")
@@ -23,7 +23,7 @@ def create(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.tags.update", "PUT /tags/{id}")
 def update(context: Context, params: Params) -> object:
-    """Another name."""
+    """Rename a tag."""
     number = _number(context, params.args["id"])
     context.account.tags[number] = params.text("name")
     return {"result": True}
@@ -31,11 +31,11 @@ def update(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.tags.delete", "DELETE /tags/{id}")
 def delete(context: Context, params: Params) -> object:
-    """A tag less, for everybody."""
+    """Delete a tag, for everybody who has it."""
     number = _number(context, params.args["id"])
     del context.account.tags[number]
-    for worn in context.account.tagged.values():
-        worn.discard(number)
+    for numbers in context.account.tagged.values():
+        numbers.discard(number)
     return {"result": True}
 
 
@@ -66,13 +66,13 @@ unpin_phone = endpoint("sendpulse.tags.unpin_phone", "POST /tags/unpin/phone")(_
 def _names(params: Params) -> list[str]:
     for field in ("emails", "phones", "email", "phone"):
         if params.given(field):
-            found = params.serialised(field)
-            return [normalised(str(one)) for one in (found if isinstance(found, list) else [found])]
+            found = params.from_json(field)
+            return [normalized(str(one)) for one in (found if isinstance(found, list) else [found])]
     raise wrong("emails", "is required")
 
 
 def _numbers(context: Context, params: Params) -> list[int]:
-    found = params.serialised("tags")
+    found = params.from_json("tags")
     if not isinstance(found, list) or not found:
         raise wrong("tags", "must be a list of ids")
     return [_number(context, str(one)) for one in found]

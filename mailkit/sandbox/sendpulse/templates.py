@@ -30,7 +30,7 @@ def create(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.templates.edit", "POST /template/edit/{id}")
 def edit(context: Context, params: Params) -> object:
-    """Another body: from now on the template has another id, and the same real_id."""
+    """Change the body: this gives the template another id, and keeps its real_id."""
     found = find(context, params.args["id"])
     if found.system:
         raise refuse(403, "The template belongs to the service", 403)

@@ -48,7 +48,7 @@ def create(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.webhooks.update", "PUT /v2/email-service/webhook/{id}")
 def update(context: Context, params: Params) -> object:
-    """Another address for a webhook; false if there is none."""
+    """Change the address of a webhook; false if there is none."""
     url = _url(params)
     found = _find(context, params)
     if found is not None:
@@ -58,7 +58,7 @@ def update(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.webhooks.delete", "DELETE /v2/email-service/webhook/{id}")
 def delete(context: Context, params: Params) -> object:
-    """A webhook less; false if there is none. Events that waited are lost."""
+    """Delete a webhook; false if there is none. Events that waited are lost."""
     found = _find(context, params)
     if found is not None:
         del context.account.webhook_queue.by_id[found.id]
@@ -78,9 +78,9 @@ def _url(params: Params) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise wrong("url", "is no address") from None
+        raise wrong("url", "is not an address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise wrong("url", "is no address")
+        raise wrong("url", "is not an address")
     return url
 
 

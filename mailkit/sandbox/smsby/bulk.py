@@ -15,7 +15,7 @@ from mailkit.sandbox.smsby.emails import (
 )
 from mailkit.sandbox.smsby.fields import error_at_200, required, unverified
 from mailkit.sandbox.smsby.state import Context, Message
-from mailkit.sandbox.truth import normalised
+from mailkit.sandbox.truth import normalized
 
 NO_TEXT = "Message without subject or text"
 
@@ -114,7 +114,7 @@ def _entries(
 
 
 def _email(entry: Value) -> str:
-    return normalised(entry if isinstance(entry, str) else entry.text("email"))
+    return normalized(entry if isinstance(entry, str) else entry.text("email"))
 
 
 def _personal(entry: Value) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from mailkit.sandbox.smsby.fields import (
     unverified,
 )
 from mailkit.sandbox.smsby.state import Context, Message, Sending
-from mailkit.sandbox.truth import Attached, Mailing
+from mailkit.sandbox.truth import AttachedFile, Mailing
 
 INCORRECT = "Incorrect recipient address"
 OPTED_OUT = "Recipient has unsubscribed"
@@ -43,7 +43,7 @@ def send(context: Context, fields: PhpArray) -> object:
 
 @endpoint("smsby.emails.send_to_list", "POST /api/v2/sendEmailByList")
 def send_to_list(context: Context, fields: PhpArray) -> object:
-    """One message to everybody on a mailing list who has not left it."""
+    """One message to everybody on a mailing list who has not unsubscribed from it."""
     required(fields, "list_id", "sender_email", "subject", "message")
     sending = new_sending(context, fields)
     found = mailing_list(context, number(fields, "list_id"))
@@ -150,7 +150,9 @@ def record(
         return
     subject = contents[0][0] if contents[0] is contents[-1] else ""
     attached = tuple(
-        Attached(file.name, len(file.data)) for file in context.files if file.field == "attachment"
+        AttachedFile(file.name, len(file.data))
+        for file in context.files
+        if file.field == "attachment"
     )
     mailing = Mailing(operation, context.now, sending.sender_email, subject, addresses, attached)
     context.truth.record(mailing, contents)

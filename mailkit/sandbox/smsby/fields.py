@@ -8,7 +8,7 @@ from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.php import PhpArray
 from mailkit.sandbox.service import Refusal, Response
 from mailkit.sandbox.smsby.state import Context, MailingList
-from mailkit.sandbox.truth import normalised
+from mailkit.sandbox.truth import normalized
 
 MINSK = ZoneInfo("Europe/Minsk")
 
@@ -33,8 +33,8 @@ def required(fields: PhpArray, *names: str) -> None:
 
 
 def address(fields: PhpArray, name: str) -> str:
-    """The normalised address in the field; HTTP 421 if it cannot be one."""
-    found = normalised(fields.text(name))
+    """The normalized address in the field; HTTP 421 if it cannot be one."""
+    found = normalized(fields.text(name))
     if not is_address(found):
         raise unverified(name, "not an e-mail address")
     return found

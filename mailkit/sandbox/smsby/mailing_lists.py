@@ -5,7 +5,7 @@ from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.php import PhpArray
 from mailkit.sandbox.smsby.fields import mailing_list, number, required, unverified
 from mailkit.sandbox.smsby.state import Context, MailingList
-from mailkit.sandbox.truth import normalised
+from mailkit.sandbox.truth import normalized
 
 MAX_CONTACTS = 500
 MAX_FIELDS = 30
@@ -39,7 +39,7 @@ def import_contacts(context: Context, fields: PhpArray) -> object:
     log: list[dict[str, object]] = []
     for index, row in rows.items():
         contact = {} if isinstance(row, str) else _contact(names, row)
-        email, phone = normalised(contact.get("email", "")), contact.get("phone", "").strip()
+        email, phone = normalized(contact.get("email", "")), contact.get("phone", "").strip()
         if (email and not is_address(email)) or not (email or phone):
             log.append({"index": index, "error_message": "Wrong address"})
             continue

@@ -70,7 +70,7 @@ class SmsBy(Service[SmsBySettings]):
         if fields.get("token") != settings.token:
             return self.token_refused()
         if self.account.complaints:
-            subscriptions.hear_complaints(context)
+            subscriptions.apply_complaints(context)
         try:
             return Response(200, endpoint.handler(context, fields))
         except Refusal as refusal:

@@ -108,7 +108,7 @@ class Message:
 
 @attrs.define
 class MailingList:
-    """A mailing list: contacts by address or phone, and who has left it."""
+    """A mailing list: contacts by address or phone, and who has unsubscribed from it."""
 
     id: int
     name: str

@@ -1,4 +1,4 @@
-"""The sms.by operations on subscriptions, and the readers who complain."""
+"""The sms.by operations on subscriptions, and the recipients who complain."""
 
 from mailkit.sandbox.delivery import complained
 from mailkit.sandbox.endpoints import endpoint
@@ -11,12 +11,12 @@ from mailkit.sandbox.smsby.state import Context, MailingList
 def unsubscribe(context: Context, fields: PhpArray) -> object:
     """Take an address off the given lists, or off everything."""
     required(fields, "email")
-    who = address(fields, "email")
+    email = address(fields, "email")
     chosen = _chosen(context, fields)
     if chosen is None:
-        _leave(context, who)
+        _leave(context, email)
     for found in chosen or ():
-        found.unsubscribed.add(who)
+        found.unsubscribed.add(email)
     return {"status": "OK"}
 
 
@@ -24,31 +24,31 @@ def unsubscribe(context: Context, fields: PhpArray) -> object:
 def subscribe(context: Context, fields: PhpArray) -> object:
     """Undo an unsubscription on the given lists, or altogether."""
     required(fields, "email")
-    who = address(fields, "email")
+    email = address(fields, "email")
     chosen = _chosen(context, fields)
     account = context.account
     if chosen is None:
-        account.unsubscribed.discard(who)
-        account.resubscribed.add(who)
+        account.unsubscribed.discard(email)
+        account.resubscribed.add(email)
     for found in account.lists.values() if chosen is None else chosen:
-        found.unsubscribed.discard(who)
+        found.unsubscribed.discard(email)
     return {"status": "OK"}
 
 
-def hear_complaints(context: Context) -> None:
-    """Unsubscribe the readers who have complained by now."""
+def apply_complaints(context: Context) -> None:
+    """Unsubscribe the recipients who have complained by now."""
     complaints = context.account.complaints
-    due = [who for who, began in complaints.items() if complained(who, began, context.now)]
-    for who in due:
-        del complaints[who]
-        _leave(context, who)
+    due = [email for email, began in complaints.items() if complained(email, began, context.now)]
+    for email in due:
+        del complaints[email]
+        _leave(context, email)
 
 
-def _leave(context: Context, who: str) -> None:
-    context.account.unsubscribed.add(who)
-    context.account.resubscribed.discard(who)
+def _leave(context: Context, email: str) -> None:
+    context.account.unsubscribed.add(email)
+    context.account.resubscribed.discard(email)
     for found in context.account.lists.values():
-        found.unsubscribed.add(who)
+        found.unsubscribed.add(email)
 
 
 def _chosen(context: Context, fields: PhpArray) -> list[MailingList] | None:

@@ -74,6 +74,11 @@ def plain(value: Value) -> object:
     return {key: plain(item) for key, item in value.items()}
 
 
+def is_number(text: str) -> bool:
+    """True for plain digits, not too many."""
+    return text.isascii() and text.isdigit() and len(text) < 18
+
+
 @lru_cache(maxsize=16384)
 def _path(name: str) -> tuple[Key | None, ...]:
     """`a[b][0][]` as ("a", "b", 0, None); empty if PHP would drop the field."""

@@ -34,7 +34,7 @@ class RecordedRequest:
 
 
 class RequestLog(Counter[str]):
-    """RequestLog by operation id; `last` holds the newest that were read, oldest first.
+    """The number of requests by operation id; `last` holds the newest ones, oldest first.
 
     A request counts when its headers are in, whatever happens next. `last` is bounded by number,
     and by the bytes of their bodies.

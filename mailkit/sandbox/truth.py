@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import RLock
 from types import MappingProxyType
+from typing import Protocol
 
 import attrs
 
@@ -39,6 +40,14 @@ class Mailing:
     subject: str
     addresses: Sequence[str]
     attachments: tuple[AttachedFile, ...] = ()
+
+
+class Contents(Protocol):
+    """Subject and text of each email of a mailing, built when they are needed."""
+
+    def __getitem__(self, index: int, /) -> tuple[str, str]:
+        """Those of one email."""
+        ...
 
 
 @attrs.frozen
@@ -136,8 +145,8 @@ class Truth:
                 mailed_twice=list(self._twice),
             )
 
-    def record(self, mailing: Mailing, texts: Sequence[tuple[str, str]]) -> None:
-        """Count a mailing; `texts` holds (subject, text) of each address, in the same order."""
+    def record(self, mailing: Mailing, contents: Contents) -> None:
+        """Count a mailing; `contents` has subject and text for each address, in the same order."""
         with self._lock:
             counts = self._counts
             for address in mailing.addresses:
@@ -147,7 +156,7 @@ class Truth:
                     self._twice.append(address)
             self._emails += len(mailing.addresses)
             self._mailings.append(mailing)
-            self._keep(mailing, texts)
+            self._keep(mailing, contents)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -158,7 +167,7 @@ class Truth:
             self._kept.clear()
             self._emails = 0
 
-    def _keep(self, mailing: Mailing, texts: Sequence[tuple[str, str]]) -> None:
+    def _keep(self, mailing: Mailing, contents: Contents) -> None:
         total = len(mailing.addresses)
         for index in range(max(0, total - (self._kept.maxlen or 0)), total):
-            self._kept.append((mailing, mailing.addresses[index], *texts[index]))
+            self._kept.append((mailing, mailing.addresses[index], *contents[index]))

@@ -1,7 +1,6 @@
 """The Devino operation that sends a message to one or many."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import overload
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -162,23 +161,12 @@ def _mail(
     context.truth.record(mailing, _Contents(subject, template, mailed))
 
 
-class _Contents(Sequence[tuple[str, str]]):
-    """Subject and text of each email; a text is built only when it is needed."""
+@attrs.frozen
+class _Contents:
+    subject: str
+    template: str
+    recipients: list[Recipient]
 
-    def __init__(self, subject: str, template: str, recipients: list[Recipient]) -> None:
-        self._subject = subject
-        self._template = template
-        self._recipients = recipients
-
-    def __len__(self) -> int:
-        return len(self._recipients)
-
-    @overload
-    def __getitem__(self, index: int) -> tuple[str, str]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[tuple[str, str]]: ...
-    def __getitem__(self, index: int | slice) -> tuple[str, str] | Sequence[tuple[str, str]]:
-        if isinstance(index, slice):
-            return _Contents(self._subject, self._template, self._recipients[index])
-        one = self._recipients[index]
-        return self._subject, rendered(self._template, one.fields, one.address)
+    def __getitem__(self, index: int) -> tuple[str, str]:
+        one = self.recipients[index]
+        return self.subject, rendered(self.template, one.fields, one.address)

@@ -1,12 +1,12 @@
 """Reading the parameters of a campaign: sender, content, lists, attachments."""
 
 from mailkit.sandbox.delivery import is_address
+from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse import templates
 from mailkit.sandbox.sendpulse.fields import (
     Params,
     decoded,
     html,
-    is_number,
     not_found,
     refuse,
     wrong,

@@ -3,10 +3,11 @@
 from collections import Counter
 
 from mailkit.sandbox.endpoints import endpoint
+from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse import campaign_statistics, lifecycle
 from mailkit.sandbox.sendpulse.campaigns import find
 from mailkit.sandbox.sendpulse.codes import RecipientStatus
-from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
+from mailkit.sandbox.sendpulse.fields import Params, not_found, wrong
 from mailkit.sandbox.sendpulse.state import Campaign, Context
 
 _ARRIVED = (

@@ -6,10 +6,11 @@ import attrs
 
 from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.endpoints import endpoint
+from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse import campaign_params, lifecycle
 from mailkit.sandbox.sendpulse.codes import CampaignStatus
 from mailkit.sandbox.sendpulse.emails import record_test
-from mailkit.sandbox.sendpulse.fields import Params, is_number, moment, not_found, refuse, wrong
+from mailkit.sandbox.sendpulse.fields import Params, moment, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Account, Campaign, Context, EventKind, ScheduledEvent
 from mailkit.sandbox.truth import normalized
 

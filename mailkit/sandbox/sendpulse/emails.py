@@ -1,8 +1,9 @@
 """The emails of a campaign, with each contact's variables, as the truth keeps them."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import overload
+from collections.abc import Mapping
+
+import attrs
 
 from mailkit.sandbox.sendpulse.state import Campaign, Context
 from mailkit.sandbox.truth import Mailing
@@ -53,25 +54,15 @@ def links(body: str) -> list[str]:
     return list(dict.fromkeys(_LINK.findall(body)))
 
 
-class _Contents(Sequence[tuple[str, str]]):
-    """Subject and text of each email; a text is built only when it is needed."""
+@attrs.frozen
+class _Contents:
+    campaign: Campaign
+    fields: list[Mapping[str, object]]
 
-    def __init__(self, campaign: Campaign, fields: list[Mapping[str, object]]) -> None:
-        self._campaign = campaign
-        self._fields = fields
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-    @overload
-    def __getitem__(self, index: int) -> tuple[str, str]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[tuple[str, str]]: ...
-    def __getitem__(self, index: int | slice) -> tuple[str, str] | Sequence[tuple[str, str]]:
-        if isinstance(index, slice):
-            return _Contents(self._campaign, self._fields[index])
-        fields = {"email": self._campaign.recipients[index], **self._fields[index]}
-        return _filled(self._campaign.subject, fields), _filled(self._campaign.body, fields)
+    def __getitem__(self, index: int) -> tuple[str, str]:
+        campaign = self.campaign
+        fields = {"email": campaign.recipients[index], **self.fields[index]}
+        return _filled(campaign.subject, fields), _filled(campaign.body, fields)
 
 
 def _filled(text: str, fields: Mapping[str, object]) -> str:

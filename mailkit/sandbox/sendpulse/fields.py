@@ -10,7 +10,7 @@ import attrs
 
 from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.jsons import read_json
-from mailkit.sandbox.php import PhpArray
+from mailkit.sandbox.php import PhpArray, is_number
 from mailkit.sandbox.sendpulse.state import Context, MailingList
 from mailkit.sandbox.service import Refusal, Response
 from mailkit.sandbox.truth import normalized
@@ -115,11 +115,6 @@ def wrong(name: str, reason: str) -> Refusal:
 def not_found(message: str, code: int = 404) -> Refusal:
     """The refusal of a thing that does not exist."""
     return refuse(404, message, code)
-
-
-def is_number(text: str) -> bool:
-    """True for plain digits, not too many."""
-    return text.isascii() and text.isdigit() and len(text) < 18
 
 
 def decoded(name: str, value: object) -> bytes:

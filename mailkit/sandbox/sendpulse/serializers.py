@@ -2,9 +2,9 @@
 
 import re
 
+from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse import lifecycle
 from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE
-from mailkit.sandbox.sendpulse.fields import is_number
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

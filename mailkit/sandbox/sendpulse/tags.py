@@ -1,7 +1,8 @@
 """The SendPulse operations on tags of addresses and phones."""
 
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
+from mailkit.sandbox.php import is_number
+from mailkit.sandbox.sendpulse.fields import Params, not_found, wrong
 from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.truth import normalized
 

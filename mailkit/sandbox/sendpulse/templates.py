@@ -3,7 +3,8 @@
 import re
 
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.sendpulse.fields import Params, html, is_number, not_found, refuse, wrong
+from mailkit.sandbox.php import is_number
+from mailkit.sandbox.sendpulse.fields import Params, html, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Account, Context, Template
 
 LANGUAGES = ("ru", "en", "ua", "tr", "es", "pt")

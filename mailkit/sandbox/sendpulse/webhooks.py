@@ -4,8 +4,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mailkit.sandbox.endpoints import endpoint
+from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse.codes import WebhookAction
-from mailkit.sandbox.sendpulse.fields import Params, is_number, not_found, wrong
+from mailkit.sandbox.sendpulse.fields import Params, not_found, wrong
 from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.sendpulse.webhook_queue import Webhook
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from mailkit.sandbox.delivery import is_address
-from mailkit.sandbox.php import PhpArray
+from mailkit.sandbox.php import PhpArray, is_number
 from mailkit.sandbox.service import Refusal, Response
 from mailkit.sandbox.smsby.state import Context, MailingList
 from mailkit.sandbox.truth import normalized
@@ -51,11 +51,6 @@ def number(fields: PhpArray, name: str) -> int:
     if not is_number(text):
         raise unverified(name, "a number is needed")
     return int(text)
-
-
-def is_number(text: str) -> bool:
-    """True for plain digits, not too many."""
-    return text.isascii() and text.isdigit() and len(text) < 18
 
 
 def mailing_list(context: Context, number: int) -> MailingList:

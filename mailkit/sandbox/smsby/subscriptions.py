@@ -2,8 +2,8 @@
 
 from mailkit.sandbox.delivery import complained
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.smsby.fields import address, is_number, mailing_list, required
+from mailkit.sandbox.php import PhpArray, is_number
+from mailkit.sandbox.smsby.fields import address, mailing_list, required
 from mailkit.sandbox.smsby.state import Context, MailingList
 
 

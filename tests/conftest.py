@@ -8,8 +8,10 @@ from aiohttp import ClientResponse
 from aioresponses import aioresponses
 from hypothesis import settings
 
-settings.register_profile("mailkit", deadline=None)  # a busy machine is no failure
-settings.load_profile("mailkit")
+# A busy machine is no failure. ``--hypothesis-profile long`` looks for rare examples.
+settings.register_profile("everyday", deadline=None, max_examples=50)
+settings.register_profile("long", deadline=None, max_examples=1000)
+settings.load_profile("everyday")
 
 
 class _Response(ClientResponse):

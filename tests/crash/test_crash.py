@@ -49,7 +49,7 @@ def test_killed_jobs_mail_nobody_twice_and_lose_nobody() -> None:
         assert f" over {name}" in done.stdout
 
 
-@pytest.mark.parametrize(("name", "nth"), zip(SUBJECTS, [1, 3], strict=True))
+@pytest.mark.parametrize(("name", "nth"), [*zip(SUBJECTS, [1, 3], strict=True)])
 def test_a_look_at_a_job_under_way_costs_it_nothing(
     place: Place, tmp_path: Path, name: str, nth: int
 ) -> None:

@@ -1,6 +1,6 @@
 """The e-mail part of Devino: messages, and the files that go with them.
 
-https://docs.devinotele.com
+Written from https://docs.devinotele.com.
 """
 
 from __future__ import annotations

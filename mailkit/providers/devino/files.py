@@ -1,4 +1,4 @@
-"""The storage, which messages take their attachments from. https://docs.devinotele.com"""
+"""The storage, which messages take their attachments from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class UploadFile(Call[UploadedFile]):
     ``file`` is a Path (read in pieces while it is sent), an Attachment, or bytes, which need a
     ``name``. The name's ending tells the format: .xls .xlsx .doc .docx .pdf .jpg .jpeg .png .img
     .bmp .rar .txt. ``category`` has no other value yet. A large file over a slow line wants a
-    longer timeout: ``with_options(timeout=…)``. https://docs.devinotele.com
+    longer timeout: ``with_options(timeout=…)``.
     """
 
     file: fields.FileLike = arg(write=fields.file, file=True)

@@ -1,4 +1,4 @@
-"""Messages: one request carries many recipients. https://docs.devinotele.com"""
+"""Messages: one request carries many recipients."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class SendMessages(Call[SendMessagesResult], kw_only=True):
 
     Some may be taken and others not: the value tells, and names those whom the response leaves in
     doubt. Refused if nobody was taken; OutcomeUnknown if no response tells, and then the call is
-    never repeated. https://docs.devinotele.com
+    never repeated.
     """
 
     recipients: Recipients = arg(wire="Recipients", write=_recipients)

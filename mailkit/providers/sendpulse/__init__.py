@@ -1,6 +1,7 @@
 """The e-mail part of SendPulse: mailing lists, campaigns, templates, senders and the rest.
 
-https://sendpulse.com/integrations/api/bulk-email
+Written from https://sendpulse.com/integrations/api/bulk-email.
+Tokens, tags and the account's owner: https://sendpulse.com/integrations/api.
 """
 
 from __future__ import annotations

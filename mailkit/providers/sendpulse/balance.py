@@ -1,4 +1,4 @@
-"""Money and tariffs. https://sendpulse.com/integrations/api/bulk-email"""
+"""Money and tariffs."""
 
 from __future__ import annotations
 
@@ -61,17 +61,14 @@ class BalanceDetails:
 
 @get("/balance[/{currency}]", repeatable=True)
 class GetBalance(Call[Balance]):
-    """The account's balance, in ``currency`` (as USD) if that is given.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """The account's balance, in ``currency`` (as USD) if that is given."""
 
     currency: str | None = None
 
 
 @get("/user/balance/detail", repeatable=True)
 class GetBalanceDetails(Call[BalanceDetails]):
-    """The balance and the tariffs in detail. https://sendpulse.com/integrations/api/bulk-email"""
+    """The balance and the tariffs in detail."""
 
 
 class Balances(Resource):

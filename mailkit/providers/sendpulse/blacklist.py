@@ -1,7 +1,4 @@
-"""Addresses that get no messages from the account at all.
-
-https://sendpulse.com/integrations/api/bulk-email
-"""
+"""Addresses that get no messages from the account at all."""
 
 from __future__ import annotations
 
@@ -17,15 +14,12 @@ __all__ = ["Blacklist"]
 
 @get("/blacklist", repeatable=True)
 class ListBlacklist(Call[list[str]]):
-    """All addresses in the blacklist. https://sendpulse.com/integrations/api/bulk-email"""
+    """All addresses in the blacklist."""
 
 
 @post("/blacklist", repeatable=True, pick=confirmed)
 class AddToBlacklist(Call[None]):
-    """Put addresses into the blacklist, with a comment.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Put addresses into the blacklist, with a comment."""
 
     emails: Sequence[Address | str] = arg(write=fields.joined)
     comment: str | None = None
@@ -33,7 +27,7 @@ class AddToBlacklist(Call[None]):
 
 @delete("/blacklist", repeatable=True, pick=confirmed)
 class RemoveFromBlacklist(Call[None]):
-    """Take addresses out of the blacklist. https://sendpulse.com/integrations/api/bulk-email"""
+    """Take addresses out of the blacklist."""
 
     emails: Sequence[Address | str] = arg(write=fields.joined)
 

@@ -1,7 +1,4 @@
-"""What campaigns are and what became of them, the calls behind ``campaigns``.
-
-https://sendpulse.com/integrations/api/bulk-email
-"""
+"""What campaigns are and what became of them, the calls behind ``campaigns``."""
 
 from __future__ import annotations
 
@@ -100,10 +97,7 @@ def _statuses(value: Sequence[int], wire_format: WireFormat) -> object:
 
 @get("/campaigns/{id}", repeatable=True, pick=only)
 class GetCampaign(Call[Campaign]):
-    """A campaign with its message and its statistics.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """A campaign with its message and its statistics."""
 
     id: int
 
@@ -113,7 +107,6 @@ class ListCampaigns(Call[list[Campaign]]):
     """A page of the account's campaigns, ``limit`` at most 100; ``iter_campaigns`` has them all.
 
     ``status``: only those with one of these; ``scheduled``: those that wait for their time.
-    https://sendpulse.com/integrations/api/bulk-email
     """
 
     limit: int | None = None
@@ -130,30 +123,21 @@ class ListCampaigns(Call[list[Campaign]]):
 
 @get("/campaigns/{id}/countries", repeatable=True)
 class GetCountries(Call[dict[str, int]]):
-    """How often the letter was opened, by the country's two letters.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """How often the letter was opened, by the country's two letters."""
 
     id: int
 
 
 @get("/campaigns/{id}/referrals", repeatable=True)
 class GetReferrals(Call[list[LinkClicks]]):
-    """How often each of the message's links was followed.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """How often each of the message's links was followed."""
 
     id: int
 
 
 @get("/campaigns/{id}/email/{email}", repeatable=True, pick=only)
 class GetRecipient(Call[CampaignRecipient]):
-    """What became of the campaign's message to one address.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """What became of the campaign's message to one address."""
 
     id: int
     email: str

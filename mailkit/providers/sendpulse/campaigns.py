@@ -1,4 +1,4 @@
-"""Campaigns: a message to a mailing list. https://sendpulse.com/integrations/api/bulk-email"""
+"""Campaigns: a message to a mailing list."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class CreateCampaign(_Campaign[CreateCampaignResult], kw_only=True):
     too. ``attachments`` are at most 5. ``amp`` is the message's AMP version. ``draft`` keeps the
     campaign unsent. ``is_test`` sends one message, to the sender's address. Each of these counts
     for the quota of 4 campaigns an hour. A lost response raises OutcomeUnknown: look for the name
-    among the campaigns. https://sendpulse.com/integrations/api/bulk-email
+    among the campaigns.
     """
 
 
@@ -149,7 +149,7 @@ class SendTest(_Campaign[None], kw_only=True):
     """Send the message to at most 3 addresses in ``to``, 20 times an hour.
 
     The other arguments are those of ``create``. Described on the Russian page alone; ``is_test``
-    of ``create`` is the other way. https://sendpulse.com/integrations/api/bulk-email
+    of ``create`` is the other way.
     """
 
     to: Sequence[Address | str] = arg(
@@ -167,10 +167,7 @@ class SendTest(_Campaign[None], kw_only=True):
 
 @patch("/campaigns/{id}", repeatable=True, pick=confirmed)
 class EditCampaign(Call[None], kw_only=True):
-    """Change a campaign that waits for its time. The arguments are those of ``create``.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Change a campaign that waits for its time. The arguments are those of ``create``."""
 
     id: int
     name: str = arg(write=fields.one_line("name"))
@@ -186,7 +183,7 @@ class EditCampaign(Call[None], kw_only=True):
 
 @delete("/campaigns/{id}", repeatable=True, body="none", pick=confirmed)
 class CancelCampaign(Call[None]):
-    """Cancel a campaign that is not sent yet. https://sendpulse.com/integrations/api/bulk-email"""
+    """Cancel a campaign that is not sent yet."""
 
     id: int
 

@@ -1,6 +1,6 @@
 """The numbers that SendPulse gives the states of things.
 
-A number that is not among them stays a number. https://sendpulse.com/integrations/api/bulk-email
+A number that is not among them stays a number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the account knows of an address. https://sendpulse.com/integrations/api/bulk-email"""
+"""What the account knows of an address."""
 
 from __future__ import annotations
 
@@ -58,60 +58,42 @@ def _stats(tree: Any) -> Any:
 
 @get("/emails/{email}", repeatable=True, pick=many)
 class FindContact(Call[list[Contact]]):
-    """The address as it stands in each of its mailing lists.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """The address as it stands in each of its mailing lists."""
 
     email: str
 
 
 @get("/emails/{email}/details", repeatable=True, pick=many)
 class GetDetails(Call[list[ContactDetails]]):
-    """When and from where the address came into its lists.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """When and from where the address came into its lists."""
 
     email: str
 
 
 @post("/emails", repeatable=True)
 class GetManyContacts(Call[dict[str, list[Contact]]]):
-    """Several addresses as they stand in their lists, by address; the unknown are not there.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Several addresses as they stand in their lists, by address; the unknown are not there."""
 
     emails: Sequence[Address | str] = arg(write=fields.addresses)
 
 
 @delete("/emails/{email}", repeatable=True, body="none", pick=confirmed)
 class DeleteContact(Call[None]):
-    """Take the address off all mailing lists.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Take the address off all mailing lists."""
 
     email: str
 
 
 @get("/emails/{email}/campaigns", repeatable=True, pick=_stats)
 class GetCampaignStats(Call[ContactStats]):
-    """The address's messages in numbers, its lists, and whether it is in the blacklist.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """The address's messages in numbers, its lists, and whether it is in the blacklist."""
 
     email: str
 
 
 @post("/emails/campaigns", repeatable=True)
 class GetManyCampaignStats(Call[dict[str, ContactStats]]):
-    """The same for several addresses, by address.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """The same for several addresses, by address."""
 
     emails: Sequence[Address | str] = arg(write=fields.addresses)
 

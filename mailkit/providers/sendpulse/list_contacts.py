@@ -1,7 +1,4 @@
-"""The contacts of a mailing list, the calls behind ``mailing_lists``.
-
-https://sendpulse.com/integrations/api/bulk-email
-"""
+"""The contacts of a mailing list, the calls behind ``mailing_lists``."""
 
 from __future__ import annotations
 
@@ -83,7 +80,6 @@ class ListContacts(Call[list[Contact]]):
     """A page of the list's contacts, ``limit`` at most 100; ``iter_contacts`` has them all.
 
     ``active``: only the new and active ones; ``not_active``: only the others.
-    https://sendpulse.com/integrations/api/bulk-email
     """
 
     id: int
@@ -100,17 +96,14 @@ class ListContacts(Call[list[Contact]]):
 
 @get("/addressbooks/{id}/emails/total", repeatable=True, pick="total")
 class CountContacts(Call[int]):
-    """How many contacts the list has. https://sendpulse.com/integrations/api/bulk-email"""
+    """How many contacts the list has."""
 
     id: int
 
 
 @get("/addressbooks/{id}/variables/{variable}/{value}", repeatable=True)
 class FindByVariable(Call[list[Contact]]):
-    """The list's contacts whose variable has this value.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """The list's contacts whose variable has this value."""
 
     id: int
     variable: str
@@ -124,7 +117,7 @@ class AddContacts(Call[None]):
     ``emails`` holds addresses, or NewContacts where there are variables. How many one call takes
     is unpublished. ``tags`` are ids of tags to pin; ``dont_update`` leaves known contacts as they
     are; ``check_emails`` has the service verify the addresses; ``disable_webhook`` tells no
-    webhook. https://sendpulse.com/integrations/api/bulk-email
+    webhook.
     """
 
     id: int
@@ -145,7 +138,7 @@ class AddContactsDoubleOptIn(Call[None]):
     """Add contacts and send each a message that asks for confirmation.
 
     ``sender_email`` must be an activated sender. ``template_id`` names the message, which has a
-    default; ``message_lang`` is its language. https://sendpulse.com/integrations/api/bulk-email
+    default; ``message_lang`` is its language.
     """
 
     id: int
@@ -160,10 +153,7 @@ class AddContactsDoubleOptIn(Call[None]):
 
 @put("/addressbooks/{id}/phone", repeatable=True, pick=confirmed)
 class SetPhone(Call[None]):
-    """Set or change a contact's phone number.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Set or change a contact's phone number."""
 
     id: int
     email: Address | str = arg(write=fields.address)
@@ -175,7 +165,6 @@ class RemoveContacts(Call[BatchResult]):
     """Take contacts off the list, any number of them, 100 in a request.
 
     Raises only if all requests fail; else ``failed`` tells whose did.
-    https://sendpulse.com/integrations/api/bulk-email
     """
 
     id: int
@@ -187,7 +176,7 @@ class RemoveContacts(Call[BatchResult]):
 
 @get("/addressbooks/{id}/emails/{email}", repeatable=True, pick=only)
 class GetContact(Call[Contact]):
-    """One contact of the list. https://sendpulse.com/integrations/api/bulk-email"""
+    """One contact of the list."""
 
     id: int
     email: str
@@ -195,10 +184,7 @@ class GetContact(Call[Contact]):
 
 @post("/addressbooks/{id}/emails/variable", repeatable=True, pick=confirmed)
 class SetVariables(Call[None]):
-    """Set variables of one contact; those not named stay as they are.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Set variables of one contact; those not named stay as they are."""
 
     id: int
     email: Address | str = arg(write=fields.address)
@@ -214,7 +200,6 @@ class Unsubscribe(Call[BatchResult]):
     """Unsubscribe contacts from the list, any number of them, 100 in a request.
 
     Raises only if all requests fail; else ``failed`` tells whose did.
-    https://sendpulse.com/integrations/api/bulk-email
     """
 
     id: int

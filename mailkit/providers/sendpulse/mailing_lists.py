@@ -1,4 +1,4 @@
-"""Mailing lists and what is in them. https://sendpulse.com/integrations/api/bulk-email"""
+"""Mailing lists and what is in them."""
 
 from __future__ import annotations
 
@@ -76,17 +76,14 @@ class Cost:
 
 @post("/addressbooks", repeatable=False, pick="id")
 class CreateMailingList(Call[int]):
-    """Make a mailing list and return its id.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Make a mailing list and return its id."""
 
     name: str = arg(wire="bookName", write=fields.one_line("name"))
 
 
 @put("/addressbooks/{id}", repeatable=True, pick=confirmed)
 class RenameMailingList(Call[None]):
-    """Give a mailing list another name. https://sendpulse.com/integrations/api/bulk-email"""
+    """Give a mailing list another name."""
 
     id: int
     name: str = arg(write=fields.one_line("name"))
@@ -94,10 +91,7 @@ class RenameMailingList(Call[None]):
 
 @get("/addressbooks", repeatable=True)
 class ListMailingLists(Call[list[MailingList]]):
-    """A page of the account's mailing lists, ``limit`` at most 100; ``iter_lists`` has them all.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """A page of the account's mailing lists, ``limit`` at most 100; ``iter_lists`` has them all."""
 
     limit: int | None = None
     offset: int | None = None
@@ -108,44 +102,35 @@ class ListMailingLists(Call[list[MailingList]]):
 
 @get("/addressbooks/{id}", repeatable=True, pick=only)
 class GetMailingList(Call[MailingList]):
-    """One mailing list. https://sendpulse.com/integrations/api/bulk-email"""
+    """One mailing list."""
 
     id: int
 
 
 @get("/addressbooks/{id}/variables", repeatable=True)
 class ListVariables(Call[list[Variable]]):
-    """The variables that contacts of the list can have.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """The variables that contacts of the list can have."""
 
     id: int
 
 
 @delete("/addressbooks/{id}", repeatable=True, body="none", pick=confirmed)
 class DeleteMailingList(Call[None]):
-    """Delete the list with its contacts. https://sendpulse.com/integrations/api/bulk-email"""
+    """Delete the list with its contacts."""
 
     id: int
 
 
 @get("/addressbooks/{id}/cost", repeatable=True)
 class GetCost(Call[Cost]):
-    """What a campaign to the list would cost, and whether there is money for it.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """What a campaign to the list would cost, and whether there is money for it."""
 
     id: int
 
 
 @get("/addressbooks/{id}/campaigns", repeatable=True)
 class ListCampaignsOfList(Call[list[CampaignName]]):
-    """A page of the campaigns that went to the list; ``iter_campaigns`` has them all.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """A page of the campaigns that went to the list; ``iter_campaigns`` has them all."""
 
     id: int
     limit: int | None = None

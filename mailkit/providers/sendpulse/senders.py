@@ -1,4 +1,4 @@
-"""Addresses that messages may come from. https://sendpulse.com/integrations/api/bulk-email"""
+"""Addresses that messages may come from."""
 
 from __future__ import annotations
 
@@ -24,15 +24,12 @@ class Sender:
 
 @get("/senders", repeatable=True)
 class ListSenders(Call[list[Sender]]):
-    """All senders of the account. https://sendpulse.com/integrations/api/bulk-email"""
+    """All senders of the account."""
 
 
 @post("/senders", repeatable=False, pick=confirmed)
 class AddSender(Call[None]):
-    """Add a sender, who is then to be activated.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Add a sender, who is then to be activated."""
 
     email: Address | str = arg(write=fields.address)
     name: str = arg(write=fields.one_line("name"))
@@ -40,17 +37,14 @@ class AddSender(Call[None]):
 
 @delete("/senders", repeatable=True, pick=confirmed)
 class RemoveSender(Call[None]):
-    """Remove a sender. https://sendpulse.com/integrations/api/bulk-email"""
+    """Remove a sender."""
 
     email: Address | str = arg(write=fields.address)
 
 
 @post("/senders/{email}/code", repeatable=True, pick=confirmed)
 class ActivateSender(Call[None]):
-    """Activate a sender with the code from the message that ``request_code`` sent.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Activate a sender with the code from the message that ``request_code`` sent."""
 
     email: str
     code: str
@@ -58,10 +52,7 @@ class ActivateSender(Call[None]):
 
 @get("/senders/{email}/code", repeatable=False, pick=confirmed)
 class RequestCode(Call[None]):
-    """Have a message with the activation code sent to the sender; each call sends one.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Have a message with the activation code sent to the sender; each call sends one."""
 
     email: str
 

@@ -1,7 +1,6 @@
 """Tags on contacts, which the page doesn't describe; a paid tariff's.
 
 The service queues what is asked for, so that a change shows after a while.
-https://sendpulse.com/integrations/api
 """
 
 from __future__ import annotations
@@ -39,12 +38,12 @@ def _tags(tree: Any) -> Any:
 
 @get("/tags", repeatable=True, pick=_tags)
 class ListTags(Call[list[Tag]]):
-    """All tags of the account. https://sendpulse.com/integrations/api"""
+    """All tags of the account."""
 
 
 @post("/tags", repeatable=False)
 class CreateTag(Call[None]):
-    """Make a tag; ``list`` tells its id once it is there. https://sendpulse.com/integrations/api"""
+    """Make a tag; ``list`` tells its id once it is there."""
 
     name: str = arg(write=fields.one_line("name"))
     color: str | None = None
@@ -52,7 +51,7 @@ class CreateTag(Call[None]):
 
 @put("/tags/{id}", repeatable=True)
 class UpdateTag(Call[None]):
-    """Give a tag another name or colour. https://sendpulse.com/integrations/api"""
+    """Give a tag another name or colour."""
 
     id: int
     name: str = arg(write=fields.one_line("name"))
@@ -61,14 +60,14 @@ class UpdateTag(Call[None]):
 
 @delete("/tags/{id}", repeatable=True, body="none")
 class DeleteTag(Call[None]):
-    """Delete a tag. https://sendpulse.com/integrations/api"""
+    """Delete a tag."""
 
     id: int
 
 
 @post("/tags/pin/email", repeatable=True)
 class PinToEmail(Call[None]):
-    """Pin tags, by their ids, to an address. https://sendpulse.com/integrations/api"""
+    """Pin tags, by their ids, to an address."""
 
     email: Address | str = arg(write=fields.address)
     tags: Sequence[int] = arg(write=_ids)
@@ -76,7 +75,7 @@ class PinToEmail(Call[None]):
 
 @post("/tags/pin/phone", repeatable=True)
 class PinToPhone(Call[None]):
-    """Pin tags, by their ids, to a phone number. https://sendpulse.com/integrations/api"""
+    """Pin tags, by their ids, to a phone number."""
 
     phone: str
     tags: Sequence[int] = arg(write=_ids)
@@ -84,7 +83,7 @@ class PinToPhone(Call[None]):
 
 @post("/tags/unpin/email", repeatable=True)
 class UnpinFromEmail(Call[None]):
-    """Take tags, by their ids, off an address. https://sendpulse.com/integrations/api"""
+    """Take tags, by their ids, off an address."""
 
     email: Address | str = arg(write=fields.address)
     tags: Sequence[int] = arg(write=_ids)
@@ -92,7 +91,7 @@ class UnpinFromEmail(Call[None]):
 
 @post("/tags/unpin/phone", repeatable=True)
 class UnpinFromPhone(Call[None]):
-    """Take tags, by their ids, off a phone number. https://sendpulse.com/integrations/api"""
+    """Take tags, by their ids, off a phone number."""
 
     phone: str
     tags: Sequence[int] = arg(write=_ids)

@@ -1,4 +1,4 @@
-"""Templates of messages. https://sendpulse.com/integrations/api/bulk-email"""
+"""Templates of messages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Template:
 class CreateTemplate(Call[int], kw_only=True):
     """Keep a message as a template and return its id, the one that stays.
 
-    Without ``name`` the service makes one up. https://sendpulse.com/integrations/api/bulk-email
+    Without ``name`` the service makes one up.
     """
 
     html: str = arg(wire="body", write=fields.base64_text("html"))
@@ -63,10 +63,7 @@ class CreateTemplate(Call[int], kw_only=True):
 
 @post("/template/edit/{id}", repeatable=True, pick=confirmed)
 class EditTemplate(Call[None]):
-    """Give a template another message; ``lang`` must be the one it was made with.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Give a template another message; ``lang`` must be the one it was made with."""
 
     id: int | str
     html: str = arg(wire="body", write=fields.base64_text("html"))
@@ -75,34 +72,28 @@ class EditTemplate(Call[None]):
 
 @get("/template/{id}", repeatable=True, pick=only)
 class GetTemplate(Call[Template]):
-    """A template by either of its ids. https://sendpulse.com/integrations/api/bulk-email"""
+    """A template by either of its ids."""
 
     id: int | str
 
 
 @get("/template/slug/{name_slug}", repeatable=True, pick=only)
 class GetTemplateBySlug(Call[Template]):
-    """A template by its system name. https://sendpulse.com/integrations/api/bulk-email"""
+    """A template by its system name."""
 
     name_slug: str
 
 
 @get("/templates", repeatable=True)
 class ListTemplates(Call[list[Template]]):
-    """All templates: the account's own with ``me``, the service's with ``sendpulse``.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """All templates: the account's own with ``me``, the service's with ``sendpulse``."""
 
     owner: Owner | None = None
 
 
 @get("/templates/{lang}/", repeatable=True)
 class ListTemplatesByLanguage(Call[list[Template]]):
-    """The templates in a language; see ``list``.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """The templates in a language; see ``list``."""
 
     lang: fields.Language
     owner: Owner | None = None

@@ -1,7 +1,4 @@
-"""How SendPulse hands out tokens: OAuth client credentials.
-
-https://sendpulse.com/integrations/api
-"""
+"""How SendPulse hands out tokens: OAuth client credentials."""
 
 from __future__ import annotations
 
@@ -50,7 +47,7 @@ _seconds = Reader[float](float).structure
     read=_token,
 )
 class FetchToken(Call[Token]):
-    """Fetch a token for an id and a secret. https://sendpulse.com/integrations/api"""
+    """Fetch a token for an id and a secret."""
 
     client_id: Secret
     client_secret: Secret

@@ -1,4 +1,4 @@
-"""The account's owner, whom the page doesn't describe. https://sendpulse.com/integrations/api"""
+"""The account's owner, whom the page doesn't describe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["User"]
 class GetUserInfo(Call[dict[str, object]]):
     """What the service says of the account, in its own words, which are not published.
 
-    A cheap test of the credentials. https://sendpulse.com/integrations/api
+    A cheap test of the credentials.
     """
 
 

@@ -1,7 +1,4 @@
-"""Webhooks: which events the service tells, and where.
-
-https://sendpulse.com/integrations/api/bulk-email
-"""
+"""Webhooks: which events the service tells, and where."""
 
 from __future__ import annotations
 
@@ -39,22 +36,19 @@ def _actions(value: Sequence[WebhookAction | str], wire_format: WireFormat) -> o
 
 @get("/v2/email-service/webhook", repeatable=True, pick=many)
 class ListWebhooks(Call[list[Webhook]]):
-    """All webhooks of the account. https://sendpulse.com/integrations/api/bulk-email"""
+    """All webhooks of the account."""
 
 
 @get("/v2/email-service/webhook/{id}", repeatable=True, pick=only)
 class GetWebhook(Call[Webhook]):
-    """One webhook. https://sendpulse.com/integrations/api/bulk-email"""
+    """One webhook."""
 
     id: int
 
 
 @post("/v2/email-service/webhook/", repeatable=False, body="form", pick=many)
 class CreateWebhooks(Call[list[Webhook]]):
-    """Have events told to ``url``: one webhook for each of the actions, or of the one.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Have events told to ``url``: one webhook for each of the actions, or of the one."""
 
     url: str | Secret = arg(secret=True)
     actions: Sequence[WebhookAction | str] | WebhookAction | str = arg(
@@ -69,10 +63,7 @@ class CreateWebhooks(Call[list[Webhook]]):
 
 @put("/v2/email-service/webhook/{id}", repeatable=True, body="form", pick=each_confirmed)
 class UpdateWebhook(Call[None]):
-    """Have the webhook's event told to another address.
-
-    https://sendpulse.com/integrations/api/bulk-email
-    """
+    """Have the webhook's event told to another address."""
 
     id: int
     url: str | Secret = arg(secret=True)
@@ -83,7 +74,7 @@ class UpdateWebhook(Call[None]):
 
 @delete("/v2/email-service/webhook/{id}", repeatable=True, body="none", pick=each_confirmed)
 class DeleteWebhook(Call[None]):
-    """Delete a webhook. https://sendpulse.com/integrations/api/bulk-email"""
+    """Delete a webhook."""
 
     id: int
 

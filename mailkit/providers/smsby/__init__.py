@@ -1,6 +1,6 @@
 """The e-mail part of sms.by: messages, bulk sends, unsubscriptions, templates, mailing lists.
 
-https://sms.by/api
+Written from https://sms.by/api.
 """
 
 from __future__ import annotations

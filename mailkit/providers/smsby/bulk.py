@@ -1,4 +1,4 @@
-"""One message to many addresses, or many personal messages, in one request. https://sms.by/api"""
+"""One message to many addresses, or many personal messages, in one request."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class SendBulk(Call[SendBulkResult], kw_only=True):
     ``delivery_list`` holds addresses, with ``subject`` and ``html`` for all of them, or
     PersonalMessages, which have their own. Wrong addresses don't refuse the request: they are named
     in the status. ``name`` names the sending in the dashboard. How many addresses a request may
-    have is unpublished. https://sms.by/api
+    have is unpublished.
     """
 
     sender: Address | str = arg(expand=fields.sender)
@@ -167,7 +167,7 @@ class SendBulk(Call[SendBulkResult], kw_only=True):
 class GetBulkStatus(Call[list[BulkStatus]]):
     """What became of the addresses of a bulk request; one sending can be several messages.
 
-    ``uuid`` comes from ``bulk.send``. https://sms.by/api
+    ``uuid`` comes from ``bulk.send``.
     """
 
     uuid: str

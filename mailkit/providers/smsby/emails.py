@@ -1,4 +1,4 @@
-"""Single messages, messages to a mailing list, and what became of them. https://sms.by/api"""
+"""Single messages, messages to a mailing list, and what became of them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class SendEmail(Call[SendEmailResult], kw_only=True):
     ``sender`` is an Address or ``Shop <news@shop.by>``. ``html`` may be plain text as well.
     ``attachment`` is one Attachment, Path or bytes. ``send_at`` is an aware datetime, rounded up
     to the minute; without it the message goes at once. ``track_opens`` and ``track_clicks`` are on
-    unless False. https://sms.by/api
+    unless False.
     """
 
     sender: Address | str = arg(expand=fields.sender)
@@ -97,7 +97,7 @@ class SendToList(Call[SendToListResult], kw_only=True):
     """Send one message to all addresses of a mailing list.
 
     ``name`` names the sending in the dashboard; the service makes one up otherwise. The other
-    arguments are those of ``emails.send``. https://sms.by/api
+    arguments are those of ``emails.send``.
     """
 
     list_id: int
@@ -115,7 +115,7 @@ class SendToList(Call[SendToListResult], kw_only=True):
 class DeliveryList(Call[list[EmailStatus]]):
     """The recipients of a sending with their statuses.
 
-    ``message_id`` comes from ``emails.send_to_list`` or ``bulk.status``. https://sms.by/api
+    ``message_id`` comes from ``emails.send_to_list`` or ``bulk.status``.
     """
 
     message_id: int

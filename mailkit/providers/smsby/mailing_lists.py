@@ -1,4 +1,4 @@
-"""Mailing lists, which ``emails.send_to_list`` writes to. https://sms.by/api"""
+"""Mailing lists, which ``emails.send_to_list`` writes to."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _rows(rows: Sequence[Sequence[Cell]], wire_format: WireFormat) -> object:
 
 @post("/api/v2/createSubscriberList", repeatable=False, body="none", pick="list_id")
 class CreateMailingList(Call[int]):
-    """Make a mailing list and return its id. https://sms.by/api"""
+    """Make a mailing list and return its id."""
 
     name: str = arg(write=fields.one_line("name"))
 
@@ -53,7 +53,7 @@ class ImportContacts(Call[ImportContactsResult]):
     """Add contacts to a list, or bring known ones up to date: at most 500 of up to 30 fields.
 
     ``field_names`` has ``email`` or ``phone`` among its names; each of ``rows`` has a value for
-    each name. Some contacts may be taken and others not: ``log`` tells. https://sms.by/api
+    each name. Some contacts may be taken and others not: ``log`` tells.
     """
 
     list_id: int

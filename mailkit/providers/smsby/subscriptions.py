@@ -1,4 +1,4 @@
-"""Who wants no more messages. https://sms.by/api"""
+"""Who wants no more messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Subscriptions"]
 class Unsubscribe(Call[None]):
     """Take an address off the lists with these ids, off every list without ``list_ids``.
 
-    ``reason`` is kept as a comment. https://sms.by/api
+    ``reason`` is kept as a comment.
     """
 
     email: Address | str = arg(write=fields.recipient)
@@ -25,10 +25,7 @@ class Unsubscribe(Call[None]):
 
 @post("/api/v2/subscribeEmail", repeatable=True, body="form")
 class Subscribe(Call[None]):
-    """Undo an unsubscription, from the lists with these ids or from every list.
-
-    https://sms.by/api
-    """
+    """Undo an unsubscription, from the lists with these ids or from every list."""
 
     email: Address | str = arg(write=fields.recipient)
     list_ids: Sequence[int] | None = arg(default=None, write=fields.ids)

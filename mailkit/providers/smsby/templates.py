@@ -1,4 +1,4 @@
-"""The templates of the account. https://sms.by/api"""
+"""The templates of the account."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Template:
 
 @post("/api/v2/getEmailTemplates", repeatable=True, body="none")
 class ListTemplates(Call[list[Template]]):
-    """All e-mail templates of the account. https://sms.by/api"""
+    """All e-mail templates of the account."""
 
 
 class Templates(Resource):

@@ -18,7 +18,7 @@ import attrs
 from mailkit.errors import InvalidArgument
 from mailkit.text import header_text
 
-__all__ = ["Address", "InvalidAddress", "dedupe_key", "normalise"]
+__all__ = ["Address", "InvalidAddress", "dedupe_key", "normalize"]
 
 # Possessive quantifiers only after single characters: after groups they match wrongly before
 # Python 3.11.5. No group here needs one, since each round ends with a character of its own.
@@ -39,7 +39,7 @@ _LONGEST_LABEL = 63
 
 
 class InvalidAddress(InvalidArgument):
-    """Text that is no e-mail address; ``reason`` says why in a few words, as ``no @``."""
+    """Text that is not an e-mail address; ``reason`` says why in a few words, such as ``no @``."""
 
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(address, reason)
@@ -51,7 +51,7 @@ class InvalidAddress(InvalidArgument):
         return f"{shown!r} is not an e-mail address: {self.reason}"
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """The address in its one spelling, always ASCII: no white space around it, the domain in
     lower case and punycode, the part before the @ as it was. Raises InvalidAddress.
     """
@@ -60,17 +60,17 @@ def normalise(text: str) -> str:
     return _look_closer(text)
 
 
-def dedupe_key(normalised: str) -> str:
+def dedupe_key(normalized: str) -> str:
     """What two spellings of one mailbox share: the whole address case-folded. ``+tag`` and dots
     stay, since only some services ignore them.
     """
-    if normalised.isascii():
-        return normalised.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", normalised).casefold())
+    if normalized.isascii():
+        return normalized.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", normalized).casefold())
 
 
 def _email(value: str) -> str:
-    return normalise(header_text(value, "address"))
+    return normalize(header_text(value, "address"))
 
 
 def _name(value: str) -> str:
@@ -79,10 +79,10 @@ def _name(value: str) -> str:
 
 @attrs.frozen
 class Address:
-    """A mailbox: ``email``, in the spelling of `normalise`, and the ``name`` shown beside it.
+    """A mailbox: ``email``, in the spelling of `normalize`, and the ``name`` shown with it.
 
-    Raises InvalidAddress if the e-mail is none, InvalidArgument if either holds a line break or
-    another control character. ``str()`` gives the header form, which `parse` reads back.
+    Raises InvalidAddress if the e-mail is not an address, InvalidArgument if either holds a line
+    break or another control character. ``str()`` gives the header form, which `parse` reads back.
     """
 
     email: str = attrs.field(converter=_email)
@@ -116,7 +116,7 @@ def _display_name(name: str, text: str) -> str:
     if quoted := _quoted_name(name):
         return re.sub(r"\\(.)", r"\1", quoted[1])
     if '"' in name:
-        raise InvalidAddress(text, "the quotes of the name don't pair")
+        raise InvalidAddress(text, "unbalanced quotes in the name")
     if "<" in name or ("@" in name and ("," in name or ";" in name)):
         raise InvalidAddress(text, "more than one address; give one")
     return name
@@ -138,7 +138,7 @@ def _look_closer(text: str) -> str:
 
 
 def _fault(address: str) -> str | None:
-    """Why this is no address, judged by all but the spelling of the domain; None if it may be."""
+    """Why this is not an address, apart from the domain's spelling; None if it may be one."""
     if not address:
         return "it is empty"
     local, at, domain = address.rpartition("@")
@@ -168,7 +168,7 @@ def _fault(address: str) -> str | None:
 
 @lru_cache(maxsize=10_000)
 def _ascii_domain(domain: str) -> str:
-    """The domain in lower case and punycode; ValueError with the reason if it can't be one."""
+    """The domain in lower case and punycode; ValueError with the reason if it is invalid."""
     if domain.isascii():
         domain = domain.lower()
         if _common_domain(domain):

@@ -95,8 +95,8 @@ class Attachment:
 def read_file(path: Path, place: str) -> bytes:
     """The bytes of a regular file of at most 50 MB; else InvalidArgument that names ``place``.
 
-    A file that has more or fewer bytes than its size is none: what the system makes up while it
-    is read, as in /proc, or what somebody writes at this moment.
+    A file with more or fewer bytes than its size is refused: one that the system generates while
+    it is read, such as those in /proc, or one that is being written.
     """
     try:
         if path.is_dir():

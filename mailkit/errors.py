@@ -1,18 +1,18 @@
 """Everything mailkit raises on purpose; the class says what the caller does next.
 
 MailkitError
-├── InvalidArgument     mend the input; nothing was sent          (also a ValueError)
+├── InvalidArgument     fix the input; nothing was sent           (also a ValueError)
 ├── Unsupported         the provider can't do this; nothing was sent
 ├── RequestError        a request was tried; provider, call, status, code and excerpt say more
-│   ├── NotSent                 proven before the first byte: may be sent again
+│   ├── NotSent                 proven before the first byte: can be sent again
 │   ├── OutcomeUnknown          the service may have acted: look there before sending again
 │   ├── BadResponse               a response that can't be read, to a call safe to repeat
 │   ├── Unavailable             the service is down or overloaded: try later
 │   ├── RateLimited             wait for retry_after seconds
 │   ├── QuotaExhausted          wait until available_at
-│   └── Refused                 the service said no: mend the request
+│   └── Refused                 the service said no: fix the request
 │       ├── AccountRefused          top up or unblock the account, then try again
-│       ├── AuthenticationFailed    mend the credentials
+│       ├── AuthenticationFailed    fix the credentials
 │       └── NotFound                no such thing there
 ├── JobExists           resume that job, or order it again
 └── JournalError        the journal can't be read or written
@@ -47,11 +47,11 @@ __all__ = [
 
 
 class MailkitError(Exception):
-    """The family's root: ``except MailkitError`` catches all that mailkit raises on purpose."""
+    """The base class: ``except MailkitError`` catches everything mailkit raises on purpose."""
 
 
 class InvalidArgument(MailkitError, ValueError):
-    """Input that can't be sent; the text names the place and the remedy. Nothing was sent."""
+    """Input that can't be sent; the text names the place and the fix. Nothing was sent."""
 
 
 class Unsupported(MailkitError):
@@ -60,7 +60,7 @@ class Unsupported(MailkitError):
 
 @attrs.frozen
 class ErrorContext:
-    """The place of a failed request: provider, call (as ``emails.send``), HTTP status, the
+    """The place of a failed request: provider, call (such as ``emails.send``), HTTP status, the
     service's own code, and ``excerpt``, the beginning of the response's body without secrets.
     """
 
@@ -72,7 +72,7 @@ class ErrorContext:
 
 
 class RequestError(MailkitError):
-    """What came of a request that did not end as a success; ``context`` tells which one."""
+    """A request that did not succeed; ``context`` says which one."""
 
     def __init__(self, text: str, context: ErrorContext | None = None) -> None:
         super().__init__(text)
@@ -86,12 +86,12 @@ class RequestError(MailkitError):
 
     @property
     def provider(self) -> str:
-        """The provider's name, as ``smsby``."""
+        """The provider's name, such as ``smsby``."""
         return self.context.provider
 
     @property
     def call(self) -> str:
-        """The call's name, as ``emails.send``."""
+        """The call's name, such as ``emails.send``."""
         return self.context.call
 
     @property
@@ -115,7 +115,7 @@ class NotSent(RequestError):
 
 
 class OutcomeUnknown(RequestError):
-    """The request may have been acted upon and no response tells; mailkit never repeats it."""
+    """The service may have acted on the request, and no response says; mailkit never repeats it."""
 
 
 class BadResponse(RequestError):

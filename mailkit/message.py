@@ -43,8 +43,8 @@ def _fixed_offset(value: datetime | None) -> datetime | None:
     offset = value.utcoffset()
     if offset is None:
         raise InvalidArgument(
-            f"send_at: {value.isoformat()} has no time zone, so it could be any of 38 moments; "
-            "give one with an offset, as 2030-05-01T10:00:00+03:00"
+            f"send_at: {value.isoformat()} has no time zone, so it is ambiguous; "
+            "give one with an offset, e.g. 2030-05-01T10:00:00+03:00"
         )
     try:
         value.astimezone(UTC)
@@ -102,9 +102,9 @@ class Message:
         ``text_file`` in place of the body; paths are relative to that file, and lead to files in
         its folder or below.
         """
-        path = Path(path)
+        fields = read_fields(Path(path))
         try:
-            return cls(**read_fields(path))
+            return cls(**fields)
         except InvalidArgument as error:
             raise InvalidArgument(f"{path}: {error}") from None
 
@@ -148,11 +148,11 @@ class Message:
                 }
             )
         except (KeyError, TypeError, ValueError, binascii.Error) as error:
-            raise InvalidArgument(f"this is not a message written by to_json: {error}") from None
+            raise InvalidArgument(f"not a message written by to_json: {error}") from None
 
     def fingerprint(self) -> bytes:
         """16 bytes that are the same for equal messages in every process and on every machine:
-        attachments count by name and content, ``send_at`` as the moment it is.
+        attachments count by name and content, ``send_at`` as an instant in UTC.
         """
         canonical = self.to_json() | {
             "attachments": [
@@ -168,7 +168,7 @@ class Message:
 @attrs.frozen
 class Recipient:
     """Whom to write to: an address as it was given, the fields that fill the placeholders, and
-    the line it stands in, if it was read from a file.
+    its line, if it was read from a file.
     """
 
     address: str

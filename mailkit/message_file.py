@@ -50,8 +50,12 @@ _quoted = re.compile(
 
 
 def read_fields(path: Path) -> dict[str, Any]:
-    """The arguments of a Message in a TOML file; InvalidArgument says what is wrong there."""
-    return _fields(_parse(_text(path, "message")), path.parent)
+    """The arguments of a Message in a TOML file; InvalidArgument names the file and the place."""
+    text = _text(path, "message")
+    try:
+        return _fields(_parse(text), path.parent)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{path}: {error}") from None
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -77,8 +81,8 @@ def _fields(words: dict[str, Any], folder: Path) -> dict[str, Any]:
     for word in words:
         if word not in _WORDS:
             near = get_close_matches(word, _WORDS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"the words are {', '.join(_WORDS)}"
-            raise InvalidArgument(f"unknown word {word[:80]!r}; {hint}")
+            hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(_WORDS)}"
+            raise InvalidArgument(f"unknown key {word[:80]!r}; {hint}")
     for word in ("sender", "subject"):
         if word not in words:
             raise InvalidArgument(f'{word} is missing; write {word} = "…"')
@@ -91,7 +95,7 @@ def _fields(words: dict[str, Any], folder: Path) -> dict[str, Any]:
         words[body] = _text(_path(file, folder, f"{body}_file"), f"{body}_file")
     attachments = words.get("attachments", [])
     if not isinstance(attachments, list):
-        raise InvalidArgument('attachments: give a list of paths, as ["price.pdf"]')
+        raise InvalidArgument('attachments: give a list of paths, e.g. ["price.pdf"]')
     words["attachments"] = _attachments(_path(file, folder, "attachments") for file in attachments)
     return words
 
@@ -112,7 +116,7 @@ def _attachments(paths: Iterable[Path]) -> list[Attachment]:
 
 def _path(value: object, folder: Path, place: str) -> Path:
     if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
-        raise InvalidArgument(f'{place}: give a path in quotes, as "letter.html"')
+        raise InvalidArgument(f'{place}: give a path in quotes, e.g. "letter.html"')
     path = folder / value
     if not _is_within(path, folder, place):
         raise InvalidArgument(

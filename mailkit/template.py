@@ -48,7 +48,7 @@ class Placeholder(NamedTuple):
     default: str | None
 
     def blank(self) -> str:
-        """What stands in for a blank value: the default, or InvalidRow if there is none."""
+        """The text for a blank value: the default, or InvalidRow if there is none."""
         if self.default is None:
             raise InvalidRow(f"no value for {{{{ {self.name} }}}}")
         return self.default
@@ -86,7 +86,7 @@ def _complaint(text: str, start: int, place: str) -> str:
 class Template:
     """Subject and body of a message, cut at their placeholders.
 
-    ``fields`` are the names used, each once, in order, subject first; ``unsubscribe`` tells
+    ``fields`` are the names used, each once, in order, subject first; ``unsubscribe`` says
     whether the reserved placeholder is used.
     """
 
@@ -98,7 +98,7 @@ class Template:
 
     @classmethod
     def parse(cls, message: Message) -> Template:
-        """Cut a message; InvalidArgument names line and column of what is no placeholder."""
+        """Cut a message; InvalidArgument names line and column of what is not a placeholder."""
         subject = tuple(_split(message.subject, "subject"))
         body = tuple(_split(message.body, "text" if message.html is None else "html"))
         slots = [piece for piece in subject + body if isinstance(piece, Placeholder)]
@@ -118,14 +118,12 @@ class Template:
         )
 
     def compile(self, columns: Sequence[str], *, unsubscribe: str | None = None) -> Renderer:
-        """A renderer for rows with these columns. ``unsubscribe`` is the link that stands in for
-        the reserved placeholder. InvalidArgument for a placeholder without a column.
+        """A renderer for rows with these columns. ``unsubscribe`` is the link that replaces the
+        reserved placeholder. InvalidArgument for a placeholder without a column.
         """
         check_columns(self, columns)
         if self.unsubscribe and unsubscribe is None:
-            raise InvalidArgument(
-                "the message has {{ unsubscribe }}, and there is no link to put there"
-            )
+            raise InvalidArgument("the message has {{ unsubscribe }}, and there is no link for it")
         link = unsubscribe or ""
         places = {unicodedata.normalize("NFC", name): n for n, name in enumerate(columns)}
         way = _HTML if self.html else _TEXT
@@ -188,13 +186,13 @@ def _escaped(value: str, name: str) -> str:
 
 def _one_line(value: str, name: str) -> str:
     if fault := control_character(value):
-        raise InvalidRow(f"the value of {{{{ {name} }}}} has {fault}, and stands in the subject")
+        raise InvalidRow(f"the value of {{{{ {name} }}}} has {fault}, and is part of the subject")
     return value
 
 
 _Way = tuple[Callable[[str], object], Callable[[str, str], str]]
-"""How values are written: a quick look that is true for most that stand as they are (and never
-for a blank one), and what makes the others fit."""
+"""How values are written: a quick check that is true for most that need no change (and never
+for a blank one), and what makes the others safe."""
 
 _SUBJECT: _Way = (re.compile(r"[\w,.!?-]++(?: [\w,.!?-]++)*").fullmatch, _one_line)
 _HTML: _Way = (re.compile(r"[^\s&<>\"'][^&<>\"']*+").fullmatch, _escaped)

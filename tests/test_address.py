@@ -9,7 +9,7 @@ from email_validator import validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailkit.address import Address, InvalidAddress, _common, dedupe_key, normalise
+from mailkit.address import Address, InvalidAddress, _common, dedupe_key, normalize
 from mailkit.errors import InvalidArgument
 from mailkit.text import header_text
 
@@ -49,7 +49,7 @@ DOMAINS = st.sampled_from(
     ],
 )
 def test_an_address_is_brought_to_its_one_spelling(given_text: str, expected: str) -> None:
-    assert normalise(given_text) == expected
+    assert normalize(given_text) == expected
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_an_address_is_brought_to_its_one_spelling(given_text: str, expected: st
 )
 def test_what_is_no_address_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(InvalidAddress) as caught:
-        normalise(text)
+        normalize(text)
     assert reason in caught.value.reason
     assert caught.value.reason in str(caught.value)
     assert isinstance(caught.value, InvalidArgument)
@@ -96,14 +96,14 @@ def test_what_is_no_address_is_refused_with_the_reason(text: str, reason: str) -
 
 def test_a_refusal_shows_a_short_part_of_a_long_text() -> None:
     with pytest.raises(InvalidAddress) as caught:
-        normalise("x" * 1_000_000)
+        normalize("x" * 1_000_000)
     assert len(str(caught.value)) < 200
 
 
 @given(LOCALS, DOMAINS)
 def test_normalising_twice_changes_nothing_more(local: str, domain: str) -> None:
-    once = normalise(f" {local}@{domain} ")
-    assert normalise(once) == once
+    once = normalize(f" {local}@{domain} ")
+    assert normalize(once) == once
     assert once.isascii()
     assert once.startswith(local + "@")
 
@@ -111,7 +111,7 @@ def test_normalising_twice_changes_nothing_more(local: str, domain: str) -> None
 @given(LOCALS, DOMAINS)
 def test_spellings_in_other_cases_have_the_same_key(local: str, domain: str) -> None:
     keys = {
-        dedupe_key(normalise(f"{name}@{place}"))
+        dedupe_key(normalize(f"{name}@{place}"))
         for name in (local, local.upper(), local.lower())
         for place in (domain, domain.upper())
     }
@@ -131,7 +131,7 @@ def test_tags_and_dots_tell_mailboxes_apart() -> None:
 def test_any_text_is_an_address_or_refused(text: str) -> None:
     for candidate in (text, text + "@shop.by", "anna@" + text, "anna@" + text + ".by"):
         with suppress(InvalidAddress):
-            assert normalise(normalise(candidate)) == normalise(candidate)
+            assert normalize(normalize(candidate)) == normalize(candidate)
 
 
 def looks_common(text: str) -> bool:
@@ -161,7 +161,7 @@ def looks_common(text: str) -> bool:
 def test_the_quick_check_agrees_with_a_slow_one(text: str) -> None:
     assert bool(_common(text)) == looks_common(text)
     if looks_common(text) and len(text) < 64:
-        assert normalise(text) == text
+        assert normalize(text) == text
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_long_garbage_is_refused(garbage: str, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("email_validator.validate_email", validate)
     with pytest.raises(InvalidAddress):
-        normalise(garbage)
+        normalize(garbage)
     assert max(map(len, seen), default=0) <= 254  # what reads slowly reads no more than that
 
 

@@ -300,8 +300,8 @@ HEAD = "sender = 'a@b.by'\nsubject = 'Hi'\n"
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (HEAD + "htm = 'x'", "unknown word 'htm'; did you mean html?"),
-        (HEAD + "colour = 'x'", "unknown word 'colour'; the words are sender, subject"),
+        (HEAD + "htm = 'x'", "unknown key 'htm'; did you mean html?"),
+        (HEAD + "colour = 'x'", "unknown key 'colour'; the keys are sender, subject"),
         (HEAD + "html = 'x", r"this is not TOML: .*line 3"),
         (HEAD + "html = 'x'\nhtml = 'y'", r"this is not TOML: .*line 4"),
         (HEAD, "one body, html or text; it has neither"),

@@ -94,7 +94,7 @@ def test_the_unsubscribe_link_is_no_field() -> None:
     assert (letter.fields, letter.unsubscribe) == (("name",), True)
     render = letter.compile(["name"], unsubscribe="https://shop.by/?a=1&b=2")
     assert render(["x"])[1] == "<a href='https://shop.by/?a=1&amp;b=2'>x</a>"
-    with pytest.raises(InvalidArgument, match="there is no link to put there"):
+    with pytest.raises(InvalidArgument, match="there is no link for it"):
         letter.compile(["name"])
     with pytest.raises(InvalidArgument, match="it has no default"):
         template("{{ unsubscribe | 'x' }}")

@@ -16,7 +16,7 @@ import anyio
 import attrs
 import msgspec
 
-from mailkit.address import dedupe_key, normalise
+from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal import (
     InvalidRecord,
     JobRecord,
@@ -229,7 +229,7 @@ class _Rows:
                 address, reason, fields = "", "NUL bytes", ""  # as in a table
             if reason is None:
                 try:
-                    address = normalise(given)
+                    address = normalize(given)
                     size = measure(address, values)
                 except (InvalidArgument, InvalidRow) as error:
                     reason = str(getattr(error, "reason", error))
@@ -274,7 +274,7 @@ async def _suppress(
         keys = []
         for row in batch:
             try:
-                keys.append(dedupe_key(normalise(row.address)))
+                keys.append(dedupe_key(normalize(row.address)))
             except InvalidArgument as error:
                 why = row.reason or error
                 raise InvalidArgument(f"suppressions, line {row.line}: {why}") from None

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from mailkit.address import dedupe_key, normalise
+from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal import Chosen, JobRecord, Journal, Replanned
 from mailkit.bulk.sender import take_lease
 from mailkit.core.clock import Clock
@@ -61,7 +61,7 @@ async def replan_rejected(
 def _chosen(chunks: Iterable[int | str], addresses: Iterable[str]) -> Chosen:
     if isinstance(addresses, str):
         raise InvalidArgument("addresses: give a list, even of one")
-    keys = frozenset(dedupe_key(normalise(address)) for address in addresses)
+    keys = frozenset(dedupe_key(normalize(address)) for address in addresses)
     return Chosen(dict(map(_chunk, chunks)) or None, keys or None)
 
 

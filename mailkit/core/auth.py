@@ -72,17 +72,17 @@ class Auth(Protocol):
         ...
 
     def sign(self, request: Request) -> bool:
-        """Put the credential into the request's headers; whether it is fresh, or `refresh` must
-        come first.
+        """Put the credential into the request's headers. False if it is not fresh: `refresh` comes
+        first.
         """
         ...
 
     async def refresh(self) -> None:
-        """Fetch a credential unless there is a fresh one; RequestError if none can be fetched."""
+        """Fetch a credential unless there is a fresh one; RequestError if that fails."""
         ...
 
     async def renew(self, request: Request) -> bool:
-        """After a 401: whether there is now another credential than the one the request had."""
+        """After a 401: whether there is now a credential other than the request's."""
         ...
 
 
@@ -92,7 +92,9 @@ def credential(value: str | Secret, place: str) -> Secret:
     del value  # what follows may raise, and tracebacks can show the names of a frame
     fit = isinstance(secret.reveal(), str) and secret.reveal().isascii()
     if not fit or not secret or " " in secret.reveal() or not secret.reveal().isprintable():
-        raise InvalidArgument(f"{place}: a credential of printable ASCII characters is needed")
+        raise InvalidArgument(
+            f"{place}: a credential has printable ASCII characters only, and no spaces"
+        )
     return secret
 
 
@@ -150,7 +152,7 @@ class BasicAuth(HeaderKey):
         user, password = Secret(user), Secret(password)  # before anything can raise
         user, password = credential(user, "user"), credential(password, "password")
         if ":" in user.reveal():
-            raise InvalidArgument("user: a name without a colon is needed")
+            raise InvalidArgument("user: a name has no colon")
         pair = f"{user.reveal()}:{password.reveal()}".encode()
         super().__init__(Secret(b64encode(pair).decode()), "Basic")
         self.secrets = (user, password, *self.secrets)
@@ -179,8 +181,8 @@ class _Tokens:
 class Bearer:
     """A token in memory, fetched when there is none, when it is about to expire, or after a 401.
 
-    However many requests need a token at once, one of them fetches it and the others wait for
-    what comes of that; a fetch that failed is tried anew by the next request that needs one.
+    However many requests need a token at once, one of them fetches it and the others wait for the
+    result. After a failure, the next request that needs a token tries again.
     """
 
     fields = _NONE
@@ -232,8 +234,8 @@ class Bearer:
         tokens = self._tokens
         seen = tokens.fetched
         async with tokens.lock:
-            # Where nothing came of a fetch (it was cancelled, or did not want to wait for a quota),
-            # the next in line takes over.
+            # If a fetch had no result (it was cancelled, or would not wait for a quota), the next
+            # in line takes over.
             if tokens.fetched == seen:
                 tokens.failed = None
                 try:

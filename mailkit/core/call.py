@@ -231,15 +231,15 @@ delete: Final = Verb("DELETE", "json")
 
 
 class Caller(Protocol):
-    """Who carries calls out: the client."""
+    """What carries calls out: the client."""
 
     async def exchange(self, call: Call[T], name: str) -> CallResult[T]:
-        """Carry the call out under its name, as ``emails.send``."""
+        """Carry the call out under its name, such as ``emails.send``."""
         ...
 
 
 class Resource:
-    """A group of methods under one name of the client, as ``client.emails``."""
+    """A group of methods under one name of the client, such as ``client.emails``."""
 
     def __init__(self, client: Caller, name: str) -> None:
         self.client = client
@@ -299,7 +299,7 @@ class Bound(Generic[P, T_co]):
         return (await self.client.exchange(call, self.name)).value
 
     async def raw(self, *args: P.args, **kwargs: P.kwargs) -> CallResult[T_co]:
-        """The same with the HTTP status and the headers around the value."""
+        """The same, with the HTTP status and the headers."""
         try:
             call = self.call(*args, **kwargs)
         except BaseException as error:
@@ -347,5 +347,5 @@ class Method(Generic[P, T_co]):
 
 
 def method(call: Callable[P, Call[T_co]]) -> Method[P, T_co]:
-    """Make a call class a method of a resource, with the same arguments and a ``raw`` beside it."""
+    """Make a call class a method of a resource, with the same arguments and a ``raw`` variant."""
     return Method(call)

@@ -14,7 +14,7 @@ __all__ = ["check_number", "number", "yes_or_no"]
 
 
 def check_number(value: object, name: str, *, least: float, whole: bool = False) -> None:
-    """InvalidArgument unless the value is a number from ``least`` up, and a whole one if asked."""
+    """InvalidArgument unless the value is a number from ``least`` up, and whole if required."""
     kinds = int if whole else int | float
     if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
         kind = "a whole number" if whole else "a number"
@@ -35,6 +35,6 @@ def number(
 
 
 def yes_or_no(instance: object, field: attrs.Attribute[Any], value: object) -> None:
-    """A field's validator: True or False, nothing that only counts as one of them."""
+    """A field's validator: True or False, not something that only counts as one of them."""
     if not isinstance(value, bool):
         raise InvalidArgument(f"{field.name}: give True or False, not {value!r}")

@@ -73,7 +73,9 @@ class Client:
         **options: Unpack[ClientOptions],
     ) -> None:
         if unknown := options.keys() - ClientOptions.__annotations__:
-            raise TypeError(f"{type(self).__name__} has no option {', '.join(sorted(unknown))}")
+            raise TypeError(
+                f"{type(self).__name__} got an unexpected option: {', '.join(sorted(unknown))}"
+            )
         account = options.get("account") or auth.secrets[0].fingerprint()
         self.account = header_text(account, "account")
         named = {"requests": options.get("requests"), **(quotas or {})}
@@ -117,7 +119,7 @@ class Client:
         return other
 
     def with_permits(self, permits: Permits | None) -> Self:
-        """This client with other quotas: all that it sends, its tokens' requests too, takes its
+        """This client with other quotas: everything it sends, token requests included, takes its
         permits there; None for no quotas.
         """
         other = self._copy()
@@ -261,7 +263,7 @@ class Client:
 
         A token is fetched with no permit in hand, since that takes one of its own: calls that hold
         them all would wait for each other. If the token expired while the call waited for its
-        permit, that is given back, and both are asked for anew.
+        permit, the permit is given back and both are requested again.
         """
         auth, permits, now = self._auth, self._permits, self.clock.monotonic
         give_up = now() + self._limits.quota_wait

@@ -1,7 +1,7 @@
 """From a call to a request: which field goes where, and the bytes of path, query and body.
 
 What a class says is worked out once (`CallCodec`); writing a call then is one pass over its fields.
-What comes of it, an `Exchange`, also knows how to read the response.
+The result, an `Exchange`, also knows how to read the response.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def build_exchange(
 
 
 def _codec_of(kind: type[Call[Any]]) -> CallCodec:
-    """The class's codec, which is made at its first call: then all annotations can be read."""
+    """The class's codec, made at its first call, when all annotations can be resolved."""
     codec: CallCodec | None = vars(kind).get("__codec__")
     if codec is None:
         codec = kind.__codec__ = _make_codec(kind)
@@ -178,8 +178,8 @@ def _build_request(
 ) -> Request:
     """The request of a call; see `build_exchange`.
 
-    The credential's fields stand last, so that a server that cuts an overlong form loses them
-    first and refuses the whole instead of dropping recipients.
+    The credential's fields come last, so that a server that cuts an overlong form loses them first
+    and refuses the whole request instead of dropping recipients.
     """
     # No name in these frames may hold the credential's text: tracebacks can show names' values.
     route = codec.route
@@ -236,7 +236,7 @@ def _filled(call: Call[object], path: Sequence[str]) -> list[str]:
         value = getattr(call, path[place])
         text = str(value.value) if isinstance(value, Enum) else str(value)
         if value is None or text in ("", ".", ".."):
-            raise InvalidArgument(f"{path[place]}: {text!r} can't stand in an address")
+            raise InvalidArgument(f"{path[place]}: {text!r} can't be part of a URL")
         pieces[place] = quote(utf8(text, path[place]), safe="")
     return pieces
 
@@ -304,5 +304,7 @@ def _plain(key: str, value: object) -> object:
         return {str(name): _plain(key, item) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return [_plain(key, item) for item in value]
-    what = "a moment without a declared format" if isinstance(value, date | time) else "a value"
+    what = (
+        "a date or time without a declared format" if isinstance(value, date | time) else "a value"
+    )
     raise InvalidArgument(f"{key}: {what} of type {type(value).__name__} can't be sent")

@@ -1,4 +1,4 @@
-"""What a client tells about its attempts."""
+"""What a client reports about its attempts."""
 
 from __future__ import annotations
 

@@ -81,8 +81,8 @@ class _Sending:
             del request.send  # it is part of a cycle
             protocol = connection.protocol
             if protocol is None or protocol.should_close:
-                # A kept connection that has said something unasked: it would be taken for the
-                # response to this request.
+                # Unexpected data on a kept connection would be taken for the response to this
+                # request.
                 raise aiohttp.ClientConnectionError("unexpected data on an idle connection")
             if self._loop.time() >= self._deadline:
                 raise TimeoutError  # the loop was held up: nothing goes out this late
@@ -177,11 +177,13 @@ class AiohttpTransport:
         session = None if self._closed else self._session or self._open()
         if session is None or session.closed:
             request.began = False
-            raise InvalidArgument("the client is closed: call it before it is, or make another one")
+            raise InvalidArgument("the client is closed: create another one")
         task = asyncio.current_task()
         if task is None or session._loop is not task.get_loop():
             request.began = False
-            raise NotSent("not sent: the client belongs to another event loop; make one for each")
+            raise NotSent(
+                "not sent: the client belongs to another event loop; create one for each loop"
+            )
         request.began = None
         sending = _Sending(request, timeout, task)
         try:

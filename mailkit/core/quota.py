@@ -1,9 +1,9 @@
-"""Quotas: so many requests in any window of so many seconds, as the server counts arrivals.
+"""Quotas: at most N requests in any window of T seconds, as the server counts arrivals.
 
 A request arrives at the server some time between its first byte and its completion, so a permit
-counts from the completion, or, while that is unknown, from the moment after which the request is
-certainly over. A permit whose request provably was not sent counts no more. Thus the server never
-sees more than the limit in any window, at the price of a little waiting.
+counts from the completion, or, while that is unknown, from the time when the request is certainly
+over. A permit whose request provably was not sent counts no more. So the server never
+sees more than the limit in any window, at the cost of a little waiting.
 
 A call that falls under several quotas takes all of its permits at once or none: while it waits for
 one quota, it uses up nothing of the others.
@@ -83,7 +83,7 @@ class _Waiter:
 class LocalPermits:
     """The permits of some quotas, by their names, within this process.
 
-    Waiters for the same quotas stand in one line. The oldest of all can't be starved: a free permit
+    Waiters for the same quotas form one line. The oldest of all can't be starved: a free permit
     of the scarcest quota that it needs is kept for it, then one of the next scarcest, and so on.
     Apart from this, nobody waits because of somebody who waits for another quota.
     """
@@ -122,7 +122,7 @@ class LocalPermits:
         return await self._wait(windows, max_wait, deadline)
 
     def _now(self) -> float:
-        """The moment; a clock that is set back stands still here until it has caught up."""
+        """The time; a clock that is set back stops here until it has caught up."""
         now = self._clock.monotonic()
         if now > self._latest:
             self._latest = now
@@ -217,12 +217,12 @@ class LocalPermits:
             await wake.wait()
             return
 
-        async def ring() -> None:
+        async def wake_later() -> None:
             await self._clock.sleep(seconds)
             wake.set()
 
         async with anyio.create_task_group() as group:
-            group.start_soon(ring)
+            group.start_soon(wake_later)
             await wake.wait()
             group.cancel_scope.cancel()
 

@@ -1,4 +1,4 @@
-"""What came of a request, and whether and when to try again: pure functions."""
+"""Outcomes of a request, and whether and when to try again: pure functions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _YEAR = 366 * 86400.0
 
 
 class Outcome(Enum):
-    """What can become of a request: the service took it, refused it in its own words, never saw a
-    byte of it, or nobody knows. *Not now*: a gateway turned it away before the service saw it.
+    """The outcome of a request: the service accepted it, refused it in its own words, never saw a
+    byte of it, or it is unknown. *Not now*: a gateway turned it away before the service saw it.
     """
 
     ANSWERED = "answered"
@@ -58,7 +58,7 @@ def delay(
     ``later``: the service refused but may accept the same request after a wait. ``retry_after``:
     the wait it asks for. ``attempt`` counts from 1; ``elapsed`` is seconds since the first began.
     A request that is not repeatable goes out again only if it was certainly not acted upon; a
-    gateway's word for that is not enough to do it unasked.
+    gateway's word is not enough for that.
     """
     again = (
         outcome is Outcome.NOT_SENT

@@ -12,7 +12,7 @@ from io import BytesIO
 __all__ = ["ENCODINGS", "BadBody", "Body"]
 
 ENCODINGS = "gzip, deflate"
-"""What is asked for, as the Accept-Encoding header says it."""
+"""What the Accept-Encoding header asks for."""
 
 _KNOWN = ("identity", "gzip", "x-gzip", "deflate")
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
@@ -34,7 +34,7 @@ class Body:
         self._whole = BytesIO()
         self._unpacker: zlib._Decompress | None = None
         if self._encoding not in _KNOWN:
-            raise BadBody(f"a response packed as {encoding[:40]!r}")
+            raise BadBody(f"a response encoded as {encoding[:40]!r}")
 
     def add(self, piece: bytes) -> None:
         """The next piece; raises BadBody as soon as it is one too many."""

@@ -1,7 +1,7 @@
-"""The arithmetic of one quota: pure of clocks and of waiting, since every moment is handed in.
+"""The arithmetic of one quota: pure, with every time handed in; it knows no clock and never waits.
 
 A permit counts from its grant on. How its request ends decides until when: ``per_seconds`` after
-the response, or, without one, after the latest moment at which it can have arrived. If it was
+the response, or, without one, after the latest time at which it can have arrived. If it was
 certainly not sent, the permit stops counting at once.
 """
 
@@ -31,7 +31,7 @@ class Quota:
 def free_at(quota: Quota, ends: Sequence[float], now: float, ahead: int = 0) -> float:
     """When a request may go that has ``ahead`` others before it, which go as soon as they may.
 
-    ``ends`` has the moments, in order, at which the permits that count now stop counting.
+    ``ends`` has the times, in order, at which the permits that count now stop counting.
     """
     rounds, place = divmod(ahead, quota.limit)
     place += len(ends) - quota.limit
@@ -57,7 +57,7 @@ class Window:
         return len(ends) + self.in_use + kept < self.quota.limit
 
     def end(self, since: float | None) -> None:
-        """A permit in use has ended and counts from this moment; None: it does not count."""
+        """A permit in use has ended and counts from this time; None: it does not count."""
         self.in_use -= 1
         if since is None:
             return
@@ -68,7 +68,7 @@ class Window:
             ends.append(end)
 
     def soonest(self, now: float, ahead: int) -> float:
-        """When a request with so many ahead may go at the earliest: if all in use ended now."""
+        """When a request with ``ahead`` others before it may go, if all in use ended now."""
         ended = [now + self.quota.per_seconds] * self.in_use
         return free_at(self.quota, sorted([*self.ends, *ended]), now, ahead)
 

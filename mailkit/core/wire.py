@@ -27,7 +27,7 @@ __all__ = [
 
 @attrs.frozen
 class Upload:
-    """A body with a file in its middle, which is read while it is sent, anew for each attempt.
+    """A body with a file in its middle, which is read while it is sent, again for each attempt.
 
     ``size`` and ``changed``, the file's time of change in nanoseconds, are those at the beginning:
     with others it is not the file that was asked for.
@@ -45,7 +45,7 @@ class Request:
     """A request ready to go; a repeat sends the same object, and so the same bytes.
 
     ``began`` is what the transport knows of the last attempt: False if certainly no byte of it
-    left, True if one may have, None if it can't tell. ``upload`` stands in for ``body`` where a
+    left, True if one may have, None if it doesn't know. ``upload`` stands in for ``body`` where a
     file is too large to be held; its length is in the headers. ``fault`` is what was wrong with
     that file when it was sent.
     """
@@ -87,7 +87,7 @@ class Refusal:
 
 
 class Unreadable(ValueError):
-    """A response's body that is not the service's; the text tells what is wrong with it."""
+    """A response's body that is not the service's; the text says what is wrong with it."""
 
 
 class Unclear(Unreadable):
@@ -139,7 +139,7 @@ def base_url(url: str, what: str) -> str:
     if parts.scheme not in ("http", "https") or not host or port == 0:
         raise unusable
     if parts.username is not None or "?" in url or "#" in url:
-        raise InvalidArgument(f"{what}: an address without user name, query and fragment is needed")
+        raise InvalidArgument(f"{what}: give an address without user name, query and fragment")
     if not _authority(parts.netloc):
         raise unusable
     if parts.scheme == "http" and not _loopback(host):

@@ -26,10 +26,12 @@ class WireFormat:
 
 
 def time_zone(zone: str | tzinfo) -> tzinfo:
-    """The zone of this name; InvalidArgument if there is none."""
+    """The time zone of this name; InvalidArgument if it does not exist."""
     if isinstance(zone, tzinfo):
         return zone
     try:
         return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):
-        raise InvalidArgument(f"zone: there is no zone {zone!r}; as Europe/Minsk") from None
+        raise InvalidArgument(
+            f"zone: there is no time zone {zone!r}; use e.g. Europe/Minsk"
+        ) from None

@@ -69,5 +69,5 @@ _between_words = re.compile(r"[._]+").sub
 
 
 def about_failure(said: str) -> bool:
-    """Whether the words tell of a failure on the way, or within: it may have come after the act."""
+    """Whether the words report a failure on the way or inside: it may have come after the act."""
     return any(_failure(text) for text in (said, _between_words(" ", said)))

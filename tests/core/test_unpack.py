@@ -72,7 +72,7 @@ def test_data_that_is_cut_off_or_none_is_told(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip, deflate", "é"])
 def test_what_was_not_asked_for_is_not_unpacked(encoding: str) -> None:
-    with pytest.raises(BadBody, match="packed as"):
+    with pytest.raises(BadBody, match="encoded as"):
         Body(encoding, 10_000)
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import anyio
 import attrs
 
-from mailkit.address import dedupe_key, normalise
+from mailkit.address import dedupe_key, normalize
 from mailkit.errors import InvalidArgument, MailkitError
 
 from .journey import PERSONAL, PLAIN, Journey, source_of, travel
@@ -336,14 +336,14 @@ def judge(case: Case, journey: Journey) -> None:
             assert len(values) == len(expected.values or {})
             assert not any("\0" in value for value in values.values())
             assert not any(map(_addressed, ([name] for name in values)))
-            address = normalise(expected.address)
+            address = normalize(expected.address)
         except (InvalidArgument, AssertionError):
             assert row.state == "invalid", where
             continue
         key = dedupe_key(address)
         if row.state == "invalid":
             assert row.reason is not None
-            assert "stands in the subject" in row.reason or "characters" in row.reason, where
+            assert "is part of the subject" in row.reason or "characters" in row.reason, where
             continue
         assert row.state == ("duplicate" if key in first else "accepted"), where
         first.setdefault(key, row.line)

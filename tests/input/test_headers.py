@@ -46,7 +46,7 @@ async def test_a_value_that_would_break_the_subject_makes_its_row_invalid(char: 
     if char == "\0":
         assert journey.reasons == {1: "NUL bytes"}
     else:
-        assert f"{spelt(char)}), and stands in the subject" in journey.reasons[1]
+        assert f"{spelt(char)}), and is part of the subject" in journey.reasons[1]
 
 
 @pytest.mark.parametrize("char", [char for char in BREAKS if char != "\0"], ids=ascii)
@@ -162,7 +162,7 @@ def test_a_client_s_settings_are_lines_of_text(char: str) -> None:
     for setting in ("account", "unsubscribe_url"):
         with pytest.raises(InvalidArgument, match=f"{setting} has .*{re.escape(spelt(char))}"):
             SmsBy("token", **{setting: f"x{char}"})  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgument, match="token: a credential of printable ASCII"):
+    with pytest.raises(InvalidArgument, match="token: a credential has printable ASCII"):
         SmsBy(f"token{char}")
     with pytest.raises(InvalidArgument, match="url: not an http"):
         SmsBy("token", f"https://sms.example/{char}x")

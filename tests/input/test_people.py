@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailkit.address import dedupe_key, normalise
+from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import InvalidArgument
 
@@ -124,7 +124,7 @@ async def test_whoever_is_in_the_list_is_mailed_once_at_most(
     journey = await travel(read_recipients([*addresses, *changed]))
     for row, address in zip(journey.rows, [*addresses, *changed], strict=True):
         try:
-            expected = normalise(address)
+            expected = normalize(address)
         except InvalidArgument:
             assert row.state == "invalid"
         else:

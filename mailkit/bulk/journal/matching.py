@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import attrs
 
-from mailkit.address import dedupe_key, normalise
+from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal.records import RowState
 from mailkit.bulk.policy import suspects
 from mailkit.core.dispatch import RowStatus
@@ -153,6 +153,6 @@ def _key(address: str) -> str:
     if key.isascii():
         return key
     try:
-        return dedupe_key(normalise(key))
+        return dedupe_key(normalize(key))
     except InvalidArgument:
         return key

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from typing import NamedTuple
 
-from mailkit.address import dedupe_key, normalise
+from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal.database import Database
 
 __all__ = ["Suppression", "Suppressions"]
@@ -31,7 +31,7 @@ class Suppressions:
 
         An address that can't be one raises InvalidArgument, and none is added.
         """
-        rows = [(dedupe_key(normalise(address)), reason, now) for address in addresses]
+        rows = [(dedupe_key(normalize(address)), reason, now) for address in addresses]
 
         def work(db: sqlite3.Connection) -> int:
             before = db.total_changes
@@ -42,7 +42,7 @@ class Suppressions:
 
     async def remove(self, addresses: Iterable[str]) -> int:
         """Allow these addresses again; returns how many were suppressed."""
-        keys = [(dedupe_key(normalise(address)),) for address in addresses]
+        keys = [(dedupe_key(normalize(address)),) for address in addresses]
 
         def work(db: sqlite3.Connection) -> int:
             before = db.total_changes

@@ -25,8 +25,8 @@ _of_the_key = re.compile(r"(?i)unauthori[sz]ed|api[ ._-]?key").search
 def unwrap(response: Response) -> bytes | Refusal:
     """The response with its keys in lower case, or the service's no; Unreadable if it is neither.
 
-    A description without reasons may be a gateway's, unless it speaks of money. Reasons that tell
-    of a failure, as ``internal.error``, may come after the act.
+    A description without reasons may be a gateway's, unless it speaks of money. Reasons that report
+    a failure, such as ``internal.error``, may come after the act.
     """
     tree = _folded(decode(response.body))
     if not isinstance(tree, dict):
@@ -58,8 +58,8 @@ def oks(tree: Mapping[str, object]) -> list[bool]:
 
 
 def reasons(tree: Mapping[str, object]) -> tuple[str, ...]:
-    """The service's words, as ``validation.subject.is.empty (subject)``; else its description, or
-    its code.
+    """The service's words, such as ``validation.subject.is.empty (subject)``; else its description,
+    or its code.
     """
     said = tree.get("reasons")
     listed = said if isinstance(said, list) else [] if said is None else [said]

@@ -1,4 +1,4 @@
-"""How Devino's calls write Python's values; most refusals before the network stand here."""
+"""How Devino's calls write Python's values; most checks before the network are here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 FORMATS = frozenset(
     ".xls .xlsx .doc .docx .pdf .jpg .jpeg .png .img .bmp .rar .txt".split()  # noqa: SIM905
 )
-"""The endings of the files that the storage takes."""
+"""The extensions that the storage accepts."""
 
 MACROS = {"unsubscribe": "[Unsubscribe]", "webversion": "[WebVersion]"}
 """The macros that the service fills in itself."""
@@ -47,7 +47,7 @@ def sender(value: Address | str, wire_format: WireFormat) -> Mapping[str, str]:
 
 @lru_cache(maxsize=64)
 def sender_of(value: Address | str) -> Mapping[str, str]:
-    """The same without the client's settings."""
+    """The same, without the client's settings."""
     parsed = address(value, "sender")
     if len(parsed.name) > _LONGEST_NAME:
         raise InvalidArgument(
@@ -78,12 +78,12 @@ def macro_name(name: str) -> str:
 
 
 def allowed(name: str) -> str:
-    """The file's name, if the storage takes files of its format."""
+    """The file's name, if the storage accepts its format."""
     ending = PurePath(name).suffix
     if ending.lower() not in FORMATS:
         raise InvalidArgument(
-            f"{name}: Devino takes no {ending or 'files without an ending'}; "
-            f"it takes {', '.join(sorted(FORMATS))}"
+            f"{name}: Devino does not accept {ending or 'files without an extension'}; "
+            f"it accepts {', '.join(sorted(FORMATS))}"
         )
     return name
 
@@ -93,6 +93,6 @@ def file(value: object, wire_format: WireFormat) -> File:
     if isinstance(value, Attachment):
         return File(allowed(value.name), value.content_type, value.content)
     if not (isinstance(value, Path) and value.is_file()):
-        raise InvalidArgument(f"file: {value!r} is no file; give a Path, an Attachment or bytes")
+        raise InvalidArgument(f"file: {value!r} is not a file; give a Path, an Attachment or bytes")
     named = Attachment(allowed(value.name), b"")  # checks the name, guesses the type
     return File(named.name, named.content_type, path=value)

@@ -26,11 +26,11 @@ class UploadedFile:
 
 @post("/files/files", repeatable=True, body="form", query=("category",), pick="result")
 class UploadFile(Call[UploadedFile]):
-    """Put a file into the storage; a second upload makes a second file, which harms nobody.
+    """Put a file into the storage; a second upload creates a second file, which does no harm.
 
     ``file`` is a Path (read in pieces while it is sent), an Attachment, or bytes, which need a
-    ``name``. The name's ending tells the format: .xls .xlsx .doc .docx .pdf .jpg .jpeg .png .img
-    .bmp .rar .txt. ``category`` has no other value yet. A large file over a slow line wants a
+    ``name``. The extension determines the format: .xls .xlsx .doc .docx .pdf .jpg .jpeg .png .img
+    .bmp .rar .txt. ``category`` has no other value yet. A large file over a slow line needs a
     longer timeout: ``with_options(timeout=…)``.
     """
 
@@ -42,7 +42,7 @@ class UploadFile(Call[UploadedFile]):
         if isinstance(self.file, bytes):
             object.__setattr__(self, "file", Attachment.of(self.file, self.name))
         elif self.name is not None:
-            raise InvalidArgument("name: only bytes need one; give Attachment(name, path)")
+            raise InvalidArgument("name: only bytes need one; use Attachment(name, path)")
 
 
 class Files(Resource):

@@ -59,7 +59,7 @@ class Macros:
         self.body = rewrite(message.body, self._macro)
         if MACROS["unsubscribe"] not in self.body:
             raise InvalidArgument(
-                "the body has no {{ unsubscribe }}, and Devino sends no message without it: put it "
+                "the body has no {{ unsubscribe }}, and Devino sends nothing without it: put it "
                 "where the link to unsubscribe belongs"
             )
         self._escape = escape and message.html is not None
@@ -108,7 +108,7 @@ class Macros:
         return macro
 
     def _literal(self, message: Message) -> set[str]:
-        """The words in brackets that are no macros of ours, in lower case."""
+        """The words in brackets that are not our macros, in lower case."""
         columns = {name.casefold(): name for name in self._columns}
         words = set()
         for word in _bracketed(message.body):

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import attrs
 
-from mailkit.address import Address, dedupe_key, normalise
+from mailkit.address import Address, dedupe_key, normalize
 from mailkit.core.call import Call, Raw, Resource, arg, method, post
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
@@ -31,7 +31,7 @@ __all__ = [
 
 @attrs.frozen
 class MessageRecipient:
-    """Whom to write to, and with what: ``merge_fields`` fill the macros ``[name]`` of the body (as
+    """A recipient and their values: ``merge_fields`` fill the macros ``[name]`` of the body (as
     they are: html is for the caller to escape), ``extra_data`` comes back in the callbacks.
     """
 
@@ -43,7 +43,7 @@ class MessageRecipient:
 
 @attrs.frozen
 class AcceptedRecipient:
-    """A recipient that a message was taken for: its place in the call, and the message's id, which
+    """A recipient whose message was accepted: the index in the call, and the message's id, which
     the callbacks name.
     """
 
@@ -54,7 +54,7 @@ class AcceptedRecipient:
 
 @attrs.frozen
 class RefusedRecipient:
-    """A recipient that no message was taken for: its place in the call, and the service's words."""
+    """A recipient who was refused: the index in the call, and the service's words."""
 
     index: int
     address: str
@@ -63,7 +63,7 @@ class RefusedRecipient:
 
 @attrs.frozen
 class RecipientInDoubt:
-    """A recipient of whom the response says neither yes nor no: a message may be on its way."""
+    """A recipient about whom the response says neither yes nor no: a message may be on its way."""
 
     index: int
     address: str
@@ -72,7 +72,7 @@ class RecipientInDoubt:
 
 @attrs.frozen
 class SendMessagesResult:
-    """What became of each recipient of the call: everyone is in one of the three, by index.
+    """What happened to each recipient of the call: each one is in one of the three, by index.
 
     Accepted is not sent: with ``check_unsubscription`` a callback may yet say REJECTED.
     """
@@ -86,8 +86,8 @@ Recipients = Sequence[MessageRecipient | Address | str]
 
 
 def recipient_tree(recipient: MessageRecipient) -> dict[str, object]:
-    """A recipient as it travels; InvalidArgument for what can't."""
-    tree: dict[str, object] = {"Address": normalise(recipient.address)}
+    """A recipient as sent; InvalidArgument for what can't be sent."""
+    tree: dict[str, object] = {"Address": normalize(recipient.address)}
     if recipient.name:
         tree["Name"] = header_text(recipient.name, "name")
     if recipient.merge_fields:
@@ -155,7 +155,7 @@ def _read(call: SendMessages, raw: Raw) -> SendMessagesResult:
     accepted = tuple(word for word in words if isinstance(word, AcceptedRecipient))
     refused = tuple(word for word in words if isinstance(word, RefusedRecipient))
     if not accepted and not refused:
-        raise Unreadable("the response names none of the recipients as taken or refused")
+        raise Unreadable("the response names none of the recipients as accepted or refused")
     in_doubt = tuple(word for word in words if isinstance(word, RecipientInDoubt))
     return SendMessagesResult(accepted, refused, in_doubt)
 
@@ -197,7 +197,7 @@ def _is_id(value: object) -> bool:
 def _key(address: str) -> str:
     """What two spellings of an address share."""
     try:
-        return dedupe_key(normalise(address))
+        return dedupe_key(normalize(address))
     except InvalidArgument:
         return address.strip().casefold()
 
@@ -212,9 +212,9 @@ class SendMessages(Call[SendMessagesResult], kw_only=True):
     account's list of unsubscribed get no message (the service's default is not to look). How many
     recipients a request may have is unpublished.
 
-    Some may be taken and others not: the value tells, and names those whom the response leaves in
-    doubt. Refused if nobody was taken; OutcomeUnknown if no response tells, and then the call is
-    never repeated.
+    Some may be accepted and others not: the result says, and names those left in doubt. Refused if
+    nobody was accepted; OutcomeUnknown if there is no usable response, and then the call is never
+    repeated.
     """
 
     recipients: Recipients = arg(wire="Recipients", write=_recipients)

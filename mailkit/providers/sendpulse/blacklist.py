@@ -19,7 +19,7 @@ class ListBlacklist(Call[list[str]]):
 
 @post("/blacklist", repeatable=True, pick=confirmed)
 class AddToBlacklist(Call[None]):
-    """Put addresses into the blacklist, with a comment."""
+    """Add addresses to the blacklist, with a comment."""
 
     emails: Sequence[Address | str] = arg(write=fields.joined)
     comment: str | None = None
@@ -27,7 +27,7 @@ class AddToBlacklist(Call[None]):
 
 @delete("/blacklist", repeatable=True, pick=confirmed)
 class RemoveFromBlacklist(Call[None]):
-    """Take addresses out of the blacklist."""
+    """Remove addresses from the blacklist."""
 
     emails: Sequence[Address | str] = arg(write=fields.joined)
 

@@ -1,4 +1,4 @@
-"""What campaigns are and what became of them, the calls behind ``campaigns``."""
+"""Campaigns and their results: the calls behind ``campaigns``."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Campaign:
 
 @attrs.frozen
 class CampaignRecipient:
-    """What became of a campaign's message to one address; ``sent_date`` is naive.
+    """What happened to a campaign's message to one address; ``sent_date`` is naive.
 
     The detailed status can be absent.
     """
@@ -123,7 +123,7 @@ class ListCampaigns(Call[list[Campaign]]):
 
 @get("/campaigns/{id}/countries", repeatable=True)
 class GetCountries(Call[dict[str, int]]):
-    """How often the letter was opened, by the country's two letters."""
+    """How often the message was opened, by two-letter country code."""
 
     id: int
 
@@ -137,7 +137,7 @@ class GetReferrals(Call[list[LinkClicks]]):
 
 @get("/campaigns/{id}/email/{email}", repeatable=True, pick=only)
 class GetRecipient(Call[CampaignRecipient]):
-    """What became of the campaign's message to one address."""
+    """What happened to the campaign's message to one address."""
 
     id: int
     email: str

@@ -128,7 +128,7 @@ _FINAL = {
 
 
 class RecipientStatus(IntEnum):
-    """What became of a campaign's message to one address."""
+    """What happened to a campaign's message to one address."""
 
     QUEUED = 0
     SENT = 1
@@ -191,7 +191,7 @@ _DELIVERY = {
 
 
 class WebhookAction(StrEnum):
-    """An event that a webhook tells about."""
+    """An event that a webhook reports."""
 
     NEW_EMAILS = "new_emails"
     """An address was added to a list."""

@@ -1,4 +1,4 @@
-"""What the account knows of an address."""
+"""What the account knows about an address."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _stats(tree: Any) -> Any:
 
 @get("/emails/{email}", repeatable=True, pick=many)
 class FindContact(Call[list[Contact]]):
-    """The address as it stands in each of its mailing lists."""
+    """The address in each of its mailing lists."""
 
     email: str
 
@@ -72,14 +72,14 @@ class GetDetails(Call[list[ContactDetails]]):
 
 @post("/emails", repeatable=True)
 class GetManyContacts(Call[dict[str, list[Contact]]]):
-    """Several addresses as they stand in their lists, by address; the unknown are not there."""
+    """Several addresses in their lists, by address, without the unknown ones."""
 
     emails: Sequence[Address | str] = arg(write=fields.addresses)
 
 
 @delete("/emails/{email}", repeatable=True, body="none", pick=confirmed)
 class DeleteContact(Call[None]):
-    """Take the address off all mailing lists."""
+    """Remove the address from all mailing lists."""
 
     email: str
 

@@ -3,7 +3,7 @@
 Most responses come bare. Errors are ``{"message":…,"error_code":…}``, whose code is not an HTTP
 status though it can look like one. Some failures come with HTTP 200: ``{"result":false}``,
 ``{"success":false}``, ``{"success":true,"data":[false]}``; in the cost of a campaign, though,
-``result`` tells whether there is money enough.
+``result`` says whether there is enough money.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How SendPulse's calls write Python's values; most refusals before the network stand here."""
+"""How SendPulse's calls write Python's values; most checks before the network are here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, cast
 
-from mailkit.address import Address, normalise
+from mailkit.address import Address, normalize
 from mailkit.attachment import Attachment
 from mailkit.core import fields as core_fields
 from mailkit.core.secret import Secret
@@ -45,11 +45,11 @@ _FILES = 5
 
 
 def sender(value: Address | str, wire_format: WireFormat) -> Mapping[str, object]:
-    """``Shop <news@shop.by>`` as sender_name and sender_email, which the service both wants."""
+    """``Shop <news@shop.by>`` as sender_name and sender_email; the service requires both."""
     parsed = core_fields.address(value, "sender")
     if not parsed.name:
         raise InvalidArgument(
-            f"sender: SendPulse wants a name too; write it as Shop <{parsed.email}>"
+            f"sender: SendPulse requires a name too; write it as Shop <{parsed.email}>"
         )
     return {"sender_name": parsed.name, "sender_email": parsed.email}
 
@@ -58,7 +58,7 @@ def address(value: Address | str, wire_format: WireFormat | None = None) -> str:
     """The bare address."""
     if isinstance(value, Address):
         return value.email
-    return normalise(header_text(value, "the address").strip())
+    return normalize(header_text(value, "the address").strip())
 
 
 def plain_addresses(values: Sequence[Address | str], place: str = "emails") -> list[str]:
@@ -78,7 +78,7 @@ def addresses(values: Sequence[Address | str], wire_format: WireFormat) -> list[
 
 
 def joined(values: Sequence[Address | str], wire_format: WireFormat) -> str:
-    """The addresses with commas between, in base64, as the blacklist wants them."""
+    """The addresses, separated by commas and in base64, as the blacklist requires."""
     return _base64(",".join(plain_addresses(values)).encode())
 
 
@@ -123,11 +123,11 @@ def secret_line(value: str | Secret, place: str) -> Secret:
 
 
 def moment(value: datetime, wire_format: WireFormat) -> str:
-    """The second in the account's zone, never earlier than asked: fractions round up."""
+    """The second in the account's zone, never earlier than requested: fractions round up."""
     if not isinstance(cast("object", value), datetime) or value.utcoffset() is None:
         raise InvalidArgument(
-            f"send_at: {value} is no moment with a time zone; give one with an offset, "
-            "as datetime(2030, 5, 1, 10, tzinfo=ZoneInfo('Europe/Minsk'))"
+            f"send_at: {value} is not a datetime with a time zone; give one with an offset, "
+            "e.g. datetime(2030, 5, 1, 10, tzinfo=ZoneInfo('Europe/Minsk'))"
         )
     if wire_format.zone is None:
         raise InvalidArgument(

@@ -116,7 +116,7 @@ class AddContacts(Call[None]):
 
     ``emails`` holds addresses, or NewContacts where there are variables. How many one call takes
     is unpublished. ``tags`` are ids of tags to pin; ``dont_update`` leaves known contacts as they
-    are; ``check_emails`` has the service verify the addresses; ``disable_webhook`` tells no
+    are; ``check_emails`` has the service verify the addresses; ``disable_webhook`` calls no
     webhook.
     """
 
@@ -164,7 +164,7 @@ class SetPhone(Call[None]):
 class RemoveContacts(Call[BatchResult]):
     """Take contacts off the list, any number of them, 100 in a request.
 
-    Raises only if all requests fail; else ``failed`` tells whose did.
+    Raises only if all requests fail; else ``failed`` says whose did.
     """
 
     id: int
@@ -199,7 +199,7 @@ class SetVariables(Call[None]):
 class Unsubscribe(Call[BatchResult]):
     """Unsubscribe contacts from the list, any number of them, 100 in a request.
 
-    Raises only if all requests fail; else ``failed`` tells whose did.
+    Raises only if all requests fail; else ``failed`` says whose did.
     """
 
     id: int

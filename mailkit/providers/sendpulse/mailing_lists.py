@@ -59,7 +59,7 @@ class Variable:
 class Cost:
     """What a campaign to a list would cost.
 
-    ``affordable`` tells whether there is money enough, ``max_emails_per_task`` how many addresses
+    ``affordable`` says whether there is enough money, ``max_emails_per_task`` how many addresses
     the tariff allows in one campaign.
     """
 
@@ -76,14 +76,14 @@ class Cost:
 
 @post("/addressbooks", repeatable=False, pick="id")
 class CreateMailingList(Call[int]):
-    """Make a mailing list and return its id."""
+    """Create a mailing list and return its id."""
 
     name: str = arg(wire="bookName", write=fields.one_line("name"))
 
 
 @put("/addressbooks/{id}", repeatable=True, pick=confirmed)
 class RenameMailingList(Call[None]):
-    """Give a mailing list another name."""
+    """Rename a mailing list."""
 
     id: int
     name: str = arg(write=fields.one_line("name"))

@@ -30,7 +30,7 @@ Value = str | int | float | bool | None
 
 
 class Variables(dict[str, Value]):
-    """A contact's variables by name; ``types`` holds their types where the response tells them."""
+    """A contact's variables by name; ``types`` holds their types where the response has them."""
 
     def __init__(
         self, values: Mapping[str, Value] | None = None, types: Mapping[str, str] | None = None
@@ -85,7 +85,7 @@ class FileNames(tuple[str, ...]):
 class Contact:
     """An address in a mailing list.
 
-    ``list_id`` and ``email`` are there where the response doesn't go without saying them.
+    ``list_id`` and ``email`` are set where the response has them.
     """
 
     email: str = ""
@@ -126,7 +126,7 @@ class LinkClicks:
 
 @attrs.frozen
 class Statistics:
-    """A campaign in numbers, as far as the response tells them.
+    """A campaign in numbers, as far as the response has them.
 
     ``counters`` by the service's words (sent, delivered, opening, …) in a list of campaigns;
     ``general`` by status and ``clicks`` by link in the response about one.

@@ -48,8 +48,8 @@ def many(tree: Any) -> list[Any]:
 
 @attrs.frozen
 class BatchResult:
-    """What came of addresses that were sent in batches: those that are done, and those that are
-    not, each with the error of its batch.
+    """The result of a call in batches: the addresses that are done, and those that are not, each
+    with the error of its batch.
     """
 
     done: tuple[str, ...] = ()
@@ -117,6 +117,6 @@ class _BatchMethod(Method[P, BatchResult]):
 def batched(call: Callable[P, Call[BatchResult]]) -> _BatchMethod[P]:
     """A method of any number of addresses, 100 in a request.
 
-    It raises only if every batch failed; else the response tells which addresses did.
+    It raises only if every batch failed; else the result says which addresses did.
     """
     return _BatchMethod(call)

@@ -29,7 +29,7 @@ class ListSenders(Call[list[Sender]]):
 
 @post("/senders", repeatable=False, pick=confirmed)
 class AddSender(Call[None]):
-    """Add a sender, who is then to be activated."""
+    """Add a sender, which then has to be activated."""
 
     email: Address | str = arg(write=fields.address)
     name: str = arg(write=fields.one_line("name"))

@@ -20,7 +20,7 @@ __all__ = ["Tag", "Tags"]
 
 @attrs.frozen
 class Tag:
-    """A tag: its name, and its colour as ``#f0f4f6``."""
+    """A tag: its name, and its color as ``#f0f4f6``."""
 
     id: int
     name: str = ""
@@ -43,7 +43,7 @@ class ListTags(Call[list[Tag]]):
 
 @post("/tags", repeatable=False)
 class CreateTag(Call[None]):
-    """Make a tag; ``list`` tells its id once it is there."""
+    """Create a tag; ``list`` has its id once it is there."""
 
     name: str = arg(write=fields.one_line("name"))
     color: str | None = None
@@ -51,7 +51,7 @@ class CreateTag(Call[None]):
 
 @put("/tags/{id}", repeatable=True)
 class UpdateTag(Call[None]):
-    """Give a tag another name or colour."""
+    """Rename a tag or change its color."""
 
     id: int
     name: str = arg(write=fields.one_line("name"))

@@ -51,7 +51,7 @@ class Template:
 
 @post("/template", repeatable=False, pick="real_id")
 class CreateTemplate(Call[int], kw_only=True):
-    """Keep a message as a template and return its id, the one that stays.
+    """Save a message as a template and return its permanent id.
 
     Without ``name`` the service makes one up.
     """

@@ -1,4 +1,4 @@
-"""Webhooks: which events the service tells, and where."""
+"""Webhooks: which events the service reports, and where."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["Webhook", "Webhooks"]
 
 @attrs.frozen
 class Webhook:
-    """An event and the address it is told to, which is a secret, and not in the repr: whoever
-    knows it can tell events too.
+    """An event and the address it is sent to, which is a secret, and not in the repr: anyone who
+    knows it can send events too.
     """
 
     id: int
@@ -48,7 +48,7 @@ class GetWebhook(Call[Webhook]):
 
 @post("/v2/email-service/webhook/", repeatable=False, body="form", pick=many)
 class CreateWebhooks(Call[list[Webhook]]):
-    """Have events told to ``url``: one webhook for each of the actions, or of the one."""
+    """Have events sent to ``url``: one webhook for each of the actions, or of the one."""
 
     url: str | Secret = arg(secret=True)
     actions: Sequence[WebhookAction | str] | WebhookAction | str = arg(
@@ -58,12 +58,12 @@ class CreateWebhooks(Call[list[Webhook]]):
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "url", fields.secret_line(self.url, "url"))
         if not self.actions:
-            raise InvalidArgument("actions: give at least one, as WebhookAction.SPAM")
+            raise InvalidArgument("actions: give at least one, e.g. WebhookAction.SPAM")
 
 
 @put("/v2/email-service/webhook/{id}", repeatable=True, body="form", pick=each_confirmed)
 class UpdateWebhook(Call[None]):
-    """Have the webhook's event told to another address."""
+    """Have the webhook's event sent to another address."""
 
     id: int
     url: str | Secret = arg(secret=True)
@@ -80,7 +80,7 @@ class DeleteWebhook(Call[None]):
 
 
 class Webhooks(Resource):
-    """Which events the service tells, and where."""
+    """Which events the service reports, and where."""
 
     list = method(ListWebhooks)
     get = method(GetWebhook)

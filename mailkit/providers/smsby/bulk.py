@@ -36,13 +36,13 @@ class PersonalMessage(NamedTuple):
 
 @attrs.frozen
 class SendBulkResult:
-    """The service took the request; ``uuid`` asks for what became of it."""
+    """The service accepted the request; ``uuid`` identifies it in ``bulk.status``."""
 
     uuid: str
 
 
 class BulkError(msgspec.Struct, frozen=True, gc=False):
-    """An address that the service took no message for, and why."""
+    """An address that the service did not accept a message for, and why."""
 
     email: str = ""
     error: str | None = None
@@ -55,7 +55,7 @@ class BulkError(msgspec.Struct, frozen=True, gc=False):
 
 @attrs.frozen
 class BulkStatus:
-    """One message of a bulk request: the emails taken in ``success``, the others in ``errors``."""
+    """One message of a bulk request: ``success`` has the accepted emails, ``errors`` the others."""
 
     message_id: int | None = None
     name: str | None = None
@@ -165,7 +165,7 @@ class SendBulk(Call[SendBulkResult], kw_only=True):
 
 @post("/api/v2/statusBulkEmail", repeatable=True, body="form")
 class GetBulkStatus(Call[list[BulkStatus]]):
-    """What became of the addresses of a bulk request; one sending can be several messages.
+    """What happened to the addresses of a bulk request; one sending can be several messages.
 
     ``uuid`` comes from ``bulk.send``.
     """

@@ -1,4 +1,4 @@
-"""Single messages, messages to a mailing list, and what became of them."""
+"""Single messages, messages to a mailing list, and what happened to them."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class SendEmailResult:
 
 @attrs.frozen
 class SendToListResult:
-    """The service took the message to a list: its number, and how many addresses get it."""
+    """The service accepted the message to a list: its number, and how many addresses get it."""
 
     message_id: int = attrs.field(validator=attrs.validators.gt(0))
     count_emails: int | None = None
 
 
 class EmailStatus(msgspec.Struct, frozen=True, gc=False):  # lists of it are long: read at once
-    """What became of the message to one address.
+    """What happened to the message to one address.
 
     ``status`` is the service's own word: DELIVERED, UNDELIVERED and OPEN have been seen, the full
     list is unpublished. ``error`` is its reason, empty or None if there is none.

@@ -3,7 +3,7 @@
 ``{"status":"OK","result":…}``, ``{"status":"success","data":…}``, ``{"success":"OK","uuid":…}`` are
 successes; ``{"error":"…"}`` and ``{"status":"error","message":"…"}`` with a documented status are
 refusals. An error's form is that of many gateways, so its words count too: those that only repeat
-the HTTP status are not taken for sms.by's, and what tells of a failure may have come after the act.
+the HTTP status are not taken for sms.by's, and a reported failure may have come after the act.
 """
 
 from __future__ import annotations

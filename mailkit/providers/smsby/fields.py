@@ -1,4 +1,4 @@
-"""How sms.by's calls write Python's values; most refusals before the network stand here."""
+"""How sms.by's calls write Python's values; most checks before the network are here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from mailkit.address import Address, normalise
+from mailkit.address import Address, normalize
 from mailkit.attachment import Attachment
 from mailkit.core.fields import FileLike, address, one_line
 from mailkit.core.forms import File
@@ -38,18 +38,18 @@ def recipient(value: Address | str, wire_format: WireFormat) -> str:
         if value.isprintable() and not value.endswith(
             ">"
         ):  # the common case, without a second look
-            return normalise(value)
+            return normalize(value)
         return Address.parse(value).email
     except InvalidArgument as error:
         raise InvalidArgument(f"the recipient: {error}") from None
 
 
 def moment(value: datetime, wire_format: WireFormat) -> str:
-    """The minute in the zone of the client, never earlier than asked: seconds round up."""
+    """The minute in the zone of the client, never earlier than requested: seconds round up."""
     if value.utcoffset() is None:
         raise InvalidArgument(
             f"send_at: {value.isoformat()} has no time zone; give one with an offset, "
-            "as datetime(2030, 5, 1, 10, tzinfo=ZoneInfo('Europe/Minsk'))"
+            "e.g. datetime(2030, 5, 1, 10, tzinfo=ZoneInfo('Europe/Minsk'))"
         )
     try:
         exact = value.astimezone(UTC)
@@ -69,7 +69,7 @@ def file(value: FileLike, wire_format: WireFormat) -> File:
 
 
 def ids(value: Sequence[int], wire_format: WireFormat) -> str:
-    """The lists' ids with commas between."""
+    """The lists' ids, separated by commas."""
     if isinstance(cast("object", value), str) or not value:
         # Without ids the service takes the address off every list, which nobody means by [].
         raise InvalidArgument("list_ids: give at least one id; leave it out for every list")

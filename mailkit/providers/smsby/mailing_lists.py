@@ -21,7 +21,7 @@ Cell = str | int | float | None
 
 @attrs.frozen
 class ImportProblem:
-    """A contact that was not taken: its place in the call, and why."""
+    """A contact that was not accepted: its index in the call, and why."""
 
     index: int
     error_message: str = ""
@@ -29,7 +29,7 @@ class ImportProblem:
 
 @attrs.frozen
 class ImportContactsResult:
-    """How many contacts were new, known and wrong; ``log`` tells about the wrong ones."""
+    """How many contacts were new, known and wrong; ``log`` lists the wrong ones."""
 
     inserted: int = 0
     updated: int = 0
@@ -43,7 +43,7 @@ def _rows(rows: Sequence[Sequence[Cell]], wire_format: WireFormat) -> object:
 
 @post("/api/v2/createSubscriberList", repeatable=False, body="none", pick="list_id")
 class CreateMailingList(Call[int]):
-    """Make a mailing list and return its id."""
+    """Create a mailing list and return its id."""
 
     name: str = arg(write=fields.one_line("name"))
 
@@ -53,7 +53,7 @@ class ImportContacts(Call[ImportContactsResult]):
     """Add contacts to a list, or bring known ones up to date: at most 500 of up to 30 fields.
 
     ``field_names`` has ``email`` or ``phone`` among its names; each of ``rows`` has a value for
-    each name. Some contacts may be taken and others not: ``log`` tells.
+    each name. Some contacts may be accepted and others not: see ``log``.
     """
 
     list_id: int

@@ -1,4 +1,4 @@
-"""Who wants no more messages."""
+"""Unsubscribing, and undoing it."""
 
 from __future__ import annotations
 

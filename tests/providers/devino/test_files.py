@@ -116,7 +116,7 @@ async def test_other_formats_are_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"x")
     service = Service()
     for file in (Attachment(name, b"x"), tmp_path / name):
-        with pytest.raises(InvalidArgument, match=r"it takes \.bmp"):
+        with pytest.raises(InvalidArgument, match=r"it accepts \.bmp"):
             await client(service).files.upload(file)
     assert service.requests == []
 
@@ -143,7 +143,7 @@ async def test_the_ending_counts_in_any_letter_case() -> None:
 async def test_files_that_are_not_there_are_refused(tmp_path: Path) -> None:
     service = Service()
     for path in (tmp_path / "none.pdf", tmp_path):
-        with pytest.raises(InvalidArgument, match="is no file"):
+        with pytest.raises(InvalidArgument, match="is not a file"):
             await client(service).files.upload(path)
     with pytest.raises(InvalidArgument, match="need a name"):
         await client(service).files.upload(b"x")

@@ -87,7 +87,7 @@ async def test_texts_are_attached_as_they_are_and_all_else_in_base64(tmp_path: P
         ({"segment_id": 5}, "list_id and segment_id"),
         ({"list_id": []}, "list_id"),
         ({"list_id": list(range(11))}, "10 lists"),
-        ({"sender": "news@shop.by"}, "wants a name"),
+        ({"sender": "news@shop.by"}, "requires a name"),
         ({"sender": "Shop <news>"}, "sender"),
         ({"subject": "a\nb"}, "subject"),
         ({"subject": " "}, "subject"),

@@ -69,7 +69,10 @@ class Fault:
             raise TypeError(f"the fault {kind} has no parameter {name!r}: it takes {takes}")
         if acted is not None and not found.can_choose:
             raise ValueError(f"acted cannot be chosen for the fault {kind}")
-        self.__attrs_init__(kind, on, after, times, probability, acted, found(**parameters))
+        effect = found(**parameters)
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue] -- made by attrs
+            kind, on, after, times, probability, acted, effect
+        )
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -75,7 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the file."""
-    _sentences.open(config.rootpath / _FILE, approving=config.getoption("--approve"))
+    _sentences.open(config.rootpath / _FILE, approving=bool(config.getoption("--approve")))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -147,7 +147,7 @@ class Call(Generic[T_co]):
     __route__: ClassVar[Route]
     __kw_only__: ClassVar[bool] = False
     __files__: ClassVar[tuple[str, ...]] = ()
-    __codec__: ClassVar[Any]
+    __codec__: ClassVar[Any] = None
 
     def __init_subclass__(cls, *, kw_only: bool | None = None) -> None:
         super().__init_subclass__()
@@ -160,7 +160,7 @@ C = TypeVar("C", bound=Call[Any])
 
 def reads_files(call: Call[Any]) -> bool:
     """Whether writing the call may read a file, and belongs off the event loop."""
-    for name in call.__files__:  # noqa: SIM110 - most calls have none, and a generator costs time
+    for name in call.__files__:  # noqa: SIM110 - a generator costs time
         if getattr(call, name) is not None:
             return True
     return False
@@ -215,7 +215,7 @@ class Verb:
 
         def declare(cls: type[C]) -> type[C]:
             call = attrs.frozen(cls, kw_only=cls.__kw_only__)
-            call.__route__ = route
+            call.__route__, call.__codec__ = route, None
             fields = attrs.fields(cast("Any", call))
             call.__files__ = tuple(one.name for one in fields if one.metadata.get("file"))
             return call

@@ -158,7 +158,7 @@ class Client:
 
     async def _exchange(self, call: Call[T], name: str) -> CallResult[T]:
         way = (call, name, self._wire_format, self._url, self._auth.fields)
-        if reads_files(call):
+        if call.__files__ and reads_files(call):
             exchange = await anyio.to_thread.run_sync(build_exchange, *way)
         else:
             exchange = build_exchange(*way)

@@ -117,7 +117,7 @@ def build_exchange(
 ) -> Exchange[T]:
     """The call, ready to go to this address; InvalidArgument for what can't be sent."""
     kind = type(call)
-    codec = _codec_of(kind)
+    codec: CallCodec = kind.__codec__ or _learn(kind)
     route = codec.route
     request = _build_request(call, codec, wire_format, base, credential)
     return Exchange(
@@ -127,19 +127,12 @@ def build_exchange(
         route.quotas if isinstance(route.quotas, tuple) else route.quotas(call),
         request,
         partial(route.read, call) if route.read else codec.reader,
-        tuple([getattr(call, field) for field in codec.secrets]),
+        tuple([getattr(call, field) for field in codec.secrets]) if codec.secrets else (),
     )
 
 
-def _codec_of(kind: type[Call[Any]]) -> CallCodec:
+def _learn(kind: type[Call[Any]]) -> CallCodec:
     """The class's codec, made at its first call, when all annotations can be resolved."""
-    codec: CallCodec | None = vars(kind).get("__codec__")
-    if codec is None:
-        codec = kind.__codec__ = _make_codec(kind)
-    return codec
-
-
-def _make_codec(kind: type[Call[Any]]) -> CallCodec:
     route = kind.__route__
     path, _, end = route.path.partition("[")
     paths, ends = (tuple(re.split(r"[{}]", text.rstrip("]"))) for text in (path, end))
@@ -157,7 +150,7 @@ def _make_codec(kind: type[Call[Any]]) -> CallCodec:
         (query if route.body == "none" or field.name in route.query else body).append(part)
         if said.get("secret"):
             secrets.append(field.name)
-    return CallCodec(
+    codec = kind.__codec__ = CallCodec(
         route,
         paths,
         ends,
@@ -167,6 +160,7 @@ def _make_codec(kind: type[Call[Any]]) -> CallCodec:
         not taken,
         Reader(result_type(kind), route.pick),
     )
+    return codec
 
 
 def _build_request(
@@ -196,7 +190,7 @@ def _build_request(
         url += f"?{urlencoded(query)}" if query else ""
     if body == "json":
         return Request(route.verb, url, dict(_JSON), _json(call, codec, wire_format))
-    files = reads_files(call)
+    files = bool(call.__files__) and reads_files(call)
     pairs: list[Pair] = []
     _add(pairs, call, codec.body, wire_format)
     if route.fixed:

@@ -101,12 +101,15 @@ async def test_a_permit_counts_as_long_as_it_is_in_use(sent: bool) -> None:
 
 
 async def test_a_permit_that_was_not_sent_counts_no_more() -> None:
-    window = permits(Quota(1, 60.0), FakeClock())
+    clock = FakeClock()
+    window = permits(Quota(1, 60.0), clock)
+    start = clock.monotonic()
     for _ in range(5):
-        permit = await window.acquire(NAMES, 0, 30.0)
+        permit = await window.acquire(NAMES, None, 30.0)
         permit.release()
         permit.release()
         permit.done()  # too late, and of no effect
+    assert clock.monotonic() == start
 
 
 async def test_a_clock_that_is_set_back_makes_waits_longer_never_shorter() -> None:
@@ -159,9 +162,10 @@ async def test_a_release_wakes_the_next_waiter() -> None:
     permit = await window.acquire(NAMES, 0, 30.0)
     waiter = asyncio.create_task(window.acquire(NAMES, None, 30.0))
     await asyncio.sleep(0)
+    assert not waiter.done()
     permit.release()
     async with asyncio.timeout(5):
-        await waiter
+        assert await waiter is not permit
 
 
 async def test_a_cancelled_waiter_leaves_its_place() -> None:
@@ -173,7 +177,8 @@ async def test_a_cancelled_waiter_leaves_its_place() -> None:
     await asyncio.sleep(0)
     permit.release()
     async with asyncio.timeout(5):
-        await second
+        assert await second is not permit
+    assert first.cancelled()
 
 
 async def test_who_comes_late_does_not_overtake() -> None:

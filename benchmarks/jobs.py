@@ -17,12 +17,12 @@ from benchmarks.naive import Person
 from benchmarks.rows import Bench, Goal, Row, Setting, at_least, at_most, row_of
 from benchmarks.server import TOKEN
 from mailkit import BulkSender, Message, SmsBy, read_recipients
-from mailkit.bulk.engine import Engine, EngineSettings
-from mailkit.bulk.journal import Journal
+from mailkit.bulk.engine import Engine
+from mailkit.bulk.journal import Journal, Taken
 from mailkit.bulk.plan import plan
 from mailkit.bulk.report import make_report
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import Chunk, ChunkRow, Dispatch, Sent
+from mailkit.provider import SEND, Dispatch, Sent, Task, TaskRow
 
 __all__ = ["BENCHES", "LETTER", "PERSONAL", "people", "write_table"]
 
@@ -65,13 +65,15 @@ def write_table(path: Path, count: int) -> Path:
 # the send stage: recipients in memory, no plan, no journal
 
 
-async def send_all(dispatch: Dispatch, chunks: Iterable[Chunk]) -> dict[int, Sent]:
+async def send_all(dispatch: Dispatch, chunks: Iterable[Task]) -> dict[int, Sent]:
     """Hand all chunks over, eight requests at once; gives what came of each."""
     waiting, ends = iter(chunks), {}
 
     async def sender() -> None:
         for chunk in waiting:
-            ends[chunk.n] = await dispatch.send(chunk, late=False)
+            sent = await dispatch.perform(chunk)
+            assert isinstance(sent, Sent)
+            ends[chunk.chunk] = sent
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(SENDERS):
@@ -84,14 +86,14 @@ def mailkit_sends(url: str, message: Message, crowd: Sequence[Person]) -> Side:
     async def side() -> AsyncIterator[Work]:
         async with SmsBy(TOKEN, url) as client:
             dispatch = client.dispatch(message, ("name", "city"))
-            rows = [ChunkRow(n, who.email, (who.name, who.city)) for n, who in enumerate(crowd)]
-            size = dispatch.chunk_rows
+            rows = [TaskRow(n, who.email, (who.name, who.city)) for n, who in enumerate(crowd)]
+            size = dispatch.limits.rows
 
             async def work() -> int:
                 await send_all(
                     dispatch,
                     (
-                        Chunk("bench", n, 1, rows[start : start + size])
+                        Task("bench", n, SEND, rows[start : start + size])
                         for n, start in enumerate(range(0, len(rows), size), 1)
                     ),
                 )
@@ -231,7 +233,7 @@ class Stages:
         self._began = time.process_time()
         async with SmsBy(TOKEN, self.url) as client:
             journal = await Journal.open(place)
-            job, lease = await plan(
+            job = await plan(
                 journal,
                 client,
                 PERSONAL,
@@ -241,24 +243,26 @@ class Stages:
                 suppress=None,
                 clock=clock,
             )
-            job = await journal.jobs.adopt(job)
+            planner, job = job, await journal.workers.join(job)
+            await journal.workers.leave(planner)
             self._ended("plan")
             chunks = []
-            while chunk := await journal.steps.take(job, clock.now()):
-                chunks.append(chunk)
+            while isinstance(taken := await journal.chunks.take(job, clock.now()), Taken):
+                chunks.append(taken)
             self._ended("journal")
             dispatch = client.dispatch(PERSONAL, job.columns)
-            ends = await send_all(dispatch, chunks)
+            ends = await send_all(dispatch, (taken.task for taken in chunks))
             self._ended("send")
-            for n, sent in ends.items():
-                await journal.steps.accept(job, n, clock.now(), sent)
+            for taken in chunks:
+                sent = ends[taken.ticket.chunk]
+                await journal.chunks.accept(job, taken.ticket, clock.now(), sent)
             self._ended("journal")
             # Without senders the engine asks about the accepted chunks, and does nothing else.
-            await Engine(journal, dispatch, job, settings=EngineSettings(senders=0)).run()
+            await Engine(journal, dispatch, job, sends=False).run()
             self._ended("reconcile")
             report = await make_report(journal, job.name)
             assert report.complete
-            lease.release()
+            await journal.workers.leave(job)
             await journal.close()
             self._ended("report")
         remove(place)

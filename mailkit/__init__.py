@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mailkit.address import Address
     from mailkit.attachment import Attachment
-    from mailkit.bulk.engine import EngineSettings
     from mailkit.bulk.job import Job, Progress
     from mailkit.bulk.journal import Counts, Journal
     from mailkit.bulk.report import Report
     from mailkit.bulk.resolve import replan_rejected, resolve
     from mailkit.bulk.sender import BulkSender
+    from mailkit.bulk.settings import EngineSettings
     from mailkit.bulk.source import RecipientSource, read_recipients
     from mailkit.core.quota import Quota
     from mailkit.errors import MailkitError
@@ -57,7 +57,7 @@ _HOMES = {
     "Counts": "bulk.journal",
     "DeliveryStatus": "events",
     "Devino": "providers.devino",
-    "EngineSettings": "bulk.engine",
+    "EngineSettings": "bulk.settings",
     "Job": "bulk.job",
     "Journal": "bulk.journal",
     "MailkitError": "errors",

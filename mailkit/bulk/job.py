@@ -10,7 +10,7 @@ import anyio
 import attrs
 
 from mailkit.bulk.engine import Engine
-from mailkit.bulk.journal import Counts, JobRecord, Journal, Lease
+from mailkit.bulk.journal import Counts, JobRecord, Journal
 from mailkit.bulk.report import Report, make_report
 from mailkit.core.clock import Clock
 from mailkit.errors import JournalError, MailkitError
@@ -47,19 +47,15 @@ class Progress:
 class Job:
     """A job that this process runs; made by ``BulkSender.start`` and ``resume``."""
 
-    def __init__(
-        self, journal: Journal, record: JobRecord, engine: Engine, lease: Lease, clock: Clock
-    ) -> None:
+    def __init__(self, journal: Journal, record: JobRecord, engine: Engine, clock: Clock) -> None:
         self._journal = journal
         self._record = record
         self._engine = engine
-        self._lease = lease
         self._clock = clock
         self._ended = anyio.Event()
         self._failure: BaseException | None = None
         self._report: Report | None = None
         self._waiting = 0
-        self._task = asyncio.create_task(self._run(), name=f"mailkit {record.name}")
 
     @property
     def name(self) -> str:
@@ -77,8 +73,7 @@ class Job:
         first: int | None = None
         while True:
             done = self._ended.is_set()
-            counts = await self._journal.accounts.counts(self._record, running=not done)
-            unreconciled = await self._journal.accounts.unreconciled(self._record)
+            counts, unreconciled = await self._journal.reports.progress(self._record)
             first = counts.unsent if first is None else first
             seconds = self._clock.monotonic() - began
             yield Progress(
@@ -118,17 +113,9 @@ class Job:
         self._engine.stop()
 
     async def end(self, *, quiet: bool) -> None:
-        """Wait for the run's end; cancelling this wait cancels the run.
-
-        A failure that nobody has heard of through ``wait`` is raised, unless ``quiet``.
+        """The run has ended. A failure that nobody has heard of through ``wait`` is raised, unless
+        ``quiet``.
         """
-        try:
-            await asyncio.shield(self._task)
-        except asyncio.CancelledError:
-            self._task.cancel()
-            with anyio.CancelScope(shield=True):
-                await self._ended.wait()
-            raise
         if self._waiting and self._failure is None:  # in other tasks; the journal is closed next
             with contextlib.suppress(JournalError):
                 self._report = await make_report(self._journal, self.name)
@@ -140,15 +127,19 @@ class Job:
         failure, self._failure = self._failure, None
         return failure
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Work on the job until its end; a failure is kept for `wait` and `end`."""
         try:
-            await self._engine.run()
+            try:
+                await self._engine.run()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self._journal.workers.leave(self._record)
         except BaseException as error:
             self._failure = _only(error)
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
-            self._lease.release()
             self._ended.set()
 
 

@@ -21,16 +21,15 @@ from mailkit.bulk.journal import (
     InvalidRecord,
     JobRecord,
     Journal,
-    Lease,
     Overtaken,
     PlannedRow,
 )
 from mailkit.bulk.rows import EMAIL_NAMES
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import BulkProvider, Dispatch
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
+from mailkit.provider import Dispatch, Provider
 from mailkit.template import InvalidRow, Template, check_columns
 from mailkit.text import header_text
 
@@ -46,7 +45,7 @@ _row = tuple.__new__  # a named tuple from a tuple, at once
 
 async def plan(
     journal: Journal,
-    provider: BulkProvider,
+    provider: Provider,
     message: Message,
     recipients: RecipientSource,
     *,
@@ -54,8 +53,8 @@ async def plan(
     again: bool,
     suppress: RecipientSource | None,
     clock: Clock,
-) -> tuple[JobRecord, Lease]:
-    """Read the list into a new job and cut it into chunks; gives the job and its lease, taken.
+) -> JobRecord:
+    """Read the list into a new job and cut it into chunks; gives the job, with its planner.
 
     Raises what ``BulkSender.start`` says; then the journal holds nothing of the job.
     """
@@ -67,9 +66,9 @@ async def plan(
     template = Template.parse(message)
     columns = _Columns(template, await recipients.columns())
     dispatch = provider.dispatch(message, columns.names)
-    await dispatch.check()
+    await dispatch.prepare()
     await journal.jobs.sweep()
-    job, lease = await journal.jobs.create(
+    job = await journal.jobs.create(
         name,
         provider.name,
         provider.account,
@@ -96,8 +95,8 @@ async def plan(
             seen = None if again else await journal.planning.mark_elsewhere(job)
             await journal.planning.cut(
                 job,
-                rows=dispatch.chunk_rows,
-                size=dispatch.chunk_bytes - dispatch.base_bytes,
+                rows=dispatch.limits.rows,
+                size=rows.limit if dispatch.limits.part_rows is None else None,
             )
             with contextlib.suppress(Overtaken):  # by a job that was planned meanwhile
                 planned = await journal.jobs.finish_planning(
@@ -109,9 +108,9 @@ async def plan(
                     seen=seen,
                 )
     except BaseException:
-        await _forget(journal, job, lease)
+        await _forget(journal, job)
         raise
-    return planned, lease
+    return planned
 
 
 def _check_name(name: str | None) -> None:
@@ -207,7 +206,7 @@ class _Rows:
         self._next = job.ids[0] + 1
         self._columns = columns
         self._dispatch = dispatch
-        self._limit = dispatch.chunk_bytes - dispatch.base_bytes
+        self.limit = dispatch.limits.size - dispatch.limits.base
         self._hash = hashlib.blake2b(digest_size=16)
         self._count = 0
 
@@ -216,7 +215,7 @@ class _Rows:
         rows: list[PlannedRow] = []
         invalid: list[InvalidRecord] = []
         said: list[str] = []
-        measure, limit = self._dispatch.measure, self._limit
+        measure, limit = self._dispatch.measure, self.limit
         for row_id, (line, given, named, fault) in enumerate(batch, self._next):
             address, reason, fields, size = given, fault, "", 0
             try:
@@ -281,9 +280,6 @@ async def _suppress(
         await journal.planning.suppress(job, keys, clock.now())
 
 
-async def _forget(journal: Journal, job: JobRecord, lease: Lease) -> None:
+async def _forget(journal: Journal, job: JobRecord) -> None:
     with anyio.CancelScope(shield=True):
-        try:
-            await journal.jobs.forget(job)
-        finally:
-            lease.release()
+        await journal.jobs.forget(job)

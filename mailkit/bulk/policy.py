@@ -35,12 +35,13 @@ from mailkit.errors import (
     Unavailable,
     Unsupported,
 )
+from mailkit.provider import SEND, Stage
 
 __all__ = [
     "Answers",
     "Judgment",
-    "Later",
     "Next",
+    "NotNow",
     "Trial",
     "gist",
     "judge",
@@ -51,7 +52,7 @@ __all__ = [
     "without",
 ]
 
-Later = NotSent | RateLimited | QuotaExhausted | Unavailable
+NotNow = NotSent | RateLimited | QuotaExhausted | Unavailable
 """Nothing was taken, and the same request may be taken after a wait."""
 
 TRIALS_TO_STOP = 3
@@ -60,7 +61,7 @@ EVERYBODY = 20  # so many rows of one request are not refused in the same words 
 
 
 class Next(StrEnum):
-    """What becomes of a chunk whose request did not succeed."""
+    """What becomes of a task whose request did not succeed."""
 
     STOP = "planned again, and the job stops"
     WAIT = "planned again, after a wait"
@@ -69,31 +70,41 @@ class Next(StrEnum):
     PROBE = "cut: three of its rows are tried alone before anything else is sent"
     HALVE = "cut in two"
     TRY = "its one row is on trial"
+    HALVE_PART = "the part is cut in two"
+    DEFER = "the part, of one row, is tried after all others"
+    REJECT_ROW = "the part's one row is rejected"
     GIVE_UP = "planned again, and the job stops: it has cost too many requests"
 
 
 @attrs.frozen
 class Answers:
-    """What is known when a chunk of ``rows`` rows is refused.
+    """What is known when a task of ``rows`` rows is refused.
 
-    ``about_rows``: a row of the same refused request was judged by itself. ``probing``: another
-    chunk's rows are being tried. ``requests``: how many this refused request has cost so far.
+    ``about_rows``: a row of the same refused request was judged by itself; of a part: another one
+    was taken. ``probing``: another chunk's rows are being tried. ``requests``: how many this
+    refused request has cost so far. ``alone``: how many other rows of parts were refused alone
+    while none was taken.
     """
 
     rows: int = 1
     about_rows: bool = False
     probing: bool = False
     requests: int = 0
+    alone: int = 0
 
 
-def next_step(error: MailkitError, known: Answers) -> Next:
-    """What becomes of the chunk; any error but a plain refusal is the same for every chunk."""
+def next_step(error: MailkitError, known: Answers, stage: Stage = SEND) -> Next:
+    """What becomes of the task; any error but a plain refusal is the same for every chunk."""
     if isinstance(error, AuthenticationFailed | AccountRefused | InvalidArgument | Unsupported):
         return Next.STOP
-    if isinstance(error, Later):
+    if isinstance(error, NotNow):
         return Next.WAIT
     if not isinstance(error, Refused):
-        return Next.DOUBT
+        return Next.WAIT if stage.repeatable else Next.DOUBT
+    if not (stage.has_rows and stage.rows_refusable):
+        return Next.STOP
+    if stage.repeatable:
+        return _next_for_part(known)
     if known.rows == 1:
         return Next.TRY
     if known.requests >= REQUESTS_TO_STOP:
@@ -101,6 +112,14 @@ def next_step(error: MailkitError, known: Answers) -> Next:
     if known.about_rows:
         return Next.HALVE
     return Next.YIELD if known.probing else Next.PROBE
+
+
+def _next_for_part(known: Answers) -> Next:
+    if known.rows > 1:
+        return Next.HALVE_PART
+    if known.about_rows:
+        return Next.REJECT_ROW
+    return Next.STOP if known.alone >= TRIALS_TO_STOP else Next.DEFER
 
 
 class Judgment(StrEnum):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import attrs
 import msgspec
 
-from mailkit.bulk.journal import ChunkRecord, ChunkState, Counts, JobRecord, Journal
+from mailkit.bulk.journal import ChunkRecord, Counts, JobRecord, Journal, Later
 from mailkit.errors import JournalError
 from mailkit.events import DeliveryStatus
 
@@ -37,7 +37,8 @@ class Report:
     ``counts`` says how many rows are in each state, ``elsewhere`` how many of the duplicates are
     left to other jobs that send the same, by the reason, ``deliveries`` how many were last heard
     of in each delivery status, ``doubts`` which chunks a person must look at, ``rejections`` why
-    chunks were refused whole. ``stopped`` is why the last engine ended early, ``running`` whether
+    chunks were refused whole. ``waiting`` says for what the next request has to wait, and until
+    when. ``stopped`` is why the last engine ended early, ``running`` whether
     one is at work now.
     """
 
@@ -51,6 +52,7 @@ class Report:
     deliveries: Mapping[DeliveryStatus, int]
     doubts: Sequence[Doubt]
     rejections: Sequence[str]
+    waiting: str | None
     stopped: str | None
     running: bool
 
@@ -80,6 +82,7 @@ class Report:
                 for doubt in self.doubts
             ],
             "rejections": list(self.rejections),
+            "waiting": self.waiting,
             "stopped": self.stopped,
             "running": self.running,
             "complete": self.complete,
@@ -96,31 +99,38 @@ async def make_report(journal: Journal, name: str) -> Report:
     InvalidArgument if there is no such job; JournalError if its rows do not add up, which must
     never happen.
     """
-    job = await journal.jobs.get(name)
-    running = await journal.jobs.running(job)
-    counts = await journal.accounts.counts(job, running=running)
-    stored = await journal.accounts.stored(job)
-    if not counts.read == counts.accounted == stored:
+    found = await journal.reports.snapshot(name)
+    if found is None:
+        await journal.jobs.get(name)  # which says what jobs there are
+        raise JournalError(f"the job {name} was planned just now: look again")
+    job, counts = found.job, found.counts
+    if not counts.read == counts.accounted == found.stored:
         raise JournalError(
-            f"the journal of {job.name} does not add up: {counts.read} rows were read, {stored} "
-            f"are stored, {counts.accounted} have a state"
+            f"the journal of {job.name} does not add up: {counts.read} rows were read, "
+            f"{found.stored} are stored, {counts.accounted} have a state"
         )
-    doubts = await journal.accounts.doubts(job, running=running)
-    rejected = await journal.accounts.chunks(job, ChunkState.REJECTED)
     return Report(
         job=job.name,
         provider=job.provider,
         subject=msgspec.json.decode(job.message)["subject"],
         created=datetime.fromtimestamp(job.created, UTC),
         counts=counts,
-        elsewhere=await journal.accounts.elsewhere(job),
-        unreconciled=await journal.accounts.unreconciled(job),
-        deliveries=await journal.accounts.deliveries(job),
-        doubts=[_doubt(job, chunk) for chunk in doubts],
-        rejections=[f"chunk {chunk.n}, {chunk.rows} rows: {chunk.reason}" for chunk in rejected],
-        stopped=None if running else job.stopped,
-        running=running,
+        elsewhere=found.elsewhere,
+        unreconciled=found.unreconciled,
+        deliveries=found.deliveries,
+        doubts=[_doubt(job, chunk) for chunk in found.doubts],
+        rejections=[
+            f"chunk {chunk.n}, {chunk.rows} rows: {chunk.reason}" for chunk in found.rejected
+        ],
+        waiting=None if found.waiting is None else _told(found.waiting),
+        stopped=job.stopped,
+        running=found.running,
     )
+
+
+def _told(wait: Later) -> str:
+    until = datetime.fromtimestamp(wait.until, UTC).astimezone()
+    return f"{wait.why}; not before {until:%Y-%m-%d %H:%M:%S}"
 
 
 def _doubt(job: JobRecord, chunk: ChunkRecord) -> Doubt:

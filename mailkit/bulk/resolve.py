@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 
 from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal import Chosen, JobRecord, Journal, Replanned
-from mailkit.bulk.sender import take_lease
 from mailkit.core.clock import Clock
 from mailkit.errors import InvalidArgument
 
@@ -32,16 +30,16 @@ async def resolve(
     planned again, and the next ``resume`` sends it. Returns the number of rows.
 
     InvalidArgument, and nothing is changed, if something named is not in doubt, if nothing is
-    named, while an engine runs the job, and for a word *not sent* that comes so early that the
-    request could still arrive.
+    named, and for a word *not sent* that comes so early that the request could still arrive: while
+    the process lives that made it, or soon after.
     """
     chosen = _chosen(chunks, addresses)
-    async with _owned(journal, name) as record:
-        if chosen == Chosen():
-            raise InvalidArgument(await _choice(journal, record))
-        if accepted:
-            return await journal.resolving.accepted(record, chosen)
-        return await journal.resolving.not_sent(record, chosen, clock.now())
+    record = await journal.jobs.get(name)
+    if chosen == Chosen():
+        raise InvalidArgument(await _choice(journal, record))
+    if accepted:
+        return await journal.resolving.accepted(record, chosen)
+    return await journal.resolving.not_sent(record, chosen, clock.now())
 
 
 async def replan_rejected(
@@ -51,11 +49,10 @@ async def replan_rejected(
 
     The next ``resume`` sends it. Rows whose people have the message from another job by now
     become duplicates instead. InvalidArgument, and nothing is changed, if something named is not
-    rejected, and while an engine runs the job.
+    rejected.
     """
     chosen = _chosen(chunks, addresses)
-    async with _owned(journal, name) as record:
-        return await journal.resolving.again(record, chosen)
+    return await journal.resolving.again(await journal.jobs.get(name), chosen)
 
 
 def _chosen(chunks: Iterable[int | str], addresses: Iterable[str]) -> Chosen:
@@ -77,20 +74,9 @@ def _chunk(label: int | str) -> tuple[int, int | None]:
 
 async def _choice(journal: Journal, record: JobRecord) -> str:
     """What can be named, in a sentence."""
-    doubts = await journal.accounts.doubts(record, running=False)
+    doubts = await journal.reports.doubts(record)
     if not doubts:
         return f"nothing in the job {record.name} is in doubt"
     labels = [f"{one.n}.{one.attempt}" if one.attempt > 1 else f"{one.n}" for one in doubts]
     some = ", ".join(labels[:20]) + (", …" if len(labels) > 20 else "")
     return f"name the chunks of the job {record.name} that you looked for; in doubt: {some}"
-
-
-@asynccontextmanager
-async def _owned(journal: Journal, name: str) -> AsyncIterator[JobRecord]:
-    """The job, with its lease and a new fence: no engine runs it meanwhile."""
-    record = await journal.jobs.get(name)
-    lease = await take_lease(journal, record)
-    try:
-        yield await journal.jobs.adopt(record)
-    finally:
-        lease.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import random
 from collections.abc import Sequence
@@ -12,22 +13,21 @@ import anyio
 import attrs
 import msgspec
 
-from mailkit.bulk.engine import Engine, EngineSettings
+from mailkit.bulk.engine import Engine
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import Chosen, JobRecord, Journal, Lease
+from mailkit.bulk.journal import Chosen, JobRecord, Journal
 from mailkit.bulk.plan import plan
 from mailkit.bulk.report import Report, make_report
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import RecipientSource
 from mailkit.bulk.telling import Teller
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import BulkProvider
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import JobHook
 from mailkit.message import Message
+from mailkit.provider import Provider
 
-__all__ = ["BulkSender", "take_lease"]
-
-LEASE_TRIES = 10
+__all__ = ["BulkSender"]
 
 
 class BulkSender:
@@ -41,7 +41,7 @@ class BulkSender:
 
     def __init__(
         self,
-        provider: BulkProvider,
+        provider: Provider,
         *,
         journal: str | Path | Journal | None = None,
         settings: EngineSettings = EngineSettings(),
@@ -69,12 +69,15 @@ class BulkSender:
         self._rng = rng
         self._journal: Journal | None = None
         self._jobs: list[Job] = []
+        self._tasks = asyncio.TaskGroup()
 
     async def __aenter__(self) -> BulkSender:
         if isinstance(self._place, Journal):
             self._journal = self._place
         else:
             self._journal = await Journal.open(self._place)
+        self._jobs, self._tasks = [], asyncio.TaskGroup()
+        await self._tasks.__aenter__()
         return self
 
     async def __aexit__(
@@ -88,6 +91,7 @@ class BulkSender:
             try:
                 for job in self._jobs:
                     job.stop()
+                await self._tasks.__aexit__(None, None, None)
                 for job in self._jobs:
                     await job.end(quiet=error is not None)
             finally:
@@ -125,7 +129,7 @@ class BulkSender:
         if suppress is not None:
             _check_kind(suppress, RecipientSource, "suppress", "read_recipients(…)")
         self._check_track(self._settings)
-        record, lease = await plan(
+        record = await plan(
             self.journal,
             self._provider,
             message,
@@ -135,19 +139,18 @@ class BulkSender:
             suppress=suppress,
             clock=self._clock,
         )
-        return await self._run(record, lease, self._settings, check=False)
+        return await self._run(record, self._settings, prepared=True)
 
     async def resume(self, name: str, *, rejected: bool = False) -> Job:
         """Go on with a job that was stopped or cut off; what was under way then is in doubt. With
         ``rejected``, what the provider rejected is sent again too.
 
-        InvalidArgument if there is no such job, if an engine runs it at this moment, or if it
-        was begun with another provider or account.
+        If other processes send the job at this moment, this one joins them. InvalidArgument if
+        there is no such job, or if it was begun with another provider or account.
         """
         self._check_track(self._settings)
         record = await self._known(name)
-        lease = await take_lease(self.journal, record)
-        return await self._run(record, lease, self._settings, rejected=rejected)
+        return await self._run(record, self._settings, rejected=rejected)
 
     async def follow(self, name: str, seconds: float) -> Job:
         """Ask for so long what became of the job's messages; sends nothing.
@@ -157,15 +160,14 @@ class BulkSender:
         settings = attrs.evolve(self._settings, track=seconds)
         record = await self._known(name)
         self._check_track(settings)
-        lease = await take_lease(self.journal, record)
-        return await self._run(record, lease, settings, sends=False)
+        return await self._run(record, settings, sends=False)
 
     async def report(self, name: str) -> Report:
         """The report of a job, at any moment of its life."""
         return await make_report(self.journal, name)
 
     def _check_track(self, settings: EngineSettings) -> None:
-        if settings.track and not self._provider.tells_deliveries:
+        if settings.track and not self._provider.can_poll:
             raise Unsupported(
                 f"{self._provider.name} can't be asked for the status of messages: leave the "
                 "tracking out; its callbacks tell"
@@ -187,19 +189,24 @@ class BulkSender:
     async def _run(
         self,
         record: JobRecord,
-        lease: Lease,
         settings: EngineSettings,
         *,
-        check: bool = True,
+        prepared: bool = False,
         rejected: bool = False,
         sends: bool = True,
     ) -> Job:
+        planner = record if record.worker else None
         try:
             message = Message.from_json(msgspec.json.decode(record.message))
-            dispatch = self._provider.dispatch(message, record.columns)
-            if check:
-                await dispatch.check()
-            record = await self.journal.jobs.adopt(record)
+            given = attrs.evolve(message, send_at=None) if settings.ignore_send_at else message
+            dispatch = self._provider.dispatch(given, record.columns)
+            if not prepared:
+                await dispatch.prepare()
+            record = await self.journal.workers.join(record, sends=sends)
+        finally:
+            if planner is not None:
+                await self.journal.workers.leave(planner)
+        try:
             if rejected:
                 await self.journal.resolving.again(record, Chosen())
             engine = Engine(
@@ -213,27 +220,15 @@ class BulkSender:
                 clock=self._clock,
                 rng=self._rng,
             )
-            job = Job(self.journal, record, engine, lease, self._clock)
-            self._jobs.append(job)
         except BaseException:
-            lease.release()
+            await self.journal.workers.leave(record)
             raise
+        job = Job(self.journal, record, engine, self._clock)
+        self._jobs.append(job)
+        self._tasks.create_task(job.run(), name=f"mailkit {record.name}")
         return job
 
 
 def _check_kind(value: object, kind: type | UnionType, what: str, remedy: str) -> None:
     if not isinstance(value, kind):
         raise InvalidArgument(f"{what}: give {remedy}, not a {type(value).__name__}")
-
-
-async def take_lease(journal: Journal, record: JobRecord) -> Lease:
-    """The right to run the job; InvalidArgument while another engine has it."""
-    lease = journal.jobs.lease(record.id)
-    for _ in range(LEASE_TRIES):  # one who only looks whether the job runs has it for a moment
-        if lease.take():
-            return lease
-        await anyio.sleep(0.02)
-    raise InvalidArgument(
-        f"the job {record.name} is being sent right now, by another process or by this one: "
-        f"look at it with: mailkit status {record.name}"
-    )

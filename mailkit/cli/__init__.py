@@ -8,6 +8,8 @@ import sys
 
 __all__ = ["main"]
 
+RENAMED = {"--late": "--ignore-send-at", "--senders": "--concurrency"}
+
 
 def main() -> None:
     """Run the command; a missing extra is told in a sentence."""
@@ -18,6 +20,10 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by the caller: no socket must get its number
             nothing = os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, open(nothing, mode, closefd=False))  # noqa: SIM115
+    for option, better in RENAMED.items():
+        if option in (given.partition("=")[0] for given in sys.argv[1:]):
+            print(f"mailkit: the option {option} is now {better}", file=sys.stderr)
+            sys.exit(2)
     try:
         from mailkit.cli.app import app
         from mailkit.cli.run import written

@@ -171,7 +171,7 @@ async def _compare(journal: Journal, job: Job, url: str) -> tuple[int, int, int]
     """
     record = await journal.jobs.get(job.name)
     believed: list[str] = []
-    async for found in journal.accounts.rows(record, running=False, states=[RowState.ACCEPTED]):
+    async for found in journal.reports.rows(record, states=[RowState.ACCEPTED]):
         believed += [row.address for row in found]
     request = urllib.request.Request(  # noqa: S310 - the sandbox's own address
         f"{url}/sandbox/truth/compare",

@@ -11,12 +11,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal, RowState
 from mailkit.bulk.report import make_report
 from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.cli.options import Account, AdoptAs, AsJson, JournalPath, duration, open_provider
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import follow_job, print_report
@@ -171,7 +171,6 @@ async def _rows(
     control characters are exact in a file or pipe, visible on a terminal.
     """
     record = await store.jobs.get(name)
-    running = await store.jobs.running(record)
     as_utf8()
     shown = plain if sys.stdout.isatty() else str
     out = csv.writer(sys.stdout, lineterminator="\n")
@@ -181,7 +180,7 @@ async def _rows(
     # Quoted, names can't be taken for several of another delimiter when the list is read again.
     names = quoted if any(char in name for name in header for char in ";\t\r") else out
     names.writerow(map(shown, header if as_recipients else map(_harmless, header)))
-    async for rows in store.accounts.rows(record, running=running, states=states):
+    async for rows in store.reports.rows(record, states=states):
         for row in rows:
             cells = [row.address, *row.fields, *[""] * (len(record.columns) - len(row.fields))]
             # A CR needs quotes too, which not every version of the csv module gives it, and so

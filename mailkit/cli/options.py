@@ -17,9 +17,9 @@ __all__ = [
     "Account",
     "Adopt",
     "AsJson",
+    "Concurrency",
     "JournalPath",
     "Provider",
-    "Senders",
     "duration",
     "open_provider",
 ]
@@ -43,7 +43,7 @@ AdoptAs = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no bar.")]
-Senders = Annotated[int, typer.Option(min=1, max=100, help="Requests under way at once.")]
+Concurrency = Annotated[int, typer.Option(min=1, max=100, help="Requests under way at once.")]
 Account = Annotated[
     str | None,
     typer.Option(help="Whose quotas these are; by default told by the credential."),

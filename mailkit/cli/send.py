@@ -9,19 +9,19 @@ from typing import Annotated
 import anyio
 import typer
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.cli.options import (
     Account,
     AdoptAs,
     AsJson,
+    Concurrency,
     JournalPath,
     Provider,
-    Senders,
     duration,
     open_provider,
 )
@@ -34,7 +34,9 @@ __all__ = ["follow_job", "print_report", "resume", "send"]
 Track = Annotated[
     str | None, typer.Option(help="Keep checking deliveries for this long, e.g. 2h or 30m.")
 ]
-Late = Annotated[bool, typer.Option("--late", help="Send now even if send_at has passed.")]
+IgnoreSendAt = Annotated[
+    bool, typer.Option("--ignore-send-at", help="Send now, whatever the message's send_at says.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected rows are an error.")]
 
 
@@ -51,7 +53,7 @@ def send(
             "also to people whom another job has sent this message.",
         ),
     ] = False,
-    late: Late = False,
+    ignore_send_at: IgnoreSendAt = False,
     strict: Strict = False,
     track: Track = None,
     suppress: Annotated[
@@ -61,7 +63,7 @@ def send(
     delimiter: Annotated[
         str | None, typer.Option(help="What separates the list's columns.")
     ] = None,
-    senders: Senders = 8,
+    concurrency: Concurrency = 8,
     account: Account = None,
     journal: JournalPath = None,
     adopt: AdoptAs = None,
@@ -82,7 +84,9 @@ def send(
             "-" if recipients == "-" else Path(recipients), encoding=encoding, delimiter=delimiter
         )
         unwanted = None if suppress is None else read_recipients(Path(suppress))
-        settings = EngineSettings(senders=senders, track=duration(track), late=late)
+        settings = EngineSettings(
+            concurrency=concurrency, track=duration(track), ignore_send_at=ignore_send_at
+        )
 
         async def start(sender: BulkSender) -> Job:
             with planning(source, quiet=as_json):
@@ -109,10 +113,10 @@ def resume(
             help="The provider's refusals are about the rows, not about the account.",
         ),
     ] = False,
-    late: Late = False,
+    ignore_send_at: IgnoreSendAt = False,
     strict: Strict = False,
     track: Track = None,
-    senders: Senders = 8,
+    concurrency: Concurrency = 8,
     account: Account = None,
     journal: JournalPath = None,
     adopt: AdoptAs = None,
@@ -122,7 +126,10 @@ def resume(
 
     async def command() -> int:
         settings = EngineSettings(
-            senders=senders, track=duration(track), late=late, trust_refusals=trust_refusals
+            concurrency=concurrency,
+            track=duration(track),
+            ignore_send_at=ignore_send_at,
+            trust_refusals=trust_refusals,
         )
 
         async def start(sender: BulkSender) -> Job:

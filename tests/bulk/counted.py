@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 
 from mailkit.bulk.journal import Journal
+from mailkit.bulk.journal.store import Connection
 from mailkit.events import FINAL
 
 Counters = tuple[int, int, int]
@@ -14,7 +14,7 @@ Counters = tuple[int, int, int]
 async def counters(journal: Journal) -> dict[tuple[int, int], Counters]:
     """``rows``, ``apart`` and ``unfinished`` of every accepted chunk, as the journal has them."""
 
-    def work(db: sqlite3.Connection) -> dict[tuple[int, int], Counters]:
+    def work(db: Connection) -> dict[tuple[int, int], Counters]:
         found = db.execute(
             "SELECT job, n, rows, apart, unfinished FROM chunks WHERE state = 'accepted'"
         )
@@ -26,7 +26,7 @@ async def counters(journal: Journal) -> dict[tuple[int, int], Counters]:
 async def counted(journal: Journal) -> dict[tuple[int, int], Counters]:
     """The same, from nothing but the rows and the chunks' ranges."""
 
-    def work(db: sqlite3.Connection) -> dict[tuple[int, int], Counters]:
+    def work(db: Connection) -> dict[tuple[int, int], Counters]:
         chunks = db.execute("SELECT job, n, state, first, last, delivery FROM chunks").fetchall()
         found: dict[tuple[int, int], Counter[str]] = {
             (job, n): Counter() for job, n, state, *_ in chunks if state == "accepted"

@@ -10,15 +10,26 @@ from contextlib import asynccontextmanager
 import attrs
 
 from mailkit.bulk.journal import InlineExecutor, Journal
-from mailkit.core.dispatch import Chunk, Dispatch, Polled, RowStatus, Sent
 from mailkit.core.words import about_account
 from mailkit.errors import Refused, Unavailable
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
+from mailkit.provider import (
+    SEND,
+    Dispatch,
+    Limits,
+    NotTaken,
+    PollResult,
+    RowStatus,
+    Sent,
+    Stage,
+    Task,
+    Wait,
+)
 
 MESSAGE = Message(sender="Shop <news@shop.example>", subject="Hi", html="<p>Hi</p>")
 
-Act = Callable[[Chunk], Sent | Exception]
+Act = Callable[[Task], Sent | Exception]
 
 
 @attrs.define
@@ -37,11 +48,11 @@ class FakeProvider:
     bad: set[str] = attrs.field(factory=set)
     why: str = "no such mailbox"
     mailed: Counter[str] = attrs.field(factory=Counter)
-    chunks: list[Chunk] = attrs.field(factory=list)
+    chunks: list[Task] = attrs.field(factory=list)
     failing_polls: int = 0
-    refuses: Callable[[Chunk], str | None] = attrs.field(default=lambda chunk: None)
-    on_send: Callable[[Chunk], None] | None = None
-    tells_deliveries: bool = True
+    refuses: Callable[[Task], str | None] = attrs.field(default=lambda chunk: None)
+    on_send: Callable[[Task], None] | None = None
+    can_poll: bool = True
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
         return FakeDispatch(self)
@@ -50,20 +61,19 @@ class FakeProvider:
 @attrs.define
 class FakeDispatch:
     provider: FakeProvider
-    chunk_bytes: int = 1_000_000
-    base_bytes: int = 0
+    stages: Sequence[Stage] = (SEND,)
 
     @property
-    def chunk_rows(self) -> int:
-        return self.provider.chunk_rows
+    def limits(self) -> Limits:
+        return Limits(self.provider.chunk_rows, 1_000_000)
 
     def measure(self, address: str, values: Sequence[str]) -> int:
         return len(address)
 
-    async def check(self) -> None:
+    async def prepare(self) -> None:
         return
 
-    async def send(self, chunk: Chunk, *, late: bool) -> Sent:
+    async def perform(self, chunk: Task) -> Sent:
         await asyncio.sleep(0)
         self.provider.chunks.append(chunk)
         if self.provider.on_send is not None:
@@ -77,16 +87,19 @@ class FakeDispatch:
             outcome = act if isinstance(act, Exception) else act(chunk)
         if isinstance(outcome, Exception):
             raise outcome
-        left_out = {*outcome.refused, *outcome.held}
+        left_out = {*outcome.rejected, *outcome.held}
         self.provider.mailed.update(row.address for row in chunk.rows if row.n not in left_out)
         return outcome
 
-    async def poll(self, reference: str, cursor: str | None) -> Polled:
+    async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
+        return None
+
+    async def poll(self, reference: str, cursor: str | None) -> PollResult:
         if self.provider.failing_polls:
             self.provider.failing_polls -= 1
             raise Unavailable("no answer")
         chunk = self.provider.chunks[int(reference) - 1]
-        return Polled(
+        return PollResult(
             [
                 RowStatus(
                     row.address.upper(),

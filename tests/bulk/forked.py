@@ -13,17 +13,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mailkit.bulk.journal import Journal, Lease
+from mailkit.bulk.journal import JobRecord, Journal
 from mailkit.errors import JournalError
 
 from .fakes import people
-from .jobs import planned, take
+from .jobs import die, planned, take
 
 LOOK = """
 import fcntl, sqlite3, sys
 sqlite3.connect(sys.argv[1]).execute("SELECT * FROM jobs")
 try:
-    fcntl.flock(open(sys.argv[1] + "-locks/job-1.lock"), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    fcntl.flock(open(sys.argv[2]), fcntl.LOCK_SH | fcntl.LOCK_NB)
 except BlockingIOError:
     sys.exit(0)
 sys.exit(1)
@@ -31,7 +31,13 @@ sys.exit(1)
 """Another process: it would remove the -wal if it believed to be the last one."""
 
 
-def use(journal: Journal, lease: Lease) -> None:
+def lock(path: Path | None, job: JobRecord) -> Path:
+    assert path is not None
+    assert job.worker is not None
+    return path.with_name(f"{path.name}-locks") / f"worker-{job.worker.id}.lock"
+
+
+def use(journal: Journal, job: JobRecord) -> None:
     try:
         asyncio.run(journal.jobs.list())
     except JournalError as error:
@@ -41,10 +47,11 @@ def use(journal: Journal, lease: Lease) -> None:
     except JournalError as error:
         print(error, flush=True)
     asyncio.run(journal.close())
-    lease.release()
+    die(job)  # which is not its own to say
+    assert lock(journal.path, job).exists()
 
 
-def open_anew(journal: Journal, lease: Lease) -> None:
+def open_anew(journal: Journal, job: JobRecord) -> None:
     assert journal.path is not None
     for path in (journal.path, os.path.relpath(journal.path)):
         try:
@@ -53,19 +60,20 @@ def open_anew(journal: Journal, lease: Lease) -> None:
             print(error, flush=True)
 
 
-def open_another(journal: Journal, lease: Lease) -> None:
+def open_another(journal: Journal, job: JobRecord) -> None:
     assert journal.path is not None
     other = asyncio.run(Journal.open(journal.path.with_name("other.db")))
     asyncio.run(planned(other, people(2)))
     asyncio.run(other.close())
 
 
-def outlive(journal: Journal, lease: Lease) -> None:
-    print(os.getpid(), flush=True)
+def outlive(journal: Journal, job: JobRecord) -> None:
+    assert job.worker is not None
+    print(os.getpid(), job.worker.id, flush=True)
     sys.stdin.read()
 
 
-CHILDREN: dict[str, Callable[[Journal, Lease], None]] = {
+CHILDREN: dict[str, Callable[[Journal, JobRecord], None]] = {
     "use": use,
     "anew": open_anew,
     "another": open_another,
@@ -76,28 +84,26 @@ CHILDREN: dict[str, Callable[[Journal, Lease], None]] = {
 def main(how: str, child: str, path: Path) -> None:
     journal = asyncio.run(Journal.open(path))
     job = asyncio.run(planned(journal, people(4)))
-    lease = journal.jobs.lease(job.id)
-    assert lease.take()
     wal = Path(f"{path}-wal").stat().st_ino
     if how == "fork":
         pid = os.fork()
         if not pid:
-            CHILDREN[child](journal, lease)
+            CHILDREN[child](journal, job)
             sys.exit(0)  # not os._exit: what the interpreter lets go of at its end counts too
         status = os.waitpid(pid, 0)[1]
     else:
         process = multiprocessing.get_context("fork").Process(
-            target=CHILDREN[child], args=(journal, lease)
+            target=CHILDREN[child], args=(journal, job)
         )
         process.start()
         process.join()
         status = process.exitcode or 0
     assert status == 0, status
-    looked = subprocess.run([sys.executable, "-c", LOOK, path], check=False)
-    assert looked.returncode == 0, "the lock on the job is gone"
+    looked = subprocess.run([sys.executable, "-c", LOOK, path, lock(path, job)], check=False)
+    assert looked.returncode == 0, "the worker's lock is gone"
     assert Path(f"{path}-wal").stat().st_ino == wal, "the locks on the file are gone"
     asyncio.run(take(journal, job))
-    lease.release()
+    asyncio.run(journal.workers.leave(job))
     asyncio.run(journal.close())
 
 

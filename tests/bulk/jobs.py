@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from mailkit.bulk.journal import InvalidRecord, JobRecord, Journal, Lease, PlannedRow
-from mailkit.core.dispatch import Chunk
+from mailkit.bulk.journal import InvalidRecord, JobRecord, Journal, PlannedRow, Snapshot, Taken
 
 
 @asynccontextmanager
@@ -22,31 +21,30 @@ async def at(
         await opened.close()
 
 
-async def planning(
-    journal: Journal, rows: Sequence[str], name: str = "a"
-) -> tuple[JobRecord, Lease]:
+async def planning(journal: Journal, rows: Sequence[str], name: str = "a") -> JobRecord:
     """A job with these rows, its planning not ended; what has no @ in it is invalid."""
-    job, lease = await journal.jobs.create(name, "fake", "shop", "{}", again=False, now=1.0)
+    job = await journal.jobs.create(name, "fake", "shop", "{}", again=False, now=1.0)
     numbered = [(job.ids[0] + n, n, row) for n, row in enumerate(rows, 1)]
     await journal.planning.add(
         job,
         [PlannedRow(at, n + 1, row, None, f'["{n}"]', 10) for at, n, row in numbered if "@" in row],
         [InvalidRecord(at, n + 1, row, None, "no @") for at, n, row in numbered if "@" not in row],
     )
-    return job, lease
+    return job
 
 
 async def planned(
     journal: Journal, rows: Sequence[str], name: str = "a", *, chunk: int = 2
 ) -> JobRecord:
-    """A job with these rows in chunks, and an engine that may run it."""
-    job, lease = await planning(journal, rows, name)
+    """A job with these rows in chunks, and a worker that sends it."""
+    job = await planning(journal, rows, name)
     await journal.planning.mark_duplicates(job)
     await journal.planning.mark_suppressed(job)
     await journal.planning.cut(job, rows=chunk, size=1_000)
     job = await finish(journal, job)
-    lease.release()
-    return await journal.jobs.adopt(job)
+    joined = await journal.workers.join(job)
+    await journal.workers.leave(job)
+    return joined
 
 
 async def finish(journal: Journal, job: JobRecord) -> JobRecord:
@@ -56,12 +54,24 @@ async def finish(journal: Journal, job: JobRecord) -> JobRecord:
     )
 
 
-async def take(journal: Journal, job: JobRecord) -> Chunk:
-    chunk = await journal.steps.take(job, 2.0)
-    assert chunk is not None
-    return chunk
+def die(job: JobRecord) -> None:
+    """The process of the job's worker ends, as by kill -9."""
+    assert job.worker is not None
+    job.worker.lock.release()
 
 
-async def states(journal: Journal, job: JobRecord, *, running: bool = False) -> dict[str, str]:
-    found = journal.accounts.rows(job, running=running)
+async def take(journal: Journal, job: JobRecord) -> Taken:
+    taken = await journal.chunks.take(job, 2.0)
+    assert isinstance(taken, Taken)
+    return taken
+
+
+async def snapshot(journal: Journal, job: JobRecord) -> Snapshot:
+    found = await journal.reports.snapshot(job.name)
+    assert found is not None
+    return found
+
+
+async def states(journal: Journal, job: JobRecord) -> dict[str, str]:
+    found = journal.reports.rows(job)
     return {row.address: row.state async for rows in found for row in rows}

@@ -15,7 +15,7 @@ from .jobs import take
 
 async def main(path: Path, count: int) -> None:
     journal = await Journal.open(path)
-    job = await journal.jobs.adopt(await journal.jobs.get("a"))
+    job = await journal.workers.join(await journal.jobs.get("a"))
     for _ in range(count):
         await take(journal, job)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -15,13 +15,13 @@ import socket
 import sys
 from pathlib import Path
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import make_report
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Chunk, Sent
 from mailkit.errors import JobExists
+from mailkit.provider import Sent, Task
 
 from .fakes import MESSAGE, FakeProvider
 
@@ -54,7 +54,7 @@ def serve(path: Path, place: str) -> None:
 async def send(path: Path, place: str, truth: Path, name: str, dies: int) -> None:
     mailed = os.open(truth, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def hand_over(chunk: Chunk) -> Sent:
+    def hand_over(chunk: Task) -> Sent:
         os.write(mailed, "".join(f"{row.address}\n" for row in chunk.rows).encode())
         if len(provider.chunks) == dies:
             os.kill(os.getpid(), signal.SIGKILL)

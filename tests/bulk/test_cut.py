@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit.bulk.journal import InvalidRecord, PlannedRow, planning
+from mailkit.bulk.journal import InvalidRecord, PlannedRow, Taken, planning
 
 from .fakes import memory_journal
 
@@ -34,7 +34,7 @@ async def test_chunks_are_full(sizes: list[int | None], rows: int, size: int) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planning, "CHUNKS_A_COMMIT", 3)
         async with memory_journal() as journal:
-            job, _ = await journal.jobs.create("a", "fake", "shop", "{}", again=False, now=1.0)
+            job = await journal.jobs.create("a", "fake", "shop", "{}", again=False, now=1.0)
             at = job.ids[0]
             await journal.planning.add(
                 job,
@@ -49,9 +49,10 @@ async def test_chunks_are_full(sizes: list[int | None], rows: int, size: int) ->
             job = await journal.jobs.finish_planning(
                 job, columns=[], fingerprint=b"a", stem=None, again=False
             )
-            job = await journal.jobs.adopt(job)
+            job = await journal.workers.join(job)
             chunks: list[list[int]] = []
-            while (chunk := await journal.steps.take(job, 2.0)) is not None:
-                assert chunk.n == len(chunks) + 1
-                chunks.append([row.n for row in chunk.rows])
+            while (chunk := await journal.chunks.take(job, 2.0)) is not None:
+                assert isinstance(chunk, Taken)
+                assert chunk.task.chunk == len(chunks) + 1
+                chunks.append([row.n for row in chunk.task.rows])
             assert chunks == expected(sizes, rows, size)

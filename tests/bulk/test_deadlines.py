@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.bulk.deadlines import SHORTEST, begins_at, is_late, taken_at
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Chunk, Dispatch, Polled
 from mailkit.message import Message
+from mailkit.provider import Dispatch, PollResult, Task
 from mailkit.testing import FakeClock
 
 from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
@@ -102,7 +102,7 @@ class Lister(FakeProvider):
 
 
 class Listing(FakeDispatch):
-    async def poll(self, reference: str, cursor: str | None) -> Polled:
+    async def poll(self, reference: str, cursor: str | None) -> PollResult:
         provider = self.provider
         assert isinstance(provider, Lister)
         provider.polls += 1
@@ -146,7 +146,7 @@ async def test_a_clock_that_is_set_anew_between_two_runs(jump: float) -> None:
         async with BulkSender(provider, journal=journal, clock=provider.clock) as sender:
             job = await sender.start(MESSAGE, read_recipients(people(3)), name="a")
 
-            def stop(chunk: Chunk) -> None:
+            def stop(chunk: Task) -> None:
                 job.stop()
 
             provider.on_send = stop

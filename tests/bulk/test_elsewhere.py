@@ -16,24 +16,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailkit.attachment import Attachment
-from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal, RowRecord
-from mailkit.bulk.journal.database import Connector, Work
+from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal, RowRecord, Ticket
+from mailkit.bulk.journal.sqlite.store import Connector, Work
 from mailkit.bulk.plan import plan
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resolve import replan_rejected, resolve
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Sent
 from mailkit.errors import JobExists
 from mailkit.message import Message
+from mailkit.provider import Sent
 from mailkit.testing import FakeClock
 
 from .counted import counted, counters
 from .fakes import MESSAGE, FakeProvider, memory_journal, people
+from .jobs import die, take
 from .test_resolve import outcome_of
 
-ONE = EngineSettings(senders=1)
+ONE = EngineSettings(concurrency=1)
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ async def planned(
     suppress: Sequence[str] = (),
 ) -> JobRecord:
     """The plan of a job in chunks of two, owned."""
-    job, lease = await plan(
+    job = await plan(
         journal,
         provider or FakeProvider(chunk_rows=2),
         message,
@@ -63,13 +64,14 @@ async def planned(
         suppress=read_recipients(list(suppress)) if suppress else None,
         clock=FakeClock(),
     )
-    lease.release()
-    return await journal.jobs.adopt(job)
+    joined = await journal.workers.join(job)
+    await journal.workers.leave(job)
+    return joined
 
 
 async def rows_of(journal: Journal, name: str) -> list[RowRecord]:
     job = await journal.jobs.get(name)
-    return [row async for rows in journal.accounts.rows(job, running=True) for row in rows]
+    return [row async for rows in journal.reports.rows(job) for row in rows]
 
 
 async def ends(journal: Journal, name: str) -> list[str]:
@@ -107,20 +109,20 @@ async def test_whose_a_person_is_depends_on_the_row_of_the_other_job(journal: Jo
     rows = [*people(14), "p0@example.com", "nobody", "gone@example.com"]
     await journal.suppressions.add(["gone@example.com"], reason="left", now=1.0)
     job = await planned(journal, rows, "m1")
-    steps = journal.steps
+    chunks = journal.chunks
     for n in range(1, 7):
-        assert await steps.take(job, 2.0) is not None
+        ticket = (await take(journal, job)).ticket
         match n:
             case 1:
-                await steps.accept(job, n, 3.0, Sent("r1"))
+                await chunks.accept(job, ticket, 3.0, Sent("r1"))
             case 2:
-                await steps.accept(job, n, 3.0, Sent("r2", {3: "blocked"}, {4: "not named"}))
+                await chunks.accept(job, ticket, 3.0, Sent("r2", {3: "blocked"}, {4: "not named"}))
             case 3:
-                await steps.doubt(job, n, 3.0, "reset")
+                await chunks.doubt(job, ticket, 3.0, "reset")
             case 4:
-                await steps.reject(job, n, 3.0, "no money")
+                await chunks.reject(job, ticket, 3.0, "no money")
             case 6:
-                await steps.put_back(job, n, 3.0, "dns")
+                await chunks.put_back(job, ticket, 3.0, "dns")
     await journal.suppressions.remove(["gone@example.com"])
     await planned(journal, [*people(14), "gone@example.com"], "m2")
     assert dict(zip([*people(14), "gone"], await ends(journal, "m2"), strict=True)) == {
@@ -145,8 +147,9 @@ async def test_whose_a_person_is_depends_on_the_row_of_the_other_job(journal: Jo
 async def test_a_row_that_was_moved_or_resolved_counts_like_any_other(journal: Journal) -> None:
     job = await planned(journal, people(6), "m1")
     for n in (1, 2):
-        await journal.steps.take(job, 2.0)
-        await journal.steps.doubt(job, n, 3.0, "reset")
+        await journal.chunks.take(job, 2.0)
+        await journal.chunks.doubt(job, Ticket(n, 1), 3.0, "reset")
+    die(job)
     await resolve(journal, "m1", addresses=["p0@example.com"], accepted=True)
     await resolve(journal, "m1", addresses=["p3@example.com"], accepted=False)
     await planned(journal, people(8), "m2")
@@ -155,8 +158,8 @@ async def test_a_row_that_was_moved_or_resolved_counts_like_any_other(journal: J
 
 async def test_a_row_on_trial_may_still_be_sent_by_its_job(journal: Journal) -> None:
     job = await planned(journal, ["p0@example.com"], "m1")
-    await journal.steps.take(job, 2.0)
-    await journal.narrowing.try_row(job, 1, 3.0, "no")
+    await journal.chunks.take(job, 2.0)
+    await journal.narrowing.try_row(job, Ticket(1, 1), 3.0, "no")
     await planned(journal, people(2), "m2")
     assert await ends(journal, "m2") == [WAITS, "unsent"]
 
@@ -229,7 +232,7 @@ async def test_an_order_to_send_it_again_is_carried_out(journal: Journal) -> Non
 async def test_whoever_was_sent_it_is_named_before_whoever_waits(journal: Journal) -> None:
     await planned(journal, people(2), "m1")
     job = await planned(journal, people(3), "m2", again=True)
-    await journal.steps.take(job, 2.0)
+    await journal.chunks.take(job, 2.0)
     await planned(journal, people(4), "m3")
     sent, waits = "already sent by job m2", "waiting in job m2: resume that job"
     assert await ends(journal, "m3") == [sent, sent, waits, "unsent"]
@@ -271,11 +274,13 @@ async def test_what_was_rejected_here_and_sent_elsewhere_is_not_ordered_again(
 ) -> None:
     job = await planned(journal, people(8), "m1")
     for n in range(1, 5):
-        await journal.steps.take(job, 2.0)
+        await journal.chunks.take(job, 2.0)
         if n < 4:
-            await journal.steps.reject(job, n, 3.0, "no money")
+            await journal.chunks.reject(job, Ticket(n, 1), 3.0, "no money")
         else:
-            await journal.steps.accept(job, n, 3.0, Sent("r", {7: "blocked", 8: "blocked"}))
+            await journal.chunks.accept(
+                job, Ticket(n, 1), 3.0, Sent("r", {7: "blocked", 8: "blocked"})
+            )
     await planned(journal, [*people(5), "p6@example.com"], "m2")
     assert await ends(journal, "m2") == ["unsent"] * 6
     done = await replan_rejected(journal, "m1")
@@ -294,8 +299,8 @@ async def test_what_is_named_is_ordered_again_and_nothing_else_is_set_aside(
 ) -> None:
     job = await planned(journal, people(4), "m1")
     for n in (1, 2):
-        await journal.steps.take(job, 2.0)
-        await journal.steps.reject(job, n, 3.0, "no money")
+        await journal.chunks.take(job, 2.0)
+        await journal.chunks.reject(job, Ticket(n, 1), 3.0, "no money")
     await planned(journal, people(3), "m2")
     done = await replan_rejected(journal, "m1", addresses=["p0@example.com", "p3@example.com"])
     assert (done.rows, done.elsewhere) == (1, 1)
@@ -392,8 +397,8 @@ async def test_another_job_may_be_planned_at_any_moment(tmp_path: Path, sent: bo
     async def act(journal: Journal) -> None:
         job = await planned(journal, people(9)[3:], "m1")
         if sent:
-            await journal.steps.take(job, 2.0)
-            await journal.steps.accept(job, 1, 3.0, Sent("r"))
+            await journal.chunks.take(job, 2.0)
+            await journal.chunks.accept(job, Ticket(1, 1), 3.0, Sent("r"))
 
     whose: Counter[str] = Counter()
     works = 0
@@ -410,7 +415,7 @@ async def test_another_job_may_be_planned_at_any_moment(tmp_path: Path, sent: bo
 
 
 @pytest.mark.parametrize(
-    ("subject", "act", "moments"), [(plan_m2, order_m1_again, 8), (order_m1_again, plan_m2, 3)]
+    ("subject", "act", "moments"), [(plan_m2, order_m1_again, 8), (order_m1_again, plan_m2, 2)]
 )
 async def test_rejected_rows_may_be_ordered_again_at_any_moment(
     tmp_path: Path, subject: Act, act: Act, moments: int
@@ -421,8 +426,8 @@ async def test_rejected_rows_may_be_ordered_again_at_any_moment(
         journal = await Journal.open(path, executor=InlineExecutor)
         job = await planned(journal, people(4), "m1")
         for n in (1, 2):
-            await journal.steps.take(job, 2.0)
-            await journal.steps.reject(job, n, 3.0, "no money")
+            await journal.chunks.take(job, 2.0)
+            await journal.chunks.reject(job, Ticket(n, 1), 3.0, "no money")
         await journal.close()
         if not await interrupted(path, works, act, subject):
             break

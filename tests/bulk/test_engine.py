@@ -13,13 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Chunk, Sent
 from mailkit.errors import (
     AuthenticationFailed,
     InvalidArgument,
@@ -34,12 +33,14 @@ from mailkit.errors import (
     Unsupported,
 )
 from mailkit.message import Message
+from mailkit.provider import Sent, Task
 from mailkit.providers.sendpulse import SendPulse
 from mailkit.testing import FakeClock
 
 from .fakes import MESSAGE, Act, FakeProvider, memory_journal, people
+from .jobs import die, take
 
-ONE_SENDER = EngineSettings(senders=1)
+ONE_SENDER = EngineSettings(concurrency=1)
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ async def test_everybody_is_mailed_once_and_the_sum_holds(journal: Journal) -> N
         journal,
         provider,
         [*people(10), "P1@EXAMPLE.com", "no-at-sign", " p2@example.com "],
-        settings=EngineSettings(senders=4),
+        settings=EngineSettings(concurrency=4),
     )
     assert provider.mailed == dict.fromkeys(people(10), 1)
     counts = report.counts
@@ -104,7 +105,7 @@ async def test_rows_refused_in_the_answer_are_rejected_with_its_reason(journal: 
     provider = FakeProvider(acts=[refuse], hidden={"p1@example.com"})
     report = await send(journal, provider, people(3), name="a")
     record = await journal.jobs.get("a")
-    rows = [row async for rows in journal.accounts.rows(record, running=False) for row in rows]
+    rows = [row async for rows in journal.reports.rows(record) for row in rows]
     assert (report.counts.accepted, report.counts.rejected) == (2, 1)
     assert [(row.state, row.reason) for row in rows if row.state == "rejected"] == [
         ("rejected", "unsubscribed")
@@ -225,31 +226,35 @@ async def test_a_bug_in_the_provider_leaves_the_chunk_in_doubt(journal: Journal)
 async def test_what_a_dead_engine_was_sending_is_in_doubt(journal: Journal) -> None:
     provider = FakeProvider(acts=[NotSent("dns")] * 50)
     await send(journal, provider, people(6), name="a")
-    record = await journal.jobs.adopt(await journal.jobs.get("a"))
-    assert await journal.steps.take(record, 0.0) is not None  # and then it dies
+    record = await journal.workers.join(await journal.jobs.get("a"))
+    assert await journal.chunks.take(record, 0.0) is not None
+    die(record)
     provider.acts.clear()
     report = await resume(journal, provider, "a")
     assert (report.counts.in_doubt, report.counts.accepted) == (3, 3)
     assert provider.mailed == dict.fromkeys(people(6)[3:], 1)
 
 
-async def test_a_stale_engine_can_neither_take_nor_settle(journal: Journal) -> None:
+async def test_a_dead_worker_takes_nothing_but_may_say_how_its_requests_ended(
+    journal: Journal,
+) -> None:
     provider = FakeProvider(acts=[NotSent("dns")] * 50)
-    await send(journal, provider, people(6), name="a")
-    old = await journal.jobs.adopt(await journal.jobs.get("a"))
-    chunk = await journal.steps.take(old, 0.0)
-    assert chunk is not None
-    new = await journal.jobs.adopt(old)
-    with pytest.raises(JournalError, match="another engine has taken over"):
-        await journal.steps.take(old, 0.0)
-    for settle in (
-        journal.steps.reject(old, chunk.n, 0.0, "late"),
-        journal.steps.accept(old, chunk.n, 0.0, Sent("x")),
-        journal.steps.accept(new, chunk.n, 0.0, Sent("x")),
-    ):
-        with pytest.raises(JournalError):
-            await settle
-    assert (await journal.accounts.counts(new, running=True)).in_doubt == 3
+    await send(journal, provider, people(9), name="a")
+    old = await journal.workers.join(await journal.jobs.get("a"))
+    first, second = await take(journal, old), await take(journal, old)
+    die(old)
+    new = await journal.workers.join(old)
+    assert (await journal.reports.counts(new)).in_doubt == 6
+    with pytest.raises(JournalError, match="took this worker of the job a for dead"):
+        await journal.chunks.take(old, 0.0)
+    with pytest.raises(JournalError, match="not under way from this worker"):
+        await journal.chunks.accept(new, first.ticket, 0.0, Sent("x"))
+    await journal.chunks.accept(old, first.ticket, 0.0, Sent("x"))
+    await journal.chunks.put_back(old, second.ticket, 0.0, "dns")
+    counts = await journal.reports.counts(new)
+    assert (counts.in_doubt, counts.accepted, counts.unsent) == (0, 3, 6)
+    with pytest.raises(JournalError, match="not under way from this worker"):
+        await journal.chunks.put_back(old, first.ticket, 0.0, "late")
 
 
 async def test_doubts_resolved_as_accepted_end_the_job(journal: Journal) -> None:
@@ -334,8 +339,8 @@ async def test_a_send_at_that_passes_pauses_the_job_until_it_is_allowed_late(
     report = await send(journal, provider, people(3), message=message, clock=clock, name="a")
     assert report.counts.unsent == 3
     assert report.stopped is not None
-    assert "has passed: resume with --late" in report.stopped
-    late = EngineSettings(late=True)
+    assert "has passed: resume with --ignore-send-at" in report.stopped
+    late = EngineSettings(ignore_send_at=True)
     assert (await resume(journal, provider, "a", clock=clock, settings=late)).complete
 
 
@@ -391,7 +396,7 @@ async def test_whatever_happens_nobody_is_mailed_twice_and_nobody_is_lost(
     provider = FakeProvider(name="fake")
 
     def act(outcome: str) -> Act:
-        def run(chunk: Chunk) -> Sent | Exception:
+        def run(chunk: Task) -> Sent | Exception:
             if outcome == "unknown but sent":
                 provider.mailed.update(row.address for row in chunk.rows)
                 return OutcomeUnknown("reset after acting")
@@ -408,7 +413,7 @@ async def test_whatever_happens_nobody_is_mailed_twice_and_nobody_is_lost(
         return run
 
     provider.acts = [act(outcome) for outcome in script]
-    engine = EngineSettings(senders=senders)
+    engine = EngineSettings(concurrency=senders)
     async with memory_journal() as journal:
         report = await send(journal, provider, people(count), settings=engine, name="a")
         while report.counts.unsent:
@@ -496,9 +501,10 @@ async def test_a_job_that_was_planned_after_the_block_was_left_is_locked_by_nobo
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"senders": 0}, {"senders": -1}, {"senders": "8"}, {"senders": 2.5}, {"senders": True},
+        {"concurrency": 0}, {"concurrency": -1}, {"concurrency": "8"}, {"concurrency": 2.5},
+        {"concurrency": True},
         {"pollers": 0}, {"reconcile": "10"}, {"reconcile": -1}, {"track": "2h"},
-        {"max_wait": None}, {"senders": 10**9}, {"late": "no"}, {"trust_refusals": 1},
+        {"max_wait": None}, {"concurrency": 10**9}, {"ignore_send_at": "no"}, {"trust_refusals": 1},
     ],
     ids=str,
 )  # fmt: skip

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Sent
 from mailkit.errors import AccountRefused, OutcomeUnknown, RateLimited
 from mailkit.events import (
     ChunkAccepted,
@@ -24,6 +23,7 @@ from mailkit.events import (
     JobStopped,
     SendingHeld,
 )
+from mailkit.provider import Sent
 from mailkit.testing import FakeClock
 
 from .fakes import MESSAGE, FakeProvider, memory_journal, people
@@ -44,7 +44,7 @@ async def events(
         provider,
         journal=journal,
         clock=FakeClock(1_000_000.0),
-        settings=EngineSettings(senders=1),
+        settings=EngineSettings(concurrency=1),
         hooks=[*others, heard.append],
     ) as sender:
         await (await sender.start(MESSAGE, read_recipients(people(count)), name="a")).wait()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
@@ -22,14 +21,15 @@ from mailkit.bulk.journal import (
     PlannedRow,
     RowState,
 )
-from mailkit.bulk.journal.database import READ, WRITE, ThreadExecutor, Work, run_together
-from mailkit.bulk.journal.opening import Connector
-from mailkit.core.dispatch import Polled, RowStatus, Sent
+from mailkit.bulk.journal.sqlite.opening import Connector
+from mailkit.bulk.journal.sqlite.store import READ, WRITE, ThreadExecutor, Work, run_together
+from mailkit.bulk.journal.store import Connection
 from mailkit.errors import InvalidArgument, JobExists, JournalError
 from mailkit.events import DeliveryStatus
+from mailkit.provider import PollResult, RowStatus, Sent
 
 from .fakes import memory_journal, people
-from .jobs import at, finish, planned, planning, states, take
+from .jobs import at, die, finish, planned, planning, snapshot, states, take
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ async def test_what_a_request_waits_for_is_durable_and_the_rest_follows(tmp_path
             super().submit(work)
 
     journal = await Journal.open(tmp_path / "journal.db", executor=Watching)
-    job, _ = await planning(journal, people(3))
+    job = await planning(journal, people(3))
     seen.clear()
     await journal.planning.mark_duplicates(job)
     await journal.planning.cut(job, rows=2, size=1000)
@@ -163,16 +163,16 @@ async def test_what_a_request_waits_for_is_durable_and_the_rest_follows(tmp_path
     job = await journal.jobs.finish_planning(
         job, columns=[], fingerprint=b"", stem=None, again=False
     )
-    job = await journal.jobs.adopt(job)
+    job = await journal.workers.join(job)
     first, second = await take(journal, job), await take(journal, job)
     assert set(seen) == {True}
     seen.clear()
-    await journal.steps.doubt(job, first.n, 3.0, "reset")
-    await journal.steps.put_back(job, second.n, 3.0, "dns")
+    await journal.chunks.doubt(job, first.ticket, 3.0, "reset")
+    await journal.chunks.put_back(job, second.ticket, 3.0, "dns")
     assert set(seen) == {False}  # lost with the power, they are in doubt
     chunk = await take(journal, job)
-    await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
-    await journal.resolving.accepted(job, Chosen({first.n: None}))
+    await journal.chunks.accept(job, chunk.ticket, 3.0, Sent("r"))
+    await journal.resolving.accepted(job, Chosen({first.ticket.chunk: None}))
     assert seen[2:] == [True, False, True]
     await journal.close()
 
@@ -181,7 +181,7 @@ async def test_a_wait_that_is_cancelled_leaves_the_journal_at_work(tmp_path: Pat
     async with at(tmp_path / "journal.db") as journal:
         begun, gate = threading.Event(), threading.Event()
 
-        def slow(db: sqlite3.Connection) -> None:
+        def slow(db: Connection) -> None:
             begun.set()
             gate.wait(30)
 
@@ -230,11 +230,11 @@ async def test_works_that_wait_share_a_commit_and_keep_their_order(tmp_path: Pat
 async def test_sweep_forgets_a_planning_that_was_cut_off_and_no_other(tmp_path: Path) -> None:
     async with at(tmp_path / "journal.db") as journal:
         await planned(journal, people(3), "done")
-        cut_off, lease = await planning(journal, people(3), "cut off")
+        cut_off = await planning(journal, people(3), "cut off")
         await journal.planning.suppress(cut_off, ["x@y.by"], 1.0)
         await journal.planning.cut(cut_off, rows=2, size=1000)
-        lease.release()
-        living, lease = await planning(journal, people(3), "living")
+        die(cut_off)
+        living = await planning(journal, people(3), "living")
         await journal.jobs.sweep()
         assert await journal.jobs.find("cut off") is None
         assert (await journal.jobs.find("living")) is not None
@@ -244,7 +244,6 @@ async def test_sweep_forgets_a_planning_that_was_cut_off_and_no_other(tmp_path: 
             sql = f"SELECT count(*) FROM {table}"
             count = await journal._db.read(lambda db, sql=sql: db.execute(sql).fetchone()[0])  # type: ignore[misc]
             assert (table, count) == (table, lines)
-        lease.release()
         assert living.id > cut_off.id
 
 
@@ -252,45 +251,47 @@ async def test_sweep_forgets_no_job_that_was_planned_and_sent_while_it_looked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with at(tmp_path / "journal.db") as journal, at(tmp_path / "journal.db") as other:
-        job, lease = await planning(journal, people(3))
-        listed = other._db.read
+        job = await planning(journal, people(3))
+        assert job.worker is not None
+        held, loop, looked = other._db.locks.held, asyncio.get_running_loop(), list[int]()
 
-        async def read(work: Callable[[sqlite3.Connection], Any]) -> Any:
-            found = await listed(work)
-            if isinstance(found, list):  # the plannings that sweep is about to look at
-                assert [one.id for one in found] == [job.id]
-                await journal.planning.cut(job, rows=2, size=1_000)
-                await finish(journal, job)
-                lease.release()
-            return found
+        async def end() -> None:
+            await journal.planning.cut(job, rows=2, size=1_000)
+            die(await finish(journal, job))
 
-        monkeypatch.setattr(other._db, "read", read)
+        def look(worker: int) -> bool:  # sweep has seen the planning, and asks for its worker
+            asyncio.run_coroutine_threadsafe(end(), loop).result(30)
+            looked.append(worker)
+            return held(worker)
+
+        monkeypatch.setattr(other._db.locks, "held", look)
         await other.jobs.sweep()
+        assert looked == [job.worker.id]
         assert len(await states(journal, job)) == 3
 
 
 async def test_a_planning_and_the_forgetting_of_it_exclude_each_other(journal: Journal) -> None:
-    job, _ = await planning(journal, people(3), "forgotten")
+    job = await planning(journal, people(3), "forgotten")
     await journal.jobs.forget(job)
-    with pytest.raises(JournalError, match="taken over the job forgotten"):
+    with pytest.raises(JournalError, match="took this worker of the job forgotten for dead"):
         await journal.planning.add(
             job, [PlannedRow(job.ids[0] + 9, 9, "a@b.by", None, None, 1)], []
         )
-    with pytest.raises(JournalError, match="taken over the job forgotten"):
+    with pytest.raises(JournalError, match="took this worker of the job forgotten for dead"):
         await finish(journal, job)
 
-    job, _ = await planning(journal, people(3), "planned")
+    job = await planning(journal, people(3), "planned")
     await journal.planning.cut(job, rows=2, size=1_000)
     await finish(journal, job)
-    await journal.jobs.adopt(job)
+    await journal.workers.join(job)
     await journal.jobs.forget(job)
     assert len(await states(journal, job)) == 3
 
 
 async def test_a_forgotten_jobs_number_is_never_used_again(journal: Journal) -> None:
-    first, _ = await planning(journal, people(3))
+    first = await planning(journal, people(3))
     await journal.jobs.forget(first)
-    second, _ = await planning(journal, people(3))
+    second = await planning(journal, people(3))
     assert second.id > first.id
 
 
@@ -298,7 +299,7 @@ async def test_a_name_is_taken_from_the_first_moment_on(journal: Journal) -> Non
     await planning(journal, people(1))
     with pytest.raises(JobExists, match="the job a is being planned by another process"):
         await journal.jobs.create("a", "fake", "shop", "{}", again=False, now=1.0)
-    job, _ = await journal.jobs.create("a", "fake", "shop", "{}", again=True, now=1.0)
+    job = await journal.jobs.create("a", "fake", "shop", "{}", again=True, now=1.0)
     assert job.name == "a-2"
     with pytest.raises(InvalidArgument, match="there is no job a; the journal is empty"):
         await journal.jobs.get("a")
@@ -307,7 +308,7 @@ async def test_a_name_is_taken_from_the_first_moment_on(journal: Journal) -> Non
 async def test_a_job_is_told_apart_by_its_message_and_list(journal: Journal) -> None:
     job = await planned(journal, people(1), "first")
     assert job.fingerprint == b"first"
-    twin, _ = await planning(journal, people(1), "twin")
+    twin = await planning(journal, people(1), "twin")
     with pytest.raises(JobExists, match="as the job first: resume that one") as refused:
         await journal.jobs.finish_planning(
             twin, columns=[], fingerprint=b"first", stem=None, again=False
@@ -328,17 +329,17 @@ async def test_every_state_a_row_can_be_in(journal: Journal) -> None:
     job = await planned(journal, rows)
     chunks = [await take(journal, job) for _ in range(6)]
     now = 3.0
-    await journal.steps.accept(job, chunks[0].n, now, Sent("r", {2: "unsubscribed"}))
-    await journal.steps.reject(job, chunks[1].n, now, "bad letter")
-    await journal.steps.doubt(job, chunks[2].n, now, "reset")
-    await journal.steps.put_back(job, chunks[3].n, now, "dns")
-    await journal.steps.accept(job, chunks[4].n, now, Sent("r2"))
-    heard = Polled([RowStatus("p8@example.com", DeliveryStatus.DELIVERED, False, "")])
-    await journal.statuses.reconcile(job, chunks[4].n, heard, doubt="missing")
+    await journal.chunks.accept(job, chunks[0].ticket, now, Sent("r", {2: "unsubscribed"}))
+    await journal.chunks.reject(job, chunks[1].ticket, now, "bad letter")
+    await journal.chunks.doubt(job, chunks[2].ticket, now, "reset")
+    await journal.chunks.put_back(job, chunks[3].ticket, now, "dns")
+    await journal.chunks.accept(job, chunks[4].ticket, now, Sent("r2"))
+    heard = PollResult([RowStatus("p8@example.com", DeliveryStatus.DELIVERED, False, "")])
+    await journal.statuses.reconcile(job, chunks[4].ticket.chunk, heard, doubt="missing")
 
     table = {
         row.address.removesuffix("@example.com"): (row.state, row.reason, row.chunk)
-        for batch in [batch async for batch in journal.accounts.rows(job, running=True)]
+        for batch in [batch async for batch in journal.reports.rows(job)]
         for row in batch
         if row.address != "p0@example.com" or row.n == 1
     }
@@ -360,30 +361,31 @@ async def test_every_state_a_row_can_be_in(journal: Journal) -> None:
         "nobody": ("invalid", "no @", None),
         "gone": ("suppressed", "unsubscribed", None),
     }
-    counts = await journal.accounts.counts(job, running=True)
+    counts = await journal.reports.counts(job)
     expected = Counts(17, 1, 1, 1, accepted=2, rejected=3, in_doubt=3, unsent=6)
     assert counts == expected
-    assert counts.accounted == counts.read == await journal.accounts.stored(job)
+    assert counts.accounted == counts.read == (await snapshot(journal, job)).stored
 
+    die(job)
     dead = await states(journal, job)
     assert (dead["p10@example.com"], dead["p11@example.com"]) == ("in doubt", "in doubt")
-    counts = await journal.accounts.counts(job, running=False)
+    counts = await journal.reports.counts(job)
     assert (counts.in_doubt, counts.unsent, counts.accounted) == (5, 4, 17)
-    assert await journal.accounts.deliveries(job) == {DeliveryStatus.DELIVERED: 1}
+    assert (await snapshot(journal, job)).deliveries == {DeliveryStatus.DELIVERED: 1}
 
 
 async def test_rows_come_in_reading_order_with_line_and_fields_and_by_state(
     journal: Journal,
 ) -> None:
     job = await planned(journal, ["nobody", *people(2500), "p7@example.com"], chunk=500)
-    batches = [batch async for batch in journal.accounts.rows(job, running=False)]
+    batches = [batch async for batch in journal.reports.rows(job)]
     assert [len(batch) for batch in batches] == [1000, 1000, 502]
     rows = [row for batch in batches for row in batch]
     assert [row.n for row in rows] == list(range(1, 2503))
     assert [row.line for row in rows] == list(range(2, 2504))
     assert (rows[0].fields, rows[1].fields, rows[-1].fields) == ((), ["2"], ["2502"])
     assert (rows[-1].state, rows[-1].reason) == ("duplicate", "the address is that of line 10")
-    found = journal.accounts.rows(job, running=False, states=[RowState.INVALID, RowState.DUPLICATE])
+    found = journal.reports.rows(job, states=[RowState.INVALID, RowState.DUPLICATE])
     assert [row.address async for batch in found for row in batch] == ["nobody", "p7@example.com"]
 
 
@@ -391,18 +393,18 @@ async def test_a_reference_that_a_chunk_has_already_is_an_answer_to_another_requ
     journal: Journal,
 ) -> None:
     first = await planned(journal, people(6))
-    accept = journal.steps.accept
-    assert await accept(first, (await take(journal, first)).n, 3.0, Sent("r")) is None
-    assert await accept(first, (await take(journal, first)).n, 3.0, Sent(None)) is None
-    doubt = await accept(first, (await take(journal, first)).n, 3.0, Sent("r"))
+    accept = journal.chunks.accept
+    assert await accept(first, (await take(journal, first)).ticket, 3.0, Sent("r")) is None
+    assert await accept(first, (await take(journal, first)).ticket, 3.0, Sent(None)) is None
+    doubt = await accept(first, (await take(journal, first)).ticket, 3.0, Sent("r"))
     assert doubt == "the answer has the reference of chunk 1 of a: it may be that one's"
     second = await planned(journal, [f"s{n}@example.com" for n in range(4)], "b")
-    assert await accept(second, (await take(journal, second)).n, 3.0, Sent("r")) is not None
-    assert await accept(second, (await take(journal, second)).n, 3.0, Sent("s")) is None
+    assert await accept(second, (await take(journal, second)).ticket, 3.0, Sent("r")) is not None
+    assert await accept(second, (await take(journal, second)).ticket, 3.0, Sent("s")) is None
     for job, in_doubt, taken in ((first, 3, 1), (second, 1, 2)):
-        [found] = await journal.accounts.doubts(job, running=False)
+        [found] = await journal.reports.doubts(job)
         assert (found.n, found.rows) == (in_doubt, 2)
-        counts = await journal.accounts.counts(job, running=False)
+        counts = await journal.reports.counts(job)
         assert (counts.in_doubt, counts.unsent) == (2, 0)
         assert [due.n for due in await journal.statuses.due(job, track=True)] == [taken]
 
@@ -411,47 +413,53 @@ async def test_another_provider_s_references_are_its_own(journal: Journal) -> No
     job = await planned(journal, people(2))
     other = await planned(journal, people(2), "b")
     chunk = await take(journal, other)
-    await journal.steps.accept(job, (await take(journal, job)).n, 3.0, Sent("r"))
+    await journal.chunks.accept(job, (await take(journal, job)).ticket, 3.0, Sent("r"))
     other = attrs.evolve(other, provider="another")
-    assert await journal.steps.accept(other, chunk.n, 3.0, Sent("r")) is None
+    assert await journal.chunks.accept(other, chunk.ticket, 3.0, Sent("r")) is None
 
 
 async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
     job = await planned(journal, [*people(6), "nobody", "p0@example.com"], chunk=3)
 
     async def now() -> Counts:
-        for running in (False, True):
-            counts = await journal.accounts.counts(job, running=running)
-            assert counts.accounted == counts.read == await journal.accounts.stored(job)
-            rows = await states(journal, job, running=running)
-            assert len(rows) == 7  # one address stands there twice
+        looked = await snapshot(journal, job)
+        counts = await journal.reports.counts(job)
+        assert counts == looked.counts
+        assert counts.accounted == counts.read == looked.stored
+        rows = await states(journal, job)
+        assert len(rows) == 7  # one address stands there twice
         return counts
 
     assert await now() == Counts(8, 1, 1, unsent=6)
     first, second = await take(journal, job), await take(journal, job)
     assert await now() == Counts(8, 1, 1, unsent=6)
-    await journal.steps.doubt(job, first.n, 3.0, "reset")
+    await journal.chunks.doubt(job, first.ticket, 3.0, "reset")
     assert await now() == Counts(8, 1, 1, in_doubt=3, unsent=3)
-    await journal.steps.accept(job, second.n, 3.0, Sent("r", {4: "no"}))
+    await journal.chunks.accept(job, second.ticket, 3.0, Sent("r", {4: "no"}))
     assert await now() == Counts(8, 1, 1, accepted=2, rejected=1, in_doubt=3)
-    heard = Polled([RowStatus("p5@example.com", None, False, "")])
-    await journal.statuses.reconcile(job, second.n, heard, doubt="missing")
+    heard = PollResult([RowStatus("p5@example.com", None, False, "")])
+    await journal.statuses.reconcile(job, second.ticket.chunk, heard, doubt="missing")
     assert await now() == Counts(8, 1, 1, accepted=1, rejected=1, in_doubt=4)
-    doubts = await journal.accounts.doubts(job, running=False)
+    doubts = await journal.reports.doubts(job)
     assert [(doubt.n, doubt.rows, doubt.reason) for doubt in doubts] == [
         (1, 3, "reset"),
         (2, 1, "missing"),
     ]
-    job = await journal.jobs.adopt(job)
+    die(job)
+    job = await journal.workers.join(job)
     assert await journal.resolving.not_sent(job, Chosen(), 1000.0) == 4
     assert await now() == Counts(8, 1, 1, accepted=1, rejected=1, unsent=4)
     again, alone = await take(journal, job), await take(journal, job)
-    assert (again.label, [row.address for row in again.rows]) == ("a #1.2", people(3))
-    assert (alone.label, [row.address for row in alone.rows]) == ("a #3.2", ["p4@example.com"])
-    await journal.steps.accept(job, again.n, 4.0, Sent("r2"))
-    await journal.steps.doubt(job, alone.n, 4.0, "reset")
+    assert (again.task.label, [row.address for row in again.task.rows]) == ("a #1.2", people(3))
+    assert (alone.task.label, [row.address for row in alone.task.rows]) == (
+        "a #3.2",
+        ["p4@example.com"],
+    )
+    await journal.chunks.accept(job, again.ticket, 4.0, Sent("r2"))
+    await journal.chunks.doubt(job, alone.ticket, 4.0, "reset")
     assert await now() == Counts(8, 1, 1, accepted=4, rejected=1, in_doubt=1)
-    job = await journal.jobs.adopt(job)
+    die(job)
+    job = await journal.workers.join(job)
     assert await journal.resolving.accepted(job, Chosen({3: 2})) == 1
     assert await now() == Counts(8, 1, 1, accepted=5, rejected=1)
 
@@ -461,11 +469,13 @@ async def test_a_row_in_doubt_that_is_found_after_all_follows_its_chunk_again(
 ) -> None:
     job = await planned(journal, people(2))
     chunk = await take(journal, job)
-    await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
+    await journal.chunks.accept(job, chunk.ticket, 3.0, Sent("r"))
     found = [RowStatus(name, DeliveryStatus.SENT, False, "") for name in people(2)]
 
     async def reconcile(*statuses: RowStatus, doubt: str | None = None) -> Merged:
-        return await journal.statuses.reconcile(job, chunk.n, Polled(statuses, "mark"), doubt=doubt)
+        return await journal.statuses.reconcile(
+            job, chunk.ticket.chunk, PollResult(statuses, "mark"), doubt=doubt
+        )
 
     assert await reconcile(found[1], doubt="missing") == Merged(True, 2, "mark")
     [due] = await journal.statuses.due(job, track=False)
@@ -474,7 +484,7 @@ async def test_a_row_in_doubt_that_is_found_after_all_follows_its_chunk_again(
     assert await journal.statuses.due(job, track=False) == []
     [due] = await journal.statuses.due(job, track=True)
     assert due.cursor == "mark"
-    assert await journal.accounts.counts(job, running=False) == Counts(2, accepted=2)
+    assert await journal.reports.counts(job) == Counts(2, accepted=2)
 
 
 # suppressions
@@ -501,10 +511,10 @@ async def test_of_suppressions_with_a_wrong_address_none_is_added(journal: Journ
 
 
 async def test_suppressions_of_one_job_are_not_in_the_store(journal: Journal) -> None:
-    job, _ = await planning(journal, people(3))
+    job = await planning(journal, people(3))
     await journal.planning.suppress(job, ["p1@example.com"], 1.0)
     assert [one async for one in journal.suppressions.list()] == []
-    other, _ = await planning(journal, people(3), "other")
+    other = await planning(journal, people(3), "other")
     for each in (job, other):
         await journal.planning.mark_suppressed(each)
         await journal.planning.cut(each, rows=2, size=1_000)

@@ -17,18 +17,20 @@ from pathlib import Path
 
 import pytest
 
-from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import Adopt, InlineExecutor, Journal, witness
-from mailkit.bulk.journal.steps import Steps
+from mailkit.bulk.journal import Adopt, InlineExecutor, Journal, Ticket
+from mailkit.bulk.journal.chunks import Chunks
+from mailkit.bulk.journal.sqlite import witness
+from mailkit.bulk.journal.store import Connection
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Chunk, Sent
 from mailkit.errors import JournalError
+from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
 
 from ..cli.shop import open_shop
 from .fakes import MESSAGE, FakeProvider, people
-from .jobs import at, planned, states, take
+from .jobs import at, die, planned, states, take
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="open files can't be moved there")
 
@@ -123,7 +125,7 @@ async def test_a_run_ends_and_sends_nothing_more(
     act, sentence = ATTACKS[attack]
     path = tmp_path / "state" / "journal.db"
 
-    def once(chunk: Chunk) -> None:
+    def once(chunk: Task) -> None:
         if len(provider.chunks) == 2:
             act(path)
 
@@ -155,7 +157,7 @@ async def test_a_chunk_whose_commit_went_astray_is_not_handed_out(
     with pytest.raises(JournalError, match=sentence):
         await take(journal, job)
     with pytest.raises(JournalError, match=sentence):
-        await journal.steps.accept(job, 1, 3.0, Sent("r"))
+        await journal.chunks.accept(job, Ticket(1, 1), 3.0, Sent("r"))
     with pytest.raises(JournalError, match=sentence):
         await journal.close()
 
@@ -179,9 +181,10 @@ async def test_a_journal_that_was_put_back_goes_on(tmp_path: Path) -> None:
         with pytest.raises(JournalError, match="was removed or moved"):
             await take(journal, job)
         path.with_name("moved.db").rename(path)
-        assert (await take(journal, job)).n == 3
+        assert (await take(journal, job)).ticket.chunk == 3
+        die(job)
     async with at(path) as journal:
-        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        job = await journal.workers.join(await journal.jobs.get("a"))
         found = await states(journal, job)
         assert set(found.values()) == {"in doubt"}  # also the one that was not handed out
 
@@ -190,13 +193,13 @@ def test_a_command_whose_journal_is_deleted_ends_with_the_sentence_and_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_shop(tmp_path) as shop:
-        real = Steps.accept
+        real = Chunks.accept
 
-        async def deleted(self: Steps, *args: object) -> None:
+        async def deleted(self: Chunks, *args: object) -> str | None:
             shop.journal.unlink(missing_ok=True)
-            await real(self, *args)  # type: ignore[arg-type]
+            return await real(self, *args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(Steps, "accept", deleted)
+        monkeypatch.setattr(Chunks, "accept", deleted)
         ended = shop.send(shop.letter(), shop.customers(3), "--name", "autumn")
         assert (ended.code, ended.out) == (1, "")
         assert f"mailkit: {shop.journal} was removed or moved while the journal was" in ended.err
@@ -227,8 +230,7 @@ async def test_every_path_that_leads_to_the_file_is_the_same_journal(
     monkeypatch.chdir(tmp_path)
     async with at(path) as journal:
         job = await planned(journal, people(4))
-        lease = journal.jobs.lease(job.id)
-        assert lease.take()
+        assert job.worker is not None
         for way in (
             folder / "journal.db",
             file,
@@ -237,9 +239,10 @@ async def test_every_path_that_leads_to_the_file_is_the_same_journal(
         ):
             async with at(way) as same:
                 assert same.path == path
-                assert not same.jobs.lease(job.id).take()
+                assert same._db.locks.take(job.worker.id) is None
+                assert await same.jobs.running(job)
         await take(journal, job)
-        lease.release()
+        die(job)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file.db", "folder", "state"]
 
 
@@ -258,13 +261,13 @@ async def test_a_chunk_that_the_journal_gives_out_twice_stops_the_engine(tmp_pat
     async with at(path) as journal:
         job = await planned(journal, people(4))
         chunk = await take(journal, job)
-        await journal.steps.put_back(job, chunk.n, 3.0, "dns")
-        assert (await take(journal, job)).n == chunk.n  # planned again by the engine itself
+        await journal.chunks.put_back(job, chunk.ticket, 3.0, "dns")
+        assert (await take(journal, job)).ticket == (1, 2)  # planned again by the engine itself
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("UPDATE chunks SET state = 'planned', takes = 1 WHERE n = 1")
         with pytest.raises(JournalError, match="has forgotten that chunk 1 was taken"):
             await take(journal, job)
-        assert (await states(journal, job, running=True))["p0@example.com"] == "unsent"
+        assert (await states(journal, job))["p0@example.com"] == "unsent"
 
 
 async def test_a_backup_copied_over_a_journal_that_is_in_use_stops_the_engine(
@@ -274,7 +277,7 @@ async def test_a_backup_copied_over_a_journal_that_is_in_use_stops_the_engine(
     path, backup = tmp_path / "journal.db", tmp_path / "backup.db"
     provider, other = FakeProvider(), sqlite3.connect(path, isolation_level=None)
 
-    def attack(chunk: Chunk) -> None:
+    def attack(chunk: Task) -> None:
         if len(provider.chunks) == 1:
             other.execute("PRAGMA wal_checkpoint(RESTART)")
             assert os.spawnlp(os.P_WAIT, "cp", "cp", str(path), str(backup)) == 0
@@ -316,9 +319,10 @@ async def test_a_witness_that_can_not_be_written_stops_before_the_request(tmp_pa
         os.dup2(kept, file._witness)
         os.close(full)
         os.close(kept)
-        assert (await take(journal, job)).n == 2
+        assert (await take(journal, job)).ticket.chunk == 2
+        die(job)
     async with at(path) as journal:
-        job = await journal.jobs.adopt(job)
+        job = await journal.workers.join(job)
         assert set((await states(journal, job)).values()) == {"in doubt"}
     assert witness.read(witness.place(path)) is not None
 
@@ -328,7 +332,7 @@ async def test_a_take_that_is_undone_is_not_in_the_witness(tmp_path: Path) -> No
     async with at(path) as journal:
         job = await planned(journal, people(4))
 
-        def change(db: sqlite3.Connection, fields: str) -> None:
+        def change(db: Connection, fields: str) -> None:
             db.execute("UPDATE rows SET fields = ?", (fields,))
 
         await journal._db.write(lambda db: change(db, "not JSON"))
@@ -338,7 +342,7 @@ async def test_a_take_that_is_undone_is_not_in_the_witness(tmp_path: Path) -> No
         found = witness.read(witness.place(path))
         assert found is not None
         assert found.takes == {}
-        assert (await take(journal, job)).n == 1
+        assert (await take(journal, job)).ticket.chunk == 1
 
 
 def test_a_line_that_is_written_in_part_is_an_error() -> None:

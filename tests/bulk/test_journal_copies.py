@@ -15,13 +15,14 @@ from typing import Any, Literal
 import anyio
 import pytest
 
-from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import Chosen, Journal, opening, witness
+from mailkit.bulk.journal import Chosen, Journal
+from mailkit.bulk.journal.sqlite import opening, witness
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Sent
 from mailkit.errors import JournalError, OutcomeUnknown, Refused
+from mailkit.provider import Sent
 from mailkit.testing import FakeClock
 
 from .fakes import MESSAGE, FakeProvider, people
@@ -35,10 +36,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="inodes are not 
 async def takes(path: Path, count: int, name: str = "a") -> None:
     """So many chunks of the job are taken, and accepted, by an engine of its own."""
     async with at(path) as journal:
-        job = await journal.jobs.adopt(await journal.jobs.get(name))
+        job = await journal.workers.join(await journal.jobs.get(name))
         for _ in range(count):
             chunk = await take(journal, job)
-            await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
+            await journal.chunks.accept(job, chunk.ticket, 3.0, Sent("r"))
 
 
 async def some_job(path: Path, rows: int = 10) -> None:
@@ -82,7 +83,7 @@ async def test_a_whole_folder_that_was_copied_is_refused_until_it_is_adopted(
     path, copy = tmp_path / "state" / "journal.db", tmp_path / "copy" / "journal.db"
     await some_job(path)
     async with at(path) as journal:
-        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        job = await journal.workers.join(await journal.jobs.get("a"))
         await take(journal, job)
         if not clean:
             shutil.copytree(path.parent, copy.parent)
@@ -128,7 +129,7 @@ async def test_a_backup_put_back_in_place_never_plans_again_what_was_sent_since(
     async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["accepted"] * 2 + ["in doubt"] * 6 + ["unsent"] * 2
-        doubts = await journal.accounts.doubts(await journal.jobs.get("a"), running=False)
+        doubts = await journal.reports.doubts(await journal.jobs.get("a"))
         assert [doubt.n for doubt in doubts] == [2, 3, 4]
         assert {doubt.reason for doubt in doubts} == {
             "a later state of the journal, now lost, sent it"
@@ -137,8 +138,8 @@ async def test_a_backup_put_back_in_place_never_plans_again_what_was_sent_since(
         assert all(last - 60 < (doubt.started or 0) <= last for doubt in doubts)
     await takes(path, 1)
     async with at(path) as journal:
-        job = await journal.jobs.adopt(await journal.jobs.get("a"))
-        assert await journal.steps.take(job, 9.0) is None
+        job = await journal.workers.join(await journal.jobs.get("a"))
+        assert await journal.chunks.take(job, 9.0) is None
 
 
 async def test_a_backup_put_in_its_place_as_a_new_file_is_a_copy_that_knows_its_witness(
@@ -182,7 +183,7 @@ async def test_a_job_that_the_backup_does_not_have_is_missed(tmp_path: Path) -> 
         assert [job.name for job in await journal.jobs.list()] == ["a"]
         again = await planned(journal, people(3), "b")
         assert again.id > job.id  # the witness knows takes of a job of that number
-        assert (await take(journal, again)).n == 1
+        assert (await take(journal, again)).ticket.chunk == 1
     put_back(backup, path)
     async with at(path, adopt="latest") as journal:
         assert set((await states(journal, await journal.jobs.get("a"))).values()) == {"unsent"}
@@ -259,7 +260,7 @@ async def test_a_resume_compares_anew(tmp_path: Path) -> None:
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("UPDATE chunks SET state = 'planned', takes = 0 WHERE n = 2")
         with pytest.raises(JournalError, match="lacks 1 request"):
-            await journal.jobs.adopt(await journal.jobs.get("a"))
+            await journal.workers.join(await journal.jobs.get("a"))
 
 
 # chunks that were cut since
@@ -273,45 +274,47 @@ async def test_where_chunks_were_cut_since_all_that_was_not_accepted_is_in_doubt
     await some_job(path)
     await takes(path, 1)
     async with at(path) as journal:
-        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        job = await journal.workers.join(await journal.jobs.get("a"))
         chunk = await take(journal, job)
         if cut == "moved":
-            await journal.steps.accept(job, chunk.n, 3.0, Sent("r2", doubtful={4: "not named"}))
+            await journal.chunks.accept(
+                job, chunk.ticket, 3.0, Sent("r2", in_doubt={4: "not named"})
+            )
         else:
-            await journal.steps.put_back(job, chunk.n, 3.0, "dns")
+            await journal.chunks.put_back(job, chunk.ticket, 3.0, "dns")
     shutil.copy(path, backup)
     async with at(path) as journal:
-        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        job = await journal.workers.join(await journal.jobs.get("a"))
         if cut == "moved":
             assert await journal.resolving.not_sent(job, Chosen(), 1000.0) == 1
         else:
             number = await journal.narrowing.isolate(job, 0.99)
             assert number == 6
-            assert (await journal.steps.take(job, 4.0, n=6)) is not None
-            assert (await journal.steps.take(job, 4.0, n=7)) is not None
-        while await journal.steps.take(job, 4.0):
+            assert (await journal.chunks.take(job, 4.0, n=6)) is not None
+            assert (await journal.chunks.take(job, 4.0, n=7)) is not None
+        while await journal.chunks.take(job, 4.0):
             pass
     put_back(backup, path)
     await refusal(path)
     async with at(path, adopt="latest") as journal:
-        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        job = await journal.workers.join(await journal.jobs.get("a"))
         assert "unsent" not in (await states(journal, job)).values()
-        assert await journal.steps.take(job, 9.0) is None
+        assert await journal.chunks.take(job, 9.0) is None
         assert not await journal.narrowing.restore(job)
-        assert await journal.steps.take(job, 9.0) is None
+        assert await journal.chunks.take(job, 9.0) is None
 
 
 async def test_a_refused_chunk_that_was_ordered_again_since_is_in_doubt(tmp_path: Path) -> None:
     path, backup = tmp_path / "journal.db", tmp_path / "backup"
     await some_job(path, 4)
     async with at(path) as journal:
-        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        job = await journal.workers.join(await journal.jobs.get("a"))
         for reject in (True, False):
             chunk = await take(journal, job)
             if reject:
-                await journal.steps.reject(job, chunk.n, 3.0, "no")
+                await journal.chunks.reject(job, chunk.ticket, 3.0, "no")
             else:
-                await journal.steps.accept(job, chunk.n, 3.0, Sent("r"))
+                await journal.chunks.accept(job, chunk.ticket, 3.0, Sent("r"))
     shutil.copy(path, backup)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE chunks SET state = 'planned' WHERE n = 1")
@@ -530,7 +533,7 @@ async def test_to_adopt_a_journal_that_is_right_changes_nothing(tmp_path: Path) 
     await takes(path, 1)
     before = witness.place(path).read_bytes()
     async with at(path) as running:
-        job = await running.jobs.adopt(await running.jobs.get("a"))
+        job = await running.workers.join(await running.jobs.get("a"))
         before = witness.place(path).read_bytes()
         async with at(path, adopt="latest"):
             assert witness.place(path).read_bytes() == before
@@ -572,11 +575,11 @@ async def test_a_making_that_was_cut_off_is_done_again(
 ) -> None:
     path = tmp_path / "journal.db"
 
-    def die(db: sqlite3.Connection) -> None:
+    def die(db: sqlite3.Connection, journal: str) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("mailkit.bulk.journal.opening.create", die)
+        patch.setattr("mailkit.bulk.journal.sqlite.opening.create", die)
         with pytest.raises(KeyboardInterrupt):
             await Journal.open(path)
     assert witness.place(path).exists()

@@ -15,12 +15,12 @@ from typing import Literal
 import pytest
 
 from mailkit.bulk.journal import Counts, Journal, default_path
-from mailkit.bulk.journal.database import ThreadExecutor
-from mailkit.bulk.journal.schema import VERSION
+from mailkit.bulk.journal.sqlite.schema import VERSION
+from mailkit.bulk.journal.sqlite.store import ThreadExecutor
 from mailkit.errors import JournalError
 
 from .fakes import people
-from .jobs import at, planned, take
+from .jobs import at, die, planned, take
 
 LOOK = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT * FROM jobs')"
 
@@ -58,6 +58,7 @@ async def test_the_journal_is_its_owners_alone_whatever_the_umask(tmp_path: Path
     try:
         async with at(path) as journal:
             job = await planned(journal, people(3))
+            assert job.worker is not None
             found = sorted(path.parent.rglob("*"))
             modes = {file.name: oct(file.stat().st_mode & 0o777) for file in found}
     finally:
@@ -68,7 +69,7 @@ async def test_the_journal_is_its_owners_alone_whatever_the_umask(tmp_path: Path
         "journal.db-shm": "0o600",
         "journal.db-takes": "0o600",
         "journal.db-locks": "0o700",
-        f"job-{job.id}.lock": "0o600",
+        f"worker-{job.worker.id}.lock": "0o600",
     }
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
@@ -90,10 +91,10 @@ async def test_what_was_written_is_there_after_it_is_opened_again(tmp_path: Path
     async with at(path) as journal:
         job = await planned(journal, people(3))
         chunk = await take(journal, job)
-        await journal.steps.doubt(job, chunk.n, 3.0, "reset")
+        await journal.chunks.doubt(job, chunk.ticket, 3.0, "reset")
     async with at(path) as journal:
         job = await journal.jobs.get("a")
-        counts = await journal.accounts.counts(job, running=False)
+        counts = await journal.reports.counts(job)
         assert counts == Counts(read=3, in_doubt=2, unsent=1)
 
 
@@ -103,10 +104,8 @@ async def test_a_link_leads_to_the_same_journal_and_the_same_locks(tmp_path: Pat
     link.symlink_to(path)
     async with at(path) as journal, at(link) as linked:
         job = await planned(journal, people(3))
-        lease = journal.jobs.lease(job.id)
-        assert lease.take()
         assert await linked.jobs.running(await linked.jobs.get("a"))
-        lease.release()
+        die(job)
         assert not await linked.jobs.running(job)
 
 

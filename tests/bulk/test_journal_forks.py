@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mailkit.bulk.journal import InlineExecutor, Journal, Lease
+from mailkit.bulk.journal import InlineExecutor, Journal
+from mailkit.bulk.journal.locks import Locks
 from mailkit.errors import JournalError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -58,27 +59,27 @@ def test_a_child_may_open_another_journal(tmp_path: Path) -> None:
 
 
 @contextmanager
-def orphan(path: Path) -> Iterator[int]:
-    """A child whose parent was killed; it ends at the end."""
+def orphan(path: Path) -> Iterator[tuple[int, int]]:
+    """A child whose parent was killed, and its parent's worker; it ends at the end."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.bulk.forked", "fork", "outlive"]
     with subprocess.Popen(
         [*command, path], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as parent:
         assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-        assert Lease(path, 1).taken()
+        child, worker = map(int, parent.stdout.readline().split())
+        assert Locks(path).held(worker)
         parent.kill()
         parent.wait()
-        yield child
+        yield child, worker
         assert parent.stdin is not None
         parent.stdin.close()
         assert parent.stdout.read() == b""  # the child has ended
 
 
-def test_a_child_that_outlives_its_parent_does_not_keep_the_job(tmp_path: Path) -> None:
-    with orphan(tmp_path / "journal.db") as child:
+def test_a_child_that_outlives_its_parent_does_not_keep_its_worker_alive(tmp_path: Path) -> None:
+    with orphan(tmp_path / "journal.db") as (child, worker):
         os.kill(child, 0)  # it lives
-        assert not Lease(tmp_path / "journal.db", 1).taken()
+        assert not Locks(tmp_path / "journal.db").held(worker)
 
 
 def test_a_child_that_ends_closes_nothing(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ async def test_what_a_child_has_inherited_it_does_not_close(
     path = tmp_path / "journal.db"
     journal = await Journal.open(path, executor=InlineExecutor)
     with monkeypatch.context() as patch:
-        patch.setattr("mailkit.bulk.journal.database.os.getpid", lambda: 1)
+        patch.setattr("mailkit.bulk.journal.sqlite.store.os.getpid", lambda: 1)
         await journal.close()
         with pytest.raises(JournalError, match="this process was forked"):
             await journal.jobs.list()

@@ -16,9 +16,9 @@ from random import Random
 import attrs
 import pytest
 
-from mailkit.bulk.journal import InlineExecutor, Journal
-from mailkit.core.dispatch import Sent
+from mailkit.bulk.journal import InlineExecutor, Journal, Taken
 from mailkit.errors import JournalError
+from mailkit.provider import Sent
 
 from .fakes import people
 from .jobs import planned
@@ -58,25 +58,25 @@ class Lives:
 
     async def live(self) -> None:
         journal = await self.open()
-        job = await journal.jobs.adopt(await journal.jobs.get("a"))
+        job = await journal.workers.join(await journal.jobs.get("a"))
         for _ in range(self.rng.choice((0, 1, 2, 30))):
             if self.rng.random() < 0.1:
                 await journal.narrowing.isolate(job, 0.99)
-            chunk = await journal.steps.take(job, 1.0, probes=self.rng.random() < 0.2)
-            if chunk is None:
+            chunk = await journal.chunks.take(job, 1.0, probes=self.rng.random() < 0.2)
+            if not isinstance(chunk, Taken):
                 continue
             outcome = self.rng.choice(("accept", "accept", "not sent", "halve", "in doubt"))
             if outcome in ("accept", "in doubt"):
-                self.mailed.update(row.address for row in chunk.rows)
+                self.mailed.update(row.address for row in chunk.task.rows)
             match outcome:
                 case "accept":
-                    await journal.steps.accept(job, chunk.n, 2.0, Sent("r"))
+                    await journal.chunks.accept(job, chunk.ticket, 2.0, Sent("r"))
                 case "in doubt":
-                    await journal.steps.doubt(job, chunk.n, 2.0, "reset")
-                case "halve" if len(chunk.rows) > 1:
-                    await journal.narrowing.halve(job, chunk.n)
+                    await journal.chunks.doubt(job, chunk.ticket, 2.0, "reset")
+                case "halve" if len(chunk.task.rows) > 1:
+                    await journal.narrowing.halve(job, chunk.ticket)
                 case _:
-                    await journal.steps.put_back(job, chunk.n, 2.0, "dns")
+                    await journal.chunks.put_back(job, chunk.ticket, 2.0, "dns")
             self.happened[outcome] += 1
         if self.rng.random() < 0.5:
             await journal.close()

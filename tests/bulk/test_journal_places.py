@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mailkit.bulk.journal import Journal, default_path, mounts
-from mailkit.bulk.journal.mounts import fault_of
+from mailkit.bulk.journal import Journal, default_path
+from mailkit.bulk.journal.sqlite import mounts
+from mailkit.bulk.journal.sqlite.mounts import fault_of
 from mailkit.errors import JournalError
 
 from .jobs import at

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal
-from mailkit.bulk.journal.database import Connector
+from mailkit.bulk.journal.sqlite.store import Connector
 from mailkit.bulk.journal.statuses import merge
-from mailkit.core.dispatch import Polled, RowStatus, Sent
 from mailkit.events import DeliveryStatus
+from mailkit.provider import PollResult, RowStatus, Sent
 
 from .counted import counted, counters
 from .fakes import memory_journal, people
-from .jobs import planned, take
+from .jobs import planned, snapshot, take
 
 ROWS = 5
 NAMES = people(ROWS)
@@ -33,7 +33,7 @@ named = st.builds(
         [*NAMES, NAMES[0].upper(), "stranger@example.com", "почта@example.com"]
     ),
     delivery=deliveries,
-    refused=st.sampled_from([False] * 3 + [True]),
+    rejected=st.sampled_from([False] * 3 + [True]),
     reason=st.sampled_from(["", "full"]),
 )
 alike = deliveries.map(lambda news: [RowStatus(name, news, False, "") for name in NAMES])
@@ -53,7 +53,7 @@ class Model:
         missing = False
         for name in NAMES:
             said = [one for one in statuses if one.address.lower() == name]
-            good = [one.delivery or DeliveryStatus.QUEUED for one in said if not one.refused]
+            good = [one.delivery or DeliveryStatus.QUEUED for one in said if not one.rejected]
             if good:
                 self.states[name] = "accepted"
                 self.deliveries[name] = max(self.deliveries[name], *good)
@@ -70,13 +70,13 @@ class Model:
 
 async def accepted_chunk(journal: Journal) -> JobRecord:
     job = await planned(journal, NAMES, chunk=ROWS)
-    await journal.steps.accept(job, (await take(journal, job)).n, 3.0, Sent("r"))
+    await journal.chunks.accept(job, (await take(journal, job)).ticket, 3.0, Sent("r"))
     return job
 
 
 async def seen(journal: Journal) -> tuple[dict[str, str], dict[str, int]]:
     job = await journal.jobs.get("a")
-    rows = [row async for rows in journal.accounts.rows(job, running=False) for row in rows]
+    rows = [row async for rows in journal.reports.rows(job) for row in rows]
     return (
         {row.address: row.state for row in rows},
         {row.address: row.delivery or 0 for row in rows},
@@ -95,11 +95,11 @@ async def test_states_deliveries_and_counters_are_those_of_the_model(
         for n, statuses in enumerate(polls):
             doubt = "missing" if n == late else None
             model.hear(statuses, doubt)
-            merged = await journal.statuses.reconcile(job, 1, Polled(statuses), doubt=doubt)
+            merged = await journal.statuses.reconcile(job, 1, PollResult(statuses), doubt=doubt)
             assert await seen(journal) == (model.states, model.deliveries)
             assert merged.reconciled == model.reconciled
             counts = Counter(status for status in model.deliveries.values() if status)
-            assert await journal.accounts.deliveries(job) == counts
+            assert (await snapshot(journal, job)).deliveries == counts
             assert await counters(journal) == await counted(journal)
             assert (await counters(journal))[job.id, 1][2] == merged.unfinished
 
@@ -114,7 +114,7 @@ async def test_the_order_in_which_statuses_come_does_not_matter(
         async with memory_journal() as journal:
             job = await accepted_chunk(journal)
             for statuses in polls:
-                await journal.statuses.reconcile(job, 1, Polled(statuses))
+                await journal.statuses.reconcile(job, 1, PollResult(statuses))
             ends.append(await seen(journal))
         polls = [order.sample(statuses, len(statuses)) for statuses in polls]
         order.shuffle(polls)
@@ -137,15 +137,15 @@ async def test_an_address_named_as_taken_and_as_refused_was_taken(
         async with memory_journal() as journal:
             job = await accepted_chunk(journal)
             for heard in [both] if at_once else [[one] for one in both]:
-                await journal.statuses.reconcile(job, 1, Polled(heard))
+                await journal.statuses.reconcile(job, 1, PollResult(heard))
             assert (await seen(journal))[0][NAMES[0]] == "accepted"
 
 
 async def test_whoever_was_named_once_is_not_missing_later() -> None:
     async with memory_journal() as journal:
         job = await accepted_chunk(journal)
-        await journal.statuses.reconcile(job, 1, Polled([TAKEN]))
-        await journal.statuses.reconcile(job, 1, Polled(()), doubt="missing")
+        await journal.statuses.reconcile(job, 1, PollResult([TAKEN]))
+        await journal.statuses.reconcile(job, 1, PollResult(()), doubt="missing")
         states, _ = await seen(journal)
         assert states == dict.fromkeys(NAMES, "in doubt") | {NAMES[0]: "accepted"}
 
@@ -167,7 +167,7 @@ class Other:
     """Another connection to the journal, which has something to tell at one moment of ours."""
 
     def __init__(self, db: sqlite3.Connection, job: JobRecord, statuses: list[RowStatus]) -> None:
-        self._db, self._job, self._polled = db, job, Polled(statuses)
+        self._db, self._job, self._polled = db, job, PollResult(statuses)
         self.told = False
 
     def tell(self) -> bool:
@@ -241,12 +241,12 @@ async def _interrupted(
                 end = "told" if other.tell() else "waited"
 
         executors[0].before = before
-        await journal.statuses.reconcile(job, 1, Polled(ours), doubt=doubt)
+        await journal.statuses.reconcile(job, 1, PollResult(ours), doubt=doubt)
         executors[0].before = lambda: None
         assert other.told or other.tell()
     assert await seen(journal) == (model.states, model.deliveries)
     assert await counters(journal) == await counted(journal)
     counts = Counter(status for status in model.deliveries.values() if status)
-    assert await journal.accounts.deliveries(job) == counts
+    assert (await snapshot(journal, job)).deliveries == counts
     await journal.close()
     return end

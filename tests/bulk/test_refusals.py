@@ -9,12 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal, RowRecord, RowState
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Chunk, Sent
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -22,11 +21,12 @@ from mailkit.errors import (
     RateLimited,
     Refused,
 )
+from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
 
 from .fakes import MESSAGE, FakeProvider, memory_journal, people
 
-ONE = EngineSettings(senders=1)
+ONE = EngineSettings(concurrency=1)
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ async def resume(
         return await (await sender.resume("a", rejected=rejected)).wait()
 
 
-def bad(*addresses: str, words: str = "Argument email is invalid") -> Callable[[Chunk], str | None]:
+def bad(*addresses: str, words: str = "Argument email is invalid") -> Callable[[Task], str | None]:
     """A service that refuses a whole request for one address."""
 
-    def refuses(chunk: Chunk) -> str | None:
+    def refuses(chunk: Task) -> str | None:
         return words if any(row.address in addresses for row in chunk.rows) else None
 
     return refuses
@@ -67,7 +67,7 @@ def bad(*addresses: str, words: str = "Argument email is invalid") -> Callable[[
 
 async def rejected(journal: Journal) -> list[RowRecord]:
     record = await journal.jobs.get("a")
-    found = journal.accounts.rows(record, running=False, states=[RowState.REJECTED])
+    found = journal.reports.rows(record, states=[RowState.REJECTED])
     return [row async for rows in found for row in rows]
 
 
@@ -95,7 +95,7 @@ async def test_one_bad_address_in_500_costs_itself_alone_and_at_most_24_requests
 async def test_bad_addresses_anywhere_cost_themselves_alone(journal: Journal, senders: int) -> None:
     victims = {f"p{n}@example.com" for n in (0, 1, 2, 3, 4, 137, 138, 250, 399)}
     provider = FakeProvider(chunk_rows=50, refuses=bad(*victims))
-    report = await send(journal, provider, 400, EngineSettings(senders=senders))
+    report = await send(journal, provider, 400, EngineSettings(concurrency=senders))
     assert {row.address for row in await rejected(journal)} == victims
     assert report.counts.accepted == 400 - len(victims)
     assert once(provider, 400, *victims)
@@ -118,9 +118,9 @@ async def test_a_row_of_bad_addresses_at_the_end_of_the_only_chunk_is_not_the_ac
 async def test_when_the_money_ends_nobody_is_rejected_and_resume_sends_the_rest(
     journal: Journal, words: str, senders: int, money: int
 ) -> None:
-    provider, engine = FakeProvider(chunk_rows=50), EngineSettings(senders=senders)
+    provider, engine = FakeProvider(chunk_rows=50), EngineSettings(concurrency=senders)
 
-    def refuses(chunk: Chunk) -> str | None:
+    def refuses(chunk: Task) -> str | None:
         return words if provider.mailed.total() + len(chunk.rows) > money else None
 
     provider.refuses = refuses
@@ -144,10 +144,10 @@ async def test_money_that_ends_row_by_row_in_unknown_words_rejects_nobody(
     journal: Journal, senders: int, money: int, words: str
 ) -> None:
     """Bad rows in other words, one in each chunk, don't hide it."""
-    provider, engine = FakeProvider(chunk_rows=50), EngineSettings(senders=senders)
+    provider, engine = FakeProvider(chunk_rows=50), EngineSettings(concurrency=senders)
     victims = {f"p{n}@example.com" for n in range(49, 1500, 50)}
 
-    def act(chunk: Chunk) -> Sent:
+    def act(chunk: Task) -> Sent:
         refused = {row.n: "badaddr" for row in chunk.rows if row.address in victims}
         good = [row for row in chunk.rows if row.n not in refused]
         left = max(0, money - provider.mailed.total())
@@ -203,7 +203,7 @@ async def test_a_person_may_say_that_refusals_are_about_the_rows(
     report = await send(journal, provider, count)
     assert (report.counts.accepted, report.counts.rejected) == (10, 0)
     assert "--trust-refusals" in (report.stopped or "")
-    report = await resume(journal, provider, EngineSettings(senders=1, trust_refusals=True))
+    report = await resume(journal, provider, EngineSettings(concurrency=1, trust_refusals=True))
     assert report.complete
     assert {row.address for row in await rejected(journal)} == victims
     assert once(provider, count, *victims)
@@ -262,7 +262,7 @@ async def test_a_status_list_that_rejects_for_the_accounts_sake_stops_the_job(
     report = await resume(journal, provider, rejected=True)  # it was not fixed
     assert (report.counts.accepted, report.counts.rejected) == (35, 25)
     assert "once that is fixed" in (report.stopped or "")
-    trusting = EngineSettings(senders=1, trust_refusals=True)
+    trusting = EngineSettings(concurrency=1, trust_refusals=True)
     assert (await resume(journal, provider, trusting, rejected=True)).stopped is None
 
     provider.bad.clear()
@@ -321,14 +321,14 @@ async def test_bad_rows_that_are_named_cost_two_requests_each(
 ) -> None:
     victims = {f"p{n}@example.com" for n in (3, 4, 250, 443, 777)}
 
-    def refuses(chunk: Chunk) -> str | None:
+    def refuses(chunk: Task) -> str | None:
         for row in chunk.rows:
             if row.address in victims:
                 return f"Address {row.address.upper()} is wrong"
         return None
 
     provider = FakeProvider(chunk_rows=500, refuses=refuses)
-    report = await send(journal, provider, 1000, EngineSettings(senders=senders))
+    report = await send(journal, provider, 1000, EngineSettings(concurrency=senders))
     assert {row.address for row in await rejected(journal)} == victims
     assert report.complete
     assert once(provider, 1000, *victims)
@@ -346,7 +346,7 @@ async def test_words_that_name_somebody_else_s_address_reject_nobody_without_a_t
 
 
 async def test_three_bad_rows_whose_refusals_name_them_are_rejected(journal: Journal) -> None:
-    def refuses(chunk: Chunk) -> str | None:
+    def refuses(chunk: Task) -> str | None:
         return f"{chunk.rows[0].address} is not an address"
 
     provider = FakeProvider(refuses=refuses)
@@ -398,9 +398,9 @@ async def test_whoever_is_bad_and_whenever_the_money_ends(data: st.DataObject) -
     senders = data.draw(st.integers(1, 4))
     victims = data.draw(st.sets(st.sampled_from(people(count)), max_size=4))
     money = data.draw(st.one_of(st.just(10**6), st.integers(0, count)))
-    provider, engine = FakeProvider(chunk_rows=rows), EngineSettings(senders=senders)
+    provider, engine = FakeProvider(chunk_rows=rows), EngineSettings(concurrency=senders)
 
-    def refuses(chunk: Chunk) -> str | None:
+    def refuses(chunk: Task) -> str | None:
         for row in chunk.rows:
             if row.address in victims:
                 return f"bad address {row.address}"
@@ -462,7 +462,7 @@ async def test_wherever_a_job_with_bad_rows_is_cut_off_a_resume_mails_the_others
     refuses = bad(*victims)
     requests = 0
 
-    def expires(chunk: Chunk) -> str | None:
+    def expires(chunk: Task) -> str | None:
         nonlocal requests
         requests += 1
         if requests == cut:
@@ -497,7 +497,7 @@ async def test_whatever_is_refused_by_name_comes_to_an_end(
     words = [few[n % len(few)] for n in range(count)]
     provider = FakeProvider(chunk_rows=rows)
 
-    def act(chunk: Chunk) -> Sent:
+    def act(chunk: Task) -> Sent:
         refused = {}
         for row in chunk.rows:
             why = words[row.n - 1]
@@ -514,7 +514,7 @@ async def test_whatever_is_refused_by_name_comes_to_an_end(
         assert report.counts.accounted == count
         assert report.counts.accepted == provider.mailed.total()
         assert max(provider.mailed.values(), default=0) <= 1
-        report = await resume(journal, provider, EngineSettings(senders=1, trust_refusals=True))
+        report = await resume(journal, provider, EngineSettings(concurrency=1, trust_refusals=True))
         assert max(provider.mailed.values(), default=0) <= 1
         assert report.counts.accepted == provider.mailed.total()
         refused = {row.address for row in await rejected(journal)}

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import RowRecord, RowState
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import BulkProvider
 from mailkit.errors import AccountRefused
 from mailkit.message import Message
+from mailkit.provider import Provider
 from mailkit.providers import devino, smsby
 from mailkit.providers.devino import Devino
 from mailkit.providers.smsby import SmsBy
@@ -42,7 +42,7 @@ class World:
         call = {"smsby": "smsby.bulk.send", "devino": "devino.messages.send"}[self.provider]
         return self.sandbox.requests[call]
 
-    def client(self, rows: int) -> BulkProvider:
+    def client(self, rows: int) -> Provider:
         if self.provider == "smsby":
             return SmsBy(
                 self.service.settings.token,
@@ -55,7 +55,7 @@ class World:
 
     @asynccontextmanager
     async def sender(self, rows: int = 500) -> AsyncIterator[BulkSender]:
-        settings = EngineSettings(senders=4)
+        settings = EngineSettings(concurrency=4)
         client = self.client(rows)
         async with client, BulkSender(client, journal=self.journal, settings=settings) as sender:  # type: ignore[attr-defined]
             yield sender
@@ -63,7 +63,7 @@ class World:
 
 async def rejected(sender: BulkSender, name: str) -> list[RowRecord]:
     record = await sender.journal.jobs.get(name)
-    found = sender.journal.accounts.rows(record, running=False, states=[RowState.REJECTED])
+    found = sender.journal.reports.rows(record, states=[RowState.REJECTED])
     return [row async for rows in found for row in rows]
 
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import (
     Chosen,
     ChunkState,
@@ -18,19 +17,22 @@ from mailkit.bulk.journal import (
     Replanned,
     RowRecord,
     RowState,
+    Taken,
+    Ticket,
 )
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resolve import replan_rejected, resolve
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import Chunk, Sent
 from mailkit.errors import InvalidArgument, OutcomeUnknown, Refused
+from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
 
 from .counted import counted, counters
 from .fakes import MESSAGE, Act, FakeProvider, memory_journal, people
-from .jobs import planned, planning, take
+from .jobs import die, planned, planning, take
 
 HELD_UP = "mailkit.bulk.journal.resolving.HELD_UP_SECONDS"
 RESET = OutcomeUnknown("reset")
@@ -46,21 +48,19 @@ async def send(
     journal: Journal, provider: FakeProvider, count: int, clock: FakeClock | None = None
 ) -> Report:
     clock = clock or FakeClock()
-    one = EngineSettings(senders=1)
+    one = EngineSettings(concurrency=1)
     async with BulkSender(provider, journal=journal, clock=clock, settings=one) as sender:
         return await (await sender.start(MESSAGE, read_recipients(people(count)), name="a")).wait()
 
 
 async def resume(journal: Journal, provider: FakeProvider) -> Report:
-    one = EngineSettings(senders=1)
+    one = EngineSettings(concurrency=1)
     async with BulkSender(provider, journal=journal, clock=FakeClock(), settings=one) as sender:
         return await (await sender.resume("a")).wait()
 
 
 async def rows_of(journal: Journal, *states: str) -> list[RowRecord]:
-    found = journal.accounts.rows(
-        await journal.jobs.get("a"), running=False, states=[*map(RowState, states)]
-    )
+    found = journal.reports.rows(await journal.jobs.get("a"), states=[*map(RowState, states)])
     return [row async for rows in found for row in rows]
 
 
@@ -70,12 +70,12 @@ def at(seconds: float) -> Clock:
 
 def unnamed(*places: int) -> Act:
     """The chunk is taken, but these of its rows are not named in the answer."""
-    return lambda chunk: Sent(None, doubtful={chunk.rows[n].n: "not named" for n in places})
+    return lambda chunk: Sent(None, in_doubt={chunk.rows[n].n: "not named" for n in places})
 
 
 def refused(*places: int) -> Act:
     """The chunk is taken but for these of its rows."""
-    return lambda chunk: Sent(None, refused={chunk.rows[n].n: "blocked" for n in places})
+    return lambda chunk: Sent(None, rejected={chunk.rows[n].n: "blocked" for n in places})
 
 
 # which doubts
@@ -146,7 +146,7 @@ async def test_a_request_that_ended_late_is_waited_for_from_its_end(
     clock = FakeClock()
     started = clock.now()
 
-    def slow(chunk: Chunk) -> None:
+    def slow(chunk: Task) -> None:
         clock.advance(300.0)
 
     await send(journal, FakeProvider(acts=[RESET], on_send=slow), 3, clock)
@@ -211,12 +211,13 @@ async def test_of_a_chunk_that_was_taken_in_part_the_rest_is_sent_and_all_is_cou
 ) -> None:
     job = await planned(journal, people(4), chunk=4)
     await take(journal, job)
-    await journal.steps.doubt(job, 1, 3.0, "reset")
+    await journal.chunks.doubt(job, Ticket(1, 1), 3.0, "reset")
     assert await resolve(journal, "a", addresses=["p1@example.com"], accepted=True) == 1
+    die(job)
     assert await resolve(journal, "a", 1, accepted=False) == 3
-    job = await journal.jobs.get("a")
-    assert len((await take(journal, job)).rows) == 3
-    await journal.steps.accept(job, 1, 4.0, Sent("r"))
+    job = await journal.workers.join(job)
+    assert len((await take(journal, job)).task.rows) == 3
+    await journal.chunks.accept(job, Ticket(1, 2), 4.0, Sent("r"))
     assert await counters(journal) == await counted(journal) == {(job.id, 1): (3, 0, 4)}
 
 
@@ -247,11 +248,11 @@ async def rejected_job(journal: Journal) -> JobRecord:
     for n in range(1, 6):
         await take(journal, job)
         if n == 1:
-            await journal.steps.reject(job, n, 3.0, "no money")
+            await journal.chunks.reject(job, Ticket(n, 1), 3.0, "no money")
         elif n == 4:
-            await journal.steps.doubt(job, n, 3.0, "reset")
+            await journal.chunks.doubt(job, Ticket(n, 1), 3.0, "reset")
         else:
-            await journal.steps.accept(job, n, 3.0, Sent(None, refusals.get(n, {})))
+            await journal.chunks.accept(job, Ticket(n, 1), 3.0, Sent(None, refusals.get(n, {})))
     return job
 
 
@@ -259,15 +260,14 @@ async def test_a_rejected_chunk_and_rejected_rows_are_ordered_again(journal: Jou
     job = await rejected_job(journal)
     assert await replan_rejected(journal, "a") == Replanned(rows=6, elsewhere=0)
     assert await counters(journal) == await counted(journal)
-    counts = await journal.accounts.counts(job, running=False)
+    counts = await journal.reports.counts(job)
     assert counts == Counts(15, accepted=6, in_doubt=3, unsent=6)
-    job = await journal.jobs.get("a")
     again = [await take(journal, job), await take(journal, job)]
-    assert [(chunk.label, [row.n for row in chunk.rows]) for chunk in again] == [
+    assert [(taken.task.label, [row.n for row in taken.task.rows]) for taken in again] == [
         ("a #1.2", [1, 2, 3]),
         ("a #6.2", [5, 8, 9]),  # of several chunks, as many as a request takes
     ]
-    assert await journal.steps.take(job, 4.0) is None
+    assert await journal.chunks.take(job, 4.0) is None
 
 
 async def test_what_is_rejected_can_be_named_and_the_rest_stays_rejected(journal: Journal) -> None:
@@ -302,33 +302,34 @@ async def test_small_chunks_that_were_rejected_are_put_together(journal: Journal
     job = await planned(journal, people(8), chunk=4)
     for n in (1, 2):
         await take(journal, job)
-        await journal.steps.doubt(job, n, 3.0, "reset")
+        await journal.chunks.doubt(job, Ticket(n, 1), 3.0, "reset")
+    die(job)
     for name in people(3):
         await resolve(journal, "a", addresses=[name], accepted=False)
-    job = await journal.jobs.get("a")
+    job = await journal.workers.join(job)
     for n in (3, 4, 5):
-        assert len((await take(journal, job)).rows) == 1
-        await journal.steps.reject(job, n, 3.0, "no")
+        assert len((await take(journal, job)).task.rows) == 1
+        await journal.chunks.reject(job, Ticket(n, 1), 3.0, "no")
     assert (await replan_rejected(journal, "a")).rows == 3
-    assert len((await take(journal, await journal.jobs.get("a"))).rows) == 3
-    assert await journal.accounts.chunks(job, ChunkState.REJECTED) == []
+    assert len((await take(journal, job)).task.rows) == 3
+    assert await journal.reports.chunks(job, ChunkState.REJECTED) == []
 
 
 async def test_rows_are_packed_by_their_bytes_too(journal: Journal) -> None:
-    job, _ = await planning(journal, people(40))  # of 10 bytes each, but for the second half
+    job = await planning(journal, people(40))  # of 10 bytes each, but for the second half
     larger = ("UPDATE rows SET size = 25 WHERE id > ?", (job.ids[0] + 20,))
     await journal._db.write(lambda db: db.execute(*larger))
     await journal.planning.cut(job, rows=4, size=40)
     job = await journal.jobs.finish_planning(
         job, columns=[], fingerprint=b"", stem=None, again=False
     )
-    while (chunk := await journal.steps.take(job, 2.0)) is not None:
-        everybody = {row.n: "blocked" for row in chunk.rows}
-        await journal.steps.accept(job, chunk.n, 3.0, Sent(None, everybody))
+    while isinstance(chunk := await journal.chunks.take(job, 2.0), Taken):
+        everybody = {row.n: "blocked" for row in chunk.task.rows}
+        await journal.chunks.accept(job, chunk.ticket, 3.0, Sent(None, everybody))
     assert (await journal.resolving.again(job, Chosen())).rows == 40
     again = []
-    while (chunk := await journal.steps.take(job, 4.0)) is not None:
-        again.append(len(chunk.rows))
+    while isinstance(chunk := await journal.chunks.take(job, 4.0), Taken):
+        again.append(len(chunk.task.rows))
     assert again == [4] * 5 + [1] * 20
 
 
@@ -368,7 +369,7 @@ async def test_whatever_a_person_says_truly_nobody_is_mailed_twice_and_nobody_is
 
 
 def outcome_of(provider: FakeProvider, outcome: str) -> Act:
-    def act(chunk: Chunk) -> Sent | Exception:
+    def act(chunk: Task) -> Sent | Exception:
         everybody = [row.address for row in chunk.rows]
         match outcome:
             case "taken":

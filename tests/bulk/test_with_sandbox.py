@@ -9,11 +9,11 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal, RowRecord
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import Item, read_recipients
 from mailkit.core.quota import Quota
 from mailkit.events import DeliveryStatus
@@ -85,7 +85,7 @@ class World:
 
     async def rows(self) -> dict[str, RowRecord]:
         record = await self.journal.jobs.get("autumn")
-        found = self.journal.accounts.rows(record, running=False)
+        found = self.journal.reports.rows(record)
         return {row.address: row async for batch in found for row in batch}
 
     async def agrees(self) -> bool:
@@ -300,7 +300,7 @@ async def test_a_rate_limit_is_waited_out_and_nobody_is_mailed_twice(
 ) -> None:
     world.sandbox.faults.add(Fault("rate_limited", on=SEND, times=3, retry_after=retry_after))
     began = world.clock.now()
-    report = await world.send(people(1500), settings=EngineSettings(senders=1))
+    report = await world.send(people(1500), settings=EngineSettings(concurrency=1))
     assert report.complete
     assert world.clock.now() - began > (21 if retry_after else 3)
     assert world.sandbox.requests[SEND] == 6
@@ -345,7 +345,7 @@ async def test_an_outcome_that_nobody_can_know_is_in_doubt_whatever_the_truth(
     world: World, kind: str, mailed: bool
 ) -> None:
     world.sandbox.faults.add(Fault(kind, on=SEND, times=1))
-    report = await world.send(people(501), settings=EngineSettings(senders=1))
+    report = await world.send(people(501), settings=EngineSettings(concurrency=1))
     assert (report.counts.in_doubt, report.counts.accepted) == (500, 1)
     assert world.sandbox.truth.count("p0@example.com") == mailed
     assert world.sandbox.requests[SEND] == 2

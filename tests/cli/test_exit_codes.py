@@ -35,6 +35,7 @@ def report(*, stopped: Any = None, unreconciled: int = 0, **counts: int) -> Repo
         deliveries={},
         doubts=[],
         rejections=[],
+        waiting=None,
         stopped=stopped,
         running=False,
     )

@@ -24,7 +24,7 @@ def rows_of(ended: Ended) -> list[dict[str, str]]:
 def in_doubt(shop: Shop, kind: str, **fault: Any) -> None:
     """A job of two chunks, the first of which met this fault."""
     shop.sandbox.faults.add(Fault(kind, on=SEND, times=1, **fault))
-    ended = shop.send(shop.letter(), shop.customers(503), "--name", "autumn", "--senders", "1")
+    ended = shop.send(shop.letter(), shop.customers(503), "--name", "autumn", "--concurrency", "1")
     assert ended.code == 3
 
 

@@ -261,7 +261,7 @@ def test_a_job_that_is_not_there(shop: Shop) -> None:
     [
         ["send"],
         ["send", "message.toml", "autumn.csv"],
-        ["send", "message.toml", "autumn.csv", "--provider", "smsby", "--senders", "0"],
+        ["send", "message.toml", "autumn.csv", "--provider", "smsby", "--concurrency", "0"],
         ["send", "message.toml", "autumn.csv", "--provider", "smsby", "--nonsense"],
         ["resolve", "autumn"],
         ["resolve", "autumn", "--accepted", "--not-sent"],

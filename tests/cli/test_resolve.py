@@ -17,7 +17,9 @@ HELD_UP = "mailkit.bulk.journal.resolving.HELD_UP_SECONDS"
 def in_doubt(shop: Shop, chunks: int = 1) -> None:
     """A job whose first chunks of 500 are in doubt, though nobody was mailed, and 3 rows more."""
     shop.sandbox.faults.add(Fault("reset_after_reading", on=SEND, times=chunks))
-    shop.send(shop.letter(), shop.customers(500 * chunks + 3), "--name", "autumn", "--senders", "1")
+    shop.send(
+        shop.letter(), shop.customers(500 * chunks + 3), "--name", "autumn", "--concurrency", "1"
+    )
 
 
 def test_without_a_chunk_nothing_is_resolved_and_the_chunks_are_named(shop: Shop) -> None:
@@ -39,7 +41,7 @@ def test_a_chunk_that_was_sent_again_has_another_label(shop: Shop) -> None:
     in_doubt(shop)
     shop("resolve", "autumn", "1", "--not-sent")
     shop.sandbox.faults.add(Fault("reset_after_reading", on=SEND, times=1))
-    ended = shop("resume", "autumn", "--senders", "1")
+    ended = shop("resume", "autumn", "--concurrency", "1")
     assert "mailkit resolve autumn 1.2 --accepted" in ended.out
     ended = shop("resolve", "autumn", "1", "--not-sent")
     ended.check_refusal("a chunk that was sent again")

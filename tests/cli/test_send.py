@@ -187,7 +187,7 @@ def test_strict_makes_refused_rows_an_error_after_the_others_were_sent(shop: Sho
 
 def test_an_answer_that_was_lost_leaves_its_chunk_in_doubt(shop: Shop) -> None:
     shop.sandbox.faults.add(Fault("reset_after_acting", on=SEND, times=1))
-    ended = shop.send(shop.letter(), shop.customers(501), "--name", "autumn", "--senders", "1")
+    ended = shop.send(shop.letter(), shop.customers(501), "--name", "autumn", "--concurrency", "1")
     assert ended.code == 3
     approve("report: a chunk in doubt", ended.out)
     found = shop.report()
@@ -205,7 +205,7 @@ def test_a_service_that_goes_down_leaves_the_rest_unsent_and_is_an_error(
     monkeypatch.setattr("mailkit.bulk.engine.TRIES_TO_STOP", 1)
     shop.sandbox.faults.add(Fault("html_200", on=SEND, after=1, status=403, acted=False))
     letter, people = shop.letter(), shop.customers(1001)
-    ended = shop.send(letter, people, "--name", "autumn", "--senders", "1")
+    ended = shop.send(letter, people, "--name", "autumn", "--concurrency", "1")
     assert ended.code == 1
     approve("report: a service that went down", ended.out.splitlines()[-1])
     assert (shop.report()["accepted"], shop.report()["unsent"]) == (500, 501)

@@ -49,7 +49,7 @@ def send(shop: Shop) -> list[str]:
     """A send of three chunks, one after another, whose answers are slow."""
     shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.2))
     files = [str(shop.letter()), str(shop.customers(1200))]
-    return ["send", *files, "--provider", "smsby", "--name", "autumn", "--senders", "1"]
+    return ["send", *files, "--provider", "smsby", "--name", "autumn", "--concurrency", "1"]
 
 
 def test_signals_that_the_parent_ignored_stay_ignored(shop: Shop) -> None:

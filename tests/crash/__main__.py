@@ -73,7 +73,8 @@ def work(options: argparse.Namespace) -> int:
     told = ", ".join(f"{getattr(total, name)} {what}" for name, what in BROKEN.items())
     print(
         f"{done} proofs of {options.rows:,} recipients ({shares}), {total.kills} kills, "
-        f"{total.stops} stops and {total.looks} looks in {time.monotonic() - began:.0f} s: {told}; "
+        f"{total.stops} stops, {total.joined} joined and {total.looks} looks in "
+        f"{time.monotonic() - began:.0f} s: {told}; "
         f"{total.rows_in_doubt} rows in {total.doubts} chunks were in doubt\n"
         f"{done - bad} passed, {bad} failed",
         flush=True,

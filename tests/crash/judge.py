@@ -18,7 +18,7 @@ from mailkit.bulk.report import make_report
 from mailkit.errors import JournalError, MailkitError
 
 from .commands import CommandLine
-from .life import ENGINE, ENGINE_DONE, JOB, SENDERS, Errand, live
+from .life import ENGINE, ENGINE_DONE, JOB, JOINED, SENDERS, Errand, live
 from .observers import LATER, LOOK
 from .processes import Entry, Log
 from .sandbox import Place, ask, mailed, settle
@@ -41,6 +41,7 @@ class Verdict:
     kills: int = 0
     stops: int = 0
     looks: int = 0
+    joined: int = 0
     doubts: int = 0
     rows_in_doubt: int = 0
     mailed_twice: int = 0
@@ -101,6 +102,7 @@ def close(
     verdict.unexpected += len(strange)
     verdict.notes += strange[:5]
     verdict.looks += errand.log.count(LOOK)
+    verdict.joined += errand.log.count(JOINED)
     while errand.journal.parent.exists():  # somebody killed may still be leaving a file there
         shutil.rmtree(errand.journal.parent, ignore_errors=True)
     for path in errand.list.parent.glob(f"{errand.list.stem}.*"):
@@ -186,7 +188,7 @@ async def _look_them_up(journal: Journal, errand: Errand, report: Report) -> Non
     truth = mailed(errand.url)
     sent: dict[int, bool] = {}
     hopeless: dict[int, bool] = {}
-    async for rows in journal.accounts.rows(record, running=False, states=[RowState.IN_DOUBT]):
+    async for rows in journal.reports.rows(record, states=[RowState.IN_DOUBT]):
         for row in rows:
             assert row.chunk is not None
             unnamed = errand.subject.strange.get(row.address.split("-")[0]) is Kind.UNNAMED
@@ -231,7 +233,7 @@ async def judge(
         for one in jobs:
             people = dict(lists[one.job])
             record = await journal.jobs.get(one.job)
-            async for rows in journal.accounts.rows(record, running=False):
+            async for rows in journal.reports.rows(record):
                 for row in rows:
                     address, kind = people.pop(row.line, ("", Kind.MALFORMED))
                     sent = row.address in truth["mailed"]
@@ -269,7 +271,7 @@ async def agrees(errand: Errand) -> bool:
     try:
         record = await journal.jobs.get(errand.job)
         good = True
-        async for rows in journal.accounts.rows(record, running=False):
+        async for rows in journal.reports.rows(record):
             for row in rows:
                 strange = row.address.split("-")[0] in errand.subject.strange
                 if not strange and row.state in ("accepted", "unsent", "rejected"):
@@ -298,7 +300,7 @@ def unexpected(
     """
     found = []
     for who, what, text in map(attrs.astuple, entries):
-        if what in REFUSALS or what in (LOOK, ENGINE, ENGINE_DONE):
+        if what in REFUSALS or what in (LOOK, ENGINE, ENGINE_DONE, JOINED):
             continue
         if what == "OutcomeUnknown" and "neither a success nor a refusal" in text:
             continue  # requests for none but people whom Devino does not name

@@ -14,6 +14,7 @@ import attrs
 
 from mailkit import BulkSender, EngineSettings, Journal, Message, read_recipients
 from mailkit.bulk.job import Job
+from mailkit.bulk.journal import ChunkState
 from mailkit.errors import JobExists, MailkitError
 
 from .commands import CommandLine, write_message
@@ -24,6 +25,7 @@ __all__ = [
     "ENGINE",
     "ENGINE_DONE",
     "JOB",
+    "JOINED",
     "SENDERS",
     "Errand",
     "Moment",
@@ -36,6 +38,7 @@ __all__ = [
 JOB = "crash"
 SENDERS = 4
 ENGINE, ENGINE_DONE = "engine begins", "engine is done"
+JOINED = "sent what another one had begun, while that lived"
 
 
 @attrs.frozen
@@ -140,7 +143,13 @@ async def _run(errand: Errand, who: str, begin: Begin) -> int:
         ):
             job = await begin(sender, errand)
             errand.log.add(who, ENGINE)
+            record = job._record
+            own = record.worker and record.worker.id
+            others = await journal.workers.living(record) - {own}
             report = await job.wait()
+            taken = await journal.reports.chunks(record, ChunkState.ACCEPTED)
+            if others and any(chunk.worker == own for chunk in taken):
+                errand.log.add(who, JOINED)
             errand.log.add(who, ENGINE_DONE)
             if job.error is not None:
                 errand.log.error(who, job.error)

@@ -74,7 +74,7 @@ def _report(errand: Errand, rng: Random) -> None:
         async with opened(errand.journal) as journal:
             for record in await journal.jobs.list():
                 rows = 0
-                async for some in journal.accounts.rows(record, running=True):
+                async for some in journal.reports.rows(record):
                     rows += len(some)
                 if rows != record.read:
                     raise JournalError(f"{rows} rows of {record.read} do not add up")
@@ -100,7 +100,7 @@ async def _resume(sender: BulkSender, errand: Errand) -> Job:
 
 
 def _rival(errand: Errand, rng: Random) -> None:
-    """A second ``mailkit resume``, which goes on if nobody else does."""
+    """A second ``mailkit resume``, which joins whoever sends the job, or goes on alone."""
     engine(errand, "rival", _resume)
 
 
@@ -174,7 +174,7 @@ async def _resolve(journal: Journal, job: str, errand: Errand) -> None:
     truth = mailed(errand.url)
     found: dict[int, bool] = {}
     record = await journal.jobs.get(job)
-    async for rows in journal.accounts.rows(record, running=False, states=[RowState.IN_DOUBT]):
+    async for rows in journal.reports.rows(record, states=[RowState.IN_DOUBT]):
         for row in rows:
             if row.chunk is not None:
                 found[row.chunk] = found.get(row.chunk, False) or row.address in truth

@@ -9,10 +9,11 @@ import attrs
 
 from mailkit import Devino, Message, SmsBy
 from mailkit.bulk.journal import RowRecord
+from mailkit.bulk.journal.chunks import Chunks
 from mailkit.bulk.journal.jobs import Jobs
 from mailkit.bulk.journal.planning import Planning
 from mailkit.bulk.journal.statuses import Statuses
-from mailkit.bulk.journal.steps import Steps
+from mailkit.bulk.journal.workers import Workers
 from mailkit.providers import devino, smsby
 
 ROWS_A_CHUNK = 50
@@ -25,7 +26,7 @@ PLANNING: Sequence[tuple[type, str]] = (
     (Planning, "cut"),
     (Jobs, "finish_planning"),
 )
-SENDING: Sequence[tuple[type, str]] = ((Jobs, "adopt"), (Steps, "take"), (Steps, "accept"))
+SENDING: Sequence[tuple[type, str]] = ((Workers, "join"), (Chunks, "take"), (Chunks, "accept"))
 POLLING: Sequence[tuple[type, str]] = ((Statuses, "reconcile"),)
 
 

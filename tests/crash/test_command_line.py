@@ -21,15 +21,15 @@ FOR_EVER = 600.0
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setattr("mailkit.bulk.engine.FIRST_POLL", 0.01)
+    monkeypatch.setattr("mailkit.bulk.polling.FIRST_POLL", 0.01)
     with open_shop(tmp_path, seed=1) as opened:
         yield opened
 
 
-def send(shop: Shop, *words: str, rows: int = ROWS, senders: int = 3) -> list[str | Path]:
+def send(shop: Shop, *words: str, rows: int = ROWS, concurrency: int = 3) -> list[str | Path]:
     """The words of a send of chunks of 500 rows."""
     files = [shop.letter(), shop.customers(rows)]
-    options = ["--provider", "smsby", "--name", "autumn", "--senders", str(senders)]
+    options = ["--provider", "smsby", "--name", "autumn", "--concurrency", str(concurrency)]
     return ["send", *files, *options, *words]
 
 
@@ -156,18 +156,15 @@ def test_killed_while_planning_it_is_planned_again(shop: Shop) -> None:
     everybody_was_mailed_once(shop)
 
 
-def test_only_one_engine_runs_a_job(shop: Shop) -> None:
+def test_what_a_living_process_sends_is_not_in_doubt(shop: Shop) -> None:
     shop.sandbox.faults.add(Fault("slow_answer", on=SEND, after=1, seconds=FOR_EVER))
     words = send(shop)
     with shop.spawn(*words) as process:
         shop.until(lambda: under_way(shop, requests=4, acted=4), process)
-        for second in (["resume", "autumn"], ["resolve", "autumn", "--not-sent"]):
-            ended = shop(*second)
+        for word in ("--accepted", "--not-sent"):
+            ended = shop("resolve", "autumn", "2", word)
             assert (ended.code, ended.out) == (1, "")
-            assert ended.err == (
-                "mailkit: the job autumn is being sent right now, by another process or by this "
-                "one: look at it with: mailkit status autumn\n"
-            )
+            assert ended.err == "mailkit: chunk 2 of the job autumn is not in doubt\n"
         ended = shop(*words)
         assert ended.err == "mailkit: the job autumn exists: resume it, or order it --again\n"
         report = shop.report()
@@ -183,12 +180,48 @@ def test_only_one_engine_runs_a_job(shop: Shop) -> None:
     assert (report["running"], report["in_doubt"], report["unsent"]) == (False, 1500, 2000)
 
 
+def test_a_second_process_joins_and_both_end_with_a_complete_report(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.5))
+    with shop.spawn(*send(shop, concurrency=2)) as first:
+        shop.until(lambda: under_way(shop, requests=2, acted=2), first)
+        with shop.spawn("resume", "autumn", "--concurrency", "2") as second:
+            ends = [end_of(first), end_of(second)]
+    for ended in ends:
+        assert ended.code == 0, ended
+        assert "  accepted             4,000\n" in ended.out
+        assert "  sum                  4,000  = rows read\n" in ended.out
+    shared = shop.in_journal("chunks", "worker = (SELECT min(worker) FROM chunks)")
+    assert 0 < shared < ROWS / CHUNK  # each of them has sent something
+    assert shop.sandbox.requests[SEND] == ROWS / CHUNK
+    nobody_twice_nobody_lost(shop)
+    everybody_was_mailed_once(shop)
+
+
+def test_a_process_that_joined_goes_on_when_the_other_one_is_killed(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, times=2, seconds=FOR_EVER))
+    with shop.spawn(*send(shop, concurrency=2)) as first:
+        shop.until(lambda: under_way(shop, requests=2, acted=2), first)
+        with shop.spawn("resume", "autumn") as second:
+            shop.until(lambda: shop.in_journal("chunks", "state = 'accepted'") == 6, second)
+            report = shop.report()
+            assert (report["running"], report["accepted"]) == (True, 3000)
+            assert (report["in_doubt"], report["unsent"]) == (0, 1000)
+            kill(first)
+            ended = end_of(second)
+    assert ended.code == 3, ended
+    assert "  accepted             3,000\n" in ended.out
+    assert "  in doubt             1,000\n" in ended.out
+    nobody_twice_nobody_lost(shop)
+    resolve_by_truth(shop)
+    everybody_was_mailed_once(shop)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_lets_requests_under_way_end_and_resume_does_the_rest(
     shop: Shop, number: signal.Signals
 ) -> None:
     shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.5))
-    with shop.spawn(*send(shop, senders=2)) as process:
+    with shop.spawn(*send(shop, concurrency=2)) as process:
         shop.until(lambda: under_way(shop, requests=2, acted=2), process)
         process.send_signal(number)
         ended = end_of(process)
@@ -208,7 +241,7 @@ def test_a_signal_lets_requests_under_way_end_and_resume_does_the_rest(
 
 def test_a_second_signal_ends_at_once(shop: Shop) -> None:
     shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=FOR_EVER))
-    with shop.spawn(*send(shop, senders=2)) as process:
+    with shop.spawn(*send(shop, concurrency=2)) as process:
         assert process.stderr is not None
         shop.until(lambda: under_way(shop, requests=2, acted=2), process)
         process.send_signal(signal.SIGINT)
@@ -237,7 +270,7 @@ def test_a_signal_while_the_provider_is_asked_ends_without_success(shop: Shop) -
 
 def test_a_signal_while_the_provider_lets_us_wait_ends_at_once(shop: Shop) -> None:
     shop.sandbox.faults.add(Fault("rate_limited", on=SEND, after=1, retry_after=FOR_EVER))
-    with shop.spawn(*send(shop, senders=1)) as process:
+    with shop.spawn(*send(shop, concurrency=1)) as process:
         shop.until(lambda: shop.sandbox.requests[SEND] == 2, process)
         process.send_signal(signal.SIGINT)
         ended = end_of(process)

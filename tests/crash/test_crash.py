@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from mailkit.bulk.journal.steps import Steps
+from mailkit.bulk.journal.chunks import Chunks
 
 from .attacks import ATTACKS
 from .crowd import prove_crowd
@@ -55,8 +55,8 @@ def test_a_look_at_a_job_under_way_costs_it_nothing(
 ) -> None:
     errand = prepare("looked-at", SUBJECTS[name], place, tmp_path)
     lists = write_lists(errand, 600, Random(nth))
-    stops = Moment(Steps, "take", nth, after=True, signal=signal.SIGSTOP)
-    dies = Moment(Steps, "take", nth + 6, after=True)
+    stops = Moment(Chunks, "take", nth, after=True, signal=signal.SIGSTOP)
+    dies = Moment(Chunks, "take", nth + 6, after=True)
     process = live(errand, stops, dies)
     assert process.wait_stopped()
     look = look_beside(errand)
@@ -85,6 +85,17 @@ def test_six_sends_in_one_journal_while_others_look_on(
 ) -> None:
     verdict = prove_crowd(1, SUBJECTS[name], place, tmp_path, 200)
     assert verdict.good, verdict
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_processes_that_send_one_job_together_are_killed_at_random(
+    place: Place, tmp_path: Path, name: str
+) -> None:
+    scene = Scene(("rival", "rival", "status"))
+    verdict = prove(7, SUBJECTS[name], place, tmp_path, 2_000, scene, kills=5)
+    assert verdict.good, verdict
+    assert verdict.kills
+    assert verdict.joined
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

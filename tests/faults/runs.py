@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import attrs
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import InlineExecutor, Journal
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import MailkitError
 from mailkit.message import Message
@@ -29,7 +29,7 @@ MESSAGES = {
 }
 """Who sends in chunks, and what."""
 
-ONE_BY_ONE = EngineSettings(senders=1, pollers=1)
+ONE_BY_ONE = EngineSettings(concurrency=1, pollers=1)
 
 States = tuple[int, int, int, int]
 """Rows that are accepted, rejected, in doubt, unsent."""
@@ -81,7 +81,7 @@ class Run:
         assert self.world.strangers == 0
         job = await self.journal.jobs.get("autumn")
         seen = []
-        async for rows in self.journal.accounts.rows(job, running=False):
+        async for rows in self.journal.reports.rows(job):
             for row in rows:
                 seen.append(row.address)
                 if row.state != "in doubt":

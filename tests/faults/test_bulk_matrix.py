@@ -10,7 +10,7 @@ import asyncio
 import attrs
 import pytest
 
-from mailkit.bulk.engine import EngineSettings
+from mailkit.bulk.settings import EngineSettings
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -161,7 +161,7 @@ async def test_a_moment_without_the_service_is_one_try_however_many_requests_it_
 ) -> None:
     async with open_run() as run:
         run.world.gate.order(SMSBY.path, trouble(run.world, SMSBY.operation), last=5)
-        report, error = await run.start(EngineSettings(senders=5))
+        report, error = await run.start(EngineSettings(concurrency=5))
         assert error is None
         await run.check(report, (10, 0, 0, 0))
         assert max(run.world.clock.slept) < 2

@@ -31,7 +31,7 @@ Stream = Literal["stdout", "stderr"]
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setattr("mailkit.bulk.engine.FIRST_POLL", 0.01)
+    monkeypatch.setattr("mailkit.bulk.polling.FIRST_POLL", 0.01)
     with open_shop(tmp_path, seed=1) as opened:
         yield opened
 
@@ -39,7 +39,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
 def send(shop: Shop, rows: int = ROWS) -> list[str]:
     """The words of a send of chunks of 500 rows, two requests at a time."""
     files = [str(shop.letter()), str(shop.customers(rows))]
-    return ["send", *files, "--provider", "smsby", "--name", "autumn", "--senders", "2"]
+    return ["send", *files, "--provider", "smsby", "--name", "autumn", "--concurrency", "2"]
 
 
 def spawn(shop: Shop, *words: str, line: str | None = None, gone: Stream | None = None) -> Process:
@@ -224,7 +224,7 @@ def test_a_file_that_may_not_grow_stops_the_job_in_a_sentence(
 
     # A module that is compiled then must not be left half-written.
     limited = f'export PYTHONDONTWRITEBYTECODE=1; ulimit -f {kilobytes}; exec "$@"'
-    ended = run(shop, "resume", "autumn", "--senders", "2", line=limited)
+    ended = run(shop, "resume", "autumn", "--concurrency", "2", line=limited)
     assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
     assert "disk I/O error" in ended.err  # SQLite's words, in a sentence that names the journal
     report = shop.report()

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.core.classify import Failure
 from mailkit.core.http import Transport
@@ -108,7 +108,7 @@ async def run(
         if provider == "smsby"
         else Devino(TOKEN, limits=devino.ChunkLimits(rows=rows), **options)
     )
-    settings = EngineSettings(senders=1)
+    settings = EngineSettings(concurrency=1)
     async with BulkSender(client, journal=journal, clock=clock, settings=settings) as sender:
         message = MESSAGES[CALL_OF[provider]]
         return await (await sender.start(message, read_recipients(people), name="autumn")).wait()
@@ -118,7 +118,7 @@ async def accepted(journal: Journal) -> list[str]:
     record = await journal.jobs.get("autumn")
     return [
         row.address
-        async for rows in journal.accounts.rows(record, running=False)
+        async for rows in journal.reports.rows(record)
         for row in rows
         if row.state == "accepted"
     ]

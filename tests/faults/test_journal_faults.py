@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -19,15 +19,15 @@ from random import Random
 import attrs
 import pytest
 
-from mailkit.bulk.engine import EngineSettings
-from mailkit.bulk.journal import InlineExecutor, Journal, Lease
-from mailkit.bulk.journal.database import Executor
-from mailkit.bulk.journal.opening import Connector
+from mailkit.bulk.journal import Counts, InlineExecutor, Journal
+from mailkit.bulk.journal.locks import Locks
+from mailkit.bulk.journal.sqlite.opening import Connector
+from mailkit.bulk.journal.sqlite.store import Executor
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Chunk, Dispatch, Sent
 from mailkit.errors import (
     AuthenticationFailed,
     InvalidArgument,
@@ -40,6 +40,7 @@ from mailkit.errors import (
     Unavailable,
 )
 from mailkit.message import Message
+from mailkit.provider import Dispatch, Sent, Task
 from mailkit.testing import FakeClock
 
 from ..approval import approve
@@ -49,7 +50,7 @@ from .disk import ERRORS, Disk
 ROWS = [*people(4), "no-at-sign", "P1@EXAMPLE.COM", "s@example.com", *people(7)[4:]]
 SENT = people(7)
 SENDERS = 2
-ENGINE = EngineSettings(senders=SENDERS, pollers=2)
+ENGINE = EngineSettings(concurrency=SENDERS, pollers=2)
 
 Executors = Callable[[Connector], Executor]
 
@@ -66,14 +67,16 @@ class Story:
     def __attrs_post_init__(self) -> None:
         self.provider.on_send = self.look
 
-    def look(self, chunk: Chunk) -> None:
-        """Others must see the chunk as being sent, and its job as one that an engine has."""
+    def look(self, task: Task) -> None:
+        """Others must see the chunk as being sent, by a worker that lives."""
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as db:
-            found = db.execute("SELECT state, job FROM chunks WHERE n = ?", (chunk.n,)).fetchone()
-        lease = Lease(self.path, found[1])
-        if found[0] != "sending" or lease.take():
-            lease.release()
-            self.unguarded.append(f"{chunk.label}: {found}")
+            found = db.execute(
+                "SELECT state, workers.ended, worker FROM chunks "
+                "JOIN workers ON workers.id = worker WHERE n = ?",
+                (task.chunk,),
+            ).fetchone()
+        if found[:2] != ("sending", 0) or not Locks(self.path).held(found[2]):
+            self.unguarded.append(f"{task.label}: {found}")
 
     async def live(self, disk: Disk) -> JournalError | None:
         """Start the job, or resume it, on this disk; the error that ended the life."""
@@ -217,8 +220,8 @@ async def test_a_journal_that_is_locked_for_a_moment_is_waited_for(tmp_path: Pat
     story = Story(tmp_path / "journal.db")
     holding: list[threading.Thread] = []
 
-    def hold(chunk: Chunk) -> None:
-        story.look(chunk)
+    def hold(task: Task) -> None:
+        story.look(task)
         if not holding:
             db = sqlite3.connect(story.path, isolation_level=None, check_same_thread=False)
             db.execute("BEGIN IMMEDIATE")
@@ -233,12 +236,12 @@ async def test_a_journal_that_is_locked_for_a_moment_is_waited_for(tmp_path: Pat
 async def test_a_journal_that_stays_locked_ends_the_run_with_what_was_under_way_in_doubt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailkit.bulk.journal.file.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("mailkit.bulk.journal.sqlite.file.BUSY_SECONDS", 0.01)
     story = Story(tmp_path / "journal.db")
     with closing(sqlite3.connect(story.path, isolation_level=None)) as other:
 
-        def hold(chunk: Chunk) -> None:
-            story.look(chunk)
+        def hold(task: Task) -> None:
+            story.look(task)
             if not other.in_transaction:
                 other.execute("BEGIN IMMEDIATE")
 
@@ -254,7 +257,6 @@ async def test_a_journal_that_stays_locked_ends_the_run_with_what_was_under_way_
 class Held(FakeProvider):
     """Its first engine's requests are acted upon, but answered only when the test says so."""
 
-    arrived: list[Chunk] = attrs.field(factory=list)
     answers: dict[int, asyncio.Future[Sent]] = attrs.field(factory=dict)
     holding: bool = True
 
@@ -264,12 +266,12 @@ class Held(FakeProvider):
 
 @attrs.define
 class HeldDispatch(FakeDispatch):
-    async def send(self, chunk: Chunk, *, late: bool) -> Sent:
+    async def perform(self, task: Task) -> Sent:
         provider = self.provider
         assert isinstance(provider, Held)
-        provider.mailed.update(row.address for row in chunk.rows)
+        provider.mailed.update(row.address for row in task.rows)
         answer: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
-        provider.answers[chunk.n] = answer
+        provider.answers[task.chunk] = answer
         return await answer
 
 
@@ -290,35 +292,42 @@ async def _under_way(provider: Held, requests: int) -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_second_engine_on_a_job_is_refused_while_the_first_one_lives(
+async def test_a_second_worker_sends_the_rest_and_waits_for_what_the_first_has_under_way(
     journal: Journal,
 ) -> None:
     provider = Held()
     async with engine(journal, provider) as first, engine(journal, provider) as second:
         job = await first.start(MESSAGE, read_recipients(SENT), name="a")
         await _under_way(provider, SENDERS)
-        with pytest.raises(InvalidArgument, match="is being sent right now, by another process"):
-            await second.resume("a")
-        with pytest.raises(InvalidArgument, match="is being sent right now, by another process"):
+        with pytest.raises(InvalidArgument, match="chunk 1 of the job a is not in doubt"):
             await resolve(journal, "a", 1, accepted=False)
         provider.holding = False
+        joined = await second.resume("a")
+        async for step in joined.progress():
+            if step.waiting:
+                break
+        assert (step.counts.accepted, step.counts.unsent) == (1, 6)  # what lives is not in doubt
         for answer in provider.answers.values():
             answer.set_exception(OutcomeUnknown("reset"))
-        await _under_way(provider, 3)  # the same engine goes on
-        provider.answers[3].set_exception(Refused(f"not one of {SENT}"))
-        report = await job.wait()
-    assert (report.counts.in_doubt, report.counts.rejected) == (6, 1)
-    assert max(provider.mailed.values()) == 1
+        reports = await asyncio.gather(job.wait(), joined.wait())
+    assert [(one.counts.accepted, one.counts.in_doubt) for one in reports] == [(1, 6)] * 2
+    assert len(provider.answers) == SENDERS
+    assert provider.mailed == dict.fromkeys(SENT, 1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a file that is open can't be removed there")
 @pytest.mark.parametrize(
-    "late",
-    [Sent("1"), Refused("no"), NotSent("dns"), OutcomeUnknown("reset")],
+    ("late", "counts"),
+    [
+        (Sent(None), {"accepted": 7}),
+        (Refused("no"), {"accepted": 1, "unsent": 6}),
+        (NotSent("dns"), {"accepted": 1, "unsent": 6}),
+        (OutcomeUnknown("reset"), {"accepted": 1, "in_doubt": 6}),
+    ],
     ids=lambda late: type(late).__name__,
 )
-async def test_an_engine_that_lost_its_lock_is_fenced_off_and_its_late_results_are_refused(
-    late: Sent | Exception, journal: Journal, tmp_path: Path
+async def test_a_worker_that_lost_its_lock_takes_nothing_more_but_says_how_its_requests_ended(
+    late: Sent | Exception, counts: Mapping[str, int], journal: Journal, tmp_path: Path
 ) -> None:
     provider = Held()
     async with engine(journal, provider) as first:
@@ -336,11 +345,11 @@ async def test_an_engine_that_lost_its_lock_is_fenced_off_and_its_late_results_a
                 answer.set_result(late)
             else:
                 answer.set_exception(late)
-        with pytest.raises(JournalError, match="another engine has taken over the job a"):
+        with pytest.raises(JournalError, match="took this worker of the job a for dead"):
             await job.wait()
     after = await make_report(journal, "a")
-    assert after.counts == report.counts
-    assert [doubt.label for doubt in after.doubts] == ["a #1", "a #2"]
+    assert after.counts == Counts(read=7, **counts)
+    assert len(after.doubts) == (2 if "in_doubt" in counts else 0)
     assert provider.mailed == dict.fromkeys(SENT, 1)
 
 

@@ -12,6 +12,6 @@ from ..cli.shop import Shop, open_shop
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setattr("mailkit.bulk.engine.FIRST_POLL", 0.01)
+    monkeypatch.setattr("mailkit.bulk.polling.FIRST_POLL", 0.01)
     with open_shop(tmp_path) as opened:
         yield opened

@@ -10,14 +10,14 @@ from typing import Any
 
 import attrs
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal, RowRecord, RowState
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import RecipientSource, read_recipients
-from mailkit.core.dispatch import Chunk, Dispatch, Sent
 from mailkit.errors import MailkitError
 from mailkit.message import Message
+from mailkit.provider import Dispatch, Sent, Task
 from mailkit.template import Renderer, Template
 from mailkit.testing import FakeClock
 
@@ -48,10 +48,10 @@ class _Press(FakeDispatch):
     def measure(self, address: str, values: Sequence[str]) -> int:
         return sum(map(len, self.render((address, *values)))) + len(address)
 
-    async def send(self, chunk: Chunk, *, late: bool) -> Sent:
-        sent = await super().send(chunk, late=late)
+    async def perform(self, task: Task) -> Sent:
+        sent = await super().perform(task)
         assert isinstance(self.provider, Printer)
-        for row in chunk.rows:
+        for row in task.rows:
             self.provider.letters[row.address] = self.render((row.address, *row.values))
         return sent
 
@@ -104,7 +104,7 @@ async def travel(
     ``place`` is where to keep the journal.
     """
     provider = Printer()
-    settings = EngineSettings(senders=2)
+    settings = EngineSettings(concurrency=2)
     async with _journal(place) as journal:
         clock = FakeClock()
         async with BulkSender(provider, journal=journal, clock=clock, settings=settings) as sender:
@@ -115,7 +115,7 @@ async def travel(
                 raise
             report = await job.wait()
         record = await journal.jobs.get(report.job)
-        rows = [row async for some in journal.accounts.rows(record, running=False) for row in some]
+        rows = [row async for some in journal.reports.rows(record) for row in some]
     journey = Journey(report, record.columns, rows, provider)
     _check(journey, source)
     return journey

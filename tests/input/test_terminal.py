@@ -15,16 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.job import Progress
 from mailkit.bulk.journal import Counts, Journal
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.cli.show import jobs_table, plain, planning, report_text, sending_bar
-from mailkit.core.dispatch import Chunk, Sent
 from mailkit.errors import OutcomeUnknown, Refused
 from mailkit.message import Message
+from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
 
 from ..bulk.fakes import Act
@@ -73,7 +73,7 @@ async def hostile(journal: Journal) -> Report:
         _named,
     ]
     provider = Printer(chunk_rows=1, acts=acts)
-    settings = EngineSettings(senders=1)
+    settings = EngineSettings(concurrency=1)
     message = Message(sender="news@shop.example", subject="{{ x }} \u202eor\u2066", text="x")
     items = [(f"p{n}@b.by", {"x": "y\u202e", CODES.replace("\0", ""): "z"}) for n in range(4)]
     async with BulkSender(
@@ -83,13 +83,15 @@ async def hostile(journal: Journal) -> Report:
             message, read_recipients([*items, f"a{CODES}@b.by"]), name="autumn \u202e sale"
         )
         report = await job.wait()
-    await journal.jobs.stop(await journal.jobs.get(job.name), f"stopped {CODES}")
+    joined = await journal.workers.join(await journal.jobs.get(job.name))
+    await journal.jobs.stop(joined, f"stopped {CODES}")
+    await journal.workers.leave(joined)
     assert (report.counts.rejected, report.counts.in_doubt, report.counts.invalid) == (2, 1, 1)
     return await make_report(journal, job.name)
 
 
-def _named(chunk: Chunk) -> Sent:
-    return Sent("1", {chunk.rows[0].n: f"blocked {CODES}"})
+def _named(task: Task) -> Sent:
+    return Sent("1", {task.rows[0].n: f"blocked {CODES}"})
 
 
 @pytest.fixture

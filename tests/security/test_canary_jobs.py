@@ -10,9 +10,9 @@ import attrs
 import pytest
 
 from mailkit.attachment import Attachment
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import InvalidArgument, JobExists, JournalError, MailkitError
 from mailkit.message import Message
@@ -95,7 +95,7 @@ each_provider = pytest.mark.parametrize("provider", JOBS)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailkit.bulk.engine.FIRST_POLL", 0.01)
+    monkeypatch.setattr("mailkit.bulk.polling.FIRST_POLL", 0.01)
     monkeypatch.setattr("mailkit.core.client.delay", lambda *args, **options: None)
 
 
@@ -105,7 +105,7 @@ async def test_no_answer_to_a_job_gets_into_its_journal_or_report(
     echo: str, provider: str, tmp_path: Path
 ) -> None:
     jobs = JOBS[provider]
-    settings = EngineSettings(senders=1, reconcile=0.02)
+    settings = EngineSettings(concurrency=1, reconcile=0.02)
     journal = await Journal.open(tmp_path / "journal.db")
     failed = 0
     try:
@@ -131,7 +131,7 @@ async def test_no_answer_to_a_job_gets_into_its_journal_or_report(
                     if job.error is not None:
                         assert_hidden(everything(job.error))
                     record = await journal.jobs.get(job.name)
-                    async for rows in journal.accounts.rows(record, running=False):
+                    async for rows in journal.reports.rows(record):
                         assert_hidden(repr(rows))
         assert_hidden(folder(tmp_path))
     finally:

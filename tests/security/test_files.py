@@ -13,7 +13,7 @@ import pytest
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
-from mailkit.core.dispatch import Chunk
+from mailkit.provider import Task
 from mailkit.testing import FakeClock
 
 from ..bulk.fakes import MESSAGE, FakeProvider
@@ -49,7 +49,7 @@ async def test_every_file_of_a_running_job_is_its_owner_s_alone(umask: int, tmp_
         "state/journal.db-wal",
         "state/journal.db-shm",
         "state/journal.db-locks",
-        "state/journal.db-locks/job-1.lock",
+        "state/journal.db-locks/worker-2.lock",
     } <= seen.keys()
     for name, mode in (seen | modes(tmp_path)).items():
         folder = name in ("state", "state/journal.db-locks")
@@ -79,15 +79,15 @@ async def test_a_journal_behind_a_link_keeps_its_secrets_beside_the_file(tmp_pat
 
 
 async def test_a_name_leads_to_no_file(tmp_path: Path) -> None:
-    """Locks bear the jobs' numbers: a name with slashes makes no path."""
-    chunks: list[Chunk] = []
-    provider = FakeProvider(on_send=chunks.append)
+    """Locks bear the workers' numbers: a name with slashes makes no path."""
+    tasks: list[Task] = []
+    provider = FakeProvider(on_send=tasks.append)
     place = tmp_path / "journal.db"
     async with BulkSender(provider, journal=place, clock=FakeClock()) as sender:
         for n, name in enumerate(("../../evil", "/evil", "a/b/c", "..", "job-9.lock")):
             job = await sender.start(MESSAGE, read_recipients([f"p{n}@b.by"]), name=name)
             await job.wait()
-    assert [chunk.job for chunk in chunks] == ["../../evil", "/evil", "a/b/c", "..", "job-9.lock"]
+    assert [task.job for task in tasks] == ["../../evil", "/evil", "a/b/c", "..", "job-9.lock"]
     made = set(modes(tmp_path))
     assert made <= {
         "journal.db",
@@ -95,5 +95,4 @@ async def test_a_name_leads_to_no_file(tmp_path: Path) -> None:
         "journal.db-shm",
         "journal.db-takes",
         "journal.db-locks",
-        *(f"journal.db-locks/job-{n}.lock" for n in range(1, 6)),
     }

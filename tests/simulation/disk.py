@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from mailkit import Journal
 from mailkit.bulk.journal import Executor
-from mailkit.bulk.journal.database import WRITE, Work, run_together
-from mailkit.bulk.journal.opening import Connector
+from mailkit.bulk.journal.sqlite.opening import Connector
+from mailkit.bulk.journal.sqlite.store import WRITE, Work, run_together
 
 from .process import Died, Process, current
 
@@ -66,8 +66,8 @@ class Commits:
 
 
 class Disk:
-    """Outlives the processes. In memory all share one connection, and no lock keeps a second
-    engine out; a file is opened by each of them, as in life.
+    """Outlives the processes. In memory all share one connection, and no lock says who is alive,
+    so that each takes all others for dead; a file is opened by each of them, as in life.
     """
 
     def __init__(self, world: World, *, file: bool) -> None:

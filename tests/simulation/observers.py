@@ -37,13 +37,13 @@ async def _report(world: World, journal: Journal) -> None:
     """Every row that was read is in the report, once."""
     for record in await journal.jobs.list():
         ids: list[int] = []
-        async for rows in journal.accounts.rows(record, running=False):
+        async for rows in journal.reports.rows(record):
             ids += (row.line for row in rows)
         assert len(ids) == len(set(ids)) == record.read
 
 
 async def _rival(world: World, journal: Journal) -> None:
-    """A second engine for a job; in memory, where no lock keeps it out, it takes the job over."""
+    """A second worker of a job. In memory, no lock says who lives: it takes others for dead."""
     records = await journal.jobs.list()
     if records and world.rng.random() < 0.3:
         name = world.rng.choice(records).name
@@ -137,7 +137,7 @@ async def verdicts(world: World, journal: Journal, name: str) -> dict[int, bool]
     record = await journal.jobs.get(name)
     sent: dict[int, bool] = {}
     hopeless: dict[int, bool] = {}
-    async for rows in journal.accounts.rows(record, running=False, states=[RowState.IN_DOUBT]):
+    async for rows in journal.reports.rows(record, states=[RowState.IN_DOUBT]):
         for row in rows:
             n = row.chunk
             assert n is not None

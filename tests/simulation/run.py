@@ -177,7 +177,7 @@ async def _look(world: World, name: str) -> _Look | None:
             return None  # it died while planning
         record = await journal.jobs.get(name)
         to_come = 0
-        async for rows in journal.accounts.rows(record, running=report.running):
+        async for rows in journal.reports.rows(record):
             for row in rows:
                 to_come += row.state == "unsent" and not row.address.startswith(world.refusable)
                 _check_row(world, row)

@@ -8,8 +8,8 @@ from typing import Any, Protocol, TypedDict, Unpack
 
 from mailkit import Devino, Message, Quota, SmsBy
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import BulkProvider
 from mailkit.core.http import Transport
+from mailkit.provider import Provider
 from mailkit.providers import devino, smsby
 from mailkit.sandbox import Service, Shared
 from mailkit.sandbox.devino import Devino as DevinoService
@@ -47,7 +47,7 @@ class Side(Protocol):
     service: Service[Any]
     settings: SmsBySettings | DevinoSettings
 
-    def client(self, rows: int, **options: Unpack[Options]) -> BulkProvider:
+    def client(self, rows: int, **options: Unpack[Options]) -> Provider:
         """The client of a new process, for chunks of at most so many rows."""
         ...
 
@@ -73,7 +73,7 @@ class SmsBySide:
         self.settings: SmsBySettings | DevinoSettings = settings
         self.service: Service[Any] = SmsByService(shared, settings)
 
-    def client(self, rows: int, **options: Unpack[Options]) -> BulkProvider:
+    def client(self, rows: int, **options: Unpack[Options]) -> Provider:
         limits = smsby.ChunkLimits(bulk_rows=rows, personal_rows=rows)
         return SmsBy("token", URL, limits=limits, **options)
 
@@ -104,7 +104,7 @@ class DevinoSide:
         self._partial = rng.choice((0.0, 0.1, 0.5))  # the share of answers' rows without a letter
         self.service: Service[Any] = DevinoService(shared, settings)
 
-    def client(self, rows: int, **options: Unpack[Options]) -> BulkProvider:
+    def client(self, rows: int, **options: Unpack[Options]) -> Provider:
         return Devino("token", URL, limits=devino.ChunkLimits(rows=rows), **options)
 
     def address(self, rng: Random, n: int) -> str:

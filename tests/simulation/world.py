@@ -130,7 +130,7 @@ class World:
             clock=self.clock,
             random=self.rng,
         )
-        settings = EngineSettings(senders=self.senders, pollers=2, reconcile=600.0)
+        settings = EngineSettings(concurrency=self.senders, pollers=2, reconcile=600.0)
         return BulkSender(
             provider, journal=journal, settings=settings, clock=self.clock, rng=self.rng
         )

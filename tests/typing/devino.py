@@ -9,7 +9,7 @@ from typing import assert_type
 from mailkit.address import Address
 from mailkit.attachment import Attachment
 from mailkit.core.call import CallResult
-from mailkit.core.dispatch import BulkProvider
+from mailkit.provider import Provider
 from mailkit.providers.devino import (
     Devino,
     MessageRecipient,
@@ -33,7 +33,7 @@ async def answers(devino: Devino) -> None:
     assert_type(await devino.files.upload(b"", "a.pdf"), UploadedFile)
     assert_type(await devino.files.upload(Attachment("a.pdf", b"")), UploadedFile)
     assert_type(Devino.from_env(account="a"), Devino)
-    provider: BulkProvider = devino
+    provider: Provider = devino
     assert_type(provider.name, str)
 
 

@@ -15,20 +15,9 @@ from typing import Literal
 import anyio.to_thread
 import platformdirs
 
-from mailkit.bulk.journal.accounts import Accounts
-from mailkit.bulk.journal.database import (
-    READ,
-    WRITE,
-    Database,
-    Executor,
-    InlineExecutor,
-    ThreadExecutor,
-)
-from mailkit.bulk.journal.finding import ELSEWHERE
+from mailkit.bulk.journal.chunks import Chunks, Taken
 from mailkit.bulk.journal.jobs import Jobs, Overtaken
-from mailkit.bulk.journal.locks import Lease
 from mailkit.bulk.journal.narrowing import Narrowing
-from mailkit.bulk.journal.opening import Connector
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
 from mailkit.bulk.journal.records import (
     Adopt,
@@ -37,13 +26,28 @@ from mailkit.bulk.journal.records import (
     Counts,
     JobRecord,
     JobState,
+    Later,
     RowRecord,
     RowState,
+    Stopped,
+    Ticket,
+    Worker,
 )
+from mailkit.bulk.journal.reports import Reports, Snapshot
 from mailkit.bulk.journal.resolving import Chosen, Replanned, Resolving
+from mailkit.bulk.journal.sqlite.finding import ELSEWHERE
+from mailkit.bulk.journal.sqlite.opening import Connector
+from mailkit.bulk.journal.sqlite.store import (
+    READ,
+    WRITE,
+    Executor,
+    InlineExecutor,
+    SqliteStore,
+    ThreadExecutor,
+)
 from mailkit.bulk.journal.statuses import DueChunk, Merged, Statuses
-from mailkit.bulk.journal.steps import Steps
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
+from mailkit.bulk.journal.workers import Workers
 from mailkit.errors import InvalidArgument, JournalError
 
 __all__ = [
@@ -59,14 +63,19 @@ __all__ = [
     "JobRecord",
     "JobState",
     "Journal",
-    "Lease",
+    "Later",
     "Merged",
     "Overtaken",
     "PlannedRow",
     "Replanned",
     "RowRecord",
     "RowState",
+    "Snapshot",
+    "Stopped",
     "Suppression",
+    "Taken",
+    "Ticket",
+    "Worker",
     "default_path",
 ]
 
@@ -86,14 +95,15 @@ def default_path() -> Path:
 class Journal:
     """One journal, open. Its parts are named after what they are asked for."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: SqliteStore) -> None:
         self._db = db
         self.jobs = Jobs(db)
         self.planning = Planning(db)
-        self.steps = Steps(db)
+        self.workers = Workers(db)
+        self.chunks = Chunks(db)
         self.narrowing = Narrowing(db)
         self.statuses = Statuses(db)
-        self.accounts = Accounts(db)
+        self.reports = Reports(db)
         self.resolving = Resolving(db)
         self.suppressions = Suppressions(db)
 
@@ -128,16 +138,16 @@ class Journal:
 
         if executor is not None:
             only = executor(connect)
-            return cls(Database(connect.file, only, only))
+            return cls(SqliteStore(connect.file, only, only))
 
-        def start() -> Database:
+        def start() -> SqliteStore:
             writer = ThreadExecutor(connect, WRITE, connect.file)
             try:
                 reader = writer if place is None else ThreadExecutor(connect.reader, READ)
             except BaseException:
                 writer.close()
                 raise
-            return Database(connect.file, writer, reader)
+            return SqliteStore(connect.file, writer, reader)
 
         return cls(await anyio.to_thread.run_sync(start))
 

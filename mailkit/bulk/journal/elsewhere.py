@@ -18,6 +18,7 @@ import attrs
 from mailkit.bulk.journal.jobs import Twin
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.row_ids import span
+from mailkit.bulk.journal.store import Dialect
 
 __all__ = ["ALREADY", "WAITING", "Question", "questions"]
 
@@ -37,13 +38,16 @@ class Question:
     reasons: Sequence[str]
 
 
-def questions(job: JobRecord, seen: Sequence[Twin], state: RowState) -> Iterator[Question]:
+def questions(
+    job: JobRecord, seen: Sequence[Twin], state: RowState, dialect: Dialect
+) -> Iterator[Question]:
     """What to ask about the job's rows in this ``state``: ``unsent``, before they are cut into
     chunks, or ``rejected``.
     """
     for first in range(0, len(seen), TWINS):
         some = seen[first : first + TWINS]
-        rows = [_own(job, state), *(_live(twin, n, n + len(some)) for n, twin in enumerate(some))]
+        live = [_live(twin, n, n + len(some), dialect) for n, twin in enumerate(some)]
+        rows = [_own(job, state, dialect), *live]
         yield Question(
             "SELECT mine, owner FROM (SELECT max(mine) AS mine, min(owner) AS owner FROM ("
             f"{' UNION ALL '.join(rows)}) AS everybody GROUP BY person) AS people "
@@ -56,15 +60,15 @@ def questions(job: JobRecord, seen: Sequence[Twin], state: RowState) -> Iterator
         )
 
 
-def _own(job: JobRecord, state: RowState) -> str:
+def _own(job: JobRecord, state: RowState, dialect: Dialect) -> str:
     columns = "coalesce(rows.key, rows.address) AS person, rows.id AS mine, NULL AS owner"
     if state is RowState.UNSENT:
         return f"SELECT {columns} FROM rows WHERE {_ids(job.id)} AND state IS NULL"
     own, chunk = f"'{RowState.REJECTED}'", f"chunks.state = '{ChunkState.REJECTED}'"
-    return _rows(job.id, columns, columns, own, chunk)
+    return _rows(job.id, columns, columns, own, chunk, dialect)
 
 
-def _live(twin: Twin, sent: int, waits: int) -> str:
+def _live(twin: Twin, sent: int, waits: int, dialect: Dialect) -> str:
     person = "coalesce(rows.key, rows.address), NULL"
     owner = (
         f"CASE WHEN chunks.state IN ('{ChunkState.SENDING}', '{ChunkState.ACCEPTED}', "
@@ -73,17 +77,18 @@ def _live(twin: Twin, sent: int, waits: int) -> str:
     )
     states = f"'{RowState.ACCEPTED}', '{RowState.IN_DOUBT}'"
     live = f"chunks.state <> '{ChunkState.REJECTED}'"
-    return _rows(twin.id, f"{person}, {sent}", f"{person}, {owner}", states, live)
+    return _rows(twin.id, f"{person}, {sent}", f"{person}, {owner}", states, live, dialect)
 
 
-def _rows(job: int, own: str, follow: str, states: str, chunks: str) -> str:
+def _rows(job: int, own: str, follow: str, states: str, chunks: str, dialect: Dialect) -> str:
     """Rows of a job that have one of the states of their own, or follow such a chunk."""
+    joined = f"FROM chunks {dialect.nested} rows ON"
     of_chunk = f"chunks.job = {job} AND chunks.rows > 0 AND {chunks}"
     return (
         f"SELECT {own} FROM rows WHERE state IN ({states}) AND {_ids(job)} UNION ALL "
-        f"SELECT {follow} FROM chunks CROSS JOIN rows ON rows.id BETWEEN chunks.first "
+        f"SELECT {follow} {joined} rows.id BETWEEN chunks.first "
         f"AND chunks.last WHERE rows.state IS NULL AND rows.chunk IS NULL AND {of_chunk} UNION ALL "
-        f"SELECT {follow} FROM chunks CROSS JOIN rows ON rows.chunk = chunks.n AND {_ids(job)} "
+        f"SELECT {follow} {joined} rows.chunk = chunks.n AND {_ids(job)} "
         f"WHERE rows.state IS NULL AND {of_chunk}"
     )
 

@@ -1,25 +1,23 @@
-"""Jobs in the journal: made, planned, found, owned by one engine at a time, forgotten."""
+"""Jobs in the journal: made, planned, found, stopped, forgotten."""
 
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterator, Sequence
 
 import attrs
 import msgspec
 
-from mailkit.bulk.journal.database import Database
-from mailkit.bulk.journal.locks import Lease
-from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState
-from mailkit.errors import InvalidArgument, JobExists, JournalError
+from mailkit.bulk.journal.ownership import check_alive, living, register
+from mailkit.bulk.journal.records import JobRecord, JobState
+from mailkit.bulk.journal.store import Connection, Store
+from mailkit.errors import InvalidArgument, JobExists
 from mailkit.text import control_character
 
-__all__ = ["Jobs", "Overtaken", "Twin", "find", "own", "twins"]
+__all__ = ["Jobs", "Overtaken", "Twin", "find", "twins"]
 
 _COLUMNS = (
-    "id, name, provider, account, state, message, columns, fingerprint, read, fence, created, "
-    "stopped"
+    "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped"
 )
 
 
@@ -30,17 +28,12 @@ def _record(row: Sequence[object]) -> JobRecord:
     return JobRecord(*values)  # type: ignore[arg-type]
 
 
-def find(db: sqlite3.Connection, name: str) -> JobRecord | None:
+def find(db: Connection, name: str) -> JobRecord | None:
     """The job of this name, or None."""
+    if control_character(name):  # no job has one, and SQLite takes no half surrogate pair
+        return None
     row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE name = ?", (name,)).fetchone()
     return None if row is None else _record(row)
-
-
-def own(db: sqlite3.Connection, job: JobRecord) -> None:
-    """Refuse what an engine does after another one took the job over."""
-    row = db.execute("SELECT fence FROM jobs WHERE id = ?", (job.id,)).fetchone()
-    if row is None or row[0] != job.fence:
-        raise JournalError(f"another engine has taken over the job {job.name}; this one stops")
 
 
 @attrs.frozen
@@ -58,7 +51,7 @@ class Overtaken(Exception):
     """A job's twins are not as they were when they were seen: look again."""
 
 
-def twins(db: sqlite3.Connection, job: JobRecord) -> Sequence[Twin]:
+def twins(db: Connection, job: JobRecord) -> Sequence[Twin]:
     """The other planned jobs with the job's content, the oldest first."""
     found = db.execute(
         f"SELECT id, name, replans FROM jobs WHERE state = '{JobState.PLANNED}' AND id <> ? "
@@ -71,8 +64,8 @@ def twins(db: sqlite3.Connection, job: JobRecord) -> Sequence[Twin]:
 class Jobs:
     """The journal's jobs."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def create(
         self,
@@ -84,15 +77,15 @@ class Jobs:
         again: bool,
         now: float,
         content: bytes | None = None,
-    ) -> tuple[JobRecord, Lease]:
-        """A new job in the state ``planning``, and its lease, taken.
+    ) -> JobRecord:
+        """A new job in the state ``planning``, and the worker that plans it.
 
         ``content`` is the same for jobs that send the same. JobExists if the name is taken; with
         ``again`` the new job gets the next free name, as ``autumn-2``. Without a name it has a
         provisional one until its planning ends.
         """
 
-        def work(db: sqlite3.Connection) -> tuple[JobRecord, Lease]:
+        def work(db: Connection) -> JobRecord:
             chosen = name or f".{secrets.token_hex(8)}"
             if (found := find(db, chosen)) is not None:
                 if not again:
@@ -100,42 +93,38 @@ class Jobs:
                 chosen = _free_name(db, chosen)
             db.execute(
                 "INSERT INTO jobs (name, provider, account, state, message, columns, content, "
-                f"read, fence, created) VALUES (?, ?, ?, '{JobState.PLANNING}', ?, '[]', ?, "
+                f"read, planner, created) VALUES (?, ?, ?, '{JobState.PLANNING}', ?, '[]', ?, "
                 "0, 0, ?)",
                 (chosen, provider, account, message, content, now),
             )
             job = find(db, chosen)
             assert job is not None  # noqa: S101 - inserted above
-            lease = self.lease(job.id)
-            lease.take()  # before anybody can see the job
-            return job, lease
+            worker = register(db, self._store.locks, job.id, sends=True)
+            db.execute("UPDATE jobs SET planner = ? WHERE id = ?", (worker.id, job.id))
+            return attrs.evolve(job, worker=worker)
 
-        return await self._db.write(work)
+        return await self._store.write(work)
 
     async def sweep(self) -> None:
         """Forget jobs whose planning was cut off: nothing of them was sent."""
 
-        def work(db: sqlite3.Connection) -> list[JobRecord]:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE state = '{JobState.PLANNING}'")
-            return [_record(row) for row in rows]
+        def look(db: Connection) -> list[tuple[JobRecord, int]]:
+            rows = db.execute(
+                f"SELECT {_COLUMNS}, planner FROM jobs WHERE state = '{JobState.PLANNING}'"
+            ).fetchall()
+            found = [(_record(row[:-1]), int(row[-1])) for row in rows]
+            return [one for one in found if one[1] not in living(db, self._store.locks, one[0].id)]
 
-        for job in await self._db.read(work):
-            lease = self.lease(job.id)
-            if lease.take():
-                try:
-                    if await self.find(job.name) == job:  # it may have been planned, and sent
-                        await self.forget(job)
-                finally:
-                    lease.release()
+        for job, planner in await self._store.read(look):
+            await self._forget(job, planner)
 
     async def find(self, name: str) -> JobRecord | None:
         """The job of this name, or None."""
-        return await self._db.read(lambda db: find(db, name))
+        return await self._store.read(lambda db: find(db, name))
 
     async def get(self, name: str) -> JobRecord:
         """The job of this name; InvalidArgument names the ones there are."""
-        # No job has a control character in its name, and SQLite takes no half surrogate pair.
-        job = None if control_character(name) else await self.find(name)
+        job = await self.find(name)
         if job is None or job.state is JobState.PLANNING:
             names = [record.name for record in await self.list()]
             known = f"the journal has {', '.join(names[:10])}" if names else "the journal is empty"
@@ -145,57 +134,33 @@ class Jobs:
     async def list(self) -> list[JobRecord]:
         """Every planned job, the newest first."""
 
-        def work(db: sqlite3.Connection) -> list[JobRecord]:
+        def work(db: Connection) -> list[JobRecord]:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM jobs WHERE state = '{JobState.PLANNED}' ORDER BY id DESC"
             )
             return [_record(row) for row in rows]
 
-        return await self._db.read(work)
-
-    def lease(self, job_id: int) -> Lease:
-        """The job's lease, not taken yet."""
-        return Lease(self._db.path, job_id)
+        return await self._store.read(work)
 
     async def running(self, job: JobRecord) -> bool:
-        """Whether an engine runs the job at this moment."""
-        return self.lease(job.id).taken()
+        """Whether a worker of the job is alive."""
+        return bool(await self._store.read(lambda db: living(db, self._store.locks, job.id)))
 
-    async def adopt(self, job: JobRecord) -> JobRecord:
-        """Become the job's engine: a new fence; what the last one was sending is in doubt.
+    async def stop(self, job: JobRecord, reason: str, *, everybody: bool = True) -> None:
+        """Note why the job is stopped before its end: no worker takes anything of it any more.
 
-        The caller holds the lease.
+        Unless ``everybody`` is meant, only if no other worker goes on sending it.
         """
 
-        def work(db: sqlite3.Connection) -> JobRecord:
-            self._db.confirm(db, job.id)
-            taken = db.execute(
-                "UPDATE jobs SET fence = fence + 1, stopped = NULL "
-                f"WHERE id = ? AND state = '{JobState.PLANNED}'",
-                (job.id,),
-            ).rowcount
-            adopted = find(db, job.name)
-            if not taken or adopted is None:
-                raise JournalError(f"the job {job.name} is gone from the journal")
-            db.execute(
-                f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', reason = ? "
-                f"WHERE job = ? AND state = '{ChunkState.SENDING}'",
-                ("the process ended while the request was under way", job.id),
-            )
-            return adopted
+        def work(db: Connection) -> None:
+            check_alive(db, job)
+            others = living(db, self._store.locks, job.id, sends=True) - {
+                job.worker and job.worker.id
+            }
+            if everybody or not others:
+                db.execute("UPDATE jobs SET stopped = ? WHERE id = ?", (reason, job.id))
 
-        return await self._db.write(work)
-
-    async def stop(self, job: JobRecord, reason: str) -> None:
-        """Note why the engine stopped before the end."""
-
-        def work(db: sqlite3.Connection) -> None:
-            db.execute(
-                "UPDATE jobs SET stopped = ? WHERE id = ? AND fence = ?",
-                (reason, job.id, job.fence),
-            )
-
-        await self._db.write(work)
+        await self._store.write(work)
 
     async def finish_planning(
         self,
@@ -214,8 +179,8 @@ class Jobs:
         name is replaced: by the stem and a hash of both.
         """
 
-        def work(db: sqlite3.Connection) -> JobRecord:
-            own(db, job)
+        def work(db: Connection) -> JobRecord:
+            check_alive(db, job)
             if not again:
                 _refuse_twin(db, fingerprint)
             if seen is not None and twins(db, job) != seen:
@@ -231,45 +196,59 @@ class Jobs:
             )
             planned = find(db, name)
             assert planned is not None  # noqa: S101 - updated above
-            return planned
+            return attrs.evolve(planned, worker=job.worker)
 
-        return await self._db.write(work)
+        return await self._store.write(work)
 
     async def refuse_twin(self, fingerprint: bytes) -> None:
         """JobExists if the journal has a job of this message and list."""
-        await self._db.read(lambda db: _refuse_twin(db, fingerprint))
+        await self._store.read(lambda db: _refuse_twin(db, fingerprint))
 
     async def forget(self, job: JobRecord) -> None:
-        """Remove a job that no engine ever had, a few rows at a time; else leave it alone."""
+        """Remove the job that this worker planned, unless others have joined; the worker leaves."""
+        assert job.worker is not None  # noqa: S101 - whoever planned it has one
+        try:
+            await self._forget(job, job.worker.id, JobState.PLANNED)
+        finally:
+            job.worker.lock.release()
+
+    async def _forget(self, job: JobRecord, planner: int, *also: JobState) -> None:
+        """Remove a job that nobody but its planner ever had, a few rows at a time, if it is being
+        planned, or in one of ``also`` these states.
+        """
         first, last = job.ids
 
-        def take_over(db: sqlite3.Connection) -> bool:
+        def take_over(db: Connection) -> bool:
+            db.execute("UPDATE workers SET ended = 1 WHERE id = ?", (planner,))
+            states = ", ".join(f"'{state}'" for state in (JobState.PLANNING, *also))
             changed = db.execute(
-                f"UPDATE jobs SET fence = fence + 1, state = '{JobState.PLANNING}' WHERE id = ? "
-                "AND fence = ?",
-                (job.id, job.fence),
+                f"UPDATE jobs SET state = '{JobState.PLANNING}' WHERE id = ? AND planner = ? "
+                f"AND state IN ({states}) AND NOT EXISTS "
+                "(SELECT 1 FROM workers WHERE workers.job = jobs.id AND workers.id <> planner)",
+                (job.id, planner),
             )
             return changed.rowcount > 0
 
-        def some(db: sqlite3.Connection) -> int:
+        def some(db: Connection) -> int:
             return db.execute(
                 "DELETE FROM rows WHERE id IN "
                 "(SELECT id FROM rows WHERE id BETWEEN ? AND ? LIMIT 10000)",
                 (first, last),
             ).rowcount
 
-        def rest(db: sqlite3.Connection) -> None:
-            for table, column in (("chunks", "job"), ("suppressions", "job"), ("jobs", "id")):
+        def rest(db: Connection) -> None:
+            tables = ("chunks", "suppressions", "workers")
+            for table, column in (*((table, "job") for table in tables), ("jobs", "id")):
                 db.execute(f"DELETE FROM {table} WHERE {column} = ?", (job.id,))
 
-        if not await self._db.write(take_over):
+        if not await self._store.write(take_over):
             return
-        while await self._db.write(some, durable=False):
+        while await self._store.write(some, durable=False):
             pass
-        await self._db.write(rest)
+        await self._store.write(rest)
 
 
-def _refuse_twin(db: sqlite3.Connection, fingerprint: bytes) -> None:
+def _refuse_twin(db: Connection, fingerprint: bytes) -> None:
     twin = db.execute(
         f"SELECT name FROM jobs WHERE fingerprint = ? AND state = '{JobState.PLANNED}' ORDER BY id",
         (fingerprint,),
@@ -289,7 +268,7 @@ def exists(job: JobRecord) -> JobExists:
     return JobExists(f"the job {job.name} exists: resume it, or order it --again", name=job.name)
 
 
-def _free_name(db: sqlite3.Connection, base: str) -> str:
+def _free_name(db: Connection, base: str) -> str:
     for name in _numbered(base):
         if find(db, name) is None:
             return name

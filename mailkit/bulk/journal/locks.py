@@ -1,16 +1,20 @@
-"""The right to run a job: a lock of the operating system, gone with its holder's process."""
+"""Which workers are alive: each holds a lock of the operating system, which ends with its process.
+
+So the end of a worker on this machine is proven at once, and nothing depends on a clock.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from mailkit.bulk.journal import forks
 from mailkit.errors import JournalError
 
-__all__ = ["Lease"]
+__all__ = ["Lock", "Locks"]
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
@@ -36,62 +40,89 @@ else:
         return True
 
 
-class Lease:
-    """The right to run a job. Its lock file stands next to the journal, and stays there."""
+class Locks:
+    """The locks of a journal's workers. Their files are in a folder next to the journal; the ones
+    of a journal in memory are known to its owner alone.
+    """
 
-    def __init__(self, journal: Path | None, job_id: int) -> None:
-        self._place: Path | None = None
-        if journal is not None:
-            self._place = journal.with_name(journal.name + "-locks") / f"job-{job_id}.lock"
-        self._descriptor: int | None = None
-        self._process = os.getpid()
+    def __init__(self, journal: Path | None) -> None:
+        self._folder = None if journal is None else journal.with_name(journal.name + "-locks")
+        self._own: set[int] = set()
 
-    def take(self) -> bool:
-        """Take the lease; False if a living engine has it."""
-        if self._place is None:
-            return True
+    def take(self, worker: int) -> Lock | None:
+        """The lock of this worker; None if another one is alive by the same number."""
+        if self._folder is None:
+            self._own.add(worker)
+            return Lock(None, None, lambda: self._own.discard(worker))
+        place = self._folder / f"worker-{worker}.lock"
         try:
-            self._place.parent.mkdir(mode=0o700, exist_ok=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
             while True:
-                descriptor = _open(self._place, os.O_RDWR | os.O_CREAT)
+                descriptor = _open(place, os.O_RDWR | os.O_CREAT)
                 if not _lock(descriptor, shared=False):
                     _close(descriptor)
-                    return False
-                if _is_at(descriptor, self._place):
-                    break
+                    return None
+                if _is_at(descriptor, place):
+                    return Lock(descriptor, place)
                 _close(descriptor)  # somebody removed the file before it was locked
         except OSError as error:
             raise JournalError(
-                f"the lock {self._place} can't be taken: {error.strerror}; is it another user's?"
+                f"the lock {place} can't be taken: {error.strerror}; is it another user's?"
             ) from error
-        self._descriptor, self._process = descriptor, os.getpid()
-        return True
 
-    def taken(self) -> bool:
-        """Whether an engine has the lease. Nothing is made, and those who look don't meet."""
-        if self._place is None:
-            return False
+    def held(self, worker: int, *, of: str = "worker") -> bool:
+        """Whether the worker is alive. Nothing is made, and those who look don't meet."""
+        if self._folder is None:
+            return worker in self._own
+        place = self._folder / f"{of}-{worker}.lock"
         try:
-            descriptor = _open(self._place, os.O_RDONLY)
+            descriptor = _open(place, os.O_RDONLY)
         except FileNotFoundError:
             return False
         except OSError as error:
             raise JournalError(
-                f"the lock {self._place} can't be read: {error.strerror}; is it another user's?"
+                f"the lock {place} can't be read: {error.strerror}; is it another user's?"
             ) from error
         try:
             return not _lock(descriptor, shared=True)
         finally:
             _close(descriptor)
 
+    def remove(self, worker: int) -> None:
+        """Remove the file of a dead worker's lock: its number is never given again."""
+        if self._folder is not None:
+            with contextlib.suppress(OSError):  # what is left there harms nobody
+                (self._folder / f"worker-{worker}.lock").unlink()
+
+
+class Lock:
+    """The lock of a worker that is alive, until it is released."""
+
+    def __init__(
+        self,
+        descriptor: int | None,
+        place: Path | None,
+        let_go: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._descriptor = descriptor
+        self._place = place
+        self._let_go = let_go
+        self._process = os.getpid()
+
     def release(self) -> None:
-        """Give the lease back; in a forked child that is not its own to give."""
+        """The worker has ended; in a forked child that is not its own to say."""
+        if self._process != os.getpid():
+            return
+        self._let_go()
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None and self._process == os.getpid():
+        if descriptor is not None:
+            if self._place is not None and _is_at(descriptor, self._place):
+                with contextlib.suppress(OSError):
+                    self._place.unlink()
             _close(descriptor)
 
     def __del__(self) -> None:
-        self.release()  # a commit that fails after the lease was taken leaves nobody to do it
+        self.release()  # a commit that fails after the lock was taken leaves nobody to do it
 
 
 def _open(place: Path, flags: int) -> int:

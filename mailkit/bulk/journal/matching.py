@@ -14,9 +14,9 @@ import attrs
 from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal.records import RowState
 from mailkit.bulk.policy import suspects
-from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
+from mailkit.provider import RowStatus
 
 __all__ = ["ChunkKeys", "Findings", "RowChange", "RowKey", "match"]
 
@@ -145,7 +145,7 @@ def _by_key(statuses: Sequence[RowStatus]) -> Mapping[str, RowStatus]:
 
 
 def _weight(status: RowStatus) -> tuple[bool, int]:
-    return not status.refused, status.delivery or 0
+    return not status.rejected, status.delivery or 0
 
 
 def _key(address: str) -> str:

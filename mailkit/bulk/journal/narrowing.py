@@ -11,20 +11,18 @@ number, but no rows (``empty``). Its parts know it as their ``root``. Parts of o
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import attrs
 
-from mailkit.bulk.journal.database import Database
-from mailkit.bulk.journal.jobs import own
-from mailkit.bulk.journal.records import ChunkState, JobRecord, Role
+from mailkit.bulk.journal.chunks import check_ticket, settle
+from mailkit.bulk.journal.ownership import check_alive
+from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, Ticket
 from mailkit.bulk.journal.row_ids import row_id
 from mailkit.bulk.journal.statuses import following
-from mailkit.bulk.journal.steps import settle
+from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.policy import Trial
-from mailkit.errors import JournalError
 
 __all__ = ["Narrowing"]
 
@@ -41,42 +39,44 @@ class _Part:
 class Narrowing:
     """Cuts refused chunks, and keeps the rows that were refused alone until they are judged."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
-    async def probe(self, job: JobRecord, n: int) -> list[int]:
+    async def probe(self, job: JobRecord, ticket: Ticket) -> list[int]:
         """Cut the chunk under way into three single rows from different places and the two parts
         between them; gives the numbers of the three (of fewer where there are no more).
         """
 
-        def work(db: sqlite3.Connection) -> list[int]:
-            rows = _rows(db, job, n, ChunkState.SENDING)
-            numbers = _cut(db, job, n, _probes(rows))
+        def work(db: Connection) -> list[int]:
+            rows = _under_way(db, job, ticket)
+            numbers = _cut(db, job, ticket.chunk, _probes(rows))
             return numbers[: min(len(rows), 3)]
 
-        return await self._db.write(work, durable=False)
+        return await self._store.write(work, durable=False)
 
-    async def halve(self, job: JobRecord, n: int) -> None:
+    async def halve(self, job: JobRecord, ticket: Ticket) -> None:
         """Cut the chunk under way in two."""
 
-        def work(db: sqlite3.Connection) -> None:
-            rows = _rows(db, job, n, ChunkState.SENDING)
+        def work(db: Connection) -> None:
+            rows = _under_way(db, job, ticket)
             middle = len(rows) // 2
-            _cut(db, job, n, [_Part(rows[:middle]), _Part(rows[middle:])])
+            _cut(db, job, ticket.chunk, [_Part(rows[:middle]), _Part(rows[middle:])])
 
-        await self._db.write(work, durable=False)
+        await self._store.write(work, durable=False)
 
-    async def single_out(self, job: JobRecord, n: int, named: Sequence[int]) -> None:
+    async def single_out(self, job: JobRecord, ticket: Ticket, named: Sequence[int]) -> None:
         """Cut the rows of these numbers out of the chunk under way, each into a chunk of its own,
         before the others.
         """
 
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: Connection) -> None:
             alone = [row_id(job.id, row) for row in named]
-            others = [row for row in _rows(db, job, n, ChunkState.SENDING) if row not in alone]
-            _cut(db, job, n, [*(_Part([row], apart=True) for row in alone), _Part(others)])
+            others = [row for row in _under_way(db, job, ticket) if row not in alone]
+            _cut(
+                db, job, ticket.chunk, [*(_Part([row], apart=True) for row in alone), _Part(others)]
+            )
 
-        await self._db.write(work, durable=False)
+        await self._store.write(work, durable=False)
 
     async def isolate(self, job: JobRecord, at: float) -> int | None:
         """One row that was not tried yet, as a chunk of its own: from the last chunk that was never
@@ -84,8 +84,8 @@ class Narrowing:
         Gives the number, or None if nothing is planned.
         """
 
-        def work(db: sqlite3.Connection) -> int | None:
-            own(db, job)
+        def work(db: Connection) -> int | None:
+            check_alive(db, job)
             row = db.execute(
                 f"SELECT n, rows FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' "
                 "AND role IS NULL ORDER BY root IS NOT NULL, n DESC LIMIT 1",
@@ -93,51 +93,52 @@ class Narrowing:
             ).fetchone()
             if row is None or row[1] == 1:
                 return None if row is None else int(row[0])
-            rows = _rows(db, job, row[0], ChunkState.PLANNED)
+            rows = _rows(db, job, row[0])
             which = int(at * len(rows))
             parts = [_Part(part) for part in (rows[:which], rows[which + 1 :]) if part]
             return _cut(db, job, row[0], [_Part([rows[which]], Role.PROBE), *parts])[0]
 
-        return await self._db.write(work, durable=False)
+        return await self._store.write(work, durable=False)
 
-    async def try_row(self, job: JobRecord, n: int, now: float, words: str) -> list[Trial]:
+    async def try_row(self, job: JobRecord, ticket: Ticket, now: float, words: str) -> list[Trial]:
         """The one row of the chunk under way was refused alone: it is on trial, planned but not
         taken. Gives all that are, in the order of their refusals.
         """
 
-        def work(db: sqlite3.Connection) -> list[Trial]:
-            settle(db, job, n, ChunkState.PLANNED, words, now)
+        def work(db: Connection) -> list[Trial]:
+            settle(db, job, ticket, ChunkState.PLANNED, words, now)
             db.execute(
-                f"UPDATE chunks SET role = '{Role.TRIAL}' WHERE job = ? AND n = ?", (job.id, n)
+                f"UPDATE chunks SET role = '{Role.TRIAL}' WHERE job = ? AND n = ?",
+                (job.id, ticket.chunk),
             )
             return list(_trials(db, job))
 
-        return await self._db.write(work, durable=False)
+        return await self._store.write(work, durable=False)
 
     async def trials(self, job: JobRecord) -> list[Trial]:
         """The rows on trial, in the order of their refusals."""
-        return await self._db.read(lambda db: list(_trials(db, job)))
+        return await self._store.read(lambda db: list(_trials(db, job)))
 
     async def convict(self, job: JobRecord) -> None:
         """The refusals were about the rows: what is on trial is rejected."""
 
-        def work(db: sqlite3.Connection) -> None:
-            own(db, job)
+        def work(db: Connection) -> None:
+            check_alive(db, job)
             db.execute(
                 f"UPDATE chunks SET state = '{ChunkState.REJECTED}', role = NULL "
                 f"WHERE job = ? AND role = '{Role.TRIAL}'",
                 (job.id,),
             )
 
-        await self._db.write(work, durable=False)
+        await self._store.write(work, durable=False)
 
     async def restore(self, job: JobRecord) -> bool:
         """The account or the message was meant: nothing is on trial any more, and refused chunks
         of which nobody was taken are put together again. Whether there are probes left.
         """
 
-        def work(db: sqlite3.Connection) -> bool:
-            own(db, job)
+        def work(db: Connection) -> bool:
+            check_alive(db, job)
             _restore(db, job)
             found = db.execute(
                 f"SELECT 1 FROM chunks WHERE job = ? AND role = '{Role.PROBE}' AND state = "
@@ -146,10 +147,10 @@ class Narrowing:
             )
             return found.fetchone() is not None
 
-        return await self._db.write(work, durable=False)
+        return await self._store.write(work, durable=False)
 
 
-def _restore(db: sqlite3.Connection, job: JobRecord) -> None:
+def _restore(db: Connection, job: JobRecord) -> None:
     db.execute(
         f"UPDATE chunks SET role = NULL WHERE job = ? AND role IN ('{Role.TRIAL}', '{Role.AGAIN}')",
         (job.id,),
@@ -158,7 +159,7 @@ def _restore(db: sqlite3.Connection, job: JobRecord) -> None:
         "SELECT root, coalesce(min(nullif(first, 0)), 0), max(last), sum(rows) FROM chunks "
         "WHERE job = ? AND root > 0 "
         f"AND state <> '{ChunkState.EMPTY}' GROUP BY root "
-        f"HAVING sum(state <> '{ChunkState.PLANNED}') = 0",
+        f"HAVING count(*) FILTER (WHERE state <> '{ChunkState.PLANNED}') = 0",
         (job.id,),
     ).fetchall()
     for root, first, last, rows in cut:
@@ -180,7 +181,7 @@ def _restore(db: sqlite3.Connection, job: JobRecord) -> None:
         )
 
 
-def _trials(db: sqlite3.Connection, job: JobRecord) -> Iterator[Trial]:
+def _trials(db: Connection, job: JobRecord) -> Iterator[Trial]:
     found = db.execute(
         "SELECT n, coalesce(root, n), reason FROM chunks "
         f"WHERE job = ? AND role = '{Role.TRIAL}' ORDER BY ended, n",
@@ -191,11 +192,12 @@ def _trials(db: sqlite3.Connection, job: JobRecord) -> Iterator[Trial]:
         yield Trial(n, root, address, words)
 
 
-def _rows(db: sqlite3.Connection, job: JobRecord, n: int, state: ChunkState) -> list[int]:
-    own(db, job)
-    found = db.execute("SELECT state FROM chunks WHERE job = ? AND n = ?", (job.id, n)).fetchone()
-    if found is None or found[0] != state:
-        raise JournalError(f"chunk {n} of the job {job.name} is not {state}")
+def _under_way(db: Connection, job: JobRecord, ticket: Ticket) -> list[int]:
+    check_ticket(db, job, ticket)
+    return _rows(db, job, ticket.chunk)
+
+
+def _rows(db: Connection, job: JobRecord, n: int) -> list[int]:
     return sorted(id for (id,) in following(db, job, n, "id"))
 
 
@@ -208,10 +210,11 @@ def _probes(rows: Sequence[int]) -> list[_Part]:
     ]
 
 
-def _cut(db: sqlite3.Connection, job: JobRecord, n: int, parts: Sequence[_Part]) -> list[int]:
+def _cut(db: Connection, job: JobRecord, n: int, parts: Sequence[_Part]) -> list[int]:
     """Make chunks of the parts, under new numbers; the chunk itself has no rows left."""
-    attempt, root = db.execute(
-        "SELECT attempt, coalesce(root, n) FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+    attempt, root, stage, cursor = db.execute(
+        "SELECT attempt, coalesce(root, n), stage, cursor FROM chunks WHERE job = ? AND n = ?",
+        (job.id, n),
     ).fetchone()
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
     db.execute(
@@ -227,9 +230,9 @@ def _cut(db: sqlite3.Connection, job: JobRecord, n: int, parts: Sequence[_Part])
         span = (staying[0], staying[-1]) if staying else (0, -1)
         db.execute(
             "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
-            f"unfinished, root, role) VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, ?, 0, 0, "
-            "?, ?)",
-            (job.id, at, *span, len(part.rows), attempt, root, part.role),
+            "unfinished, root, role, stage, cursor) "
+            f"VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)",
+            (job.id, at, *span, len(part.rows), attempt, root, part.role, stage, cursor),
         )
         db.executemany("UPDATE rows SET chunk = ? WHERE id = ?", [(at, row) for row in moving])
     return list(range(number, number + len(parts)))

@@ -5,15 +5,15 @@ Commits of at most 1,000 rows, so that other processes on the journal get their 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from mailkit.bulk.journal.database import Database
 from mailkit.bulk.journal.elsewhere import questions
-from mailkit.bulk.journal.jobs import Twin, own, twins
+from mailkit.bulk.journal.jobs import Twin, twins
+from mailkit.bulk.journal.ownership import check_alive
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
+from mailkit.bulk.journal.store import Connection, Store
 
 __all__ = ["InvalidRecord", "PlannedRow", "Planning"]
 
@@ -45,16 +45,16 @@ class InvalidRecord(NamedTuple):
 class Planning:
     """Writes a job's plan."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def add(
         self, job: JobRecord, rows: Sequence[PlannedRow], invalid: Sequence[InvalidRecord]
     ) -> None:
         """Store these rows, in reading order."""
 
-        def work(db: sqlite3.Connection) -> None:
-            own(db, job)
+        def work(db: Connection) -> None:
+            check_alive(db, job)
             _insert(db, "(id, line, address, key, fields, size)", "(?, ?, ?, ?, ?, ?)", rows)
             _insert(
                 db,
@@ -65,18 +65,19 @@ class Planning:
             read = len(rows) + len(invalid)
             db.execute("UPDATE jobs SET read = read + ? WHERE id = ?", (read, job.id))
 
-        await self._db.write(work, durable=False)
+        await self._store.write(work, durable=False)
 
     async def suppress(self, job: JobRecord, keys: Sequence[str], now: float) -> None:
         """Add addresses that this job alone must not mail."""
 
-        def work(db: sqlite3.Connection) -> None:
+        def work(db: Connection) -> None:
             db.executemany(
-                "INSERT OR IGNORE INTO suppressions VALUES (?, ?, 'named for this job', ?)",
+                "INSERT INTO suppressions (job, key, reason, since) "
+                "VALUES (?, ?, 'named for this job', ?) ON CONFLICT DO NOTHING",
                 [(job.id, key, now) for key in keys],
             )
 
-        await self._db.write(work, durable=False)
+        await self._store.write(work, durable=False)
 
     async def mark_duplicates(self, job: JobRecord) -> None:
         """Of the rows with one address the first stays; the others become ``duplicate``."""
@@ -105,8 +106,8 @@ class Planning:
         """Rows whose person has this message from another job, or will get it there, become
         ``duplicate``; gives the jobs that were asked.
         """
-        seen = await self._db.read(lambda db: twins(db, job))
-        for asked in questions(job, seen, RowState.UNSENT):
+        seen = await self._store.read(lambda db: twins(db, job))
+        for asked in questions(job, seen, RowState.UNSENT, self._store.dialect):
             await self._mark(RowState.DUPLICATE, asked.sql, (), asked.reasons.__getitem__)
         return seen
 
@@ -117,31 +118,29 @@ class Planning:
         parameters: Sequence[object],
         told: Callable[[Any], str] = str,
     ) -> None:
-        async for found in self._db.stream(sql, parameters, ROWS_A_COMMIT):
+        async for found in self._store.stream(sql, parameters, ROWS_A_COMMIT):
             changes = [(state, told(reason), row_id) for row_id, reason in found]
 
-            def work(
-                db: sqlite3.Connection, changes: list[tuple[RowState, str, int]] = changes
-            ) -> None:
+            def work(db: Connection, changes: list[tuple[RowState, str, int]] = changes) -> None:
                 db.executemany("UPDATE rows SET state = ?, reason = ? WHERE id = ?", changes)
 
-            await self._db.write(work, durable=False)
+            await self._store.write(work, durable=False)
 
-    async def cut(self, job: JobRecord, *, rows: int, size: int) -> None:
-        """Cut the rows that remain into chunks of at most ``rows`` rows and ``size`` bytes; the
-        chunks of an earlier cut are forgotten.
+    async def cut(self, job: JobRecord, *, rows: int, size: int | None) -> None:
+        """Cut the rows that remain into chunks of at most ``rows`` rows and ``size`` bytes (None:
+        of any size); the chunks of an earlier cut are forgotten.
 
         A row larger than ``size`` gets a chunk of its own; the plan refuses it before.
         """
 
-        def forget(db: sqlite3.Connection) -> None:
+        def forget(db: Connection) -> None:
             db.execute("DELETE FROM chunks WHERE job = ?", (job.id,))
 
-        await self._db.write(forget, durable=False)
+        await self._store.write(forget, durable=False)
         after, number, last = job.ids[0], 1, job.ids[1]
         while after < last:
 
-            def read(db: sqlite3.Connection, after: int = after) -> list[_Piece]:
+            def read(db: Connection, after: int = after) -> list[_Piece]:
                 pieces: list[_Piece] = []
                 while len(pieces) < CHUNKS_A_COMMIT:
                     piece = _next_piece(db, after, last, rows, size)
@@ -151,25 +150,21 @@ class Planning:
                     after = piece.last
                 return pieces
 
-            pieces = await self._db.read(read)
+            pieces = await self._store.read(read)
 
-            def store(
-                db: sqlite3.Connection, pieces: list[_Piece] = pieces, number: int = number
-            ) -> None:
+            def store(db: Connection, pieces: list[_Piece] = pieces, number: int = number) -> None:
                 db.executemany(
                     "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
                     f"unfinished) VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, 1, 0, 0)",
                     [(job.id, n, *piece) for n, piece in enumerate(pieces, number)],
                 )
 
-            await self._db.write(store, durable=False)
+            await self._store.write(store, durable=False)
             number += len(pieces)
             after = pieces[-1].last if len(pieces) == CHUNKS_A_COMMIT else last
 
 
-def _insert(
-    db: sqlite3.Connection, columns: str, marks: str, rows: Sequence[tuple[object, ...]]
-) -> None:
+def _insert(db: Connection, columns: str, marks: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Insert rows by the hundreds: each step of SQLite gives the interpreter's lock away and must
     win it back from the event loop's thread, which costs more than the row.
     """
@@ -190,7 +185,7 @@ class _Piece(NamedTuple):
 
 
 def _next_piece(
-    db: sqlite3.Connection, after: int, last: int, rows: int, size: int
+    db: Connection, after: int, last: int, rows: int, size: int | None
 ) -> _Piece | None:
     """The rows that make the next chunk, added up by SQLite unless they are too large."""
     following = (
@@ -202,7 +197,7 @@ def _next_piece(
     ).fetchone()
     if not count:
         return None
-    if weight > size:
+    if size is not None and weight > size:
         weight = count = 0
         end = begin
         for row_id, row_size in db.execute(following, parameters):

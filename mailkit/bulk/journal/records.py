@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 import attrs
 
+from mailkit.bulk.journal.locks import Lock
 from mailkit.bulk.journal.row_ids import span
 from mailkit.events import DeliveryStatus
 
@@ -20,9 +22,14 @@ __all__ = [
     "Counts",
     "JobRecord",
     "JobState",
+    "Later",
+    "PartState",
     "Role",
     "RowRecord",
     "RowState",
+    "Stopped",
+    "Ticket",
+    "Worker",
 ]
 
 
@@ -43,14 +50,25 @@ class Adopt(StrEnum):
 
 
 class ChunkState(StrEnum):
-    """What is known of a chunk's request. The rows of an *empty* chunk are in others now."""
+    """How far a chunk is. One that is *loading* is being prepared, which is harmless to repeat; the
+    rows of an *empty* one are in others now.
+    """
 
     PLANNED = "planned"
+    LOADING = "loading"
     SENDING = "sending"
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     IN_DOUBT = "in doubt"
     EMPTY = "empty"
+
+
+class PartState(StrEnum):
+    """How far a part of a chunk is with the stages that it goes through by itself."""
+
+    PLANNED = "planned"
+    LOADING = "loading"
+    DONE = "done"
 
 
 class Role(StrEnum):
@@ -73,9 +91,44 @@ class RowState(StrEnum):
     UNSENT = "unsent"
 
 
+class Ticket(NamedTuple):
+    """A chunk that was handed out, for the ``number``-th time: whoever has it may say how that
+    ended, and nobody else.
+    """
+
+    chunk: int
+    number: int
+
+
+@attrs.frozen
+class Later:
+    """There is a task, but not before ``until`` (seconds since 1970)."""
+
+    until: float
+    why: str
+
+
+@attrs.frozen
+class Stopped:
+    """The job is stopped, by this worker or another one."""
+
+    why: str
+
+
+@attrs.frozen(eq=False)
+class Worker:
+    """A process's part in a job: it plans it, sends it, or follows what was sent."""
+
+    id: int
+    lock: Lock = attrs.field(repr=False)
+
+
 @attrs.frozen
 class JobRecord:
-    """A job as the journal knows it; ``message`` is its JSON, times are seconds since 1970."""
+    """A job as the journal knows it; ``message`` is its JSON, times are seconds since 1970.
+
+    ``worker`` is the one as which its holder works on the job; None: it only looks at it.
+    """
 
     id: int
     name: str
@@ -86,9 +139,9 @@ class JobRecord:
     columns: Sequence[str]
     fingerprint: bytes | None
     read: int
-    fence: int
     created: float
     stopped: str | None
+    worker: Worker | None = attrs.field(default=None, eq=False)
 
     @property
     def ids(self) -> tuple[int, int]:
@@ -138,6 +191,7 @@ class ChunkRecord:
     reference: str | None
     reason: str | None
     reconciled: bool
+    worker: int | None
     first_address: str | None
     last_address: str | None
 

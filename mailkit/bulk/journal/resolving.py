@@ -1,22 +1,25 @@
 """A person's word on rows: those in doubt were taken or not sent, rejected ones are ordered again.
 
-The caller holds the job's lease and its fence, so that no request of the job is under way.
+The job may be under way meanwhile. But that something was not sent is not to be said while the
+worker lives that took it: its request may still be on its way.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
-from mailkit.bulk.journal.database import Database
+from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.elsewhere import questions
-from mailkit.bulk.journal.jobs import Overtaken, Twin, own, twins
+from mailkit.bulk.journal.jobs import Overtaken, Twin, twins
+from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.statuses import following, recount
+from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.workers import reap
 from mailkit.errors import InvalidArgument
 
 __all__ = ["Chosen", "Replanned", "Resolving"]
@@ -47,6 +50,7 @@ class _Source:
     whole: bool
     followers: int
     rows: Sequence[int]
+    worker: int | None
     started: float | None
     ended: float | None
 
@@ -69,13 +73,14 @@ class Replanned:
 class Resolving:
     """Carries out what a person says."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def accepted(self, job: JobRecord, chosen: Chosen) -> int:
         """What is chosen of the rows in doubt was taken; returns the number of rows."""
 
-        def work(db: sqlite3.Connection) -> int:
+        def work(db: Connection) -> int:
+            reap(db, self._store.locks, job.id)
             sources = _sources(db, job, RowState.IN_DOUBT, chosen)
             for source in sources:
                 if source.whole:
@@ -93,39 +98,45 @@ class Resolving:
                 _count(db, job, source.n)
             return sum(source.count for source in sources)
 
-        return await self._db.write(work)
+        return await self._store.write(work)
 
     async def not_sent(self, job: JobRecord, chosen: Chosen, now: float) -> int:
         """What is chosen of the rows in doubt was not sent: it is planned again; returns the
         number of rows. InvalidArgument while a request could still arrive.
         """
 
-        def work(db: sqlite3.Connection) -> int:
+        def work(db: Connection) -> int:
+            living = reap(db, self._store.locks, job.id)
             sources = _sources(db, job, RowState.IN_DOUBT, chosen)
             for source in sources:
+                if source.worker in living:
+                    raise InvalidArgument(
+                        f"the process that sent chunk {source.n} of the job {job.name} is still at "
+                        "work: say that it was not sent once that has ended, or stop it first"
+                    )
                 _check_time(db, job, source, now)
             return _plan_again(db, job, sources)
 
-        return await self._db.write(work)
+        return await self._store.write(work)
 
     async def again(self, job: JobRecord, chosen: Chosen) -> Replanned:
         """What is chosen of the rejected rows is planned again, but for people who have the
         message from another job by now: these become ``duplicate``.
         """
 
-        def look(db: sqlite3.Connection) -> tuple[Sequence[Twin], dict[int, str]]:
+        def look(db: Connection) -> tuple[Sequence[Twin], dict[int, str]]:
             seen = twins(db, job)
             return seen, {
                 int(row): asked.reasons[int(why)]
-                for asked in questions(job, seen, RowState.REJECTED)
+                for asked in questions(job, seen, RowState.REJECTED, self._store.dialect)
                 for row, why in db.execute(asked.sql)
             }
 
         while True:
-            seen, elsewhere = await self._db.read(look)
+            seen, elsewhere = await self._store.read(look)
 
             def work(
-                db: sqlite3.Connection,
+                db: Connection,
                 seen: Sequence[Twin] = seen,
                 elsewhere: Mapping[int, str] = elsewhere,
             ) -> Replanned:
@@ -138,16 +149,13 @@ class Resolving:
                 return Replanned(planned, sum(source.count for source in found) - planned)
 
             with contextlib.suppress(Overtaken):
-                return await self._db.write(work)
+                return await self._store.write(work)
 
 
-def _sources(
-    db: sqlite3.Connection, job: JobRecord, state: RowState, chosen: Chosen
-) -> Sequence[_Source]:
+def _sources(db: Connection, job: JobRecord, state: RowState, chosen: Chosen) -> Sequence[_Source]:
     """The chunks that have chosen rows in this state; InvalidArgument if any is not to be found."""
-    own(db, job)
     found = db.execute(
-        "SELECT n, attempt, state, rows, started, ended FROM chunks WHERE job = ? "
+        "SELECT n, attempt, state, rows, worker, started, ended FROM chunks WHERE job = ? "
         "AND (state = ? OR n IN "
         "(SELECT chunk FROM rows WHERE state = ? AND id BETWEEN ? AND ?)) ORDER BY n",
         (job.id, state, state, *job.ids),
@@ -155,7 +163,7 @@ def _sources(
     _check_chunks(job, state, chosen, {n: attempt for n, attempt, *_ in found})
     left = None if chosen.keys is None else set(chosen.keys)
     sources = []
-    for n, _, chunk_state, followers, started, ended in found:
+    for n, _, chunk_state, followers, worker, started, ended in found:
         if chosen.chunks is not None and n not in chosen.chunks:
             continue
         whole = chunk_state == state and left is None
@@ -167,14 +175,15 @@ def _sources(
                 rows.append(row_id)
                 left.remove(key)
         if whole or rows:
-            sources.append(_Source(n, whole, followers if whole else 0, rows, started, ended))
+            count = followers if whole else 0
+            sources.append(_Source(n, whole, count, rows, worker, started, ended))
     if left:
         raise InvalidArgument(f"{min(left)} is not {state} in the job {job.name}")
     return sources
 
 
 def _rows(
-    db: sqlite3.Connection, job: JobRecord, n: int, state: RowState, *, follow: bool
+    db: Connection, job: JobRecord, n: int, state: RowState, *, follow: bool
 ) -> Iterator[tuple[int, str]]:
     """The chunk's rows in this state, with their keys: those that have it of their own and, if
     asked, those that follow the chunk.
@@ -202,7 +211,7 @@ def _check_chunks(
             )
 
 
-def _check_time(db: sqlite3.Connection, job: JobRecord, source: _Source, now: float) -> None:
+def _check_time(db: Connection, job: JobRecord, source: _Source, now: float) -> None:
     """Refuse a word that comes too early; a chunk whose answer came can't be held up."""
     (state,) = db.execute(
         "SELECT state FROM chunks WHERE job = ? AND n = ?", (job.id, source.n)
@@ -218,7 +227,7 @@ def _check_time(db: sqlite3.Connection, job: JobRecord, source: _Source, now: fl
 
 
 def _set_aside(
-    db: sqlite3.Connection, job: JobRecord, source: _Source, elsewhere: Mapping[int, str]
+    db: Connection, job: JobRecord, source: _Source, elsewhere: Mapping[int, str]
 ) -> _Source:
     """Leave out the rows whose people are elsewhere."""
     if not elsewhere:
@@ -238,7 +247,7 @@ def _set_aside(
     )
 
 
-def _plan_again(db: sqlite3.Connection, job: JobRecord, sources: Sequence[_Source]) -> int:
+def _plan_again(db: Connection, job: JobRecord, sources: Sequence[_Source]) -> int:
     """Plan the rows again: full chunks as they are, under another label, and few rows together."""
     if not sources:  # there may be no chunk at all
         return 0
@@ -249,22 +258,23 @@ def _plan_again(db: sqlite3.Connection, job: JobRecord, sources: Sequence[_Sourc
         if source.followers * 2 > most:
             db.execute(
                 f"UPDATE chunks SET state = '{ChunkState.PLANNED}', role = NULL, attempt = "
-                "attempt + 1, "
+                "attempt + 1, stage = 0, until = NULL, cursor = NULL, "
                 "reason = NULL WHERE job = ? AND n = ?",
                 (job.id, source.n),
             )
+            parts.forget(db, job, source.n)
         elif source.whole:
             rows += following(db, job, source.n, "id, size").fetchall()
         few.update(rows)
         size = max(size, sum(weight for _, weight in rows))  # it went out in one request
-    for chunk in _packed(sorted(few.items()), most, size):
+    for chunk in packed(sorted(few.items()), most, size):
         _make_chunk(db, job, chunk)
     for source in sources:
         _count(db, job, source.n)
     return sum(source.count for source in sources)
 
 
-def _fullest(db: sqlite3.Connection, job: JobRecord) -> tuple[int, int]:
+def _fullest(db: Connection, job: JobRecord) -> tuple[int, int]:
     """Rows and bytes of the chunk with the most rows: so much the provider takes at once."""
     (n,) = db.execute(
         "SELECT n FROM chunks WHERE job = ? ORDER BY rows + (SELECT count(*) FROM rows "
@@ -279,28 +289,14 @@ def _fullest(db: sqlite3.Connection, job: JobRecord) -> tuple[int, int]:
     return len(sizes), sum(size for (size,) in sizes)
 
 
-def _size(db: sqlite3.Connection, row_id: int) -> tuple[int, int]:
+def _size(db: Connection, row_id: int) -> tuple[int, int]:
     found: tuple[int, int] = db.execute(
         "SELECT id, size FROM rows WHERE id = ?", (row_id,)
     ).fetchone()
     return found
 
 
-def _packed(rows: Sequence[tuple[int, int]], most: int, size: int) -> Iterator[Sequence[int]]:
-    """The rows in as few chunks as may be."""
-    chunk: list[int] = []
-    total = 0
-    for row_id, weight in rows:
-        if chunk and (len(chunk) >= most or total + weight > size):
-            yield chunk
-            chunk, total = [], 0
-        chunk.append(row_id)
-        total += weight
-    if chunk:
-        yield chunk
-
-
-def _make_chunk(db: sqlite3.Connection, job: JobRecord, rows: Sequence[int]) -> None:
+def _make_chunk(db: Connection, job: JobRecord, rows: Sequence[int]) -> None:
     """A planned chunk of rows that leave theirs."""
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
     db.executemany(
@@ -314,7 +310,7 @@ def _make_chunk(db: sqlite3.Connection, job: JobRecord, rows: Sequence[int]) -> 
     )
 
 
-def _count(db: sqlite3.Connection, job: JobRecord, n: int) -> None:
+def _count(db: Connection, job: JobRecord, n: int) -> None:
     """Count what is left of a chunk; it may be nothing."""
     recount(db, job, n)
     db.execute(

@@ -6,17 +6,16 @@ Once a chunk has been sent, ``recount`` alone writes its counters: ``rows``, ``a
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 import attrs
 
-from mailkit.bulk.journal.database import Database
-from mailkit.bulk.journal.jobs import own
 from mailkit.bulk.journal.matching import ChunkKeys, RowChange, RowKey, match
+from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
-from mailkit.core.dispatch import Polled
+from mailkit.bulk.journal.store import Connection, Cursor, Store
 from mailkit.events import DeliveryStatus
+from mailkit.provider import PollResult
 
 __all__ = ["DueChunk", "Merged", "Statuses", "following", "merge", "override", "recount"]
 
@@ -52,48 +51,55 @@ class Merged:
 class Statuses:
     """What providers say of accepted chunks."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
-    async def due(self, job: JobRecord, *, track: bool) -> list[DueChunk]:
+    async def due(self, job: JobRecord, *, track: bool, everybody: bool = True) -> list[DueChunk]:
         """The accepted chunks to ask about: those that are not reconciled, those with a row that
         was not found in time (it may be there by now), and with ``track`` the unfinished ones.
+
+        Unless it is about ``everybody``, those are left out that other living workers have sent.
         """
 
-        def work(db: sqlite3.Connection) -> list[DueChunk]:
+        def work(db: Connection) -> list[DueChunk]:
+            others: frozenset[int] = frozenset()
+            if not everybody:
+                others = living(db, self._store.locks, job.id) - {job.worker and job.worker.id}
             found = db.execute(
-                "SELECT n, reference, ended, reconciled, cursor, doubts FROM (SELECT *, EXISTS "
+                "SELECT n, reference, ended, reconciled, cursor, doubts, worker "
+                "FROM (SELECT *, EXISTS "
                 f"(SELECT 1 FROM rows WHERE rows.state = '{RowState.IN_DOUBT}' AND rows.chunk = "
                 "chunks.n "
                 "AND id BETWEEN ? AND ?) AS doubts FROM chunks WHERE job = ? "
-                f"AND state = '{ChunkState.ACCEPTED}' AND reference IS NOT NULL) "
-                "WHERE reconciled = 0 OR doubts OR (? AND unfinished > 0) ORDER BY n",
-                (*job.ids, job.id, track),
+                f"AND state = '{ChunkState.ACCEPTED}' AND reference IS NOT NULL) AS accepted "
+                "WHERE reconciled = 0 OR doubts OR unfinished > ? ORDER BY n",
+                (*job.ids, job.id, 0 if track else 1 << 40),
             )
             return [
                 DueChunk(n, ref, end, bool(done), None if doubts else mark)
-                for n, ref, end, done, mark, doubts in found
+                for n, ref, end, done, mark, doubts, worker in found
+                if worker not in others
             ]
 
-        return await self._db.read(work)
+        return await self._store.read(work)
 
     async def reconcile(
-        self, job: JobRecord, n: int, polled: Polled, *, doubt: str | None = None
+        self, job: JobRecord, n: int, polled: PollResult, *, doubt: str | None = None
     ) -> Merged:
         """Merge what a poll found into the chunk's rows; if that is lost, it is asked for again.
 
         With ``doubt``, the reason, rows that were never named are in doubt from now on.
         """
 
-        def work(db: sqlite3.Connection) -> Merged:
-            own(db, job)
+        def work(db: Connection) -> Merged:
+            check_alive(db, job)
             return merge(db, job, n, polled, doubt)
 
-        return await self._db.write(work, durable=False)
+        return await self._store.write(work, durable=False)
 
 
 def merge(
-    db: sqlite3.Connection, job: JobRecord, n: int, polled: Polled, doubt: str | None = None
+    db: Connection, job: JobRecord, n: int, polled: PollResult, doubt: str | None = None
 ) -> Merged:
     """Read the chunk's rows, match the statuses with them, and write what they change.
 
@@ -115,13 +121,13 @@ def merge(
     return Merged(found.reconciled, unfinished, mark, found.held)
 
 
-def override(db: sqlite3.Connection, job: JobRecord, n: int, changes: Sequence[RowChange]) -> None:
+def override(db: Connection, job: JobRecord, n: int, changes: Sequence[RowChange]) -> None:
     """Give rows of the chunk a state of their own (or None: the chunk's again), and count."""
     _change(db, n, changes)
     recount(db, job, n)
 
 
-def recount(db: sqlite3.Connection, job: JobRecord, n: int) -> int:
+def recount(db: Connection, job: JobRecord, n: int) -> int:
     """Count the rows of a chunk anew, after whatever changed them; gives its ``unfinished``."""
     first, last, delivery = _span(db, job, n)
     counters = db.execute(
@@ -141,7 +147,7 @@ def recount(db: sqlite3.Connection, job: JobRecord, n: int) -> int:
     return int(counters[2])
 
 
-def following(db: sqlite3.Connection, job: JobRecord, n: int, columns: str) -> sqlite3.Cursor:
+def following(db: Connection, job: JobRecord, n: int, columns: str) -> Cursor:
     """The rows whose state is this chunk's, in reading order."""
     first, last, _ = _span(db, job, n)
     return db.execute(
@@ -152,7 +158,7 @@ def following(db: sqlite3.Connection, job: JobRecord, n: int, columns: str) -> s
     )
 
 
-def _keys(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, int, str | None]:
+def _keys(db: Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, int, str | None]:
     """Every row of the chunk that was sent, also those that have a state of their own; the rows
     that are unfinished; the mark for the next poll.
     """
@@ -169,7 +175,7 @@ def _keys(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, in
     return ChunkKeys(delivery, bool(reconciled), rows), unfinished, cursor
 
 
-def _span(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[int, int, int]:
+def _span(db: Connection, job: JobRecord, n: int) -> tuple[int, int, int]:
     """The first and last id of the rows that were cut into the chunk, and its delivery."""
     found: tuple[int, int, int] = db.execute(
         "SELECT first, last, delivery FROM chunks WHERE job = ? AND n = ?", (job.id, n)
@@ -177,12 +183,12 @@ def _span(db: sqlite3.Connection, job: JobRecord, n: int) -> tuple[int, int, int
     return found
 
 
-def _change(db: sqlite3.Connection, n: int, changes: Sequence[RowChange]) -> None:
+def _change(db: Connection, n: int, changes: Sequence[RowChange]) -> None:
     db.executemany(
-        "UPDATE rows SET reason = CASE WHEN state IS ? THEN coalesce(?, reason) ELSE ? END, "
-        "state = ?, delivery = ?, chunk = CASE WHEN ? IS NULL THEN chunk ELSE ? END WHERE id = ?",
+        "UPDATE rows SET reason = CASE WHEN coalesce(state, '') = ? THEN coalesce(?, reason) "
+        "ELSE ? END, state = ?, delivery = ?, chunk = coalesce(?, chunk) WHERE id = ?",
         [
-            (state, why, why, state, heard, state, n, row_id)
+            (state or "", why, why, state, heard, None if state is None else n, row_id)
             for row_id, state, why, heard in changes
         ],
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from typing import NamedTuple
 
 from mailkit.address import dedupe_key, normalize
-from mailkit.bulk.journal.database import Database
+from mailkit.bulk.journal.store import Connection, Store
 
 __all__ = ["Suppression", "Suppressions"]
 
@@ -23,8 +22,8 @@ class Suppression(NamedTuple):
 class Suppressions:
     """One store for all jobs, because people unsubscribe from a sender, not from a job."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def add(self, addresses: Iterable[str], *, reason: str, now: float) -> int:
         """Suppress these addresses; returns how many were new.
@@ -33,27 +32,29 @@ class Suppressions:
         """
         rows = [(dedupe_key(normalize(address)), reason, now) for address in addresses]
 
-        def work(db: sqlite3.Connection) -> int:
-            before = db.total_changes
-            db.executemany("INSERT OR IGNORE INTO suppressions VALUES (0, ?, ?, ?)", rows)
-            return db.total_changes - before
+        def work(db: Connection) -> int:
+            return db.executemany(
+                "INSERT INTO suppressions (job, key, reason, since) VALUES (0, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                rows,
+            ).rowcount
 
-        return await self._db.write(work)
+        return await self._store.write(work)
 
     async def remove(self, addresses: Iterable[str]) -> int:
         """Allow these addresses again; returns how many were suppressed."""
         keys = [(dedupe_key(normalize(address)),) for address in addresses]
 
-        def work(db: sqlite3.Connection) -> int:
-            before = db.total_changes
-            db.executemany("DELETE FROM suppressions WHERE job = 0 AND key = ?", keys)
-            return db.total_changes - before
+        def work(db: Connection) -> int:
+            return db.executemany(
+                "DELETE FROM suppressions WHERE job = 0 AND key = ?", keys
+            ).rowcount
 
-        return await self._db.write(work)
+        return await self._store.write(work)
 
     async def list(self) -> AsyncIterator[Suppression]:
         """Every suppressed address, in alphabetical order."""
-        found = self._db.stream(
+        found = self._store.stream(
             "SELECT key, reason, since FROM suppressions WHERE job = 0 ORDER BY key", ()
         )
         async for rows in found:

@@ -16,7 +16,6 @@ import msgspec
 
 from mailkit.attachment import Attachment
 from mailkit.core.checks import number
-from mailkit.core.dispatch import Chunk, ChunkRow, Polled, Sent
 from mailkit.core.words import about_account
 from mailkit.errors import (
     AuthenticationFailed,
@@ -27,6 +26,17 @@ from mailkit.errors import (
     Unsupported,
 )
 from mailkit.message import Message
+from mailkit.provider import (
+    SEND,
+    Limits,
+    NotTaken,
+    PollResult,
+    Sent,
+    Stage,
+    Task,
+    TaskRow,
+    Wait,
+)
 from mailkit.providers.devino import fields
 from mailkit.providers.devino.macros import Macros
 from mailkit.providers.devino.messages import MessageRecipient, recipient_tree
@@ -86,7 +96,9 @@ async def _upload(client: Devino, file: Attachment) -> str:
 
 
 class DevinoDispatch:
-    """Sends the chunks of one message. See mailkit.core.dispatch.Dispatch."""
+    """Sends the chunks of one message. See mailkit.provider.Dispatch."""
+
+    stages: Sequence[Stage] = (SEND,)
 
     def __init__(
         self,
@@ -115,13 +127,11 @@ class DevinoDispatch:
         self._message = message
         # What stands once in a request: encoding it here also checks the sender before the plan.
         common = (dict(fields.sender_of(message.sender)), message.subject, self._macros.body)
-        self.chunk_rows = limits.rows
-        self.chunk_bytes = limits.size
-        self.base_bytes = _REQUEST + len(msgspec.json.encode(common))
-        if self.base_bytes >= self.chunk_bytes:
+        size = len(msgspec.json.encode(common))
+        self.limits = Limits(limits.rows, limits.size, base=_REQUEST + size)
+        if self.limits.base >= limits.size:
             raise InvalidArgument(
-                f"the message has {self.base_bytes - _REQUEST:,} bytes; a request to Devino takes "
-                f"{limits.size:,}"
+                f"the message has {size:,} bytes; a request to Devino takes {limits.size:,}"
             )
 
     def measure(self, address: str, values: Sequence[str]) -> int:
@@ -129,14 +139,14 @@ class DevinoDispatch:
         recipient = MessageRecipient(address, merge_fields=self._macros.values((address, *values)))
         return len(msgspec.json.encode(recipient_tree(recipient))) + _TOKEN_SIZE
 
-    async def check(self) -> None:
+    async def prepare(self) -> None:
         """Upload the attachments, if there are any: before the first chunk, so that no chunk is
         in doubt for a file's sake. Nothing else can be asked without sending, so that wrong
         credentials show here or at the first chunk.
         """
         await self._uploads.ids(self._storage, self._message.attachments, anew=True)
 
-    async def send(self, chunk: Chunk, *, late: bool) -> Sent:
+    async def perform(self, task: Task) -> Sent:
         """One messages.send; its response refuses rows by name, and leaves in doubt whom it doesn't
         name as it should.
         """
@@ -144,7 +154,7 @@ class DevinoDispatch:
         attachment_ids = await self._uploads.ids(self._storage, message.attachments)
         body = self._macros.body
         sent = await self._client.messages.send(
-            recipients=[self._recipient(chunk, row) for row in chunk.rows],
+            recipients=[self._recipient(task, row) for row in task.rows],
             sender=message.sender,
             subject=message.subject,
             html=None if message.html is None else body,
@@ -152,21 +162,25 @@ class DevinoDispatch:
             attachment_ids=attachment_ids or None,
             check_unsubscription=True,
         )
-        refused = {
-            chunk.rows[one.index].n: self._client.scrubbed("; ".join(one.reasons)[:_REASON])
+        rejected = {
+            task.rows[one.index].n: self._client.scrubbed("; ".join(one.reasons)[:_REASON])
             for one in sent.refused
         }
-        doubtful = {chunk.rows[one.index].n: one.reason for one in sent.in_doubt}
-        held = {n: refused.pop(n) for n, why in list(refused.items()) if about_account([why])}
-        return Sent(None, refused, doubtful, held)
+        in_doubt = {task.rows[one.index].n: one.reason for one in sent.in_doubt}
+        held = {n: rejected.pop(n) for n, why in list(rejected.items()) if about_account([why])}
+        return Sent(None, rejected, in_doubt, held)
 
-    async def poll(self, reference: str, cursor: str | None) -> Polled:
+    async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
+        """Nobody can be asked: a person must look, or callbacks tell row by row."""
+        return None
+
+    async def poll(self, reference: str, cursor: str | None) -> PollResult:
         """Unsupported: callbacks tell what became of the messages."""
         raise Unsupported("Devino can't be asked for the status of a message; use its callbacks")
 
-    def _recipient(self, chunk: Chunk, row: ChunkRow) -> MessageRecipient:
+    def _recipient(self, task: Task, row: TaskRow) -> MessageRecipient:
         return MessageRecipient(
             row.address,
             merge_fields=self._macros.values((row.address, *row.values)),
-            extra_data={TOKEN: f"{chunk.job}/{chunk.n}/{row.n}"},
+            extra_data={TOKEN: f"{task.job}/{task.chunk}/{row.n}"},
         )

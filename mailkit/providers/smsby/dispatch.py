@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from mailkit.core.checks import number
-from mailkit.core.dispatch import Chunk, Polled, RowStatus, Sent
 from mailkit.core.words import about_account
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import FINAL
 from mailkit.message import Message
+from mailkit.provider import SEND, Limits, NotTaken, PollResult, RowStatus, Sent, Stage, Task, Wait
 from mailkit.providers.smsby.bulk import BulkError, PersonalMessage
 from mailkit.providers.smsby.emails import EmailStatus
 from mailkit.template import Template
@@ -44,7 +44,9 @@ class ChunkLimits:
 
 
 class SmsByDispatch:
-    """Sends the chunks of one message. See mailkit.core.dispatch.Dispatch."""
+    """Sends the chunks of one message. See mailkit.provider.Dispatch."""
+
+    stages: Sequence[Stage] = (SEND,)
 
     def __init__(
         self,
@@ -73,10 +75,12 @@ class SmsByDispatch:
         self._render = template.compile(("email", *columns), unsubscribe=unsubscribe)
         self._personal = bool(template.fields)
         common = 0 if self._personal else len(message.subject) + len(message.body.encode())
-        self.chunk_rows = limits.personal_rows if self._personal else limits.bulk_rows
-        self.chunk_bytes = limits.size
-        self.base_bytes = _REQUEST + common
-        if self.base_bytes >= self.chunk_bytes:
+        self.limits = Limits(
+            limits.personal_rows if self._personal else limits.bulk_rows,
+            limits.size,
+            base=_REQUEST + common,
+        )
+        if self.limits.base >= limits.size:
             raise InvalidArgument(
                 f"the message has {common:,} bytes; a request to sms.by takes {limits.size:,}"
             )
@@ -87,36 +91,40 @@ class SmsByDispatch:
             return _PART + len(address)
         return 3 * _PART + len(address) + self._render.size((address, *values))
 
-    async def check(self) -> None:
+    async def prepare(self) -> None:
         """Ask for the templates, which costs nothing and needs a right token."""
         await self._polling.templates.list()
 
-    async def send(self, chunk: Chunk, *, late: bool) -> Sent:
-        """One bulk.send; the response names nobody, so nobody is refused yet."""
+    async def perform(self, task: Task) -> Sent:
+        """One bulk.send; the response names nobody, so nobody is rejected yet."""
         message, encoded = self._message, self._render.encoded
         subject = html = None
         deliveries: Sequence[str] | Sequence[PersonalMessage]
         if self._personal:
             deliveries = [
                 PersonalMessage(address, *encoded((address, *values)))
-                for _, address, values in chunk.rows
+                for _, address, values in task.rows
             ]
         else:
             subject, html = self._render(())
-            deliveries = [row.address for row in chunk.rows]
+            deliveries = [row.address for row in task.rows]
         sent = await self._client.bulk.send(
             sender=message.sender,
             subject=subject,
             html=html,
-            name=chunk.label,
-            send_at=None if late else message.send_at,
+            name=task.label,
+            send_at=message.send_at,
             track_opens=message.track_opens,
             track_clicks=message.track_clicks,
             delivery_list=deliveries,
         )
         return Sent(sent.uuid)
 
-    async def poll(self, reference: str, cursor: str | None) -> Polled:
+    async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
+        """Nobody can be asked: the label stands in the service's dashboard, for a person."""
+        return None
+
+    async def poll(self, reference: str, cursor: str | None) -> PollResult:
         """The chunk's status lists; once all rows are found, only those of unfinished messages."""
         if cursor is not None:
             return await self._look_again(cursor.split())
@@ -129,9 +137,9 @@ class SmsByDispatch:
             statuses += self._refusals(message.errors)
             if _moving(found):
                 moving.append(message.message_id)
-        return Polled(statuses, _cursor(moving))
+        return PollResult(statuses, _cursor(moving))
 
-    async def _look_again(self, message_ids: Sequence[str]) -> Polled:
+    async def _look_again(self, message_ids: Sequence[str]) -> PollResult:
         statuses: list[RowStatus] = []
         unfinished = []
         for message_id in message_ids:
@@ -139,7 +147,7 @@ class SmsByDispatch:
             statuses += found
             if _moving(found):
                 unfinished.append(message_id)
-        return Polled(statuses, " ".join(unfinished or message_ids))
+        return PollResult(statuses, " ".join(unfinished or message_ids))
 
     def _statuses(self, letters: Iterable[EmailStatus]) -> list[RowStatus]:
         statuses = [

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from mailkit.attachment import Attachment
-from mailkit.bulk.engine import EngineSettings
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import Item, read_recipients
 from mailkit.core.wire import Response
 from mailkit.errors import (
@@ -32,7 +32,7 @@ from tests.bulk.fakes import memory_journal, people
 
 from .doubles import KEY, Service, devino, response, sample, taken
 
-SETTINGS = EngineSettings(senders=1)
+SETTINGS = EngineSettings(concurrency=1)
 MESSAGE = Message("Shop <news@shop.example>", "Autumn", html="<p>Hi</p>{{ unsubscribe }}")
 PERSONAL = Message(
     "Shop <news@shop.example>",
@@ -80,7 +80,7 @@ async def reasons(journal: Journal, state: str) -> dict[str, str | None]:
     record = await journal.jobs.get("autumn")
     return {
         row.address: row.reason
-        async for rows in journal.accounts.rows(record, running=False)
+        async for rows in journal.reports.rows(record)
         for row in rows
         if row.state == state
     }

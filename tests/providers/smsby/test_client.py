@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import pytest
 
-from mailkit.core.dispatch import BulkProvider
 from mailkit.errors import InvalidArgument
+from mailkit.provider import Provider
 from mailkit.providers.smsby import SmsBy
 from mailkit.sandbox import Sandbox
 
@@ -17,7 +17,7 @@ from ...core.doubles import Script
 def test_making_a_client_needs_no_event_loop_and_opens_nothing() -> None:
     smsby = SmsBy("TOKEN")
     assert smsby.name == "smsby"
-    provider: BulkProvider = smsby
+    provider: Provider = smsby
     assert provider.account == SmsBy("TOKEN").account != SmsBy("OTHER").account
     assert "TOKEN" not in provider.account
     assert SmsBy("TOKEN", account="shop").account == "shop"

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mailkit.bulk.journal import adopting, troubles, witness
-from mailkit.bulk.journal.file import WAL_LIMIT, JournalFile
-from mailkit.bulk.journal.finding import ELSEWHERE, find, gone
+from mailkit.bulk.journal.locks import Locks
 from mailkit.bulk.journal.records import Adopt
-from mailkit.bulk.journal.schema import VERSION, create
-from mailkit.bulk.journal.witness import Origin, Witness
+from mailkit.bulk.journal.sqlite import adopting, troubles, witness
+from mailkit.bulk.journal.sqlite.file import WAL_LIMIT, JournalFile
+from mailkit.bulk.journal.sqlite.finding import ELSEWHERE, find, gone
+from mailkit.bulk.journal.sqlite.schema import OLDEST, VERSION, create, upgrade
+from mailkit.bulk.journal.sqlite.witness import Origin, Witness
 from mailkit.errors import JournalError
 
 __all__ = ["Connector"]
@@ -41,7 +42,7 @@ class Connector:
         """The connection that writes; the first one."""
         if self.file is None:
             db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            create(db)
+            create(db, secrets.token_hex(16))
             return db
         path = self.file.path
         with _told(path):
@@ -105,7 +106,7 @@ def _look(file: JournalFile, origin: Origin) -> str | None:
         return copy
     fault = None
     with _connected(file, "ro") as db:
-        if _check(db, file.path):
+        if _check(db, file.path, older=True):
             if testimony is None:  # it may have been made since that look, with its witness
                 testimony = witness.read(witness.place(file.path))
             fault = adopting.fault_of(db, file.path, origin, testimony)
@@ -115,13 +116,15 @@ def _look(file: JournalFile, origin: Origin) -> str | None:
     return fault
 
 
-def _check(db: sqlite3.Connection, path: Path) -> bool:
-    """Whether it is a journal; an empty one is as good as none. JournalError if it is not ours."""
+def _check(db: sqlite3.Connection, path: Path, *, older: bool = False) -> bool:
+    """Whether it is a journal; an empty one is as good as none. JournalError if it is not ours, or
+    of a version that can't be read; with ``older``, it may be one that can be upgraded.
+    """
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     if tables and not {"jobs", "rows", "chunks"} <= tables:
         raise JournalError(f"{path} is a database, but not a journal; {ELSEWHERE}")
-    found = db.execute("PRAGMA user_version").fetchone()[0]
-    if tables and found != VERSION:
+    found = _version(db)
+    if tables and not (OLDEST if older else VERSION) <= found <= VERSION:
         raise JournalError(
             f"{path} is not a journal that this mailkit can read "
             f"(its version is {found}, not {VERSION}); {ELSEWHERE}"
@@ -135,22 +138,40 @@ def _prepare(db: sqlite3.Connection, path: Path, origin: Origin, *, adopt: Adopt
             f"the journal {path} can't be used: its file system lacks what SQLite's WAL needs; "
             f"{ELSEWHERE}"
         )
-    if _check(db, path) and adopt is None:
+    known = _check(db, path, older=True)
+    if known and adopt is None and _version(db) == VERSION:
         return
     db.execute("BEGIN IMMEDIATE")  # of two processes that meet at a new journal, one makes it
     new = None
-    if not _check(db, path):
+    if not _check(db, path, older=True):
         testimony = witness.read(witness.place(path))
         if testimony is not None and testimony.last:
             raise gone(path, witness.place(path))
         made = Witness(secrets.token_hex(16), origin, 0, {})
         witness.write(witness.place(path), made)
-        create(db)
-        db.execute("INSERT INTO meta VALUES ('id', ?), ('commits', 0)", (made.journal,))
-    elif adopt is not None:
-        new = adopting.adopt(db, path, origin, adopt)
+        create(db, made.journal)
+    else:
+        if _version(db) < VERSION:
+            _upgrade(db, path)
+        if adopt is not None:
+            new = adopting.adopt(db, path, origin, adopt)
     db.execute("COMMIT")
     # The file alone must show that it is a journal, should its -wal ever be lost.
     db.execute("PRAGMA wal_checkpoint(FULL)")
     if new is not None:
         witness.write(witness.place(path), new)
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _upgrade(db: sqlite3.Connection, path: Path) -> None:
+    locks = Locks(path)
+    for job, name in db.execute("SELECT id, name FROM jobs").fetchall():
+        if locks.held(job, of="job"):  # as versions before 4 have it
+            raise JournalError(
+                f"an older mailkit is sending the job {name} with the journal {path}: wait until "
+                "that has ended, and then use only this version"
+            )
+    upgrade(db)

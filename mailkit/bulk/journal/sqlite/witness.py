@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import attrs
 
-from mailkit.bulk.journal.births import born
+from mailkit.bulk.journal.sqlite.births import born
 from mailkit.errors import JournalError
 
 __all__ = [

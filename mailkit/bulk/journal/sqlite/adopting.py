@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from mailkit.bulk.journal import witness
 from mailkit.bulk.journal.records import Adopt, ChunkState, JobState
-from mailkit.bulk.journal.witness import Origin, Take, Witness
+from mailkit.bulk.journal.sqlite import witness
+from mailkit.bulk.journal.sqlite.witness import Origin, Take, Witness
 
 __all__ = ["adopt", "copied", "fault_of"]
 
@@ -111,7 +111,7 @@ def _doubt_all(db: sqlite3.Connection) -> None:
     db.execute(
         f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', role = NULL, started = NULL, "
         "ended = NULL, reason = 'it may have been sent after this copy of the journal was made' "
-        f"WHERE state IN ('{ChunkState.PLANNED}', '{ChunkState.SENDING}') "
+        f"WHERE state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}', '{ChunkState.SENDING}') "
         f"AND job IN (SELECT id FROM jobs WHERE state = '{JobState.PLANNED}')"
     )
 

@@ -12,9 +12,10 @@ import os
 import sqlite3
 from pathlib import Path
 
-from mailkit.bulk.journal import forks, witness
+from mailkit.bulk.journal import forks
 from mailkit.bulk.journal.forks import Identity
-from mailkit.bulk.journal.witness import Take
+from mailkit.bulk.journal.sqlite import witness
+from mailkit.bulk.journal.sqlite.witness import Take
 from mailkit.errors import JournalError
 
 __all__ = ["WAL_LIMIT", "JournalFile"]

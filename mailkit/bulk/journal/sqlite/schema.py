@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import sqlite3
 
-__all__ = ["VERSION", "create"]
+__all__ = ["OLDEST", "VERSION", "create", "upgrade"]
 
-VERSION = 3
+VERSION = 4
+OLDEST = 3
+"""The oldest version that `upgrade` can bring to this one."""
 
 _TABLES = """
 CREATE TABLE meta (
@@ -23,7 +25,7 @@ CREATE TABLE meta (
 ) WITHOUT ROWID;
 
 CREATE TABLE jobs (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never a second time: locks bear it
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never a second time: the witness bears it
     name        TEXT NOT NULL UNIQUE,
     provider    TEXT NOT NULL,
     account     TEXT NOT NULL,
@@ -33,13 +35,21 @@ CREATE TABLE jobs (
     content     BLOB,                    -- of what is sent, whenever; NULL: of no other job
     fingerprint BLOB,                    -- of message and list, once planned
     read        INTEGER NOT NULL,        -- rows read from the source
-    fence       INTEGER NOT NULL,        -- number of the engine that owns the job now
+    planner     INTEGER NOT NULL,        -- the worker that plans or planned it
     replans     INTEGER NOT NULL DEFAULT 0,  -- how often rejected rows were planned again
     created     REAL NOT NULL,           -- seconds since 1970, as all times here
     stopped     TEXT                     -- why the last engine stopped before the end
 );
 CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint);
 CREATE INDEX jobs_by_content ON jobs (content);
+
+CREATE TABLE workers (
+    id    INTEGER PRIMARY KEY AUTOINCREMENT,  -- never a second time: locks bear it
+    job   INTEGER NOT NULL,
+    sends INTEGER NOT NULL,              -- 0: it only asks what became of what was sent
+    ended INTEGER NOT NULL DEFAULT 0     -- it left, or was found dead: it never takes again
+);
+CREATE INDEX workers_at_work ON workers (job) WHERE ended = 0;
 
 CREATE TABLE rows (
     id       INTEGER PRIMARY KEY,        -- see row_ids.py
@@ -61,13 +71,13 @@ CREATE TABLE chunks (
     job        INTEGER NOT NULL,
     n          INTEGER NOT NULL,
     state      TEXT NOT NULL CHECK (state IN
-               ('planned', 'sending', 'accepted', 'rejected', 'in doubt', 'empty')),
+               ('planned', 'loading', 'sending', 'accepted', 'rejected', 'in doubt', 'empty')),
     first      INTEGER NOT NULL,         -- rows.id, inclusive; 0 and -1: moved rows only
     last       INTEGER NOT NULL,
     rows       INTEGER NOT NULL,         -- rows whose state is this chunk's
     attempt    INTEGER NOT NULL,
-    takes      INTEGER NOT NULL DEFAULT 0,  -- how often it was taken; never goes down
-    fence      INTEGER,
+    takes      INTEGER NOT NULL DEFAULT 0,  -- how often it was taken to be sent; never goes down
+    worker     INTEGER,                  -- that took it last; with takes, the ticket
     started    REAL,                     -- committed before the request's first byte
     ended      REAL,
     reference  TEXT,                     -- the provider's name for it
@@ -79,6 +89,9 @@ CREATE TABLE chunks (
     apart      INTEGER NOT NULL DEFAULT 0,  -- rows that follow it and have their own delivery
     root       INTEGER,                  -- the refused chunk that it was cut from
     role       TEXT CHECK (role IN ('probe', 'trial', 'again')),  -- see narrowing.py
+    stage      INTEGER NOT NULL DEFAULT 0,  -- the provider's stage that is next, or under way
+    until      REAL,                     -- not to be taken before; the reason says why
+    looks      INTEGER NOT NULL DEFAULT 0,  -- how often it was asked, in vain, what became of it
     PRIMARY KEY (job, n)
 ) WITHOUT ROWID;
 CREATE INDEX chunks_by_state ON chunks (job, state, n);
@@ -86,6 +99,21 @@ CREATE INDEX chunks_by_first ON chunks (job, first);
 CREATE INDEX chunks_by_reference ON chunks (reference) WHERE reference IS NOT NULL;
 CREATE INDEX chunks_by_root ON chunks (job, root) WHERE root IS NOT NULL;
 CREATE INDEX chunks_by_role ON chunks (job, role) WHERE role IS NOT NULL;
+
+CREATE TABLE parts (                     -- of chunks at a stage that is done part by part
+    job    INTEGER NOT NULL,
+    chunk  INTEGER NOT NULL,
+    n      INTEGER NOT NULL,
+    state  TEXT NOT NULL CHECK (state IN ('planned', 'loading', 'done')),
+    stage  INTEGER NOT NULL,
+    first  INTEGER NOT NULL,             -- rows.id, inclusive, of the rows that follow the chunk
+    last   INTEGER NOT NULL,
+    worker INTEGER,
+    until  REAL,
+    reason TEXT,
+    cursor TEXT,
+    PRIMARY KEY (job, chunk, n)
+) WITHOUT ROWID;
 
 CREATE TABLE suppressions (
     job    INTEGER NOT NULL,             -- 0: every job
@@ -97,8 +125,51 @@ CREATE TABLE suppressions (
 """
 
 
-def create(db: sqlite3.Connection) -> None:
-    """Create the tables in an empty database; the caller holds the transaction."""
-    for statement in _TABLES.split(";\n"):
+_STATEMENTS = [statement.strip() for statement in _TABLES.split(";\n") if statement.strip()]
+
+
+def create(db: sqlite3.Connection, journal: str) -> None:
+    """Create the tables in an empty database, for a journal with this id; the caller holds the
+    transaction.
+    """
+    for statement in _STATEMENTS:
         db.execute(statement)
+    db.execute("INSERT INTO meta VALUES ('id', ?), ('commits', 0)", (journal,))
     db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def upgrade(db: sqlite3.Connection) -> None:
+    """Bring the tables of an older version to this one; the caller holds the transaction, and knows
+    that nobody sends with the journal.
+    """
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    for before in range(version, VERSION):
+        _STEPS[before](db)
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _from_3(db: sqlite3.Connection) -> None:
+    """A job belonged to one engine at a time; now it has workers, and chunks have stages."""
+    db.execute("ALTER TABLE jobs RENAME COLUMN fence TO planner")
+    db.execute("UPDATE jobs SET planner = 0")
+    kept = (
+        "job, n, first, last, rows, attempt, takes, started, ended, reference, reconciled, "
+        "unfinished, cursor, delivery, apart, root, role"
+    )
+    for name in ("state", "first", "reference", "root", "role"):
+        db.execute(f"DROP INDEX chunks_by_{name}")
+    db.execute("ALTER TABLE chunks RENAME TO chunks_3")
+    known = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    for statement in _STATEMENTS:
+        if statement.split()[2] not in known:
+            db.execute(statement)
+    db.execute(
+        f"INSERT INTO chunks ({kept}, state, reason) SELECT {kept}, "
+        "CASE state WHEN 'sending' THEN 'in doubt' ELSE state END, "
+        "CASE state WHEN 'sending' THEN 'the process ended while the request was under way' "
+        "ELSE reason END FROM chunks_3"
+    )
+    db.execute("DROP TABLE chunks_3")
+
+
+_STEPS = {3: _from_3}

@@ -15,20 +15,22 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import attrs
 
-from mailkit.bulk.journal import troubles
-from mailkit.bulk.journal.file import JournalFile
-from mailkit.bulk.journal.opening import Connector
+from mailkit.bulk.journal.locks import Locks
+from mailkit.bulk.journal.sqlite import troubles
+from mailkit.bulk.journal.sqlite.file import JournalFile
+from mailkit.bulk.journal.sqlite.opening import Connector
+from mailkit.bulk.journal.store import Connection, Dialect
 from mailkit.errors import JournalError
 
 __all__ = [
     "Connector",
-    "Database",
     "Executor",
     "InlineExecutor",
+    "SqliteStore",
     "ThreadExecutor",
     "Work",
     "run_together",
@@ -204,25 +206,27 @@ class ThreadExecutor:
             db.close()
 
 
-class Database:
+class SqliteStore:
     """The journal's file: works that write, in order; works that read, beside them."""
 
     def __init__(self, file: JournalFile | None, writer: Executor, reader: Executor) -> None:
         self.path = None if file is None else file.path
+        self.dialect = Dialect(nested="CROSS JOIN")
+        self.locks = Locks(self.path)
         self._file = file
         self._writer = writer
         self._reader = reader
         self._process = os.getpid()
         self._closed = False
 
-    async def write(self, run: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
+    async def write(self, run: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run the work in a transaction and give its result once that is committed.
 
         Cancelling the wait does not undo the work: it may still be committed.
         """
         return await self._submit(self._writer, run, durable)
 
-    async def read(self, run: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, run: Callable[[Connection], T]) -> T:
         """Run the work on a snapshot of its own; it must not write."""
         return await self._submit(self._reader, run, False)
 
@@ -230,9 +234,11 @@ class Database:
         self, sql: str, parameters: Sequence[object], size: int = 1_000
     ) -> AsyncIterator[list[Any]]:
         """The query's rows, ``size`` at a time; the journal may be written between."""
-        cursor = await self.read(lambda db: db.execute(sql, parameters))
+        cursor = await self._submit(self._reader, lambda db: db.execute(sql, parameters), False)
         try:
-            while rows := await self.read(lambda db: cursor.fetchmany(size)):
+            while rows := await self._submit(
+                self._reader, lambda db: cursor.fetchmany(size), False
+            ):
                 yield rows
         finally:
             if not self._closed:
@@ -243,10 +249,10 @@ class Database:
         if self._file is not None:
             self._file.taking(job, chunk, times)
 
-    def confirm(self, db: sqlite3.Connection, job: int) -> None:
+    def confirm(self, db: Connection, job: int) -> None:
         """In the work that begins to send a job: JournalError if takes are missing."""
         if self._file is not None:
-            self._file.confirm(db, job)
+            self._file.confirm(cast("sqlite3.Connection", db), job)
 
     def close(self) -> None:
         """End both threads after the works already handed over; JournalError if the file that was

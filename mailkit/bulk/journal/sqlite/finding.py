@@ -11,7 +11,8 @@ import os
 import stat
 from pathlib import Path
 
-from mailkit.bulk.journal import forks, mounts, witness
+from mailkit.bulk.journal import forks
+from mailkit.bulk.journal.sqlite import mounts, witness
 from mailkit.errors import JournalError
 
 __all__ = ["ELSEWHERE", "find", "gone"]

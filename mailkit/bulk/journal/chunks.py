@@ -1,0 +1,481 @@
+"""The way of a chunk: planned → (loading → planned, stage by stage) → sending → accepted | rejected
+| in doubt.
+
+``take`` commits *sending* to the disk before the request's first byte. How the request ended is
+committed too, but reaches the disk with the next ``take`` or the journal's end: if the power fails
+before that, the chunk is in doubt, as one that was under way. Only the holder of a chunk's ticket
+may say how it ended, also if it was put in doubt meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+import attrs
+import msgspec
+
+from mailkit.bulk.journal import parts
+from mailkit.bulk.journal.matching import RowChange
+from mailkit.bulk.journal.ownership import check_alive, living
+from mailkit.bulk.journal.records import (
+    ChunkState,
+    JobRecord,
+    Later,
+    Role,
+    RowState,
+    Stopped,
+    Ticket,
+)
+from mailkit.bulk.journal.row_ids import number_of, row_id
+from mailkit.bulk.journal.statuses import following, override, recount
+from mailkit.bulk.journal.store import Connection, Store
+from mailkit.errors import JournalError
+from mailkit.provider import SEND, Done, Limits, NotTaken, Scope, Sent, Stage, Task, TaskRow, Wait
+
+__all__ = ["Chunks", "Taken", "accept", "check_ticket", "moment", "settle", "task_rows"]
+
+_FIELDS = msgspec.json.Decoder(list[str])
+_UNDER_WAY = f"('{ChunkState.LOADING}', '{ChunkState.SENDING}', '{ChunkState.IN_DOUBT}')"
+
+
+@attrs.frozen
+class Taken:
+    """A task that this worker has to do, and the ticket for its chunk.
+
+    ``root`` is the refused chunk that this one was cut from, if it was. ``again``: its one row was
+    refused before, but others were taken since.
+    """
+
+    task: Task
+    ticket: Ticket
+    root: int | None = None
+    again: bool = False
+
+
+class Chunks:
+    """Hands the chunks of a job out and writes down how that ended."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def take(
+        self,
+        job: JobRecord,
+        now: float,
+        stages: Sequence[Stage] = (SEND,),
+        *,
+        limits: Limits | None = None,
+        n: int | None = None,
+        probes: bool = False,
+    ) -> Taken | Later | Stopped | None:
+        """The next task, of the chunk ``n`` if that is given; None if there is none to take now.
+
+        It is marked as taken, on the disk, before it is given back. With ``probes`` it is one that
+        waits until everything else is sent.
+        """
+        stages = tuple(stages)
+        if n is not None:
+            which = f"n = {n}"
+        else:
+            which = (
+                f"role = '{Role.PROBE}'" if probes else f"(role IS NULL OR role = '{Role.AGAIN}')"
+            )
+
+        def work(db: Connection) -> Taken | Later | Stopped | None:
+            check_alive(db, job)
+            (stopped,) = db.execute("SELECT stopped FROM jobs WHERE id = ?", (job.id,)).fetchone()
+            if stopped is not None:
+                return Stopped(stopped)
+            row = db.execute(
+                "SELECT n, attempt, root, role, takes, stage, reference, cursor, started, looks, "
+                f"rows FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' AND {which} "
+                f"AND (until IS NULL OR until <= ?){parts.open_stages(stages)} ORDER BY n LIMIT 1",
+                (job.id, now, *parts.parameters(stages, job, now)),
+            ).fetchone()
+            if row is None:
+                return parts.later(db, job, now, which)
+            return self._taken(db, job, now, stages, limits, _Planned(*row))
+
+        return await self._store.write(work)
+
+    def _taken(
+        self,
+        db: Connection,
+        job: JobRecord,
+        now: float,
+        stages: Sequence[Stage],
+        limits: Limits | None,
+        chunk: _Planned,
+    ) -> Taken:
+        assert job.worker is not None  # noqa: S101 - check_alive looked
+        stage, takes, part, cursor = stages[chunk.stage], chunk.takes, None, chunk.cursor
+        where, between = (job.id, chunk.n), None
+        if stage.scope is Scope.PART:
+            assert limits is not None  # noqa: S101 - whoever has parts says how large
+            part, at, cursor, between = parts.take(
+                db, job, chunk.n, stage=chunk.stage, limits=limits, now=now
+            )
+            stage = stages[at]
+        elif stage.repeatable:
+            db.execute(
+                f"UPDATE chunks SET state = '{ChunkState.LOADING}', worker = ?, until = NULL, "
+                "reason = NULL WHERE job = ? AND n = ?",
+                (job.worker.id, *where),
+            )
+        else:
+            takes += 1
+            self._store.taking(job.id, chunk.n, takes)
+            db.execute(
+                f"UPDATE chunks SET state = '{ChunkState.SENDING}', worker = ?, started = ?, "
+                "until = NULL, looks = 0, reason = NULL, takes = ? WHERE job = ? AND n = ?",
+                (job.worker.id, now, takes, *where),
+            )
+            chunk = attrs.evolve(chunk, started=now, looks=0)
+        chunk = attrs.evolve(chunk, takes=takes, cursor=cursor)
+        return _handed_out(db, job, chunk, stage, part, between)
+
+    async def accept(self, job: JobRecord, ticket: Ticket, now: float, sent: Sent) -> str | None:
+        """The provider took the chunk, but for the rows that ``sent`` rejects, leaves in doubt, or
+        holds: those are planned again.
+
+        Without a reference, nothing can be asked: the chunk counts as reconciled. With one that a
+        chunk already has, the response is another request's: the chunk is in doubt, and why is
+        returned.
+        """
+
+        def work(db: Connection) -> str | None:
+            return accept(db, job, ticket, now, sent)
+
+        return await self._store.write(work, durable=False)
+
+    async def reject(self, job: JobRecord, ticket: Ticket, now: float, reason: str) -> None:
+        """The provider refused the whole chunk: nobody of it was mailed."""
+        await self._settle(job, ticket, ChunkState.REJECTED, reason, now)
+
+    async def doubt(self, job: JobRecord, ticket: Ticket, now: float, reason: str) -> None:
+        """Nothing says whether the provider took the chunk."""
+        await self._settle(job, ticket, ChunkState.IN_DOUBT, reason, now)
+
+    async def put_back(
+        self, job: JobRecord, ticket: Ticket, now: float, reason: str, part: int | None = None
+    ) -> None:
+        """The request was provably not acted upon, or may be repeated: plan the task again."""
+        if part is None:
+            await self._settle(job, ticket, ChunkState.PLANNED, reason, now)
+        else:
+            await self._store.write(
+                lambda db: parts.end(db, job, ticket.chunk, part, reason=reason),
+                durable=False,
+            )
+
+    async def wait(self, job: JobRecord, taken: Taken, wait: Wait) -> None:
+        """The task is planned again, and not taken before the time comes."""
+        until, n, part = wait.until.timestamp(), taken.task.chunk, taken.task.part
+
+        def work(db: Connection) -> None:
+            if part is not None:
+                parts.end(db, job, n, part, until=until, reason=wait.why, cursor=wait.cursor)
+                return
+            settle(db, job, taken.ticket, ChunkState.PLANNED, wait.why, None)
+            db.execute(
+                "UPDATE chunks SET until = ?, cursor = coalesce(?, cursor) WHERE job = ? AND n = ?",
+                (until, wait.cursor, job.id, n),
+            )
+
+        await self._store.write(work, durable=False)
+
+    async def advance(
+        self, job: JobRecord, taken: Taken, done: Done, stages: Sequence[Stage]
+    ) -> None:
+        """The stage is done for the task: it goes on to the next one."""
+
+        def work(db: Connection) -> None:
+            task = taken.task
+            at = stages.index(task.stage)
+            if task.part is not None:
+                parts.advance(
+                    db, job, task.chunk, task.part, stage=at, cursor=done.cursor, stages=stages
+                )
+            else:
+                settle(db, job, taken.ticket, ChunkState.PLANNED, None, None)
+                others = task.stage.scope is Scope.JOB
+                db.execute(
+                    "UPDATE chunks SET stage = ?, cursor = coalesce(?, cursor) WHERE job = ? "
+                    f"AND (n = ? OR (? AND state = '{ChunkState.PLANNED}' AND stage = ?))",
+                    (at + 1, done.cursor, job.id, task.chunk, int(others), at),
+                )
+            _leave_out(db, job, task.chunk, RowState.REJECTED, done.rejected)
+            _leave_out(db, job, task.chunk, RowState.SUPPRESSED, done.suppressed)
+
+        await self._store.write(work, durable=False)
+
+    async def in_doubt(self, job: JobRecord, stages: Sequence[Stage]) -> list[Taken]:
+        """The chunks in doubt, as they were handed out, at stages whose doubts can be settled.
+
+        Those of other workers that are alive are left out.
+        """
+
+        def work(db: Connection) -> list[Taken]:
+            others = living(db, self._store.locks, job.id) - {job.worker and job.worker.id}
+            found = db.execute(
+                "SELECT n, attempt, root, role, takes, stage, reference, cursor, started, looks, "
+                f"rows, worker FROM chunks WHERE job = ? AND state = '{ChunkState.IN_DOUBT}' "
+                "ORDER BY n",
+                (job.id,),
+            ).fetchall()
+            return [
+                _handed_out(db, job, _Planned(*row), stages[row[5]])
+                for *row, worker in found
+                if worker not in others and row[5] < len(stages) and stages[row[5]].settles
+            ]
+
+        return await self._store.read(work)
+
+    async def settle(
+        self, job: JobRecord, ticket: Ticket, now: float, outcome: Sent | NotTaken | Wait
+    ) -> bool:
+        """What the provider says of a chunk in doubt; whether it was still in doubt.
+
+        A Wait leaves it in doubt.
+        """
+        assert job.worker is not None  # noqa: S101 - a worker asked the provider
+        worker = job.worker.id
+
+        def work(db: Connection) -> bool:
+            check_alive(db, job)
+            mine = db.execute(
+                "UPDATE chunks SET worker = ? WHERE job = ? AND n = ? AND takes = ? "
+                f"AND state = '{ChunkState.IN_DOUBT}'",
+                (worker, job.id, *ticket),
+            )
+            if mine.rowcount == 1:
+                if isinstance(outcome, Sent):
+                    accept(db, job, ticket, now, outcome)
+                elif isinstance(outcome, NotTaken):
+                    settle(db, job, ticket, ChunkState.PLANNED, outcome.why, now)
+                else:
+                    db.execute(
+                        "UPDATE chunks SET looks = looks + 1 WHERE job = ? AND n = ?",
+                        (job.id, ticket.chunk),
+                    )
+            return mine.rowcount == 1
+
+        return await self._store.write(work)
+
+    async def defer_part(self, job: JobRecord, taken: Taken) -> None:
+        """The part is loaded after all others of its chunk."""
+        chunk, part = taken.task.chunk, taken.task.part
+        assert part is not None  # noqa: S101 - the caller has one
+        await self._store.write(lambda db: parts.defer(db, job, chunk, part), durable=False)
+
+    async def halve_part(self, job: JobRecord, taken: Taken) -> None:
+        """The rows of a part are loaded in two parts instead, since something in it is refused."""
+        assert taken.task.part is not None  # noqa: S101 - the caller has one
+        part = taken.task.part
+        rows = [row_id(job.id, row.n) for row in taken.task.rows]
+        await self._store.write(
+            lambda db: parts.halve(db, job, taken.task.chunk, part, rows), durable=False
+        )
+
+    async def _settle(
+        self, job: JobRecord, ticket: Ticket, state: ChunkState, reason: str, now: float
+    ) -> None:
+        await self._store.write(
+            lambda db: settle(db, job, ticket, state, reason, now), durable=False
+        )
+
+
+@attrs.frozen
+class _Planned:
+    n: int
+    attempt: int
+    root: int | None
+    role: str | None
+    takes: int
+    stage: int
+    reference: str | None
+    cursor: str | None
+    started: float | None
+    looks: int
+    rows: int
+
+
+def _handed_out(
+    db: Connection,
+    job: JobRecord,
+    chunk: _Planned,
+    stage: Stage,
+    part: int | None = None,
+    between: tuple[int, int] | None = None,
+) -> Taken:
+    count = chunk.rows
+    if stage.scope is Scope.JOB:
+        count = _to_send(db, job)
+    rows: Sequence[TaskRow] = ()
+    if stage.has_rows or between is not None:
+        rows = task_rows(db, job, chunk.n, between)
+        count = len(rows)
+    task = Task(
+        job=job.name,
+        chunk=chunk.n,
+        stage=stage,
+        rows=rows if stage.has_rows else (),
+        count=count,
+        part=part,
+        key=_key(db, job, chunk),
+        attempt=chunk.attempt,
+        reference=chunk.reference,
+        cursor=chunk.cursor,
+        started=moment(chunk.started),
+        looks=chunk.looks,
+    )
+    return Taken(task, Ticket(chunk.n, chunk.takes), chunk.root, chunk.role == Role.AGAIN)
+
+
+def _to_send(db: Connection, job: JobRecord) -> int:
+    """The rows of the job that are not sent yet."""
+    found = db.execute(
+        "SELECT coalesce(sum(rows), 0) FROM chunks WHERE job = ? "
+        f"AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}')",
+        (job.id,),
+    )
+    return int(found.fetchone()[0])
+
+
+def _key(db: Connection, job: JobRecord, chunk: _Planned) -> str:
+    (journal,) = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
+    named = f"{journal}/{job.id}/{chunk.n}/{chunk.attempt}"
+    return blake2b(named.encode(), digest_size=5).hexdigest()
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """The time of so many seconds since 1970."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def task_rows(
+    db: Connection, job: JobRecord, n: int, between: tuple[int, int] | None = None
+) -> list[TaskRow]:
+    """The rows that follow the chunk, or those with ids between these."""
+    found = following(db, job, n, "id, address, fields")
+    first, last = between or job.ids
+    return [
+        TaskRow(number_of(id), address, _FIELDS.decode(fields) if fields else ())
+        for id, address, fields in found
+        if first <= id <= last
+    ]
+
+
+def accept(db: Connection, job: JobRecord, ticket: Ticket, now: float, sent: Sent) -> str | None:
+    """What `Chunks.accept` does, in the caller's transaction."""
+    n = ticket.chunk
+    if doubt := _taken_before(db, job, sent.reference):
+        settle(db, job, ticket, ChunkState.IN_DOUBT, doubt, now)
+        return doubt
+    settle(db, job, ticket, ChunkState.ACCEPTED, None, now)
+    _plan_again(db, job, n, [row_id(job.id, row) for row in sent.held])
+    db.execute(
+        "UPDATE chunks SET reference = ?, cursor = NULL, reconciled = ? WHERE job = ? AND n = ?",
+        (sent.reference, int(sent.reference is None), job.id, n),
+    )
+    left = [(RowState.REJECTED, sent.rejected), (RowState.IN_DOUBT, sent.in_doubt)]
+    changes = [
+        RowChange(row_id(job.id, row), state, why, None)
+        for state, rows in left
+        for row, why in rows.items()
+    ]
+    override(db, job, n, changes)
+    # Somebody was taken, so that whoever had been refused alone before is tried once more.
+    db.execute(
+        f"UPDATE chunks SET role = '{Role.AGAIN}' WHERE job = ? AND role = '{Role.TRIAL}' "
+        "AND ended <= (SELECT started FROM chunks WHERE job = ? AND n = ? AND rows > 0)",
+        (job.id, job.id, n),
+    )
+    return None
+
+
+def _plan_again(db: Connection, job: JobRecord, n: int, rows: Sequence[int]) -> None:
+    if not rows:
+        return
+    (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
+    db.execute(
+        "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
+        f"SELECT job, ?, '{ChunkState.PLANNED}', 0, -1, ?, attempt, 0, 0 FROM chunks WHERE job = "
+        "? AND n = ?",
+        (number, len(rows), job.id, n),
+    )
+    db.executemany("UPDATE rows SET chunk = ? WHERE id = ?", [(number, row) for row in rows])
+    db.execute("UPDATE chunks SET rows = rows - ? WHERE job = ? AND n = ?", (len(rows), job.id, n))
+
+
+def _leave_out(
+    db: Connection, job: JobRecord, n: int, state: RowState, rows: Mapping[int, str]
+) -> None:
+    """Rows that a stage before the sending has sorted out; a chunk can end up without any."""
+    if not rows:
+        return
+    chunk = n if state is RowState.REJECTED else None
+    db.executemany(
+        "UPDATE rows SET state = ?, reason = ?, chunk = ? WHERE id = ? AND state IS NULL",
+        [(state, why, chunk, row_id(job.id, row)) for row, why in rows.items()],
+    )
+    recount(db, job, n)
+    emptied = db.execute(
+        f"UPDATE chunks SET state = '{ChunkState.EMPTY}' WHERE job = ? AND n = ? AND rows = 0",
+        (job.id, n),
+    )
+    if emptied.rowcount:
+        parts.forget(db, job, n)
+
+
+def _taken_before(db: Connection, job: JobRecord, reference: str | None) -> str | None:
+    """Which chunk has this reference already, in words."""
+    row = db.execute(
+        "SELECT name, n FROM chunks JOIN jobs ON jobs.id = chunks.job "
+        "WHERE reference = ? AND provider = ? LIMIT 1",
+        (reference, job.provider),
+    ).fetchone()
+    if row is None:
+        return None
+    return f"the answer has the reference of chunk {row[1]} of {row[0]}: it may be that one's"
+
+
+def check_ticket(db: Connection, job: JobRecord, ticket: Ticket) -> None:
+    """JournalError if this worker does not have the chunk, or has it no more."""
+    assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
+    found = db.execute(
+        f"SELECT 1 FROM chunks WHERE job = ? AND n = ? AND state IN {_UNDER_WAY} "
+        "AND worker = ? AND takes = ?",
+        (job.id, ticket.chunk, job.worker.id, ticket.number),
+    )
+    if found.fetchone() is None:
+        raise _not_ours(job, ticket)
+
+
+def settle(
+    db: Connection,
+    job: JobRecord,
+    ticket: Ticket,
+    state: ChunkState,
+    reason: str | None,
+    now: float | None,
+) -> None:
+    """Write how it ended that the chunk was handed out; JournalError if this worker does not have
+    it, or has it no more.
+    """
+    assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
+    settled = db.execute(
+        "UPDATE chunks SET state = ?, reason = ?, ended = coalesce(?, ended) "
+        f"WHERE job = ? AND n = ? AND state IN {_UNDER_WAY} AND worker = ? AND takes = ?",
+        (state, reason, now, job.id, ticket.chunk, job.worker.id, ticket.number),
+    )
+    if settled.rowcount != 1:
+        raise _not_ours(job, ticket)
+
+
+def _not_ours(job: JobRecord, ticket: Ticket) -> JournalError:
+    return JournalError(
+        f"chunk {ticket.chunk} of the job {job.name} is not under way from this worker any more"
+    )

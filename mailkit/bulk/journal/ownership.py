@@ -1,0 +1,46 @@
+"""Who may write what: every worker has a number that is never given again, and a lock while it
+lives. One that was found dead never takes anything again; but it may still say how the chunks ended
+that it has tickets for.
+"""
+
+from __future__ import annotations
+
+from mailkit.bulk.journal.locks import Locks
+from mailkit.bulk.journal.records import JobRecord, Worker
+from mailkit.bulk.journal.store import Connection
+from mailkit.errors import JournalError
+
+__all__ = ["check_alive", "living", "register"]
+
+
+def register(db: Connection, locks: Locks, job: int, *, sends: bool) -> Worker:
+    """A new worker of the job, alive before anybody can see it."""
+    while True:
+        added = db.execute(
+            "INSERT INTO workers (job, sends) VALUES (?, ?) RETURNING id", (job, int(sends))
+        )
+        (number,) = added.fetchone()
+        lock = locks.take(number)
+        if lock is not None:
+            return Worker(number, lock)
+        # A copy of this journal was put back: by this number, a worker of its original lives.
+        db.execute("UPDATE workers SET ended = 1 WHERE id = ?", (number,))
+
+
+def living(db: Connection, locks: Locks, job: int, *, sends: bool = False) -> frozenset[int]:
+    """The workers of the job that are alive; with ``sends``, those of them that send it."""
+    found = db.execute(
+        "SELECT id FROM workers WHERE job = ? AND ended = 0 AND sends >= ?", (job, int(sends))
+    ).fetchall()
+    return frozenset(worker for (worker,) in found if locks.held(worker))
+
+
+def check_alive(db: Connection, job: JobRecord) -> None:
+    """Refuse what a worker does that another process found dead."""
+    assert job.worker is not None  # noqa: S101 - whoever only looks at a job changes nothing
+    row = db.execute("SELECT ended FROM workers WHERE id = ?", (job.worker.id,)).fetchone()
+    if row is None or row[0]:
+        raise JournalError(
+            f"another process took this worker of the job {job.name} for dead: nothing more is "
+            "sent. Are its lock files still next to the journal?"
+        )

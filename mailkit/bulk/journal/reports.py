@@ -1,0 +1,253 @@
+"""What the journal can say of a job at any moment: the sum, the chunks in doubt, every row.
+
+What a worker is sending counts as unsent while that lives, and as in doubt once it is dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from math import inf
+from typing import Any
+
+import attrs
+import msgspec
+
+from mailkit.bulk.journal.elsewhere import ALREADY, WAITING
+from mailkit.bulk.journal.jobs import find
+from mailkit.bulk.journal.ownership import living
+from mailkit.bulk.journal.parts import later
+from mailkit.bulk.journal.records import (
+    ChunkRecord,
+    ChunkState,
+    Counts,
+    JobRecord,
+    JobState,
+    Later,
+    RowRecord,
+    RowState,
+)
+from mailkit.bulk.journal.row_ids import number_of
+from mailkit.bulk.journal.store import Connection, Store
+from mailkit.events import DeliveryStatus
+
+__all__ = ["Reports", "Snapshot"]
+
+_FIELDS = msgspec.json.Decoder(list[str])
+
+
+@attrs.frozen
+class Snapshot:
+    """What is known of a job at one moment. ``stored`` rows really are in the journal, counted one
+    by one; ``waiting`` is when the next task can be taken that has to wait, and for what.
+    """
+
+    job: JobRecord
+    running: bool
+    counts: Counts
+    stored: int
+    elsewhere: Mapping[str, int]
+    unreconciled: int
+    deliveries: Mapping[DeliveryStatus, int]
+    doubts: Sequence[ChunkRecord]
+    rejected: Sequence[ChunkRecord]
+    waiting: Later | None
+
+
+class Reports:
+    """Reads a job's state; never changes anything."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def counts(self, job: JobRecord) -> Counts:
+        """The job's rows by state, in one snapshot."""
+        return await self._store.read(lambda db: counts(db, job, self._living(db, job)))
+
+    def _living(self, db: Connection, job: JobRecord) -> frozenset[int]:
+        return living(db, self._store.locks, job.id)
+
+    async def unreconciled(self, job: JobRecord) -> int:
+        """The rows of accepted chunks whose first reconciliation is not done."""
+        return await self._store.read(lambda db: unreconciled(db, job))
+
+    async def snapshot(self, name: str) -> Snapshot | None:
+        """All that a report says of the job of this name, read at one moment; None if there is no
+        such job.
+        """
+
+        def work(db: Connection) -> Snapshot | None:
+            job = find(db, name)
+            if job is None or job.state is JobState.PLANNING:
+                return None
+            alive = self._living(db, job)
+            return Snapshot(
+                job=job,
+                running=bool(alive),
+                counts=counts(db, job, alive),
+                stored=_stored(db, job),
+                elsewhere=_elsewhere(db, job),
+                unreconciled=unreconciled(db, job),
+                deliveries=_deliveries(db, job),
+                doubts=doubts(db, job, alive),
+                rejected=chunks(db, job, [ChunkState.REJECTED]),
+                waiting=later(db, job, -inf, "1 = 1"),
+            )
+
+        return await self._store.read(work)
+
+    async def progress(self, job: JobRecord) -> tuple[Counts, int]:
+        """The job's rows by state, and how many are not reconciled, at one moment."""
+        return await self._store.read(
+            lambda db: (counts(db, job, self._living(db, job)), unreconciled(db, job))
+        )
+
+    async def chunks(self, job: JobRecord, *states: ChunkState) -> list[ChunkRecord]:
+        """The chunks in these states, in order, with their first and last address."""
+        return await self._store.read(lambda db: chunks(db, job, states))
+
+    async def doubts(self, job: JobRecord) -> list[ChunkRecord]:
+        """The chunks in doubt, and of other chunks the rows that are so by themselves."""
+        return await self._store.read(lambda db: doubts(db, job, self._living(db, job)))
+
+    async def rows(
+        self, job: JobRecord, *, states: Sequence[RowState] = ()
+    ) -> AsyncIterator[list[RowRecord]]:
+        """Every row in reading order, or those in these states, a thousand at a time."""
+        alive = ", ".join(map(str, await self._store.read(lambda db: self._living(db, job)))) or "0"
+        state = (
+            "CASE WHEN rows.state IS NOT NULL THEN rows.state "
+            f"WHEN chunks.state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}') "
+            f"THEN '{RowState.UNSENT}' WHEN chunks.state = '{ChunkState.SENDING}' THEN CASE "
+            f"WHEN chunks.worker IN ({alive}) THEN '{RowState.UNSENT}' "
+            f"ELSE '{RowState.IN_DOUBT}' END ELSE chunks.state END"
+        )
+        where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
+        sql = (
+            "SELECT * FROM (SELECT rows.id, line, address, fields, "
+            f"{state} AS state, coalesce(rows.reason, chunks.reason), chunks.n, "
+            "CASE WHEN rows.state IS NULL AND rows.delivery IS NULL THEN chunks.delivery "
+            "ELSE rows.delivery END "
+            "FROM rows LEFT JOIN chunks ON chunks.job = ? AND chunks.n = coalesce(rows.chunk, "
+            "CASE WHEN rows.state IS NULL THEN (SELECT n FROM chunks WHERE job = ? "
+            "AND first BETWEEN 1 AND rows.id ORDER BY first DESC LIMIT 1) END) "
+            f"WHERE rows.id BETWEEN ? AND ?) {where} ORDER BY id"
+        )
+        async for found in self._store.stream(sql, (job.id, job.id, *job.ids, *states)):
+            yield [
+                RowRecord(
+                    n=number_of(row_id),
+                    line=line,
+                    address=address,
+                    fields=_FIELDS.decode(fields) if fields else (),
+                    state=RowState(row_state),
+                    reason=reason,
+                    chunk=chunk,
+                    delivery=DeliveryStatus(delivery) if delivery else None,
+                )
+                for row_id, line, address, fields, row_state, reason, chunk, delivery in found
+            ]
+
+
+def counts(db: Connection, job: JobRecord, alive: Collection[int]) -> Counts:
+    """The job's rows by state; what these workers are sending is unsent."""
+    totals = dict.fromkeys(RowState, 0)
+    found = db.execute(
+        f"SELECT state, CASE WHEN state = '{ChunkState.SENDING}' THEN worker END AS sender, "
+        f"sum(rows) FROM chunks WHERE job = ? AND state <> '{ChunkState.EMPTY}' "
+        "GROUP BY state, sender",
+        (job.id,),
+    )
+    for state, worker, rows in found:
+        match ChunkState(state):
+            case ChunkState.PLANNED | ChunkState.LOADING:
+                totals[RowState.UNSENT] += rows
+            case ChunkState.SENDING:
+                totals[RowState.UNSENT if worker in alive else RowState.IN_DOUBT] += rows
+            case ended:
+                totals[RowState(ended)] += rows
+    for row_state in RowState:
+        totals[row_state] += db.execute(
+            "SELECT count(*) FROM rows WHERE state = ? AND id BETWEEN ? AND ?",
+            (row_state, *job.ids),
+        ).fetchone()[0]
+    read = db.execute("SELECT read FROM jobs WHERE id = ?", (job.id,)).fetchone()[0]
+    return Counts(read, **{state.name.lower(): rows for state, rows in totals.items()})
+
+
+def unreconciled(db: Connection, job: JobRecord) -> int:
+    """The rows of accepted chunks whose first reconciliation is not done."""
+    found = db.execute(
+        "SELECT coalesce(sum(rows), 0) FROM chunks "
+        f"WHERE job = ? AND state = '{ChunkState.ACCEPTED}' AND reconciled = 0",
+        (job.id,),
+    )
+    return int(found.fetchone()[0])
+
+
+def doubts(db: Connection, job: JobRecord, alive: Collection[int]) -> list[ChunkRecord]:
+    """The chunks in doubt, and of other chunks the rows that are so by themselves; what these
+    workers are sending is not.
+    """
+    whole = chunks(db, job, [ChunkState.IN_DOUBT])
+    whole += [one for one in chunks(db, job, [ChunkState.SENDING]) if one.worker not in alive]
+    found = db.execute(
+        "SELECT n, min(chunks.state), count(*), min(attempt), min(started), min(ended), "
+        "min(reference), min(rows.reason), min(reconciled), min(chunks.worker), min(address), "
+        "max(address) FROM rows JOIN chunks ON job = ? AND n = rows.chunk "
+        f"WHERE rows.state = '{RowState.IN_DOUBT}' AND id BETWEEN ? AND ? GROUP BY n",
+        (job.id, *job.ids),
+    )
+    return sorted([*whole, *map(_chunk, found)], key=lambda chunk: chunk.n)
+
+
+def _elsewhere(db: Connection, job: JobRecord) -> dict[str, int]:
+    """How many rows are left to other jobs with the same content, by the reason."""
+    found = db.execute(
+        f"SELECT reason, count(*) FROM rows WHERE state = '{RowState.DUPLICATE}' "
+        "AND id BETWEEN ? AND ? AND (reason LIKE ? OR reason LIKE ?) "
+        "GROUP BY reason ORDER BY reason",
+        (*job.ids, f"{ALREADY}%", f"{WAITING}%"),
+    )
+    return dict(found.fetchall())
+
+
+def _stored(db: Connection, job: JobRecord) -> int:
+    """The rows that really stand in the journal, counted one by one."""
+    found = db.execute("SELECT count(*) FROM rows WHERE id BETWEEN ? AND ?", job.ids)
+    return int(found.fetchone()[0])
+
+
+def _deliveries(db: Connection, job: JobRecord) -> dict[DeliveryStatus, int]:
+    """How many rows were last heard of in each delivery status."""
+    found = db.execute(
+        "SELECT delivery, sum(n) FROM ("
+        "SELECT delivery, count(*) AS n FROM rows WHERE id BETWEEN ? AND ? "
+        "AND delivery > 0 GROUP BY delivery UNION ALL "
+        "SELECT delivery, rows - apart FROM chunks WHERE job = ? AND delivery > 0) AS heard "
+        "GROUP BY delivery HAVING sum(n) > 0 ORDER BY delivery",
+        (*job.ids, job.id),
+    )
+    return {DeliveryStatus(status): rows for status, rows in found}
+
+
+def _chunk(row: Sequence[Any]) -> ChunkRecord:
+    n, state, *rest = row
+    return ChunkRecord(n, ChunkState(state), *rest)
+
+
+def chunks(db: Connection, job: JobRecord, states: Sequence[ChunkState]) -> list[ChunkRecord]:
+    """The chunks in these states, in order, with their first and last address."""
+    followers = (
+        "(SELECT address FROM (SELECT id, address FROM rows WHERE id BETWEEN first AND last "
+        "AND state IS NULL AND chunk IS NULL UNION ALL SELECT id, address FROM rows "
+        f"WHERE chunk = n AND id BETWEEN {job.ids[0]} AND {job.ids[1]} AND state IS NULL) "
+        "ORDER BY id {order} LIMIT 1)"
+    )
+    found = db.execute(
+        "SELECT n, state, rows, attempt, started, ended, reference, reason, reconciled, worker, "
+        f"{followers.format(order='ASC')}, {followers.format(order='DESC')} "
+        f"FROM chunks WHERE job = ? AND state IN ({', '.join('?' * len(states))}) "
+        "ORDER BY n",
+        (job.id, *states),
+    )
+    return [*map(_chunk, found)]

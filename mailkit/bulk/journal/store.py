@@ -1,0 +1,99 @@
+"""What the journal asks of a database: this is the one place where its operations meet one.
+
+An operation is a function of a `Connection`. It runs inside a transaction of its own, may run again
+if that could not be committed, and is written in the SQL that SQLite and PostgreSQL have in common.
+What they have not in common is in the store's `Dialect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+import attrs
+
+from mailkit.bulk.journal.locks import Locks
+
+__all__ = ["Connection", "Cursor", "Dialect", "Store"]
+
+T = TypeVar("T")
+
+
+class Cursor(Protocol):
+    """The rows that a statement has found, or how many it has changed."""
+
+    @property
+    def rowcount(self) -> int:
+        """The rows that were inserted, updated or deleted."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """A connection inside a transaction; ``?`` marks a value."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Cursor:
+        """Run one statement."""
+        ...
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor:
+        """Run one statement for each of the values; the rows are counted together."""
+        ...
+
+
+@attrs.frozen
+class Dialect:
+    """Where the databases differ. ``nested`` joins the table on its right for each row of the one
+    on its left, in this order where the database can be told.
+    """
+
+    nested: str = "JOIN"
+
+
+class Store(Protocol):
+    """A database that holds a journal."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Where this database differs from others."""
+        ...
+
+    @property
+    def locks(self) -> Locks:
+        """Which workers are alive."""
+        ...
+
+    async def write(self, run: Callable[[Connection], T], *, durable: bool = True) -> T:
+        """Run the operation in a transaction and give its result once that is committed.
+
+        What is ``durable`` outlives whatever happens to the machine. Cancelling the caller does not
+        cancel the operation: it may still be committed.
+        """
+        ...
+
+    async def read(self, run: Callable[[Connection], T]) -> T:
+        """Run the operation on a snapshot of its own; it must not write."""
+        ...
+
+    def stream(
+        self, sql: str, parameters: Sequence[object], size: int = ...
+    ) -> AsyncIterator[list[Any]]:
+        """The query's rows, ``size`` at a time; the journal may be written between."""
+        ...
+
+    def taking(self, job: int, chunk: int, times: int) -> None:
+        """Inside the operation that takes a chunk to be sent: it is taken for so many times."""
+        ...
+
+    def confirm(self, db: Connection, job: int) -> None:
+        """Inside the operation that begins to send a job: JournalError if takes are missing."""
+        ...

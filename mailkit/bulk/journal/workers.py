@@ -1,0 +1,139 @@
+"""Workers in the journal: who works on a job, who of them is alive, and what the dead leave behind.
+
+Several processes may send one job. A chunk becomes planned again only by the word of the worker
+that took it, or of a person, and never because time has passed: when its worker is dead, a chunk
+that was being sent is in doubt. One that was being prepared is planned again, which is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import attrs
+
+from mailkit.bulk.journal.jobs import find
+from mailkit.bulk.journal.locks import Locks
+from mailkit.bulk.journal.ownership import living, register
+from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, PartState
+from mailkit.bulk.journal.store import Connection, Store
+from mailkit.errors import JournalError
+
+__all__ = ["Workers", "reap"]
+
+CUT_OFF = "the process ended while the request was under way"
+
+
+class Workers:
+    """The workers of the journal's jobs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def join(self, job: JobRecord, *, sends: bool = True) -> JobRecord:
+        """Work on the job, too; what dead workers were sending is in doubt from now on.
+
+        One that ``sends`` goes on with a job that was stopped.
+        """
+
+        def work(db: Connection) -> JobRecord:
+            self._store.confirm(db, job.id)
+            found = find(db, job.name)
+            if found is None or found.id != job.id or found.state is not JobState.PLANNED:
+                raise JournalError(f"the job {job.name} is gone from the journal")
+            if sends:
+                db.execute("UPDATE jobs SET stopped = NULL WHERE id = ?", (job.id,))
+            worker = register(db, self._store.locks, job.id, sends=sends)
+            reap(db, self._store.locks, job.id)
+            return attrs.evolve(found, worker=worker)
+
+        return await self._store.write(work)
+
+    async def leave(self, job: JobRecord) -> None:
+        """Work on the job no more."""
+        worker = job.worker
+        if worker is None:
+            return
+
+        def work(db: Connection) -> None:
+            db.execute("UPDATE workers SET ended = 1 WHERE id = ?", (worker.id,))
+
+        try:
+            await self._store.write(work, durable=False)
+        finally:
+            worker.lock.release()
+
+    async def living(self, job: JobRecord) -> frozenset[int]:
+        """The numbers of the workers that are alive."""
+        return await self._store.read(lambda db: living(db, self._store.locks, job.id))
+
+    async def busy(self, job: JobRecord) -> bool:
+        """Whether other workers are at something whose end this one should wait for: chunks that
+        are being prepared or sent, or looked for in the provider's status list.
+
+        What dead ones were sending is in doubt from now on.
+        """
+
+        def look(db: Connection) -> bool:
+            found = db.execute(
+                "SELECT 1 FROM workers WHERE job = ? AND ended = 0 AND id <> ? LIMIT 1",
+                (job.id, _id(job)),
+            )
+            return found.fetchone() is not None
+
+        def work(db: Connection) -> bool:
+            others = reap(db, self._store.locks, job.id) - {_id(job)}
+            return bool(others) and _at_work(db, job, others)
+
+        return await self._store.read(look) and await self._store.write(work, durable=False)
+
+
+def _id(job: JobRecord) -> int:
+    return 0 if job.worker is None else job.worker.id
+
+
+def reap(db: Connection, locks: Locks, job: int) -> frozenset[int]:
+    """Note which workers of the job are dead, and what becomes of what they had taken; gives those
+    that are alive.
+    """
+    alive = living(db, locks, job)
+    others = _outside("worker", alive)
+    ended = db.execute(
+        f"SELECT id FROM workers WHERE job = ? AND ended = 0 AND {_outside('id', alive)}", (job,)
+    ).fetchall()
+    for (worker,) in ended:
+        db.execute("UPDATE workers SET ended = 1 WHERE id = ?", (worker,))
+        locks.remove(worker)
+    db.execute(
+        f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', reason = ? "
+        f"WHERE job = ? AND state = '{ChunkState.SENDING}' AND {others}",
+        (CUT_OFF, job),
+    )
+    db.execute(
+        f"UPDATE chunks SET state = '{ChunkState.PLANNED}' "
+        f"WHERE job = ? AND state = '{ChunkState.LOADING}' AND {others}",
+        (job,),
+    )
+    db.execute(
+        f"UPDATE parts SET state = '{PartState.PLANNED}' "
+        f"WHERE job = ? AND state = '{PartState.LOADING}' AND {others}",
+        (job,),
+    )
+    return alive
+
+
+def _at_work(db: Connection, job: JobRecord, workers: Collection[int]) -> bool:
+    theirs = f"worker IN ({', '.join(map(str, workers))})"
+    found = db.execute(
+        "SELECT 1 FROM chunks WHERE job = ? AND "
+        f"(state IN ('{ChunkState.LOADING}', '{ChunkState.SENDING}') "
+        f"OR (state = '{ChunkState.ACCEPTED}' AND reconciled = 0)) AND {theirs} UNION ALL "
+        f"SELECT 1 FROM parts WHERE job = ? AND state = '{PartState.LOADING}' AND {theirs} LIMIT 1",
+        (job.id, job.id),
+    )
+    return found.fetchone() is not None
+
+
+def _outside(column: str, workers: Collection[int]) -> str:
+    if not workers:
+        return "1 = 1"
+    return f"({column} IS NULL OR {column} NOT IN ({', '.join(map(str, workers))}))"

@@ -1,0 +1,236 @@
+"""Asking what became of what was sent: pollers look for the rows of accepted chunks in the
+provider's status list until each is found or the deadline passes, and settle chunks in doubt where
+the provider allows it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from datetime import datetime
+
+import anyio
+import attrs
+
+from mailkit.bulk.deadlines import begins_at, is_late, taken_at
+from mailkit.bulk.journal import DueChunk, JobRecord, Journal, Taken
+from mailkit.bulk.settings import EngineSettings
+from mailkit.bulk.signal import Signal, shielded
+from mailkit.core.clock import Clock
+from mailkit.errors import AccountRefused, AuthenticationFailed, MailkitError
+from mailkit.provider import Dispatch, NotTaken, PollResult, Sent, Wait
+
+__all__ = ["Polling"]
+
+FIRST_POLL, LAST_POLL = 1.0, 60.0
+FIRST_LOOK, LAST_LOOK = 5.0, 300.0
+
+
+@attrs.frozen(order=True)
+class _Poll:
+    """A question that is ``due``: what became of a chunk, or of one in doubt."""
+
+    due: float
+    n: int
+    chunk: DueChunk | Taken = attrs.field(order=False)
+    taken: float = attrs.field(order=False, default=0.0)
+    tries: int = attrs.field(order=False, default=0)
+
+
+class Polling:
+    """The polls of one run. ``fail`` stops the run; ``sending`` says whether there may be more
+    chunks to ask about.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        dispatch: Dispatch,
+        job: JobRecord,
+        *,
+        send_at: datetime | None,
+        settings: EngineSettings,
+        clock: Clock,
+        changed: Signal,
+        fail: Callable[[MailkitError, str], None],
+        sending: Callable[[], bool],
+    ) -> None:
+        self._journal = journal
+        self._dispatch = dispatch
+        self._job = job
+        self._send_at = send_at.timestamp() if send_at else None
+        self._settings = settings
+        self._clock = clock
+        self._changed = changed
+        self._fail = fail
+        self._sending = sending
+        self._scope = anyio.CancelScope()
+        self._polls: list[_Poll] = []
+        self._known: set[int] = set()  # the chunks that were asked about in this run
+        self._polling = 0
+        self._began = self._begins = 0.0  # this run; the provider, where send_at is set
+        self._track_until: float | None = None
+        self.settling = 0
+        """How many chunks in doubt may yet be settled."""
+
+    def begin(self) -> None:
+        """The run begins."""
+        now, self._began = self._clock.now(), self._clock.monotonic()
+        self._begins = begins_at(self._send_at, now=now, steady=self._began)
+
+    async def take_up(self, *, everybody: bool) -> None:
+        """Ask about what was sent and is in doubt: what other living workers have sent is theirs,
+        unless it is about ``everybody``.
+        """
+        now, steady = self._clock.now(), self._clock.monotonic()
+        due = await self._journal.statuses.due(
+            self._job, track=self._settings.track > 0, everybody=everybody
+        )
+        for chunk in due:
+            if chunk.n not in self._known:
+                patience = self._settings.reconcile
+                taken = taken_at(chunk.ended, now=now, steady=steady, patience=patience)
+                self._schedule(_Poll(steady, chunk.n, chunk, taken))
+        if any(stage.settles for stage in self._dispatch.stages):
+            for doubt in await self._journal.chunks.in_doubt(self._job, self._dispatch.stages):
+                if doubt.task.chunk not in self._known:
+                    self.doubted(doubt)
+
+    def sent(self, n: int, reference: str) -> None:
+        """A chunk was taken just now: ask about it."""
+        steady = self._clock.monotonic()
+        due = DueChunk(n, reference, self._clock.now(), reconciled=False, cursor=None)
+        self._schedule(_Poll(steady + FIRST_POLL, n, due, steady))
+
+    def doubted(self, taken: Taken) -> None:
+        """A chunk is in doubt: find out what became of it, if the provider can say."""
+        if taken.task.stage.settles:
+            self.settling += 1
+            self._schedule(_Poll(self._clock.monotonic(), taken.task.chunk, taken))
+
+    def stop(self) -> None:
+        """Ask nothing more, and wait for no response: polls are repeatable."""
+        self._scope.cancel()
+
+    async def run(self) -> None:
+        """Ask until nothing is left to ask about, or until stopped."""
+        with self._scope:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(self._settings.pollers):
+                    tasks.start_soon(self._poll_chunks)
+
+    def _schedule(self, poll: _Poll) -> None:
+        self._known.add(poll.n)
+        heapq.heappush(self._polls, poll)
+        self._changed.notify()
+
+    async def _poll_chunks(self) -> None:
+        while True:
+            if not self._polls:
+                if not self._sending() and self._polling == 0:
+                    return
+                await self._changed.wait()
+                continue
+            wait = self._polls[0].due - self._clock.monotonic()
+            if wait > 0:
+                await self._changed.wait(wait)
+                continue
+            poll = heapq.heappop(self._polls)
+            self._polling += 1
+            try:
+                if isinstance(poll.chunk, Taken):
+                    await self._settle(poll, poll.chunk)
+                else:
+                    await self._ask(poll, poll.chunk)
+            finally:
+                self._polling -= 1
+                self._changed.notify()
+
+    async def _settle(self, poll: _Poll, doubt: Taken) -> None:
+        """Ask what became of a chunk in doubt."""
+        self.settling -= 1
+        again: float | None = None
+        try:
+            found = await self._dispatch.settle(doubt.task)
+        except AuthenticationFailed as error:
+            self._fail(error, f"the provider can't be used: {error}")
+            return
+        except MailkitError:
+            again = min(FIRST_LOOK * 2.0 ** min(poll.tries, 10), LAST_LOOK)
+        else:
+            if found is None:
+                return  # a person must look
+            now = self._clock.now()
+            mine = await shielded(self._journal.chunks.settle(self._job, doubt.ticket, now, found))
+            if not mine:
+                return  # somebody else has settled it
+            if isinstance(found, Wait):
+                again = max(found.until.timestamp() - now, 0.1)
+                task = attrs.evolve(doubt.task, looks=doubt.task.looks + 1)
+                doubt = attrs.evolve(doubt, task=task)
+            elif isinstance(found, Sent) and found.reference is not None:
+                self.sent(doubt.task.chunk, found.reference)
+            elif isinstance(found, NotTaken):
+                self._changed.notify()
+        if again is not None:
+            self.settling += 1
+            due = self._clock.monotonic() + again
+            self._schedule(attrs.evolve(poll, due=due, chunk=doubt, tries=poll.tries + 1))
+
+    async def _ask(self, poll: _Poll, chunk: DueChunk) -> None:
+        since = poll.taken
+        try:
+            polled = await self._dispatch.poll(chunk.reference, chunk.cursor)
+        except AuthenticationFailed as error:
+            self._fail(error, f"the provider can't be used: {error}")
+            return
+        except MailkitError as error:
+            polled = PollResult((), chunk.cursor)
+            why = f"the status could not be fetched: {error}"
+            since = max(since, self._began)  # one failed look at an old chunk proves nothing
+        else:
+            why = "taken with its chunk, but missing in the provider's status list"
+        late = is_late(
+            since,
+            self._look_at_clock(),
+            steady=self._clock.monotonic(),
+            patience=self._settings.reconcile,
+        )
+        found = await self._journal.statuses.reconcile(
+            self._job, chunk.n, polled, doubt=why if late else None
+        )
+        if found.held is not None and not self._settings.trust_refusals:
+            self._fail(
+                AccountRefused(found.held),
+                f"the provider took chunk {chunk.n} and then rejected rows of it, which seems to "
+                f"be about the account: {found.held}; once that is fixed, resume with --rejected; "
+                "if it means these rows, with --trust-refusals",
+            )
+        chunk = attrs.evolve(chunk, reconciled=found.reconciled, cursor=found.cursor)
+        poll = attrs.evolve(poll, chunk=chunk, tries=poll.tries + 1)
+        self._poll_again(poll, chunk.reconciled, found.unfinished)
+
+    def _poll_again(self, poll: _Poll, reconciled: bool, moving: int) -> None:
+        """When to ask about the chunk next, if at all."""
+        tries = poll.tries
+        steady = self._clock.monotonic()
+        scheduled = max(0.0, self._look_at_clock() - steady)  # seconds from now
+        if not reconciled and not scheduled:
+            due = steady + min(FIRST_POLL * 2.0**tries, LAST_POLL)
+            self._schedule(attrs.evolve(poll, due=due))
+        elif self._settings.track and (moving or not reconciled):
+            if self._track_until is None or self._sending():
+                self._track_until = steady + scheduled + self._settings.track
+            due = steady + (scheduled or min(FIRST_LOOK * 2.0 ** min(tries, 10), LAST_LOOK))
+            if due <= self._track_until:
+                self._schedule(attrs.evolve(poll, due=due, tries=0 if scheduled else tries))
+
+    def _look_at_clock(self) -> float:
+        """When the provider begins to send, as the wall clock is now."""
+        self._begins = begins_at(
+            self._send_at,
+            now=self._clock.now(),
+            steady=self._clock.monotonic(),
+            before=self._begins,
+        )
+        return self._begins

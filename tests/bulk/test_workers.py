@@ -1,0 +1,165 @@
+"""Several workers on one job: they share it, and what one leaves behind the others take up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mailkit.bulk.job import Job
+from mailkit.bulk.journal import Journal
+from mailkit.bulk.report import make_report
+from mailkit.bulk.resolve import resolve
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
+from mailkit.bulk.source import read_recipients
+from mailkit.errors import InvalidArgument, OutcomeUnknown
+from mailkit.provider import Sent, Task
+from mailkit.testing import FakeClock
+
+from .fakes import MESSAGE, FakeProvider, memory_journal, people
+from .jobs import die, take
+
+SETTINGS = EngineSettings(concurrency=2)
+
+
+@pytest.fixture
+async def journal() -> AsyncIterator[Journal]:
+    async with memory_journal() as opened:
+        yield opened
+
+
+def sender(journal: Journal, provider: FakeProvider, clock: FakeClock) -> BulkSender:
+    return BulkSender(provider, journal=journal, settings=SETTINGS, clock=clock)
+
+
+async def begun(journal: Journal, provider: FakeProvider, clock: FakeClock, rows: int) -> None:
+    """A job that is planned, and of which nothing is sent yet."""
+    async with sender(journal, provider, clock) as first:
+        job = await first.start(MESSAGE, read_recipients(people(rows)), name="a")
+        job.stop()
+        await job.wait()
+    assert not provider.mailed
+
+
+async def test_two_workers_share_a_job_and_both_reports_are_complete(journal: Journal) -> None:
+    provider, clock = FakeProvider(), FakeClock()
+    await begun(journal, provider, clock, 60)
+    async with sender(journal, provider, clock) as one, sender(journal, provider, clock) as two:
+        jobs: list[Job] = [await one.resume("a"), await two.resume("a")]
+        assert (await make_report(journal, "a")).running
+        reports = await asyncio.gather(*(job.wait() for job in jobs))
+    assert all(report.complete for report in reports)
+    assert provider.mailed == dict.fromkeys(people(60), 1)
+    found = await journal.reports.rows(await journal.jobs.get("a")).__anext__()
+    assert {row.state for row in found} == {"accepted"}
+
+
+async def test_a_worker_waits_for_what_the_others_have_under_way(journal: Journal) -> None:
+    provider, clock = FakeProvider(), FakeClock()
+    await begun(journal, provider, clock, 6)
+    other = await journal.workers.join(await journal.jobs.get("a"))
+    taken = await take(journal, other)
+    async with sender(journal, provider, clock) as one:
+        job = await one.resume("a")
+        async for step in job.progress():
+            if step.waiting:
+                break
+        assert step.waiting == "waiting for another process that sends this job"
+        assert step.counts.unsent == 3
+        await journal.chunks.put_back(other, taken.ticket, clock.now(), "dns")
+        await journal.workers.leave(other)
+        report = await job.wait()
+    assert report.complete
+    assert provider.mailed == dict.fromkeys(people(6), 1)
+
+
+async def test_what_a_worker_was_sending_when_it_died_is_in_doubt_for_the_others(
+    journal: Journal,
+) -> None:
+    provider, clock = FakeProvider(), FakeClock()
+    await begun(journal, provider, clock, 9)
+    other = await journal.workers.join(await journal.jobs.get("a"))
+    dead = await take(journal, other)
+    async with sender(journal, provider, clock) as one:
+        job = await one.resume("a")
+        async for step in job.progress():
+            if step.waiting:
+                die(other)
+        report = await job.wait()
+    assert (report.counts.accepted, report.counts.in_doubt) == (6, 3)
+    assert report.doubts[0].chunk == dead.task.chunk
+    await journal.chunks.accept(other, dead.ticket, clock.now(), Sent(None))  # it was only slow
+    assert (await make_report(journal, "a")).complete
+
+
+async def test_whoever_finds_the_account_refused_stops_all(journal: Journal) -> None:
+    provider, clock = FakeProvider(refuses=lambda task: "no more for today"), FakeClock()
+    await begun(journal, provider, clock, 300)
+    async with sender(journal, provider, clock) as one, sender(journal, provider, clock) as two:
+        jobs = [await one.resume("a"), await two.resume("a")]
+        reports = await asyncio.gather(*(job.wait() for job in jobs))
+    assert all(report.counts.unsent == 300 for report in reports)
+    assert all("no more for today" in str(report.stopped) for report in reports)
+    provider.refuses = lambda task: None
+    async with sender(journal, provider, clock) as one:
+        report = await (await one.resume("a")).wait()
+    assert report.complete
+    assert provider.mailed == dict.fromkeys(people(300), 1)
+
+
+async def test_one_that_is_stopped_leaves_the_rest_to_the_others(journal: Journal) -> None:
+    provider, clock = FakeProvider(), FakeClock()
+    await begun(journal, provider, clock, 60)
+    async with sender(journal, provider, clock) as one, sender(journal, provider, clock) as two:
+        first, second = await one.resume("a"), await two.resume("a")
+        first.stop()
+        await first.wait()
+        report = await second.wait()
+    assert report.complete
+    assert report.stopped is None
+    assert provider.mailed == dict.fromkeys(people(60), 1)
+
+
+async def test_bad_rows_cost_nobody_else_whoever_finds_them(journal: Journal) -> None:
+    bad = {"p7@example.com", "p31@example.com"}
+    clock = FakeClock()
+
+    def refuses(task: Task) -> str | None:
+        return "bad request" if bad & {row.address for row in task.rows} else None
+
+    provider = FakeProvider(refuses=refuses, chunk_rows=10)
+    await begun(journal, provider, clock, 60)
+    async with sender(journal, provider, clock) as one, sender(journal, provider, clock) as two:
+        jobs = [await one.resume("a"), await two.resume("a")]
+        reports = await asyncio.gather(*(job.wait() for job in jobs))
+    assert {(one.counts.rejected, one.counts.accepted) for one in reports} == {(2, 58)}
+    assert provider.mailed == dict.fromkeys(set(people(60)) - bad, 1)
+
+
+async def test_a_person_can_not_say_not_sent_while_the_worker_lives_that_sent_it(
+    journal: Journal,
+) -> None:
+    provider, clock = FakeProvider(acts=[OutcomeUnknown("reset")]), FakeClock()
+    await begun(journal, provider, clock, 6)
+    other = await journal.workers.join(await journal.jobs.get("a"))
+    taken = await take(journal, other)
+    await journal.chunks.doubt(other, taken.ticket, 3.0, "reset")
+    with pytest.raises(InvalidArgument, match=r"the process that sent chunk 1 .* is still at work"):
+        await resolve(journal, "a", 1, accepted=False)
+    assert await resolve(journal, "a", 1, accepted=True) == 3
+    with pytest.raises(InvalidArgument, match="not in doubt"):
+        await resolve(journal, "a", 1, accepted=False)
+
+
+async def test_a_refusal_is_not_lost_when_its_worker_was_taken_for_dead(journal: Journal) -> None:
+    provider, clock = FakeProvider(), FakeClock()
+    await begun(journal, provider, clock, 6)
+    other = await journal.workers.join(await journal.jobs.get("a"))
+    taken = await take(journal, other)
+    die(other)
+    new = await journal.workers.join(await journal.jobs.get("a"))
+    await journal.narrowing.halve(other, taken.ticket)
+    counts = await journal.reports.counts(new)
+    assert (counts.in_doubt, counts.unsent) == (0, 6)

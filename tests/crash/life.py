@@ -14,8 +14,8 @@ import attrs
 
 from mailkit import BulkSender, EngineSettings, Journal, Message, read_recipients
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import ChunkState
 from mailkit.errors import JobExists, MailkitError
+from mailkit.events import ChunkAccepted, JobEvent
 
 from .commands import CommandLine, write_message
 from .processes import Forked, Log
@@ -38,7 +38,7 @@ __all__ = [
 JOB = "crash"
 SENDERS = 4
 ENGINE, ENGINE_DONE = "engine begins", "engine is done"
-JOINED = "sent what another one had begun, while that lived"
+JOINED = "sends along with another one"
 
 
 @attrs.frozen
@@ -135,21 +135,27 @@ def engine(errand: Errand, who: str, begin: Begin) -> int:
 
 
 async def _run(errand: Errand, who: str, begin: Begin) -> int:
+    together = False  # whether others send the job, and it is still to be said that this one does
+
+    def hear(event: JobEvent) -> None:
+        nonlocal together
+        if together and isinstance(event, ChunkAccepted):
+            errand.log.add(who, JOINED)
+            together = False
+
     journal = await Journal.open(errand.journal)
+    settings = EngineSettings(SENDERS)
     try:
         async with (
             errand.subject.client(errand.url, errand.key) as provider,
-            BulkSender(provider, journal=journal, settings=EngineSettings(SENDERS)) as sender,
+            BulkSender(provider, journal=journal, settings=settings, hooks=[hear]) as sender,
         ):
             job = await begin(sender, errand)
             errand.log.add(who, ENGINE)
             record = job._record
             own = record.worker and record.worker.id
-            others = await journal.workers.living(record) - {own}
+            together = bool(await journal.workers.living(record) - {own})
             report = await job.wait()
-            taken = await journal.reports.chunks(record, ChunkState.ACCEPTED)
-            if others and any(chunk.worker == own for chunk in taken):
-                errand.log.add(who, JOINED)
             errand.log.add(who, ENGINE_DONE)
             if job.error is not None:
                 errand.log.error(who, job.error)

@@ -65,19 +65,19 @@ def write_table(path: Path, count: int) -> Path:
 # the send stage: recipients in memory, no plan, no journal
 
 
-async def send_all(dispatch: Dispatch, chunks: Iterable[Task]) -> dict[int, Sent]:
-    """Hand all chunks over, eight requests at once; gives what came of each."""
-    waiting, ends = iter(chunks), {}
+async def send_all(dispatch: Dispatch, tasks: Iterable[Task]) -> dict[int, Sent]:
+    """Perform all tasks, eight requests at once; gives what came of each chunk."""
+    waiting, ends = iter(tasks), {}
 
     async def sender() -> None:
-        for chunk in waiting:
-            sent = await dispatch.perform(chunk)
+        for task in waiting:
+            sent = await dispatch.perform(task)
             assert isinstance(sent, Sent)
-            ends[chunk.chunk] = sent
+            ends[task.chunk] = sent
 
-    async with asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as group:
         for _ in range(SENDERS):
-            tasks.create_task(sender())
+            group.create_task(sender())
     return ends
 
 
@@ -233,7 +233,7 @@ class Stages:
         self._began = time.process_time()
         async with SmsBy(TOKEN, self.url) as client:
             journal = await Journal.open(place)
-            job = await plan(
+            planned = await plan(
                 journal,
                 client,
                 PERSONAL,
@@ -243,21 +243,21 @@ class Stages:
                 suppress=None,
                 clock=clock,
             )
-            planner, job = job, await journal.workers.join(job)
-            await journal.workers.leave(planner)
+            job = await journal.workers.join(planned)
+            await journal.workers.leave(planned)
             self._ended("plan")
-            chunks = []
-            while isinstance(taken := await journal.chunks.take(job, clock.now()), Taken):
-                chunks.append(taken)
+            taken = []
+            while isinstance(one := await journal.chunks.take(job, clock.now()), Taken):
+                taken.append(one)
             self._ended("journal")
             dispatch = client.dispatch(PERSONAL, job.columns)
-            ends = await send_all(dispatch, (taken.task for taken in chunks))
+            ends = await send_all(dispatch, [one.task for one in taken])
             self._ended("send")
-            for taken in chunks:
-                sent = ends[taken.ticket.chunk]
-                await journal.chunks.accept(job, taken.ticket, clock.now(), sent)
+            for one in taken:
+                sent = ends[one.ticket.chunk]
+                await journal.chunks.accept(job, one.ticket, clock.now(), sent)
             self._ended("journal")
-            # Without senders the engine asks about the accepted chunks, and does nothing else.
+            # Without sends the engine asks about the accepted chunks, and does nothing else.
             await Engine(journal, dispatch, job, sends=False).run()
             self._ended("reconcile")
             report = await make_report(journal, job.name)

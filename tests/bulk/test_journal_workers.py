@@ -25,9 +25,10 @@ from mailkit.bulk.source import read_recipients
 from mailkit.errors import JournalError
 from mailkit.message import Message
 from mailkit.provider import Dispatch, Sent, Task
+from mailkit.testing import FakeClock
 
 from .counted import counted, counters
-from .fakes import MESSAGE, FakeDispatch, FakeProvider, FakeTime, memory_journal, people
+from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
 from .jobs import at, die, finish, planned, planning, snapshot, states, take
 
 NOT_OURS = "is not under way from this worker any more"
@@ -320,19 +321,19 @@ class GatedDispatch(FakeDispatch):
 
 
 async def test_two_senders_on_one_file_share_a_job(tmp_path: Path) -> None:
-    path, time, settings = tmp_path / "journal.db", FakeTime(), EngineSettings(concurrency=2)
+    path, clock, settings = tmp_path / "journal.db", FakeClock(), EngineSettings(concurrency=2)
     mine = Gated()
     theirs = Gated(mailed=mine.mailed, chunks=mine.chunks, others=[mine.mine])
     mine.others.append(theirs.mine)
     async with at(path) as journal, at(path) as other:
-        sender = BulkSender(mine, journal=journal, settings=settings, clock=time.clock)
+        sender = BulkSender(mine, journal=journal, settings=settings, clock=clock)
         async with sender:  # which leaves it all to others
             job = await sender.start(MESSAGE, read_recipients(people(120)), name="a")
             job.stop()
             await job.wait()
         async with (
-            BulkSender(mine, journal=journal, settings=settings, clock=time.clock) as one,
-            BulkSender(theirs, journal=other, settings=settings, clock=time.clock) as two,
+            BulkSender(mine, journal=journal, settings=settings, clock=clock) as one,
+            BulkSender(theirs, journal=other, settings=settings, clock=clock) as two,
         ):
             jobs = [await one.resume("a"), await two.resume("a")]
             reports = await asyncio.gather(*(job.wait() for job in jobs))

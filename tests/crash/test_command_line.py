@@ -181,17 +181,20 @@ def test_what_a_living_process_sends_is_not_in_doubt(shop: Shop) -> None:
 
 
 def test_a_second_process_joins_and_both_end_with_a_complete_report(shop: Shop) -> None:
-    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.5))
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, times=2, seconds=1.0))
     with shop.spawn(*send(shop, concurrency=2)) as first:
         shop.until(lambda: under_way(shop, requests=2, acted=2), first)
+        first.send_signal(signal.SIGSTOP)
         with shop.spawn("resume", "autumn", "--concurrency", "2") as second:
+            shop.until(lambda: shop.in_journal("chunks", "state = 'accepted'") == 6, second)
+            assert second.poll() is None  # it waits for what the first one has under way
+            first.send_signal(signal.SIGCONT)
             ends = [end_of(first), end_of(second)]
     for ended in ends:
         assert ended.code == 0, ended
         assert "  accepted             4,000\n" in ended.out
         assert "  sum                  4,000  = rows read\n" in ended.out
-    shared = shop.in_journal("chunks", "worker = (SELECT min(worker) FROM chunks)")
-    assert 0 < shared < ROWS / CHUNK  # each of them has sent something
+    assert shop.in_journal("chunks", "worker = (SELECT min(worker) FROM chunks)") == 2
     assert shop.sandbox.requests[SEND] == ROWS / CHUNK
     nobody_twice_nobody_lost(shop)
     everybody_was_mailed_once(shop)

@@ -91,11 +91,15 @@ def test_six_sends_in_one_journal_while_others_look_on(
 def test_processes_that_send_one_job_together_are_killed_at_random(
     place: Place, tmp_path: Path, name: str
 ) -> None:
-    scene = Scene(("rival", "rival", "status"))
-    verdict = prove(7, SUBJECTS[name], place, tmp_path, 2_000, scene, kills=5)
-    assert verdict.good, verdict
-    assert verdict.kills
-    assert verdict.joined
+    scene, joined = Scene(("rival", "rival", "status")), 0
+    for seed in range(7, 12):  # a slow machine may start the rivals too late
+        verdict = prove(seed, SUBJECTS[name], place, tmp_path / str(seed), 2_000, scene, kills=5)
+        assert verdict.good, verdict
+        assert verdict.kills
+        joined += verdict.joined
+        if joined:
+            break
+    assert joined
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -11,7 +11,7 @@ ROOT = Path(mailkit.__file__).parent
 
 
 def _is_a_state(node: ast.expr) -> bool:
-    enums = {"JobState", "ChunkState", "RowState", "Role"}
+    enums = {"JobState", "ChunkState", "PartState", "RowState", "Role"}
     return isinstance(node, ast.Attribute) and ast.unparse(node.value) in enums
 
 
@@ -19,13 +19,16 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
     """Statements are put together from names and question marks; values travel beside them."""
     constants = {"_COLUMNS", "columns", "WHERE", "where", "state", "sending", "table", "column",
                  "VERSION", "begin", "following", "which", "parts",
-                 "WAL_LIMIT", "_SENT"}  # fmt: skip
+                 "WAL_LIMIT", "_SENT", "_UNDER_WAY", "joined", "kept", "others",
+                 "theirs"}  # fmt: skip
     marks = {
         "', '.join('?' * len(states))",
         "'FULL' if durable else 'NORMAL'",
         "followers.format(order='ASC')",
         "' UNION ALL '.join(rows)",
         "_ids(job)",
+        "_outside('id', alive)",
+        "parts.open_stages(stages)",
         "_ids(job.id)",
         "columns",
         "follow",
@@ -34,7 +37,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
         "states",
         "followers.format(order='DESC')",
     }
-    for file in (ROOT / "bulk" / "journal").glob("*.py"):
+    for file in (ROOT / "bulk" / "journal").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.JoinedStr):
                 continue

@@ -22,7 +22,7 @@ from mailkit.bulk.journal import Journal, Taken
 from mailkit.bulk.plan import plan
 from mailkit.bulk.report import make_report
 from mailkit.core.clock import Clock
-from mailkit.provider import SEND, Dispatch, Sent, Task, TaskRow
+from mailkit.core.dispatch import SEND, Dispatch, Sent, Task, TaskRow
 
 __all__ = ["BENCHES", "LETTER", "PERSONAL", "people", "write_table"]
 

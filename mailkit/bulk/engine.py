@@ -24,6 +24,7 @@ from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.signal import Signal, shielded
 from mailkit.bulk.telling import Teller
 from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Dispatch, Done, Sent, Wait, check_stages
 from mailkit.core.words import about_recipient
 from mailkit.errors import (
     AccountRefused,
@@ -44,7 +45,6 @@ from mailkit.events import (
     JobStopped,
     SendingHeld,
 )
-from mailkit.provider import Dispatch, Done, Sent, Wait, check_stages
 
 __all__ = ["Engine"]
 

@@ -27,9 +27,9 @@ from mailkit.bulk.journal import (
 from mailkit.bulk.rows import EMAIL_NAMES
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Dispatch, Provider
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
-from mailkit.provider import Dispatch, Provider
 from mailkit.template import InvalidRow, Template, check_columns
 from mailkit.text import header_text
 

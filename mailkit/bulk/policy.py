@@ -22,6 +22,7 @@ from enum import StrEnum
 
 import attrs
 
+from mailkit.core.dispatch import SEND, Stage
 from mailkit.core.words import about_recipient
 from mailkit.errors import (
     AccountRefused,
@@ -35,7 +36,6 @@ from mailkit.errors import (
     Unavailable,
     Unsupported,
 )
-from mailkit.provider import SEND, Stage
 
 __all__ = [
     "Answers",

@@ -17,8 +17,8 @@ from mailkit.bulk.journal import DueChunk, JobRecord, Journal, Taken
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.signal import Signal, shielded
 from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Dispatch, NotTaken, PollResult, Sent, Wait
 from mailkit.errors import AccountRefused, AuthenticationFailed, MailkitError
-from mailkit.provider import Dispatch, NotTaken, PollResult, Sent, Wait
 
 __all__ = ["Polling"]
 

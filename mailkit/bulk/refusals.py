@@ -26,10 +26,10 @@ from mailkit.bulk.policy import (
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.signal import Signal, shielded
 from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Sent, Task
 from mailkit.core.words import about_recipient
 from mailkit.errors import MailkitError, Refused
 from mailkit.events import ChunkRejected, JobHook
-from mailkit.provider import Sent, Task
 
 __all__ = ["Refusals", "Run"]
 

@@ -22,10 +22,10 @@ from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import RecipientSource
 from mailkit.bulk.telling import Teller
 from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import JobHook
 from mailkit.message import Message
-from mailkit.provider import Provider
 
 __all__ = ["BulkSender"]
 

@@ -31,8 +31,19 @@ from mailkit.bulk.journal.records import (
 from mailkit.bulk.journal.row_ids import number_of, row_id
 from mailkit.bulk.journal.statuses import following, override, recount
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.core.dispatch import (
+    SEND,
+    Done,
+    Limits,
+    NotTaken,
+    Scope,
+    Sent,
+    Stage,
+    Task,
+    TaskRow,
+    Wait,
+)
 from mailkit.errors import JournalError
-from mailkit.provider import SEND, Done, Limits, NotTaken, Scope, Sent, Stage, Task, TaskRow, Wait
 
 __all__ = ["Chunks", "Taken", "accept", "check_ticket", "moment", "settle", "task_rows"]
 

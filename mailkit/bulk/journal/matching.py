@@ -14,9 +14,9 @@ import attrs
 from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal.records import RowState
 from mailkit.bulk.policy import suspects
+from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
-from mailkit.provider import RowStatus
 
 __all__ = ["ChunkKeys", "Findings", "RowChange", "RowKey", "match"]
 

@@ -14,8 +14,8 @@ from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Later, PartState
 from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection
+from mailkit.core.dispatch import Limits, Scope, Stage
 from mailkit.errors import JournalError
-from mailkit.provider import Limits, Scope, Stage
 
 __all__ = [
     "advance",

@@ -14,8 +14,8 @@ from mailkit.bulk.journal.matching import ChunkKeys, RowChange, RowKey, match
 from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.store import Connection, Cursor, Store
+from mailkit.core.dispatch import PollResult
 from mailkit.events import DeliveryStatus
-from mailkit.provider import PollResult
 
 __all__ = ["DueChunk", "Merged", "Statuses", "following", "merge", "override", "recount"]
 

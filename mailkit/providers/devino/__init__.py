@@ -12,12 +12,12 @@ from typing import Self, Unpack
 from mailkit.core.auth import HeaderKey, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client
+from mailkit.core.dispatch import Dispatch
 from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
-from mailkit.provider import Dispatch
 from mailkit.providers.devino.dispatch import ChunkLimits, DevinoDispatch, Uploads
 from mailkit.providers.devino.envelope import unwrap
 from mailkit.providers.devino.files import Files, UploadedFile

@@ -16,17 +16,7 @@ import msgspec
 
 from mailkit.attachment import Attachment
 from mailkit.core.checks import number
-from mailkit.core.words import about_account
-from mailkit.errors import (
-    AuthenticationFailed,
-    BadResponse,
-    InvalidArgument,
-    Refused,
-    Unavailable,
-    Unsupported,
-)
-from mailkit.message import Message
-from mailkit.provider import (
+from mailkit.core.dispatch import (
     SEND,
     Limits,
     NotTaken,
@@ -37,6 +27,16 @@ from mailkit.provider import (
     TaskRow,
     Wait,
 )
+from mailkit.core.words import about_account
+from mailkit.errors import (
+    AuthenticationFailed,
+    BadResponse,
+    InvalidArgument,
+    Refused,
+    Unavailable,
+    Unsupported,
+)
+from mailkit.message import Message
 from mailkit.providers.devino import fields
 from mailkit.providers.devino.macros import Macros
 from mailkit.providers.devino.messages import MessageRecipient, recipient_tree

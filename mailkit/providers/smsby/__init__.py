@@ -13,13 +13,13 @@ from typing import Self, Unpack
 from mailkit.core.auth import FieldToken, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client
+from mailkit.core.dispatch import Dispatch
 from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
 from mailkit.core.wire_format import WireFormat, time_zone
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
-from mailkit.provider import Dispatch
 from mailkit.providers.smsby.bulk import (
     Bulk,
     BulkError,

@@ -12,11 +12,21 @@ from typing import TYPE_CHECKING
 import attrs
 
 from mailkit.core.checks import number
+from mailkit.core.dispatch import (
+    SEND,
+    Limits,
+    NotTaken,
+    PollResult,
+    RowStatus,
+    Sent,
+    Stage,
+    Task,
+    Wait,
+)
 from mailkit.core.words import about_account
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import FINAL
 from mailkit.message import Message
-from mailkit.provider import SEND, Limits, NotTaken, PollResult, RowStatus, Sent, Stage, Task, Wait
 from mailkit.providers.smsby.bulk import BulkError, PersonalMessage
 from mailkit.providers.smsby.emails import EmailStatus
 from mailkit.template import Template

@@ -1,0 +1,292 @@
+"""What a provider brings to a bulk send, and the values that it exchanges with the engine.
+
+A provider's client makes a ``Dispatch`` for one message. Its ``stages`` say what has to happen to a
+chunk of the list, in order; the engine takes *tasks* from the journal, one stage of one chunk or
+part each, and calls ``perform``. How a task ended is what ``perform`` returns, or an error:
+``Refused`` (the service's own words say no), ``NotSent`` (proven), ``RateLimited``,
+``QuotaExhausted`` and ``Unavailable`` (not now), ``OutcomeUnknown`` (nobody can say).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+import attrs
+
+from mailkit.events import DeliveryStatus
+from mailkit.message import Message
+
+__all__ = [
+    "SEND",
+    "Dispatch",
+    "Done",
+    "Limits",
+    "NotTaken",
+    "PollResult",
+    "Provider",
+    "ProviderClass",
+    "RowStatus",
+    "Scope",
+    "Sent",
+    "Stage",
+    "Task",
+    "TaskRow",
+    "Wait",
+    "check_stages",
+]
+
+
+class Scope(StrEnum):
+    """What a stage is done once for: the whole job, each chunk, or each part of a chunk."""
+
+    JOB = "job"
+    CHUNK = "chunk"
+    PART = "part"
+
+
+@attrs.frozen
+class Stage:
+    """One step on a chunk's way to the provider.
+
+    A ``repeatable`` stage is done again when its outcome is unknown; the chunk is never in doubt
+    for its sake. ``carries_rows``: its tasks have the rows. ``rows_refusable``: a refusal may be
+    about some of the rows, so that these are looked for. ``settles``: what is in doubt can be
+    settled by asking the service (``Dispatch.settle``). ``quotas`` names those of the client that
+    each of its requests falls under.
+
+    A stage of the scope JOB is a barrier: it is done once every chunk has come to it, and before
+    any of them goes on.
+    """
+
+    name: str
+    scope: Scope = Scope.CHUNK
+    repeatable: bool = False
+    carries_rows: bool = True
+    rows_refusable: bool = True
+    settles: bool = False
+    quotas: tuple[str, ...] = ()
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether its tasks have rows; those of a whole job never do."""
+        return self.carries_rows and self.scope is not Scope.JOB
+
+
+SEND = Stage("send")
+"""The only stage of a provider that takes message and recipients in one request."""
+
+
+def check_stages(stages: Sequence[Stage]) -> None:
+    """ValueError unless the last stage, and no other, hands the chunk over for good."""
+    *before, last = stages
+    if last.scope is not Scope.CHUNK:
+        raise ValueError(f"the last stage, {last.name}, sends a chunk: its scope must be CHUNK")
+    for stage in before:
+        if not stage.repeatable:
+            raise ValueError(f"the stage {stage.name} must be repeatable: only the last one sends")
+    if len({stage.name for stage in stages}) < len(stages):
+        raise ValueError("two stages have one name")
+
+
+@attrs.frozen
+class Limits:
+    """How large a chunk may be: its recipients, and the bytes of its request, of which ``base`` are
+    there without any recipient.
+
+    Where a stage has parts, a part has at most ``part_rows`` recipients, and the bytes are those of
+    a part's request.
+    """
+
+    rows: int
+    size: int
+    base: int = 0
+    part_rows: int | None = None
+
+
+class TaskRow(NamedTuple):
+    """One recipient: its number in the job, the address and the fields' values."""
+
+    n: int
+    address: str
+    values: Sequence[str]
+
+
+@attrs.frozen
+class Task:
+    """One stage of one chunk, or of one part of it.
+
+    ``rows`` are those of the chunk or part, if the stage carries them; ``count`` is how many it is
+    about in any case, in the whole job at a stage of that scope. ``key`` names job, chunk and
+    attempt as no other journal does, for whatever must be found again. ``cursor`` is what the stage
+    before, or this one before a wait, has left for this one. ``reference`` is what the chunk is
+    called by the provider, once it is sent. ``looks`` counts how often `Dispatch.settle` has asked
+    to look again.
+    """
+
+    job: str
+    chunk: int
+    stage: Stage
+    rows: Sequence[TaskRow] = ()
+    count: int = 0
+    part: int | None = None
+    key: str = ""
+    attempt: int = 1
+    reference: str | None = None
+    cursor: str | None = None
+    started: datetime | None = None
+    looks: int = 0
+
+    @property
+    def label(self) -> str:
+        """The chunk's name for the provider's dashboard: ``autumn #12``, or ``autumn #12.2`` for
+        one that a person ordered again.
+        """
+        again = f".{self.attempt}" if self.attempt > 1 else ""
+        return f"{self.job} #{self.chunk}{again}"
+
+
+@attrs.frozen
+class Done:
+    """A repeatable stage is done. ``cursor`` goes to the next one; None: what this one was given.
+
+    ``rejected`` maps the numbers of rows that the provider refuses to its reasons, ``suppressed``
+    those of people that must not be mailed.
+    """
+
+    cursor: str | None = None
+    rejected: Mapping[int, str] = attrs.field(factory=dict)
+    suppressed: Mapping[int, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Sent:
+    """The provider took the chunk: its ``reference`` for later questions (None: there are none to
+    ask), and who was left out.
+
+    ``rejected`` maps a row's number to the provider's reason, ``in_doubt`` to what is missing to
+    know whether the provider took that row. ``held`` maps the rows that were left out for the
+    account's sake to the reason: they are planned again, and the job stops.
+    """
+
+    reference: str | None
+    rejected: Mapping[int, str] = attrs.field(factory=dict)
+    in_doubt: Mapping[int, str] = attrs.field(factory=dict)
+    held: Mapping[int, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Wait:
+    """Not yet: the task is handed out again ``until`` then, with this ``cursor`` (None: the same as
+    before).
+    """
+
+    until: datetime
+    why: str
+    cursor: str | None = None
+
+
+@attrs.frozen
+class NotTaken:
+    """It is certain that the provider did not take a chunk that is in doubt."""
+
+    why: str
+
+
+class RowStatus(NamedTuple):
+    """What the provider says of one address of a chunk; ``held``: it is rejected for the account's
+    sake.
+    """
+
+    address: str
+    delivery: DeliveryStatus | None
+    rejected: bool
+    reason: str
+    held: bool = False
+
+
+@attrs.frozen
+class PollResult:
+    """The statuses of a chunk, and a mark that the next poll of the chunk gets back."""
+
+    statuses: Sequence[RowStatus]
+    cursor: str | None = None
+
+
+class Dispatch(Protocol):
+    """A provider's part in sending one message to many; made anew for every run of a job."""
+
+    @property
+    def limits(self) -> Limits:
+        """How large a chunk may be."""
+        ...
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """What has to happen to a chunk, in order. The last one sends it: its scope is CHUNK."""
+        ...
+
+    def measure(self, address: str, values: Sequence[str]) -> int:
+        """The bytes this recipient adds to a request; raises InvalidRow if it can't be rendered."""
+        ...
+
+    async def prepare(self) -> None:
+        """What comes before the plan and before each run: wrong credentials end here."""
+        ...
+
+    async def perform(self, task: Task) -> Done | Sent | Wait:
+        """Do the task; a stage that is not repeatable makes one request, and never repeats it.
+
+        Returns Sent from the last stage and Done from the others.
+        """
+        ...
+
+    async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
+        """Find out what became of a task that is in doubt. None: a person must look."""
+        ...
+
+    async def poll(self, reference: str, cursor: str | None) -> PollResult:
+        """Ask what became of a chunk that was sent; safe to repeat."""
+        ...
+
+
+class Provider(Protocol):
+    """A client that can take part in bulk sends."""
+
+    @property
+    def name(self) -> str:
+        """The provider's short name, such as ``smsby``."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """Whose quotas and messages these are: given by the user, else a hash of the credential."""
+        ...
+
+    @property
+    def can_poll(self) -> bool:
+        """Whether it can be asked what became of messages."""
+        ...
+
+    def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
+        """The provider's part for this message and these columns.
+
+        Raises Unsupported for what the provider can't do, InvalidArgument for a message that
+        can't be sent, both before anything is sent.
+        """
+        ...
+
+
+class ProviderClass(Protocol):
+    """What an entry point of the group ``mailkit.providers`` leads to: a client's class."""
+
+    def from_env(self, *, account: str | None = None) -> AbstractAsyncContextManager[Provider]:
+        """The client with the credentials of the environment: ``MAILKIT_``, the provider's name
+        in capitals and ``_`` begin each variable.
+
+        Raises InvalidArgument, which names those that are missing.
+        """
+        ...

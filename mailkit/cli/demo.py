@@ -27,7 +27,6 @@ from mailkit.cli.run import exit_code, graceful, run
 from mailkit.cli.send import print_report
 from mailkit.cli.show import planning, sending_bar
 from mailkit.message import Message
-from mailkit.providers.smsby import SmsBy
 
 __all__ = ["demo"]
 
@@ -59,6 +58,8 @@ def demo(
 
 
 async def _demo(folder: Path, settings: dict[str, str], rows: int, *, as_json: bool) -> int:
+    from mailkit.providers.smsby import SmsBy  # and with it aiohttp, which others don't need
+
     url, token = settings["MAILKIT_SMSBY_URL"], settings["MAILKIT_SMSBY_TOKEN"]
     letter, table = folder / "message.toml", folder / "autumn.csv"
     letter.write_text(MESSAGE, encoding="utf-8")

@@ -17,7 +17,8 @@ from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
-from mailkit.cli.options import Account, AdoptAs, AsJson, JournalPath, duration, open_provider
+from mailkit.cli.options import Account, AdoptAs, AsJson, JournalPath, duration
+from mailkit.cli.providers import open_provider
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import follow_job, print_report
 from mailkit.cli.show import as_utf8, jobs_table, plain, print_json
@@ -57,9 +58,10 @@ def status(
                 return Exit.DONE
             record = await store.jobs.get(job)
             if follow:
-                provider = open_provider(record.provider, account)
-                settings = EngineSettings()
-                async with provider, BulkSender(provider, journal=store, settings=settings) as bulk:
+                async with (
+                    open_provider(record.provider, account) as provider,
+                    BulkSender(provider, journal=store, settings=EngineSettings()) as bulk,
+                ):
                     run_of = await bulk.follow(job, duration(track))
                     with graceful(run_of.stop):
                         await follow_job(run_of, quiet=as_json)

@@ -10,8 +10,6 @@ import typer
 
 from mailkit.bulk.journal import Adopt
 from mailkit.errors import InvalidArgument
-from mailkit.providers.devino import Devino
-from mailkit.providers.smsby import SmsBy
 
 __all__ = [
     "Account",
@@ -19,9 +17,7 @@ __all__ = [
     "AsJson",
     "Concurrency",
     "JournalPath",
-    "Provider",
     "duration",
-    "open_provider",
 ]
 
 JournalPath = Annotated[
@@ -49,20 +45,7 @@ Account = Annotated[
     typer.Option(help="Whose quotas these are; by default told by the credential."),
 ]
 
-Provider = Devino | SmsBy
-"""A client that the command line can open."""
-
-_PROVIDERS: dict[str, type[Devino] | type[SmsBy]] = {"devino": Devino, "smsby": SmsBy}
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def open_provider(name: str, account: str | None) -> Provider:
-    """The provider's client, with the credentials of the environment."""
-    if name not in _PROVIDERS:
-        raise InvalidArgument(
-            f"there is no provider {name!r}: choose one of {', '.join(sorted(_PROVIDERS))}"
-        )
-    return _PROVIDERS[name].from_env(account=account)
 
 
 def duration(text: str | None) -> float:

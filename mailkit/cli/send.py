@@ -21,12 +21,12 @@ from mailkit.cli.options import (
     AsJson,
     Concurrency,
     JournalPath,
-    Provider,
     duration,
-    open_provider,
 )
+from mailkit.cli.providers import open_provider
 from mailkit.cli.run import CutOff, exit_code, graceful, opened, run
 from mailkit.cli.show import planning, print_json, report_text, sending_bar
+from mailkit.core.dispatch import Provider
 from mailkit.message import Message
 
 __all__ = ["follow_job", "print_report", "resume", "send"]
@@ -43,7 +43,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected row
 def send(
     message: Annotated[Path, typer.Argument(help="The message: a message.toml.")],
     recipients: Annotated[str, typer.Argument(help="The list: CSV or JSONL; - is stdin.")],
-    provider: Annotated[str, typer.Option(help="The service to send with: devino or smsby.")],
+    provider: Annotated[str, typer.Option(help="The service to send with, e.g. smsby.")],
     name: Annotated[str | None, typer.Option(help="The job's name; else one is made.")] = None,
     again: Annotated[
         bool,
@@ -71,7 +71,7 @@ def send(
 ) -> None:
     """Send a message to a list, check every recipient's status, and report.
 
-    Credentials come from the environment: MAILKIT_DEVINO_API_KEY or MAILKIT_SMSBY_TOKEN.
+    Credentials come from the environment, e.g. MAILKIT_SMSBY_TOKEN or MAILKIT_DEVINO_API_KEY.
 
     Exit codes: 0 every row has a known outcome and somebody was accepted, 3 something is in doubt,
     4 stopped with rows unsent, 1 error, nobody accepted included, 2 usage, 130 Ctrl-C while nothing

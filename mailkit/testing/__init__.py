@@ -7,9 +7,12 @@
         await smsby.emails.send(...)    # retries wait in made-up time: the test doesn't
         assert clock.slept == [...]
 
-The services themselves are `mailkit.sandbox`, with the pytest fixture `mailkit_sandbox`.
+`ScriptedProvider` takes the place of a provider in a `BulkSender`. The services themselves are
+`mailkit.sandbox`, with the pytest fixture `mailkit_sandbox`. `mailkit.testing.conformance` has the
+checks for a provider of your own.
 """
 
 from mailkit.testing.clock import FakeClock
+from mailkit.testing.scripted import ScriptedProvider
 
-__all__ = ["FakeClock"]
+__all__ = ["FakeClock", "ScriptedProvider"]

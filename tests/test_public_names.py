@@ -1,20 +1,73 @@
-"""What ``import mailkit`` offers, and what it costs."""
+"""What ``import mailkit`` offers, what it costs, and which modules are public."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import mailkit
-from mailkit import Devino, SendPulse, SmsBy
+
+ROOT = Path(__file__).parent.parent
+PUBLIC = {
+    "mailkit",
+    "mailkit.errors",
+    "mailkit.events",
+    "mailkit.provider",
+    "mailkit.providers.devino",
+    "mailkit.providers.sendpulse",
+    "mailkit.providers.smsby",
+    "mailkit.sandbox",
+    "mailkit.testing",
+    "mailkit.testing.conformance",
+}
+"""All other modules are private."""
+PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.py")]
+INSIDE = {ROOT / "docs/architecture.md"}
+"""Pages for whoever works on mailkit itself."""
 
 
-def test_every_public_name_can_be_had() -> None:
-    assert mailkit.__all__ == sorted(mailkit.__all__)
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_public_module_lists_its_names(name: str) -> None:
+    module = import_module(name)
+    assert module.__doc__
+    constants = [one for one in module.__all__ if one.isupper()]
+    classes = [one for one in module.__all__ if one[0].isupper() and one not in constants]
+    assert module.__all__ == [
+        *sorted(constants),
+        *sorted(classes),
+        *sorted({*module.__all__} - {*constants, *classes}),
+    ]
+    for one in module.__all__:
+        assert getattr(module, one) is not None
+
+
+def test_what_mailkit_offers_has_the_name_that_it_is_offered_by() -> None:
     for name in mailkit.__all__:
         assert getattr(mailkit, name).__name__ == name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_users_are_shown_public_modules_alone(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    shown = set(re.findall(r"(?:from|import) (mailkit[\w.]*)", text))
+    if page not in INSIDE:
+        assert shown <= PUBLIC
+
+
+def test_the_page_for_providers_names_each_public_module() -> None:
+    page = (ROOT / "docs/adding-a-provider.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(mailkit(?:\.\w+)*)`", page)) == PUBLIC
+
+
+def test_the_fourth_provider_imports_public_modules_alone() -> None:
+    sources = (ROOT / "tests/listmail").rglob("*.py")
+    text = "".join(source.read_text(encoding="utf-8") for source in sources)
+    assert set(re.findall(r"^ *(?:from|import) (mailkit[\w.]*)", text, re.MULTILINE)) <= PUBLIC
 
 
 def test_another_name_is_an_attribute_error() -> None:
@@ -22,12 +75,7 @@ def test_another_name_is_an_attribute_error() -> None:
         _ = mailkit.Mailer  # type: ignore[attr-defined]
 
 
-def test_importing_mailkit_loads_no_http_library() -> None:
-    program = "import mailkit, sys; sys.exit('aiohttp' in sys.modules)"
+@pytest.mark.parametrize("module", ["mailkit", "mailkit.testing", "mailkit.cli.app"])
+def test_importing_it_loads_no_http_library(module: str) -> None:
+    program = f"import {module}, sys; sys.exit('aiohttp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
-
-
-@pytest.mark.parametrize("kind", [SmsBy, Devino, SendPulse])
-def test_an_option_that_no_client_has_is_an_error(kind: type[SmsBy]) -> None:
-    with pytest.raises(TypeError, match="tiemout"):
-        kind("one", "https://h.test", tiemout=3)  # type: ignore[call-arg]

@@ -1,0 +1,41 @@
+"""A message's placeholders as Listmail's merge fields: ``[[f0]]`` for the first, and so on.
+
+The service has no defaults and escapes nothing, so both are done here, contact by contact.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections.abc import Sequence
+
+from mailkit import Message
+from mailkit.provider import Placeholder, Template, rewrite
+
+__all__ = ["MergeFields"]
+
+
+class MergeFields:
+    """Subject and html as the service takes them, and each recipient's values."""
+
+    def __init__(self, message: Message, columns: Sequence[str]) -> None:
+        self._render = Template.parse(message).compile(columns)  # refuses what has no column
+        self._places = {unicodedata.normalize("NFC", name): n for n, name in enumerate(columns)}
+        self._slots: list[Placeholder] = []
+        self.subject = rewrite(message.subject, self._field)
+        self._plain = len(self._slots)
+        self.html = rewrite(message.body, self._field)
+
+    def values(self, row: Sequence[str]) -> dict[str, str]:
+        """The fields for a recipient's values, in the order of the columns; or InvalidRow."""
+        self._render(row)  # what no message of mailkit may hold is refused there
+        fields = {}
+        for n, slot in enumerate(self._slots):
+            value = row[self._places[slot.name]]
+            value = value if value.strip() else slot.blank()
+            fields[f"f{n}"] = value if n < self._plain else html.escape(value)
+        return fields
+
+    def _field(self, name: str, default: str | None) -> str:
+        self._slots.append(Placeholder(name, default))
+        return f"[[f{len(self._slots) - 1}]]"

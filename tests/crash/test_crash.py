@@ -93,7 +93,7 @@ def test_processes_that_send_one_job_together_are_killed_at_random(
 ) -> None:
     scene, joined = Scene(("rival", "rival", "status")), 0
     for seed in range(7, 12):  # a slow machine may start the rivals too late
-        verdict = prove(seed, SUBJECTS[name], place, tmp_path / str(seed), 2_000, scene, kills=5)
+        verdict = prove(seed, SUBJECTS[name], place, tmp_path, 2_000, scene, kills=5)
         assert verdict.good, verdict
         assert verdict.kills
         joined += verdict.joined

@@ -333,6 +333,8 @@ class Engine:
         match next_step(error, self._refusals.known(taken), task.stage):
             case Next.STOP:
                 await self._stop_for(taken, error)
+            case Next.SUSPECT:
+                await self._suspect(taken, error, words)
             case Next.WAIT:
                 await shielded(self._put_back(taken, str(error)))
                 self._hold(error)
@@ -344,12 +346,12 @@ class Engine:
                 await shielded(self._journal.chunks.halve_part(self._job, taken))
             case Next.DEFER if not (names(task.rows[0].address, words) or self._trusts(words)):
                 if self._refusals.came_round(task):
-                    await self._stop_for(taken, error)
+                    await self._suspect(taken, error, words)
                 else:
                     await shielded(self._journal.chunks.defer_part(self._job, taken))
             case Next.DEFER | Next.REJECT_ROW:
                 if self._refusals.too_many(task, words):
-                    await self._stop_for(taken, error)
+                    await self._suspect(taken, error, words)
                 else:
                     done = Done(rejected={task.rows[0].n: words})
                     write = self._journal.chunks.advance(self._job, taken, done, self._stages)
@@ -384,6 +386,16 @@ class Engine:
         await shielded(self._put_back(taken, str(error)))
         self.fail(error, f"the provider can't be used: {error}")
 
+    async def _suspect(self, taken: Taken, error: MailkitError, words: str) -> None:
+        """Rows of parts are refused in a way that may be about everybody."""
+        await shielded(self._put_back(taken, words))
+        self.fail(
+            error,
+            f"the provider refuses rows at the stage {taken.task.stage.name} in a way that seems "
+            f"to mean the account or the message: {words}; if it means these rows, resume with "
+            "--trust-refusals",
+        )
+
     async def _put_back(self, taken: Taken, why: str) -> None:
         now, part = self._clock.now(), taken.task.part
         await self._journal.chunks.put_back(self._job, taken.ticket, now, why, part)
@@ -405,7 +417,7 @@ class Engine:
         if self._clock.monotonic() >= self._hold_until:  # else another request met the same trouble
             self._tries += 1
             self._away += away
-        if not away:  # it answers
+        if not away:  # it responds
             self._away = 0
         if self._away >= TRIES_TO_STOP:
             self.fail(error, f"the provider can't be reached: {error}")

@@ -73,6 +73,7 @@ class Next(StrEnum):
     HALVE_PART = "the part is cut in two"
     DEFER = "the part, of one row, is tried after all others"
     REJECT_ROW = "the part's one row is rejected"
+    SUSPECT = "planned again, and the job stops: rows are refused alone, and nobody is taken"
     GIVE_UP = "planned again, and the job stops: it has cost too many requests"
 
 
@@ -119,7 +120,7 @@ def _next_for_part(known: Answers) -> Next:
         return Next.HALVE_PART
     if known.about_rows:
         return Next.REJECT_ROW
-    return Next.STOP if known.alone >= TRIALS_TO_STOP else Next.DEFER
+    return Next.SUSPECT if known.alone >= TRIALS_TO_STOP else Next.DEFER
 
 
 class Judgment(StrEnum):

@@ -61,8 +61,8 @@ async def _demo(folder: Path, settings: dict[str, str], rows: int, *, as_json: b
     from mailkit.providers.smsby import SmsBy  # and with it aiohttp, which others don't need
 
     url, token = settings["MAILKIT_SMSBY_URL"], settings["MAILKIT_SMSBY_TOKEN"]
-    letter, table = folder / "message.toml", folder / "autumn.csv"
-    letter.write_text(MESSAGE, encoding="utf-8")
+    message, table = folder / "message.toml", folder / "autumn.csv"
+    message.write_text(MESSAGE, encoding="utf-8")
     suppressed = await anyio.to_thread.run_sync(write_list, table, rows)
     if not as_json:
         print(f"A list of {rows:,} rows goes out to a local sandbox at {url}; nobody is mailed.")
@@ -76,7 +76,7 @@ async def _demo(folder: Path, settings: dict[str, str], rows: int, *, as_json: b
             BulkSender(provider, journal=journal) as sender,
         ):
             with planning(source, quiet=as_json):
-                job = await sender.start(Message.from_toml(letter), source, name="autumn")
+                job = await sender.start(Message.from_toml(message), source, name="autumn")
             with graceful(job.stop):
                 if not as_json:
                     await sending_bar(job.name, job.progress())

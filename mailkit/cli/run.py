@@ -60,7 +60,7 @@ def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
 def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Run the command; what mailkit raises becomes a sentence on stderr and exit code 1."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a report must not fail over one letter
+        if isinstance(stream, io.TextIOWrapper):  # a report must not fail over one character
             stream.reconfigure(errors="backslashreplace")
     return written(lambda: _run(command))
 

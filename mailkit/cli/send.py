@@ -79,7 +79,7 @@ def send(
     """
 
     async def command() -> int:
-        letter = Message.from_toml(message)
+        parsed = Message.from_toml(message)
         source = read_recipients(
             "-" if recipients == "-" else Path(recipients), encoding=encoding, delimiter=delimiter
         )
@@ -90,7 +90,7 @@ def send(
 
         async def start(sender: BulkSender) -> Job:
             with planning(source, quiet=as_json):
-                return await sender.start(letter, source, name=name, again=again, suppress=unwanted)
+                return await sender.start(parsed, source, name=name, again=again, suppress=unwanted)
 
         async with (
             open_provider(provider, account) as client,

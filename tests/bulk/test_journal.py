@@ -397,7 +397,7 @@ async def test_a_reference_that_a_chunk_has_already_is_an_answer_to_another_requ
     assert await accept(first, (await take(journal, first)).ticket, 3.0, Sent("r")) is None
     assert await accept(first, (await take(journal, first)).ticket, 3.0, Sent(None)) is None
     doubt = await accept(first, (await take(journal, first)).ticket, 3.0, Sent("r"))
-    assert doubt == "the answer has the reference of chunk 1 of a: it may be that one's"
+    assert doubt == "the response has the reference of chunk 1 of a: it may be that one's"
     second = await planned(journal, [f"s{n}@example.com" for n in range(4)], "b")
     assert await accept(second, (await take(journal, second)).ticket, 3.0, Sent("r")) is not None
     assert await accept(second, (await take(journal, second)).ticket, 3.0, Sent("s")) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from mailkit.bulk.policy import (
@@ -31,6 +32,7 @@ from mailkit.errors import (
     Unavailable,
     Unsupported,
 )
+from mailkit.provider import Scope, Stage
 
 MANY = Answers(rows=500)
 
@@ -64,6 +66,37 @@ MANY = Answers(rows=500)
 )
 def test_what_becomes_of_a_chunk(error: MailkitError, known: Answers, step: Next) -> None:
     assert next_step(error, known) is step
+
+
+LOAD = Stage("load", Scope.PART, repeatable=True)
+CAMPAIGN = Stage("send", carries_rows=False, rows_refusable=False)
+
+
+@pytest.mark.parametrize(
+    ("stage", "error", "known", "step"),
+    [
+        (LOAD, OutcomeUnknown("reset"), MANY, Next.WAIT),
+        (LOAD, BadResponse("html"), Answers(rows=1), Next.WAIT),
+        (LOAD, RateLimited("429"), MANY, Next.WAIT),
+        (LOAD, AccountRefused("no money"), MANY, Next.STOP),
+        (LOAD, Refused("no"), MANY, Next.HALVE_PART),
+        (LOAD, Refused("no"), Answers(rows=2, alone=3), Next.HALVE_PART),
+        (LOAD, Refused("no"), Answers(rows=1), Next.DEFER),
+        (LOAD, Refused("no"), Answers(rows=1, alone=2), Next.DEFER),
+        (LOAD, Refused("no"), Answers(rows=1, alone=3), Next.SUSPECT),
+        (LOAD, Refused("no"), Answers(rows=1, about_rows=True, alone=9), Next.REJECT_ROW),
+        (CAMPAIGN, OutcomeUnknown("reset"), MANY, Next.DOUBT),
+        (CAMPAIGN, Refused("no"), MANY, Next.STOP),
+        (CAMPAIGN, Refused("no"), Answers(rows=1), Next.STOP),
+        (attrs.evolve(LOAD, scope=Scope.JOB), Refused("no"), MANY, Next.STOP),
+        (attrs.evolve(CAMPAIGN, repeatable=True), OutcomeUnknown("reset"), MANY, Next.WAIT),
+    ],
+    ids=str,
+)
+def test_what_becomes_of_a_task_by_its_stage(
+    stage: Stage, error: MailkitError, known: Answers, step: Next
+) -> None:
+    assert next_step(error, known, stage) is step
 
 
 def trials(*words: str) -> list[Trial]:

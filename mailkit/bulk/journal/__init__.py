@@ -1,6 +1,6 @@
 """The journal: one file that knows every row of every job, and what became of it.
 
-It is written before a request's first byte and after its answer, so that after any crash the
+It is written before a request's first byte and after its response, so that after any crash the
 file alone tells who was handed to a provider, who was not, and whose fate is in doubt.
 """
 

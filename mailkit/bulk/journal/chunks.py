@@ -9,7 +9,7 @@ may say how it ended, also if it was put in doubt meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 
@@ -17,7 +17,7 @@ import attrs
 import msgspec
 
 from mailkit.bulk.journal import parts
-from mailkit.bulk.journal.matching import RowChange
+from mailkit.bulk.journal.outcomes import accept, leave_out, settle
 from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.records import (
     ChunkState,
@@ -29,7 +29,7 @@ from mailkit.bulk.journal.records import (
     Ticket,
 )
 from mailkit.bulk.journal.row_ids import number_of, row_id
-from mailkit.bulk.journal.statuses import following, override, recount
+from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.core.dispatch import (
     SEND,
@@ -43,12 +43,10 @@ from mailkit.core.dispatch import (
     TaskRow,
     Wait,
 )
-from mailkit.errors import JournalError
 
-__all__ = ["Chunks", "Taken", "accept", "check_ticket", "moment", "settle", "task_rows"]
+__all__ = ["Chunks", "Taken"]
 
 _FIELDS = msgspec.json.Decoder(list[str])
-_UNDER_WAY = f"('{ChunkState.LOADING}', '{ChunkState.SENDING}', '{ChunkState.IN_DOUBT}')"
 
 
 @attrs.frozen
@@ -217,8 +215,8 @@ class Chunks:
                     f"AND (n = ? OR (? AND state = '{ChunkState.PLANNED}' AND stage = ?))",
                     (at + 1, done.cursor, job.id, task.chunk, int(others), at),
                 )
-            _leave_out(db, job, task.chunk, RowState.REJECTED, done.rejected)
-            _leave_out(db, job, task.chunk, RowState.SUPPRESSED, done.suppressed)
+            leave_out(db, job, task.chunk, RowState.REJECTED, done.rejected)
+            leave_out(db, job, task.chunk, RowState.SUPPRESSED, done.suppressed)
 
         await self._store.write(work, durable=False)
 
@@ -326,7 +324,7 @@ def _handed_out(
         count = _to_send(db, job)
     rows: Sequence[TaskRow] = ()
     if stage.has_rows or between is not None:
-        rows = task_rows(db, job, chunk.n, between)
+        rows = _task_rows(db, job, chunk.n, between)
         count = len(rows)
     task = Task(
         job=job.name,
@@ -339,7 +337,7 @@ def _handed_out(
         attempt=chunk.attempt,
         reference=chunk.reference,
         cursor=chunk.cursor,
-        started=moment(chunk.started),
+        started=_moment(chunk.started),
         looks=chunk.looks,
     )
     return Taken(task, Ticket(chunk.n, chunk.takes), chunk.root, chunk.role == Role.AGAIN)
@@ -361,12 +359,12 @@ def _key(db: Connection, job: JobRecord, chunk: _Planned) -> str:
     return blake2b(named.encode(), digest_size=5).hexdigest()
 
 
-def moment(seconds: float | None) -> datetime | None:
+def _moment(seconds: float | None) -> datetime | None:
     """The time of so many seconds since 1970."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
-def task_rows(
+def _task_rows(
     db: Connection, job: JobRecord, n: int, between: tuple[int, int] | None = None
 ) -> list[TaskRow]:
     """The rows that follow the chunk, or those with ids between these."""
@@ -377,116 +375,3 @@ def task_rows(
         for id, address, fields in found
         if first <= id <= last
     ]
-
-
-def accept(db: Connection, job: JobRecord, ticket: Ticket, now: float, sent: Sent) -> str | None:
-    """What `Chunks.accept` does, in the caller's transaction."""
-    n = ticket.chunk
-    if doubt := _taken_before(db, job, sent.reference):
-        settle(db, job, ticket, ChunkState.IN_DOUBT, doubt, now)
-        return doubt
-    settle(db, job, ticket, ChunkState.ACCEPTED, None, now)
-    _plan_again(db, job, n, [row_id(job.id, row) for row in sent.held])
-    db.execute(
-        "UPDATE chunks SET reference = ?, cursor = NULL, reconciled = ? WHERE job = ? AND n = ?",
-        (sent.reference, int(sent.reference is None), job.id, n),
-    )
-    left = [(RowState.REJECTED, sent.rejected), (RowState.IN_DOUBT, sent.in_doubt)]
-    changes = [
-        RowChange(row_id(job.id, row), state, why, None)
-        for state, rows in left
-        for row, why in rows.items()
-    ]
-    override(db, job, n, changes)
-    # Somebody was taken, so that whoever had been refused alone before is tried once more.
-    db.execute(
-        f"UPDATE chunks SET role = '{Role.AGAIN}' WHERE job = ? AND role = '{Role.TRIAL}' "
-        "AND ended <= (SELECT started FROM chunks WHERE job = ? AND n = ? AND rows > 0)",
-        (job.id, job.id, n),
-    )
-    return None
-
-
-def _plan_again(db: Connection, job: JobRecord, n: int, rows: Sequence[int]) -> None:
-    if not rows:
-        return
-    (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
-    db.execute(
-        "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
-        f"SELECT job, ?, '{ChunkState.PLANNED}', 0, -1, ?, attempt, 0, 0 FROM chunks WHERE job = "
-        "? AND n = ?",
-        (number, len(rows), job.id, n),
-    )
-    db.executemany("UPDATE rows SET chunk = ? WHERE id = ?", [(number, row) for row in rows])
-    db.execute("UPDATE chunks SET rows = rows - ? WHERE job = ? AND n = ?", (len(rows), job.id, n))
-
-
-def _leave_out(
-    db: Connection, job: JobRecord, n: int, state: RowState, rows: Mapping[int, str]
-) -> None:
-    """Rows that a stage before the sending has sorted out; a chunk can end up without any."""
-    if not rows:
-        return
-    chunk = n if state is RowState.REJECTED else None
-    db.executemany(
-        "UPDATE rows SET state = ?, reason = ?, chunk = ? WHERE id = ? AND state IS NULL",
-        [(state, why, chunk, row_id(job.id, row)) for row, why in rows.items()],
-    )
-    recount(db, job, n)
-    emptied = db.execute(
-        f"UPDATE chunks SET state = '{ChunkState.EMPTY}' WHERE job = ? AND n = ? AND rows = 0",
-        (job.id, n),
-    )
-    if emptied.rowcount:
-        parts.forget(db, job, n)
-
-
-def _taken_before(db: Connection, job: JobRecord, reference: str | None) -> str | None:
-    """Which chunk has this reference already, in words."""
-    row = db.execute(
-        "SELECT name, n FROM chunks JOIN jobs ON jobs.id = chunks.job "
-        "WHERE reference = ? AND provider = ? LIMIT 1",
-        (reference, job.provider),
-    ).fetchone()
-    if row is None:
-        return None
-    return f"the answer has the reference of chunk {row[1]} of {row[0]}: it may be that one's"
-
-
-def check_ticket(db: Connection, job: JobRecord, ticket: Ticket) -> None:
-    """JournalError if this worker does not have the chunk, or has it no more."""
-    assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
-    found = db.execute(
-        f"SELECT 1 FROM chunks WHERE job = ? AND n = ? AND state IN {_UNDER_WAY} "
-        "AND worker = ? AND takes = ?",
-        (job.id, ticket.chunk, job.worker.id, ticket.number),
-    )
-    if found.fetchone() is None:
-        raise _not_ours(job, ticket)
-
-
-def settle(
-    db: Connection,
-    job: JobRecord,
-    ticket: Ticket,
-    state: ChunkState,
-    reason: str | None,
-    now: float | None,
-) -> None:
-    """Write how it ended that the chunk was handed out; JournalError if this worker does not have
-    it, or has it no more.
-    """
-    assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
-    settled = db.execute(
-        "UPDATE chunks SET state = ?, reason = ?, ended = coalesce(?, ended) "
-        f"WHERE job = ? AND n = ? AND state IN {_UNDER_WAY} AND worker = ? AND takes = ?",
-        (state, reason, now, job.id, ticket.chunk, job.worker.id, ticket.number),
-    )
-    if settled.rowcount != 1:
-        raise _not_ours(job, ticket)
-
-
-def _not_ours(job: JobRecord, ticket: Ticket) -> JournalError:
-    return JournalError(
-        f"chunk {ticket.chunk} of the job {job.name} is not under way from this worker any more"
-    )

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import attrs
 
-from mailkit.bulk.journal.chunks import check_ticket, settle
+from mailkit.bulk.journal.outcomes import check_ticket, settle
 from mailkit.bulk.journal.ownership import check_alive
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, Ticket
 from mailkit.bulk.journal.row_ids import row_id

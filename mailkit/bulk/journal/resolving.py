@@ -212,7 +212,7 @@ def _check_chunks(
 
 
 def _check_time(db: Connection, job: JobRecord, source: _Source, now: float) -> None:
-    """Refuse a word that comes too early; a chunk whose answer came can't be held up."""
+    """Refuse a word that comes too early; a chunk whose response came can't be held up."""
     (state,) = db.execute(
         "SELECT state FROM chunks WHERE job = ? AND n = ?", (job.id, source.n)
     ).fetchone()

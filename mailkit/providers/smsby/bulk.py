@@ -69,7 +69,7 @@ def _deliveries(
     value: Sequence[str | Address] | Sequence[PersonalMessage], wire_format: WireFormat
 ) -> Mapping[str, object]:
     if _personal(value):
-        return _letters(cast("Sequence[PersonalMessage]", value))
+        return _messages_form(cast("Sequence[PersonalMessage]", value))
     return _addresses(cast("Sequence[str | Address]", value))
 
 
@@ -83,15 +83,15 @@ def _addresses(addresses: Iterable[str | Address]) -> Mapping[str, object]:
     return form
 
 
-def _letters(letters: Iterable[PersonalMessage]) -> Mapping[str, object]:
+def _messages_form(messages: Iterable[PersonalMessage]) -> Mapping[str, object]:
     form: dict[str, object] = {"message_type": "personal"}
-    for place, letter in enumerate(letters):
-        if not isinstance(letter, PersonalMessage):
+    for place, message in enumerate(messages):
+        if not isinstance(message, PersonalMessage):
             raise InvalidArgument(
                 f"delivery_list[{place}]: give addresses or personal messages, not both"
             )
         in_email, in_subject, in_message = _keys(place)
-        email, subject, form[in_message] = letter
+        email, subject, form[in_message] = message
         if not (email.isprintable() and subject.isprintable()):  # quick; the next lines are exact
             header_text(email, in_email)
             header_text(subject, in_subject)

@@ -159,11 +159,8 @@ class SmsByDispatch:
                 unfinished.append(message_id)
         return PollResult(statuses, " ".join(unfinished or message_ids))
 
-    def _statuses(self, letters: Iterable[EmailStatus]) -> list[RowStatus]:
-        statuses = [
-            RowStatus(letter.address, letter.delivery, False, letter.error or "")
-            for letter in letters
-        ]
+    def _statuses(self, found: Iterable[EmailStatus]) -> list[RowStatus]:
+        statuses = [RowStatus(one.address, one.delivery, False, one.error or "") for one in found]
         if any(status.reason for status in statuses):
             return [status._replace(reason=self._clean(status.reason)) for status in statuses]
         return statuses

@@ -18,7 +18,7 @@ from mailkit.errors import InvalidArgument
 __all__ = ["FileLike", "file", "ids", "long", "moment", "one_line", "recipient", "sender"]
 
 
-class Letter(Protocol):
+class HasBody(Protocol):
     """A call that carries a message."""
 
     @property
@@ -76,7 +76,7 @@ def ids(value: Sequence[int], wire_format: WireFormat) -> str:
     return ",".join(str(int(one)) for one in value)
 
 
-def long(call: Letter, wire_format: WireFormat) -> bool:
+def long(call: HasBody, wire_format: WireFormat) -> bool:
     """Long messages go out as multipart, which is read alike and needs no percent-encoding."""
     return wire_format.multipart and len(call.html) > 1000
 

@@ -1,0 +1,134 @@
+"""How it ended that a chunk was handed out: each function runs in the caller's transaction.
+
+Only the holder of the chunk's ticket may say so, also if the chunk was put in doubt meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mailkit.bulk.journal import parts
+from mailkit.bulk.journal.matching import RowChange
+from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, RowState, Ticket
+from mailkit.bulk.journal.row_ids import row_id
+from mailkit.bulk.journal.statuses import override, recount
+from mailkit.bulk.journal.store import Connection
+from mailkit.core.dispatch import Sent
+from mailkit.errors import JournalError
+
+__all__ = ["accept", "check_ticket", "leave_out", "settle"]
+
+_UNDER_WAY = f"('{ChunkState.LOADING}', '{ChunkState.SENDING}', '{ChunkState.IN_DOUBT}')"
+
+
+def accept(db: Connection, job: JobRecord, ticket: Ticket, now: float, sent: Sent) -> str | None:
+    """The provider took the chunk; see `Chunks.accept`."""
+    n = ticket.chunk
+    if doubt := _taken_before(db, job, sent.reference):
+        settle(db, job, ticket, ChunkState.IN_DOUBT, doubt, now)
+        return doubt
+    settle(db, job, ticket, ChunkState.ACCEPTED, None, now)
+    _plan_again(db, job, n, [row_id(job.id, row) for row in sent.held])
+    db.execute(
+        "UPDATE chunks SET reference = ?, cursor = NULL, reconciled = ? WHERE job = ? AND n = ?",
+        (sent.reference, int(sent.reference is None), job.id, n),
+    )
+    left = [(RowState.REJECTED, sent.rejected), (RowState.IN_DOUBT, sent.in_doubt)]
+    changes = [
+        RowChange(row_id(job.id, row), state, why, None)
+        for state, rows in left
+        for row, why in rows.items()
+    ]
+    override(db, job, n, changes)
+    # Somebody was taken, so that whoever had been refused alone before is tried once more.
+    db.execute(
+        f"UPDATE chunks SET role = '{Role.AGAIN}' WHERE job = ? AND role = '{Role.TRIAL}' "
+        "AND ended <= (SELECT started FROM chunks WHERE job = ? AND n = ? AND rows > 0)",
+        (job.id, job.id, n),
+    )
+    return None
+
+
+def _plan_again(db: Connection, job: JobRecord, n: int, rows: Sequence[int]) -> None:
+    if not rows:
+        return
+    (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
+    db.execute(
+        "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
+        f"SELECT job, ?, '{ChunkState.PLANNED}', 0, -1, ?, attempt, 0, 0 FROM chunks WHERE job = "
+        "? AND n = ?",
+        (number, len(rows), job.id, n),
+    )
+    db.executemany("UPDATE rows SET chunk = ? WHERE id = ?", [(number, row) for row in rows])
+    db.execute("UPDATE chunks SET rows = rows - ? WHERE job = ? AND n = ?", (len(rows), job.id, n))
+
+
+def leave_out(
+    db: Connection, job: JobRecord, n: int, state: RowState, rows: Mapping[int, str]
+) -> None:
+    """Rows that a stage before the sending has sorted out; a chunk can end up without any."""
+    if not rows:
+        return
+    chunk = n if state is RowState.REJECTED else None
+    db.executemany(
+        "UPDATE rows SET state = ?, reason = ?, chunk = ? WHERE id = ? AND state IS NULL",
+        [(state, why, chunk, row_id(job.id, row)) for row, why in rows.items()],
+    )
+    recount(db, job, n)
+    emptied = db.execute(
+        f"UPDATE chunks SET state = '{ChunkState.EMPTY}' WHERE job = ? AND n = ? AND rows = 0",
+        (job.id, n),
+    )
+    if emptied.rowcount:
+        parts.forget(db, job, n)
+
+
+def _taken_before(db: Connection, job: JobRecord, reference: str | None) -> str | None:
+    """Which chunk has this reference already, in words."""
+    row = db.execute(
+        "SELECT name, n FROM chunks JOIN jobs ON jobs.id = chunks.job "
+        "WHERE reference = ? AND provider = ? LIMIT 1",
+        (reference, job.provider),
+    ).fetchone()
+    if row is None:
+        return None
+    return f"the response has the reference of chunk {row[1]} of {row[0]}: it may be that one's"
+
+
+def check_ticket(db: Connection, job: JobRecord, ticket: Ticket) -> None:
+    """JournalError if this worker does not have the chunk, or has it no more."""
+    assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
+    found = db.execute(
+        f"SELECT 1 FROM chunks WHERE job = ? AND n = ? AND state IN {_UNDER_WAY} "
+        "AND worker = ? AND takes = ?",
+        (job.id, ticket.chunk, job.worker.id, ticket.number),
+    )
+    if found.fetchone() is None:
+        raise _not_ours(job, ticket)
+
+
+def settle(
+    db: Connection,
+    job: JobRecord,
+    ticket: Ticket,
+    state: ChunkState,
+    reason: str | None,
+    now: float | None,
+) -> None:
+    """Write how it ended that the chunk was handed out; JournalError if this worker does not have
+    it, or has it no more.
+    """
+    assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
+    settled = db.execute(
+        "UPDATE chunks SET state = ?, reason = ?, ended = coalesce(?, ended) "
+        f"WHERE job = ? AND n = ? AND state IN {_UNDER_WAY} AND worker = ? AND takes = ?",
+        (state, reason, now, job.id, ticket.chunk, job.worker.id, ticket.number),
+    )
+    if settled.rowcount != 1:
+        raise _not_ours(job, ticket)
+
+
+def _not_ours(job: JobRecord, ticket: Ticket) -> JournalError:
+    return JournalError(
+        f"chunk {ticket.chunk} of the job {job.name} is not under way from this worker any more"
+    )

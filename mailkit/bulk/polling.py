@@ -161,6 +161,10 @@ class Polling:
             if found is None:
                 return  # a person must look
             now = self._clock.now()
+            if isinstance(found, NotTaken):  # what is still in the network may yet be taken
+                until = await self._journal.chunks.held_up_until(self._job, doubt.ticket)
+                if now < until.timestamp():
+                    found = Wait(until, found.why)
             mine = await shielded(self._journal.chunks.settle(self._job, doubt.ticket, now, found))
             if not mine:
                 return  # somebody else has settled it

@@ -245,7 +245,11 @@ class Dispatch(Protocol):
         ...
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
-        """Find out what became of a task that is in doubt. None: a person must look."""
+        """Find out what became of a task that is in doubt. None: a person must look.
+
+        NotTaken counts only once its request can't be held up in the network any more; before, the
+        engine asks again.
+        """
         ...
 
     async def poll(self, reference: str, cursor: str | None) -> PollResult:

@@ -7,9 +7,9 @@
             await check(Bench(connect, lambda: server.mailed, server.advance))
 
 Each check sends to a few people through a BulkSender, in made-up time, over the client's own
-connections. Between client and connections stands a wire that loses requests and responses, shows
-a gateway's pages instead, and kills the run, at each stage. Whom the service has really mailed is
-compared with the report.
+connections. Between client and connections stands a wire that loses requests and responses, holds
+requests up, shows a gateway's pages, and kills the run, at each stage. Whom the service has really
+mailed is compared with the report.
 """
 
 from __future__ import annotations
@@ -230,6 +230,16 @@ async def an_unknown_outcome_mails_nobody_twice(bench: Bench) -> None:
     await _at_each_stage(bench, Trouble.REQUEST_LOST, Trouble.RESPONSE_LOST)
 
 
+async def a_request_held_up_in_the_network_mails_nobody_twice(bench: Bench) -> None:
+    """It arrives after it was given up: what is not there yet may still come."""
+    dispatch = await _dispatch(bench)
+    last = dispatch.stages[-1]
+    async with _world(bench, f"stage {last.name}, {Trouble.HELD_UP.words}") as world:
+        end = await world.send(_people(dispatch), [Strike(Trouble.HELD_UP, last.name)])
+        if last.settles:
+            world.all_accepted(end)
+
+
 async def a_page_of_a_gateway_is_no_answer(bench: Bench) -> None:
     """Whatever its status, it is neither the service's yes nor its no."""
     await _at_each_stage(bench, Trouble.BAD_GATEWAY, Trouble.STRANGE_PAGE)
@@ -283,6 +293,7 @@ CHECKS: Sequence[Check] = (
     a_refused_row_costs_nobody_else,
     what_was_not_sent_is_sent_later,
     an_unknown_outcome_mails_nobody_twice,
+    a_request_held_up_in_the_network_mails_nobody_twice,
     a_page_of_a_gateway_is_no_answer,
     a_killed_run_is_resumed,
     two_runs_share_a_job,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +18,7 @@ from mailkit.testing.clock import FakeClock
 __all__ = ["POLL", "SETTLE", "Errand", "Killed", "Strike", "Trouble", "Violation", "Wire", "errand"]
 
 POLL, SETTLE = "poll", "settle"
+HELD_UP_SECONDS = 60.0
 _PAGE = b"<html><body><h1>nginx</h1></body></html>"
 
 
@@ -35,6 +37,7 @@ class Trouble(Enum):
     TURNED_AWAY = "a gateway's page with 403", False, True
     REQUEST_LOST = "no response, and the request has not arrived", False, False
     RESPONSE_LOST = "no response, and the request has arrived", True, False
+    HELD_UP = "no response, and the request arrives a minute later", True, False
     BAD_GATEWAY = "a gateway's page with 502", True, False
     STRANGE_PAGE = "a page with 200", True, False
     KILLED_BEFORE = "killed before the request", False, False
@@ -82,6 +85,7 @@ class Wire:
         self._clock = clock
         self._inner = AiohttpTransport()
         self._strikes = list(strikes)
+        self._held_up: list[asyncio.Task[None]] = []
 
     @property
     def struck(self) -> bool:
@@ -106,14 +110,16 @@ class Wire:
         trouble = self._next(errand.name)
         if trouble is None:
             return await self._inner.send(request, timeout)
-        if trouble.arrives:
+        if trouble is Trouble.HELD_UP:
+            self._held_up.append(asyncio.create_task(self._deliver(request, timeout)))
+        elif trouble.arrives:
             await self._inner.send(request, timeout)
         request.began = trouble is not Trouble.NOT_CONNECTED
         errand.lost = not trouble.known
         match trouble:
             case Trouble.NOT_CONNECTED:
                 raise NotSent(trouble.words)
-            case Trouble.REQUEST_LOST | Trouble.RESPONSE_LOST:
+            case Trouble.REQUEST_LOST | Trouble.RESPONSE_LOST | Trouble.HELD_UP:
                 raise OutcomeUnknown(trouble.words)
             case Trouble.KILLED_BEFORE | Trouble.KILLED_AFTER:
                 raise Killed(trouble.words)
@@ -121,8 +127,14 @@ class Wire:
         return Response(status, {"Content-Type": "text/html"}, _PAGE)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections, once everything has arrived."""
+        await asyncio.gather(*self._held_up)
         await self._inner.aclose()
+
+    async def _deliver(self, request: Request, timeout: float) -> None:  # noqa: ASYNC109
+        await self._clock.sleep(HELD_UP_SECONDS)
+        with self._clock.held():
+            await self._inner.send(request, timeout)
 
     def _next(self, name: str) -> Trouble | None:
         strike = next((strike for strike in self._strikes if strike.at == name), None)

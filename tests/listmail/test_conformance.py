@@ -21,3 +21,8 @@ async def test_the_bulk_send_conforms(check: Check) -> None:
 
         refuses = f"{INVALID}gone@example.com"
         await check(Bench(connect, lambda: server.mailed, server.advance, refuses=refuses))
+
+
+@pytest.fixture(autouse=True)
+def no_request_is_held_up() -> None:
+    """Here some are."""

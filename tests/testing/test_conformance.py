@@ -46,6 +46,13 @@ from mailkit.testing.conformance import (
 FEW = Limits(rows=4, size=10_000, base=100, part_rows=2)
 BEFORE = ListmailDispatch.stages[:-1]
 REFUSED = "invalid-gone@example.com"
+
+
+@pytest.fixture(autouse=True)
+def no_request_is_held_up() -> None:
+    """Here some are."""
+
+
 each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 
 

@@ -28,6 +28,7 @@ from mailkit.bulk.journal.records import (
     Stopped,
     Ticket,
 )
+from mailkit.bulk.journal.resolving import held_up_until
 from mailkit.bulk.journal.row_ids import number_of, row_id
 from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection, Store
@@ -219,6 +220,17 @@ class Chunks:
             leave_out(db, job, task.chunk, RowState.SUPPRESSED, done.suppressed)
 
         await self._store.write(work, durable=False)
+
+    async def held_up_until(self, job: JobRecord, ticket: Ticket) -> datetime:
+        """From when on the request of a chunk in doubt can't arrive at the provider any more."""
+
+        def work(db: Connection) -> datetime:
+            started, ended = db.execute(
+                "SELECT started, ended FROM chunks WHERE job = ? AND n = ?", (job.id, ticket.chunk)
+            ).fetchone()
+            return datetime.fromtimestamp(max(0.0, held_up_until(started, ended)), UTC)
+
+        return await self._store.read(work)
 
     async def in_doubt(self, job: JobRecord, stages: Sequence[Stage]) -> list[Taken]:
         """The chunks in doubt, as they were handed out, at stages whose doubts can be settled.

@@ -22,12 +22,17 @@ from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.journal.workers import reap
 from mailkit.errors import InvalidArgument
 
-__all__ = ["Chosen", "Replanned", "Resolving"]
+__all__ = ["Chosen", "Replanned", "Resolving", "held_up_until"]
 
 BY_A_PERSON = "resolved by a person"
 REQUEST_SECONDS = 30.0
 HELD_UP_SECONDS = 120.0
 """So long after its end a request can still arrive that is held up in the network."""
+
+
+def held_up_until(started: float | None, ended: float | None) -> float:
+    """From when on a request of a chunk can't arrive any more, and its chunk be sent again."""
+    return max(ended or 0.0, (started or 0.0) + REQUEST_SECONDS) + HELD_UP_SECONDS
 
 
 @attrs.frozen
@@ -216,8 +221,7 @@ def _check_time(db: Connection, job: JobRecord, source: _Source, now: float) -> 
     (state,) = db.execute(
         "SELECT state FROM chunks WHERE job = ? AND n = ?", (job.id, source.n)
     ).fetchone()
-    ends = [source.ended or 0.0, (source.started or 0.0) + REQUEST_SECONDS]
-    earliest = max(ends) + HELD_UP_SECONDS
+    earliest = held_up_until(source.started, source.ended)
     if state == ChunkState.IN_DOUBT and now < earliest:
         at = datetime.fromtimestamp(earliest).astimezone()
         raise InvalidArgument(

@@ -3,6 +3,9 @@ twice and loses nobody.
 
 One call, awaited: the clients, as ``SmsBy``. A list of any length: ``BulkSender``. What can go
 wrong: ``mailkit.errors``.
+
+Public are this module, ``errors``, ``events``, ``provider`` (for whoever writes a provider), the
+clients' packages in ``providers``, ``sandbox`` and ``testing``. All others may change at any time.
 """
 
 from importlib import import_module

@@ -195,8 +195,10 @@ def report_text(report: Report) -> Iterator[str]:
             "Nobody is left to mail: other jobs have sent them this message, or will. To send it "
             "once more, order it --again"
         )
+    if report.waiting:
+        yield f"Waiting: {plain(report.waiting)}"
     if report.running:
-        yield f"It is being sent now: mailkit status {job} tells how it goes on"
+        yield f"It is being sent now; to check on it: mailkit status {job}"
     elif counts.unsent:
         why = f"Stopped: {plain(report.stopped)}. " if report.stopped else ""
         yield f"{why}Send the rest with: mailkit resume {job}"

@@ -171,7 +171,7 @@ def test_what_a_living_process_sends_is_not_in_doubt(shop: Shop) -> None:
         assert (report["running"], report["accepted"]) == (True, 500)
         assert (report["in_doubt"], report["unsent"]) == (0, 3500)
         ended = shop("status", "autumn")
-        assert "It is being sent now: mailkit status autumn tells how it goes on\n" in ended.out
+        assert "It is being sent now; to check on it: mailkit status autumn\n" in ended.out
         assert "running" in shop("status").out
         assert process.poll() is None
         kill(process)

@@ -4,7 +4,7 @@
 ``take`` commits *sending* to the disk before the request's first byte. How the request ended is
 committed too, but reaches the disk with the next ``take`` or the journal's end: if the power fails
 before that, the chunk is in doubt, as one that was under way. Only the holder of a chunk's ticket
-may say how it ended, also if it was put in doubt meanwhile.
+may record its outcome, even if it was put in doubt meanwhile.
 """
 
 from __future__ import annotations

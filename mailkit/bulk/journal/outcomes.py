@@ -1,6 +1,6 @@
-"""How it ended that a chunk was handed out: each function runs in the caller's transaction.
+"""The outcome of a chunk that was handed out. Each function runs in the caller's transaction.
 
-Only the holder of the chunk's ticket may say so, also if the chunk was put in doubt meanwhile.
+Only the holder of the chunk's ticket may record it, even if the chunk was put in doubt meanwhile.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _taken_before(db: Connection, job: JobRecord, reference: str | None) -> str 
 
 
 def check_ticket(db: Connection, job: JobRecord, ticket: Ticket) -> None:
-    """JournalError if this worker does not have the chunk, or has it no more."""
+    """JournalError unless this worker has the chunk."""
     assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
     found = db.execute(
         f"SELECT 1 FROM chunks WHERE job = ? AND n = ? AND state IN {_UNDER_WAY} "
@@ -115,9 +115,7 @@ def settle(
     reason: str | None,
     now: float | None,
 ) -> None:
-    """Write how it ended that the chunk was handed out; JournalError if this worker does not have
-    it, or has it no more.
-    """
+    """Record the outcome of the chunk; JournalError unless this worker has it."""
     assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
     settled = db.execute(
         "UPDATE chunks SET state = ?, reason = ?, ended = coalesce(?, ended) "

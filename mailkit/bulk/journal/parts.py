@@ -138,7 +138,7 @@ def end(
     cursor: str | None = None,
     stage: int | None = None,
 ) -> None:
-    """Write how it ended that the part was taken; JournalError if this worker has it no more."""
+    """Record the outcome of the part; JournalError unless this worker has it."""
     assert job.worker is not None  # noqa: S101 - whoever took a part is a worker
     changed = db.execute(
         "UPDATE parts SET state = ?, until = ?, reason = ?, cursor = coalesce(?, cursor), "

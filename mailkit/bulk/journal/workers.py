@@ -49,7 +49,7 @@ class Workers:
         return await self._store.write(work)
 
     async def leave(self, job: JobRecord) -> None:
-        """Work on the job no more."""
+        """Stop working on the job."""
         worker = job.worker
         if worker is None:
             return

@@ -73,22 +73,22 @@ class FakeDispatch:
     async def prepare(self) -> None:
         return
 
-    async def perform(self, chunk: Task) -> Sent:
+    async def perform(self, task: Task) -> Sent:
         await asyncio.sleep(0)
-        self.provider.chunks.append(chunk)
+        self.provider.chunks.append(task)
         if self.provider.on_send is not None:
-            self.provider.on_send(chunk)
+            self.provider.on_send(task)
         outcome: Sent | Exception = Sent(reference=str(len(self.provider.chunks)))
-        words = self.provider.refuses(chunk)
+        words = self.provider.refuses(task)
         if words is not None:
             outcome = Refused(words)
         if self.provider.acts:
             act = self.provider.acts.pop(0)
-            outcome = act if isinstance(act, Exception) else act(chunk)
+            outcome = act if isinstance(act, Exception) else act(task)
         if isinstance(outcome, Exception):
             raise outcome
         left_out = {*outcome.rejected, *outcome.held}
-        self.provider.mailed.update(row.address for row in chunk.rows if row.n not in left_out)
+        self.provider.mailed.update(row.address for row in task.rows if row.n not in left_out)
         return outcome
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:

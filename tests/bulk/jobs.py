@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
+from mailkit.bulk.job import Job, Progress
 from mailkit.bulk.journal import InvalidRecord, JobRecord, Journal, PlannedRow, Snapshot, Taken
 
 
@@ -52,6 +53,14 @@ async def finish(journal: Journal, job: JobRecord) -> JobRecord:
     return await journal.jobs.finish_planning(
         job, columns=["name"], fingerprint=job.name.encode(), stem=None, again=False
     )
+
+
+async def until_waiting(job: Job) -> Progress:
+    """The first look at the job that says what it waits for."""
+    async for step in job.progress():
+        if step.waiting:
+            return step
+    raise AssertionError("it did not wait")
 
 
 def die(job: JobRecord) -> None:

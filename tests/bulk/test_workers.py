@@ -19,7 +19,7 @@ from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
 
 from .fakes import MESSAGE, FakeProvider, memory_journal, people
-from .jobs import die, take
+from .jobs import die, take, until_waiting
 
 SETTINGS = EngineSettings(concurrency=2)
 
@@ -63,9 +63,7 @@ async def test_a_worker_waits_for_what_the_others_have_under_way(journal: Journa
     taken = await take(journal, other)
     async with sender(journal, provider, clock) as one:
         job = await one.resume("a")
-        async for step in job.progress():
-            if step.waiting:
-                break
+        step = await until_waiting(job)
         assert step.waiting == "waiting for another process that sends this job"
         assert step.counts.unsent == 3
         await journal.chunks.put_back(other, taken.ticket, clock.now(), "dns")
@@ -84,9 +82,8 @@ async def test_what_a_worker_was_sending_when_it_died_is_in_doubt_for_the_others
     dead = await take(journal, other)
     async with sender(journal, provider, clock) as one:
         job = await one.resume("a")
-        async for step in job.progress():
-            if step.waiting:
-                die(other)
+        await until_waiting(job)
+        die(other)
         report = await job.wait()
     assert (report.counts.accepted, report.counts.in_doubt) == (6, 3)
     assert report.doubts[0].chunk == dead.task.chunk

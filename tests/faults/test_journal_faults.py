@@ -45,6 +45,7 @@ from mailkit.testing import FakeClock
 
 from ..approval import approve
 from ..bulk.fakes import MESSAGE, FakeDispatch, FakeProvider, people
+from ..bulk.jobs import until_waiting
 from .disk import ERRORS, Disk
 
 ROWS = [*people(4), "no-at-sign", "P1@EXAMPLE.COM", "s@example.com", *people(7)[4:]]
@@ -303,9 +304,7 @@ async def test_a_second_worker_sends_the_rest_and_waits_for_what_the_first_has_u
             await resolve(journal, "a", 1, accepted=False)
         provider.holding = False
         joined = await second.resume("a")
-        async for step in joined.progress():
-            if step.waiting:
-                break
+        step = await until_waiting(joined)
         assert (step.counts.accepted, step.counts.unsent) == (1, 6)  # what lives is not in doubt
         for answer in provider.answers.values():
             answer.set_exception(OutcomeUnknown("reset"))

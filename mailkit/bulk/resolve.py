@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from mailkit.address import dedupe_key, normalize
-from mailkit.bulk.journal import Chosen, JobRecord, Journal, Replanned
+from mailkit.bulk.journal import Chosen, JobRecord, Journal, ReplanResult
 from mailkit.core.clock import Clock
 from mailkit.errors import InvalidArgument
 
@@ -44,7 +44,7 @@ async def resolve(
 
 async def replan_rejected(
     journal: Journal, name: str, *chunks: int | str, addresses: Iterable[str] = ()
-) -> Replanned:
+) -> ReplanResult:
     """Plan what the provider rejected again: all of it, or these chunks or ``addresses``.
 
     The next ``resume`` sends it. Rows whose people have the message from another job by now

@@ -12,13 +12,17 @@ Counters = tuple[int, int, int]
 
 
 async def counters(journal: Journal) -> dict[tuple[int, int], Counters]:
-    """``rows``, ``apart`` and ``unfinished`` of every accepted chunk, as the journal has them."""
+    """The counters of every accepted chunk, as the journal has them."""
 
     def work(db: Connection) -> dict[tuple[int, int], Counters]:
         found = db.execute(
-            "SELECT job, n, rows, apart, unfinished FROM chunks WHERE state = 'accepted'"
+            "SELECT job, n, rows, own_delivery_rows, unfinished FROM chunks "
+            "WHERE state = 'accepted'"
         )
-        return {(job, n): (rows, apart, moving) for job, n, rows, apart, moving in found}
+        return {
+            (job, n): (rows, own_delivery_rows, moving)
+            for job, n, rows, own_delivery_rows, moving in found
+        }
 
     return await journal._db.read(work)
 
@@ -45,8 +49,11 @@ async def counted(journal: Journal) -> dict[tuple[int, int], Counters]:
                 follows = state is None
                 heard = delivery if delivery is not None else common if follows else 0
                 found[job, n]["rows"] += follows
-                found[job, n]["apart"] += follows and delivery is not None
+                found[job, n]["own"] += follows and delivery is not None
                 found[job, n]["unfinished"] += state != "rejected" and heard not in FINAL
-        return {key: (one["rows"], one["apart"], one["unfinished"]) for key, one in found.items()}
+        return {
+            key: (one["rows"], one["own_delivery_rows"], one["unfinished"])
+            for key, one in found.items()
+        }
 
     return await journal._db.read(work)

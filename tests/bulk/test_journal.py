@@ -17,7 +17,7 @@ from mailkit.bulk.journal import (
     Counts,
     InlineExecutor,
     Journal,
-    Merged,
+    MergeResult,
     PlannedRow,
     RowState,
 )
@@ -472,15 +472,15 @@ async def test_a_row_in_doubt_that_is_found_after_all_follows_its_chunk_again(
     await journal.chunks.accept(job, chunk.ticket, 3.0, Sent("r"))
     found = [RowStatus(name, DeliveryStatus.SENT, False, "") for name in people(2)]
 
-    async def reconcile(*statuses: RowStatus, doubt: str | None = None) -> Merged:
+    async def reconcile(*statuses: RowStatus, doubt: str | None = None) -> MergeResult:
         return await journal.statuses.reconcile(
             job, chunk.ticket.chunk, PollResult(statuses, "mark"), doubt=doubt
         )
 
-    assert await reconcile(found[1], doubt="missing") == Merged(True, 2, "mark")
+    assert await reconcile(found[1], doubt="missing") == MergeResult(True, 2, "mark")
     [due] = await journal.statuses.due(job, track=False)
     assert (due.n, due.reconciled, due.cursor) == (1, True, None)  # the whole list is asked for
-    assert await reconcile(*found) == Merged(True, 2, "mark")
+    assert await reconcile(*found) == MergeResult(True, 2, "mark")
     assert await journal.statuses.due(job, track=False) == []
     [due] = await journal.statuses.due(job, track=True)
     assert due.cursor == "mark"

@@ -14,7 +14,7 @@ from mailkit.bulk.journal import (
     Counts,
     JobRecord,
     Journal,
-    Replanned,
+    ReplanResult,
     RowRecord,
     RowState,
     Taken,
@@ -258,7 +258,7 @@ async def rejected_job(journal: Journal) -> JobRecord:
 
 async def test_a_rejected_chunk_and_rejected_rows_are_ordered_again(journal: Journal) -> None:
     job = await rejected_job(journal)
-    assert await replan_rejected(journal, "a") == Replanned(rows=6, elsewhere=0)
+    assert await replan_rejected(journal, "a") == ReplanResult(rows=6, elsewhere=0)
     assert await counters(journal) == await counted(journal)
     counts = await journal.reports.counts(job)
     assert counts == Counts(15, accepted=6, in_doubt=3, unsent=6)

@@ -34,7 +34,7 @@ from mailkit.bulk.journal.records import (
     Worker,
 )
 from mailkit.bulk.journal.reports import Reports, Snapshot
-from mailkit.bulk.journal.resolving import Chosen, Replanned, Resolving
+from mailkit.bulk.journal.resolving import Chosen, ReplanResult, Resolving
 from mailkit.bulk.journal.sqlite.finding import ELSEWHERE
 from mailkit.bulk.journal.sqlite.opening import Connector
 from mailkit.bulk.journal.sqlite.store import (
@@ -45,7 +45,7 @@ from mailkit.bulk.journal.sqlite.store import (
     SqliteStore,
     ThreadExecutor,
 )
-from mailkit.bulk.journal.statuses import DueChunk, Merged, Statuses
+from mailkit.bulk.journal.statuses import DueChunk, MergeResult, Statuses
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
 from mailkit.bulk.journal.workers import Workers
 from mailkit.errors import InvalidArgument, JournalError
@@ -64,10 +64,10 @@ __all__ = [
     "JobState",
     "Journal",
     "Later",
-    "Merged",
+    "MergeResult",
     "Overtaken",
     "PlannedRow",
-    "Replanned",
+    "ReplanResult",
     "RowRecord",
     "RowState",
     "Snapshot",

@@ -18,7 +18,7 @@ from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
 
-__all__ = ["ChunkKeys", "Findings", "RowChange", "RowKey", "match"]
+__all__ = ["ChunkKeys", "ReconcileResult", "RowChange", "RowKey", "match"]
 
 _TAKEN = int(DeliveryStatus.QUEUED)  # how far a message got at least that is named as taken
 
@@ -48,7 +48,7 @@ class RowChange(NamedTuple):
 
 
 @attrs.frozen
-class Findings:
+class ReconcileResult:
     """What statuses change in a chunk: the ``delivery`` of the rows that follow the chunk and have
     none of their own, own deliveries alone as (delivery, row id), and whole rows. ``missing`` rows
     were never named; ``reconciled`` says that nobody is looked for any longer. ``held`` has the
@@ -63,7 +63,7 @@ class Findings:
     held: str | None = None
 
 
-def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) -> Findings:
+def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) -> ReconcileResult:
     """Join rows and statuses by address; statuses of strangers are ignored.
 
     A good word wins: an address that is named as taken, now or in an earlier poll, is not rejected
@@ -113,7 +113,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     held = held or next(iter(suspects(rejected).values()), None)
     common, deliveries = _shared(common, following)
     reconciled = chunk.reconciled or doubt is not None or not missing
-    return Findings(common, deliveries, changed, missing, reconciled, held)
+    return ReconcileResult(common, deliveries, changed, missing, reconciled, held)
 
 
 def _shared(

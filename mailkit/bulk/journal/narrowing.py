@@ -29,11 +29,11 @@ __all__ = ["Narrowing"]
 
 @attrs.frozen
 class _Part:
-    """Rows of a chunk, by their ids: a run of them, or those *apart* from the others."""
+    """Rows of a chunk, by their ids: a run of them, or single ones that are *moved* out."""
 
     rows: Sequence[int]
     role: Role | None = None
-    apart: bool = False
+    moved: bool = False
 
 
 class Narrowing:
@@ -73,7 +73,7 @@ class Narrowing:
             alone = [row_id(job.id, row) for row in named]
             others = [row for row in _under_way(db, job, ticket) if row not in alone]
             _cut(
-                db, job, ticket.chunk, [*(_Part([row], apart=True) for row in alone), _Part(others)]
+                db, job, ticket.chunk, [*(_Part([row], moved=True) for row in alone), _Part(others)]
             )
 
         await self._store.write(work, durable=False)
@@ -225,8 +225,8 @@ def _cut(db: Connection, job: JobRecord, n: int, parts: Sequence[_Part]) -> list
     before = db.execute("SELECT id FROM rows WHERE chunk = ? AND id BETWEEN ? AND ?", (n, *job.ids))
     moved = {id for (id,) in before.fetchall()}
     for at, part in enumerate(parts, number):
-        moving = part.rows if part.apart else [row for row in part.rows if row in moved]
-        staying = [] if part.apart else [row for row in part.rows if row not in moved]
+        moving = part.rows if part.moved else [row for row in part.rows if row in moved]
+        staying = [] if part.moved else [row for row in part.rows if row not in moved]
         span = (staying[0], staying[-1]) if staying else (0, -1)
         db.execute(
             "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "

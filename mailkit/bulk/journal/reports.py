@@ -223,7 +223,8 @@ def _deliveries(db: Connection, job: JobRecord) -> dict[DeliveryStatus, int]:
         "SELECT delivery, sum(n) FROM ("
         "SELECT delivery, count(*) AS n FROM rows WHERE id BETWEEN ? AND ? "
         "AND delivery > 0 GROUP BY delivery UNION ALL "
-        "SELECT delivery, rows - apart FROM chunks WHERE job = ? AND delivery > 0) AS heard "
+        "SELECT delivery, rows - own_delivery_rows FROM chunks "
+        "WHERE job = ? AND delivery > 0) AS heard "
         "GROUP BY delivery HAVING sum(n) > 0 ORDER BY delivery",
         (*job.ids, job.id),
     )

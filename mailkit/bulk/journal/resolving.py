@@ -22,7 +22,7 @@ from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.journal.workers import reap
 from mailkit.errors import InvalidArgument
 
-__all__ = ["Chosen", "Replanned", "Resolving", "held_up_until"]
+__all__ = ["Chosen", "ReplanResult", "Resolving", "held_up_until"]
 
 BY_A_PERSON = "resolved by a person"
 REQUEST_SECONDS = 30.0
@@ -66,7 +66,7 @@ class _Source:
 
 
 @attrs.frozen
-class Replanned:
+class ReplanResult:
     """How many rejected rows were planned again, and how many were left out, since their people
     have the message from another job (``elsewhere``).
     """
@@ -124,7 +124,7 @@ class Resolving:
 
         return await self._store.write(work)
 
-    async def again(self, job: JobRecord, chosen: Chosen) -> Replanned:
+    async def again(self, job: JobRecord, chosen: Chosen) -> ReplanResult:
         """What is chosen of the rejected rows is planned again, but for people who have the
         message from another job by now: these become ``duplicate``.
         """
@@ -144,14 +144,14 @@ class Resolving:
                 db: Connection,
                 seen: Sequence[Twin] = seen,
                 elsewhere: Mapping[int, str] = elsewhere,
-            ) -> Replanned:
+            ) -> ReplanResult:
                 if twins(db, job) != seen:
                     raise Overtaken
                 found = _sources(db, job, RowState.REJECTED, chosen)
                 sources = [_set_aside(db, job, source, elsewhere) for source in found]
                 db.execute("UPDATE jobs SET replans = replans + 1 WHERE id = ?", (job.id,))
                 planned = _plan_again(db, job, sources)
-                return Replanned(planned, sum(source.count for source in found) - planned)
+                return ReplanResult(planned, sum(source.count for source in found) - planned)
 
             with contextlib.suppress(Overtaken):
                 return await self._store.write(work)

@@ -1,6 +1,6 @@
 """Statuses in the journal: which chunks to ask about, and what the provider said of their rows.
 
-Once a chunk has been sent, ``recount`` alone writes its counters: ``rows``, ``apart``,
+Once a chunk has been sent, ``recount`` alone writes its counters: ``rows``, ``own_delivery_rows``,
 ``unfinished``.
 """
 
@@ -17,7 +17,7 @@ from mailkit.bulk.journal.store import Connection, Cursor, Store
 from mailkit.core.dispatch import PollResult
 from mailkit.events import DeliveryStatus
 
-__all__ = ["DueChunk", "Merged", "Statuses", "following", "merge", "override", "recount"]
+__all__ = ["DueChunk", "MergeResult", "Statuses", "following", "merge", "override", "recount"]
 
 # The states of their own that rows can have that were sent.
 _SENT = f"('{RowState.ACCEPTED}', '{RowState.REJECTED}', '{RowState.IN_DOUBT}')"
@@ -36,7 +36,7 @@ class DueChunk:
 
 
 @attrs.frozen
-class Merged:
+class MergeResult:
     """A chunk after statuses were merged into it: whether it is reconciled, how many rows are
     still on their way (``unfinished``), and the mark for the next poll. ``held``: the words in
     which rows were rejected for the account's sake just now.
@@ -85,13 +85,13 @@ class Statuses:
 
     async def reconcile(
         self, job: JobRecord, n: int, polled: PollResult, *, doubt: str | None = None
-    ) -> Merged:
+    ) -> MergeResult:
         """Merge what a poll found into the chunk's rows; if that is lost, it is asked for again.
 
         With ``doubt``, the reason, rows that were never named are in doubt from now on.
         """
 
-        def work(db: Connection) -> Merged:
+        def work(db: Connection) -> MergeResult:
             check_alive(db, job)
             return merge(db, job, n, polled, doubt)
 
@@ -100,7 +100,7 @@ class Statuses:
 
 def merge(
     db: Connection, job: JobRecord, n: int, polled: PollResult, doubt: str | None = None
-) -> Merged:
+) -> MergeResult:
     """Read the chunk's rows, match the statuses with them, and write what they change.
 
     All of it in the caller's transaction: whoever else hears of these rows can't come between.
@@ -118,7 +118,7 @@ def merge(
     _change(db, n, found.changes)
     if found.deliveries or found.changes or found.delivery != keys.delivery:
         unfinished = recount(db, job, n)
-    return Merged(found.reconciled, unfinished, mark, found.held)
+    return MergeResult(found.reconciled, unfinished, mark, found.held)
 
 
 def override(db: Connection, job: JobRecord, n: int, changes: Sequence[RowChange]) -> None:
@@ -141,7 +141,7 @@ def recount(db: Connection, job: JobRecord, n: int) -> int:
         (delivery, _FINAL, first, last, n, *job.ids),
     ).fetchone()
     db.execute(
-        "UPDATE chunks SET rows = ?, apart = ?, unfinished = ? WHERE job = ? AND n = ?",
+        "UPDATE chunks SET rows = ?, own_delivery_rows = ?, unfinished = ? WHERE job = ? AND n = ?",
         (*counters, job.id, n),
     )
     return int(counters[2])

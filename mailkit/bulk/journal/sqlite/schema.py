@@ -86,7 +86,7 @@ CREATE TABLE chunks (
     unfinished INTEGER NOT NULL,         -- rows whose delivery is not final, once reconciled
     cursor     TEXT,                     -- the provider's mark for the next poll
     delivery   INTEGER NOT NULL DEFAULT 0,  -- of the rows that follow it and have none
-    apart      INTEGER NOT NULL DEFAULT 0,  -- rows that follow it and have their own delivery
+    own_delivery_rows INTEGER NOT NULL DEFAULT 0,  -- that follow it and have their own delivery
     root       INTEGER,                  -- the refused chunk that it was cut from
     role       TEXT CHECK (role IN ('probe', 'trial', 'again')),  -- see narrowing.py
     stage      INTEGER NOT NULL DEFAULT 0,  -- the provider's stage that is next, or under way
@@ -154,7 +154,7 @@ def _from_3(db: sqlite3.Connection) -> None:
     db.execute("UPDATE jobs SET planner = 0")
     kept = (
         "job, n, first, last, rows, attempt, takes, started, ended, reference, reconciled, "
-        "unfinished, cursor, delivery, apart, root, role"
+        "unfinished, cursor, delivery, root, role"
     )
     for name in ("state", "first", "reference", "root", "role"):
         db.execute(f"DROP INDEX chunks_by_{name}")
@@ -164,7 +164,7 @@ def _from_3(db: sqlite3.Connection) -> None:
         if statement.split()[2] not in known:
             db.execute(statement)
     db.execute(
-        f"INSERT INTO chunks ({kept}, state, reason) SELECT {kept}, "
+        f"INSERT INTO chunks ({kept}, own_delivery_rows, state, reason) SELECT {kept}, apart, "
         "CASE state WHEN 'sending' THEN 'in doubt' ELSE state END, "
         "CASE state WHEN 'sending' THEN 'the process ended while the request was under way' "
         "ELSE reason END FROM chunks_3"

@@ -19,10 +19,7 @@ async def counters(journal: Journal) -> dict[tuple[int, int], Counters]:
             "SELECT job, n, rows, own_delivery_rows, unfinished FROM chunks "
             "WHERE state = 'accepted'"
         )
-        return {
-            (job, n): (rows, own_delivery_rows, moving)
-            for job, n, rows, own_delivery_rows, moving in found
-        }
+        return {(job, n): (rows, own, moving) for job, n, rows, own, moving in found}
 
     return await journal._db.read(work)
 
@@ -51,9 +48,6 @@ async def counted(journal: Journal) -> dict[tuple[int, int], Counters]:
                 found[job, n]["rows"] += follows
                 found[job, n]["own"] += follows and delivery is not None
                 found[job, n]["unfinished"] += state != "rejected" and heard not in FINAL
-        return {
-            key: (one["rows"], one["own_delivery_rows"], one["unfinished"])
-            for key, one in found.items()
-        }
+        return {key: (one["rows"], one["own"], one["unfinished"]) for key, one in found.items()}
 
     return await journal._db.read(work)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import UTC, datetime
+from math import inf
 
 import anyio
 import attrs
@@ -25,6 +26,7 @@ from mailkit.bulk.signal import Signal, shielded
 from mailkit.bulk.telling import Teller
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch, Done, Sent, Wait, check_stages
+from mailkit.core.lateness import begins_by
 from mailkit.core.words import about_recipient
 from mailkit.errors import (
     AccountRefused,
@@ -51,6 +53,7 @@ __all__ = ["Engine"]
 DOUBTS_TO_STOP = 3
 TRIES_TO_STOP = 8
 OTHERS_SECONDS = 1.0
+BEGINS_WITHIN = 10.0
 
 
 class Engine:
@@ -245,8 +248,8 @@ class Engine:
         self._looking = True
         self._under_way += 1  # nobody else ends meanwhile
         try:
-            if await self._journal.workers.busy(self._job):
-                self.waiting = "waiting for another process that sends this job"
+            if (process := await self._journal.workers.busy(self._job)) is not None:
+                self.waiting = f"waiting for process {process}, which sends this job, too"
                 await self._polling.take_up(everybody=False)
                 await self._clock.sleep(OTHERS_SECONDS)
                 return True
@@ -273,7 +276,9 @@ class Engine:
         try:
             # A part that others have emptied needs no request.
             idle = task.part is not None and stage.has_rows and not task.rows
-            outcome = Done() if idle else await self._dispatch.perform(task)
+            # A request that is to be sent once may begin soon after its take, or not at all.
+            with begins_by(inf if stage.repeatable else taken.asked + BEGINS_WITHIN):
+                outcome = Done() if idle else await self._dispatch.perform(task)
         except MailkitError as error:
             await self._end(taken, error)
         except (Exception, asyncio.CancelledError) as error:

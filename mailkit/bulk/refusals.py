@@ -6,6 +6,7 @@ anything else is sent; see `Judgment` for what follows.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ from mailkit.bulk.signal import Signal, shielded
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Sent, Task
 from mailkit.core.words import about_recipient
-from mailkit.errors import MailkitError, Refused
+from mailkit.errors import InvalidArgument, MailkitError, Refused
 from mailkit.events import ChunkRejected, JobHook
 
 __all__ = ["Refusals", "Run"]
@@ -245,8 +246,10 @@ class Refusals:
         await shielded(self._journal.narrowing.restore(self._job))
         same = self._refused_in.get(gist(trials[-1].words, trials[-1].address))
         if same:  # the last people that a response named before
-            chosen = Chosen(chunks=dict.fromkeys(same))
-            await shielded(self._journal.resolving.again(self._job, chosen))
+            for n in same:
+                with contextlib.suppress(InvalidArgument):  # a person ordered all of it again
+                    chosen = Chosen(chunks={n: None})
+                    await shielded(self._journal.resolving.again(self._job, chosen))
         tried = f"{len(trials)} rows" if len(trials) > 1 else "a row"
         self._run.fail(
             self._refusal or Refused(trials[-1].words),

@@ -37,6 +37,8 @@ def main() -> None:
             app()
         except SystemExit as ended:
             return ended.code if isinstance(ended.code, int) else ended.code is not None
+        except KeyboardInterrupt:  # before the command began
+            return 130
         return 0
 
     if interruptible:

@@ -26,6 +26,7 @@ from yarl import URL
 
 from mailkit.core.checks import check_number
 from mailkit.core.frames import strip_frames
+from mailkit.core.lateness import is_too_late
 from mailkit.core.unpack import ENCODINGS, BadBody, Body
 from mailkit.core.wire import Request, Response, Upload
 from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown, RequestError
@@ -84,7 +85,7 @@ class _Sending:
                 # Unexpected data on a kept connection would be taken for the response to this
                 # request.
                 raise aiohttp.ClientConnectionError("unexpected data on an idle connection")
-            if self._loop.time() >= self._deadline:
+            if self._loop.time() >= self._deadline or is_too_late():
                 raise TimeoutError  # the loop was held up: nothing goes out this late
             self._transport = protocol.transport
             self._request.began = True

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
+import attrs
 import pytest
 
+from mailkit.bulk.engine import BEGINS_WITHIN
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import make_report
-from mailkit.bulk.resolve import resolve
+from mailkit.bulk.resolve import replan_rejected, resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.errors import InvalidArgument, OutcomeUnknown
-from mailkit.provider import Sent, Task
+from mailkit.core.lateness import elapsed, is_too_late
+from mailkit.errors import InvalidArgument, JournalError, OutcomeUnknown
+from mailkit.message import Message
+from mailkit.provider import Dispatch, Sent, Task
 from mailkit.testing import FakeClock
 
-from .fakes import MESSAGE, FakeProvider, memory_journal, people
-from .jobs import die, take, until_waiting
+from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
+from .jobs import at, die, planned, take, until_waiting
 
 SETTINGS = EngineSettings(concurrency=2)
 
@@ -64,7 +70,7 @@ async def test_a_worker_waits_for_what_the_others_have_under_way(journal: Journa
     async with sender(journal, provider, clock) as one:
         job = await one.resume("a")
         step = await until_waiting(job)
-        assert step.waiting == "waiting for another process that sends this job"
+        assert step.waiting == f"waiting for process {os.getpid()}, which sends this job, too"
         assert step.counts.unsent == 3
         await journal.chunks.put_back(other, taken.ticket, clock.now(), "dns")
         await journal.workers.leave(other)
@@ -143,7 +149,7 @@ async def test_a_person_can_not_say_not_sent_while_the_worker_lives_that_sent_it
     other = await journal.workers.join(await journal.jobs.get("a"))
     taken = await take(journal, other)
     await journal.chunks.doubt(other, taken.ticket, 3.0, "reset")
-    with pytest.raises(InvalidArgument, match=r"the process that sent chunk 1 .* is still at work"):
+    with pytest.raises(InvalidArgument, match=r"which sent chunk 1 .*, is still at work"):
         await resolve(journal, "a", 1, accepted=False)
     assert await resolve(journal, "a", 1, accepted=True) == 3
     with pytest.raises(InvalidArgument, match="not in doubt"):
@@ -160,3 +166,76 @@ async def test_a_refusal_is_not_lost_when_its_worker_was_taken_for_dead(journal:
     await journal.narrowing.halve(other, taken.ticket)
     counts = await journal.reports.counts(new)
     assert (counts.in_doubt, counts.unsent) == (0, 6)
+
+
+async def test_a_worker_whose_lock_is_removed_takes_nothing_more(tmp_path: Path) -> None:
+    async with at(tmp_path / "journal.db") as journal:
+        job = await planned(journal, people(6))
+        await take(journal, job)
+        for lock in (tmp_path / "journal.db-locks").iterdir():
+            lock.unlink()
+        with pytest.raises(JournalError, match="was removed or replaced while this process sends"):
+            await take(journal, job)
+
+
+async def test_a_request_begins_soon_after_its_take_or_not_at_all(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may be stopped in between for as long as it takes others to settle the chunk."""
+    late = []
+
+    def look(task: Task) -> None:
+        late.append(is_too_late())
+        now = elapsed()
+        with monkeypatch.context() as stopped:
+            stopped.setattr("mailkit.core.lateness.elapsed", lambda: now + BEGINS_WITHIN)
+            late.append(is_too_late())
+
+    provider, clock = FakeProvider(on_send=look), FakeClock()
+    await begun(journal, provider, clock, 3)
+    async with sender(journal, provider, clock) as one:
+        await (await one.resume("a")).wait()
+    assert late == [False, True]
+    assert not is_too_late()
+
+
+@attrs.define
+class Gate(FakeProvider):
+    """Holds its second request until it is told to go on."""
+
+    reached: asyncio.Event = attrs.field(factory=asyncio.Event)
+    opened: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
+        return GateDispatch(self)
+
+
+class GateDispatch(FakeDispatch):
+    async def perform(self, task: Task) -> Sent:
+        assert isinstance(self.provider, Gate)
+        if task.chunk == 2:
+            self.provider.reached.set()
+            await self.provider.opened.wait()
+        return await super().perform(task)
+
+
+async def test_what_a_person_orders_again_meanwhile_does_not_hide_why_a_job_stops(
+    journal: Journal,
+) -> None:
+    words = "not today"
+
+    def named(task: Task) -> Sent:
+        return Sent(None, {task.rows[0].n: words, task.rows[1].n: words})
+
+    provider = Gate(acts=[named], chunk_rows=30)
+    settings = EngineSettings(concurrency=1)
+    async with BulkSender(provider, journal=journal, settings=settings) as one:
+        job = await one.start(MESSAGE, read_recipients(people(300)), name="a")
+        await provider.reached.wait()
+        assert (await replan_rejected(journal, "a")).rows == 2
+        provider.refuses = lambda task: words
+        provider.opened.set()
+        report = await job.wait()
+    assert report.stopped is not None
+    assert words in report.stopped
+    assert (report.counts.rejected, report.counts.unsent) == (0, 272)

@@ -20,6 +20,7 @@ import aiohttp
 import pytest
 
 from mailkit.core.http import AiohttpTransport
+from mailkit.core.lateness import begins_by, elapsed
 from mailkit.errors import NotSent, OutcomeUnknown
 
 from .test_http import OK, answering, request, server, silent, transports
@@ -246,6 +247,41 @@ async def test_a_connection_that_went_back_to_the_pool_is_left_alone() -> None:
         with pytest.raises(OutcomeUnknown, match="more than 1000 bytes"):
             await first
         assert (await second).body == b"ok"
+
+
+# Requests that must not begin any more.
+
+
+def test_a_request_that_was_held_up_before_its_first_byte_is_not_sent() -> None:
+    transport = AiohttpTransport(keep_alive=60.0)
+
+    async def work(url: str) -> None:
+        late = request(url)
+        with begins_by(elapsed() - 1.0), pytest.raises(NotSent):
+            await transport.send(late, 5.0)
+        assert late.began is False
+        with begins_by(elapsed() + 60.0):
+            assert (await transport.send(request(url), 5.0)).body == b"ok"
+        await transport.aclose()
+
+    heard = b""
+
+    def serve(listening: socket.socket) -> None:
+        nonlocal heard
+        while not heard:
+            connection, _ = listening.accept()
+            with connection:
+                while b"\r\n\r\n" not in heard and (more := connection.recv(1000)):
+                    heard += more
+                if heard:
+                    connection.sendall(OK)
+
+    with listener() as (listening, url):
+        thread = threading.Thread(target=partial(serve, listening), daemon=True)
+        thread.start()
+        asyncio.run(work(url))
+        thread.join(10)
+    assert heard.count(b"HTTP/1.1") == 1
 
 
 # Event loops.

@@ -44,6 +44,7 @@ from mailkit.core.dispatch import (
     TaskRow,
     Wait,
 )
+from mailkit.core.lateness import elapsed
 
 __all__ = ["Chunks", "Taken"]
 
@@ -52,7 +53,8 @@ _FIELDS = msgspec.json.Decoder(list[str])
 
 @attrs.frozen
 class Taken:
-    """A task that this worker has to do, and the ticket for its chunk.
+    """A task that this worker has to do, and the ticket for its chunk. It was ``asked`` for at that
+    moment of `mailkit.core.lateness`.
 
     ``root`` is the refused chunk that this one was cut from, if it was. ``again``: its one row was
     refused before, but others were taken since.
@@ -62,6 +64,7 @@ class Taken:
     ticket: Ticket
     root: int | None = None
     again: bool = False
+    asked: float = 0.0
 
 
 class Chunks:
@@ -93,8 +96,12 @@ class Chunks:
                 f"role = '{Role.PROBE}'" if probes else f"(role IS NULL OR role = '{Role.AGAIN}')"
             )
 
+        asked = elapsed()
+
         def work(db: Connection) -> Taken | Later | Stopped | None:
             check_alive(db, job)
+            assert job.worker is not None  # noqa: S101 - check_alive looked
+            job.worker.lock.check()
             (stopped,) = db.execute("SELECT stopped FROM jobs WHERE id = ?", (job.id,)).fetchone()
             if stopped is not None:
                 return Stopped(stopped)
@@ -106,7 +113,8 @@ class Chunks:
             ).fetchone()
             if row is None:
                 return parts.later(db, job, now, which)
-            return self._taken(db, job, now, stages, limits, _Planned(*row))
+            taken = self._taken(db, job, now, stages, limits, _Planned(*row))
+            return attrs.evolve(taken, asked=asked)
 
         return await self._store.write(work)
 

@@ -109,6 +109,16 @@ class Lock:
         self._let_go = let_go
         self._process = os.getpid()
 
+    def check(self) -> None:
+        """JournalError if others can't see any more that the worker is alive."""
+        place = self._place
+        if place is None or self._descriptor is None or _is_at(self._descriptor, place):
+            return
+        raise JournalError(
+            f"{place} was removed or replaced while this process sends the job: nothing more is "
+            "sent. Leave that folder alone, and resume"
+        )
+
     def release(self) -> None:
         """The worker has ended; in a forked child that is not its own to say."""
         if self._process != os.getpid():

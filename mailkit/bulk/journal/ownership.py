@@ -5,6 +5,8 @@ that it has tickets for.
 
 from __future__ import annotations
 
+import os
+
 from mailkit.bulk.journal.locks import Locks
 from mailkit.bulk.journal.records import JobRecord, Worker
 from mailkit.bulk.journal.store import Connection
@@ -17,7 +19,8 @@ def register(db: Connection, locks: Locks, job: int, *, sends: bool) -> Worker:
     """A new worker of the job, alive before anybody can see it."""
     while True:
         added = db.execute(
-            "INSERT INTO workers (job, sends) VALUES (?, ?) RETURNING id", (job, int(sends))
+            "INSERT INTO workers (job, process, sends) VALUES (?, ?, ?) RETURNING id",
+            (job, os.getpid(), int(sends)),
         )
         (number,) = added.fetchone()
         lock = locks.take(number)

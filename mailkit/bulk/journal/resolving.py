@@ -116,8 +116,9 @@ class Resolving:
             for source in sources:
                 if source.worker in living:
                     raise InvalidArgument(
-                        f"the process that sent chunk {source.n} of the job {job.name} is still at "
-                        "work: say that it was not sent once that has ended, or stop it first"
+                        f"process {_process(db, source)}, which sent chunk {source.n} of the job "
+                        f"{job.name}, is still at work: say that it was not sent once that has "
+                        "ended, or end it first"
                     )
                 _check_time(db, job, source, now)
             return _plan_again(db, job, sources)
@@ -214,6 +215,11 @@ def _check_chunks(
                 f"chunk {n} of the job {job.name} has been sent again since, "
                 f"as {job.name} #{now}: look for that label"
             )
+
+
+def _process(db: Connection, source: _Source) -> int:
+    found = db.execute("SELECT process FROM workers WHERE id = ?", (source.worker,)).fetchone()
+    return int(found[0])
 
 
 def _check_time(db: Connection, job: JobRecord, source: _Source, now: float) -> None:

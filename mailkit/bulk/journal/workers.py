@@ -66,9 +66,9 @@ class Workers:
         """The numbers of the workers that are alive."""
         return await self._store.read(lambda db: living(db, self._store.locks, job.id))
 
-    async def busy(self, job: JobRecord) -> bool:
-        """Whether other workers are at something whose end this one should wait for: chunks that
-        are being prepared or sent, or looked for in the provider's status list.
+    async def busy(self, job: JobRecord) -> int | None:
+        """The process of another worker that is at something whose end this one should wait for:
+        chunks that are being prepared or sent, or looked for in the provider's status list.
 
         What dead ones were sending is in doubt from now on.
         """
@@ -80,11 +80,13 @@ class Workers:
             )
             return found.fetchone() is not None
 
-        def work(db: Connection) -> bool:
+        def work(db: Connection) -> int | None:
             others = reap(db, self._store.locks, job.id) - {_id(job)}
-            return bool(others) and _at_work(db, job, others)
+            return _at_work(db, job, others) if others else None
 
-        return await self._store.read(look) and await self._store.write(work, durable=False)
+        if not await self._store.read(look):
+            return None
+        return await self._store.write(work, durable=False)
 
 
 def _id(job: JobRecord) -> int:
@@ -121,16 +123,18 @@ def reap(db: Connection, locks: Locks, job: int) -> frozenset[int]:
     return alive
 
 
-def _at_work(db: Connection, job: JobRecord, workers: Collection[int]) -> bool:
+def _at_work(db: Connection, job: JobRecord, workers: Collection[int]) -> int | None:
     theirs = f"worker IN ({', '.join(map(str, workers))})"
     found = db.execute(
-        "SELECT 1 FROM chunks WHERE job = ? AND "
+        "SELECT process FROM workers WHERE id = (SELECT min(worker) FROM ("
+        "SELECT worker FROM chunks WHERE job = ? AND "
         f"(state IN ('{ChunkState.LOADING}', '{ChunkState.SENDING}') "
         f"OR (state = '{ChunkState.ACCEPTED}' AND reconciled = 0)) AND {theirs} UNION ALL "
-        f"SELECT 1 FROM parts WHERE job = ? AND state = '{PartState.LOADING}' AND {theirs} LIMIT 1",
+        f"SELECT worker FROM parts WHERE job = ? AND state = '{PartState.LOADING}' AND {theirs}"
+        ") AS busy)",
         (job.id, job.id),
-    )
-    return found.fetchone() is not None
+    ).fetchone()
+    return None if found is None else int(found[0])
 
 
 def _outside(column: str, workers: Collection[int]) -> str:

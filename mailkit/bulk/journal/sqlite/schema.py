@@ -46,6 +46,7 @@ CREATE INDEX jobs_by_content ON jobs (content);
 CREATE TABLE workers (
     id    INTEGER PRIMARY KEY AUTOINCREMENT,  -- never a second time: locks bear it
     job   INTEGER NOT NULL,
+    process INTEGER NOT NULL,            -- its number in the system, for whoever looks
     sends INTEGER NOT NULL,              -- 0: it only asks what became of what was sent
     ended INTEGER NOT NULL DEFAULT 0     -- it left, or was found dead: it never takes again
 );

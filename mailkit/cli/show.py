@@ -197,7 +197,7 @@ def report_text(report: Report) -> Iterator[str]:
         )
     if report.waiting:
         yield f"Waiting: {plain(report.waiting)}"
-    if report.running:
+    if report.running and (counts.unsent or report.unreconciled):
         yield f"It is being sent now; to check on it: mailkit status {job}"
     elif counts.unsent:
         why = f"Stopped: {plain(report.stopped)}. " if report.stopped else ""

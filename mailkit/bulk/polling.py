@@ -147,39 +147,42 @@ class Polling:
                 self._changed.notify()
 
     async def _settle(self, poll: _Poll, doubt: Taken) -> None:
-        """Ask what became of a chunk in doubt."""
-        self.settling -= 1
-        again: float | None = None
+        """Ask what became of a chunk in doubt; it may be planned again until that is decided."""
+        again = None
+        try:
+            again = await self._settled(poll, doubt)
+        finally:
+            self.settling -= again is None
+        if again is not None:
+            self._schedule(again)
+
+    async def _settled(self, poll: _Poll, doubt: Taken) -> _Poll | None:
+        """Ask once; gives when to ask again, if so."""
         try:
             found = await self._dispatch.settle(doubt.task)
         except AuthenticationFailed as error:
             self._fail(error, f"the provider can't be used: {error}")
-            return
+            return None
         except MailkitError:
-            again = min(FIRST_LOOK * 2.0 ** min(poll.tries, 10), LAST_LOOK)
+            wait = min(FIRST_LOOK * 2.0 ** min(poll.tries, 10), LAST_LOOK)
         else:
             if found is None:
-                return  # a person must look
+                return None  # a person must look
             now = self._clock.now()
             if isinstance(found, NotTaken):  # what is still in the network may yet be taken
                 until = await self._journal.chunks.held_up_until(self._job, doubt.ticket)
                 if now < until.timestamp():
                     found = Wait(until, found.why)
             mine = await shielded(self._journal.chunks.settle(self._job, doubt.ticket, now, found))
-            if not mine:
-                return  # somebody else has settled it
-            if isinstance(found, Wait):
-                again = max(found.until.timestamp() - now, 0.1)
-                task = attrs.evolve(doubt.task, looks=doubt.task.looks + 1)
-                doubt = attrs.evolve(doubt, task=task)
-            elif isinstance(found, Sent) and found.reference is not None:
+            if mine and isinstance(found, Sent) and found.reference is not None:
                 self.sent(doubt.task.chunk, found.reference)
-            elif isinstance(found, NotTaken):
-                self._changed.notify()
-        if again is not None:
-            self.settling += 1
-            due = self._clock.monotonic() + again
-            self._schedule(attrs.evolve(poll, due=due, chunk=doubt, tries=poll.tries + 1))
+            if not mine or not isinstance(found, Wait):
+                return None  # it is settled, by this worker or by somebody else
+            wait = max(found.until.timestamp() - now, 0.1)
+            task = attrs.evolve(doubt.task, looks=doubt.task.looks + 1)
+            doubt = attrs.evolve(doubt, task=task)
+        due = self._clock.monotonic() + wait
+        return attrs.evolve(poll, due=due, chunk=doubt, tries=poll.tries + 1)
 
     async def _ask(self, poll: _Poll, chunk: DueChunk) -> None:
         since = poll.taken

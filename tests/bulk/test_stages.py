@@ -133,6 +133,8 @@ class ListDispatch:
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
         self.provider.looks += 1
+        for _ in range(100):  # the service takes its time: the senders must not leave meanwhile
+            await asyncio.sleep(0)
         if task.label in self.provider.campaigns:
             return Sent(f"campaign {task.label}")
         if not task.looks:

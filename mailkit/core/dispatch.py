@@ -122,9 +122,8 @@ class Task:
     ``rows`` are those of the chunk or part, if the stage carries them; ``count`` is how many it is
     about in any case, in the whole job at a stage of that scope. ``key`` names job, chunk and
     attempt as no other journal does, for whatever must be found again. ``cursor`` is what the stage
-    before, or this one before a wait, has left for this one. ``reference`` is what the chunk is
-    called by the provider, once it is sent. ``looks`` counts how often `Dispatch.settle` has asked
-    to look again.
+    before, or this one before a wait, has left for this one. ``looks`` counts how often
+    `Dispatch.settle` has asked to look again.
     """
 
     job: str
@@ -135,7 +134,6 @@ class Task:
     part: int | None = None
     key: str = ""
     attempt: int = 1
-    reference: str | None = None
     cursor: str | None = None
     started: datetime | None = None
     looks: int = 0

@@ -106,7 +106,7 @@ class Chunks:
             if stopped is not None:
                 return Stopped(stopped)
             row = db.execute(
-                "SELECT n, attempt, root, role, takes, stage, reference, cursor, started, looks, "
+                "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, "
                 f"rows FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' AND {which} "
                 f"AND (until IS NULL OR until <= ?){parts.open_stages(stages)} ORDER BY n LIMIT 1",
                 (job.id, now, *parts.parameters(stages, job, now)),
@@ -249,7 +249,7 @@ class Chunks:
         def work(db: Connection) -> list[Taken]:
             others = living(db, self._store.locks, job.id) - {job.worker and job.worker.id}
             found = db.execute(
-                "SELECT n, attempt, root, role, takes, stage, reference, cursor, started, looks, "
+                "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, "
                 f"rows, worker FROM chunks WHERE job = ? AND state = '{ChunkState.IN_DOUBT}' "
                 "ORDER BY n",
                 (job.id,),
@@ -324,7 +324,6 @@ class _Planned:
     role: str | None
     takes: int
     stage: int
-    reference: str | None
     cursor: str | None
     started: float | None
     looks: int
@@ -355,7 +354,6 @@ def _handed_out(
         part=part,
         key=_key(db, job, chunk),
         attempt=chunk.attempt,
-        reference=chunk.reference,
         cursor=chunk.cursor,
         started=_moment(chunk.started),
         looks=chunk.looks,

@@ -1,10 +1,10 @@
 """The engine works on one planned job: it takes tasks from the journal, has the provider perform
-them, and writes down how that ended, until nothing is left or the job is stopped.
+them, and records the outcomes, until nothing is left or the job is stopped.
 
-Its workers pull; each has one request under way. All that they know stands in the journal before
-they act on it, so the engine may die anywhere, and others may work on the same job: the next one
-reads on. What follows from a request that did not succeed is decided in policy.py; three doubts in
-a row, or a service that can't be reached, stop the job.
+Its workers pull; each has one request under way. The journal knows everything before they act on
+it, so the engine may die anywhere, and others may work on the same job: the next one picks up. What
+follows from a request that did not succeed is decided in policy.py; three doubts in a row, or a
+service that can't be reached, stop the job.
 """
 
 from __future__ import annotations
@@ -249,7 +249,7 @@ class Engine:
         self._under_way += 1  # nobody else ends meanwhile
         try:
             if (process := await self._journal.workers.busy(self._job)) is not None:
-                self.waiting = f"waiting for process {process}, which sends this job, too"
+                self.waiting = f"waiting for process {process}, which is also sending this job"
                 await self._polling.take_up(everybody=False)
                 await self._clock.sleep(OTHERS_SECONDS)
                 return True

@@ -95,7 +95,7 @@ class Answers:
 
 
 def next_step(error: MailkitError, known: Answers, stage: Stage = SEND) -> Next:
-    """What becomes of the task; any error but a plain refusal is the same for every chunk."""
+    """What happens to the task next; only a plain refusal depends on what is known of the rows."""
     if isinstance(error, AuthenticationFailed | AccountRefused | InvalidArgument | Unsupported):
         return Next.STOP
     if isinstance(error, NotNow):

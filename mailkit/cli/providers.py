@@ -24,7 +24,7 @@ def open_provider(name: str, account: str | None) -> AbstractAsyncContextManager
     found = [point for point in installed if point.name == name]
     names = ", ".join(sorted(installed.names)) or "none"
     if not found:
-        raise InvalidArgument(f"there is no provider {name!r}: the installed ones are {names}")
+        raise InvalidArgument(f"unknown provider {name!r}: use one of {names}")
     kind = _load(found)
     if not hasattr(kind, "dispatch"):
         raise Unsupported(f"{name} has no bulk send yet: the installed providers are {names}")

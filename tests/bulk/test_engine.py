@@ -245,15 +245,15 @@ async def test_a_dead_worker_takes_nothing_but_may_say_how_its_requests_ended(
     die(old)
     new = await journal.workers.join(old)
     assert (await journal.reports.counts(new)).in_doubt == 6
-    with pytest.raises(JournalError, match="took this worker of the job a for dead"):
+    with pytest.raises(JournalError, match="declared this worker of the job a dead"):
         await journal.chunks.take(old, 0.0)
-    with pytest.raises(JournalError, match="not under way from this worker"):
+    with pytest.raises(JournalError, match="no longer belongs to this worker"):
         await journal.chunks.accept(new, first.ticket, 0.0, Sent("x"))
     await journal.chunks.accept(old, first.ticket, 0.0, Sent("x"))
     await journal.chunks.put_back(old, second.ticket, 0.0, "dns")
     counts = await journal.reports.counts(new)
     assert (counts.in_doubt, counts.accepted, counts.unsent) == (0, 3, 6)
-    with pytest.raises(JournalError, match="not under way from this worker"):
+    with pytest.raises(JournalError, match="no longer belongs to this worker"):
         await journal.chunks.put_back(old, first.ticket, 0.0, "late")
 
 

@@ -273,11 +273,11 @@ async def test_sweep_forgets_no_job_that_was_planned_and_sent_while_it_looked(
 async def test_a_planning_and_the_forgetting_of_it_exclude_each_other(journal: Journal) -> None:
     job = await planning(journal, people(3), "forgotten")
     await journal.jobs.forget(job)
-    with pytest.raises(JournalError, match="took this worker of the job forgotten for dead"):
+    with pytest.raises(JournalError, match="declared this worker of the job forgotten dead"):
         await journal.planning.add(
             job, [PlannedRow(job.ids[0] + 9, 9, "a@b.by", None, None, 1)], []
         )
-    with pytest.raises(JournalError, match="took this worker of the job forgotten for dead"):
+    with pytest.raises(JournalError, match="declared this worker of the job forgotten dead"):
         await finish(journal, job)
 
     job = await planning(journal, people(3), "planned")

@@ -31,8 +31,8 @@ from .counted import counted, counters
 from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
 from .jobs import at, die, finish, planned, planning, snapshot, states, take
 
-NOT_OURS = "is not under way from this worker any more"
-FOR_DEAD = "took this worker of the job a for dead: nothing more is sent"
+NOT_OURS = "no longer belongs to this worker"
+FOR_DEAD = "declared this worker of the job a dead: nothing more is sent"
 
 Settle = Callable[[Journal, JobRecord, Ticket], Awaitable[None]]
 

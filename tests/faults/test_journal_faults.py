@@ -344,7 +344,7 @@ async def test_a_worker_that_lost_its_lock_takes_nothing_more_but_says_how_its_r
                 answer.set_result(late)
             else:
                 answer.set_exception(late)
-        with pytest.raises(JournalError, match="took this worker of the job a for dead"):
+        with pytest.raises(JournalError, match="declared this worker of the job a dead"):
             await job.wait()
     after = await make_report(journal, "a")
     assert after.counts == Counts(read=7, **counts)

@@ -128,7 +128,7 @@ def settle(
 
 def _not_ours(job: JobRecord, ticket: Ticket) -> JournalError:
     return JournalError(
-        f"chunk {ticket.chunk} of the job {job.name} is not under way from this worker any more: "
-        "another process took it for dead, and the chunk was settled. Nothing more is sent; look "
-        f"at the job with: mailkit status {job.name}"
+        f"chunk {ticket.chunk} of the job {job.name} no longer belongs to this worker: another "
+        "process declared the worker dead and settled the chunk. Nothing more is sent; check the "
+        f"job with: mailkit status {job.name}"
     )

@@ -44,6 +44,6 @@ def check_alive(db: Connection, job: JobRecord) -> None:
     row = db.execute("SELECT ended FROM workers WHERE id = ?", (job.worker.id,)).fetchone()
     if row is None or row[0]:
         raise JournalError(
-            f"another process took this worker of the job {job.name} for dead: nothing more is "
+            f"another process declared this worker of the job {job.name} dead: nothing more is "
             "sent. Are its lock files still next to the journal?"
         )

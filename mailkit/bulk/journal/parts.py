@@ -148,8 +148,7 @@ def end(
     )
     if changed.rowcount != 1:
         raise JournalError(
-            f"part {part} of chunk {chunk} of the job {job.name} is not under way from this "
-            "worker any more"
+            f"part {part} of chunk {chunk} of the job {job.name} no longer belongs to this worker"
         )
 
 

@@ -212,7 +212,7 @@ def _elsewhere(db: Connection, job: JobRecord) -> dict[str, int]:
 
 
 def _stored(db: Connection, job: JobRecord) -> int:
-    """The rows that really stand in the journal, counted one by one."""
+    """The rows actually stored in the journal, counted one by one."""
     found = db.execute("SELECT count(*) FROM rows WHERE id BETWEEN ? AND ?", job.ids)
     return int(found.fetchone()[0])
 

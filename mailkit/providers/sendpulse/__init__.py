@@ -36,11 +36,13 @@ from mailkit.providers.sendpulse.campaign_reports import (
 )
 from mailkit.providers.sendpulse.campaigns import Campaigns, CreateCampaignResult, Stats
 from mailkit.providers.sendpulse.codes import (
+    CampaignPhase,
     CampaignStatus,
     ContactStatus,
     MailingListStatus,
     RecipientStatus,
     WebhookAction,
+    campaign_phase,
 )
 from mailkit.providers.sendpulse.contacts import ContactDetails, Contacts, ContactStats, ListName
 from mailkit.providers.sendpulse.envelope import unwrap
@@ -69,6 +71,7 @@ __all__ = [
     "Campaign",
     "CampaignMessage",
     "CampaignName",
+    "CampaignPhase",
     "CampaignRecipient",
     "CampaignStatus",
     "Contact",
@@ -99,6 +102,7 @@ __all__ = [
     "Variables",
     "Webhook",
     "WebhookAction",
+    "campaign_phase",
 ]
 
 _URL = "https://api.sendpulse.com"

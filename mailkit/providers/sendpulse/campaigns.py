@@ -27,7 +27,7 @@ from mailkit.providers.sendpulse.campaign_reports import (
 )
 from mailkit.providers.sendpulse.codes import CampaignStatus
 from mailkit.providers.sendpulse.envelope import confirmed
-from mailkit.providers.sendpulse.pages import paged
+from mailkit.providers.sendpulse.pages import named, paged
 
 __all__ = ["Campaigns", "CreateCampaignResult", "Stats"]
 
@@ -210,3 +210,11 @@ class Campaigns(Resource):
     ) -> AsyncIterator[Campaign]:
         """All campaigns of the account, page by page; see ``list``."""
         return paged(lambda limit, offset: self.list(limit, offset, order, status, scheduled))
+
+    async def find_by_name(self, name: str) -> Campaign | None:
+        """A campaign of this name among all of the account, or None; names are not unique.
+
+        Looks through all campaigns, page by page; ``mailing_lists.find_campaign`` looks through
+        those of one list.
+        """
+        return await named(self.iter_campaigns(), name)

@@ -10,11 +10,13 @@ from enum import IntEnum, StrEnum
 from mailkit.events import DeliveryStatus
 
 __all__ = [
+    "CampaignPhase",
     "CampaignStatus",
     "ContactStatus",
     "MailingListStatus",
     "RecipientStatus",
     "WebhookAction",
+    "campaign_phase",
 ]
 
 
@@ -26,8 +28,9 @@ class MailingListStatus(IntEnum):
     """Marked as deleted."""
     IN_QUESTION = 3
     """A moderator has asked the user something and waits for the result."""
-    LOADING = 4
-    """Locked while addresses are loaded into it."""
+    LOCKED = 4
+    """Locked while addresses are loaded into it, as the Russian page says, or blocked by the
+    service, as the English one does: where it lasts, the dashboard has the service's questions."""
     MOVING = 5
     """Locked while its addresses move into a campaign; active again afterwards."""
 
@@ -63,6 +66,25 @@ class ContactStatus(IntEnum):
     """Deleted by the user."""
     UNAVAILABLE = 14
     """Out of reach for the time being."""
+
+
+class CampaignPhase(StrEnum):
+    """How far a campaign is: what its status means to those who wait for it."""
+
+    IN_PROGRESS = "in progress"
+    """It goes on by itself."""
+    MODERATION = "in moderation"
+    """A person at the service looks at it, for hours in an account's first campaigns."""
+    SENT = "sent"
+    STOPPED = "stopped"
+    """Over; unless its statistics count emails, nobody got one."""
+    PARTLY_SENT = "partly sent"
+    """Over; only ``campaigns.recipient`` says who got an email."""
+
+    @property
+    def final(self) -> bool:
+        """Whether the campaign is over."""
+        return self not in (CampaignPhase.IN_PROGRESS, CampaignPhase.MODERATION)
 
 
 class CampaignStatus(IntEnum):
@@ -109,22 +131,37 @@ class CampaignStatus(IntEnum):
     AUTOMATION_DRAFT = 36
 
     @property
+    def phase(self) -> CampaignPhase:
+        """How far the campaign is."""
+        return _PHASES.get(self, CampaignPhase.IN_PROGRESS)
+
+    @property
     def final(self) -> bool:
-        """Whether nothing more will be sent unless somebody steps in."""
-        return self in _FINAL
+        """Whether the campaign is over, by itself or until somebody steps in.
+
+        A draft has not begun, and one that is being deleted is not gone yet: neither is over.
+        """
+        return self.phase.final
 
 
-_FINAL = {
-    CampaignStatus.SENT,
-    CampaignStatus.BLOCKED,
-    CampaignStatus.TEST_SENT,
-    CampaignStatus.NO_ACTIVE_ADDRESSES,
-    CampaignStatus.CANCELLED,
-    CampaignStatus.SENT_PARTLY,
-    CampaignStatus.BLOCKED_PARTLY_SENT,
-    CampaignStatus.NEEDS_EDITING,
-    CampaignStatus.AUTOMATION_NO_MONEY,
+_PHASES = {
+    CampaignStatus.MODERATION: CampaignPhase.MODERATION,
+    CampaignStatus.IN_QUESTION: CampaignPhase.MODERATION,
+    CampaignStatus.SENT: CampaignPhase.SENT,
+    CampaignStatus.TEST_SENT: CampaignPhase.SENT,
+    CampaignStatus.BLOCKED: CampaignPhase.STOPPED,
+    CampaignStatus.NO_ACTIVE_ADDRESSES: CampaignPhase.STOPPED,
+    CampaignStatus.CANCELLED: CampaignPhase.STOPPED,
+    CampaignStatus.NEEDS_EDITING: CampaignPhase.STOPPED,
+    CampaignStatus.SENT_PARTLY: CampaignPhase.PARTLY_SENT,
+    CampaignStatus.BLOCKED_PARTLY_SENT: CampaignPhase.PARTLY_SENT,
+    CampaignStatus.AUTOMATION_NO_MONEY: CampaignPhase.PARTLY_SENT,
 }
+
+
+def campaign_phase(status: CampaignStatus | int | None) -> CampaignPhase:
+    """The phase of a status as it was read; one that is not known means in progress."""
+    return status.phase if isinstance(status, CampaignStatus) else CampaignPhase.IN_PROGRESS
 
 
 class RecipientStatus(IntEnum):

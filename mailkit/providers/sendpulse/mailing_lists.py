@@ -25,7 +25,7 @@ from mailkit.providers.sendpulse.list_contacts import (
     Unsubscribe,
 )
 from mailkit.providers.sendpulse.models import CampaignName, Contact
-from mailkit.providers.sendpulse.pages import batched, only, paged
+from mailkit.providers.sendpulse.pages import batched, named, only, paged
 
 __all__ = ["Cost", "MailingList", "MailingLists", "Variable"]
 
@@ -178,3 +178,14 @@ class MailingLists(Resource):
     def iter_campaigns(self, id: int) -> AsyncIterator[CampaignName]:
         """All campaigns that went to the list, page by page."""
         return paged(lambda limit, offset: self.campaigns(id, limit, offset))
+
+    async def find_by_name(self, name: str) -> MailingList | None:
+        """The mailing list of this name, or None; names are unique in an account.
+
+        Looks through all lists, page by page: one that is deleted meanwhile can hide another.
+        """
+        return await named(self.iter_lists(), name)
+
+    async def find_campaign(self, id: int, name: str) -> CampaignName | None:
+        """A campaign of this name among those that went to the list, or None."""
+        return await named(self.iter_campaigns(id), name)

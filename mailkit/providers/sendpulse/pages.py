@@ -11,25 +11,55 @@ from mailkit.address import Address
 from mailkit.core.call import Bound, Call, CallResult, Method, Raw, Resource
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
-from mailkit.errors import InvalidArgument, RequestError
+from mailkit.errors import BadResponse, ErrorContext, InvalidArgument, RequestError
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
 
-__all__ = ["BatchCall", "BatchResult", "all_done", "batched", "many", "only", "paged"]
+__all__ = ["BatchCall", "BatchResult", "all_done", "batched", "many", "named", "only", "paged"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        ...
+
+
+N = TypeVar("N", bound=Named)
 
 _PAGE = 100  # records in a page, and addresses in a batch
 
 
 async def paged(page: Callable[[int, int], Awaitable[Sequence[T]]]) -> AsyncIterator[T]:
-    """The items of all pages, asked for with a limit and an offset until a page is empty."""
+    """The items of all pages, asked for with a limit and an offset until a page is empty.
+
+    BadResponse for a page that comes twice: the service does not look at the offset.
+    """
     offset = 0
+    before: Sequence[T] = ()
     while items := await page(_PAGE, offset):
+        if items == before:
+            raise BadResponse(
+                f"the page at {offset} is the one before it again", ErrorContext("sendpulse")
+            )
         for item in items:
             yield item
         offset += len(items)
+        before = items
+
+
+async def named(items: AsyncIterator[N], name: str) -> N | None:
+    """The first item of this name, or None; the service drops blanks around names."""
+    wanted = name.strip()
+    async for item in items:
+        if item.name.strip() == wanted:
+            return item
+    return None
 
 
 def only(tree: Any) -> Any:

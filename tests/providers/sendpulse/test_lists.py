@@ -7,8 +7,17 @@ from typing import Any
 import pytest
 
 from mailkit.address import Address
-from mailkit.errors import InvalidArgument, Refused, Unavailable
-from mailkit.providers.sendpulse import BatchResult, NewContact, SendPulse, WebhookAction
+from mailkit.core.wire import Response
+from mailkit.errors import BadResponse, InvalidArgument, Refused, Unavailable
+from mailkit.providers.sendpulse import (
+    BatchResult,
+    Campaign,
+    CampaignName,
+    MailingList,
+    NewContact,
+    SendPulse,
+    WebhookAction,
+)
 
 from ...core.doubles import Script, response
 from .doubles import DONE, client, sent
@@ -39,6 +48,42 @@ async def test_every_paged_list_has_an_iterator() -> None:
     )
     (campaign,) = [one async for one in client(script).mailing_lists.iter_campaigns(7)]
     assert (campaign.id, campaign.name, campaign.status) == (5, "A", 3)
+
+
+async def test_a_service_that_does_not_look_at_the_offset_is_not_asked_for_ever() -> None:
+    script = Script(page(0, 100), page(0, 100))
+    with pytest.raises(BadResponse, match="page at 100"):
+        async for _ in client(script).mailing_lists.iter_lists():
+            pass
+    assert not script.acts
+
+
+def names(*found: str) -> Response:
+    return response(200, [{"id": n, "name": name} for n, name in enumerate(found)])
+
+
+async def test_a_list_and_a_campaign_are_found_by_name_on_whatever_page() -> None:
+    script = Script(names("autumn 10", "Autumn 1"), names("autumn 1"))
+    found = await client(script).mailing_lists.find_by_name(" autumn 1")
+    assert found == MailingList(0, "autumn 1")
+    assert await client(Script(names("a"), names("b"))).campaigns.find_by_name("b") == Campaign(
+        0, "b"
+    )
+    tasks = [{"task_id": 5, "task_name": "a"}, {"task_id": 6, "task_name": "a"}]
+    script = Script(response(200, tasks))
+    assert await client(script).mailing_lists.find_campaign(7, "a") == CampaignName(5, "a")
+    assert sent(script).path == "/addressbooks/7/campaigns"
+
+
+async def test_a_name_is_absent_only_after_the_last_page() -> None:
+    for found in (
+        client(Script(names("a"), names())).mailing_lists.find_by_name("b"),
+        client(Script(names("a"), names())).campaigns.find_by_name("b"),
+        client(Script(names())).mailing_lists.find_campaign(7, "b"),
+    ):
+        assert await found is None
+    with pytest.raises(Unavailable):
+        await client(Script(names("a"), *[response(500, b"")] * 3)).campaigns.find_by_name("b")
 
 
 @pytest.mark.parametrize("name", ["remove_contacts", "unsubscribe"])

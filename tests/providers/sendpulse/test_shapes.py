@@ -9,6 +9,7 @@ import pytest
 from mailkit.errors import BadResponse
 from mailkit.events import DeliveryStatus
 from mailkit.providers.sendpulse import (
+    CampaignPhase,
     CampaignStatus,
     Contact,
     ContactStatus,
@@ -19,6 +20,7 @@ from mailkit.providers.sendpulse import (
     StatusCount,
     Variables,
     WebhookAction,
+    campaign_phase,
 )
 
 from ...core.doubles import Script, response
@@ -88,7 +90,7 @@ async def test_a_mailing_list_comes_bare_or_in_a_list() -> None:
     bare = {"id": "1", "name": "A", "status": "4", "creationdate": "2015-04-20 08:52:40"}
     for said in (bare, [bare]):
         found = await client(Script(response(200, said))).mailing_lists.get(1)
-        assert (found.id, found.status) == (1, MailingListStatus.LOADING)
+        assert (found.id, found.status) == (1, MailingListStatus.LOCKED)
         assert found.created == datetime(2015, 4, 20, 8, 52, 40)
 
 
@@ -189,5 +191,23 @@ async def test_an_answer_of_quite_another_shape_is_a_bad_answer() -> None:
 
 def test_every_recipient_status_has_a_place_among_mailkits() -> None:
     assert all(isinstance(status.delivery, DeliveryStatus) for status in RecipientStatus)
-    assert CampaignStatus.SENT.final
-    assert not CampaignStatus.SENDING_PARTLY.final
+
+
+@pytest.mark.parametrize(
+    ("phase", "codes"),
+    [
+        (CampaignPhase.MODERATION, {1, 11}),
+        (CampaignPhase.SENT, {3, 8}),
+        (CampaignPhase.STOPPED, {5, 12, 16, 27}),
+        (CampaignPhase.PARTLY_SENT, {23, 25, 33}),
+        (CampaignPhase.IN_PROGRESS, {0, 2, 4, 6, 7, 9, 10, 13, 14, 15, 22, 26, 28, 36}),
+    ],
+)
+def test_every_campaign_status_has_a_phase(phase: CampaignPhase, codes: set[int]) -> None:
+    assert {status for status in CampaignStatus if campaign_phase(status) is phase} == codes
+
+
+def test_a_campaign_is_over_in_some_phases_and_in_progress_in_a_status_nobody_knows() -> None:
+    over = {status for status in CampaignStatus if status.final}
+    assert over == {3, 5, 8, 12, 16, 23, 25, 27, 33}
+    assert campaign_phase(99) is campaign_phase(None) is CampaignPhase.IN_PROGRESS

@@ -168,8 +168,16 @@ def _version(db: sqlite3.Connection) -> int:
 
 def _upgrade(db: sqlite3.Connection, path: Path) -> None:
     locks = Locks(path)
-    for job, name in db.execute("SELECT id, name FROM jobs").fetchall():
-        if locks.held(job, of="job"):  # as versions before 4 have it
+    found = [("job", job, name) for job, name in db.execute("SELECT id, name FROM jobs")]
+    if _version(db) > 3:  # before, an engine held the lock of its job
+        found = [
+            ("worker", worker, name)
+            for worker, name in db.execute(
+                "SELECT workers.id, name FROM workers JOIN jobs ON jobs.id = job WHERE ended = 0"
+            )
+        ]
+    for kind, number, name in found:
+        if locks.held(number, of=kind):
             raise JournalError(
                 f"an older mailkit is sending the job {name} with the journal {path}: wait until "
                 "that has ended, and then use only this version"

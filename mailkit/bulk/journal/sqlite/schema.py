@@ -13,7 +13,7 @@ import sqlite3
 
 __all__ = ["OLDEST", "VERSION", "create", "upgrade"]
 
-VERSION = 4
+VERSION = 5  # nothing of it is released: a new column goes into the tables and into `_from_4`
 OLDEST = 3
 """The oldest version that `upgrade` can bring to this one."""
 
@@ -38,7 +38,8 @@ CREATE TABLE jobs (
     planner     INTEGER NOT NULL,        -- the worker that plans or planned it
     replans     INTEGER NOT NULL DEFAULT 0,  -- how often rejected rows were planned again
     created     REAL NOT NULL,           -- seconds since 1970, as all times here
-    stopped     TEXT                     -- why the last engine stopped before the end
+    stopped     TEXT,                    -- why the last engine stopped before the end
+    rate        TEXT                     -- recipients in a time, such as 5000/h; NULL: no limit
 );
 CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint);
 CREATE INDEX jobs_by_content ON jobs (content);
@@ -123,6 +124,49 @@ CREATE TABLE suppressions (
     since  REAL NOT NULL,
     PRIMARY KEY (job, key)
 ) WITHOUT ROWID;
+
+CREATE TABLE accounts (                  -- whose permits these are, and the clock they count by
+    id       INTEGER PRIMARY KEY,
+    provider TEXT NOT NULL,
+    account  TEXT NOT NULL,
+    boot     TEXT NOT NULL,              -- of the machine; its clock began with it
+    base     REAL NOT NULL,              -- the ledger's time at that moment, in seconds
+    mark     REAL NOT NULL,              -- the latest time that anybody has seen; never goes back
+    wall     REAL NOT NULL,              -- seconds since 1970, at the mark
+    granted  INTEGER NOT NULL,           -- the number of the last grant
+    UNIQUE (provider, account)
+);
+
+CREATE TABLE quotas (
+    account INTEGER NOT NULL,
+    name    TEXT NOT NULL,
+    per     REAL NOT NULL,               -- seconds: the longest window it was ever counted in
+    blocked REAL NOT NULL DEFAULT 0,     -- no permits before; the service has said so
+    PRIMARY KEY (account, name)
+) WITHOUT ROWID;
+
+CREATE TABLE permits (
+    account INTEGER NOT NULL,
+    id      INTEGER NOT NULL,            -- of the grant, which may be of several quotas; below 0:
+                                         -- many that have ended, counted together
+    quota   TEXT NOT NULL,
+    amount  INTEGER NOT NULL,
+    at      REAL NOT NULL,               -- its request has ended by then: it counts from here
+    PRIMARY KEY (account, id, quota)
+) WITHOUT ROWID;
+CREATE INDEX permits_by_time ON permits (account, quota, at, amount);
+
+CREATE TABLE waiters (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,  -- the place in line
+    account INTEGER NOT NULL,
+    key     TEXT NOT NULL,               -- who waits
+    needs   TEXT NOT NULL,               -- JSON: how many permits of each quota
+    due     REAL NOT NULL,               -- who has not looked again by then loses the place
+    job     INTEGER,                     -- whose next request this is
+    until   REAL,                        -- when a permit is free, as far as is known
+    why     TEXT,
+    UNIQUE (account, key)
+);
 """
 
 
@@ -160,10 +204,7 @@ def _from_3(db: sqlite3.Connection) -> None:
     for name in ("state", "first", "reference", "root", "role"):
         db.execute(f"DROP INDEX chunks_by_{name}")
     db.execute("ALTER TABLE chunks RENAME TO chunks_3")
-    known = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
-    for statement in _STATEMENTS:
-        if statement.split()[2] not in known:
-            db.execute(statement)
+    _create_missing(db)
     db.execute(
         f"INSERT INTO chunks ({kept}, own_delivery_rows, state, reason) SELECT {kept}, apart, "
         "CASE state WHEN 'sending' THEN 'in doubt' ELSE state END, "
@@ -173,4 +214,24 @@ def _from_3(db: sqlite3.Connection) -> None:
     db.execute("DROP TABLE chunks_3")
 
 
-_STEPS = {3: _from_3}
+def _from_4(db: sqlite3.Connection) -> None:
+    """Permits were counted in each process; a job had no rate."""
+    _create_missing(db)
+    _add_column(db, "jobs", "rate", "TEXT")
+
+
+def _create_missing(db: sqlite3.Connection) -> None:
+    """Create the tables and indexes that are not there, as this version has them."""
+    known = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    for statement in _STATEMENTS:
+        if statement.split()[2] not in known:
+            db.execute(statement)
+
+
+def _add_column(db: sqlite3.Connection, table: str, column: str, kind: str) -> None:
+    """Add a column, unless an earlier step has made the table with it."""
+    if column not in {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")}:
+        db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+
+
+_STEPS = {3: _from_3, 4: _from_4}

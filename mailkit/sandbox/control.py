@@ -80,11 +80,27 @@ async def summary(control: Control, request: web.BaseRequest, body: bytes) -> ob
         "addresses": truth.addresses,
         "mailed_twice": len(twice),
         "requests": dict(control.requests),
+        "over_quota": dict(control.requests.over_quota),
     }
     if request.query.get("full") == "1":
         figures["mailed"] = dict(truth.mailed)
         figures["mailed_twice_addresses"] = twice
     return figures
+
+
+@endpoint("mailings", "GET /sandbox/truth/mailings")
+async def mailings(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """The accepted calls that mailed somebody, campaigns by their numbers, with the addresses."""
+    return [
+        {**attrs.asdict(one, recurse=False), "addresses": list(one.addresses)}
+        for one in control.truth.mailings
+    ]
+
+
+@endpoint("arrivals", "GET /sandbox/truth/arrivals")
+async def arrivals(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """When each request arrived, by operation, in the sandbox's seconds."""
+    return {name: list(times) for name, times in control.requests.arrivals.items()}
 
 
 @endpoint("compare", "POST /sandbox/truth/compare")
@@ -164,5 +180,15 @@ def _is_local(remote: str | None) -> bool:
 
 _Handler = Callable[[Control, web.BaseRequest, bytes], Coroutine[Any, Any, object]]
 _ENDPOINTS: Endpoints[_Handler] = Endpoints(
-    health, summary, compare, list_faults, add_faults, clear_faults, advance, deliver, reset
+    health,
+    summary,
+    mailings,
+    arrivals,
+    compare,
+    list_faults,
+    add_faults,
+    clear_faults,
+    advance,
+    deliver,
+    reset,
 )

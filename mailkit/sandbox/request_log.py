@@ -1,5 +1,6 @@
-"""The requests that arrived: how many of each operation, and the last ones in full."""
+"""The requests that arrived: how many of each operation and when, and the last ones in full."""
 
+from array import array
 from collections import Counter, deque
 
 import attrs
@@ -37,13 +38,35 @@ class RequestLog(Counter[str]):
     """The number of requests by operation id; `last` holds the newest ones, oldest first.
 
     A request counts when its headers are in, whatever happens next. `last` is bounded by number,
-    and by the bytes of their bodies.
+    and by the bytes of their bodies. `arrivals` has the sandbox's time of each, `over_quota` how
+    many of each operation a quota of the service refused.
     """
 
     def __init__(self, *, keep: int = 32) -> None:
         super().__init__()
         self.last: deque[RecordedRequest] = deque(maxlen=keep)
         self._sizes: deque[int] = deque(maxlen=keep)
+        self.arrivals: dict[str, array[float]] = {}
+        self.over_quota: Counter[str] = Counter()
+
+    def count(self, operation: str, at: float) -> None:
+        """Count a request that arrived."""
+        self[operation] += 1
+        times = self.arrivals.get(operation)
+        if times is None:
+            times = self.arrivals[operation] = array("d")
+        times.append(at)
+
+    def busiest(self, seconds: float, *operations: str) -> int:
+        """The most requests that arrived within any `seconds`: of these operations, or of all."""
+        chosen = operations or tuple(self.arrivals)
+        times = sorted(at for one in chosen for at in self.arrivals.get(one, ()))
+        first = most = 0
+        for last, at in enumerate(times):
+            while times[first] <= at - seconds:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
 
     def keep(self, raw: RawRequest, call: Request) -> None:
         """Remember a request that was read."""
@@ -68,5 +91,7 @@ class RequestLog(Counter[str]):
     def clear(self) -> None:
         """Start from zero."""
         super().clear()
+        self.arrivals.clear()
+        self.over_quota.clear()
         self.last.clear()
         self._sizes.clear()

@@ -184,7 +184,7 @@ class Sandbox:
         found = self._find(request.method, request.rel_url.raw_path)
         if found is None:
             with self._lock:
-                self.requests[UNKNOWN] += 1
+                self.requests.count(UNKNOWN, self.clock.now())
             await read_body(request, 0)
             return whole(Response(404, {"status": "error", "message": "Not found"}))
         service, match = found
@@ -195,7 +195,7 @@ class Sandbox:
             if isinstance(call, Request):
                 operation = call.operation
         with self._lock:
-            self.requests[operation] += 1
+            self.requests.count(operation, self.clock.now())
         fault = self.faults.take(operation)
         if fault is not None and not fault.effect.reads:
             return Reset()
@@ -252,5 +252,7 @@ class Sandbox:
             return call
         with self._lock:
             response = service.act(call)
+            if response.over_quota:
+                self.requests.over_quota[call.operation] += 1
         self.scheduler.wake()
         return response

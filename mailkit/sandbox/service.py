@@ -67,11 +67,12 @@ class Request:
 
 @attrs.frozen
 class Response:
-    """HTTP status, a value for JSON, and further headers."""
+    """HTTP status, a value for JSON, and further headers; whether a quota refused the request."""
 
     status: int
     value: object
     headers: tuple[tuple[str, str], ...] = ()
+    over_quota: bool = False
 
 
 class Refusal(Exception):

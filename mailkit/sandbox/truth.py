@@ -31,7 +31,8 @@ class AttachedFile:
 class Mailing:
     """One accepted call: when (sandbox seconds), by whom, and the addresses it mailed.
 
-    `subject` is the common subject, or "" where each email has its own.
+    `subject` is the common subject, or "" where each email has its own; `campaign` the number of
+    the campaign, if it is one.
     """
 
     operation: str
@@ -40,6 +41,7 @@ class Mailing:
     subject: str
     addresses: Sequence[str]
     attachments: tuple[AttachedFile, ...] = ()
+    campaign: int | None = None
 
 
 class Contents(Protocol):

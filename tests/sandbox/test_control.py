@@ -28,6 +28,7 @@ async def test_truth(api: Api) -> None:
         "addresses": 2,
         "mailed_twice": 1,
         "requests": {"smsby.bulk.send": 1, "smsby.emails.send": 1},
+        "over_quota": {},
     }
     async with api.session.get("/sandbox/truth?full=1") as response:
         full = await response.json()
@@ -36,6 +37,23 @@ async def test_truth(api: Api) -> None:
         "mailed": {"anna@mail.by": 2, "boris@mail.by": 1},
         "mailed_twice_addresses": ["anna@mail.by"],
     }
+
+
+async def test_mailings_and_arrivals(api: Api, sandbox: Sandbox) -> None:
+    sandbox.smsby.settings.requests_per_second = 1
+    began = sandbox.clock.now()
+    await api.post("sendBulkEmail", BULK)
+    await api.post("sendBulkEmail", BULK)
+    sandbox.clock.advance(7)
+    async with api.session.get("/sandbox/truth/arrivals") as response:
+        assert await response.json() == {"smsby.bulk.send": [began, began]}
+    async with api.session.get("/sandbox/truth/mailings") as response:
+        [mailing] = await response.json()
+    assert mailing["operation"] == "smsby.bulk.send"
+    assert (mailing["at"], mailing["campaign"]) == (began, None)
+    assert mailing["addresses"] == ["anna@mail.by", "boris@mail.by"]
+    async with api.session.get("/sandbox/truth") as response:
+        assert (await response.json())["over_quota"] == {"smsby.bulk.send": 1}
 
 
 async def test_compare(api: Api) -> None:

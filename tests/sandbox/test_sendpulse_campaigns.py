@@ -2,9 +2,10 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 import pytest
 
-from mailkit.sandbox import Sandbox
+from mailkit.sandbox import Fault, Sandbox
 from mailkit.sandbox.truth import AttachedFile
 
 from .conftest import JsonApi
@@ -143,7 +144,6 @@ async def test_nobody_active_ends_at_once(sendpulse: JsonApi, book: int, sandbox
         {"list_id": None},
         {"list_id": [1] * 11},
         {"list_id": "x"},
-        {"segment_id": 7},
         {"attachments": {f"{n}.txt": "x" for n in range(6)}},
         {"attachments": ["x"]},
         {"attachments": {"a.txt": 7}},
@@ -186,12 +186,109 @@ async def test_a_locked_list_and_a_small_tariff_are_refused(
 ) -> None:
     await fill(sendpulse, book, "anna@b.by", "boris@b.by")
     sandbox.sendpulse.settings.max_emails_per_task = 1
-    assert (await sendpulse("POST", "/campaigns", order(book))).status == 422
+    answer = await sendpulse("POST", "/campaigns", order(book))
+    assert (answer.status, answer.value["error_code"]) == (422, 708)
     sandbox.sendpulse.settings.max_emails_per_task = 2
     await launch(sendpulse, book)
     assert (await sendpulse("POST", "/campaigns", order(book))).status == 422
     sandbox.clock.advance(5)
     await launch(sendpulse, book)
+
+
+async def test_an_empty_list_and_an_empty_account_are_refused(
+    sendpulse: JsonApi, book: int, sandbox: Sandbox
+) -> None:
+    answer = await sendpulse("POST", "/campaigns", order(book))
+    assert (answer.status, answer.value["error_code"]) == (422, 211)
+    other = (await sendpulse("POST", "/addressbooks", {"bookName": "Other"})).value["id"]
+    await fill(sendpulse, book, "anna@b.by", "boris@b.by")
+    await fill(sendpulse, other, "anna@b.by")
+    settings = sandbox.sendpulse.settings
+    settings.tariff_emails, settings.overdraft_price, settings.balance = 1, 0.5, 0.9
+    settings.tariff_status = 402
+    answer = await sendpulse("POST", "/campaigns", order([book, other]))
+    assert (answer.status, answer.value["error_code"]) == (402, 707)
+    settings.balance = 1.0
+    made = await sendpulse("POST", "/campaigns", order([book, other]))
+    assert (made.value["count"], made.value["tariff_email_qty"]) == (2, 1)
+    assert made.value["overdraft_price"] == "0.5"
+    shown = (await sendpulse("GET", f"/campaigns/{made.value['id']}")).value
+    assert (shown["paid_email_qty"], shown["company_price"]) == (2, "1.0")
+    assert (await sendpulse("GET", "/balance")).value["balance_currency"] == 0.0
+    details = (await sendpulse("GET", "/user/balance/detail")).value
+    assert (details["balance"]["main"], details["email"]["emails_left"]) == ("0.00", 0)
+    sandbox.clock.advance(5)
+    assert (await sendpulse("POST", "/campaigns", order(book))).value["error_code"] == 707
+    await launch(sendpulse, book, type="draft")
+
+
+async def test_a_list_stays_until_its_campaigns_are_over(
+    sendpulse: JsonApi, book: int, sandbox: Sandbox
+) -> None:
+    await fill(sendpulse, book, "anna@b.by")
+    await launch(sendpulse, book, type="draft")
+    await launch(sendpulse, book)
+    for seconds in (0, 5):
+        sandbox.clock.advance(seconds)
+        assert (await sendpulse("DELETE", f"/addressbooks/{book}")).status == 422
+    sandbox.clock.advance(60)
+    assert (await sendpulse("DELETE", f"/addressbooks/{book}")).status == 200
+
+
+async def test_a_segment_or_a_test_goes_with_one_list(
+    sendpulse: JsonApi, book: int, sandbox: Sandbox
+) -> None:
+    other = (await sendpulse("POST", "/addressbooks", {"bookName": "Other"})).value["id"]
+    sandbox.sendpulse.account.segments[9] = book
+    await fill(sendpulse, book, "anna@b.by")
+    await fill(sendpulse, other, "boris@b.by")
+    assert (await sendpulse("POST", "/campaigns", order(book, segment_id=7))).status == 404
+    for changes in ({"list_id": [book, other]}, {"list_id": other}):
+        answer = await sendpulse("POST", "/campaigns", order(book, segment_id=9, **changes))
+        assert answer.status == 422
+    answer = await sendpulse("POST", "/campaigns", order([book, other], is_test=True))
+    assert answer.status == 422
+    number = await launch(sendpulse, book, segment_id=9)
+    sandbox.clock.advance(5)
+    [mailing] = sandbox.truth.mailings
+    assert (mailing.campaign, list(mailing.addresses)) == (number, ["anna@b.by"])
+
+
+async def test_a_lost_answer_leaves_a_campaign_to_be_found(
+    sendpulse: JsonApi, book: int, sandbox: Sandbox
+) -> None:
+    await fill(sendpulse, book, "anna@b.by")
+    sandbox.faults.add(Fault("reset_after_acting", on="sendpulse.campaigns.create", times=1))
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await sendpulse("POST", "/campaigns", order(book))
+    [row] = (await sendpulse("GET", f"/addressbooks/{book}/campaigns")).value
+    [same] = (await sendpulse("GET", "/campaigns")).value
+    assert (
+        (row["task_id"], row["task_name"])
+        == (same["id"], same["name"])
+        == (row["task_id"], "autumn")
+    )
+    sandbox.clock.advance(5)
+    assert sandbox.truth.mailings[0].campaign == row["task_id"]
+
+
+async def test_arrivals_are_counted_in_windows(
+    sendpulse: JsonApi, book: int, sandbox: Sandbox
+) -> None:
+    settings = sandbox.sendpulse.settings
+    settings.campaigns_per_hour, settings.hour = 2, 60.0
+    began = sandbox.clock.now()
+    for seconds in (0, 59, 0, 1, 60):
+        sandbox.clock.advance(seconds)
+        await sendpulse("POST", "/campaigns", order(book, type="draft"))
+    create = "sendpulse.campaigns.create"
+    arrivals = [at - began for at in sandbox.requests.arrivals[create]]
+    assert arrivals == [0, 59, 59, 60, 120]
+    assert sandbox.requests.over_quota == {create: 1}
+    assert sandbox.requests.busiest(60, create) == 3
+    assert sandbox.requests.busiest(60.5, create) == 4
+    assert sandbox.requests.busiest(60) == 4  # making the list was a request, too
+    assert sandbox.requests.busiest(60, "sendpulse.auth.token") == 0
 
 
 async def test_lists_segments_and_templates(
@@ -305,6 +402,7 @@ async def test_both_kinds_of_test_emails(sendpulse: JsonApi, book: int, sandbox:
 
 async def test_four_campaigns_in_any_hour(sendpulse: JsonApi, book: int, sandbox: Sandbox) -> None:
     sandbox.sendpulse.settings.campaigns_per_hour = 4
+    await fill(sendpulse, book, "anna@b.by")
     await launch(sendpulse, book, type="draft")
     sandbox.clock.advance(1800)
     await launch(sendpulse, book, is_test=True)
@@ -362,10 +460,12 @@ async def test_figures_add_up(sendpulse: JsonApi, book: int, sandbox: Sandbox) -
     assert sum(countries.values()) == sums["opening"]
     rows = (await sendpulse("GET", f"/addressbooks/{book}/emails")).value
     assert [row["status"] for row in rows[:5]] == [1, 9, 6, 1, 1]
-    other = (await sendpulse("POST", "/addressbooks", {"bookName": "Other"})).value["id"]
-    await fill(sendpulse, other, "complaint@b.by", "bounce@b.by")
-    rows = (await sendpulse("GET", f"/addressbooks/{other}/emails")).value
-    assert [row["status"] for row in rows] == [6, 1]
+    for name, kept in (("kept", [6, 9]), ("forgotten", [6, 1])):
+        sandbox.sendpulse.settings.opt_outs = name  # type: ignore[assignment]
+        other = (await sendpulse("POST", "/addressbooks", {"bookName": name})).value["id"]
+        await fill(sendpulse, other, "complaint@b.by", "bounce@b.by")
+        rows = (await sendpulse("GET", f"/addressbooks/{other}/emails")).value
+        assert [row["status"] for row in rows] == kept
 
 
 async def test_campaigns_are_listed_in_order_and_by_status(

@@ -68,6 +68,83 @@ async def test_what_is_not_in_order_is_refused(
     assert (answer.status, answer.value["error_code"]) == (422, 422)
 
 
+async def test_a_name_is_for_one_list(sendpulse: JsonApi, book: str) -> None:
+    other = (await sendpulse("POST", "/addressbooks", {"bookName": "Other"})).value["id"]
+    answers = [
+        await sendpulse("POST", "/addressbooks", {"bookName": " Autumn"}),
+        await sendpulse("PUT", f"/addressbooks/{other}", {"name": "Autumn"}),
+    ]
+    assert [(one.status, one.value["error_code"]) for one in answers] == [(422, 203)] * 2
+    assert (await sendpulse("PUT", book, {"name": "Autumn"})).status == 200
+    await sendpulse("DELETE", book)
+    assert (await sendpulse("POST", "/addressbooks", {"bookName": "Autumn"})).status == 200
+
+
+async def test_nothing_is_added_with_a_bad_address(sendpulse: JsonApi, book: str) -> None:
+    anna = {"email": "anna@b.by", "status": 4, "variables": {"name": "Anna"}}
+    assert await add(sendpulse, book, anna, {"email": "boris@b"}) == 422
+    assert await emails(sendpulse, book) == []
+    assert await add(sendpulse, book, anna) == 200
+    [row] = (await sendpulse("GET", f"{book}/emails")).value
+    assert (row["status"], row["variables"]) == (1, {"name": "Anna"})
+
+
+async def test_the_tariff_limits_the_contacts(
+    sendpulse: JsonApi, book: str, sandbox: Sandbox
+) -> None:
+    sandbox.sendpulse.settings.max_subscribers = 3
+    other = (await sendpulse("POST", "/addressbooks", {"bookName": "Other"})).value["id"]
+    assert await add(sendpulse, book, "anna@b.by", "boris@b.by") == 200
+    assert await add(sendpulse, f"/addressbooks/{other}", "anna@b.by", "carl@b.by") == 200
+    answer = await sendpulse("POST", f"{book}/emails", {"emails": ["dora@b.by"]})
+    assert (answer.status, answer.value["error_code"]) == (403, 3030303030)
+    assert await add(sendpulse, book, "carl@b.by") == 200
+    sandbox.sendpulse.settings.contacts_per_request = 1
+    assert await add(sendpulse, book, "anna@b.by", "boris@b.by") == 422
+
+
+async def test_none_of_the_addresses_is_there(sendpulse: JsonApi, book: str) -> None:
+    nobody = {"emails": ["nobody@b.by"]}
+    gone = await sendpulse("DELETE", f"{book}/emails", nobody)
+    assert (gone.status, gone.value["error_code"]) == (404, 303)
+    await add(sendpulse, book, "unsubscribed@b.by")
+    for email in ("nobody@b.by", "unsubscribed@b.by"):
+        left = await sendpulse("POST", f"{book}/emails/unsubscribe", {"emails": [email]})
+        assert (left.status, left.value["message"]) == (422, "Active emails not found")
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("approve", 0), ("ask", 3), ("block", 4)])
+async def test_a_list_is_locked_while_it_is_loaded_and_can_stay_so(
+    verdict: Any, code: int, sendpulse: JsonApi, book: str, sandbox: Sandbox
+) -> None:
+    settings = sandbox.sendpulse.settings
+    settings.loading, settings.list_verdict = 30, verdict
+    assert (await sendpulse("GET", book)).value[0]["status"] == 0
+    await add(sendpulse, book, "anna@b.by")
+    assert (await sendpulse("GET", book)).value[0]["status"] == 4
+    settings.loading_status = 5
+    assert (await sendpulse("GET", book)).value[0]["status"] == 5
+    sandbox.clock.advance(29)
+    await add(sendpulse, book, "boris@b.by")
+    sandbox.clock.advance(29)
+    assert (await sendpulse("GET", book)).value[0]["status"] == 5
+    sandbox.clock.advance(1)
+    assert (await sendpulse("GET", book)).value[0]["status"] == code
+
+
+@pytest.mark.parametrize(("opt_outs", "code"), [("kept", 4), ("forgotten", 1)])
+async def test_a_new_list_can_forget_who_unsubscribed(
+    opt_outs: Any, code: int, sendpulse: JsonApi, book: str, sandbox: Sandbox
+) -> None:
+    sandbox.sendpulse.settings.opt_outs = opt_outs
+    await add(sendpulse, book, "anna@b.by")
+    await sendpulse("POST", f"{book}/emails/unsubscribe", {"emails": ["anna@b.by"]})
+    other = (await sendpulse("POST", "/addressbooks", {"bookName": "Other"})).value["id"]
+    await add(sendpulse, f"/addressbooks/{other}", "anna@b.by")
+    rows = (await sendpulse("GET", "/emails/anna@b.by")).value
+    assert [row["status"] for row in rows] == [4, code]
+
+
 @pytest.mark.parametrize("number", ["7", "x", "9" * 40])
 async def test_a_list_that_does_not_exist(number: str, sendpulse: JsonApi) -> None:
     for end in ("", "/emails", "/variables", "/cost", "/campaigns", "/emails/total"):
@@ -108,8 +185,10 @@ async def test_pages_hold_a_hundred_at_most(sendpulse: JsonApi, book: str) -> No
 
 
 async def test_addresses_with_a_meaning(sendpulse: JsonApi, book: str) -> None:
-    await add(sendpulse, book, "no address", "invalid@b.by", "missing@b.by", "unsubscribed@b.by")
-    await add(sendpulse, book, "anna@b.by")
+    for bad in ("no address", "invalid@b.by", " ", "anna@b"):
+        answer = await sendpulse("POST", f"{book}/emails", {"emails": ["boris@b.by", bad]})
+        assert (answer.status, answer.value["message"]) == (422, "Argument email is invalid")
+    await add(sendpulse, book, "missing@b.by", "unsubscribed@b.by", "anna@b.by")
     assert await emails(sendpulse, book) == ["unsubscribed@b.by", "anna@b.by"]
     assert await emails(sendpulse, book, "?active=1") == ["anna@b.by"]
     assert await emails(sendpulse, book, "?not_active=true") == ["unsubscribed@b.by"]
@@ -229,3 +308,6 @@ async def test_the_cost(sendpulse: JsonApi, book: str, sandbox: Sandbox) -> None
     cost = (await sendpulse("GET", f"{book}/cost")).value
     assert (cost["overdraftAllEmailsPrice"], cost["addressesDeltaFromBalance"]) == (0.5, 1)
     assert cost["result"] is False
+    other = (await sendpulse("POST", "/addressbooks", {"bookName": "Other"})).value["id"]
+    answer = await sendpulse("GET", f"/addressbooks/{other}/cost")
+    assert (answer.status, answer.value["error_code"]) == (422, 211)

@@ -154,7 +154,7 @@ async def test_balance_and_account(sendpulse: JsonApi) -> None:
     details = (await sendpulse("GET", "/user/balance/detail")).value
     assert set(details) == {"balance", "email", "smtp", "push"}
     assert details["balance"]["main"] == "10.00"
-    assert details["email"]["emails_left"] == 1_000_000
+    assert details["email"]["emails_left"] == 10_000_000
     assert (await sendpulse("GET", "/user/info")).value["email"]
 
 

@@ -57,7 +57,8 @@ class Devino(Service[DevinoSettings]):
         wait = account.each_second.wait(now, settings.requests_per_second, 1.0)
         if wait is not None:
             value = self.refused("Too many requests").value
-            return Response(429, value, (("Retry-After", str(max(1, ceil(wait)))),))
+            headers = (("Retry-After", str(max(1, ceil(wait)))),)
+            return Response(429, value, headers, over_quota=True)
         if request.authorization != f"Key {settings.api_key}":
             return self.token_refused()
         context = Context(account, settings, shared.truth, shared.rng, now)

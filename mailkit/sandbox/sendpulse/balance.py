@@ -13,7 +13,7 @@ def get(context: Context, params: Params) -> object:
     currency = params.args.get("currency", context.settings.currency).upper()
     if currency not in CURRENCIES:
         raise wrong("currency", "is unknown")
-    return {"currency": currency, "balance_currency": context.settings.balance}
+    return {"currency": currency, "balance_currency": context.money}
 
 
 @endpoint("sendpulse.balance.details", "GET /user/balance/detail")
@@ -24,7 +24,7 @@ def details(context: Context, params: Params) -> object:
     ends = context.date(context.now + 30 * 86400)
     return {
         "balance": {
-            "main": f"{settings.balance:.2f}",
+            "main": f"{context.money:.2f}",
             "bonus": "0.00",
             "currency": settings.currency,
         },
@@ -32,7 +32,7 @@ def details(context: Context, params: Params) -> object:
             "tariff_name": "Sandbox",
             "finished_time": ends,
             "emails_left": max(0, settings.tariff_emails - context.account.spent),
-            "maximum_subscribers": settings.tariff_emails,
+            "maximum_subscribers": settings.max_subscribers,
             "current_subscribers": len(contacts),
         },
         "smtp": {"tariff_name": "Sandbox SMTP", "end_date": ends, "auto_renew": 1},

@@ -43,18 +43,38 @@ def content(context: Context, params: Params, *, required: bool) -> tuple[str, s
 
 
 def lists(context: Context, params: Params, *, required: bool) -> list[int]:
-    """The numbers of the lists, each of them once; a segment is its list."""
-    if not (required or params.given("list_id") or params.given("segment_id")):
+    """The numbers of the lists, each of them once; a segment is its list.
+
+    A segment and a test go with one list; `list_id` may stand next to the `segment_id` that is
+    part of it.
+    """
+    by_list, by_segment = params.given("list_id"), params.given("segment_id")
+    if not (by_list or by_segment):
+        if required:
+            raise wrong("list_id", "or segment_id, one of them, is required")
         return []
-    if params.given("list_id") == params.given("segment_id"):
-        raise wrong("list_id", "or segment_id, one of them, is required")
-    if params.given("segment_id"):
-        segment = params.text("segment_id")
-        found = context.account.segments.get(int(segment)) if is_number(segment) else None
-        if found is None or found not in context.account.lists:
-            raise not_found("Segment not found")
-        return [found]
-    value = params.from_json("list_id")
+    found = _listed(context, params) if by_list else []
+    if by_segment:
+        of_segment = _segment(context, params)
+        if by_list and found != [of_segment]:
+            raise wrong("segment_id", "must be part of the one list in list_id")
+        found = [of_segment]
+    if len(found) > 1 and params.flag("is_test"):
+        raise wrong("list_id", "may hold one list only for a test")
+    return found
+
+
+def _segment(context: Context, params: Params) -> int:
+    """The list of the segment."""
+    segment = params.text("segment_id")
+    found = context.account.segments.get(int(segment)) if is_number(segment) else None
+    if found is None or found not in context.account.lists:
+        raise not_found("Segment not found")
+    return found
+
+
+def _listed(context: Context, params: Params) -> list[int]:
+    value = params.structure("list_id")
     entries = value if isinstance(value, list) else [value]
     if len(entries) > MAX_LISTS:
         raise wrong("list_id", f"may hold {MAX_LISTS} lists at most")
@@ -63,7 +83,7 @@ def lists(context: Context, params: Params, *, required: bool) -> list[int]:
         raise wrong("list_id", "must be a number or an array of numbers")
     numbers = list(dict.fromkeys(int(text) for text in texts))
     if not all(number in context.account.lists for number in numbers):
-        raise not_found("Book not found", 213)
+        raise not_found("Mailing list not found", 213)
     return numbers
 
 
@@ -71,7 +91,7 @@ def attachments(params: Params) -> tuple[AttachedFile, ...]:
     """Plain and base64 attachments together; HTTP 422 for more than five."""
     found: list[AttachedFile] = []
     for field in ("attachments", "attachments_binary"):
-        files = params.from_json(field) or {}
+        files = params.structure(field) or {}
         if not isinstance(files, dict):
             raise wrong(field, "must be an object of names and contents")
         for name, value in files.items():
@@ -86,7 +106,7 @@ def attachments(params: Params) -> tuple[AttachedFile, ...]:
 
 def tracked(params: Params) -> tuple[bool, bool]:
     """Whether opens and clicks are tracked; both are unless `stats` says otherwise."""
-    stats = params.from_json("stats") or {}
+    stats = params.structure("stats") or {}
     if not isinstance(stats, dict):
         raise wrong("stats", "must be an object")
     opens, clicks = stats.get("opens", True), stats.get("clicks", True)

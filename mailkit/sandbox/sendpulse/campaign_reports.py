@@ -104,7 +104,7 @@ def recipient(context: Context, params: Params) -> object:
 
 
 def _written(context: Context, found: Campaign, *, with_body: bool) -> dict[str, object]:
-    size = len(found.copied)
+    size, price = len(found.copied), found.bill.price or 0
     message: dict[str, object] = {
         "sender_name": found.sender_name,
         "sender_email": found.sender_email,
@@ -122,10 +122,10 @@ def _written(context: Context, found: Campaign, *, with_body: bool) -> dict[str,
         "message": message,
         "status": lifecycle.campaign_status(context, found),
         "all_email_qty": size,
-        "tariff_email_qty": size,
-        "paid_email_qty": 0,
-        "overdraft_price": 0,
-        "company_price": 0 if context.quirk() else "0",
+        "tariff_email_qty": found.bill.covered,
+        "paid_email_qty": found.bill.beyond,
+        "overdraft_price": context.settings.overdraft_price if found.bill.beyond else 0,
+        "company_price": price if context.quirk() else str(price),
         "overdraft_currency": context.settings.currency,
         "send_date": "" if found.draft else context.date(found.starts_at),
     }

@@ -1,5 +1,6 @@
 """The SendPulse operations that make, change and cancel campaigns."""
 
+from itertools import chain
 from math import ceil
 
 import attrs
@@ -10,11 +11,18 @@ from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse import campaign_params, lifecycle
 from mailkit.sandbox.sendpulse.codes import CampaignStatus
 from mailkit.sandbox.sendpulse.emails import record_test
-from mailkit.sandbox.sendpulse.fields import Params, moment, not_found, refuse, wrong
-from mailkit.sandbox.sendpulse.state import Account, Campaign, Context, EventKind, ScheduledEvent
+from mailkit.sandbox.sendpulse.fields import Params, empty, moment, not_found, refuse, wrong
+from mailkit.sandbox.sendpulse.state import (
+    Account,
+    Bill,
+    Campaign,
+    Context,
+    EventKind,
+    ScheduledEvent,
+)
+from mailkit.sandbox.timeline import Window
 from mailkit.sandbox.truth import normalized
 
-HOUR = 3600.0
 MAX_TEST_ADDRESSES = 3
 _NOT_YET = (
     CampaignStatus.NEW,
@@ -31,24 +39,19 @@ def create(context: Context, params: Params) -> object:
     _spend_quota(context)
     content = campaign_params.content(context, params, required=True)
     draft, test = campaign_params.is_draft(params), params.flag("is_test")
-    lists = campaign_params.lists(context, params, required=not test)
-    scheduled = params.given("send_date")
+    lists = campaign_params.lists(context, params, required=True)
+    scheduled = params.given("send_date") and not context.settings.strict_dmarc
     starts = moment(context, "send_date", params.fields["send_date"]) if scheduled else context.now
     attached = campaign_params.attachments(params)
-    if any(context.account.lists[one].status(context.now) for one in lists) and not draft:
-        raise refuse(422, "The mailing list is locked", 422)
-    copied = lifecycle.active(context, lists)
-    if len(copied) > context.settings.max_emails_per_task:
-        raise refuse(422, "Too many addresses for the tariff", 422)
+    copies, bill = _audience(context, lists, draft=draft)
     if test:
         _spend_test_quota(context)
     number = context.account.new_id()
     name = params.text("name") if params.given("name") else f"Campaign_{number}"
-    made = _campaign(
-        context, Campaign(number, name, *content, lists, context.now, 0, 0, starts), params
-    )
-    made.copied, made.attachments, made.scheduled = copied, attached, scheduled
-    made.draft, made.test = draft, test and not draft
+    made = Campaign(number, name, *content, lists, context.now, 0, 0, starts)
+    made = _timed(context, made, params, len(copies))
+    made.copied, made.attachments, made.scheduled = copies, attached, scheduled
+    made.draft, made.test, made.bill = draft, test and not draft, bill
     context.account.campaigns[number] = made
     if made.test:
         record_test(context, made, "sendpulse.campaigns.create", [normalized(made.sender_email)])
@@ -120,9 +123,32 @@ def find(account: Account, text: str) -> Campaign:
     return found
 
 
-def _campaign(context: Context, made: Campaign, params: Params) -> Campaign:
+def _audience(context: Context, lists: list[int], *, draft: bool) -> tuple[list[str], Bill]:
+    """Whom a campaign to the lists would reach, and its cost; refused if it can't be sent.
+
+    An address on several lists is mailed once, but each of its copies is charged.
+    """
+    known, settings = [context.account.lists[one] for one in lists], context.settings
+    if draft:
+        return lifecycle.active_of(context, lists), Bill()
+    if any(one.status(context.now, settings) for one in known):
+        raise refuse(422, "The mailing list is locked", 422)
+    if not any(one.contacts for one in known):
+        raise empty()
+    active = [lifecycle.active(context, one) for one in known]
+    copies = active[0] if len(active) == 1 else list(dict.fromkeys(chain.from_iterable(active)))
+    if len(copies) > settings.max_emails_per_task:
+        text = "The number of campaign recipients exceeds the limit of the tariff"
+        raise refuse(settings.tariff_status, text, 708)
+    bill = context.bill(sum(map(len, active)))
+    if bill.price > context.money:
+        raise refuse(settings.tariff_status, "Account balance depleted", 707)
+    return copies, bill
+
+
+def _timed(context: Context, made: Campaign, params: Params, size: int) -> Campaign:
     """The campaign with its times and what it tracks."""
-    settings, size = context.settings, len(lifecycle.active(context, made.lists))
+    settings = context.settings
     before = sum(not (one.draft or one.test) for one in context.account.campaigns.values())
     copied = context.now + settings.copying
     moderated = size >= settings.moderated_from or before < settings.moderated_first
@@ -142,40 +168,40 @@ def _campaign(context: Context, made: Campaign, params: Params) -> Campaign:
 
 
 def _set_out(context: Context, made: Campaign) -> None:
-    context.account.spent += len(made.copied)
+    context.account.spent += made.bill.covered + made.bill.beyond
+    context.account.paid += made.bill.price
     for number in made.lists:
         context.account.lists[number].copying_until = made.copied_at
     lifecycle.plan(context.account, made)
 
 
 def _created(context: Context, made: Campaign) -> dict[str, object]:
-    over = max(0, context.account.spent - context.settings.tariff_emails)
-    paid = min(over, len(made.copied))
-    price = context.settings.overdraft_price if paid else 0
+    price = context.settings.overdraft_price if made.bill.beyond else 0
     answer: dict[str, object] = {
         "id": made.id,
         "status": CampaignStatus.DRAFT if made.draft else CampaignStatus.CREATING,
         "count": 1 if made.test else len(made.copied),
-        "tariff_email_qty": len(made.copied) - paid,
+        "tariff_email_qty": made.bill.covered,
         "overdraft_price": str(price),
         "ovedraft_currency": context.settings.currency,
     }
     if context.quirk():
-        answer |= {"overdraft_price": price, "paid_email_qty": paid}
+        answer |= {"overdraft_price": price, "paid_email_qty": made.bill.beyond}
     return answer
 
 
 def _spend_quota(context: Context) -> None:
-    settings = context.settings
-    wait = context.account.campaign_hour.wait(context.now, settings.campaigns_per_hour, HOUR)
-    if wait is not None:
-        limit = f"Not more than {settings.campaigns_per_hour} campaigns an hour"
-        raise refuse(settings.campaign_quota_status, f"{limit}; wait {ceil(wait)} s", 791)
+    limit = context.settings.campaigns_per_hour
+    _spend(context, context.account.campaign_hour, limit, "campaigns")
 
 
 def _spend_test_quota(context: Context) -> None:
+    _spend(context, context.account.test_hour, context.settings.tests_per_hour, "test emails")
+
+
+def _spend(context: Context, window: Window, limit: int | None, what: str) -> None:
     settings = context.settings
-    wait = context.account.test_hour.wait(context.now, settings.tests_per_hour, HOUR)
+    wait = window.wait(context.now, limit, settings.hour)
     if wait is not None:
-        limit = f"Not more than {settings.tests_per_hour} test emails an hour"
-        raise refuse(settings.campaign_quota_status, f"{limit}; wait {ceil(wait)} s", 791)
+        text = f"Not more than {limit} {what} an hour; wait {ceil(wait)} s"
+        raise refuse(settings.campaign_quota_status, text, 791, over_quota=True)

@@ -17,12 +17,12 @@ class _Explained(IntEnum):
 
 
 class MailingListStatus(_Explained):
-    """The status of a mailing list; LOADING and COPYING lock it."""
+    """The status of a mailing list; all but ACTIVE lock it."""
 
     ACTIVE = 0, "Active"
     DELETED = 1, "Deleted"
     IN_QUESTION = 3, "Waiting for an answer"
-    LOADING = 4, "Loading addresses"
+    LOCKED = 4, "Locked by the service"
     COPYING = 5, "Copying addresses"
 
 
@@ -66,6 +66,11 @@ class CampaignStatus(IntEnum):
     def is_over(self) -> bool:
         """Whether the campaign can't be cancelled any more."""
         return self in _OVER
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it holds on to its lists."""
+        return not (self.is_over or self in (CampaignStatus.DRAFT, CampaignStatus.TEST))
 
     @property
     def is_stopped(self) -> bool:

@@ -69,7 +69,7 @@ def delete(context: Context, params: Params) -> object:
     """Take the address off all lists."""
     email = params.address()
     for found, _ in _places(context, email):
-        del found.contacts[email]
+        found.remove(email)
         lifecycle.notify_deleted(context, found, email)
     return {"result": True}
 

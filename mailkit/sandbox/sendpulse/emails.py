@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from mailkit.sandbox.sendpulse.state import Campaign, Context
+from mailkit.sandbox.sendpulse.state import Campaign, Context, MailingList
 from mailkit.sandbox.truth import Mailing
 
 OPERATION = "sendpulse.campaigns.create"
@@ -16,15 +16,11 @@ _LINK = re.compile(r"""href\s*=\s*["']?(https?://[^"'\s>]+)""", re.I)
 
 def record(context: Context, campaign: Campaign) -> None:
     """Count the emails to all recipients at this moment."""
-    fields: list[Mapping[str, object]] = []
-    books = [
+    lists = [
         context.account.lists[number]
         for number in campaign.lists
         if number in context.account.lists
     ]
-    for email in campaign.recipients:
-        contact = next((book.contacts[email] for book in books if email in book.contacts), None)
-        fields.append({} if contact is None else dict(contact.variables))
     mailing = Mailing(
         OPERATION,
         context.now,
@@ -32,8 +28,9 @@ def record(context: Context, campaign: Campaign) -> None:
         campaign.subject,
         campaign.recipients,
         campaign.attachments,
+        campaign.id,
     )
-    context.truth.record(mailing, _Contents(campaign, fields))
+    context.truth.record(mailing, _Contents(campaign, lists))
 
 
 def record_test(context: Context, campaign: Campaign, operation: str, addresses: list[str]) -> None:
@@ -45,6 +42,7 @@ def record_test(context: Context, campaign: Campaign, operation: str, addresses:
         campaign.subject,
         addresses,
         campaign.attachments,
+        campaign.id,
     )
     context.truth.record(mailing, [(campaign.subject, campaign.body)] * len(addresses))
 
@@ -57,11 +55,12 @@ def links(body: str) -> list[str]:
 @attrs.frozen
 class _Contents:
     campaign: Campaign
-    fields: list[Mapping[str, object]]
+    lists: list[MailingList]
 
     def __getitem__(self, index: int) -> tuple[str, str]:
-        campaign = self.campaign
-        fields = {"email": campaign.recipients[index], **self.fields[index]}
+        campaign, email = self.campaign, self.campaign.recipients[index]
+        found = [one.contacts[email] for one in self.lists if email in one.contacts]
+        fields = {"email": email, **(found[0].variables if found else {})}
         return _filled(campaign.subject, fields), _filled(campaign.body, fields)
 
 

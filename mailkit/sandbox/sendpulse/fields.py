@@ -50,7 +50,7 @@ class Params:
             return False
         raise wrong(name, "must be a boolean")
 
-    def from_json(self, name: str) -> object:
+    def structure(self, name: str) -> object:
         """A list or object of the body, as it is or as a text of JSON."""
         found = self.fields.get(name)
         if isinstance(found, str) and found.lstrip()[:1] in ("[", "{"):
@@ -62,7 +62,7 @@ class Params:
 
     def addresses(self, name: str, limit: int | None = None) -> list[str]:
         """A list of addresses, normalized; HTTP 422 if it is empty or too long."""
-        found = self.from_json(name)
+        found = self.structure(name)
         if not isinstance(found, list) or not found:
             raise wrong(name, "must be a list of addresses")
         if not all(isinstance(one, str) for one in found):
@@ -91,7 +91,7 @@ class Params:
         text = self.args["id"]
         found = context.account.lists.get(int(text)) if is_number(text) else None
         if found is None:
-            raise not_found("Book not found", 213)
+            raise not_found("Mailing list not found", 213)
         return found
 
     def address(self, name: str = "email") -> str:
@@ -102,9 +102,10 @@ class Params:
         return found
 
 
-def refuse(status: int, message: str, code: int) -> Refusal:
+def refuse(status: int, message: str, code: int, *, over_quota: bool = False) -> Refusal:
     """A refusal in the service's shape."""
-    return Refusal(Response(status, {"message": message, "error_code": code}))
+    value = {"message": message, "error_code": code}
+    return Refusal(Response(status, value, over_quota=over_quota))
 
 
 def wrong(name: str, reason: str) -> Refusal:
@@ -115,6 +116,11 @@ def wrong(name: str, reason: str) -> Refusal:
 def not_found(message: str, code: int = 404) -> Refusal:
     """The refusal of a thing that does not exist."""
     return refuse(404, message, code)
+
+
+def empty() -> Refusal:
+    """The refusal of a list without contacts."""
+    return refuse(422, "Mailing list empty", 211)
 
 
 def decoded(name: str, value: object) -> bytes:

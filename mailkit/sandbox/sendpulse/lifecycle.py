@@ -4,10 +4,13 @@ A campaign copies its addresses (CREATING), waits for the moderator if it must (
 its date (NEW), is sent (SENDING) and is over (SENT).
 """
 
+from itertools import chain
+
 import attrs
 
 from mailkit.sandbox.delivery import BOUNCE, Step, meaning, steps
 from mailkit.sandbox.sendpulse.codes import (
+    NEW_OR_ACTIVE,
     CampaignEvent,
     CampaignStatus,
     ContactStatus,
@@ -51,6 +54,13 @@ def status(context: Context, contact: Contact) -> ContactStatus:
     return contact.status_at(context.now, context.settings)
 
 
+def count_inactive(context: Context, found: MailingList) -> int:
+    """How many contacts of the list are neither new nor active now."""
+    blocked = context.account.blacklist.keys() & found.contacts.keys()
+    others = found.apart | blocked if blocked else found.apart
+    return sum(status(context, found.contacts[email]) not in NEW_OR_ACTIVE for email in others)
+
+
 def campaign_status(context: Context, campaign: Campaign) -> CampaignStatus:
     """The campaign's status now."""
     now = context.now
@@ -80,17 +90,22 @@ def plan(account: Account, campaign: Campaign) -> None:
     account.timeline.add(campaign.starts_at, ScheduledEvent(EventKind.START, campaign.id))
 
 
-def active(context: Context, lists: list[int]) -> list[str]:
-    """The active addresses of the lists, each of them once."""
-    wanted = ContactStatus.ACTIVE
-    found = dict.fromkeys(
+def active(context: Context, found: MailingList) -> list[str]:
+    """The active addresses of a list."""
+    wanted, now, settings = ContactStatus.ACTIVE, context.now, context.settings
+    blacklist = context.account.blacklist
+    return [
         contact.email
-        for number in lists
-        if number in context.account.lists
-        for contact in context.account.lists[number].contacts.values()
-        if status(context, contact) is wanted
-    )
-    return list(found)
+        for contact in found.contacts.values()
+        if contact.status_at(now, settings) is wanted and contact.email not in blacklist
+    ]
+
+
+def active_of(context: Context, lists: list[int]) -> list[str]:
+    """The active addresses of the lists, each of them once."""
+    known = context.account.lists
+    found = [active(context, known[number]) for number in lists if number in known]
+    return found[0] if len(found) == 1 else list(dict.fromkeys(chain.from_iterable(found)))
 
 
 def tick(context: Context) -> None:
@@ -121,19 +136,11 @@ def _apply(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
 def _start(context: Context, campaign: Campaign) -> None:
     """Hand the emails over: this is the moment that the truth counts."""
     campaign.started = True
+    still = active_of(context, campaign.lists)
     if campaign.dynamic:
-        campaign.copied = active(context, campaign.lists)
-    still = set(active(context, campaign.lists))
-    gone = {email for email in campaign.copied if email not in still}
-    known = {
-        email
-        for number in campaign.lists
-        if number in context.account.lists
-        for email in context.account.lists[number].contacts
-    }
-    campaign.left = {
-        email for email in gone if email in known or email in context.account.blacklist
-    }
+        campaign.copied = still
+    gone = set(campaign.copied).difference(still)
+    campaign.left = {email for email in gone if _is_known(context, campaign, email)}
     campaign.recipients = [email for email in campaign.copied if email not in campaign.left]
     campaign.places = {email: at for at, email in enumerate(campaign.recipients)}
     if not campaign.recipients:
@@ -144,6 +151,13 @@ def _start(context: Context, campaign: Campaign) -> None:
     for email in campaign.recipients:
         if has_webhooks or meaning(email) in ("bounce", "complaint", "unsubscribed"):
             _follow(context, campaign, email)
+
+
+def _is_known(context: Context, campaign: Campaign, email: str) -> bool:
+    """Whether a list of the campaign still has the address, or the blacklist."""
+    lists = [context.account.lists.get(number) for number in campaign.lists]
+    on_list = any(one is not None and email in one.contacts for one in lists)
+    return on_list or email in context.account.blacklist
 
 
 def _follow(context: Context, campaign: Campaign, email: str) -> None:
@@ -172,7 +186,7 @@ def _reach(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
                 WebhookAction.REDIRECT, context.now, {**fields, "link_url": link, "link_id": 1}
             )
     if event.kind is Step.UNDELIVERED:
-        _mark(lists, email, ContactStatus.SENDING_ERROR)
+        _opt_out(account, lists, email, ContactStatus.SENDING_ERROR)
         fields["smtp_server_response"] = BOUNCE
         fields["smtp_server_response_code"] = "550"
         fields["smtp_server_response_subcode"] = "5.1.1"
@@ -181,8 +195,8 @@ def _reach(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
         fields["smtp_server_response_code"] = "450"
         fields["smtp_server_response_subcode"] = "4.2.0"
     if event.kind is Step.COMPLAINED:
-        account.left_all.add(email)
-        _mark(list(account.lists.values()), email, ContactStatus.UNSUBSCRIBED_FROM_ALL)
+        everywhere = list(account.lists.values())
+        _opt_out(account, everywhere, email, ContactStatus.UNSUBSCRIBED_FROM_ALL)
     if event.kind is Step.OPENED:
         fields["open_device"] = "Desktop"
         fields["open_platform"] = "Linux"
@@ -192,17 +206,19 @@ def _reach(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
         account.webhook_queue.put(_ACTIONS[event.kind], context.now, fields)
 
 
-def _mark(lists: list[MailingList], email: str, status: ContactStatus) -> None:
+def _opt_out(account: Account, lists: list[MailingList], email: str, status: ContactStatus) -> None:
+    """Remember that the address is not to be mailed any more, and mark it on the lists."""
+    if account.opted_out.get(email) is not ContactStatus.UNSUBSCRIBED_FROM_ALL:
+        account.opted_out[email] = status
     for found in lists:
-        if email in found.contacts:
-            found.contacts[email].status = status
+        found.mark(email, status)
 
 
 def unsubscribe(
     account: Account, found: MailingList, email: str, now: float, campaign: int = 0
 ) -> None:
     """The contact leaves the list."""
-    found.contacts[email].status = ContactStatus.UNSUBSCRIBED
+    _opt_out(account, [found], email, ContactStatus.UNSUBSCRIBED)
     event = {
         "task_id": str(campaign) if campaign else "",
         "from_all": 0,

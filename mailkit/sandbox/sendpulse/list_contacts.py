@@ -1,7 +1,9 @@
 """The SendPulse operations on the contacts of one mailing list."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
+from itertools import islice
+from typing import TypeAlias
 
 from mailkit.sandbox.delivery import is_address, meaning
 from mailkit.sandbox.endpoints import endpoint
@@ -11,20 +13,28 @@ from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
 from mailkit.sandbox.truth import Mailing, normalized
 
+Entry: TypeAlias = tuple[str, Mapping[str, object]]
+"""An address, and its variables."""
+
 MAX_ADDRESSES = 100
+TARIFF_EXCEEDED = 3030303030
 LANGUAGES = ("en", "ru", "ua", "tr", "es", "pt")
+
+_CONTAINERS = (dict, list)
 
 
 @endpoint("sendpulse.mailing_lists.contacts", "GET /addressbooks/{id}/emails")
 def page(context: Context, params: Params) -> object:
     """A page of contacts in the order in which they were added."""
-    contacts = list(params.mailing_list(context).contacts.values())
+    found, part = params.mailing_list(context), params.page()
+    contacts: Iterable[Contact] = found.contacts.values()
     if _is_set(params, "active") or _is_set(params, "not_active"):
         wanted = _is_set(params, "active")
-        contacts = [
+        contacts = (
             one for one in contacts if (lifecycle.status(context, one) in NEW_OR_ACTIVE) == wanted
-        ]
-    return [serializers.row(context, one) for one in contacts[params.page()]]
+        )
+    rows = islice(contacts, part.start, part.stop)
+    return [serializers.row(context, found, one) for one in rows]
 
 
 @endpoint(
@@ -32,21 +42,21 @@ def page(context: Context, params: Params) -> object:
 )
 def find(context: Context, params: Params) -> object:
     """The contacts whose variable has the value."""
-    name, value = params.args["name"], params.args["value"]
+    name, value, found = params.args["name"], params.args["value"], params.mailing_list(context)
     return [
         {"email": one.email, "status": status, "status_explain": status.label}
-        for one in params.mailing_list(context).contacts.values()
-        if str(_variable(one, name)) == value
+        for one in found.contacts.values()
+        if str(_variable(found, one, name)) == value
         for status in [lifecycle.status(context, one)]
     ]
 
 
 @endpoint("sendpulse.mailing_lists.add_contacts", "POST /addressbooks/{id}/emails")
 def add(context: Context, params: Params) -> object:
-    """Add or update contacts; invalid addresses are silently skipped."""
+    """Add or update contacts; one bad address refuses them all."""
     found = params.mailing_list(context)
-    for contact in _put(context, found, list(_entries(params)), ContactStatus.NEW):
-        _notify_new(context, found, contact)
+    new = _put(context, found, _entries(context, params), ContactStatus.NEW)
+    _notify_new(context, found, new)
     return {"result": True}
 
 
@@ -58,16 +68,15 @@ def add(context: Context, params: Params) -> object:
 def add_confirmed(context: Context, params: Params) -> object:
     """The same, but new contacts are asked to confirm; those who have not yet are asked again."""
     found = params.mailing_list(context)
-    entries = list(_entries(params))
+    entries = _entries(context, params)
     sender = context.account.senders.get(params.address("sender_email"))
     if params.fields.get("message_lang") not in LANGUAGES:
         raise wrong("message_lang", f"must be one of {', '.join(LANGUAGES)}")
     if (sender is None or not sender.active) and not context.settings.any_sender:
         raise refuse(422, "Sender is not active", 422)
     new = _put(context, found, entries, ContactStatus.CONFIRMATION_REQUESTED)
-    for contact in new:
-        _notify_new(context, found, contact)
-    given = dict.fromkeys(normalized(email) for email, _ in entries)
+    _notify_new(context, found, new)
+    given = dict.fromkeys(email for email, _ in entries)
     waiting = [
         email
         for email in given
@@ -89,21 +98,30 @@ def add_confirmed(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.remove_contacts", "DELETE /addressbooks/{id}/emails")
 def remove(context: Context, params: Params) -> object:
-    """Take contacts off the list; addresses that are not on it are ignored."""
+    """Take contacts off the list; HTTP 404 with 303 if none of the addresses is on it."""
     found = params.mailing_list(context)
-    for email in params.addresses("emails", MAX_ADDRESSES):
-        if found.contacts.pop(email, None) is not None:
-            lifecycle.notify_deleted(context, found, email)
+    gone = [email for email in params.addresses("emails", MAX_ADDRESSES) if found.remove(email)]
+    if not gone:
+        raise not_found("Can't find email addresses in the mailing list", 303)
+    for email in gone:
+        lifecycle.notify_deleted(context, found, email)
     return {"result": True}
 
 
 @endpoint("sendpulse.mailing_lists.unsubscribe", "POST /addressbooks/{id}/emails/unsubscribe")
 def unsubscribe(context: Context, params: Params) -> object:
-    """Contacts of the list get no more emails through it."""
+    """Contacts of the list get no more emails through it; HTTP 422 if none of them is active."""
     found = params.mailing_list(context)
-    for email in params.addresses("emails", MAX_ADDRESSES):
-        if email in found.contacts:
-            lifecycle.unsubscribe(context.account, found, email, context.now)
+    active = [
+        email
+        for email in dict.fromkeys(params.addresses("emails", MAX_ADDRESSES))
+        if email in found.contacts
+        and lifecycle.status(context, found.contacts[email]) in NEW_OR_ACTIVE
+    ]
+    if not active:
+        raise refuse(422, "Active emails not found", 422)
+    for email in active:
+        lifecycle.unsubscribe(context.account, found, email, context.now)
     return {"result": True}
 
 
@@ -116,7 +134,7 @@ def contact(context: Context, params: Params) -> object:
     return {
         "email": one.email,
         "abook_id": found.id if context.quirk() else str(found.id),
-        "phone": serializers.phone(context, one),
+        "phone": serializers.phone(context, found, one),
         "status": status,
         "status_explain": status.label,
         "variables": serializers.variables(one),
@@ -126,8 +144,9 @@ def contact(context: Context, params: Params) -> object:
 @endpoint("sendpulse.mailing_lists.set_phone", "PUT /addressbooks/{id}/phone")
 def set_phone(context: Context, params: Params) -> object:
     """Set the phone of a contact."""
-    one = _contact(params.mailing_list(context), params.address())
-    one.phone = params.text("phone").strip()
+    found = params.mailing_list(context)
+    one = _contact(found, params.address())
+    found.phones[one.email] = params.text("phone").strip()
     return {"result": True}
 
 
@@ -136,7 +155,7 @@ def set_variables(context: Context, params: Params) -> object:
     """Set variables of a contact; their types must be those of the list."""
     found = params.mailing_list(context)
     one = _contact(found, params.address())
-    rows = params.from_json("variables")
+    rows = params.structure("variables")
     if not isinstance(rows, list) or not rows:
         raise wrong("variables", "must be a list of name and value")
     values: dict[str, object] = {}
@@ -151,60 +170,87 @@ def set_variables(context: Context, params: Params) -> object:
     return {"result": True}
 
 
-def _entries(params: Params) -> Iterator[tuple[str, Mapping[str, object]]]:
+def _entries(context: Context, params: Params) -> list[Entry]:
     """Address and variables of each entry; HTTP 422 for anything else."""
-    entries = params.from_json("emails")
+    entries = params.structure("emails")
     if not isinstance(entries, list) or not entries:
         raise wrong("emails", "must be a list")
-    for entry in entries:
-        if isinstance(entry, str):
-            yield entry, {}
-        elif isinstance(entry, dict) and isinstance(entry.get("email"), str):
-            variables = entry.get("variables") or {}
-            if not isinstance(variables, dict):
-                raise wrong("emails", "must have objects as variables")
-            if any(isinstance(value, dict | list) for value in variables.values()):
-                raise wrong("emails", "must have plain values as variables")
-            yield entry["email"], variables
-        else:
-            raise wrong("emails", "must hold addresses, or objects with an email")
+    limit = context.settings.contacts_per_request
+    if limit is not None and len(entries) > limit:
+        raise wrong("emails", f"may hold {limit} entries at most")
+    return [_entry(entry) for entry in entries]
+
+
+def _entry(entry: object) -> Entry:
+    """One entry; what it says about a status is ignored, as by the service."""
+    email, variables = entry, None
+    if isinstance(entry, dict):
+        email, variables = entry.get("email"), entry.get("variables")
+    if not isinstance(email, str):
+        raise wrong("emails", "must hold addresses, or objects with an email")
+    address = normalized(email)
+    if not is_address(address) or meaning(address) == "invalid":
+        raise refuse(422, "Argument email is invalid", 422)
+    if not variables:
+        return address, {}
+    if not isinstance(variables, dict):
+        raise wrong("emails", "must have objects as variables")
+    for value in variables.values():
+        if isinstance(value, _CONTAINERS):
+            raise wrong("emails", "must have plain values as variables")
+    return address, variables
 
 
 def _put(
-    context: Context,
-    found: MailingList,
-    entries: list[tuple[str, Mapping[str, object]]],
-    status: ContactStatus,
+    context: Context, found: MailingList, entries: list[Entry], status: ContactStatus
 ) -> list[Contact]:
+    """Add those who are not on the list, and set everybody's variables; returns the new ones."""
+    _check_room(context, found, entries)
     new: list[Contact] = []
-    for raw, variables in entries:
-        email = normalized(raw)
+    for email, variables in entries:
         one = found.contacts.get(email)
         if one is None:
-            if not is_address(email) or meaning(email) in ("invalid", "missing"):
+            if meaning(email) == "missing":
                 continue
             one = Contact(email, _first_status(context, email, status), context.now)
-            found.contacts[email] = one
+            found.add(one)
             new.append(one)
         if variables:
             _set(found, one, variables)
-    found.loading_until = max(found.loading_until, context.now + context.settings.loading)
+    found.loaded_at = context.now
     return new
 
 
+def _check_room(context: Context, found: MailingList, entries: list[Entry]) -> None:
+    """HTTP 403 if the tariff does not allow so many contacts; an address counts once."""
+    room, lists = context.settings.max_subscribers, context.account.lists.values()
+    if sum(len(one.contacts) for one in lists) + len(entries) <= room:
+        return
+    known = {email for one in lists for email in one.contacts}
+    known.update(email for email, _ in entries)
+    if len(known) > room:
+        raise refuse(403, "The tariff does not allow more contacts", TARIFF_EXCEEDED)
+
+
 def _first_status(context: Context, email: str, status: ContactStatus) -> ContactStatus:
-    if email in context.account.left_all:
-        return ContactStatus.UNSUBSCRIBED_FROM_ALL
+    """What the contact begins with: those who opted out before can stay so."""
+    before = context.account.opted_out.get(email)
+    kept = context.settings.opt_outs == "kept" or before is ContactStatus.UNSUBSCRIBED_FROM_ALL
+    if before is not None and kept:
+        return before
     return ContactStatus.UNSUBSCRIBED if meaning(email) == "unsubscribed" else status
 
 
 def _set(found: MailingList, one: Contact, variables: Mapping[str, object]) -> None:
-    for name, value in variables.items():
+    for name in variables:
         if name.lower() == "phone":
-            one.phone = str(value)
-        else:
-            one.variables[name] = value
-            found.types.setdefault(name, serializers.kind(value))
+            variables = dict(variables)
+            found.phones[one.email] = str(variables.pop(name))
+            break
+    for name, value in variables.items():
+        if name not in found.types:
+            found.types[name] = serializers.kind(value)
+    found.set_variables(one, variables)
 
 
 def _check_type(found: MailingList, name: str, value: object) -> None:
@@ -220,8 +266,8 @@ def _check_type(found: MailingList, name: str, value: object) -> None:
             raise wrong("variables", f"must have a date YYYY-MM-DD as {name}") from None
 
 
-def _variable(one: Contact, name: str) -> object:
-    return one.phone if name.lower() == "phone" else one.variables.get(name)
+def _variable(found: MailingList, one: Contact, name: str) -> object:
+    return found.phones.get(one.email) if name.lower() == "phone" else one.variables.get(name)
 
 
 def _contact(found: MailingList, email: str) -> Contact:
@@ -235,11 +281,15 @@ def _is_set(params: Params, name: str) -> bool:
     return params.query.text(name).lower() in ("1", "true")
 
 
-def _notify_new(context: Context, found: MailingList, one: Contact) -> None:
-    event = {
-        "email": one.email,
-        "book_id": str(found.id),
-        "variables": serializers.variables(one),
-        "source": "address book",
-    }
-    context.account.webhook_queue.put(WebhookAction.NEW_EMAILS, context.now, event)
+def _notify_new(context: Context, found: MailingList, new: list[Contact]) -> None:
+    queue = context.account.webhook_queue
+    if not queue.by_id:
+        return
+    for one in new:
+        event = {
+            "email": one.email,
+            "book_id": str(found.id),
+            "variables": serializers.variables(one),
+            "source": "address book",
+        }
+        queue.put(WebhookAction.NEW_EMAILS, context.now, event)

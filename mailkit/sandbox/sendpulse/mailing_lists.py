@@ -2,15 +2,14 @@
 
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import lifecycle, serializers
-from mailkit.sandbox.sendpulse.codes import ContactStatus
-from mailkit.sandbox.sendpulse.fields import Params
+from mailkit.sandbox.sendpulse.fields import Params, empty, refuse
 from mailkit.sandbox.sendpulse.state import Context, MailingList
 
 
 @endpoint("sendpulse.mailing_lists.create", "POST /addressbooks")
 def create(context: Context, params: Params) -> object:
-    """A new, empty list."""
-    name = params.text("bookName")
+    """A new, empty list; HTTP 422 with 203 if another one has its name."""
+    name = _free_name(context, params.text("bookName"))
     made = MailingList(context.account.new_id(), name, context.now)
     context.account.lists[made.id] = made
     return {"id": made.id}
@@ -18,9 +17,9 @@ def create(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.rename", "PUT /addressbooks/{id}")
 def rename(context: Context, params: Params) -> object:
-    """Rename a list."""
+    """Rename a list; HTTP 422 with 203 if another one has the name."""
     found = params.mailing_list(context)
-    found.name = params.text("name")
+    found.name = _free_name(context, params.text("name"), found)
     return {"result": True}
 
 
@@ -41,8 +40,15 @@ def one_list(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.delete", "DELETE /addressbooks/{id}")
 def delete(context: Context, params: Params) -> object:
-    """Delete the list and its contacts; campaigns that have copied them go on."""
-    del context.account.lists[params.mailing_list(context).id]
+    """Delete the list and its contacts; HTTP 422 while a campaign to it is under way."""
+    found = params.mailing_list(context)
+    under_way = any(
+        found.id in one.lists and lifecycle.campaign_status(context, one).is_under_way
+        for one in context.account.campaigns.values()
+    )
+    if under_way:
+        raise refuse(422, "The mailing list has an active campaign", 422)
+    del context.account.lists[found.id]
     return {"result": True}
 
 
@@ -61,23 +67,20 @@ def count(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.cost", "GET /addressbooks/{id}/cost")
 def cost(context: Context, params: Params) -> object:
-    """What a campaign to the active contacts of the list would cost."""
-    found = params.mailing_list(context)
-    settings = context.settings
-    active = sum(
-        lifecycle.status(context, contact) is ContactStatus.ACTIVE
-        for contact in found.contacts.values()
-    )
-    covered = min(active, max(0, settings.tariff_emails - context.account.spent))
-    price = round((active - covered) * settings.overdraft_price, 4)
+    """What a campaign to the active contacts of the list would cost; 211 for an empty list."""
+    found, settings = params.mailing_list(context), context.settings
+    if not found.contacts:
+        raise empty()
+    active = len(lifecycle.active(context, found))
+    bill = context.bill(active)
     return {
         "cur": settings.currency,
         "sent_emails_qty": active,
-        "overdraftAllEmailsPrice": price or 0,
-        "addressesDeltaFromBalance": active - covered,
-        "addressesDeltaFromTariff": covered,
+        "overdraftAllEmailsPrice": bill.price or 0,
+        "addressesDeltaFromBalance": bill.beyond,
+        "addressesDeltaFromTariff": bill.covered,
         "max_emails_per_task": settings.max_emails_per_task,
-        "result": price <= settings.balance,
+        "result": bill.price <= context.money,
     }
 
 
@@ -95,3 +98,11 @@ def campaigns(context: Context, params: Params) -> object:
         if found.id in one.lists
     ]
     return rows[params.page()]
+
+
+def _free_name(context: Context, name: str, renamed: MailingList | None = None) -> str:
+    """The name, if no other list has it."""
+    name = name.strip()
+    if any(one.name == name and one is not renamed for one in context.account.lists.values()):
+        raise refuse(422, "This mailing list name already exists", 203)
+    return name

@@ -4,7 +4,6 @@ import re
 
 from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse import lifecycle
-from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -13,9 +12,8 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 def mailing_list(context: Context, found: MailingList, *, phones: bool) -> dict[str, object]:
     """A list with its counters; only the overview of all lists counts new phones."""
     total = len(found.contacts)
-    active = sum(lifecycle.status(context, one) in NEW_OR_ACTIVE for one in found.contacts.values())
-    status = found.status(context.now)
-    counted = sum(bool(one.phone) for one in found.contacts.values())
+    active = total - lifecycle.count_inactive(context, found)
+    status = found.status(context.now, context.settings)
     return {
         "id": found.id,
         "name": found.name,
@@ -23,7 +21,7 @@ def mailing_list(context: Context, found: MailingList, *, phones: bool) -> dict[
         "active_email_qty": active,
         "inactive_email_qty": total - active,
         **({"new_phones_quantity": 0} if phones else {}),
-        "active_phones_quantity": counted,
+        "active_phones_quantity": len(found.phones),
         "exc_phones_quantity": 0,
         "creationdate": context.date(found.created_at),
         "status": status,
@@ -31,23 +29,23 @@ def mailing_list(context: Context, found: MailingList, *, phones: bool) -> dict[
     }
 
 
-def row(context: Context, contact: Contact) -> dict[str, object]:
+def row(context: Context, found: MailingList, contact: Contact) -> dict[str, object]:
     """A contact in a page of its list: variables as an object, or an empty array."""
     status = lifecycle.status(context, contact)
     written: dict[str, object] = {
         "email": contact.email,
         "status": status,
         "status_explain": status.label,
-        "variables": dict(contact.variables) or [],
+        "variables": contact.variables or [],
     }
-    if contact.phone or context.quirk():
-        written["phone"] = phone(context, contact)
+    if contact.email in found.phones or context.quirk():
+        written["phone"] = phone(context, found, contact)
     return written
 
 
-def phone(context: Context, contact: Contact) -> object:
+def phone(context: Context, found: MailingList, contact: Contact) -> object:
     """A phone as a text, or now and then as a number."""
-    text = contact.phone
+    text = found.phones.get(contact.email, "")
     return int(text) if is_number(text) and context.quirk() else text
 
 

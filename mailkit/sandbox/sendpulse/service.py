@@ -5,9 +5,13 @@ How the pages are read where they leave a choice:
   valid credentials toward the hourly one, even if it is then refused; what a quota refuses does
   not count;
 - a JSON list may also come as a text of JSON, and fields as a form; webhooks only as a form;
-- adding skips invalid addresses, and those that begin with `invalid` or `missing`;
+- one bad address refuses all that come with it, and one that begins with `invalid`, too; one that
+  begins with `missing` is forgotten;
 - `unsubscribed…` is unsubscribed on every list it is added to; whoever complains, on all lists;
-- a campaign to a locked list is refused; a segment is all of its list;
+- whoever has unsubscribed or bounced stays excluded on the next list, too, by `opt_outs`;
+- a list is empty (211) without any contact; without an active one a campaign ends in status 12;
+- a campaign to a locked list is refused, and a list is not deleted before its campaigns are over;
+- a segment is all of its list;
 - webhooks are called for what happens while they are registered; for the steps of an email only if
   any webhook was registered when the campaign started.
 """
@@ -142,12 +146,18 @@ class SendPulse(Service[SendPulseSettings]):
 
     def _too_fast(self, context: Context) -> Response | None:
         account, settings = context.account, self.settings
-        if account.each_second.wait(context.now, settings.requests_per_second, 1.0) is not None:
+        rate = settings.requests_per_second
+        if account.each_second.wait(context.now, rate, settings.second) is not None:
             value = {"message": "Too many requests in a second", "error_code": TOO_FAST}
-            return Response(429, value)
-        wait = account.each_minute.wait(context.now, settings.requests_per_minute, 60.0)
-        if wait is not None:
-            return Response(429, {"message": f"Wait {ceil(wait)} s", "error_code": 429})
+            return Response(429, value, over_quota=True)
+        for window, limit, seconds in (
+            (account.each_minute, settings.requests_per_minute, settings.minute),
+            (account.each_day, settings.requests_per_day, settings.day),
+        ):
+            wait = window.wait(context.now, limit, seconds)
+            if wait is not None:
+                value = {"message": f"Wait {ceil(wait)} s", "error_code": 429}
+                return Response(429, value, over_quota=True)
         return None
 
 

@@ -12,26 +12,38 @@ class SendPulseSettings:
     client_id, client_secret: what the account accepts for a token.
     api_key: what it accepts instead of a token.
     token_lifetime: how long an OAuth token is good for.
-    requests_per_second, requests_per_minute: more requests get HTTP 429; None for no limit.
+    requests_per_second, requests_per_minute, requests_per_day: more requests get HTTP 429; None for
+        no limit. The token's count, too.
     campaigns_per_hour: POST /campaigns in any hour, successful or not.
     tests_per_hour: test sends in any hour, of both kinds.
+    second, minute, hour, day: how long these are for the quotas; shorter ones make a proof quick.
     campaign_quota_status: HTTP status of the refusal with error_code 791.
+    tariff_status: HTTP status of the refusals with error_code 707 (no money) and 708 (too many
+        addresses for the tariff).
     forbidden: operations that this account may not use (HTTP 403).
     senders: addresses and names of the senders that are active from the beginning.
     any_sender: whether an address that is not an active sender may send, too.
     activation_code: the code that activates any sender.
     active_after: when a new contact becomes active; None: never.
     confirmed_after: when a contact confirms by the double opt-in email; None: never.
-    loading: how long a list is locked (status 4) after contacts were added.
+    contacts_per_request: entries of one request that adds contacts; None for no limit.
+    max_subscribers: contacts that the tariff allows on all lists together (HTTP 403 beyond).
+    loading: how long a list is locked after contacts were added.
+    loading_status: the list's status meanwhile: 4, as on the Russian page, or 5.
+    list_verdict: what the service makes of a list that contacts were added to: nothing, a question
+        (status 3), or a block (status 4, as on the English page). It stays so.
+    opt_outs: whether an address that has unsubscribed or bounced stays so on a new list.
     copying: how long a campaign copies addresses (status 13, the list has status 5).
     moderated_from, moderated_first: campaigns of at least this many addresses, and this many
         first ones of the account, are moderated.
     moderation, verdict: how long that lasts, and its end.
     sending: how long a campaign has status 2.
+    strict_dmarc: whether a campaign with a date goes out at once, as from a domain under a strict
+        DMARC policy.
     open_share: the share of ordinary addresses that open a tracked email.
     timezone: the account's zone, in which dates are read and written.
     currency, balance: the account's money.
-    tariff_emails: emails that the tariff covers.
+    tariff_emails: emails that the tariff covers; the others are paid from the balance.
     max_emails_per_task: addresses that the tariff allows for one campaign.
     overdraft_price: the price of an email beyond the tariff.
     quirks: whether a response takes, at random, any of the forms that were ever seen; without, it
@@ -46,27 +58,39 @@ class SendPulseSettings:
     token_lifetime: float = 3600.0
     requests_per_second: int | None = 10
     requests_per_minute: int | None = None
+    requests_per_day: int | None = None
     campaigns_per_hour: int | None = 4
     tests_per_hour: int | None = 20
+    second: float = 1.0
+    minute: float = 60.0
+    hour: float = 3600.0
+    day: float = 86400.0
     campaign_quota_status: int = 429
+    tariff_status: int = 422
     forbidden: frozenset[str] = frozenset()
     senders: tuple[tuple[str, str], ...] = (("news@shop.by", "Shop"),)
     any_sender: bool = False
     activation_code: str = "sandbox-code"
     active_after: float | None = 0.0
     confirmed_after: float | None = None
+    contacts_per_request: int | None = None
+    max_subscribers: int = 10_000_000
     loading: float = 0.0
+    loading_status: Literal[4, 5] = 4
+    list_verdict: Literal["approve", "ask", "block"] = "approve"
+    opt_outs: Literal["kept", "forgotten"] = "kept"
     copying: float = 5.0
     moderated_from: int = 20
     moderated_first: int = 1
     moderation: float = 600.0
     verdict: Literal["approve", "reject", "edit"] = "approve"
     sending: float = 60.0
+    strict_dmarc: bool = False
     open_share: float = 0.2
     timezone: str = "UTC"
     currency: str = "USD"
     balance: float = 10.0
-    tariff_emails: int = 1_000_000
+    tariff_emails: int = 10_000_000
     max_emails_per_task: int = 1_000_000
     overdraft_price: float = 0.0044
     quirks: bool = True

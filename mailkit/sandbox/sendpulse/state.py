@@ -1,5 +1,6 @@
 """The state of the SendPulse sandbox: lists with contacts, campaigns, and the rest."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from random import Random
@@ -8,7 +9,12 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from mailkit.sandbox.delivery import Step
-from mailkit.sandbox.sendpulse.codes import CampaignStatus, ContactStatus, MailingListStatus
+from mailkit.sandbox.sendpulse.codes import (
+    NEW_OR_ACTIVE,
+    CampaignStatus,
+    ContactStatus,
+    MailingListStatus,
+)
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
 from mailkit.sandbox.sendpulse.webhook_queue import WebhookQueue
 from mailkit.sandbox.timeline import Timeline, Window
@@ -18,16 +24,28 @@ from mailkit.sandbox.truth import AttachedFile, Truth
 _NEW, _ASKED = ContactStatus.NEW, ContactStatus.CONFIRMATION_REQUESTED
 _ACTIVE = ContactStatus.ACTIVE
 
+_LOADING = {4: MailingListStatus.LOCKED, 5: MailingListStatus.COPYING}
+_LIST_VERDICTS = {
+    "approve": MailingListStatus.ACTIVE,
+    "ask": MailingListStatus.IN_QUESTION,
+    "block": MailingListStatus.LOCKED,
+}
+
 
 @attrs.define
 class Contact:
-    """An address on a list; `variables` holds values by name, the phone is separate."""
+    """An address on a list; its variables are two tuples, since a list can have a million."""
 
     email: str
     status: ContactStatus
     added_at: float
-    variables: dict[str, object] = attrs.field(factory=dict)
-    phone: str = ""
+    names: tuple[str, ...] = ()
+    values: tuple[object, ...] = ()
+
+    @property
+    def variables(self) -> dict[str, object]:
+        """The values by name."""
+        return dict(zip(self.names, self.values, strict=True))
 
     def status_at(self, now: float, settings: SendPulseSettings) -> ContactStatus:
         """The status at `now`: new contacts, and those asked to confirm, become active in time."""
@@ -44,23 +62,67 @@ class Contact:
 
 @attrs.define
 class MailingList:
-    """A mailing list; `types` are its variables."""
+    """A mailing list; `types` are its variables, `phones` the phones of those who have one.
+
+    `apart` are the addresses whose status was ever set to something else than new and active, so
+    that counting the others needs no walk through all of them.
+    """
 
     id: int
     name: str
     created_at: float
     contacts: dict[str, Contact] = attrs.field(factory=dict)
+    phones: dict[str, str] = attrs.field(factory=dict)
+    apart: set[str] = attrs.field(factory=set)
     types: dict[str, str] = attrs.field(factory=dict)
-    loading_until: float = 0.0
+    loaded_at: float | None = None
     copying_until: float = 0.0
+    _names: dict[tuple[str, ...], tuple[str, ...]] = attrs.field(factory=dict, init=False)
 
-    def status(self, now: float) -> MailingListStatus:
-        """Active, or locked while addresses are loaded or copied."""
+    def status(self, now: float, settings: SendPulseSettings) -> MailingListStatus:
+        """Active, or locked while addresses are copied or loaded, or by the service."""
         if now < self.copying_until:
             return MailingListStatus.COPYING
-        if now < self.loading_until:
-            return MailingListStatus.LOADING
-        return MailingListStatus.ACTIVE
+        if self.loaded_at is None:
+            return MailingListStatus.ACTIVE
+        if now < self.loaded_at + settings.loading:
+            return _LOADING[settings.loading_status]
+        return _LIST_VERDICTS[settings.list_verdict]
+
+    def add(self, contact: Contact) -> None:
+        """Put a new contact on the list."""
+        self.contacts[contact.email] = contact
+        if contact.status not in NEW_OR_ACTIVE:
+            self.apart.add(contact.email)
+
+    def mark(self, email: str, status: ContactStatus) -> None:
+        """Give the contact a status; nothing if it is not on the list."""
+        found = self.contacts.get(email)
+        if found is not None:
+            found.status = status
+            self.apart.add(email)
+
+    def remove(self, email: str) -> bool:
+        """Take the contact off the list; whether it was on it."""
+        self.phones.pop(email, None)
+        self.apart.discard(email)
+        return self.contacts.pop(email, None) is not None
+
+    def set_variables(self, contact: Contact, values: Mapping[str, object]) -> None:
+        """Set the values by name; the others stay."""
+        merged = {**contact.variables, **values} if contact.names else values
+        names = tuple(merged)
+        contact.names = self._names.setdefault(names, names)
+        contact.values = tuple(merged.values())
+
+
+@attrs.frozen
+class Bill:
+    """What a campaign costs: emails that the tariff covers, those beyond, and their price."""
+
+    covered: int = 0
+    beyond: int = 0
+    price: float = 0.0
 
 
 @attrs.define
@@ -94,6 +156,7 @@ class Campaign:
     verdict: CampaignStatus = CampaignStatus.NEW
     """What moderation makes of it: new again, blocked, or in need of editing."""
     cancelled: bool = False
+    bill: Bill = Bill()
 
 
 @attrs.define
@@ -149,14 +212,19 @@ class Account:
     templates: dict[int, Template] = attrs.field(factory=dict)
     senders: dict[str, Sender] = attrs.field(factory=dict)
     blacklist: dict[str, str] = attrs.field(factory=dict)
-    left_all: set[str] = attrs.field(factory=set)
+    opted_out: dict[str, ContactStatus] = attrs.field(factory=dict)
+    """Those who unsubscribed, bounced or complained, with the status that says so."""
     tags: dict[int, str] = attrs.field(factory=dict)
     tagged: dict[str, set[int]] = attrs.field(factory=dict)
     spent: int = 0
+    """The emails of all campaigns, each list's copy counted."""
+    paid: float = 0.0
+    """What the emails beyond the tariff have cost."""
     timeline: Timeline[ScheduledEvent] = attrs.field(factory=Timeline)
     webhook_queue: WebhookQueue = attrs.field(factory=WebhookQueue)
     each_second: Window = attrs.field(factory=Window)
     each_minute: Window = attrs.field(factory=Window)
+    each_day: Window = attrs.field(factory=Window)
     campaign_hour: Window = attrs.field(factory=Window)
     test_hour: Window = attrs.field(factory=Window)
     next_id: int = 422325
@@ -176,6 +244,17 @@ class Context:
     truth: Truth
     rng: Random
     now: float
+
+    @property
+    def money(self) -> float:
+        """What is left on the account."""
+        return self.settings.balance - self.account.paid
+
+    def bill(self, emails: int) -> Bill:
+        """What so many emails would cost now."""
+        covered = min(emails, max(0, self.settings.tariff_emails - self.account.spent))
+        beyond = emails - covered
+        return Bill(covered, beyond, round(beyond * self.settings.overdraft_price, 4))
 
     def quirk(self) -> bool:
         """Whether to respond in the less usual shape this time."""

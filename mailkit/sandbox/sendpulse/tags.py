@@ -67,13 +67,13 @@ unpin_phone = endpoint("sendpulse.tags.unpin_phone", "POST /tags/unpin/phone")(_
 def _names(params: Params) -> list[str]:
     for field in ("emails", "phones", "email", "phone"):
         if params.given(field):
-            found = params.from_json(field)
+            found = params.structure(field)
             return [normalized(str(one)) for one in (found if isinstance(found, list) else [found])]
     raise wrong("emails", "is required")
 
 
 def _numbers(context: Context, params: Params) -> list[int]:
-    found = params.from_json("tags")
+    found = params.structure("tags")
     if not isinstance(found, list) or not found:
         raise wrong("tags", "must be a list of ids")
     return [_number(context, str(one)) for one in found]

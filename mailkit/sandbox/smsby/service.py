@@ -62,7 +62,7 @@ class SmsBy(Service[SmsBySettings]):
             wait = self._window.wait(now, max(1, int(rate)), max(1.0, 1.0 / rate))
             if wait is not None:
                 headers = (("Retry-After", str(max(1, ceil(wait)))),)
-                return Response(429, {"error": "Too many requests"}, headers)
+                return Response(429, {"error": "Too many requests"}, headers, over_quota=True)
         endpoint = self.endpoints[request.operation]
         fields = request.form
         if endpoint.parameters != "body":

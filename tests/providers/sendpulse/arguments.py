@@ -143,7 +143,7 @@ async def prepare(sandbox: Sandbox, client: SendPulse) -> Mapping[Any, Any]:
     }
     sent = await client.campaigns.create(**letter)
     sandbox.clock.advance(600)
-    planned = await client.campaigns.create(**letter, send_at=_AT)
+    planned = await client.campaigns.create(**{**letter, "list_id": second}, send_at=_AT)
     sandbox.clock.advance(600)
     template = await client.templates.create(html="<p>1</p>", lang="ru", name="Webinar")
     made = await client.templates.get(template)

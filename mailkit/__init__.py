@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mailkit.attachment import Attachment
     from mailkit.bulk.job import Job, Progress
     from mailkit.bulk.journal import Counts, Journal
+    from mailkit.bulk.rehearsal import Plan
     from mailkit.bulk.report import Report
     from mailkit.bulk.resolve import replan_rejected, resolve
     from mailkit.bulk.sender import BulkSender
@@ -41,6 +42,7 @@ __all__ = [
     "Journal",
     "MailkitError",
     "Message",
+    "Plan",
     "Progress",
     "Quota",
     "Recipient",
@@ -65,6 +67,7 @@ _HOMES = {
     "Journal": "bulk.journal",
     "MailkitError": "errors",
     "Message": "message",
+    "Plan": "bulk.rehearsal",
     "Progress": "bulk.job",
     "Quota": "core.quota",
     "Recipient": "message",

@@ -33,6 +33,7 @@ from mailkit.core.client import Client
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import (
     SEND,
+    Cost,
     Dispatch,
     Done,
     Limits,
@@ -72,6 +73,7 @@ __all__ = [
     "Client",
     "ClientOptions",
     "Clock",
+    "Cost",
     "Dispatch",
     "Done",
     "EnvelopeReader",

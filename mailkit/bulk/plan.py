@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import anyio
 import attrs
@@ -23,6 +23,7 @@ from mailkit.bulk.journal import (
     Journal,
     Overtaken,
     PlannedRow,
+    Twin,
 )
 from mailkit.bulk.rows import EMAIL_NAMES
 from mailkit.bulk.source import RecipientSource, Row
@@ -33,7 +34,7 @@ from mailkit.message import Message
 from mailkit.template import InvalidRow, Template, check_columns
 from mailkit.text import header_text
 
-__all__ = ["plan"]
+__all__ = ["Draft", "drafted", "plan"]
 
 ROWS_A_COMMIT = 1_000
 LONGEST_NAME = 200
@@ -58,6 +59,64 @@ async def plan(
 
     Raises what ``BulkSender.start`` says; then the journal holds nothing of the job.
     """
+    async with drafted(
+        journal,
+        provider,
+        message,
+        recipients,
+        name=name,
+        again=again,
+        suppress=suppress,
+        clock=clock,
+    ) as draft:
+        while True:
+            seen = await draft.cut()
+            with contextlib.suppress(Overtaken):  # by a job that was planned meanwhile
+                return await journal.jobs.finish_planning(
+                    draft.job,
+                    columns=draft.columns,
+                    fingerprint=draft.fingerprint,
+                    stem=None if name else _stem(recipients.name),
+                    again=again,
+                    seen=seen,
+                )
+
+
+@attrs.frozen
+class Draft:
+    """A job that was read, and is not planned yet: no other job knows of it."""
+
+    job: JobRecord
+    journal: Journal
+    dispatch: Dispatch
+    columns: Sequence[str]
+    fingerprint: bytes
+    again: bool
+
+    async def cut(self) -> Sequence[Twin] | None:
+        """Leave out whom other jobs have, and cut the rest into chunks; gives the jobs that were
+        asked. It may be done again.
+        """
+        planning, limits = self.journal.planning, self.dispatch.limits
+        seen = None if self.again else await planning.mark_elsewhere(self.job)
+        size = limits.size - limits.base if limits.part_rows is None else None
+        await planning.cut(self.job, rows=limits.rows, size=size)
+        return seen
+
+
+@contextlib.asynccontextmanager
+async def drafted(
+    journal: Journal,
+    provider: Provider,
+    message: Message,
+    recipients: RecipientSource,
+    *,
+    name: str | None,
+    again: bool,
+    suppress: RecipientSource | None,
+    clock: Clock,
+) -> AsyncIterator[Draft]:
+    """Read the list into a new job, which is forgotten if the block raises anything."""
     _check_name(name)
     if message.send_at is not None and message.send_at.timestamp() <= clock.now():
         raise InvalidArgument(
@@ -90,27 +149,10 @@ async def plan(
             await journal.jobs.refuse_twin(fingerprint)
         await journal.planning.mark_duplicates(job)
         await journal.planning.mark_suppressed(job)
-        planned: JobRecord | None = None
-        while planned is None:
-            seen = None if again else await journal.planning.mark_elsewhere(job)
-            await journal.planning.cut(
-                job,
-                rows=dispatch.limits.rows,
-                size=rows.limit if dispatch.limits.part_rows is None else None,
-            )
-            with contextlib.suppress(Overtaken):  # by a job that was planned meanwhile
-                planned = await journal.jobs.finish_planning(
-                    job,
-                    columns=columns.names,
-                    fingerprint=fingerprint,
-                    stem=None if name else _stem(recipients.name),
-                    again=again,
-                    seen=seen,
-                )
+        yield Draft(job, journal, dispatch, columns.names, fingerprint, again)
     except BaseException:
         await _forget(journal, job)
         raise
-    return planned
 
 
 def _check_name(name: str | None) -> None:

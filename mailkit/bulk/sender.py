@@ -16,7 +16,8 @@ import msgspec
 from mailkit.bulk.engine import Engine
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import Chosen, JobRecord, Journal
-from mailkit.bulk.plan import plan
+from mailkit.bulk.plan import drafted, plan
+from mailkit.bulk.rehearsal import Plan, rehearse
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import RecipientSource
@@ -124,10 +125,7 @@ class BulkSender:
         ``again``. ``suppress`` names addresses that this job must not mail, beside the journal's
         own suppressions. InvalidArgument and Unsupported say what to mend: nothing was sent.
         """
-        _check_kind(message, Message, "message", "Message(sender=…, subject=…, html=…)")
-        _check_kind(recipients, RecipientSource, "recipients", "read_recipients(…)")
-        if suppress is not None:
-            _check_kind(suppress, RecipientSource, "suppress", "read_recipients(…)")
+        _check_given(message, recipients, suppress)
         self._check_track(self._settings)
         record = await plan(
             self.journal,
@@ -140,6 +138,33 @@ class BulkSender:
             clock=self._clock,
         )
         return await self._run(record, self._settings, prepared=True)
+
+    async def plan(
+        self,
+        message: Message,
+        recipients: RecipientSource,
+        *,
+        name: str | None = None,
+        again: bool = False,
+        suppress: RecipientSource | None = None,
+    ) -> Plan:
+        """What ``start`` would do with the same arguments: whom it would leave out, what it would
+        send, the requests, the cost, the time. Sends nothing, and leaves no job behind.
+
+        Raises what ``start`` does.
+        """
+        _check_given(message, recipients, suppress)
+        async with drafted(
+            self.journal,
+            self._provider,
+            message,
+            recipients,
+            name=name,
+            again=again,
+            suppress=suppress,
+            clock=self._clock,
+        ) as draft:
+            return await rehearse(draft, message, self._provider.quotas)
 
     async def resume(self, name: str, *, rejected: bool = False) -> Job:
         """Go on with a job that was stopped or cut off; what was under way then is in doubt. With
@@ -227,6 +252,15 @@ class BulkSender:
         self._jobs.append(job)
         self._tasks.create_task(job.run(), name=f"mailkit {record.name}")
         return job
+
+
+def _check_given(
+    message: Message, recipients: RecipientSource, suppress: RecipientSource | None
+) -> None:
+    _check_kind(message, Message, "message", "Message(sender=…, subject=…, html=…)")
+    _check_kind(recipients, RecipientSource, "recipients", "read_recipients(…)")
+    if suppress is not None:
+        _check_kind(suppress, RecipientSource, "suppress", "read_recipients(…)")
 
 
 def _check_kind(value: object, kind: type | UnionType, what: str, remedy: str) -> None:

@@ -17,11 +17,13 @@ from typing import NamedTuple, Protocol
 
 import attrs
 
+from mailkit.core.window import Quota
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
 
 __all__ = [
     "SEND",
+    "Cost",
     "Dispatch",
     "Done",
     "Limits",
@@ -214,6 +216,16 @@ class PollResult:
     cursor: str | None = None
 
 
+@attrs.frozen
+class Cost:
+    """What the service says of the money for so many emails, in a few named ``facts``: the tariff,
+    what is left of it, the balance. ``enough``: whether that pays for them; None: it does not say.
+    """
+
+    facts: Mapping[str, str | int]
+    enough: bool | None = None
+
+
 class Dispatch(Protocol):
     """A provider's part in sending one message to many; made anew for every run of a job."""
 
@@ -229,6 +241,16 @@ class Dispatch(Protocol):
 
     def measure(self, address: str, values: Sequence[str]) -> int:
         """The bytes this recipient adds to a request; raises InvalidRow if it can't be rendered."""
+        ...
+
+    def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
+        """Subject and body as this recipient gets them; what only the service fills in stays as
+        it is sent. Raises InvalidRow.
+        """
+        ...
+
+    async def cost(self, emails: int) -> Cost | None:
+        """What the service says of the money for so many emails; None if it says nothing."""
         ...
 
     async def prepare(self) -> None:
@@ -254,6 +276,18 @@ class Dispatch(Protocol):
         """Ask what became of a chunk that was sent; safe to repeat."""
         ...
 
+    async def test(self, row: TaskRow) -> Sent:
+        """Send the message with these values to this one address, at once and outside of any job,
+        in one request that is never repeated.
+        """
+        ...
+
+    async def recall(self, reference: str) -> None:
+        """Take back what is not delivered yet of a chunk that was sent; safe to repeat. Raises
+        Unsupported if the service can't, and Refused if it is too late.
+        """
+        ...
+
 
 class Provider(Protocol):
     """A client that can take part in bulk sends."""
@@ -271,6 +305,11 @@ class Provider(Protocol):
     @property
     def can_poll(self) -> bool:
         """Whether it can be asked what became of messages."""
+        ...
+
+    @property
+    def quotas(self) -> Mapping[str, Quota]:
+        """The account's quotas, by the names that stages give them; "requests" is for each one."""
         ...
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:

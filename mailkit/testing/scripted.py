@@ -10,6 +10,7 @@ import attrs
 
 from mailkit.core.dispatch import (
     SEND,
+    Cost,
     Dispatch,
     Done,
     Limits,
@@ -22,9 +23,11 @@ from mailkit.core.dispatch import (
     TaskRow,
     Wait,
 )
+from mailkit.core.window import Quota
 from mailkit.errors import MailkitError
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
+from mailkit.template import Renderer, Template
 
 __all__ = ["ScriptedProvider"]
 
@@ -45,18 +48,22 @@ class ScriptedProvider:
         assert not provider.mailed
 
     ``mailed`` counts how often each address was mailed, ``tasks`` keeps what it was asked to do.
-    ``rejects`` maps addresses to the reason for which it rejects them by name. ``stages`` are those
+    ``rejects`` maps addresses to the reason for which it rejects them by name, ``cost`` is what it
+    says of the money, ``recalled`` has the references of what it was to take back. ``stages`` are those
     of a provider that takes message and recipients in one request, or any others.
     """
 
     name: str = "scripted"
     account: str = "account"
     can_poll: bool = True
+    quotas: Mapping[str, Quota] = attrs.field(factory=dict[str, Quota])
     limits: Limits = attrs.field(factory=lambda: Limits(rows=500, size=1_000_000))
     stages: Sequence[Stage] = (SEND,)
     rejects: Mapping[str, str] = attrs.field(factory=dict[str, str])
     mailed: Counter[str] = attrs.field(factory=Counter[str])
     tasks: list[Task] = attrs.field(factory=list[Task])
+    cost: Cost | None = None
+    recalled: list[str] = attrs.field(factory=list[str])
     _steps: dict[str, deque[tuple[Step, bool]]] = attrs.field(factory=dict, init=False)
     _loaded: dict[_Chunk, dict[int, TaskRow]] = attrs.field(factory=dict, init=False)
     _sent: dict[_Chunk, str] = attrs.field(factory=dict, init=False)
@@ -72,7 +79,8 @@ class ScriptedProvider:
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
         """Its part in a bulk send of the message."""
-        return _Dispatch(self)
+        renderer = Template.parse(message).compile(("email", *columns), unsubscribe="(unsubscribe)")
+        return _Dispatch(self, renderer)
 
     def perform(self, task: Task) -> Result:
         """What comes of the task."""
@@ -131,6 +139,7 @@ class ScriptedProvider:
 @attrs.frozen
 class _Dispatch:
     provider: ScriptedProvider
+    renderer: Renderer
 
     @property
     def limits(self) -> Limits:
@@ -142,6 +151,12 @@ class _Dispatch:
 
     def measure(self, address: str, values: Sequence[str]) -> int:
         return len(address) + sum(map(len, values))
+
+    def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
+        return self.renderer((address, *values))
+
+    async def cost(self, emails: int) -> Cost | None:
+        return self.provider.cost
 
     async def prepare(self) -> None:
         return
@@ -155,6 +170,13 @@ class _Dispatch:
 
     async def poll(self, reference: str, cursor: str | None) -> PollResult:
         return PollResult(self.provider.statuses(reference))
+
+    async def test(self, row: TaskRow) -> Sent:
+        self.provider.mailed[row.address] += 1
+        return Sent(None)
+
+    async def recall(self, reference: str) -> None:
+        self.provider.recalled.append(reference)
 
 
 def _chunk(task: Task) -> _Chunk:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import attrs
 
 from mailkit.core.dispatch import (
+    Cost,
     Dispatch,
     Done,
     Limits,
@@ -18,8 +19,10 @@ from mailkit.core.dispatch import (
     Sent,
     Stage,
     Task,
+    TaskRow,
     Wait,
 )
+from mailkit.core.window import Quota
 from mailkit.message import Message
 from mailkit.testing.clock import FakeClock
 from mailkit.testing.wire import POLL, SETTLE, Errand, Violation, errand
@@ -49,6 +52,11 @@ class WatchedProvider:
         """As the provider's."""
         return self.inner.can_poll
 
+    @property
+    def quotas(self) -> Mapping[str, Quota]:
+        """As the provider's."""
+        return self.inner.quotas
+
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
         """The provider's, watched."""
         return _WatchedDispatch(self.inner.dispatch(message, columns), self)
@@ -70,6 +78,12 @@ class _WatchedDispatch:
 
     def measure(self, address: str, values: Sequence[str]) -> int:
         return self.inner.measure(address, values)
+
+    def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
+        return self.inner.render(address, values)
+
+    async def cost(self, emails: int) -> Cost | None:
+        return await self.inner.cost(emails)
 
     async def prepare(self) -> None:
         await self.inner.prepare()
@@ -105,6 +119,12 @@ class _WatchedDispatch:
     async def poll(self, reference: str, cursor: str | None) -> PollResult:
         with errand(Errand(POLL)):
             return await self.inner.poll(reference, cursor)
+
+    async def test(self, row: TaskRow) -> Sent:
+        return await self.inner.test(row)
+
+    async def recall(self, reference: str) -> None:
+        await self.inner.recall(reference)
 
     def _check_wait(self, task: Task) -> None:
         wait = self.waits.pop(_key(task), None)

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
 
 from mailkit.bulk.journal import InlineExecutor, Journal
 from mailkit.core.words import about_account
-from mailkit.errors import Refused, Unavailable
+from mailkit.errors import Refused, Unavailable, Unsupported
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
 from mailkit.provider import (
     SEND,
+    Cost,
     Dispatch,
     Limits,
     NotTaken,
     PollResult,
+    Quota,
     RowStatus,
     Sent,
     Stage,
     Task,
+    TaskRow,
     Wait,
 )
 
@@ -53,6 +56,7 @@ class FakeProvider:
     refuses: Callable[[Task], str | None] = attrs.field(default=lambda chunk: None)
     on_send: Callable[[Task], None] | None = None
     can_poll: bool = True
+    quotas: Mapping[str, Quota] = attrs.field(factory=dict)
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
         return FakeDispatch(self)
@@ -69,6 +73,12 @@ class FakeDispatch:
 
     def measure(self, address: str, values: Sequence[str]) -> int:
         return len(address)
+
+    def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
+        return "Hi", f"Hi {address}"
+
+    async def cost(self, emails: int) -> Cost | None:
+        return None
 
     async def prepare(self) -> None:
         return
@@ -90,6 +100,12 @@ class FakeDispatch:
         left_out = {*outcome.rejected, *outcome.held}
         self.provider.mailed.update(row.address for row in task.rows if row.n not in left_out)
         return outcome
+
+    async def test(self, row: TaskRow) -> Sent:
+        raise Unsupported("it has no tests")
+
+    async def recall(self, reference: str) -> None:
+        raise Unsupported("it takes nothing back")
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
         return None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -17,20 +17,30 @@ from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.errors import AccountRefused, MailkitError, NotSent, OutcomeUnknown, Refused
+from mailkit.errors import (
+    AccountRefused,
+    MailkitError,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    Unsupported,
+)
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
 from mailkit.provider import (
+    Cost,
     Dispatch,
     Done,
     Limits,
     NotTaken,
     PollResult,
+    Quota,
     RowStatus,
     Scope,
     Sent,
     Stage,
     Task,
+    TaskRow,
     Wait,
 )
 from mailkit.testing import FakeClock
@@ -61,6 +71,7 @@ class ListProvider:
     name: str = "lists"
     account: str = "shop"
     can_poll: bool = True
+    quotas: Mapping[str, Quota] = attrs.field(factory=dict)
     rows: int = 6
     part_rows: int = 2
     acts: dict[str, list[Act]] = attrs.field(factory=dict)
@@ -89,6 +100,12 @@ class ListDispatch:
 
     def measure(self, address: str, values: Sequence[str]) -> int:
         return len(address)
+
+    def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
+        return "Hi", f"Hi {address}"
+
+    async def cost(self, emails: int) -> Cost | None:
+        return None
 
     async def prepare(self) -> None:
         return
@@ -130,6 +147,12 @@ class ListDispatch:
                 return Sent(f"campaign {task.label}")
             case _:
                 return Done()
+
+    async def test(self, row: TaskRow) -> Sent:
+        raise Unsupported("it has no tests")
+
+    async def recall(self, reference: str) -> None:
+        raise Unsupported("it takes nothing back")
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
         self.provider.looks += 1

@@ -38,21 +38,21 @@ class Printer(FakeProvider):
     letters: dict[str, tuple[str, str]] = attrs.field(factory=dict)
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
-        return _Press(self, render=Template.parse(message).compile(("email", *columns)))
+        return _Press(self, renderer=Template.parse(message).compile(("email", *columns)))
 
 
 @attrs.define
 class _Press(FakeDispatch):
-    render: Renderer = attrs.field(kw_only=True)
+    renderer: Renderer = attrs.field(kw_only=True)
 
     def measure(self, address: str, values: Sequence[str]) -> int:
-        return sum(map(len, self.render((address, *values)))) + len(address)
+        return sum(map(len, self.renderer((address, *values)))) + len(address)
 
     async def perform(self, task: Task) -> Sent:
         sent = await super().perform(task)
         assert isinstance(self.provider, Printer)
         for row in task.rows:
-            self.provider.letters[row.address] = self.render((row.address, *row.values))
+            self.provider.letters[row.address] = self.renderer((row.address, *row.values))
         return sent
 
 

@@ -16,7 +16,7 @@ import anyio.to_thread
 import platformdirs
 
 from mailkit.bulk.journal.chunks import Chunks, Taken
-from mailkit.bulk.journal.jobs import Jobs, Overtaken
+from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
 from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
 from mailkit.bulk.journal.records import (
@@ -24,6 +24,7 @@ from mailkit.bulk.journal.records import (
     ChunkRecord,
     ChunkState,
     Counts,
+    Excluded,
     JobRecord,
     JobState,
     Later,
@@ -57,6 +58,7 @@ __all__ = [
     "ChunkState",
     "Counts",
     "DueChunk",
+    "Excluded",
     "Executor",
     "InlineExecutor",
     "InvalidRecord",
@@ -75,6 +77,7 @@ __all__ = [
     "Suppression",
     "Taken",
     "Ticket",
+    "Twin",
     "Worker",
     "default_path",
 ]

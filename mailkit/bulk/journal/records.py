@@ -20,6 +20,7 @@ __all__ = [
     "ChunkRecord",
     "ChunkState",
     "Counts",
+    "Excluded",
     "JobRecord",
     "JobState",
     "Later",
@@ -208,3 +209,12 @@ class RowRecord:
     reason: str | None
     chunk: int | None
     delivery: DeliveryStatus | None
+
+
+class Excluded(NamedTuple):
+    """A row that the plan leaves out, and why."""
+
+    state: RowState
+    line: int
+    address: str
+    reason: str

@@ -20,6 +20,7 @@ from mailkit.bulk.journal.records import (
     ChunkRecord,
     ChunkState,
     Counts,
+    Excluded,
     JobRecord,
     JobState,
     Later,
@@ -109,10 +110,37 @@ class Reports:
         """The chunks in doubt, and of other chunks the rows that are so by themselves."""
         return await self._store.read(lambda db: doubts(db, job, self._living(db, job)))
 
+    async def chunk_rows(self, job: JobRecord) -> list[int]:
+        """How many rows each chunk has that is left to send, in order."""
+
+        def work(db: Connection) -> list[int]:
+            found = db.execute(
+                "SELECT rows FROM chunks WHERE job = ? "
+                f"AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}') ORDER BY n",
+                (job.id,),
+            )
+            return [rows for (rows,) in found]
+
+        return await self._store.read(work)
+
+    async def excluded(self, job: JobRecord) -> AsyncIterator[list[Excluded]]:
+        """The rows that the plan leaves out, by state, a thousand at a time."""
+        states = (RowState.INVALID, RowState.DUPLICATE, RowState.SUPPRESSED)
+        found = self._store.stream(
+            f"SELECT state, line, address, coalesce(reason, '') FROM rows "
+            f"WHERE state IN ({', '.join('?' * len(states))}) AND id BETWEEN ? AND ? "
+            "ORDER BY state, id",
+            (*states, *job.ids),
+        )
+        async for rows in found:
+            yield [Excluded(RowState(state), *rest) for state, *rest in rows]
+
     async def rows(
-        self, job: JobRecord, *, states: Sequence[RowState] = ()
+        self, job: JobRecord, *, states: Sequence[RowState] = (), most: int | None = None
     ) -> AsyncIterator[list[RowRecord]]:
-        """Every row in reading order, or those in these states, a thousand at a time."""
+        """Every row in reading order, or those in these states, a thousand at a time, and so many
+        at most.
+        """
         alive = ", ".join(map(str, await self._store.read(lambda db: self._living(db, job)))) or "0"
         state = (
             "CASE WHEN rows.state IS NOT NULL THEN rows.state "
@@ -132,6 +160,8 @@ class Reports:
             "AND first BETWEEN 1 AND rows.id ORDER BY first DESC LIMIT 1) END) "
             f"WHERE rows.id BETWEEN ? AND ?) {where} ORDER BY id"
         )
+        if most is not None:
+            sql += f" LIMIT {most}"
         async for found in self._store.stream(sql, (job.id, job.id, *job.ids, *states)):
             yield [
                 RowRecord(

@@ -18,6 +18,7 @@ from mailkit.attachment import Attachment
 from mailkit.core.checks import number
 from mailkit.core.dispatch import (
     SEND,
+    Cost,
     Limits,
     NotTaken,
     PollResult,
@@ -39,7 +40,11 @@ from mailkit.errors import (
 from mailkit.message import Message
 from mailkit.providers.devino import fields
 from mailkit.providers.devino.macros import Macros
-from mailkit.providers.devino.messages import MessageRecipient, recipient_tree
+from mailkit.providers.devino.messages import (
+    MessageRecipient,
+    SendMessagesResult,
+    recipient_tree,
+)
 
 if TYPE_CHECKING:
     from mailkit.providers.devino import Devino
@@ -139,6 +144,14 @@ class DevinoDispatch:
         recipient = MessageRecipient(address, merge_fields=self._macros.values((address, *values)))
         return len(msgspec.json.encode(recipient_tree(recipient))) + _TOKEN_SIZE
 
+    def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
+        """Subject and body; the service's own macros stay as they are."""
+        return self._message.subject, self._macros.render((address, *values))
+
+    async def cost(self, emails: int) -> Cost | None:
+        """Nothing: the service publishes no prices, and no call for the balance."""
+        return None
+
     async def prepare(self) -> None:
         """Upload the attachments, if there are any: before the first chunk, so that no chunk is
         in doubt for a file's sake. Nothing else can be asked without sending, so that wrong
@@ -150,11 +163,26 @@ class DevinoDispatch:
         """One messages.send; its response refuses rows by name, and leaves in doubt whom it doesn't
         name as it should.
         """
-        message = self._message
+        sent = await self._send(self._client, [self._recipient(task, row) for row in task.rows])
+        return self._outcome(sent, task.rows)
+
+    async def test(self, row: TaskRow) -> Sent:
+        """One messages.send; the reference is the message's id, which the callbacks name."""
+        sent = await self._send(self._storage, [self._merged(row)])
+        outcome = self._outcome(sent, [row])
+        return attrs.evolve(outcome, reference=next((o.message_id for o in sent.accepted), None))
+
+    async def recall(self, reference: str) -> None:
+        """Unsupported: there is no such call."""
+        raise Unsupported("Devino can't take back what it has accepted")
+
+    async def _send(
+        self, client: Devino, recipients: Sequence[MessageRecipient]
+    ) -> SendMessagesResult:
+        message, body = self._message, self._macros.body
         attachment_ids = await self._uploads.ids(self._storage, message.attachments)
-        body = self._macros.body
-        sent = await self._client.messages.send(
-            recipients=[self._recipient(task, row) for row in task.rows],
+        return await client.messages.send(
+            recipients=recipients,
             sender=message.sender,
             subject=message.subject,
             html=None if message.html is None else body,
@@ -162,11 +190,13 @@ class DevinoDispatch:
             attachment_ids=attachment_ids or None,
             check_unsubscription=True,
         )
+
+    def _outcome(self, sent: SendMessagesResult, rows: Sequence[TaskRow]) -> Sent:
         rejected = {
-            task.rows[one.index].n: self._client.scrubbed("; ".join(one.reasons)[:_REASON])
+            rows[one.index].n: self._client.scrubbed("; ".join(one.reasons)[:_REASON])
             for one in sent.refused
         }
-        in_doubt = {task.rows[one.index].n: one.reason for one in sent.in_doubt}
+        in_doubt = {rows[one.index].n: one.reason for one in sent.in_doubt}
         held = {n: rejected.pop(n) for n, why in list(rejected.items()) if about_account([why])}
         return Sent(None, rejected, in_doubt, held)
 
@@ -179,8 +209,9 @@ class DevinoDispatch:
         raise Unsupported("Devino can't be asked for the status of a message; use its callbacks")
 
     def _recipient(self, task: Task, row: TaskRow) -> MessageRecipient:
-        return MessageRecipient(
-            row.address,
-            merge_fields=self._macros.values((row.address, *row.values)),
-            extra_data={TOKEN: f"{task.job}/{task.chunk}/{row.n}"},
-        )
+        token = f"{task.job}/{task.chunk}/{row.n}"
+        return attrs.evolve(self._merged(row), extra_data={TOKEN: token})
+
+    def _merged(self, row: TaskRow) -> MessageRecipient:
+        fields = self._macros.values((row.address, *row.values))
+        return MessageRecipient(row.address, merge_fields=fields)

@@ -81,6 +81,13 @@ class Macros:
             filled[macro] = value
         return filled
 
+    def render(self, row: Sequence[str]) -> str:
+        """The body with these values, as the service fills them in; or InvalidRow."""
+        body = self.body
+        for macro, value in self.values(row).items():
+            body = body.replace(f"[{macro}]", value)
+        return body
+
     def _check(self, name: str, value: str) -> None:
         for word in _bracketed(value):
             if word.strip().casefold() in self._filled:

@@ -14,6 +14,7 @@ import attrs
 from mailkit.core.checks import number
 from mailkit.core.dispatch import (
     SEND,
+    Cost,
     Limits,
     NotTaken,
     PollResult,
@@ -21,6 +22,7 @@ from mailkit.core.dispatch import (
     Sent,
     Stage,
     Task,
+    TaskRow,
     Wait,
 )
 from mailkit.core.words import about_account
@@ -101,6 +103,14 @@ class SmsByDispatch:
             return _PART + len(address)
         return 3 * _PART + len(address) + self._render.size((address, *values))
 
+    def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
+        """Subject and body."""
+        return self._render((address, *values))
+
+    async def cost(self, emails: int) -> Cost | None:
+        """Nothing: the service has no call for prices or the balance."""
+        return None
+
     async def prepare(self) -> None:
         """Ask for the templates, which costs nothing and needs a right token."""
         await self._polling.templates.list()
@@ -148,6 +158,24 @@ class SmsByDispatch:
             if _moving(found):
                 moving.append(message.message_id)
         return PollResult(statuses, _cursor(moving))
+
+    async def test(self, row: TaskRow) -> Sent:
+        """One emails.send; the reference is the email's number."""
+        message = self._message
+        subject, html = self.render(row.address, row.values)
+        sent = await self._polling.emails.send(
+            sender=message.sender,
+            to=row.address,
+            subject=subject,
+            html=html,
+            track_opens=message.track_opens,
+            track_clicks=message.track_clicks,
+        )
+        return Sent(str(sent.email_id))
+
+    async def recall(self, reference: str) -> None:
+        """Unsupported: there is no such call."""
+        raise Unsupported("sms.by can't take back what it has accepted")
 
     async def _look_again(self, message_ids: Sequence[str]) -> PollResult:
         statuses: list[RowStatus] = []

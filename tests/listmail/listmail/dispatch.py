@@ -18,6 +18,7 @@ from listmail.merge import MergeFields
 from mailkit import DeliveryStatus, Message
 from mailkit.errors import AccountRefused, Refused, Unavailable, Unsupported
 from mailkit.provider import (
+    Cost,
     Done,
     Limits,
     NotTaken,
@@ -27,6 +28,7 @@ from mailkit.provider import (
     Sent,
     Stage,
     Task,
+    TaskRow,
     Wait,
 )
 
@@ -72,6 +74,17 @@ class ListmailDispatch:
     def measure(self, address: str, values: Sequence[str]) -> int:
         """The bytes that this recipient adds to the request that loads it."""
         return len(msgspec.json.encode(self._contact(address, values))) + 1  # a comma
+
+    def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
+        """Subject and html, as the service merges them."""
+        return self._fields.render((address, *values))
+
+    async def cost(self, emails: int) -> Cost:
+        """The price of so many emails, and the balance that has to pay for them."""
+        account = await self._client.account_info.get()
+        price = emails * account.price
+        facts = {"price": price, "balance": account.balance}
+        return Cost(facts, enough=price <= account.balance)
 
     async def prepare(self) -> None:
         """Ask for the balance, which needs the right credentials."""
@@ -146,6 +159,14 @@ class ListmailDispatch:
             page = await self._client.campaigns.results(int(reference), page.next)
             statuses += map(status_of, page.results)
         return PollResult(statuses)
+
+    async def test(self, row: TaskRow) -> Sent:
+        """Unsupported: campaigns go to whole lists."""
+        raise Unsupported("Listmail has no test messages")
+
+    async def recall(self, reference: str) -> None:
+        """Unsupported: campaigns are sent at once."""
+        raise Unsupported("Listmail can't take back what it has accepted")
 
     def _contact(self, address: str, values: Sequence[str]) -> Contact:
         return Contact(address, self._fields.values((address, *values)))

@@ -19,7 +19,7 @@ class MergeFields:
     """Subject and html as the service takes them, and each recipient's values."""
 
     def __init__(self, message: Message, columns: Sequence[str]) -> None:
-        self._render = Template.parse(message).compile(columns)  # refuses what has no column
+        self.render = Template.parse(message).compile(columns)  # refuses what has no column
         self._places = {unicodedata.normalize("NFC", name): n for n, name in enumerate(columns)}
         self._slots: list[Placeholder] = []
         self.subject = rewrite(message.subject, self._field)
@@ -28,7 +28,7 @@ class MergeFields:
 
     def values(self, row: Sequence[str]) -> dict[str, str]:
         """The fields for a recipient's values, in the order of the columns; or InvalidRow."""
-        self._render(row)  # what no message of mailkit may hold is refused there
+        self.render(row)  # what no message of mailkit may hold is refused there
         fields = {}
         for n, slot in enumerate(self._slots):
             value = row[self._places[slot.name]]

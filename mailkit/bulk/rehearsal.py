@@ -1,0 +1,150 @@
+"""What a job would do, without doing it: whom it leaves out and why, what it sends, how many
+requests that takes, what it costs, and how long it lasts at least.
+
+The list is planned as a job is, by the same steps, and forgotten again. No other job ever sees it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import anyio
+import attrs
+import msgspec
+
+from mailkit.bulk.estimate import Duration, duration, steps_of
+from mailkit.bulk.journal import Counts, Excluded, RowRecord, RowState
+from mailkit.bulk.plan import Draft
+from mailkit.bulk.policy import without
+from mailkit.core.dispatch import Cost, Dispatch
+from mailkit.core.quota import Quota
+from mailkit.message import Message
+
+__all__ = ["LeftOut", "Plan", "Sample", "rehearse"]
+
+SAMPLES = EXAMPLES = 3
+GROUPS = 100
+OTHERS = "other reasons"
+
+
+@attrs.frozen
+class LeftOut:
+    """Rows that are not sent, all for one reason, and the first few of them."""
+
+    state: RowState
+    reason: str
+    rows: int
+    examples: Sequence[Excluded]
+
+
+@attrs.frozen
+class Sample:
+    """A message as its recipient gets it, and the line it is made from."""
+
+    line: int
+    to: str
+    subject: str
+    html: str | None
+    text: str | None
+
+
+@attrs.frozen
+class Plan:
+    """What a job would do. ``left_out`` has the reasons by state, the most frequent first,
+    ``samples`` the first messages, ``requests`` how many the ``chunks`` take at least, ``cost``
+    what the service says of the money, ``duration`` the least time under the quotas.
+    """
+
+    provider: str
+    subject: str
+    counts: Counts
+    left_out: Sequence[LeftOut]
+    samples: Sequence[Sample]
+    chunks: int
+    requests: int
+    cost: Cost | None
+    duration: Duration
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as plain values, ready for JSON."""
+        counts = attrs.asdict(self.counts)
+        states = (RowState.INVALID, RowState.DUPLICATE, RowState.SUPPRESSED)
+        return {
+            "provider": self.provider,
+            "subject": self.subject,
+            "rows": self.counts.read,
+            **{state: counts[state] for state in states},
+            "to_send": self.counts.to_send,
+            "left_out": [
+                {
+                    "state": group.state,
+                    "reason": group.reason,
+                    "rows": group.rows,
+                    "examples": [row._asdict() for row in group.examples],
+                }
+                for group in self.left_out
+            ],
+            "messages": [attrs.asdict(sample) for sample in self.samples],
+            "chunks": self.chunks,
+            "requests": self.requests,
+            "cost": None if self.cost is None else attrs.asdict(self.cost),
+            "duration": attrs.asdict(self.duration),
+        }
+
+    def to_json(self) -> str:
+        """The same as one JSON object."""
+        return msgspec.json.encode(self.to_dict()).decode()
+
+
+async def rehearse(draft: Draft, message: Message, quotas: Mapping[str, Quota]) -> Plan:
+    """Look at what the draft would do, and forget it."""
+    journal, job, dispatch = draft.journal, draft.job, draft.dispatch
+    await draft.cut()
+    counts = await journal.reports.counts(job)
+    chunks = await journal.reports.chunk_rows(job)
+    stages, limits = dispatch.stages, dispatch.limits
+    first = journal.reports.rows(job, states=[RowState.UNSENT], most=SAMPLES)
+    found = Plan(
+        provider=job.provider,
+        subject=message.subject,
+        counts=counts,
+        left_out=await _left_out(journal.reports.excluded(job)),
+        samples=[_sample(message, dispatch, row) async for rows in first for row in rows],
+        chunks=len(chunks),
+        requests=sum(step.times for step in steps_of(chunks, stages, limits)),
+        cost=await dispatch.cost(counts.to_send) if chunks else None,
+        duration=duration(steps_of(chunks, stages, limits), quotas),
+    )
+    with anyio.CancelScope(shield=True):
+        await journal.jobs.forget(job)
+    return found
+
+
+def _sample(message: Message, dispatch: Dispatch, row: RowRecord) -> Sample:
+    subject, body = dispatch.render(row.address, row.fields)
+    is_html = message.html is not None
+    return Sample(
+        row.line, row.address, subject, body if is_html else None, None if is_html else body
+    )
+
+
+async def _left_out(found: AsyncIterator[Sequence[Excluded]]) -> Sequence[LeftOut]:
+    """The rows by state and reason; addresses and numbers in a reason don't make it another one."""
+    groups: dict[tuple[RowState, str], LeftOut] = {}
+    async for rows in found:
+        for row in rows:
+            key = row.state, _numbers("…", without(row.address, row.reason))
+            if key not in groups and len(groups) >= GROUPS:
+                key = row.state, OTHERS
+            group = groups.get(key) or LeftOut(row.state, row.reason, 0, ())
+            examples = group.examples
+            if len(examples) < EXAMPLES:
+                examples = (*examples, row)
+            reason = group.reason if group.reason == row.reason else key[1]
+            groups[key] = LeftOut(row.state, reason, group.rows + 1, examples)
+    order = [*RowState]
+    return sorted(groups.values(), key=lambda group: (order.index(group.state), -group.rows))
+
+
+_numbers = re.compile(r"\d+").sub

@@ -6,7 +6,7 @@ what other jobs take of the same quotas. So the time is the least that it can be
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
@@ -68,7 +68,7 @@ def duration(steps: Iterable[Step], quotas: Mapping[str, Quota]) -> Duration:
     no time. What takes more of a quota than its limit waits until nothing of it is used.
     """
     used = {name: _Used(quota) for name, quota in quotas.items()}
-    waited: Counter[str] = Counter()
+    waited: dict[str, float] = defaultdict(float)
     now = 0.0
     for step in steps:
         windows = [(used[name], amount) for name, amount in step.takes.items() if name in used]

@@ -13,10 +13,18 @@ from mailkit.errors import InvalidArgument
 
 __all__ = [
     "Account",
-    "Adopt",
+    "AdoptAs",
+    "Again",
     "AsJson",
     "Concurrency",
+    "Delimiter",
+    "Encoding",
     "JournalPath",
+    "MessageFile",
+    "NewName",
+    "ProviderName",
+    "Recipients",
+    "Suppress",
     "duration",
 ]
 
@@ -44,6 +52,28 @@ Account = Annotated[
     str | None,
     typer.Option(help="Whose quotas these are; by default told by the credential."),
 ]
+
+MessageFile = Annotated[
+    Path, typer.Argument(metavar="MESSAGE", help="The message: a message.toml.")
+]
+Recipients = Annotated[
+    str, typer.Argument(metavar="LIST", help="The list: CSV or JSONL; - is stdin.")
+]
+ProviderName = Annotated[str, typer.Option(help="The service to send with, e.g. smsby.")]
+NewName = Annotated[str | None, typer.Option("--name", help="The job's name; else one is made.")]
+Again = Annotated[
+    bool,
+    typer.Option(
+        "--again",
+        help="Send even if this job, or the same message to the same list, already exists, and "
+        "also to people whom another job has sent this message.",
+    ),
+]
+Suppress = Annotated[
+    str | None, typer.Option(help="A list of addresses that this job must not mail.")
+]
+Encoding = Annotated[str | None, typer.Option(help="The list's encoding, as cp1251.")]
+Delimiter = Annotated[str | None, typer.Option(help="What separates the list's columns.")]
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 

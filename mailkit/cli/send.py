@@ -18,9 +18,17 @@ from mailkit.bulk.source import read_recipients
 from mailkit.cli.options import (
     Account,
     AdoptAs,
+    Again,
     AsJson,
     Concurrency,
+    Delimiter,
+    Encoding,
     JournalPath,
+    MessageFile,
+    NewName,
+    ProviderName,
+    Recipients,
+    Suppress,
     duration,
 )
 from mailkit.cli.providers import open_provider
@@ -41,28 +49,17 @@ Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected row
 
 
 def send(
-    message: Annotated[Path, typer.Argument(help="The message: a message.toml.")],
-    recipients: Annotated[str, typer.Argument(help="The list: CSV or JSONL; - is stdin.")],
-    provider: Annotated[str, typer.Option(help="The service to send with, e.g. smsby.")],
-    name: Annotated[str | None, typer.Option(help="The job's name; else one is made.")] = None,
-    again: Annotated[
-        bool,
-        typer.Option(
-            "--again",
-            help="Send even if this job, or the same message to the same list, already exists, and "
-            "also to people whom another job has sent this message.",
-        ),
-    ] = False,
+    message: MessageFile,
+    recipients: Recipients,
+    provider: ProviderName,
+    name: NewName = None,
+    again: Again = False,
     ignore_send_at: IgnoreSendAt = False,
     strict: Strict = False,
     track: Track = None,
-    suppress: Annotated[
-        str | None, typer.Option(help="A list of addresses that this job must not mail.")
-    ] = None,
-    encoding: Annotated[str | None, typer.Option(help="The list's encoding, as cp1251.")] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="What separates the list's columns.")
-    ] = None,
+    suppress: Suppress = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     concurrency: Concurrency = 8,
     account: Account = None,
     journal: JournalPath = None,

@@ -31,6 +31,7 @@ from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.source import RecipientSource
 
 __all__ = [
+    "SHOWN",
     "as_utf8",
     "jobs_table",
     "plain",

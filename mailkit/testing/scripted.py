@@ -49,8 +49,8 @@ class ScriptedProvider:
 
     ``mailed`` counts how often each address was mailed, ``tasks`` keeps what it was asked to do.
     ``rejects`` maps addresses to the reason for which it rejects them by name, ``cost`` is what it
-    says of the money, ``recalled`` has the references of what it was to take back. ``stages`` are those
-    of a provider that takes message and recipients in one request, or any others.
+    says of the money, ``recalled`` has the references of what it was to take back. ``stages`` are
+    those of a provider that takes message and recipients in one request, or any others.
     """
 
     name: str = "scripted"

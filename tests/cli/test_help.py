@@ -12,7 +12,8 @@ from ..approval import approve
 def test_the_help_is_approved() -> None:
     group = get_command(app)
     commands = {"": group, **vars(group)["commands"]}
-    assert {"send", "resume", "status", "report", "resolve", "sandbox", "demo"} < commands.keys()
+    known = "send plan resume status report resolve sandbox demo"
+    assert {*known.split()} < commands.keys()
     for name, command in commands.items():
         texts = [command.help, *(f"{one.opts[-1]}: {vars(one)['help']}" for one in command.params)]
         assert all(texts)

@@ -1,0 +1,179 @@
+"""``mailkit plan``: what a send would do, without sending anything."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+import anyio
+import typer
+
+from mailkit.bulk.estimate import Duration
+from mailkit.bulk.rehearsal import LeftOut, Plan, Sample
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.source import read_recipients
+from mailkit.cli.excerpt import excerpt, shortened
+from mailkit.cli.options import (
+    Account,
+    AdoptAs,
+    Again,
+    AsJson,
+    Delimiter,
+    Encoding,
+    JournalPath,
+    MessageFile,
+    NewName,
+    ProviderName,
+    Recipients,
+    Suppress,
+)
+from mailkit.cli.providers import open_provider
+from mailkit.cli.run import CutOff, Exit, graceful, opened, run
+from mailkit.cli.show import SHOWN, plain, planning, print_json
+from mailkit.message import Message
+
+__all__ = ["plan"]
+
+
+def plan(
+    message: MessageFile,
+    recipients: Recipients,
+    provider: ProviderName,
+    name: NewName = None,
+    again: Again = False,
+    suppress: Suppress = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    account: Account = None,
+    journal: JournalPath = None,
+    adopt: AdoptAs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a send would do: whom it leaves out and why, the first messages, the requests, the
+    cost and the time. Sends nothing.
+
+    The list is read and compared with other jobs and suppressions as a send does it, and then
+    forgotten.
+    """
+
+    async def command() -> int:
+        parsed = Message.from_toml(message)
+        source = read_recipients(
+            "-" if recipients == "-" else Path(recipients), encoding=encoding, delimiter=delimiter
+        )
+        unwanted = None if suppress is None else read_recipients(Path(suppress))
+        found: Plan | None = None
+        async with (
+            open_provider(provider, account) as client,
+            opened(journal, adopt=adopt, make=True) as store,
+            BulkSender(client, journal=store) as sender,
+        ):
+            with (
+                anyio.CancelScope() as scope,
+                graceful(scope.cancel),
+                planning(source, quiet=as_json),
+            ):
+                found = await sender.plan(parsed, source, name=name, again=again, suppress=unwanted)
+        if found is None:
+            raise CutOff
+        if as_json:
+            print_json(found.to_json())
+        else:
+            for line in plan_text(found, recipients):
+                print(line)
+            if found.counts.to_send:
+                words = ["mailkit", "send", str(message), recipients, "--provider", provider]
+                options = {
+                    "--name": name,
+                    "--suppress": suppress,
+                    "--encoding": encoding,
+                    "--delimiter": delimiter,
+                    "--account": account,
+                }
+                words += [word for one, value in options.items() if value for word in (one, value)]
+                words += ["--again"] * again
+                print(f"Nothing was sent. To send it: {plain(shlex.join(words))}")
+        too_little = found.cost is not None and found.cost.enough is False
+        return Exit.ERROR if too_little or not found.counts.to_send else Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+def plan_text(plan: Plan, recipients: str) -> Iterator[str]:
+    """What would be done with the list of this name, line by line."""
+    counts = plan.counts
+    yield plain(f"{recipients} over {plan.provider}: {plan.subject}")
+    yield f"  {'rows read':<12}{counts.read:>14,}"
+    for state, rows in (
+        ("invalid", counts.invalid),
+        ("duplicate", counts.duplicate),
+        ("suppressed", counts.suppressed),
+        ("to send", counts.to_send),
+    ):
+        yield f"  {state:<12}{rows:>14,}"
+    if plan.left_out:
+        yield "left out:"
+        for group in plan.left_out[:SHOWN]:
+            yield from _group(group)
+        if len(plan.left_out) > SHOWN:
+            yield f"  and {len(plan.left_out) - SHOWN:,} more reasons: see --json"
+    if not counts.to_send:
+        yield "Nobody is left to mail."
+        return
+    yield "the first messages:" if counts.to_send > 1 else "the message:"
+    for sample in plan.samples:
+        yield from _message(sample)
+    yield f"requests: {plan.requests:,}, for {_number(plan.chunks, 'chunk')}"
+    yield from _cost(plan)
+    yield f"time: {_time(plan.duration)}"
+
+
+def _group(group: LeftOut) -> Iterator[str]:
+    yield f"  {group.rows:,} {group.state}: {plain(group.reason)}"
+    for row in group.examples:
+        reason = "" if row.reason == group.reason else f" ({row.reason})"
+        yield plain(f"    line {row.line}: {row.address or '(no address)'}{reason}")
+
+
+def _message(sample: Sample) -> Iterator[str]:
+    text = sample.text if sample.html is None else excerpt(sample.html)
+    yield plain(f"  line {sample.line}, to {sample.to}")
+    yield plain(f"    {sample.subject}")
+    yield plain(f"    {shortened(text or '')}")
+
+
+def _cost(plan: Plan) -> Iterator[str]:
+    if plan.cost is None:
+        yield f"cost: {plan.provider} does not say"
+        return
+    facts = (
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
+        for name, value in plan.cost.facts.items()
+    )
+    verdict = {True: "; that is enough", False: "; that is NOT ENOUGH", None: ""}
+    yield plain(f"cost: {', '.join(facts)}{verdict[plan.cost.enough]}")
+
+
+def _time(duration: Duration) -> str:
+    if duration.quota is None:
+        return "no quota slows it down"
+    return f"at least {_spoken(duration.seconds)}, for the quota of {duration.quota}"
+
+
+def _spoken(seconds: float) -> str:
+    """The seconds as ``2 h 5 min`` or ``40 s``; those of more than an hour in whole minutes."""
+    left = ceil(seconds)
+    if left >= 3600:
+        left = -(-left // 60) * 60
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        number, left = divmod(left, size)
+        if number:
+            parts.append(f"{number:,} {unit}")
+    return " ".join(parts) or "0 s"
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

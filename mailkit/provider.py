@@ -16,6 +16,7 @@ from mailkit.core.auth import (
 from mailkit.core.call import (
     Call,
     CallResult,
+    Gone,
     Raw,
     Resource,
     arg,
@@ -57,7 +58,15 @@ from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.quota import Quota
 from mailkit.core.reading import decode
 from mailkit.core.secret import Secret
-from mailkit.core.wire import Refusal, Request, Response, Unclear, Unreadable, base_url
+from mailkit.core.wire import (
+    Missing,
+    Refusal,
+    Request,
+    Response,
+    Unclear,
+    Unreadable,
+    base_url,
+)
 from mailkit.core.wire_format import WireFormat, time_zone
 from mailkit.core.words import about_account, about_failure
 from mailkit.template import InvalidRow, Placeholder, Template, check_columns, rewrite
@@ -80,11 +89,13 @@ __all__ = [
     "FieldToken",
     "File",
     "FileLike",
+    "Gone",
     "Grant",
     "HeaderKey",
     "Hook",
     "InvalidRow",
     "Limits",
+    "Missing",
     "NotTaken",
     "Placeholder",
     "PollResult",

@@ -151,7 +151,7 @@ async def examples(row: dict[str, Any], wire: aioresponses) -> tuple[list[Sent],
 
     def answer(url: URL, **request: Any) -> CallbackResult:
         requests.append(sent(url, request["data"], request["headers"]))
-        return CallbackResult(body=json.dumps(row["response_example"]))
+        return CallbackResult(body=json.dumps(row["response_example"] or {"result": True}))
 
     for make in (service.make, *service.also):
         async with make() as client:

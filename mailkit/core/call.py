@@ -43,12 +43,14 @@ import msgspec
 
 from mailkit.core.frames import clear_frames
 from mailkit.core.reading import Pick
+from mailkit.core.wire import Refusal
 from mailkit.core.wire_format import WireFormat
 
 __all__ = [
     "Bound",
     "Call",
     "CallResult",
+    "Gone",
     "Method",
     "Raw",
     "Resource",
@@ -76,6 +78,18 @@ Quotas = tuple[str, ...] | Callable[[Any], tuple[str, ...]]
 
 
 @attrs.frozen
+class Gone:
+    """How the service refuses to do once more what is done, such as to delete what is gone.
+
+    After an attempt whose outcome is unknown, such a refusal stands for ``response``, the bytes of
+    a success without their envelope.
+    """
+
+    refuses: Callable[[Refusal], bool]
+    response: bytes
+
+
+@attrs.frozen
 class Route:
     """What the verb decorator says about a call; the same for all calls of the class.
 
@@ -84,7 +98,7 @@ class Route:
     ``requests``, or gives them for one call. ``multipart`` says for one call whether its form goes
     out as multipart. ``pick`` finds the value in the response, where it is not the whole.
     ``read`` reads the response together with its call, where neither is enough
-    alone; it may raise Unreadable.
+    alone; it may raise Unreadable. ``gone`` is how the service refuses a repeat.
     """
 
     verb: str
@@ -97,6 +111,7 @@ class Route:
     multipart: Callable[[Any, WireFormat], bool] | None = None
     pick: Pick | None = None
     read: Callable[[Any, Raw], Any] | None = None
+    gone: Gone | None = None
 
 
 @attrs.frozen
@@ -198,6 +213,7 @@ class Verb:
         multipart: Callable[[Any, WireFormat], bool] | None = None,
         pick: Pick | None = None,
         read: Callable[[Any, Raw], Any] | None = None,
+        gone: Gone | None = None,
     ) -> Callable[[type[C]], type[C]]:
         """Declare the call; ``query`` names the fields of a body call that go into the query."""
         route = Route(
@@ -211,6 +227,7 @@ class Verb:
             multipart=multipart,
             pick=pick,
             read=read,
+            gone=gone,
         )
 
         def declare(cls: type[C]) -> type[C]:

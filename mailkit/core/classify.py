@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import attrs
 
-from mailkit.core.call import CallResult, Raw
+from mailkit.core.call import CallResult, Gone, Raw
 from mailkit.core.retry import Outcome, parse_retry_after
 from mailkit.core.secret import Secret, scrub
-from mailkit.core.wire import Refusal, Response, Unclear, Unreadable, check_json
+from mailkit.core.wire import Missing, Refusal, Response, Unclear, Unreadable, check_json
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
@@ -29,7 +29,7 @@ from mailkit.errors import (
     Unavailable,
 )
 
-__all__ = ["EnvelopeReader", "Failure", "classify", "error_of"]
+__all__ = ["EnvelopeReader", "Failure", "already_done", "classify", "error_of"]
 
 T = TypeVar("T")
 
@@ -81,6 +81,8 @@ def classify(
                 return _refused(response, unwrapped, secrets, now)
         elif 200 <= status < 300:
             return CallResult(status, response.headers, reader(unwrapped))
+    except Missing as error:
+        return _refused(response, Refusal((str(error),), missing=True), secrets, now)
     except Unclear as error:
         fault = str(error)
     except (Unreadable, RecursionError) as error:
@@ -91,6 +93,20 @@ def classify(
     return Failure(
         outcome, _shown(fault, secrets), response, retry_after=_retry_after(response, now)
     )
+
+
+def already_done(
+    failure: Failure, gone: Gone | None, reader: Callable[[Raw], T]
+) -> CallResult[T] | Failure:
+    """What a failure is after an attempt whose outcome is unknown: a success, if the service
+    refuses because there is nothing left to do.
+    """
+    response = failure.response
+    if response is None or failure.outcome is not Outcome.REFUSED or gone is None:
+        return failure
+    if not gone.refuses(failure.refusal):
+        return failure
+    return CallResult(response.status, response.headers, reader(gone.response))
 
 
 def _may_refuse(status: int) -> bool:
@@ -111,8 +127,11 @@ def _refused(
         code=_shown(refusal.code, secrets) if isinstance(refusal.code, str) else refusal.code,
         later=refusal.later or status in (429, 503),
         credentials=refusal.credentials or (status in (401, 403) and not refusal.account),
+        missing=refusal.missing or status == 404,
     )
     text = "; ".join(refusal.reasons) or f"refused with HTTP {status}"
+    if refusal.remedy:
+        text = f"{text}; {refusal.remedy}"
     retry_after = _retry_after(response, now)
     return Failure(
         Outcome.REFUSED,
@@ -162,7 +181,7 @@ def error_of(
         return AuthenticationFailed(text, context, reasons=reasons)
     if refusal.account:
         return AccountRefused(text, context, reasons=reasons)
-    if status == 404:
+    if refusal.missing:
         return NotFound(text, context, reasons=reasons)
     return Refused(text, context, reasons=reasons)
 

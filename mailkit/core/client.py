@@ -16,7 +16,7 @@ import attrs
 from mailkit.core.auth import Auth
 from mailkit.core.call import Call, CallResult, Resource, reads_files
 from mailkit.core.checks import number
-from mailkit.core.classify import EnvelopeReader, Failure, classify, error_of
+from mailkit.core.classify import EnvelopeReader, Failure, already_done, classify, error_of
 from mailkit.core.clock import Clock
 from mailkit.core.codec import Exchange, build_exchange
 from mailkit.core.frames import clear_frames
@@ -165,12 +165,15 @@ class Client:
         policy, repeatable = self._limits.policy, exchange.route.repeatable
         timeout = self._limits.timeout
         start = self.clock.monotonic()
-        renewed = False
+        renewed = unknown = False
         while True:
             exchange.attempt += 1
             end = await self._attempt(exchange, timeout)
+            if unknown and isinstance(end, Failure):
+                end = already_done(end, exchange.route.gone, exchange.read)
             if isinstance(end, CallResult):
                 return end
+            unknown = unknown or end.outcome is Outcome.UNKNOWN
             unauthorized = end.response is not None and end.response.status == 401
             if unauthorized and not renewed and (repeatable or end.outcome is Outcome.REFUSED):
                 renewed = True

@@ -3,7 +3,7 @@
 Two ways lead there. msgspec decodes straight into the attrs classes, which is the fast one and
 all that an orderly response needs. Where a service's shapes are odd, cattrs structures the decoded
 JSON, with allowances: numbers for text and text for numbers, null for a default, other names of a
-key, unknown codes as they came. Unknown keys are ignored either way.
+key, unknown codes as they came, PHP's lists and dates. Unknown keys are ignored either way.
 
 A type that comes in several shapes reads itself: ``_structure(cls, tree)``, or with the converter
 as a second argument, is cattrs' own convention. ValueError or TypeError there mean unreadable.
@@ -19,6 +19,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
+    Annotated,
     Any,
     Generic,
     TypeVar,
@@ -37,7 +38,7 @@ from mailkit.core.wire import Unreadable
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["Pick", "Reader", "decode"]
+__all__ = ["Pick", "Reader", "decode", "new_id", "php_list"]
 
 T = TypeVar("T")
 
@@ -46,6 +47,8 @@ Pick = str | Callable[[Any], Any]
 Unreadable."""
 
 _OWN = "_structure"
+_Id = Annotated[int, msgspec.Meta(ge=1)]
+_ZERO_DATES = ("0000-00-00", "-0001-11-30")  # MySQL's, and what PHP makes of it
 
 
 def decode(raw: bytes | msgspec.Raw) -> Any:
@@ -54,6 +57,18 @@ def decode(raw: bytes | msgspec.Raw) -> Any:
         return msgspec.json.decode(raw)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not JSON: {error}") from None
+
+
+def php_list(tree: Any) -> Any:
+    """The list that PHP means by an object whose keys are numbers; anything else as it is."""
+    if type(tree) is dict and tree and all(key.isascii() and key.isdigit() for key in tree):
+        return list(tree.values())
+    return tree
+
+
+def new_id(key: str) -> Pick:
+    """A pick of the number that the service gave to what it made; 0 and less are not one."""
+    return lambda tree: msgspec.convert(tree[key], _Id, strict=False)
 
 
 class Reader(Generic[T]):
@@ -150,13 +165,14 @@ def _is_model(kind: Any) -> bool:
 
 def _model(kind: Any, converter: Converter) -> Hook:
     """A class with fields: null is their default, and what PHP writes for nothing ("" for a date
-    or number, [] for an object) is None.
+    or number, [] for an object, a date of zeros) is None.
     """
     said = {one.name: one.metadata for one in attrs.fields(kind)} if attrs.has(kind) else {}
     hints = get_type_hints(kind)
     keys = {name: said.get(name, {}).get("wire", name) for name in hints}
     others = [(other, keys[name]) for name in said for other in said[name].get("also", ())]
     empty = {keys[name] for name, hint in hints.items() if _may_be_empty(hint)}
+    dates = {keys[name] for name, hint in hints.items() if hint == datetime | None}
     structure = (_attrs_class if attrs.has(kind) else _struct)(kind, converter, keys)
 
     def read(tree: Any, _: Any) -> Any:
@@ -168,7 +184,9 @@ def _model(kind: Any, converter: Converter) -> Hook:
         found = {
             key: value
             for key, value in tree.items()
-            if value is not None and not (key in empty and value in ("", []))
+            if value is not None
+            and not (key in empty and value in ("", []))
+            and not (key in dates and str(value).startswith(_ZERO_DATES))
         }
         return structure(found, kind)
 
@@ -211,6 +229,7 @@ def _collection(kind: Any, converter: Converter) -> Hook:
         items = list_structure_factory(kind, converter)
 
         def read_list(tree: Any, _: Any) -> Any:
+            tree = php_list(tree)
             if type(tree) is not list:
                 raise TypeError(f"{type(tree).__name__} is not a list")
             found = items(tree, kind)

@@ -14,6 +14,7 @@ import attrs
 from mailkit.errors import InvalidArgument
 
 __all__ = [
+    "Missing",
     "Refusal",
     "Request",
     "Response",
@@ -74,7 +75,8 @@ class Refusal:
 
     ``later``: the same request may succeed after a wait: ``retry_after`` seconds, if known.
     ``quota``: a quota of the account is used up. ``credentials``: they are what is refused.
-    ``account``: it has no money, is above its plan, or is blocked.
+    ``account``: it has no money, is above its plan, or is blocked. ``missing``: what the call names
+    does not exist there. ``remedy``: what the caller can do, where the words don't say it.
     """
 
     reasons: tuple[str, ...] = ()
@@ -84,6 +86,8 @@ class Refusal:
     quota: bool = False
     credentials: bool = False
     account: bool = False
+    missing: bool = False
+    remedy: str = ""
 
 
 class Unreadable(ValueError):
@@ -92,6 +96,10 @@ class Unreadable(ValueError):
 
 class Unclear(Unreadable):
     """A body that may be the service's, and says neither yes nor no: it may have acted."""
+
+
+class Missing(Unreadable):
+    """A success whose value says that what the call names does not exist there."""
 
 
 def check_json(body: bytes) -> None:

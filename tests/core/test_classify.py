@@ -7,12 +7,12 @@ from typing import Any
 import attrs
 import pytest
 
-from mailkit.core.call import CallResult
-from mailkit.core.classify import Failure, classify, error_of
+from mailkit.core.call import CallResult, Gone
+from mailkit.core.classify import Failure, already_done, classify, error_of
 from mailkit.core.reading import Reader
 from mailkit.core.retry import Outcome
 from mailkit.core.secret import Secret
-from mailkit.core.wire import Refusal, Response, base_url
+from mailkit.core.wire import Missing, Refusal, Response, base_url
 from mailkit.core.words import about_account
 from mailkit.errors import (
     AccountRefused,
@@ -284,3 +284,41 @@ def test_a_refusal_of_the_account_has_its_own_class() -> None:
     )
     error = error_of(failure, provider="p", call="c", repeatable=False, secrets=(), now=0.0)
     assert type(error) is AccountRefused
+
+
+def raising(raw: object) -> int:
+    raise Missing("there is no such book")
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_success_without_the_thing_is_not_found(repeatable: bool) -> None:
+    end = classify(response(200, []), unwrap, raising, (), lambda: 0.0, repeatable=repeatable)
+    assert isinstance(end, Failure)
+    assert (end.outcome, end.text) == (Outcome.REFUSED, "there is no such book")
+    found = error_of(end, provider="", call="", repeatable=repeatable, secrets=(), now=0.0)
+    assert type(found) is NotFound
+
+
+def test_a_refusal_that_names_no_such_thing_is_not_found_whatever_its_status() -> None:
+    def gone(response: Response) -> Refusal:
+        return Refusal(("no",), missing=True, remedy="look at the shelf")
+
+    for status in (200, 404, 422):
+        end = classify(
+            response(status, 7), gone, Reader[int](int), (), lambda: 0.0, repeatable=True
+        )
+        assert isinstance(end, Failure)
+        found = error_of(end, provider="", call="", repeatable=True, secrets=(), now=0.0)
+        assert (type(found), found.text) == (NotFound, "no; look at the shelf")
+
+
+def test_after_an_unknown_outcome_the_right_refusal_is_a_success() -> None:
+    reader, right = Reader[int](int), Gone(lambda refusal: refusal.missing, b"7")
+    refused = verdict(response(404, ERROR), repeatable=True)
+    assert isinstance(refused, Failure)
+    assert already_done(refused, right, reader) == CallResult(404, {}, 7)
+    assert already_done(refused, None, reader) is refused
+    assert already_done(refused, Gone(lambda refusal: False, b"7"), reader) is refused
+    for other in (verdict(response(500, ERROR)), Failure(Outcome.UNKNOWN, "reset")):
+        assert isinstance(other, Failure)
+        assert already_done(other, Gone(lambda refusal: True, b"7"), reader) is other

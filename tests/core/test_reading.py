@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from mailkit.core.call import wire
-from mailkit.core.reading import Reader, decode
+from mailkit.core.reading import Reader, decode, new_id, php_list
 from mailkit.core.wire import Unreadable
 
 from .doubles import Book, Colour
@@ -184,3 +184,31 @@ def test_a_map_of_anything_is_kept_as_it_came() -> None:
     read = Reader[dict[str, object]](dict[str, object])
     assert read(b'{"a":{"b":[1,null]}}') == read.structure({"a": {"b": [1, None]}})
     assert read.structure([]) == {}
+
+
+@pytest.mark.parametrize("zeros", ["0000-00-00 00:00:00", "0000-00-00", "-0001-11-30 00:00:00"])
+def test_a_date_of_zeros_is_none(zeros: str) -> None:
+    assert read(Bill, {"sum": "1.5", "at": zeros}) == Bill(Decimal("1.5"))
+    assert read(list[Bill], [{"at": zeros}, {"at": "2021-09-01"}])[1].at == datetime(2021, 9, 1)
+
+
+def test_an_object_whose_keys_are_numbers_is_a_list() -> None:
+    rows = {"0": {"id": 1}, "2": {"id": "2", "rows": {"1": {"id": 3}}}}
+    assert read(list[Row], rows) == [Row(1), Row(2, rows=(Row(3),))]
+    assert read(dict[str, list[int]], {"a": {"0": 5, "10": 6}}) == {"a": [5, 6]}
+    assert read(dict[str, int], {"0": 5}) == {"0": 5}, "where a map is meant"
+    assert php_list({"0": 1, "x": 2}) == {"0": 1, "x": 2}
+    for tree in ({}, {"0": {"id": 1}, "x": {"id": 2}}, {"-1": {"id": 1}}, {"٣": {"id": 1}}):
+        with pytest.raises(Unreadable):
+            read(list[Row], tree)
+
+
+def test_a_number_given_to_what_was_made_is_above_zero() -> None:
+    reader = Reader[int](int, new_id("id"))
+    assert [reader(raw) for raw in (b'{"id":7}', b'{"id":"7"}')] == [7, 7]
+    for said in ("0", "-7", "true", "null", '""', '"x"', "7.5", "[7]"):
+        with pytest.raises(Unreadable):
+            reader(f'{{"id":{said}}}'.encode())
+    for raw in (b"{}", b"[]", b"null", b"7"):
+        with pytest.raises(Unreadable):
+            reader(raw)

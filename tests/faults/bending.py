@@ -37,6 +37,9 @@ ENVELOPES: dict[str, list[Any]] = {
         {"result": True},
         {"result": True, "id": 5},
         {"result": False},
+        {"is_error": True, "message": "No", "error_code": 213},
+        {"success": True, "data": {"0": True, "2": True}},
+        {"0": {"id": 27}, "2": {"id": 28}},
         {"success": True, "data": [True]},
         {"message": "No", "error_code": 213},
         {"message": "Wait", "error_code": 791},
@@ -51,6 +54,7 @@ VALUES: tuple[Any, ...] = (
 KEYS = (
     "status", "success", "error", "message", "result", "data", "code", "error_code", "description",
     "reasons", "errors", "id", "uuid", "email_id", "Result", "STATUS", "index", "messageId", "key",
+    "is_error", "failure", "0",
 )  # fmt: skip
 STATUSES = (
     *(200,) * 12, 201, 204, 299, 302, 400, 400, 401, 403, 404, 404, 405, 408, 409, 413, 421, 422,

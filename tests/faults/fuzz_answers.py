@@ -58,6 +58,7 @@ CALLS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "sendpulse.mailing_lists.add_contacts": ((7, [ADDRESS]), {}),
     "sendpulse.mailing_lists.unsubscribe": ((7, [ADDRESS]), {}),
     "sendpulse.mailing_lists.list": ((), {}),
+    "sendpulse.mailing_lists.get": ((7,), {}),
     "sendpulse.mailing_lists.cost": ((7,), {}),
     "sendpulse.campaigns.get": ((7,), {}),
     "sendpulse.blacklist.add": (([ADDRESS],), {}),

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from math import inf
 from typing import Any
 
 BOM = b"\xef\xbb\xbf"
 _MONEY = ("money", "fund", "balance", "credit", "средств", "денег")
+
+
+_COMPLAINTS = ("error", "errors", "is_error", "failure", "error_code", "failed")
+"""What says no where it is true, sms.by's four first."""
 
 
 class NoJson(ValueError):
@@ -40,6 +43,10 @@ def may_refuse(call: str, once: bool, status: int, body: bytes) -> bool:
         tree = _tree(body, strict=once)
     except NoJson:
         return False
+    if call == "sendpulse.mailing_lists.get" and status < 300:
+        marked = isinstance(tree, dict) and tree.get("success") is True
+        if (tree.get("data") if marked else tree) == []:
+            return True
     if not isinstance(tree, dict):
         return False
     if call.startswith("smsby."):
@@ -57,7 +64,7 @@ def _smsby_succeeds(call: str, tree: Any) -> bool:
         return False
     marks = [tree[name] for name in ("status", "success") if tree.get(name) is not None]
     good = [isinstance(mark, str) and mark.lower() in ("ok", "success") for mark in marks]
-    if not good or not all(good) or tree.get("error"):
+    if not good or not all(good) or any(tree.get(name) for name in _COMPLAINTS[:4]):
         return False
     inner = next((tree[name] for name in ("result", "data") if name in tree), tree)
     wanted = {
@@ -70,8 +77,7 @@ def _smsby_succeeds(call: str, tree: Any) -> bool:
         return isinstance(uuid, str) and uuid.isprintable() and " " not in uuid and uuid != ""
     if call in wanted:
         number = inner.get(wanted[call]) if isinstance(inner, dict) else None
-        least = 1 if call.startswith("smsby.emails") else -inf
-        return (found := _number(number)) is not None and found >= least
+        return (found := _number(number)) is not None and found >= 1
     return True
 
 
@@ -119,13 +125,9 @@ _YES_NO = ("result", "success")
 
 
 def _sendpulse_succeeds(call: str, tree: Any) -> bool:
-    if call == "sendpulse.campaigns.send_test" and tree is None:
-        return True  # nothing is published
-    if isinstance(tree, list) or tree is None:
-        return call not in (*_SAY_YES, *_MAKE)
-    if not isinstance(tree, dict) or tree.get("error") or tree.get("errors"):
-        return False
-    if tree.get("error_code"):
+    if isinstance(tree, list):
+        return call not in (*_SAY_YES, *_MAKE) and not _only_yes_and_no(tree)
+    if not isinstance(tree, dict) or any(tree.get(name) for name in _COMPLAINTS):
         return False
     marks = [tree[name] for name in _YES_NO if tree.get(name) is not None]
     if call == "sendpulse.mailing_lists.cost":
@@ -140,6 +142,10 @@ def _sendpulse_succeeds(call: str, tree: Any) -> bool:
     return (
         bool(marks) if call in _SAY_YES else bool(marks) or not isinstance(tree.get("message"), str)
     )
+
+
+def _only_yes_and_no(tree: list[Any]) -> bool:
+    return bool(tree) and all(isinstance(one, bool) for one in tree)
 
 
 _MAKE = ("sendpulse.campaigns.create", "sendpulse.campaigns.send_test")
@@ -160,7 +166,10 @@ def _sendpulse_refuses(status: int, tree: Mapping[str, Any]) -> bool:
         if len(tree) == 1 and any(tree.get(name) is False for name in _YES_NO):
             return True
         data = tree.get("data")
-        if tree.get("success") is True and isinstance(data, list) and False in data:
+        rows = data
+        if isinstance(data, dict) and all(key.isdigit() for key in data):
+            rows = list(data.values())
+        if tree.get("success") is True and isinstance(rows, list) and False in rows:
             return True
     code = tree.get("error_code")
     if isinstance(code, bool) or not isinstance(code, int) or not _words(tree.get("message")):
@@ -168,7 +177,7 @@ def _sendpulse_refuses(status: int, tree: Mapping[str, Any]) -> bool:
     if status >= 500 and status != 503 and code not in (791, 2020202020):
         return False
     others = {key for key, value in tree.items() if value is not False}
-    return others <= {"message", "error_code", "error", "error_description", "errors"}
+    return others <= {"message", "error_code", "error", "error_description", "errors", "is_error"}
 
 
 # JSON

@@ -194,7 +194,7 @@ WORDS = [
     Row("429, soon",                      REFUSED,   RateLimited,         3, 0, RateLimited,  3, sandbox("rate_limited", retry_after="soon")),
     Row("429, no word when",              REFUSED,   RateLimited,         3, 0, RateLimited,  3, sandbox("rate_limited", retry_after=None)),
     Row("429, in a thousand years",       REFUSED,   RateLimited,         1, 0, RateLimited,  1, sandbox("rate_limited", retry_after="99999999999")),
-    Row("the code for too fast",          REFUSED,   RateLimited,         3, 0, RateLimited,  3, t.said(acted=False, play=a.in_words(400, '{"message":"Wait","error_code":2020202020}')), only=("sendpulse",)),
+    Row("the code for too fast",          REFUSED,   QuotaExhausted,      3, 0, QuotaExhausted, 3, t.said(acted=False, play=a.in_words(400, '{"message":"Wait","error_code":2020202020}')), only=("sendpulse",)),
     Row("the code for a used-up quota",   REFUSED,   QuotaExhausted,      1, 0, QuotaExhausted, 1, t.said(acted=False, play=a.in_words(422, '{"message":"Wait","error_code":791}')), only=("sendpulse",)),
     Row("an error envelope",              REFUSED,   Refused,             1, 0, Refused,      1, sandbox("error_envelope")),
     Row("an error at 200",                REFUSED,   Refused,             1, 0, Refused,      1, sandbox("error_envelope", status=200), only=("devino", "sendpulse")),

@@ -132,7 +132,7 @@ PLACES: dict[str, tuple[str, Call]] = {
     "sendpulse.templates.create, name": line(
         lambda c, v: c.templates.create(html="x", lang="en", name=v)
     ),
-    "sendpulse.tags.create, name": line(lambda c, v: c.tags.create(v)),
+    "sendpulse.tags.create, name": line(lambda c, v: c.tags.create(v, "#f0f4f6")),
     "sendpulse.senders.add, name": line(lambda c, v: c.senders.add("news@shop.by", v)),
     "sendpulse.webhooks.create, address": line(lambda c, v: c.webhooks.create(v, "open")),
     "sendpulse.webhooks.create, event": text(

@@ -148,6 +148,8 @@ def _read(call: SendMessages, raw: Raw) -> SendMessagesResult:
                 named.setdefault(index, []).append(item)
             if not 0 <= index < len(keys) or keys[index] != key:
                 strays.add(key)
+        elif isinstance(item, str):
+            strays.add(_key(item))
     words = [
         _word(index, address, named.get(index, []), key, strays)
         for index, (address, key) in enumerate(zip(asked, keys, strict=True))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import attrs
 
 from mailkit.core.call import Call, Resource, get, method, wire
+from mailkit.core.wire import Unreadable
 
 __all__ = ["Balance", "BalanceDetails", "Balances", "EmailTariff", "Money", "Tariff"]
 
@@ -16,8 +18,8 @@ __all__ = ["Balance", "BalanceDetails", "Balances", "EmailTariff", "Money", "Tar
 class Balance:
     """The account's balance in a currency."""
 
-    currency: str = ""
-    amount: Decimal | None = attrs.field(default=None, metadata=wire("balance_currency"))
+    currency: str
+    amount: Decimal = attrs.field(metadata=wire("balance_currency"))
 
 
 @attrs.frozen
@@ -66,7 +68,14 @@ class GetBalance(Call[Balance]):
     currency: str | None = None
 
 
-@get("/user/balance/detail", repeatable=True)
+def _details(tree: Any) -> Any:
+    """The response, if there is anything in it: each part can be absent, but not all of them."""
+    if not isinstance(tree, dict) or not tree.keys() & {"balance", "email", "smtp", "push"}:
+        raise Unreadable("neither a balance nor a tariff in the response")
+    return tree
+
+
+@get("/user/balance/detail", repeatable=True, pick=_details)
 class GetBalanceDetails(Call[BalanceDetails]):
     """The balance and the tariffs in detail."""
 

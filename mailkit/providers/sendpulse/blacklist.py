@@ -8,6 +8,7 @@ from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
+from mailkit.providers.sendpulse.error_codes import GONE
 
 __all__ = ["Blacklist"]
 
@@ -25,7 +26,7 @@ class AddToBlacklist(Call[None]):
     comment: str | None = None
 
 
-@delete("/blacklist", repeatable=True, pick=confirmed)
+@delete("/blacklist", repeatable=True, pick=confirmed, gone=GONE)
 class RemoveFromBlacklist(Call[None]):
     """Remove addresses from the blacklist."""
 

@@ -84,8 +84,8 @@ class CampaignRecipient:
     The detailed status can be absent.
     """
 
+    global_status: RecipientStatus | int
     sent_date: datetime | None = attrs.field(default=None, metadata=wire("sent_date", "send_date"))
-    global_status: RecipientStatus | int | None = None
     global_status_explain: str = ""
     detail_status: RecipientStatus | int | None = None
     detail_status_explain: str = ""
@@ -137,7 +137,7 @@ class GetReferrals(Call[list[LinkClicks]]):
 
 @get("/campaigns/{id}/email/{email}", repeatable=True, pick=only)
 class GetRecipient(Call[CampaignRecipient]):
-    """What happened to the campaign's message to one address."""
+    """What happened to the campaign's message to one address; NotFound if it has none to it."""
 
     id: int
     email: str

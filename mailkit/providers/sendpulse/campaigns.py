@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import attrs
 
 from mailkit.address import Address
-from mailkit.core.call import Call, Resource, arg, delete, method, patch, post, wire
-from mailkit.core.reading import Reader
+from mailkit.core.call import Call, Raw, Resource, arg, delete, method, patch, post, wire
+from mailkit.core.reading import Reader, decode, new_id
 from mailkit.core.wire import Unreadable
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
@@ -27,6 +27,7 @@ from mailkit.providers.sendpulse.campaign_reports import (
 )
 from mailkit.providers.sendpulse.codes import CampaignStatus
 from mailkit.providers.sendpulse.envelope import confirmed
+from mailkit.providers.sendpulse.error_codes import GONE
 from mailkit.providers.sendpulse.pages import named, paged
 
 __all__ = ["Campaigns", "CreateCampaignResult", "Stats"]
@@ -100,18 +101,22 @@ class _Campaign(Call[T], kw_only=True):
 
     def __attrs_post_init__(self) -> None:
         fields.exactly_one(html=self.html, template_id=self.template_id)
-        fields.exactly_one(list_id=self.list_id, segment_id=self.segment_id)
+        if self.list_id is None and self.segment_id is None:
+            raise InvalidArgument("give list_id, or segment_id, or both")
         if self.list_id is not None and not isinstance(self.list_id, int):
-            fields.some(self.list_id, "list_id")
-            if len(self.list_id) > _LISTS:
-                raise InvalidArgument(
-                    f"list_id: a campaign takes {_LISTS} lists, not {len(self.list_id)}"
-                )
+            self._check_lists(len(fields.some(self.list_id, "list_id")))
         if self.use_dynamic_list and self.send_at is None:
             raise InvalidArgument("use_dynamic_list is for campaigns with send_at: give it too")
         if self.is_test and (self.draft or self.send_at is not None):
             other = "draft" if self.draft else "send_at"
             raise InvalidArgument(f"is_test sends one message at once: leave out {other}")
+
+    def _check_lists(self, count: int) -> None:
+        if count > _LISTS:
+            raise InvalidArgument(f"list_id: a campaign takes {_LISTS} lists, not {count}")
+        if count > 1 and (self.is_test or self.segment_id is not None):
+            other = "is_test" if self.is_test else "segment_id"
+            raise InvalidArgument(f"list_id: {other} goes with one list, not {count}")
 
 
 def _quotas(call: _Campaign[Any]) -> tuple[str, ...]:
@@ -122,23 +127,22 @@ def _quotas(call: _Campaign[Any]) -> tuple[str, ...]:
 class CreateCampaign(_Campaign[CreateCampaignResult], kw_only=True):
     """Send a message to mailing lists or to a segment, at once or at ``send_at``.
 
-    Exactly one of ``html`` and ``template_id``, exactly one of ``list_id`` (one list, or up to
-    10) and ``segment_id``. ``sender`` needs a name. ``send_at`` is an aware datetime; the client
-    must know the account's zone. ``use_dynamic_list``: contacts added until then get the message
-    too. ``attachments`` are at most 5. ``amp`` is the message's AMP version. ``draft`` keeps the
-    campaign unsent. ``is_test`` sends one message, to the sender's address. Each of these counts
-    for the quota of 4 campaigns an hour. A lost response raises OutcomeUnknown: look for the name
-    among the campaigns.
+    Exactly one of ``html`` and ``template_id``. ``list_id`` is one list, or up to 10;
+    ``segment_id`` is a part of one list, whose ``list_id`` may be given too. ``sender`` needs a
+    name. ``send_at`` is an aware datetime; the client must know the account's zone.
+    ``use_dynamic_list``: contacts added until then get the message too. ``attachments`` are at most
+    5. ``amp`` is the message's AMP version. ``draft`` keeps the campaign unsent. ``is_test`` sends
+    one message, to the sender's address. Each of these counts for the quota of 4 campaigns an hour.
+    A lost response raises OutcomeUnknown: look for the name among the campaigns.
     """
 
 
 def _tested(tree: Any) -> None:
-    """The response to a test is unpublished: null, a campaign, or a yes."""
-    if tree is not None:
-        try:
-            _created.structure(tree)
-        except Unreadable:
-            confirmed(tree)
+    """The response to a test is unpublished: a campaign, or a yes."""
+    try:
+        _created.structure(tree)
+    except Unreadable:
+        confirmed(tree)
 
 
 _created = Reader[CreateCampaignResult](CreateCampaignResult)
@@ -165,9 +169,21 @@ class SendTest(_Campaign[None], kw_only=True):
             )
 
 
-@patch("/campaigns/{id}", repeatable=True, pick=confirmed)
-class EditCampaign(Call[None], kw_only=True):
-    """Change a campaign that waits for its time. The arguments are those of ``create``."""
+def _edited(call: EditCampaign, raw: Raw) -> int:
+    tree = decode(raw)
+    confirmed(tree)
+    return _id.structure(tree) if "id" in tree else call.id
+
+
+_id = Reader[int](int, new_id("id"))
+
+
+@patch("/campaigns/{id}", repeatable=True, read=_edited)
+class EditCampaign(Call[int], kw_only=True):
+    """Change a campaign that waits for its time, and return its id.
+
+    The arguments are those of ``create``.
+    """
 
     id: int
     name: str = arg(write=fields.one_line("name"))
@@ -181,9 +197,9 @@ class EditCampaign(Call[None], kw_only=True):
         fields.exactly_one(html=self.html, template_id=self.template_id)
 
 
-@delete("/campaigns/{id}", repeatable=True, body="none", pick=confirmed)
+@delete("/campaigns/{id}", repeatable=True, body="none", pick=confirmed, gone=GONE)
 class CancelCampaign(Call[None]):
-    """Cancel a campaign that is not sent yet."""
+    """Cancel a campaign; of one that is being sent, what is not sent yet."""
 
     id: int
 

@@ -12,6 +12,7 @@ from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, wire
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
+from mailkit.providers.sendpulse.error_codes import GONE
 from mailkit.providers.sendpulse.models import Contact
 from mailkit.providers.sendpulse.pages import many
 
@@ -51,9 +52,8 @@ class ContactStats:
 
 def _stats(tree: Any) -> Any:
     """The numbers of one address are a level deeper than those of many."""
-    if isinstance(tree, dict) and isinstance(tree.get("statistic"), dict):
-        return tree | tree["statistic"]
-    return tree
+    inner = {} if "sent" in tree else tree["statistic"]
+    return tree | inner if isinstance(inner, dict) else tree
 
 
 @get("/emails/{email}", repeatable=True, pick=many)
@@ -77,7 +77,7 @@ class GetManyContacts(Call[dict[str, list[Contact]]]):
     emails: Sequence[Address | str] = arg(write=fields.addresses)
 
 
-@delete("/emails/{email}", repeatable=True, body="none", pick=confirmed)
+@delete("/emails/{email}", repeatable=True, body="none", pick=confirmed, gone=GONE)
 class DeleteContact(Call[None]):
     """Remove the address from all mailing lists."""
 

@@ -1,9 +1,10 @@
 """What SendPulse wraps its responses in, and how it says no.
 
-Most responses come bare. Errors are ``{"message":…,"error_code":…}``, whose code is not an HTTP
-status though it can look like one. Some failures come with HTTP 200: ``{"result":false}``,
-``{"success":false}``, ``{"success":true,"data":[false]}``; in the cost of a campaign, though,
-``result`` says whether there is enough money.
+Most responses come bare. Errors are ``{"message":…,"error_code":…}``, see ``error_codes``. Some
+failures come with HTTP 200: ``{"result":false}``, ``{"success":false}``,
+``{"success":true,"data":[false]}``; in the cost of a campaign, though, ``result`` says whether
+there is enough money. A call that returns nothing has succeeded if ``result`` or ``success`` says
+so, and by nothing else.
 """
 
 from __future__ import annotations
@@ -13,17 +14,14 @@ from typing import Any
 
 import msgspec
 
-from mailkit.core.reading import decode
+from mailkit.core.reading import decode, php_list
 from mailkit.core.wire import Refusal, Response, Unclear, Unreadable
 from mailkit.core.words import says_only
+from mailkit.providers.sendpulse.error_codes import refusal_of
 
 __all__ = ["confirmed", "each_confirmed", "unwrap", "unwrap_token"]
 
-_CAMPAIGNS_USED_UP = 791
-_TOO_FAST = 2020202020  # more than 10 requests in a second
-_RETRY_AFTER = {_CAMPAIGNS_USED_UP: 3600.0, _TOO_FAST: 1.0}
-_OF_THE_ACCOUNT = (707, 708, 3030303030)  # no money, more than the plan holds, above the plan
-_IN_AN_ERROR = {"message", "error_code", "error", "error_description", "errors"}
+_IN_AN_ERROR = {"message", "error_code", "error", "error_description", "errors", "is_error"}
 _NO_TOKEN = ("invalid_client", "invalid_grant", "unauthorized_client")  # RFC 6749, 5.2
 
 
@@ -32,9 +30,12 @@ class _Envelope(msgspec.Struct):
     success: object = None
     data: msgspec.Raw = msgspec.Raw()
     message: object = None
-    error: object = None
+    error: object = None  # as the next five, a no where it is something
     errors: object = None
     error_code: object = None
+    is_error: object = None
+    failure: object = None
+    failed: object = None
     max_emails_per_task: object = None  # of a cost, as are the next two
     sent_emails_qty: object = None
     cur: object = None
@@ -42,21 +43,23 @@ class _Envelope(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
-_flags = msgspec.json.Decoder(list[bool]).decode
+_flags = msgspec.json.Decoder(list[bool] | dict[str, bool]).decode
 
 
 def unwrap(response: Response) -> bytes | msgspec.Raw | Refusal:
     """What the envelope holds, or the service's no; Unreadable if it is none of SendPulse's."""
     good = 200 <= response.status < 300
     if good and response.body.lstrip()[:1] in (b"[", b"n"):  # a list, or null
-        return response.body
+        return _bare(response.body)
     try:
         envelope = _decode(response.body)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not a response of SendPulse: {error}") from None
     if good and _says_yes(envelope):
-        return envelope.data if envelope.success and envelope.data else response.body
-    if good and envelope.success is True and _denied(envelope):
+        if envelope.success and envelope.data:
+            return envelope.data
+        return response.body if _marked(envelope) else _bare(response.body)
+    if good and envelope.success is True and False in _truths(envelope.data):
         return Refusal(("the service says false",))
     return _refusal(response)
 
@@ -76,6 +79,7 @@ def confirmed(tree: Any) -> None:
 
 def each_confirmed(tree: Any) -> None:
     """The same for a response whose data is a list of yes and no."""
+    tree = php_list(tree)
     _all_true(tree if isinstance(tree, list) else [])
 
 
@@ -91,20 +95,36 @@ def _marks(tree: Mapping[str, object]) -> list[object]:
 def _says_yes(envelope: _Envelope) -> bool:
     if envelope.error_code or envelope.error or envelope.errors:
         return False
-    marks = [mark for mark in (envelope.result, envelope.success) if mark is not None]
+    if envelope.is_error or envelope.failure or envelope.failed:
+        return False
+    marks = _marked(envelope)
     if not marks:
         return not isinstance(envelope.message, str)
     if (envelope.max_emails_per_task, envelope.sent_emails_qty, envelope.cur) != (None, None, None):
         return len(marks) == 1 and isinstance(marks[0], bool) and envelope.id is None
-    return all(mark is True for mark in marks) and not _denied(envelope)
+    return all(mark is True for mark in marks) and False not in _truths(envelope.data)
 
 
-def _denied(envelope: _Envelope) -> bool:
-    """Whether the data is a list of yes and no with a no in it."""
+def _marked(envelope: _Envelope) -> list[object]:
+    return [mark for mark in (envelope.result, envelope.success) if mark is not None]
+
+
+def _bare(body: bytes) -> bytes:
+    """A body that says neither yes nor no, but is the value; Unclear if it is nothing but yes and
+    no, which have an envelope.
+    """
+    if _truths(body):
+        raise Unclear("yes or no in the response, and not where they belong")
+    return body
+
+
+def _truths(raw: bytes | msgspec.Raw) -> list[bool]:
+    """The items of a list of yes and no; of anything else, none."""
     try:
-        return bool(envelope.data) and False in _flags(envelope.data)
-    except ValueError:
-        return False
+        found = php_list(_flags(raw)) if raw else []
+    except (ValueError, RecursionError):
+        return []
+    return found if isinstance(found, list) else []
 
 
 def _tree(response: Response) -> Mapping[str, object]:
@@ -126,14 +146,7 @@ def _refusal(response: Response) -> Refusal:
     words = said.strip() if isinstance(said, str) and keys <= _IN_AN_ERROR else ""
     if not words or type(code) is not int or (response.status == 503 and says_only(503, words)):
         raise Unreadable("not a response of SendPulse: neither a success nor a refusal")
-    return Refusal(
-        _reasons(tree),
-        code,
-        later=code in _RETRY_AFTER,
-        retry_after=_RETRY_AFTER.get(code),
-        quota=code == _CAMPAIGNS_USED_UP,
-        account=code in _OF_THE_ACCOUNT,
-    )
+    return refusal_of(_reasons(tree), code)
 
 
 def _reasons(tree: Mapping[str, object]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
+from mailkit.providers.sendpulse.error_codes import NOBODY_ACTIVE, NOBODY_THERE
 from mailkit.providers.sendpulse.models import Contact
 from mailkit.providers.sendpulse.pages import BatchResult, all_done, only
 
@@ -160,7 +161,7 @@ class SetPhone(Call[None]):
     phone: str
 
 
-@delete("/addressbooks/{id}/emails", repeatable=True, read=all_done)
+@delete("/addressbooks/{id}/emails", repeatable=True, read=all_done, gone=NOBODY_THERE)
 class RemoveContacts(Call[BatchResult]):
     """Take contacts off the list, any number of them, 100 in a request.
 
@@ -195,7 +196,7 @@ class SetVariables(Call[None]):
             raise InvalidArgument("variables: give at least one")
 
 
-@post("/addressbooks/{id}/emails/unsubscribe", repeatable=True, read=all_done)
+@post("/addressbooks/{id}/emails/unsubscribe", repeatable=True, read=all_done, gone=NOBODY_ACTIVE)
 class Unsubscribe(Call[BatchResult]):
     """Unsubscribe contacts from the list, any number of them, 100 in a request.
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import attrs
 
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put, wire
+from mailkit.core.reading import new_id
+from mailkit.core.wire import Missing
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.codes import MailingListStatus
 from mailkit.providers.sendpulse.envelope import confirmed
+from mailkit.providers.sendpulse.error_codes import GONE
 from mailkit.providers.sendpulse.list_contacts import (
     AddContacts,
     AddContactsDoubleOptIn,
@@ -63,6 +67,7 @@ class Cost:
     the tariff allows in one campaign.
     """
 
+    affordable: bool = attrs.field(metadata=wire("result"))
     currency: str = attrs.field(default="", metadata=wire("cur"))
     sent_emails_qty: int = 0
     overdraft_price: Decimal | None = attrs.field(
@@ -71,12 +76,14 @@ class Cost:
     from_balance: int = attrs.field(default=0, metadata=wire("addressesDeltaFromBalance"))
     from_tariff: int = attrs.field(default=0, metadata=wire("addressesDeltaFromTariff"))
     max_emails_per_task: int | None = None
-    affordable: bool = attrs.field(default=False, metadata=wire("result"))
 
 
-@post("/addressbooks", repeatable=False, pick="id")
+@post("/addressbooks", repeatable=False, pick=new_id("id"))
 class CreateMailingList(Call[int]):
-    """Create a mailing list and return its id."""
+    """Create a mailing list and return its id.
+
+    Names are unique: Refused with code 203 for one that exists.
+    """
 
     name: str = arg(wire="bookName", write=fields.one_line("name"))
 
@@ -100,9 +107,16 @@ class ListMailingLists(Call[list[MailingList]]):
         fields.checked_page(self.limit, self.offset)
 
 
-@get("/addressbooks/{id}", repeatable=True, pick=only)
+def _one(tree: Any) -> Any:
+    """The list in the response, which is a list of lists."""
+    if tree == []:
+        raise Missing("there is no mailing list with this id")
+    return only(tree)
+
+
+@get("/addressbooks/{id}", repeatable=True, pick=_one)
 class GetMailingList(Call[MailingList]):
-    """One mailing list."""
+    """One mailing list; NotFound if there is none with this id."""
 
     id: int
 
@@ -114,7 +128,7 @@ class ListVariables(Call[list[Variable]]):
     id: int
 
 
-@delete("/addressbooks/{id}", repeatable=True, body="none", pick=confirmed)
+@delete("/addressbooks/{id}", repeatable=True, body="none", pick=confirmed, gone=GONE)
 class DeleteMailingList(Call[None]):
     """Delete the list with its contacts."""
 

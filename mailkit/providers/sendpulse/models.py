@@ -9,6 +9,7 @@ import attrs
 import msgspec
 
 from mailkit.core.call import wire
+from mailkit.core.reading import php_list
 from mailkit.providers.sendpulse.codes import CampaignStatus, ContactStatus, RecipientStatus
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class Variables(dict[str, Value]):
     @classmethod
     def _structure(cls, tree: Any) -> Variables:
         """A map, or a list of names with values; "" for none."""
-        if isinstance(tree, dict):
+        if isinstance(tree, dict) and not _is_list(tree):
             return cls({name: _value(value) for name, value in tree.items()})
+        tree = php_list(tree)
         if tree not in ("", None) and not isinstance(tree, list):
             raise TypeError(f"variables are not {type(tree).__name__}")
         found = cls()
@@ -51,6 +53,12 @@ class Variables(dict[str, Value]):
             if one.get("type"):
                 found.types[str(one["name"])] = str(one["type"])
         return found
+
+
+def _is_list(tree: Mapping[str, object]) -> bool:
+    """Whether it is a list as PHP may write it; a variable can be called 0, too."""
+    rows = php_list(tree)
+    return isinstance(rows, list) and all(isinstance(row, dict) and "name" in row for row in rows)
 
 
 def _value(value: Any) -> Value:
@@ -66,6 +74,7 @@ class ListIds(tuple[int, ...]):
 
     @classmethod
     def _structure(cls, tree: Any) -> ListIds:
+        tree = php_list(tree)
         ids = tree if isinstance(tree, list) else () if tree in ("", None) else (tree,)
         return cls(map(int, ids))
 
@@ -77,7 +86,7 @@ class FileNames(tuple[str, ...]):
 
     @classmethod
     def _structure(cls, tree: Any) -> FileNames:
-        names: Iterable[object] = tree.split(",") if isinstance(tree, str) else tree or ()
+        names: Iterable[object] = tree.split(",") if isinstance(tree, str) else php_list(tree) or ()
         return cls(text for name in names if (text := str(name).strip()))
 
 
@@ -138,6 +147,7 @@ class Statistics:
 
     @classmethod
     def _structure(cls, tree: Any, converter: Converter) -> Statistics:
+        tree = php_list(tree)
         if isinstance(tree, list):
             tree = {"general": tree}
         elif not isinstance(tree, dict) or not tree.keys() & {"general", "clicks"}:

@@ -9,13 +9,23 @@ import attrs
 
 from mailkit.address import Address
 from mailkit.core.call import Bound, Call, CallResult, Method, Raw, Resource
-from mailkit.core.reading import decode
+from mailkit.core.reading import decode, php_list
 from mailkit.core.wire import Unreadable
 from mailkit.errors import BadResponse, ErrorContext, InvalidArgument, RequestError
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
 
-__all__ = ["BatchCall", "BatchResult", "all_done", "batched", "many", "named", "only", "paged"]
+__all__ = [
+    "BatchCall",
+    "BatchResult",
+    "all_done",
+    "batched",
+    "made",
+    "many",
+    "named",
+    "only",
+    "paged",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,11 +48,14 @@ _PAGE = 100  # records in a page, and addresses in a batch
 async def paged(page: Callable[[int, int], Awaitable[Sequence[T]]]) -> AsyncIterator[T]:
     """The items of all pages, asked for with a limit and an offset until a page is empty.
 
-    BadResponse for a page that comes twice: the service does not look at the offset.
+    A page that comes twice is the last: the service does not look at the offset. BadResponse if it
+    is full, since there may be more behind it.
     """
     offset = 0
     before: Sequence[T] = ()
     while items := await page(_PAGE, offset):
+        if items == before and len(items) != _PAGE:
+            return
         if items == before:
             raise BadResponse(
                 f"the page at {offset} is the one before it again", ErrorContext("sendpulse")
@@ -64,16 +77,26 @@ async def named(items: AsyncIterator[N], name: str) -> N | None:
 
 def only(tree: Any) -> Any:
     """The one thing that may come as a list of one."""
-    if not isinstance(tree, list):
-        return tree
-    if len(tree) != 1:
-        raise Unreadable(f"{len(tree)} things in the response instead of one")
-    return tree[0]
+    found = many(tree)
+    if len(found) != 1:
+        raise Unreadable(f"{len(found)} things in the response instead of one")
+    return found[0]
 
 
 def many(tree: Any) -> list[Any]:
-    """The list that may come as its only item."""
+    """The list that may come as its only item; an object without keys is none."""
+    tree = php_list(tree)
+    if tree == {}:
+        raise Unreadable("nothing in the response")
     return tree if isinstance(tree, list) else [tree]
+
+
+def made(tree: Any) -> list[Any]:
+    """The same of what was made, which is something."""
+    found = many(tree)
+    if not found:
+        raise Unreadable("the response names nothing that was made")
+    return found
 
 
 @attrs.frozen

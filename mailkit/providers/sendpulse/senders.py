@@ -8,6 +8,7 @@ from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
+from mailkit.providers.sendpulse.error_codes import GONE
 
 __all__ = ["Sender", "Senders"]
 
@@ -35,7 +36,7 @@ class AddSender(Call[None]):
     name: str = arg(write=fields.one_line("name"))
 
 
-@delete("/senders", repeatable=True, pick=confirmed)
+@delete("/senders", repeatable=True, pick=confirmed, gone=GONE)
 class RemoveSender(Call[None]):
     """Remove a sender."""
 
@@ -52,7 +53,10 @@ class ActivateSender(Call[None]):
 
 @get("/senders/{email}/code", repeatable=False, pick=confirmed)
 class RequestCode(Call[None]):
-    """Have a message with the activation code sent to the sender; each call sends one."""
+    """Have a message with the activation code sent to the sender; each call sends one.
+
+    RateLimited if one was sent in the last 15 minutes.
+    """
 
     email: str
 

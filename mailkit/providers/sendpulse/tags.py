@@ -14,6 +14,8 @@ from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put
 from mailkit.core.wire_format import WireFormat
 from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.envelope import confirmed
+from mailkit.providers.sendpulse.error_codes import GONE
 
 __all__ = ["Tag", "Tags"]
 
@@ -33,7 +35,7 @@ def _ids(value: Sequence[int], wire_format: WireFormat) -> object:
 
 def _tags(tree: Any) -> Any:
     """The tags, under a key or alone."""
-    return tree.get("tags") if isinstance(tree, dict) else tree
+    return tree["tags"] if isinstance(tree, dict) and "tags" in tree else tree
 
 
 @get("/tags", repeatable=True, pick=_tags)
@@ -41,15 +43,15 @@ class ListTags(Call[list[Tag]]):
     """All tags of the account."""
 
 
-@post("/tags", repeatable=False)
+@post("/tags", repeatable=False, pick=confirmed)
 class CreateTag(Call[None]):
-    """Create a tag; ``list`` has its id once it is there."""
+    """Create a tag with a color, such as ``#f0f4f6``; ``list`` has its id once it is there."""
 
     name: str = arg(write=fields.one_line("name"))
-    color: str | None = None
+    color: str = arg(write=fields.one_line("color"))
 
 
-@put("/tags/{id}", repeatable=True)
+@put("/tags/{id}", repeatable=True, pick=confirmed)
 class UpdateTag(Call[None]):
     """Rename a tag or change its color."""
 
@@ -58,14 +60,14 @@ class UpdateTag(Call[None]):
     color: str | None = None
 
 
-@delete("/tags/{id}", repeatable=True, body="none")
+@delete("/tags/{id}", repeatable=True, body="none", pick=confirmed, gone=GONE)
 class DeleteTag(Call[None]):
     """Delete a tag."""
 
     id: int
 
 
-@post("/tags/pin/email", repeatable=True)
+@post("/tags/pin/email", repeatable=True, pick=confirmed)
 class PinToEmail(Call[None]):
     """Pin tags, by their ids, to an address."""
 
@@ -73,7 +75,7 @@ class PinToEmail(Call[None]):
     tags: Sequence[int] = arg(write=_ids)
 
 
-@post("/tags/pin/phone", repeatable=True)
+@post("/tags/pin/phone", repeatable=True, pick=confirmed)
 class PinToPhone(Call[None]):
     """Pin tags, by their ids, to a phone number."""
 
@@ -81,7 +83,7 @@ class PinToPhone(Call[None]):
     tags: Sequence[int] = arg(write=_ids)
 
 
-@post("/tags/unpin/email", repeatable=True)
+@post("/tags/unpin/email", repeatable=True, pick=confirmed)
 class UnpinFromEmail(Call[None]):
     """Take tags, by their ids, off an address."""
 
@@ -89,7 +91,7 @@ class UnpinFromEmail(Call[None]):
     tags: Sequence[int] = arg(write=_ids)
 
 
-@post("/tags/unpin/phone", repeatable=True)
+@post("/tags/unpin/phone", repeatable=True, pick=confirmed)
 class UnpinFromPhone(Call[None]):
     """Take tags, by their ids, off a phone number."""
 

@@ -13,7 +13,8 @@ from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.codes import WebhookAction
 from mailkit.providers.sendpulse.envelope import each_confirmed
-from mailkit.providers.sendpulse.pages import many, only
+from mailkit.providers.sendpulse.error_codes import WEBHOOK_GONE
+from mailkit.providers.sendpulse.pages import made, many, only
 
 __all__ = ["Webhook", "Webhooks"]
 
@@ -46,7 +47,7 @@ class GetWebhook(Call[Webhook]):
     id: int
 
 
-@post("/v2/email-service/webhook/", repeatable=False, body="form", pick=many)
+@post("/v2/email-service/webhook/", repeatable=False, body="form", pick=made)
 class CreateWebhooks(Call[list[Webhook]]):
     """Have events sent to ``url``: one webhook for each of the actions, or of the one."""
 
@@ -72,7 +73,13 @@ class UpdateWebhook(Call[None]):
         object.__setattr__(self, "url", fields.secret_line(self.url, "url"))
 
 
-@delete("/v2/email-service/webhook/{id}", repeatable=True, body="none", pick=each_confirmed)
+@delete(
+    "/v2/email-service/webhook/{id}",
+    repeatable=True,
+    body="none",
+    pick=each_confirmed,
+    gone=WEBHOOK_GONE,
+)
 class DeleteWebhook(Call[None]):
     """Delete a webhook."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -17,13 +18,16 @@ from mailkit.core.reading import decode
 from mailkit.core.wire import Refusal, Response, Unclear, Unreadable
 from mailkit.core.words import about_account, about_failure, says_only
 
-__all__ = ["unwrap"]
+__all__ = ["confirmed", "unwrap"]
 
 
 class _Envelope(msgspec.Struct):
     status: object = None
     success: object = None
-    error: object = None
+    error: object = None  # as the next three, a no where it is something
+    errors: object = None
+    is_error: object = None
+    failure: object = None
     result: msgspec.Raw = msgspec.Raw()
     data: msgspec.Raw = msgspec.Raw()
 
@@ -41,7 +45,7 @@ def unwrap(response: Response) -> bytes | msgspec.Raw | Refusal:
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not a response of sms.by: {error}") from None
     marks = [mark for mark in (envelope.status, envelope.success) if mark is not None]
-    if marks and all(map(_good, marks)) and not envelope.error:
+    if marks and all(map(_good, marks)) and not _complains(envelope):
         return envelope.result or envelope.data or response.body
     tree: Mapping[str, object] = {
         key: value for key, value in decode(response.body).items() if value not in (None, "")
@@ -58,6 +62,19 @@ def unwrap(response: Response) -> bytes | msgspec.Raw | Refusal:
     return Refusal(
         reasons, credentials=_of_the_token(said) is not None, account=about_account(reasons)
     )
+
+
+def confirmed(tree: Any) -> None:
+    """For a call that returns nothing: Unreadable if its success holds something that is not a yes,
+    such as ``"result":false``.
+    """
+    envelope = isinstance(tree, dict) and bool(tree.keys() & {"status", "success"})
+    if not envelope and tree is not None and tree is not True:
+        raise Unreadable("the response does not say that it is done")
+
+
+def _complains(envelope: _Envelope) -> bool:
+    return any((envelope.error, envelope.errors, envelope.is_error, envelope.failure))
 
 
 def _said(tree: Mapping[str, object]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from mailkit.core.call import Call, Resource, arg, method, post
+from mailkit.core.reading import new_id
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.providers.smsby import fields
@@ -41,7 +42,7 @@ def _rows(rows: Sequence[Sequence[Cell]], wire_format: WireFormat) -> object:
     return [["" if cell is None else cell for cell in row] for row in rows]
 
 
-@post("/api/v2/createSubscriberList", repeatable=False, body="none", pick="list_id")
+@post("/api/v2/createSubscriberList", repeatable=False, body="none", pick=new_id("list_id"))
 class CreateMailingList(Call[int]):
     """Create a mailing list and return its id."""
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, method, post
 from mailkit.providers.smsby import fields
+from mailkit.providers.smsby.envelope import confirmed
 
 __all__ = ["Subscriptions"]
 
 
-@post("/api/v2/unsubscribeEmail", repeatable=True, body="form")
+@post("/api/v2/unsubscribeEmail", repeatable=True, body="form", pick=confirmed)
 class Unsubscribe(Call[None]):
     """Take an address off the lists with these ids, off every list without ``list_ids``.
 
@@ -23,7 +24,7 @@ class Unsubscribe(Call[None]):
     reason: str | None = None
 
 
-@post("/api/v2/subscribeEmail", repeatable=True, body="form")
+@post("/api/v2/subscribeEmail", repeatable=True, body="form", pick=confirmed)
 class Subscribe(Call[None]):
     """Undo an unsubscription, from the lists with these ids or from every list."""
 

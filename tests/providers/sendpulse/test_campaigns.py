@@ -65,6 +65,12 @@ async def test_a_template_goes_to_several_lists_or_to_a_segment() -> None:
     assert {"list_id", "type", "attachments"}.isdisjoint(body)
 
 
+async def test_a_segment_may_come_with_its_list() -> None:
+    for list_id in (7, [7]):
+        body = await body_of(**LETTER, list_id=list_id, segment_id=9)
+        assert (body["list_id"], body["segment_id"]) == (list_id, 9)
+
+
 async def test_texts_are_attached_as_they_are_and_all_else_in_base64(tmp_path: Path) -> None:
     path = tmp_path / "price.pdf"
     path.write_bytes(b"\xff")
@@ -83,8 +89,9 @@ async def test_texts_are_attached_as_they_are_and_all_else_in_base64(tmp_path: P
     [
         ({"html": None}, "html and template_id"),
         ({"template_id": 5}, "html and template_id"),
-        ({"list_id": None}, "list_id and segment_id"),
-        ({"segment_id": 5}, "list_id and segment_id"),
+        ({"list_id": None}, "give list_id, or segment_id, or both"),
+        ({"list_id": [7, 8], "segment_id": 5}, "segment_id goes with one list, not 2"),
+        ({"list_id": [7, 8], "is_test": True}, "is_test goes with one list, not 2"),
         ({"list_id": []}, "list_id"),
         ({"list_id": list(range(11))}, "10 lists"),
         ({"sender": "news@shop.by"}, "requires a name"),

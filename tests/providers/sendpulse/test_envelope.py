@@ -7,7 +7,6 @@ import pytest
 
 from mailkit.core.wire import Response
 from mailkit.errors import (
-    AccountRefused,
     AuthenticationFailed,
     BadResponse,
     MailkitError,
@@ -110,12 +109,6 @@ async def test_an_error_with_a_message_and_a_code_is_the_service_s(
     assert type(caught.value) is error
 
 
-async def test_above_the_plan_is_the_account_s_and_not_the_credential_s() -> None:
-    said = response(403, {"message": "Above the tariff", "error_code": 3030303030})
-    with pytest.raises(AccountRefused):
-        await client(Script(said)).campaigns.create(**LETTER)
-
-
 async def test_a_page_of_503_with_a_code_may_be_anybody_s() -> None:
     said = response(503, {"message": "Service Unavailable", "error_code": 503})
     with pytest.raises(OutcomeUnknown):
@@ -166,10 +159,12 @@ async def test_too_many_in_a_second_are_sent_again_a_second_later(status: int) -
     assert clock.slept == [1.0]
 
 
-async def test_too_many_for_three_attempts_are_told() -> None:
-    with pytest.raises(RateLimited) as caught:
-        await client(Script(*[sample("too_fast", 429)] * 3)).campaigns.create(**LETTER)
+async def test_too_many_for_three_attempts_are_told_as_a_quota() -> None:
+    clock = FakeClock()
+    with pytest.raises(QuotaExhausted) as caught:
+        await client(Script(*[sample("too_fast", 429)] * 3), clock).campaigns.create(**LETTER)
     assert caught.value.code == 2020202020
+    assert caught.value.available_at == clock.utc + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,25 @@ async def test_a_service_that_does_not_look_at_the_offset_is_not_asked_for_ever(
     assert not script.acts
 
 
+async def test_a_page_that_comes_again_and_is_not_full_was_the_only_one() -> None:
+    script = Script(page(0, 3), page(0, 3))
+    assert [one.id async for one in client(script).mailing_lists.iter_lists()] == [0, 1, 2]
+
+
+async def test_templates_are_walked_by_owner_and_language() -> None:
+    first, last = (
+        response(200, [{"real_id": n} for n in range(start, end)])
+        for start, end in ((0, 100), (0, 0))
+    )
+    script = Script(first, last, first, last)
+    templates = client(script).templates
+    assert len([one async for one in templates.iter_templates("me")]) == 100
+    assert len([one async for one in templates.iter_templates("me", lang="ru")]) == 100
+    assert (sent(script, 0).path, sent(script, 2).path) == ("/templates", "/templates/ru/")
+    for place, offset in ((0, "0"), (1, "100"), (2, "0"), (3, "100")):
+        assert sent(script, place).query == [("owner", "me"), ("limit", "100"), ("offset", offset)]
+
+
 def names(*found: str) -> Response:
     return response(200, [{"id": n, "name": name} for n, name in enumerate(found)])
 
@@ -161,8 +180,15 @@ async def test_double_opt_in_is_asked_for_by_force() -> None:
 
 
 async def test_paths_forms_and_base64_are_written_as_the_service_reads_them() -> None:
-    hooks = response(200, {"success": True, "data": []})
-    script = Script(DONE, page(0, 0), DONE, hooks, DONE, response(200, {"currency": "USD"}))
+    hooks = response(200, {"success": True, "data": [{"id": 1}]})
+    script = Script(
+        DONE,
+        page(0, 0),
+        DONE,
+        hooks,
+        DONE,
+        response(200, {"currency": "USD", "balance_currency": 1}),
+    )
     sendpulse = client(script)
     await sendpulse.mailing_lists.set_variables(7, "a@mail.by", {"n": 1, "d": date(2019, 2, 1)})
     assert sent(script).body["variables"] == [
@@ -194,6 +220,9 @@ async def test_paths_forms_and_base64_are_written_as_the_service_reads_them() ->
         (lambda it: it.mailing_lists.list(0), "limit"),
         (lambda it: it.mailing_lists.contacts(7, 101), "limit"),
         (lambda it: it.campaigns.list(offset=-1), "offset"),
+        (lambda it: it.templates.list("me", 101), "limit"),
+        (lambda it: it.templates.list_by_language("ru", offset=-1), "offset"),
+        (lambda it: it.tags.create("vip", ""), "color"),
         (lambda it: it.mailing_lists.contacts(7, active=True, not_active=True), "active"),
         (lambda it: it.mailing_lists.add_contacts(7, []), "emails"),
         (lambda it: it.mailing_lists.add_contacts(7, "a@mail.by"), "emails"),

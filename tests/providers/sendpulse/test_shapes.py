@@ -162,6 +162,102 @@ async def test_webhooks_come_as_one_or_as_many() -> None:
     assert second.action == "something_new"
 
 
+TEMPLATE = {"id": "f32", "real_id": 1153018, "name": "Webinar", "owner": "you"}
+
+
+@pytest.mark.parametrize(
+    ("body", "html"),
+    [
+        ("<p>Ж</p>", "<p>Ж</p>"),
+        ("PHA+0JY8L3A+", "<p>Ж</p>"),
+        ("Hello, all", "Hello, all"),
+        ("abc", "abc"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+async def test_a_template_has_its_message_plain_or_in_base64(body: str | None, html: str) -> None:
+    said = response(200, {**TEMPLATE, "body": body})
+    templates = client(Script(said, said)).templates
+    assert (await templates.get(1153018)).html == html
+    assert (await templates.get_by_slug("webinar")).html == html
+    assert (await client(Script(response(200, TEMPLATE))).templates.get("f32")).html == ""
+
+
+async def test_an_edited_campaign_has_the_number_that_the_service_says() -> None:
+    letter: dict[str, Any] = {"sender": "Shop <news@shop.by>", "subject": "S", "html": "<p>"}
+    ends: list[tuple[dict[str, object], int | None]] = [
+        ({"result": True, "id": "5"}, 5),
+        ({"result": True}, 28),
+        ({"result": True, "id": 0}, None),
+        ({"id": 5}, None),
+    ]
+    for said, number in ends:
+        edit = client(Script(*[response(200, said)] * 3)).campaigns.edit
+        if number is None:
+            with pytest.raises(BadResponse):
+                await edit(id=28, name="autumn", **letter)
+        else:
+            assert await edit(id=28, name="autumn", **letter) == number
+
+
+async def test_a_date_of_zeros_spoils_no_page() -> None:
+    script = Script(
+        response(200, [{"id": 1, "send_date": "0000-00-00 00:00:00"}, {"id": 2}]),
+        response(200, [{"id": 1, "creationdate": "0000-00-00 00:00:00"}]),
+        response(200, {"email": {"tariff_name": "T", "finished_time": "0000-00-00 00:00:00"}}),
+    )
+    sendpulse = client(script)
+    assert [one.send_date for one in await sendpulse.campaigns.list()] == [None, None]
+    assert (await sendpulse.mailing_lists.list())[0].created is None
+    details = await sendpulse.balance.details()
+    assert details.email is not None
+    assert details.email.finished_time is None
+
+
+def numbered(*items: object) -> dict[str, object]:
+    """A list with gaps, as PHP writes it."""
+    return {str(2 * place): item for place, item in enumerate(items)}
+
+
+async def test_a_list_may_be_an_object_whose_keys_are_numbers() -> None:
+    value = {"name": "city", "type": "string", "value": "Brest"}
+    hook = {"id": 1, "action": "open"}
+    script = Script(
+        response(200, numbered({"id": 1}, {"id": 2})),
+        response(200, numbered({"id": 7})),
+        response(200, numbered({"email": "a@mail.by", "variables": numbered(value)})),
+        response(200, {"a@mail.by": numbered({"book_id": 7, "status": 1})}),
+        response(200, {"id": 1, "message": {"list_id": numbered(7, 8)}, "statistics": numbered()}),
+        response(200, {"id": 1, "statistics": numbered({"code": 3, "count": 2})}),
+        response(200, {"success": True, "data": numbered(hook, {**hook, "id": 2})}),
+        response(200, {"success": True, "data": numbered(True)}),
+        response(200, {"tags": numbered({"id": 5, "name": "vip"})}),
+        response(200, numbered("a@mail.by", "b@mail.by")),
+    )
+    sendpulse = client(script)
+    assert [one.id for one in await sendpulse.mailing_lists.list()] == [1, 2]
+    assert (await sendpulse.mailing_lists.get(7)).id == 7
+    (contact,) = await sendpulse.mailing_lists.contacts(7)
+    assert contact.variables == {"city": "Brest"}
+    assert [one.list_id for one in (await sendpulse.contacts.get_many(["a@mail.by"]))["a@mail.by"]]
+    message = (await sendpulse.campaigns.get(1)).message
+    assert message is not None
+    assert message.list_ids == (7, 8)
+    (count,) = (await sendpulse.campaigns.get(1)).statistics.general
+    assert (count.code, count.count) == (RecipientStatus.OPENED, 2)
+    assert [one.id for one in await sendpulse.webhooks.list()] == [1, 2]
+    await sendpulse.webhooks.delete(1)
+    assert [one.name for one in await sendpulse.tags.list()] == ["vip"]
+    assert await sendpulse.blacklist.list() == ["a@mail.by", "b@mail.by"]
+
+
+async def test_a_variable_may_be_called_by_a_number() -> None:
+    script = Script(response(200, [{"email": "a@mail.by", "variables": {"0": "x", "1": 5}}]))
+    (contact,) = await client(script).mailing_lists.contacts(7)
+    assert contact.variables == {"0": "x", "1": 5}
+
+
 async def test_tags_stand_under_a_key_or_alone() -> None:
     script = Script(sample("tags"), response(200, [{"id": "2506", "name": "vip", "color": None}]))
     tags = client(script).tags

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailkit.errors import InvalidArgument, OutcomeUnknown
+from mailkit.errors import BadResponse, InvalidArgument, OutcomeUnknown
 from mailkit.providers.smsby import ImportContactsResult, ImportProblem, SmsBy, Template
 from mailkit.testing import FakeClock
 
@@ -110,6 +110,52 @@ async def test_unsubscribing_names_lists_or_none() -> None:
     assert form(script) == {"email": "a@b.by", "token": "TOKEN"}
     await sms.subscriptions.subscribe("a@b.by", (3,))
     assert form(script) == {"email": "a@b.by", "list_ids": "3", "token": "TOKEN"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"{}", b"[]", b"null", b"true", b'"OK"', b"[false]", b'{"failure":true}',
+        b'{"is_error":true}', b'{"result":true}', b'{"status":"OK","result":false}',
+        b'{"status":"OK","result":[false]}', b'{"status":"OK","result":{"failure":true}}',
+        b'{"status":"OK","is_error":true}', b'{"status":"OK","failure":true}',
+        b'{"status":"OK","errors":["no"]}', b'{"status":"OK","data":0}',
+    ],
+)  # fmt: skip
+async def test_an_address_is_unsubscribed_only_if_the_service_says_so(said: bytes) -> None:
+    for name in ("unsubscribe", "subscribe"):
+        script = Script(*[response(200, said)] * 3)
+        with pytest.raises(BadResponse):
+            await getattr(client(script).subscriptions, name)("a@b.by")
+        assert not script.acts
+
+
+async def test_a_yes_to_unsubscribing_may_hold_nothing_or_a_yes() -> None:
+    for more in ({}, {"result": None}, {"result": True}, {"success": "OK", "is_error": False}):
+        script = Script(response(200, {"status": "OK", **more}))
+        await client(script).subscriptions.unsubscribe("a@b.by")
+
+
+@pytest.mark.parametrize("number", [0, -7, True, None, "", "x"])
+async def test_a_list_that_was_made_has_a_number(number: object) -> None:
+    script = Script(response(200, {"status": "OK", "result": {"list_id": number}}))
+    with pytest.raises(OutcomeUnknown):
+        await client(script).mailing_lists.create("Autumn")
+
+
+async def test_a_list_may_be_an_object_whose_keys_are_numbers() -> None:
+    rows = {"0": {"id": 11, "title": "A"}, "2": {"id": 12}}
+    script = Script(response(200, {"status": "OK", "result": rows}))
+    assert await client(script).templates.list() == [Template(11, "A"), Template(12)]
+    said = {
+        "message_id": 5,
+        "success": {"1": {"email_id": 6}},
+        "errors": {"0": {"email": "a@b.by"}},
+    }
+    script = Script(response(200, {"status": "OK", "result": {"0": said}}))
+    (status,) = await client(script).bulk.status("u-1")
+    assert [one.email_id for one in status.success] == [6]
+    assert [one.address for one in status.errors] == ["a@b.by"]
 
 
 @pytest.mark.parametrize("wrong", [[], (), "12", ""])

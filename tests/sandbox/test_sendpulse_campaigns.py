@@ -101,7 +101,7 @@ async def test_twenty_addresses_wait_for_the_moderator(
     assert (await status(sendpulse, number), sandbox.truth.emails) == (2, 20)
 
 
-@pytest.mark.parametrize(("verdict", "code"), [("reject", 5), ("edit", 27)])
+@pytest.mark.parametrize(("verdict", "code"), [("rejected", 5), ("need_edit", 27)])
 async def test_a_moderator_can_say_no(
     verdict: Any, code: int, sendpulse: JsonApi, book: int, sandbox: Sandbox
 ) -> None:
@@ -114,13 +114,68 @@ async def test_a_moderator_can_say_no(
     one = (await sendpulse("GET", f"/campaigns/{number}/email/anna@b.by")).value
     assert (one["global_status"], one["sent_date"]) == (13, None)
     changed = await sendpulse("PATCH", f"/campaigns/{number}", order(None, list_id=None))
-    assert changed.status == (200 if verdict == "edit" else 422)
+    assert changed.status == (200 if verdict == "need_edit" else 422)
     sandbox.clock.advance(600)
-    assert sandbox.truth.emails == (1 if verdict == "edit" else 0)
+    assert sandbox.truth.emails == (1 if verdict == "need_edit" else 0)
     await sendpulse("DELETE", f"/campaigns/{number}")
     second = await launch(sendpulse, book)
     sandbox.clock.advance(10)
     assert await status(sendpulse, second) == 2
+
+
+async def test_a_moderator_can_ask_where_the_list_is_from(
+    sendpulse: JsonApi, book: int, sandbox: Sandbox
+) -> None:
+    settings = sandbox.sendpulse.settings
+    settings.moderated_first, settings.verdict = 1, "confirm_addresses"
+    await fill(sendpulse, book, "anna@b.by")
+    number = await launch(sendpulse, book)
+    sandbox.clock.advance(605)
+    assert (await status(sendpulse, number), sandbox.truth.emails) == (11, 0)
+    assert (await sendpulse("GET", f"/addressbooks/{book}")).value[0]["status"] == 3
+    assert (await sendpulse("DELETE", f"/campaigns/{number}")).status == 200
+
+
+async def test_a_campaign_can_be_sent_in_parts(
+    sendpulse: JsonApi, book: int, sandbox: Sandbox
+) -> None:
+    settings = sandbox.sendpulse.settings
+    settings.moderated_first, settings.verdict = 1, "approve_part"
+    await fill(sendpulse, book, "anna@b.by")
+    number = await launch(sendpulse, book)
+    sandbox.clock.advance(605)
+    assert (await status(sendpulse, number), sandbox.truth.emails) == (22, 1)
+    sandbox.clock.advance(60)
+    assert await status(sendpulse, number) == 3
+
+
+@pytest.mark.parametrize("code", [23, 25])
+async def test_a_limit_can_stop_a_campaign_half_way(
+    code: Any, sendpulse: JsonApi, book: int, sandbox: Sandbox
+) -> None:
+    settings = sandbox.sendpulse.settings
+    settings.halts_after, settings.halted_status = 2, code
+    people = ["anna@b.by", "boris@b.by", "carl@b.by"]
+    await fill(sendpulse, book, *people)
+    number = await launch(sendpulse, book)
+    sandbox.clock.advance(600)
+    assert dict(sandbox.truth.mailed) == {"anna@b.by": 1, "boris@b.by": 1}
+    shown = (await sendpulse("GET", f"/campaigns/{number}")).value
+    figures = {row["code"]: row["count"] for row in shown["statistics"]["general"]}
+    assert (shown["status"], figures[1], figures[13]) == (code, 2, 1)
+    rows = [(await sendpulse("GET", f"/campaigns/{number}/email/{one}")).value for one in people]
+    assert [row["global_status"] for row in rows] == [1, 1, 13]
+    assert (await sendpulse("DELETE", f"/addressbooks/{book}")).status == 200
+
+
+async def test_a_strict_dmarc_policy_ignores_the_date(
+    sendpulse: JsonApi, book: int, sandbox: Sandbox
+) -> None:
+    sandbox.sendpulse.settings.strict_dmarc = True
+    await fill(sendpulse, book, "anna@b.by")
+    await launch(sendpulse, book, send_date="2036-02-02 23:34:23")
+    sandbox.clock.advance(5)
+    assert sandbox.truth.emails == 1
 
 
 async def test_nobody_active_ends_at_once(sendpulse: JsonApi, book: int, sandbox: Sandbox) -> None:
@@ -374,7 +429,8 @@ async def test_a_cancelled_campaign_is_not_sent(
     assert (await sendpulse("DELETE", f"/campaigns/{number}")).value == {"result": True}
     sandbox.clock.advance(100)
     assert (await status(sendpulse, number), sandbox.truth.emails) == (16, 0)
-    assert (await sendpulse("DELETE", f"/campaigns/{number}")).status == 422
+    late = await sendpulse("DELETE", f"/campaigns/{number}")
+    assert (late.status, late.value["error_code"]) == (422, 602)
 
 
 async def test_both_kinds_of_test_emails(sendpulse: JsonApi, book: int, sandbox: Sandbox) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from mailkit.sandbox import Sandbox
 
-from .conftest import JsonApi
+from .conftest import Hook, JsonApi
 
 
 @pytest.fixture
@@ -289,6 +289,61 @@ async def test_contacts_are_found_by_a_variable(sendpulse: JsonApi, book: str) -
     [row] = (await sendpulse("GET", f"{book}/variables/phone/7")).value
     assert row["email"] == "boris@b.by"
     assert (await sendpulse("GET", f"{book}/variables/city/x")).value == []
+    unknown = await sendpulse("GET", f"{book}/variables/town/x")
+    assert (unknown.status, unknown.value["error_code"]) == (404, 299)
+
+
+async def test_the_names_of_variables(sendpulse: JsonApi, book: str, sandbox: Sandbox) -> None:
+    def anna(name: str) -> dict[str, Any]:
+        return {"email": "anna@b.by", "variables": {"имя_2": 1, name: 2}}
+
+    for bad in ("first name", "a.b", "", "x{{y}}"):
+        assert await add(sendpulse, book, anna(bad)) == 422
+        change = {"email": "anna@b.by", "variables": [{"name": bad, "value": 1}]}
+        assert (await sendpulse("POST", f"{book}/emails/variable", change)).status != 200
+    assert await emails(sendpulse, book) == []
+    assert await add(sendpulse, book, anna("first-name")) == 200
+    sandbox.sendpulse.settings.variable_name = ".+"
+    assert await add(sendpulse, book, anna("first name")) == 200
+
+
+async def test_further_parameters_of_adding(
+    sendpulse: JsonApi, book: str, sandbox: Sandbox, hook: Hook
+) -> None:
+    hooks = {"url": hook.url, "actions": ["new_emails"]}
+    await sendpulse("POST", "/v2/email-service/webhook", hooks)
+    await sendpulse("POST", "/tags", {"name": "vip", "color": "#f0f4f6"})
+    [tag] = (await sendpulse("GET", "/tags")).value["tags"]
+    anna = {"email": "anna@b.by", "variables": {"name": "Anna"}}
+    assert await add(sendpulse, book, anna, tags=[tag["id"]], disable_webhook=True) == 200
+    assert sandbox.sendpulse.account.tagged == {"anna@b.by": {tag["id"]}}
+    anna["variables"] = {"name": "Ann"}
+    assert await add(sendpulse, book, anna, "boris@b.by", dont_update=True) == 200
+    rows = (await sendpulse("GET", f"{book}/emails")).value
+    assert [row["variables"] for row in rows] == [{"name": "Anna"}, []]
+    await sandbox.deliver()
+    assert [row["email"] for row in hook.events] == ["boris@b.by"]
+    assert await add(sendpulse, book, "carl@b.by", tags=[7]) == 404
+
+
+PEOPLE = (
+    'a:2:{i:0;a:2:{s:5:"email";s:9:"anna@b.by";s:9:"variables";a:2:{s:4:"name";s:8:"Анна";'
+    's:3:"age";i:7;}}i:1;a:1:{s:5:"email";s:10:"boris@b.by";}}'
+)
+
+
+async def test_arrays_come_serialized_by_php(sendpulse: JsonApi, book: str) -> None:
+    assert (await sendpulse("POST", f"{book}/emails", data={"emails": PEOPLE})).status == 200
+    rows = (await sendpulse("GET", f"{book}/emails")).value
+    assert [(row["email"], row["variables"]) for row in rows] == [
+        ("anna@b.by", {"name": "Анна", "age": 7}),
+        ("boris@b.by", []),
+    ]
+    gone = {"emails": 'a:1:{i:0;s:9:"anna@b.by";}'}
+    assert (await sendpulse("DELETE", f"{book}/emails", data=gone)).status == 200
+    assert await emails(sendpulse, book) == ["boris@b.by"]
+    cut = {"emails": 'a:1:{i:0;s:8:"anna@b.by";}'}
+    assert (await sendpulse("POST", f"{book}/emails", data=cut)).status == 422
 
 
 async def test_the_cost(sendpulse: JsonApi, book: str, sandbox: Sandbox) -> None:

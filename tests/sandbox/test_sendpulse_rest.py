@@ -36,8 +36,12 @@ async def test_templates(sendpulse: JsonApi) -> None:
     russian = (await sendpulse("GET", "/templates/ru/?owner=sendpulse")).value
     assert [row["lang"] for row in russian] == ["ru"]
     assert (await sendpulse("GET", "/templates/ru/?owner=me")).value == []
-    second = (await sendpulse("POST", "/template", body)).value["real_id"]
+    again = await sendpulse("POST", "/template", body)
+    assert (again.status, again.value["error_code"]) == (422, 573)
+    other = {**body, "name": "My, message"}
+    second = (await sendpulse("POST", "/template", other)).value["real_id"]
     assert (await sendpulse("GET", f"/template/{second}")).value["name_slug"] != "my-message"
+    assert (await sendpulse("GET", "/template/7")).value["error_code"] == 290
 
 
 async def test_templates_that_are_not_in_order(sendpulse: JsonApi) -> None:
@@ -55,7 +59,7 @@ async def test_templates_that_are_not_in_order(sendpulse: JsonApi) -> None:
     assert (await sendpulse("GET", "/template/slug/none")).status == 404
 
 
-async def test_senders(sendpulse: JsonApi) -> None:
+async def test_senders(sendpulse: JsonApi, sandbox: Sandbox) -> None:
     new = {"email": "sale@shop.by", "name": "Sale"}
     assert (await sendpulse("POST", "/senders", new)).value == DONE
     assert (await sendpulse("POST", "/senders", new)).status == 422
@@ -66,6 +70,10 @@ async def test_senders(sendpulse: JsonApi) -> None:
     ]
     where = "/senders/sale%40shop.by/code"
     answer = {**DONE, "email": "sale@shop.by"}
+    assert (await sendpulse("GET", where)).value == answer
+    soon = await sendpulse("GET", where)
+    assert (soon.status, soon.value["error_code"]) == (422, 1004)
+    sandbox.clock.advance(900)
     assert (await sendpulse("GET", where)).value == answer
     assert (await sendpulse("POST", where, {"code": "wrong"})).status == 422
     assert (await sendpulse("POST", where, {"code": "sandbox-code"})).value == answer
@@ -159,18 +167,40 @@ async def test_balance_and_account(sendpulse: JsonApi) -> None:
 
 
 async def test_tags(sendpulse: JsonApi, sandbox: Sandbox) -> None:
-    number = (await sendpulse("POST", "/tags", {"name": "vip"})).value["id"]
-    assert (await sendpulse("PUT", f"/tags/{number}", {"name": "VIP"})).value == DONE
-    assert (await sendpulse("GET", "/tags")).value == [{"id": number, "name": "VIP"}]
+    async def tags() -> Any:
+        answer = (await sendpulse("GET", "/tags")).value
+        assert set(answer) == {"tags", "user_id", "version"}
+        return answer["tags"]
+
+    async def done(method: str, path: str, body: object = None) -> bool:
+        answer = await sendpulse(method, path, body)
+        return (answer.status, answer.value["success"], answer.value["failure"]) == (
+            200,
+            True,
+            False,
+        )
+
+    assert await done("POST", "/tags", {"name": "vip", "color": "#f0f4f6"})
+    [made] = await tags()
+    number = made["id"]
+    assert made == {"id": number, "name": "vip", "color": "#f0f4f6"}
+    assert await done("PUT", f"/tags/{number}", {"name": "VIP"})
+    assert await done("PUT", f"/tags/{number}", {"color": "#000000"})
+    assert await tags() == [{"id": number, "name": "VIP", "color": "#000000"}]
     worn = {"emails": ["Anna@b.by"], "tags": [number]}
-    assert (await sendpulse("POST", "/tags/pin/email", worn)).value == DONE
+    assert await done("POST", "/tags/pin/email", worn)
     assert sandbox.sendpulse.account.tagged == {"anna@b.by": {number}}
-    assert (await sendpulse("POST", "/tags/unpin/email", worn)).value == DONE
+    assert await done("POST", "/tags/unpin/email", worn)
     phone = {"phone": "375291112233", "tags": [number]}
-    assert (await sendpulse("POST", "/tags/pin/phone", phone)).value == DONE
-    assert (await sendpulse("POST", "/tags/unpin/phone", phone)).value == DONE
-    assert (await sendpulse("POST", "/tags/pin/email", {"tags": [number]})).status == 422
-    assert (await sendpulse("POST", "/tags/pin/email", {"emails": ["a@b.by"]})).status == 422
+    assert await done("POST", "/tags/pin/phone", phone)
+    assert await done("POST", "/tags/unpin/phone", phone)
+    for path, body in (
+        ("/tags", {"name": "vip"}),
+        ("/tags/pin/email", {"tags": [number]}),
+        ("/tags/pin/email", {"emails": ["a@b.by"]}),
+    ):
+        assert (await sendpulse("POST", path, body)).status == 422
+    assert (await sendpulse("PUT", f"/tags/{number}", {})).status == 422
     assert (await sendpulse("POST", "/tags/pin/email", {**worn, "tags": [7]})).status == 404
-    assert (await sendpulse("DELETE", f"/tags/{number}")).value == DONE
-    assert (await sendpulse("GET", "/tags")).value == []
+    assert await done("DELETE", f"/tags/{number}")
+    assert await tags() == []

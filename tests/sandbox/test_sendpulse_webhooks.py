@@ -1,6 +1,8 @@
 from base64 import b64encode
 from typing import Any
 
+import pytest
+
 from mailkit.sandbox import Sandbox
 from mailkit.sandbox.sendpulse.codes import WebhookAction
 
@@ -44,10 +46,16 @@ async def test_webhooks_are_kept(sendpulse: JsonApi) -> None:
     assert (await sendpulse("GET", where)).status == 404
     single = await sendpulse("POST", WEBHOOKS, data={"url": "http://a.by", "actions": "open"})
     assert len(single.value["data"]) == 1
+    body = {"url": "http://a.by", "actions": ["open", "spam", "open"]}
+    several = (await sendpulse("POST", WEBHOOKS, body)).value["data"]
+    assert [one["action"] for one in several] == ["open", "spam"]
+    where = f"{WEBHOOKS}/{several[0]['id']}"
+    assert (await sendpulse("PUT", where, {"url": "http://b.by"})).value["data"] == [True]
+    assert (await sendpulse("GET", where)).value["data"]["url"] == "http://b.by"
 
 
 async def test_webhooks_that_are_not_in_order(sendpulse: JsonApi) -> None:
-    body: dict[str, Any] = {"url": "https://shop.by", "actions": ["open"]}
+    body: dict[str, Any] = {"url": "https://shop.by", "actions": {"0": "open"}}
     assert (await sendpulse("POST", WEBHOOKS, body)).status == 422
     for url in ("", "shop.by", "ftp://shop.by", "http://[::1"):
         assert (await register(sendpulse, url, "open")).status == 422
@@ -115,14 +123,43 @@ async def test_a_hundred_events_do_not_wait_and_posts_can_repeat(
     assert [len(post) for post in hook.posts[2:]] == [50, 50]
 
 
-async def test_the_moderator_is_told_of(sendpulse: JsonApi, sandbox: Sandbox, hook: Hook) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "goes_on"),
+    [
+        ("approve", True),
+        ("approve_part", True),
+        ("only_active", True),
+        ("confirm_addresses", False),
+        ("need_edit", False),
+        ("rejected", False),
+    ],
+)
+async def test_the_moderator_is_told_of(
+    verdict: Any, goes_on: bool, sendpulse: JsonApi, sandbox: Sandbox, hook: Hook
+) -> None:
     settings = sandbox.sendpulse.settings
-    settings.moderated_first, settings.verdict = 1, "reject"
+    settings.moderated_first, settings.verdict = 1, verdict
     await register(sendpulse, hook.url, "task_status_update")
     await campaign(sendpulse, "anna@b.by")
     sandbox.clock.advance(3600)
     await sandbox.deliver()
-    assert [row["status"] for row in hook.events] == ["on_moderation", "rejected"]
+    told = [row["status"] for row in hook.events]
+    assert told == ["on_moderation", verdict, *(["sending"] if goes_on else [])]
+    assert all(row["status_explain"] for row in hook.events)
+    assert sandbox.truth.emails == goes_on
+
+
+async def test_numbers_come_as_texts_or_as_numbers(
+    sendpulse: JsonApi, sandbox: Sandbox, hook: Hook
+) -> None:
+    await register(sendpulse, hook.url, "delivered")
+    sandbox.sendpulse.settings.quirks = True
+    sandbox.sendpulse.settings.webhook_batch = 1
+    await campaign(sendpulse, *[f"person{n}@b.by" for n in range(20)])
+    sandbox.clock.advance(3600)
+    await sandbox.deliver()
+    kinds = {(type(row["timestamp"]), type(row["task_id"])) for row in hook.events}
+    assert kinds == {(str, str), (int, int)}
 
 
 async def test_other_processes_move_time_and_order_posts(

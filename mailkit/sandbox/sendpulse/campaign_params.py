@@ -29,7 +29,7 @@ def content(context: Context, params: Params, *, required: bool) -> tuple[str, s
         raise wrong("sender_email", "is not an e-mail address")
     known = context.account.senders.get(normalized(sender))
     if (known is None or not known.active) and not context.settings.any_sender:
-        raise refuse(422, "Sender is not active", 422)
+        raise refuse(422, "Sender is not valid", 422)
     given = [field for field in ("body", "template_id") if params.given(field)]
     if len(given) > 1 or (required and not given):
         raise wrong("body", "or template_id, one of them, is required")

@@ -1,20 +1,14 @@
 """The statuses of a campaign's emails, in figures that add up."""
 
 from collections import Counter
+from collections.abc import Iterator
 
-from mailkit.sandbox.delivery import (
-    COMPLAINT_AFTER,
-    DEFERRED_AFTER,
-    OPENED_AFTER,
-    Step,
-    arrival,
-    meaning,
-    step_at,
-)
+from mailkit.sandbox.delivery import Step, meaning, steps
 from mailkit.sandbox.sendpulse import lifecycle
 from mailkit.sandbox.sendpulse.codes import RecipientStatus
 from mailkit.sandbox.sendpulse.emails import links
 from mailkit.sandbox.sendpulse.state import Campaign, Context
+from mailkit.sandbox.sendpulse.timetable import Timetable
 
 ERRORS = (
     RecipientStatus.NO_SUCH_ADDRESS,
@@ -28,9 +22,12 @@ ERRORS = (
 _STATUSES = {
     Step.QUEUED: RecipientStatus.QUEUED,
     Step.SENT: RecipientStatus.SENT,
+    Step.DEFERRED: RecipientStatus.DEFERRED,
     Step.DELIVERED: RecipientStatus.DELIVERED,
     Step.OPENED: RecipientStatus.OPENED,
     Step.UNDELIVERED: RecipientStatus.NO_SUCH_ADDRESS,
+    Step.UNSUBSCRIBED: RecipientStatus.UNSUBSCRIBED,
+    Step.COMPLAINED: RecipientStatus.COMPLAINED,
 }
 
 
@@ -40,7 +37,30 @@ def status(context: Context, campaign: Campaign, email: str) -> RecipientStatus 
         return RecipientStatus.ALREADY_UNSUBSCRIBED
     if not campaign.started:
         return _before_start(context, campaign) if email in campaign.copied else None
-    return _status(context, campaign, email) if email in campaign.places else None
+    if email in campaign.unsent:
+        return RecipientStatus.NOT_SENT
+    if email not in campaign.places:
+        return None
+    age, found = context.now - campaign.starts_at, RecipientStatus.QUEUED
+    for at, reached in _course(campaign, email, has_links=bool(links(campaign.body))):
+        if age >= at:
+            found = reached
+    return found
+
+
+def counts(context: Context, campaign: Campaign) -> Counter[RecipientStatus]:
+    """How many addresses have each status."""
+    if not campaign.started:
+        return Counter({_before_start(context, campaign): len(campaign.copied)})
+    if campaign.timetable is None:
+        has_links = bool(links(campaign.body))
+        campaign.timetable = Timetable(
+            _course(campaign, email, has_links=has_links) for email in campaign.recipients
+        )
+    found = campaign.timetable.counts(context.now - campaign.starts_at)
+    found[RecipientStatus.ALREADY_UNSUBSCRIBED] += len(campaign.left)
+    found[RecipientStatus.NOT_SENT] += len(campaign.unsent)
+    return found
 
 
 def _before_start(context: Context, campaign: Campaign) -> RecipientStatus:
@@ -48,33 +68,14 @@ def _before_start(context: Context, campaign: Campaign) -> RecipientStatus:
     return RecipientStatus.NOT_SENT if is_stopped else RecipientStatus.QUEUED
 
 
-def _status(context: Context, campaign: Campaign, email: str) -> RecipientStatus:
-    age, word = context.now - campaign.starts_at, meaning(email)
-    step = step_at(email, age, tracked=campaign.opens, open_share=context.settings.open_share)
-    arrives = arrival(email)
-    if word == "slow" and DEFERRED_AFTER <= age < arrives:
-        return RecipientStatus.DEFERRED
-    if age >= arrives + COMPLAINT_AFTER and word == "complaint":
-        return RecipientStatus.COMPLAINED
-    if age >= arrives + COMPLAINT_AFTER and word == "unsubscribed":
-        return RecipientStatus.UNSUBSCRIBED
-    if word == "opens" and step is Step.OPENED and _clicked(campaign, age - arrives):
-        return RecipientStatus.CLICKED
-    return _STATUSES[step]
-
-
-def _clicked(campaign: Campaign, since: float) -> bool:
-    late = since >= OPENED_AFTER + lifecycle.CLICKED_AFTER
-    return campaign.clicks and late and bool(links(campaign.body))
-
-
-def counts(context: Context, campaign: Campaign) -> Counter[RecipientStatus]:
-    """How many addresses have each status."""
-    if not campaign.started:
-        return Counter({_before_start(context, campaign): len(campaign.copied)})
-    found = Counter(_status(context, campaign, email) for email in campaign.recipients)
-    found[RecipientStatus.ALREADY_UNSUBSCRIBED] += len(campaign.left)
-    return found
+def _course(
+    campaign: Campaign, email: str, *, has_links: bool
+) -> Iterator[tuple[float, RecipientStatus]]:
+    """The statuses of one email, with their seconds since sending began."""
+    for at, step in steps(email, tracked=campaign.opens, open_share=campaign.open_share):
+        yield at, _STATUSES[step]
+        if step is Step.OPENED and campaign.clicks and has_links and meaning(email) == "opens":
+            yield at + lifecycle.CLICKED_AFTER, RecipientStatus.CLICKED
 
 
 def totals(counted: Counter[RecipientStatus]) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """The SendPulse operations that make, change and cancel campaigns."""
 
-from itertools import chain
 from math import ceil
 
 import attrs
@@ -9,7 +8,7 @@ from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse import campaign_params, lifecycle
-from mailkit.sandbox.sendpulse.codes import CampaignStatus
+from mailkit.sandbox.sendpulse.codes import CampaignEvent, CampaignStatus
 from mailkit.sandbox.sendpulse.emails import record_test
 from mailkit.sandbox.sendpulse.fields import Params, empty, moment, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import (
@@ -84,7 +83,7 @@ def edit(context: Context, params: Params) -> object:
     """Change a campaign that is scheduled, a draft, or sent back for editing."""
     found = find(context.account, params.args["id"])
     status = lifecycle.campaign_status(context, found)
-    if status not in _NOT_YET or not (found.scheduled or found.draft or found.verdict):
+    if status not in _NOT_YET or not (found.scheduled or found.draft or found.verdict.holds):
         raise refuse(422, "The campaign can not be edited", 422)
     name = params.text("name")
     sender_name, sender_email, subject, body = campaign_params.content(
@@ -96,7 +95,7 @@ def edit(context: Context, params: Params) -> object:
     found.name, found.sender_name, found.sender_email = name, sender_name, sender_email
     found.subject, found.body = subject, body or found.body
     if status is CampaignStatus.NEEDS_EDITING:
-        found.moderated, found.verdict = True, CampaignStatus.NEW
+        found.moderated, found.verdict = True, CampaignEvent.APPROVED
         found.approved_at = context.now + context.settings.moderation
     earliest = max(found.approved_at, found.copied_at)
     if not found.draft and (starts != found.starts_at or status is CampaignStatus.NEEDS_EDITING):
@@ -110,7 +109,8 @@ def cancel(context: Context, params: Params) -> object:
     """Cancel a campaign that is not over; emails that were sent stay sent."""
     found = find(context.account, params.args["id"])
     if lifecycle.campaign_status(context, found).is_over:
-        raise refuse(422, "The campaign can not be cancelled", 422)
+        text = "Can't find the campaign. Probably, it has already been sent."
+        raise refuse(422, text, 602)
     found.cancelled = True
     return {"result": True}
 
@@ -119,7 +119,7 @@ def find(account: Account, text: str) -> Campaign:
     """The campaign with the id; HTTP 404 if there is none."""
     found = account.campaigns.get(int(text)) if is_number(text) else None
     if found is None:
-        raise not_found("Campaign not found", 404)
+        raise not_found("Campaign not found", 802)
     return found
 
 
@@ -136,7 +136,7 @@ def _audience(context: Context, lists: list[int], *, draft: bool) -> tuple[list[
     if not any(one.contacts for one in known):
         raise empty()
     active = [lifecycle.active(context, one) for one in known]
-    copies = active[0] if len(active) == 1 else list(dict.fromkeys(chain.from_iterable(active)))
+    copies = lifecycle.once(active)
     if len(copies) > settings.max_emails_per_task:
         text = "The number of campaign recipients exceeds the limit of the tariff"
         raise refuse(settings.tariff_status, text, 708)
@@ -160,7 +160,7 @@ def _timed(context: Context, made: Campaign, params: Params, size: int) -> Campa
         approved_at=approved,
         starts_at=max(made.starts_at, approved),
         moderated=moderated,
-        verdict=lifecycle.VERDICTS[settings.verdict] if moderated else CampaignStatus.NEW,
+        verdict=lifecycle.VERDICTS[settings.verdict] if moderated else CampaignEvent.APPROVED,
         dynamic=params.flag("use_dynamic_list"),
         opens=opens,
         clicks=clicks,

@@ -3,6 +3,9 @@
 from enum import IntEnum, StrEnum
 from typing import Self
 
+USER = 7043663
+"""The account's own number."""
+
 
 class _Explained(IntEnum):
     """A code with a `label` next to it in responses."""
@@ -56,9 +59,13 @@ class CampaignStatus(IntEnum):
     TEST = 4
     BLOCKED = 5
     TEST_SENT = 8
+    IN_QUESTION = 11
     NO_ACTIVE_ADDRESSES = 12
     CREATING = 13
     CANCELLED = 16
+    SENDING_PARTIALLY = 22
+    SENT_PARTIALLY = 23
+    SENT_PARTIALLY_AND_BLOCKED = 25
     DRAFT = 26
     NEEDS_EDITING = 27
 
@@ -84,6 +91,8 @@ _OVER = (
     CampaignStatus.TEST_SENT,
     CampaignStatus.NO_ACTIVE_ADDRESSES,
     CampaignStatus.CANCELLED,
+    CampaignStatus.SENT_PARTIALLY,
+    CampaignStatus.SENT_PARTIALLY_AND_BLOCKED,
 )
 _STOPPED = (CampaignStatus.BLOCKED, CampaignStatus.CANCELLED, CampaignStatus.NEEDS_EDITING)
 
@@ -114,7 +123,10 @@ class RecipientStatus(_Explained):
 
 
 class CampaignEvent(StrEnum):
-    """The words of the webhook task_status_update, and what they are explained by."""
+    """The words of the webhook task_status_update, and what they are explained by.
+
+    All but ON_MODERATION and SENDING are what moderation can decide.
+    """
 
     label: str
 
@@ -124,11 +136,26 @@ class CampaignEvent(StrEnum):
         member.label = label
         return member
 
-    ON_MODERATION = "on_moderation", "The campaign is in moderation"
-    APPROVED = "approve", "The campaign was approved"
+    APPROVED = "approve", "Approved and will be sent"
+    APPROVED_IN_PARTS = "approve_part", "Approved and will be sent by part"
+    ACTIVE_ONLY = "only_active", "Will be sent to active addresses only"
+    CONFIRM_ADDRESSES = "confirm_addresses", "Rejected: confirm your mailing list"
+    NEEDS_EDITING = "need_edit", "Rejected: edit the body of your message"
     REJECTED = "rejected", "The campaign was rejected"
-    NEEDS_EDITING = "need_edit", "The message has to be edited"
+    ON_MODERATION = "on_moderation", "The campaign is in moderation"
     SENDING = "sending", "The campaign is in the sending queue"
+
+    @property
+    def holds(self) -> CampaignStatus:
+        """The status in which a campaign stays after this decision; NEW if it goes on."""
+        return _HELD.get(self, CampaignStatus.NEW)
+
+
+_HELD = {
+    CampaignEvent.CONFIRM_ADDRESSES: CampaignStatus.IN_QUESTION,
+    CampaignEvent.NEEDS_EDITING: CampaignStatus.NEEDS_EDITING,
+    CampaignEvent.REJECTED: CampaignStatus.BLOCKED,
+}
 
 
 class WebhookAction(StrEnum):

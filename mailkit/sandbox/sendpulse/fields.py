@@ -11,6 +11,7 @@ import attrs
 from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray, is_number
+from mailkit.sandbox.php_serialize import is_serialized_array, unserialize
 from mailkit.sandbox.sendpulse.state import Context, MailingList
 from mailkit.sandbox.service import Refusal, Response
 from mailkit.sandbox.truth import normalized
@@ -26,7 +27,6 @@ class Params:
     args: Mapping[str, str]
     query: PhpArray
     fields: Mapping[str, object]
-    is_form: bool = False
 
     def text(self, name: str) -> str:
         """A text or number of the body, as a text; HTTP 422 if it is absent or empty."""
@@ -51,14 +51,16 @@ class Params:
         raise wrong(name, "must be a boolean")
 
     def structure(self, name: str) -> object:
-        """A list or object of the body, as it is or as a text of JSON."""
+        """A list or object of the body: as it is, or a text of JSON or of PHP's `serialize`."""
         found = self.fields.get(name)
-        if isinstance(found, str) and found.lstrip()[:1] in ("[", "{"):
-            try:
+        if not isinstance(found, str):
+            return found
+        try:
+            if found.lstrip()[:1] in ("[", "{"):
                 return read_json(found)
-            except ValueError:
-                raise wrong(name, "is not valid JSON") from None
-        return found
+            return unserialize(found) if is_serialized_array(found) else found
+        except ValueError:
+            raise wrong(name, "is not a valid array") from None
 
     def addresses(self, name: str, limit: int | None = None) -> list[str]:
         """A list of addresses, normalized; HTTP 422 if it is empty or too long."""

@@ -27,22 +27,19 @@ from mailkit.sandbox.sendpulse.state import (
     ScheduledEvent,
 )
 
-VERDICTS = {
-    "approve": CampaignStatus.NEW,
-    "reject": CampaignStatus.BLOCKED,
-    "edit": CampaignStatus.NEEDS_EDITING,
-}
-_VERDICT_EVENTS = {
-    CampaignStatus.NEW: CampaignEvent.APPROVED,
-    CampaignStatus.BLOCKED: CampaignEvent.REJECTED,
-    CampaignStatus.NEEDS_EDITING: CampaignEvent.NEEDS_EDITING,
-}
+VERDICTS = {str(event): event for event in CampaignEvent}
 _ACTIONS: dict[Step | EventKind, WebhookAction] = {
     Step.DELIVERED: WebhookAction.DELIVERED,
     Step.OPENED: WebhookAction.OPEN,
     Step.UNDELIVERED: WebhookAction.HARD_BOUNCES,
     Step.DEFERRED: WebhookAction.SOFT_BOUNCES,
     Step.COMPLAINED: WebhookAction.SPAM,
+}
+_BROWSER = {
+    "open_device": "Desktop",
+    "open_platform": "Linux",
+    "browser_name": "Firefox",
+    "browser_ver": "130.0",
 }
 CLICKED_AFTER = 30.0
 
@@ -77,9 +74,11 @@ def campaign_status(context: Context, campaign: Campaign) -> CampaignStatus:
     if campaign.started:
         if not campaign.recipients:
             return CampaignStatus.NO_ACTIVE_ADDRESSES
-        is_sending = now < campaign.starts_at + context.settings.sending
-        return CampaignStatus.SENDING if is_sending else CampaignStatus.SENT
-    return CampaignStatus.MODERATION if now < campaign.approved_at else campaign.verdict
+        if now >= campaign.starts_at + context.settings.sending:
+            return campaign.ends
+        in_parts = campaign.verdict is CampaignEvent.APPROVED_IN_PARTS
+        return CampaignStatus.SENDING_PARTIALLY if in_parts else CampaignStatus.SENDING
+    return CampaignStatus.MODERATION if now < campaign.approved_at else campaign.verdict.holds
 
 
 def plan(account: Account, campaign: Campaign) -> None:
@@ -104,8 +103,12 @@ def active(context: Context, found: MailingList) -> list[str]:
 def active_of(context: Context, lists: list[int]) -> list[str]:
     """The active addresses of the lists, each of them once."""
     known = context.account.lists
-    found = [active(context, known[number]) for number in lists if number in known]
-    return found[0] if len(found) == 1 else list(dict.fromkeys(chain.from_iterable(found)))
+    return once([active(context, known[number]) for number in lists if number in known])
+
+
+def once(lists: list[list[str]]) -> list[str]:
+    """The addresses of all lists, each of them once."""
+    return lists[0] if len(lists) == 1 else list(dict.fromkeys(chain.from_iterable(lists)))
 
 
 def tick(context: Context) -> None:
@@ -124,9 +127,12 @@ def _apply(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
             notify_campaign(context, campaign, CampaignEvent.ON_MODERATION)
     elif event.kind is EventKind.VERDICT:
         if not campaign.cancelled and campaign.copied:
-            notify_campaign(context, campaign, _VERDICT_EVENTS[campaign.verdict])
+            notify_campaign(context, campaign, campaign.verdict)
+            if campaign.verdict is CampaignEvent.CONFIRM_ADDRESSES:
+                for found in _lists(context.account, campaign):
+                    found.in_question = True
     elif event.kind is EventKind.START:
-        waits = not (campaign.started or campaign.cancelled or campaign.verdict)
+        waits = not (campaign.started or campaign.cancelled or campaign.verdict.holds)
         if waits and campaign.starts_at == context.now:
             _start(context, campaign)
     else:
@@ -141,7 +147,13 @@ def _start(context: Context, campaign: Campaign) -> None:
         campaign.copied = still
     gone = set(campaign.copied).difference(still)
     campaign.left = {email for email in gone if _is_known(context, campaign, email)}
-    campaign.recipients = [email for email in campaign.copied if email not in campaign.left]
+    reached = [email for email in campaign.copied if email not in campaign.left]
+    halt = context.settings.halts_after
+    if halt is not None and len(reached) > halt:
+        campaign.ends = CampaignStatus(context.settings.halted_status)
+        campaign.unsent = set(reached[halt:])
+        reached = reached[:halt]
+    campaign.recipients, campaign.open_share = reached, context.settings.open_share
     campaign.places = {email: at for at, email in enumerate(campaign.recipients)}
     if not campaign.recipients:
         return
@@ -155,13 +167,17 @@ def _start(context: Context, campaign: Campaign) -> None:
 
 def _is_known(context: Context, campaign: Campaign, email: str) -> bool:
     """Whether a list of the campaign still has the address, or the blacklist."""
-    lists = [context.account.lists.get(number) for number in campaign.lists]
-    on_list = any(one is not None and email in one.contacts for one in lists)
+    on_list = any(email in one.contacts for one in _lists(context.account, campaign))
     return on_list or email in context.account.blacklist
 
 
+def _lists(account: Account, campaign: Campaign) -> list[MailingList]:
+    """The campaign's lists that are still there."""
+    return [account.lists[number] for number in campaign.lists if number in account.lists]
+
+
 def _follow(context: Context, campaign: Campaign, email: str) -> None:
-    for after, step in steps(email, tracked=campaign.opens, open_share=context.settings.open_share):
+    for after, step in steps(email, tracked=campaign.opens, open_share=campaign.open_share):
         if step is not Step.SENT:
             context.account.timeline.add(
                 context.now + after, ScheduledEvent(step, campaign.id, email)
@@ -174,7 +190,7 @@ def _follow(context: Context, campaign: Campaign, email: str) -> None:
 def _reach(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
     """An email reaches a step: statuses of contacts change, webhooks are called."""
     account, email = context.account, event.email
-    lists = [account.lists[number] for number in campaign.lists if number in account.lists]
+    lists = _lists(account, campaign)
     fields: dict[str, object] = {"task_id": str(campaign.id), "email": email}
     if event.kind is Step.UNSUBSCRIBED:
         for found in lists:
@@ -182,9 +198,8 @@ def _reach(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
                 unsubscribe(account, found, email, context.now, campaign.id)
     if event.kind is EventKind.CLICK:
         for link in links(campaign.body)[:1]:
-            account.webhook_queue.put(
-                WebhookAction.REDIRECT, context.now, {**fields, "link_url": link, "link_id": 1}
-            )
+            row = {**fields, **_BROWSER, "link_url": link, "link_id": "71741389"}
+            account.webhook_queue.put(WebhookAction.REDIRECT, context.now, row)
     if event.kind is Step.UNDELIVERED:
         _opt_out(account, lists, email, ContactStatus.SENDING_ERROR)
         fields["smtp_server_response"] = BOUNCE
@@ -198,10 +213,7 @@ def _reach(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
         everywhere = list(account.lists.values())
         _opt_out(account, everywhere, email, ContactStatus.UNSUBSCRIBED_FROM_ALL)
     if event.kind is Step.OPENED:
-        fields["open_device"] = "Desktop"
-        fields["open_platform"] = "Linux"
-        fields["browser_name"] = "Firefox"
-        fields["browser_ver"] = "130.0"
+        fields |= _BROWSER
     if event.kind in _ACTIONS:
         account.webhook_queue.put(_ACTIONS[event.kind], context.now, fields)
 
@@ -221,7 +233,7 @@ def unsubscribe(
     _opt_out(account, [found], email, ContactStatus.UNSUBSCRIBED)
     event = {
         "task_id": str(campaign) if campaign else "",
-        "from_all": 0,
+        "from_all": "0",
         "email": email,
         "reason": None,
         "book_id": str(found.id),

@@ -1,13 +1,15 @@
 """The SendPulse operations on the contacts of one mailing list."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from itertools import islice
 from typing import TypeAlias
 
 from mailkit.sandbox.delivery import is_address, meaning
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.sendpulse import lifecycle, serializers
+from mailkit.sandbox.sendpulse import lifecycle, serializers, tags
 from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE, ContactStatus, WebhookAction
 from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
@@ -43,6 +45,8 @@ def page(context: Context, params: Params) -> object:
 def find(context: Context, params: Params) -> object:
     """The contacts whose variable has the value."""
     name, value, found = params.args["name"], params.args["value"], params.mailing_list(context)
+    if name not in found.types and name.lower() != "phone":
+        raise not_found("Variable not found", 299)
     return [
         {"email": one.email, "status": status, "status_explain": status.label}
         for one in found.contacts.values()
@@ -53,10 +57,20 @@ def find(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.add_contacts", "POST /addressbooks/{id}/emails")
 def add(context: Context, params: Params) -> object:
-    """Add or update contacts; one bad address refuses them all."""
-    found = params.mailing_list(context)
-    new = _put(context, found, _entries(context, params), ContactStatus.NEW)
-    _notify_new(context, found, new)
+    """Add or update contacts; one bad address refuses them all.
+
+    `dont_update` leaves those alone who are there, `disable_webhook` tells nobody, `tags` are given
+    to all.
+    """
+    found, entries = params.mailing_list(context), _entries(context, params)
+    labels = tags.chosen(context, params) if params.given("tags") else []
+    if params.flag("dont_update"):
+        entries = [one for one in entries if one[0] not in found.contacts]
+    new = _put(context, found, entries, ContactStatus.NEW)
+    if labels:
+        tags.pin(context, [email for email, _ in entries], labels)
+    if not params.flag("disable_webhook"):
+        _notify_new(context, found, new)
     return {"result": True}
 
 
@@ -73,7 +87,7 @@ def add_confirmed(context: Context, params: Params) -> object:
     if params.fields.get("message_lang") not in LANGUAGES:
         raise wrong("message_lang", f"must be one of {', '.join(LANGUAGES)}")
     if (sender is None or not sender.active) and not context.settings.any_sender:
-        raise refuse(422, "Sender is not active", 422)
+        raise refuse(422, "Sender is not valid", 422)
     new = _put(context, found, entries, ContactStatus.CONFIRMATION_REQUESTED)
     _notify_new(context, found, new)
     given = dict.fromkeys(email for email, _ in entries)
@@ -164,6 +178,8 @@ def set_variables(context: Context, params: Params) -> object:
             raise wrong("variables", "must be a list of name and value")
         if isinstance(row.get("value"), dict | list):
             raise wrong("variables", "must have plain values")
+        if not _is_name(row["name"], context.settings.variable_name):
+            raise wrong("variables", f"can not have {row['name']!r} as a name")
         _check_type(found, row["name"], row.get("value"))
         values[row["name"]] = row.get("value")
     _set(found, one, values)
@@ -178,10 +194,11 @@ def _entries(context: Context, params: Params) -> list[Entry]:
     limit = context.settings.contacts_per_request
     if limit is not None and len(entries) > limit:
         raise wrong("emails", f"may hold {limit} entries at most")
-    return [_entry(entry) for entry in entries]
+    pattern = context.settings.variable_name
+    return [_entry(entry, pattern) for entry in entries]
 
 
-def _entry(entry: object) -> Entry:
+def _entry(entry: object, pattern: str) -> Entry:
     """One entry; what it says about a status is ignored, as by the service."""
     email, variables = entry, None
     if isinstance(entry, dict):
@@ -195,10 +212,17 @@ def _entry(entry: object) -> Entry:
         return address, {}
     if not isinstance(variables, dict):
         raise wrong("emails", "must have objects as variables")
-    for value in variables.values():
+    for name, value in variables.items():
+        if not _is_name(name, pattern):
+            raise wrong("variables", f"can not have {name!r} as a name")
         if isinstance(value, _CONTAINERS):
             raise wrong("emails", "must have plain values as variables")
     return address, variables
+
+
+@lru_cache(maxsize=4096)
+def _is_name(name: str, pattern: str) -> bool:
+    return re.fullmatch(pattern, name) is not None
 
 
 def _put(
@@ -273,7 +297,7 @@ def _variable(found: MailingList, one: Contact, name: str) -> object:
 def _contact(found: MailingList, email: str) -> Contact:
     one = found.contacts.get(email)
     if one is None:
-        raise not_found("Email not found", 303)
+        raise not_found("Can't find the email address", 502)
     return one
 
 

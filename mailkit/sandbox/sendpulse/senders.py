@@ -27,7 +27,7 @@ def add(context: Context, params: Params) -> object:
     """A new sender, not yet active."""
     email, name = params.address(), params.text("name")
     if email in context.account.senders:
-        raise refuse(422, "The sender exists already", 422)
+        raise refuse(422, "Selected email address already in use", 902)
     context.account.senders[email] = Sender(email, name)
     return {"result": True}
 
@@ -42,8 +42,11 @@ def remove(context: Context, params: Params) -> object:
 @endpoint("sendpulse.senders.request_code", "GET /senders/{email}/code")
 def request_code(context: Context, params: Params) -> object:
     """Mail the activation code, here always that of the settings, to the sender."""
-    email = _sender(context, params).email
-    subject, text = "Activate your sender", f"Your code is {context.settings.activation_code}"
+    found, settings = _sender(context, params), context.settings
+    if found.asked_at is not None and context.now < found.asked_at + settings.code_every:
+        raise refuse(422, "The activation code has been sent. Wait 15 minutes to retry", 1004)
+    found.asked_at, email = context.now, found.email
+    subject, text = "Activate your sender", f"Your code is {settings.activation_code}"
     mailing = Mailing("sendpulse.senders.request_code", context.now, email, subject, [email])
     context.truth.record(mailing, [(subject, text)])
     return {"result": True, "email": email}
@@ -68,5 +71,5 @@ def seed(account: Account, pairs: tuple[tuple[str, str], ...]) -> None:
 def _sender(context: Context, params: Params) -> Sender:
     found = context.account.senders.get(params.address())
     if found is None:
-        raise not_found("Sender not found")
+        raise not_found("The specified sender doesn't exist", 1003)
     return found

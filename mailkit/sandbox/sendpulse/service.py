@@ -4,7 +4,8 @@ How the pages are read where they leave a choice:
 - every request counts toward the request quotas when it is carried out, every POST /campaigns with
   valid credentials toward the hourly one, even if it is then refused; what a quota refuses does
   not count;
-- a JSON list may also come as a text of JSON, and fields as a form; webhooks only as a form;
+- a body may be JSON or a form, and a list in it a text of JSON or of PHP's `serialize`, as the
+  service's own clients send them;
 - one bad address refuses all that come with it, and one that begins with `invalid`, too; one that
   begins with `missing` is forgotten;
 - `unsubscribed…` is unsubscribed on every list it is added to; whoever complains, on all lists;
@@ -19,6 +20,8 @@ How the pages are read where they leave a choice:
 from collections.abc import Callable, Sequence
 from math import ceil
 from typing import ClassVar
+
+import attrs
 
 from mailkit.sandbox.endpoints import Endpoints, Match
 from mailkit.sandbox.php import plain
@@ -53,6 +56,7 @@ from mailkit.sandbox.service import (
 Handler = Callable[[Context, Params], object]
 
 TOO_FAST = 2020202020
+_NUMBERS = frozenset({"timestamp", "task_id", "book_id", "from_all", "link_id"})
 
 
 class SendPulse(Service[SendPulseSettings]):
@@ -139,7 +143,9 @@ class SendPulse(Service[SendPulseSettings]):
 
     def posts(self, now: float, *, early: bool) -> Sequence[WebhookPost]:
         """The webhooks' batches."""
-        return self.account.webhook_queue.posts(now, self.settings, early=early)
+        posts = self.account.webhook_queue.posts(now, self.settings, early=early)
+        context = self._context(now)
+        return [attrs.evolve(one, value=_mixed(context, one.value)) for one in posts]
 
     def _context(self, now: float) -> Context:
         return Context(self.account, self.settings, self.shared.truth, self.shared.rng, now)
@@ -161,8 +167,18 @@ class SendPulse(Service[SendPulseSettings]):
         return None
 
 
+def _mixed(context: Context, rows: object) -> object:
+    """The events of a post, with their numbers as texts or as numbers."""
+    if not isinstance(rows, list) or not context.quirk():
+        return rows
+    return [
+        {name: int(value) if name in _NUMBERS and value else value for name, value in row.items()}
+        for row in rows
+    ]
+
+
 def _params(request: Request) -> Params:
     if isinstance(request.json, dict):
         return Params(request.args, request.query, request.json)
     form = {str(name): plain(value) for name, value in request.form.items()}
-    return Params(request.args, request.query, form, is_form=True)
+    return Params(request.args, request.query, form)

@@ -4,6 +4,10 @@ from typing import Literal
 
 import attrs
 
+Verdict = Literal[
+    "approve", "approve_part", "only_active", "confirm_addresses", "need_edit", "rejected"
+]
+
 
 @attrs.define
 class SendPulseSettings:
@@ -24,9 +28,11 @@ class SendPulseSettings:
     senders: addresses and names of the senders that are active from the beginning.
     any_sender: whether an address that is not an active sender may send, too.
     activation_code: the code that activates any sender.
+    code_every: how long a sender waits for another code.
     active_after: when a new contact becomes active; None: never.
     confirmed_after: when a contact confirms by the double opt-in email; None: never.
     contacts_per_request: entries of one request that adds contacts; None for no limit.
+    variable_name: the names that a variable can have, as a regular expression.
     max_subscribers: contacts that the tariff allows on all lists together (HTTP 403 beyond).
     loading: how long a list is locked after contacts were added.
     loading_status: the list's status meanwhile: 4, as on the Russian page, or 5.
@@ -36,8 +42,10 @@ class SendPulseSettings:
     copying: how long a campaign copies addresses (status 13, the list has status 5).
     moderated_from, moderated_first: campaigns of at least this many addresses, and this many
         first ones of the account, are moderated.
-    moderation, verdict: how long that lasts, and its end.
+    moderation, verdict: how long that lasts, and its end, in the words of task_status_update.
     sending: how long a campaign has status 2.
+    halts_after, halted_status: a limit stops a campaign after so many emails, and in which status
+        it ends: 23 (sent partially) or 25 (and blocked).
     strict_dmarc: whether a campaign with a date goes out at once, as from a domain under a strict
         DMARC policy.
     open_share: the share of ordinary addresses that open a tracked email.
@@ -71,9 +79,11 @@ class SendPulseSettings:
     senders: tuple[tuple[str, str], ...] = (("news@shop.by", "Shop"),)
     any_sender: bool = False
     activation_code: str = "sandbox-code"
+    code_every: float = 900.0
     active_after: float | None = 0.0
     confirmed_after: float | None = None
     contacts_per_request: int | None = None
+    variable_name: str = r"[\w-]+"
     max_subscribers: int = 10_000_000
     loading: float = 0.0
     loading_status: Literal[4, 5] = 4
@@ -83,8 +93,10 @@ class SendPulseSettings:
     moderated_from: int = 20
     moderated_first: int = 1
     moderation: float = 600.0
-    verdict: Literal["approve", "reject", "edit"] = "approve"
+    verdict: Verdict = "approve"
     sending: float = 60.0
+    halts_after: int | None = None
+    halted_status: Literal[23, 25] = 23
     strict_dmarc: bool = False
     open_share: float = 0.2
     timezone: str = "UTC"

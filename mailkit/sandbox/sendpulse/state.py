@@ -11,11 +11,13 @@ import attrs
 from mailkit.sandbox.delivery import Step
 from mailkit.sandbox.sendpulse.codes import (
     NEW_OR_ACTIVE,
+    CampaignEvent,
     CampaignStatus,
     ContactStatus,
     MailingListStatus,
 )
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
+from mailkit.sandbox.sendpulse.timetable import Timetable
 from mailkit.sandbox.sendpulse.webhook_queue import WebhookQueue
 from mailkit.sandbox.timeline import Timeline, Window
 from mailkit.sandbox.truth import AttachedFile, Truth
@@ -76,6 +78,7 @@ class MailingList:
     apart: set[str] = attrs.field(factory=set)
     types: dict[str, str] = attrs.field(factory=dict)
     loaded_at: float | None = None
+    in_question: bool = False
     copying_until: float = 0.0
     _names: dict[tuple[str, ...], tuple[str, ...]] = attrs.field(factory=dict, init=False)
 
@@ -83,6 +86,8 @@ class MailingList:
         """Active, or locked while addresses are copied or loaded, or by the service."""
         if now < self.copying_until:
             return MailingListStatus.COPYING
+        if self.in_question:
+            return MailingListStatus.IN_QUESTION
         if self.loaded_at is None:
             return MailingListStatus.ACTIVE
         if now < self.loaded_at + settings.loading:
@@ -152,9 +157,14 @@ class Campaign:
     recipients: list[str] = attrs.field(factory=list)
     places: dict[str, int] = attrs.field(factory=dict)
     left: set[str] = attrs.field(factory=set)
+    unsent: set[str] = attrs.field(factory=set)
+    """Those beyond a limit that stopped it half-way."""
+    open_share: float = 0.0
+    timetable: Timetable | None = None
     started: bool = False
-    verdict: CampaignStatus = CampaignStatus.NEW
-    """What moderation makes of it: new again, blocked, or in need of editing."""
+    ends: CampaignStatus = CampaignStatus.SENT
+    verdict: CampaignEvent = CampaignEvent.APPROVED
+    """What moderation makes of it."""
     cancelled: bool = False
     bill: Bill = Bill()
 
@@ -174,12 +184,22 @@ class Template:
 
 
 @attrs.define
+class Tag:
+    """A label for addresses and phones."""
+
+    name: str
+    color: str
+
+
+@attrs.define
 class Sender:
     """An address that messages may come from."""
 
     email: str
     name: str
     active: bool = False
+    asked_at: float | None = None
+    """When it last asked for its activation code."""
 
 
 class EventKind(StrEnum):
@@ -214,7 +234,7 @@ class Account:
     blacklist: dict[str, str] = attrs.field(factory=dict)
     opted_out: dict[str, ContactStatus] = attrs.field(factory=dict)
     """Those who unsubscribed, bounced or complained, with the status that says so."""
-    tags: dict[int, str] = attrs.field(factory=dict)
+    tags: dict[int, Tag] = attrs.field(factory=dict)
     tagged: dict[str, set[int]] = attrs.field(factory=dict)
     spent: int = 0
     """The emails of all campaigns, each list's copy counted."""

@@ -20,6 +20,10 @@ def create(context: Context, params: Params) -> object:
         raise wrong("lang", f"must be one of {', '.join(LANGUAGES)}")
     stamp = context.date(context.now).replace("-", ".")
     name = params.text("name") if params.given("name") else f"Template {stamp}"
+    if params.given("name") and any(
+        one.name == name and not one.system for one in context.account.templates.values()
+    ):
+        raise refuse(422, "The template name is in use", 573)
     number = context.account.new_id()
     slug = re.sub(r"\W+", "-", name.lower()).strip("-")
     if any(one.slug == slug for one in context.account.templates.values()):
@@ -54,7 +58,7 @@ def by_slug(context: Context, params: Params) -> object:
     for found in context.account.templates.values():
         if found.slug == params.args["slug"]:
             return {**_written(context, found), "is_structure": True}
-    raise not_found("Template not found")
+    raise not_found("Template not found", 31)
 
 
 def _all_templates(context: Context, params: Params) -> object:
@@ -85,7 +89,7 @@ def find(context: Context, text: str) -> Template:
     for found in context.account.templates.values():
         if found.id == text:
             return found
-    raise not_found("Template not found")
+    raise not_found("Template not found", 290)
 
 
 def seed(account: Account, now: float) -> None:

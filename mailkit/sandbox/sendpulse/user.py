@@ -1,6 +1,7 @@
 """The SendPulse operation on the account itself."""
 
 from mailkit.sandbox.endpoints import endpoint
+from mailkit.sandbox.sendpulse.codes import USER
 from mailkit.sandbox.sendpulse.fields import Params
 from mailkit.sandbox.sendpulse.state import Context
 
@@ -9,7 +10,7 @@ from mailkit.sandbox.sendpulse.state import Context
 def info(context: Context, params: Params) -> object:
     """Who the account belongs to."""
     return {
-        "id": 7043663,
+        "id": USER,
         "name": "Sandbox",
         "email": "owner@sandbox.example",
         "timezone": context.settings.timezone,

@@ -1,16 +1,13 @@
-"""The SendPulse operations on webhooks: forms in, an envelope with success and data out."""
+"""The SendPulse operations on webhooks: an envelope with success and data comes out."""
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.php import is_number
-from mailkit.sandbox.sendpulse.codes import WebhookAction
+from mailkit.sandbox.sendpulse.codes import USER, WebhookAction
 from mailkit.sandbox.sendpulse.fields import Params, not_found, wrong
 from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.sendpulse.webhook_queue import Webhook
-
-USER = 7043663
 
 
 @endpoint("sendpulse.webhooks.list", "GET /v2/email-service/webhook")
@@ -31,9 +28,11 @@ def one(context: Context, params: Params) -> object:
 @endpoint("sendpulse.webhooks.create", "POST /v2/email-service/webhook")
 def create(context: Context, params: Params) -> object:
     """A webhook for each action."""
-    given: Any = params.fields.get("actions")
+    given = params.structure("actions")
     try:
-        actions = [WebhookAction(one) for one in (given if isinstance(given, list) else [given])]
+        actions = [
+            WebhookAction(str(one)) for one in (given if isinstance(given, list) else [given])
+        ]
     except ValueError:
         actions = []
     if not actions:
@@ -72,9 +71,7 @@ def _find(context: Context, params: Params) -> Webhook | None:
 
 
 def _url(params: Params) -> str:
-    """The address in the form; JSON is not read here."""
-    if not params.is_form:
-        raise wrong("url", "and the others are read from a form")
+    """An address for posts."""
     url = params.text("url")
     try:
         parts = urlsplit(url)

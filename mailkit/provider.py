@@ -34,6 +34,7 @@ from mailkit.core.client import Client
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import (
     SEND,
+    ChunkStatus,
     Cost,
     Dispatch,
     Done,
@@ -79,6 +80,7 @@ __all__ = [
     "Bearer",
     "Call",
     "CallResult",
+    "ChunkStatus",
     "Client",
     "ClientOptions",
     "Clock",

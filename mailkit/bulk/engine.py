@@ -117,7 +117,12 @@ class Engine:
         self._tries = self._away = 0
         self.stopped: str | None = None
         self.error: MailkitError | None = None
-        self.waiting: str | None = None
+        self._waiting: str | None = None
+
+    @property
+    def waiting(self) -> str | None:
+        """Why nothing is sent at the moment; if nothing is left to send, what is waited for."""
+        return self._waiting or self._polling.waiting
 
     def stop(self, reason: str = "stopped on request", *, everybody: bool = False) -> None:
         """Begin nothing more; requests under way end first. Other workers go on with the job,
@@ -178,7 +183,7 @@ class Engine:
                         await self.hand_over(taken)
                     case Later(until, why):
                         wait = max(0.0, until - self._clock.now())
-                        self.waiting = f"{why}; resuming at {_local(until):%H:%M:%S}"
+                        self._waiting = f"{why}; resuming at {_local(until):%H:%M:%S}"
                         await self._changed.wait(wait)
                     case _ if self._under_way or self._polling.settling:
                         await self._changed.wait()  # one of these may yet be planned again
@@ -207,7 +212,7 @@ class Engine:
             elif (wait := self._hold_until - self._clock.monotonic()) > 0:
                 await self._changed.wait(wait)
             else:
-                self.waiting = None
+                self._waiting = None
                 return True
         return False
 
@@ -249,7 +254,7 @@ class Engine:
         self._under_way += 1  # nobody else ends meanwhile
         try:
             if (process := await self._journal.workers.busy(self._job)) is not None:
-                self.waiting = f"waiting for process {process}, which is also sending this job"
+                self._waiting = f"waiting for process {process}, which is also sending this job"
                 await self._polling.take_up(everybody=False)
                 await self._clock.sleep(OTHERS_SECONDS)
                 return True
@@ -303,7 +308,7 @@ class Engine:
         self._tell(SendingHeld(self._job.name, wait.until.astimezone(), wait.why))
 
     async def _sent(self, taken: Taken, sent: Sent) -> None:
-        job, chunk, rows = self._job.name, taken.task.chunk, len(taken.task.rows)
+        job, chunk, rows = self._job.name, taken.task.chunk, taken.task.count
         doubted, words = self._refusals.disbelieved(taken, sent)
         if words is not None:
             await self._end(taken, Refused(words))
@@ -326,7 +331,7 @@ class Engine:
             words = next(iter(sent.held.values()))
             self.fail(AccountRefused(words), f"the provider can't be used: {words}")
         if sent.reference is not None:
-            self._polling.sent(chunk, sent.reference)
+            self._polling.sent(chunk, sent.reference, sent.cursor)
 
     async def _end(self, taken: Taken, error: MailkitError) -> None:
         """The request did not succeed."""
@@ -407,7 +412,7 @@ class Engine:
 
     async def _doubt(self, taken: Taken, why: str) -> None:
         await self._journal.chunks.doubt(self._job, taken.ticket, self._clock.now(), why)
-        rows = len(taken.task.rows)
+        rows = taken.task.count
         self._tell(ChunkInDoubt(self._job.name, taken.task.chunk, rows, why))
 
     def _doubted(self, taken: Taken, error: MailkitError) -> None:
@@ -440,7 +445,7 @@ class Engine:
         if self._clock.monotonic() + wait > self._hold_until:
             self._tell(SendingHeld(self._job.name, until, text))
         self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)
-        self.waiting = f"{text}; resuming at {until:%H:%M:%S}"
+        self._waiting = f"{text}; resuming at {until:%H:%M:%S}"
         self._changed.notify()
 
 

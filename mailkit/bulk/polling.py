@@ -7,23 +7,34 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import anyio
 import attrs
 
 from mailkit.bulk.deadlines import begins_at, is_late, taken_at
-from mailkit.bulk.journal import DueChunk, JobRecord, Journal, Taken
+from mailkit.bulk.journal import DueChunk, JobRecord, Journal, MergeResult, Taken
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.signal import Signal, shielded
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import Dispatch, NotTaken, PollResult, Sent, Wait
+from mailkit.core.dispatch import (
+    AskRows,
+    ChunkStatus,
+    Dispatch,
+    NotTaken,
+    PollResult,
+    Sent,
+    Wait,
+)
 from mailkit.errors import AccountRefused, AuthenticationFailed, MailkitError
 
 __all__ = ["Polling"]
 
 FIRST_POLL, LAST_POLL = 1.0, 60.0
 FIRST_LOOK, LAST_LOOK = 5.0, 300.0
+WAITED_OUT = 24 * 3600.0
+"""So long a chunk is asked about of which the provider says that it is not done yet."""
+ASKED_AT_ONCE = 100
 
 
 @attrs.frozen(order=True)
@@ -70,8 +81,14 @@ class Polling:
         self._polling = 0
         self._began = self._begins = 0.0  # this run; the provider, where send_at is set
         self._track_until: float | None = None
+        self._waiting: dict[int, str] = {}
         self.settling = 0
         """How many chunks in doubt may yet be settled."""
+
+    @property
+    def waiting(self) -> str | None:
+        """What the chunk whose turn is next waits for at the provider, if any does."""
+        return next(iter(self._waiting.values()), None)
 
     def begin(self) -> None:
         """The run begins."""
@@ -96,10 +113,10 @@ class Polling:
                 if doubt.task.chunk not in self._known:
                     self.doubted(doubt)
 
-    def sent(self, n: int, reference: str) -> None:
+    def sent(self, n: int, reference: str, cursor: str | None) -> None:
         """A chunk was taken just now: ask about it."""
         steady = self._clock.monotonic()
-        due = DueChunk(n, reference, self._clock.now(), reconciled=False, cursor=None)
+        due = DueChunk(n, reference, self._clock.now(), reconciled=False, cursor=cursor)
         self._schedule(_Poll(steady + FIRST_POLL, n, due, steady))
 
     def doubted(self, taken: Taken) -> None:
@@ -175,11 +192,12 @@ class Polling:
                     found = Wait(until, found.why)
             mine = await shielded(self._journal.chunks.settle(self._job, doubt.ticket, now, found))
             if mine and isinstance(found, Sent) and found.reference is not None:
-                self.sent(doubt.task.chunk, found.reference)
+                self.sent(doubt.task.chunk, found.reference, found.cursor)
             if not mine or not isinstance(found, Wait):
                 return None  # it is settled, by this worker or by somebody else
             wait = max(found.until.timestamp() - now, 0.1)
-            task = attrs.evolve(doubt.task, looks=doubt.task.looks + 1)
+            cursor = found.cursor or doubt.task.cursor
+            task = attrs.evolve(doubt.task, looks=doubt.task.looks + 1, cursor=cursor)
             doubt = attrs.evolve(doubt, task=task)
         due = self._clock.monotonic() + wait
         return attrs.evolve(poll, due=due, chunk=doubt, tries=poll.tries + 1)
@@ -192,8 +210,8 @@ class Polling:
             self._fail(error, f"the provider can't be used: {error}")
             return
         except MailkitError as error:
-            polled = PollResult((), chunk.cursor)
             why = f"the status could not be fetched: {error}"
+            polled = PollResult((), chunk.cursor, again=self._next_look(poll), why=why)
             since = max(since, self._began)  # one failed look at an old chunk proves nothing
         else:
             why = "taken with its chunk, but missing in the provider's status list"
@@ -206,6 +224,8 @@ class Polling:
         found = await self._journal.statuses.reconcile(
             self._job, chunk.n, polled, doubt=why if late else None
         )
+        if polled.ask is not None and polled.others is not None:
+            found = await self._ask_each(chunk.n, polled.others, polled.ask, found)
         if found.held is not None and not self._settings.trust_refusals:
             self._fail(
                 AccountRefused(found.held),
@@ -215,7 +235,59 @@ class Polling:
             )
         chunk = attrs.evolve(chunk, reconciled=found.reconciled, cursor=found.cursor)
         poll = attrs.evolve(poll, chunk=chunk, tries=poll.tries + 1)
-        self._poll_again(poll, chunk.reconciled, found.unfinished)
+        if polled.again is None:
+            self._waiting.pop(chunk.n, None)
+            self._poll_again(poll, chunk.reconciled, found.unfinished)
+        else:
+            self._wait(poll, chunk, polled.again, polled.why)
+
+    def _next_look(self, poll: _Poll) -> datetime | None:
+        """When to ask again after a question that has failed; None: as about a list of rows.
+
+        A chunk that the provider took as a whole is never in doubt for its status.
+        """
+        if self._dispatch.stages[-1].carries_rows:
+            return None
+        wait = min(FIRST_LOOK * 2.0 ** min(poll.tries, 10), LAST_LOOK)
+        return datetime.fromtimestamp(self._clock.now() + wait, UTC)
+
+    def _wait(self, poll: _Poll, chunk: DueChunk, again: datetime, why: str) -> None:
+        """The provider is not done with the chunk: ask again then, but not for ever."""
+        now, steady = self._clock.now(), self._clock.monotonic()
+        if self._look_at_clock() > steady and not self._settings.track:
+            return  # it is to be sent later: nobody waits for that
+        if now - chunk.ended < WAITED_OUT:
+            self._waiting[chunk.n] = why
+            wait = max(again.timestamp() - now, FIRST_POLL)
+            self._schedule(attrs.evolve(poll, due=steady + wait))
+
+    async def _ask_each(
+        self, n: int, others: ChunkStatus, ask: AskRows, found: MergeResult
+    ) -> MergeResult:
+        """Ask about one row after the other: those that are tracked, or of which nothing else can
+        be known.
+        """
+        if not (others.in_doubt or self._settings.track):
+            return found
+        after, statuses = 0, self._journal.statuses
+        while rows := await statuses.some(
+            self._job, n, after=after, heard=not others.in_doubt, limit=ASKED_AT_ONCE
+        ):
+            try:
+                named = await ask([address for _, address in rows])
+            except AuthenticationFailed as error:
+                self._fail(error, f"the provider can't be used: {error}")
+                return found
+            except MailkitError:
+                return found  # the rest is asked for next time
+            doubt = others.reason if others.in_doubt else None
+            ids = [row_id for row_id, _ in rows]
+            merged = await statuses.reconcile_some(self._job, n, ids, named, doubt=doubt)
+            found = attrs.evolve(found, unfinished=merged.unfinished)
+            after = ids[-1]
+        if not others.in_doubt:
+            return found
+        return await statuses.reconcile(self._job, n, PollResult(others=ChunkStatus()))
 
     def _poll_again(self, poll: _Poll, reconciled: bool, moving: int) -> None:
         """When to ask about the chunk next, if at all."""

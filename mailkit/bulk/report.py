@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import attrs
 import msgspec
 
-from mailkit.bulk.journal import ChunkRecord, Counts, JobRecord, Journal, Later
+from mailkit.bulk.journal import ChunkRecord, Counts, JobRecord, Journal, Later, Snapshot
 from mailkit.errors import JournalError
 from mailkit.events import DeliveryStatus
 
@@ -36,7 +36,8 @@ class Report:
 
     ``counts`` says how many rows are in each state, ``elsewhere`` how many of the duplicates are
     left to other jobs that send the same, by the reason, ``deliveries`` how many were last heard
-    of in each delivery status, ``doubts`` which chunks a person must look at, ``rejections`` why
+    of in each delivery status, ``statistics`` what the provider counts of the messages where it
+    names nobody, ``doubts`` which chunks a person must look at, ``rejections`` why
     chunks were refused whole. ``waiting`` says for what the next request has to wait, and until
     when. ``stopped`` is why the last engine ended early, ``running`` whether
     one is at work now.
@@ -50,6 +51,7 @@ class Report:
     elsewhere: Mapping[str, int]
     unreconciled: int
     deliveries: Mapping[DeliveryStatus, int]
+    statistics: Mapping[str, int]
     doubts: Sequence[Doubt]
     rejections: Sequence[str]
     waiting: str | None
@@ -74,6 +76,7 @@ class Report:
             "elsewhere": dict(self.elsewhere),
             "unreconciled": self.unreconciled,
             "deliveries": {status.name.lower(): n for status, n in self.deliveries.items()},
+            "statistics": dict(self.statistics),
             "doubts": [
                 {
                     **attrs.asdict(doubt),
@@ -118,19 +121,28 @@ async def make_report(journal: Journal, name: str) -> Report:
         elsewhere=found.elsewhere,
         unreconciled=found.unreconciled,
         deliveries=found.deliveries,
+        statistics=found.statistics,
         doubts=[_doubt(job, chunk) for chunk in found.doubts],
         rejections=[
             f"chunk {chunk.n}, {chunk.rows} rows: {chunk.reason}" for chunk in found.rejected
         ],
-        waiting=None if found.waiting is None else _told(found.waiting),
+        waiting=_waiting(found),
         stopped=job.stopped,
         running=found.running,
     )
 
 
-def _told(wait: Later) -> str:
+def _waiting(found: Snapshot) -> str | None:
+    if found.waiting is not None:
+        return f"{found.waiting.why}; not before {_time(found.waiting)}"
+    if found.asking is not None:
+        return f"{found.asking.why}; the next look is at {_time(found.asking)}"
+    return None
+
+
+def _time(wait: Later) -> str:
     until = datetime.fromtimestamp(wait.until, UTC).astimezone()
-    return f"{wait.why}; not before {until:%Y-%m-%d %H:%M:%S}"
+    return f"{until:%Y-%m-%d %H:%M:%S}"
 
 
 def _doubt(job: JobRecord, chunk: ChunkRecord) -> Doubt:

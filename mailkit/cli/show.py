@@ -176,6 +176,11 @@ def report_text(report: Report) -> Iterator[str]:
             for status, rows in report.deliveries.items()
         )
         yield f"  delivery: {', '.join(heard)}"
+    if report.statistics:
+        counted = (
+            f"{plain(name).replace('_', ' ')} {n:,}" for name, n in report.statistics.items()
+        )
+        yield f"  counted by {report.provider}: {', '.join(counted)}"
     if report.unreconciled:
         yield (
             f"  {report.unreconciled:,} accepted rows are not yet found in the status lists; "

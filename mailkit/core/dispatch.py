@@ -9,7 +9,7 @@ part each, and calls ``perform``. How a task ended is what ``perform`` returns, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +23,8 @@ from mailkit.message import Message
 
 __all__ = [
     "SEND",
+    "AskRows",
+    "ChunkStatus",
     "Cost",
     "Dispatch",
     "Done",
@@ -57,8 +59,9 @@ class Stage:
     A ``repeatable`` stage is done again when its outcome is unknown; the chunk is never in doubt
     for its sake. ``carries_rows``: its tasks have the rows. ``rows_refusable``: a refusal may be
     about some of the rows, so that these are looked for. ``settles``: what is in doubt can be
-    settled by asking the service (``Dispatch.settle``). ``quotas`` names those of the client that
-    each of its requests falls under.
+    settled by asking the service (``Dispatch.settle``). ``optional``: the stage before may find
+    that it is not needed. ``quotas`` names those of the client that each of its requests falls
+    under.
 
     A stage of the scope JOB is a barrier: it is done once every chunk has come to it, and before
     any of them goes on.
@@ -70,6 +73,7 @@ class Stage:
     carries_rows: bool = True
     rows_refusable: bool = True
     settles: bool = False
+    optional: bool = False
     quotas: tuple[str, ...] = ()
 
     @property
@@ -90,6 +94,8 @@ def check_stages(stages: Sequence[Stage]) -> None:
     for stage in before:
         if not stage.repeatable:
             raise ValueError(f"the stage {stage.name} must be repeatable: only the last one sends")
+    if stages[0].optional or last.optional:
+        raise ValueError("the first stage and the last one can't be optional")
     if len({stage.name for stage in stages}) < len(stages):
         raise ValueError("two stages have one name")
 
@@ -124,7 +130,8 @@ class Task:
     ``rows`` are those of the chunk or part, if the stage carries them; ``count`` is how many it is
     about in any case, in the whole job at a stage of that scope. ``key`` names job, chunk and
     attempt as no other journal does, for whatever must be found again. ``cursor`` is what the stage
-    before, or this one before a wait, has left for this one. ``looks`` counts how often
+    before, or this one before a wait, has left for this one; at a stage of the scope JOB,
+    ``cursors`` has those of all chunks that are not sent yet. ``looks`` counts how often
     `Dispatch.settle` has asked to look again.
     """
 
@@ -137,6 +144,7 @@ class Task:
     key: str = ""
     attempt: int = 1
     cursor: str | None = None
+    cursors: Sequence[str] = ()
     started: datetime | None = None
     looks: int = 0
 
@@ -154,12 +162,14 @@ class Done:
     """A repeatable stage is done. ``cursor`` goes to the next one; None: what this one was given.
 
     ``rejected`` maps the numbers of rows that the provider refuses to its reasons, ``suppressed``
-    those of people that must not be mailed.
+    those of people that must not be mailed. ``skips``: so many of the stages that come next, which
+    are ``optional``, are not needed for this chunk.
     """
 
     cursor: str | None = None
     rejected: Mapping[int, str] = attrs.field(factory=dict)
     suppressed: Mapping[int, str] = attrs.field(factory=dict)
+    skips: int = 0
 
 
 @attrs.frozen
@@ -169,13 +179,15 @@ class Sent:
 
     ``rejected`` maps a row's number to the provider's reason, ``in_doubt`` to what is missing to
     know whether the provider took that row. ``held`` maps the rows that were left out for the
-    account's sake to the reason: they are planned again, and the job stops.
+    account's sake to the reason: they are planned again, and the job stops. ``cursor`` is the mark
+    for the first poll.
     """
 
     reference: str | None
     rejected: Mapping[int, str] = attrs.field(factory=dict)
     in_doubt: Mapping[int, str] = attrs.field(factory=dict)
     held: Mapping[int, str] = attrs.field(factory=dict)
+    cursor: str | None = None
 
 
 @attrs.frozen
@@ -209,11 +221,42 @@ class RowStatus(NamedTuple):
 
 
 @attrs.frozen
-class PollResult:
-    """The statuses of a chunk, and a mark that the next poll of the chunk gets back."""
+class ChunkStatus:
+    """What holds for every row of a chunk of which nothing else is known: how far it came, or that
+    it was rejected and why, for the account's sake if ``held``.
 
-    statuses: Sequence[RowStatus]
+    ``in_doubt``: only asking about each row can tell; who is not named then is in doubt for the
+    ``reason``.
+    """
+
+    delivery: DeliveryStatus | None = None
+    rejected: bool = False
+    in_doubt: bool = False
+    reason: str = ""
+    held: bool = False
+
+
+AskRows = Callable[[Sequence[str]], Awaitable[Sequence[RowStatus]]]
+"""Asks what became of the messages to these addresses."""
+
+
+@attrs.frozen
+class PollResult:
+    """The statuses of a chunk, and a mark that the next poll of the chunk gets back.
+
+    A service that sends a chunk as a whole may say what holds for all ``others``, who are not named
+    then, and count what became of the messages (``statistics``). Until it can, ``again`` is when to
+    ask again, and ``why`` says what it is at: nobody is in doubt meanwhile. ``ask`` asks about
+    single addresses, a request each: for who is tracked, and where the others are in doubt.
+    """
+
+    statuses: Sequence[RowStatus] = ()
     cursor: str | None = None
+    others: ChunkStatus | None = None
+    statistics: Mapping[str, int] | None = None
+    again: datetime | None = None
+    why: str = ""
+    ask: AskRows | None = attrs.field(default=None, eq=False)
 
 
 @attrs.frozen

@@ -52,7 +52,8 @@ class Bench:
 
     ``connect`` makes its client, ``mailed`` says how often the service has mailed whom since it
     was started, ``advance`` lets time pass there. ``message`` has the placeholder ``{{ name }}``
-    and no other. ``refuses`` is an address that the service refuses, wherever it does.
+    and no other. ``refuses`` is an address that the service refuses, wherever it does; ``forgets``
+    is one that it takes and never mails, so that stages are needed which else are optional.
     """
 
     connect: Connect
@@ -60,6 +61,7 @@ class Bench:
     advance: Callable[[float], object] = lambda seconds: None
     message: Message = MESSAGE
     refuses: str | None = None
+    forgets: str | None = None
 
 
 Check = Callable[[Bench], Awaitable[None]]
@@ -141,8 +143,13 @@ class _World:
             raise Violation(f"{self.story}: {otherwise}")
 
     def all_accepted(self, end: _End) -> None:
-        """Nobody may be left out."""
-        others = {address: its for address, its in end.states.items() if its != "accepted"}
+        """Nobody may be left out whom the service does not forget."""
+        forgotten = {self.bench.forgets: "rejected"}.items()
+        others = {
+            address: its
+            for address, its in end.states.items()
+            if its != "accepted" and (address, its) not in forgotten
+        }
         self._must(not others, f"not accepted: {others}")
 
     @asynccontextmanager
@@ -255,8 +262,13 @@ async def _at_each_stage(bench: Bench, *troubles: Trouble) -> None:
     for stage in reversed(dispatch.stages):  # the one that sends first: most goes wrong there
         for trouble in troubles:
             times = OUTLASTS_A_CLIENT if stage.repeatable and not trouble.kills else 1
+            people = _people(dispatch)
+            if stage.optional:
+                if bench.forgets is None:
+                    continue
+                people.append(bench.forgets)
             async with _world(bench, f"stage {stage.name}, {trouble.words}") as world:
-                end = await world.send(_people(dispatch), [Strike(trouble, stage.name, times)])
+                end = await world.send(people, [Strike(trouble, stage.name, times)])
                 if stage.repeatable or stage.settles or trouble.known:
                     world.all_accepted(end)
                 elif not end.of("in doubt"):

@@ -142,6 +142,10 @@ class _WatchedDispatch:
                 f"stage {name}: perform() returned {type(result).__name__}, and {wanted.__name__} "
                 "or Wait was needed"
             )
+        if isinstance(result, Done) and result.skips:
+            at = [stage.name for stage in self.stages].index(name) + 1
+            if not all(stage.optional for stage in self.stages[at : at + result.skips]):
+                raise Violation(f"stage {name}: it skips a stage that is not optional")
         strangers = {*result.rejected} - {row.n for row in task.rows}
         if task.stage.carries_rows and strangers:
             raise Violation(f"stage {name}: it rejects rows {strangers}, which it was not given")

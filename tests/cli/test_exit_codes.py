@@ -33,6 +33,7 @@ def report(*, stopped: Any = None, unreconciled: int = 0, **counts: int) -> Repo
         elsewhere={},
         unreconciled=unreconciled,
         deliveries={},
+        statistics={},
         doubts=[],
         rejections=[],
         waiting=None,

@@ -222,7 +222,7 @@ class Chunks:
                 db.execute(
                     "UPDATE chunks SET stage = ?, cursor = coalesce(?, cursor) WHERE job = ? "
                     f"AND (n = ? OR (? AND state = '{ChunkState.PLANNED}' AND stage = ?))",
-                    (at + 1, done.cursor, job.id, task.chunk, int(others), at),
+                    (at + 1 + done.skips, done.cursor, job.id, task.chunk, int(others), at),
                 )
             leave_out(db, job, task.chunk, RowState.REJECTED, done.rejected)
             leave_out(db, job, task.chunk, RowState.SUPPRESSED, done.suppressed)
@@ -286,8 +286,9 @@ class Chunks:
                     settle(db, job, ticket, ChunkState.PLANNED, outcome.why, now)
                 else:
                     db.execute(
-                        "UPDATE chunks SET looks = looks + 1 WHERE job = ? AND n = ?",
-                        (job.id, ticket.chunk),
+                        "UPDATE chunks SET looks = looks + 1, cursor = coalesce(?, cursor) "
+                        "WHERE job = ? AND n = ?",
+                        (outcome.cursor, job.id, ticket.chunk),
                     )
             return mine.rowcount == 1
 
@@ -338,9 +339,9 @@ def _handed_out(
     part: int | None = None,
     between: tuple[int, int] | None = None,
 ) -> Taken:
-    count = chunk.rows
+    count, cursors = chunk.rows, list[str]()
     if stage.scope is Scope.JOB:
-        count = _to_send(db, job)
+        count, cursors = _to_send(db, job)
     rows: Sequence[TaskRow] = ()
     if stage.has_rows or between is not None:
         rows = _task_rows(db, job, chunk.n, between)
@@ -355,20 +356,21 @@ def _handed_out(
         key=_key(db, job, chunk),
         attempt=chunk.attempt,
         cursor=chunk.cursor,
+        cursors=cursors,
         started=_moment(chunk.started),
         looks=chunk.looks,
     )
     return Taken(task, Ticket(chunk.n, chunk.takes), chunk.root, chunk.role == Role.AGAIN)
 
 
-def _to_send(db: Connection, job: JobRecord) -> int:
-    """The rows of the job that are not sent yet."""
+def _to_send(db: Connection, job: JobRecord) -> tuple[int, list[str]]:
+    """How many rows of the job are not sent yet, and the cursors of their chunks."""
     found = db.execute(
-        "SELECT coalesce(sum(rows), 0) FROM chunks WHERE job = ? "
-        f"AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}')",
+        "SELECT rows, cursor FROM chunks WHERE job = ? "
+        f"AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}') ORDER BY n",
         (job.id,),
-    )
-    return int(found.fetchone()[0])
+    ).fetchall()
+    return sum(rows for rows, _ in found), [cursor for _, cursor in found if cursor is not None]
 
 
 def _key(db: Connection, job: JobRecord, chunk: _Planned) -> str:

@@ -30,12 +30,14 @@ and its own delivery."""
 @attrs.frozen
 class ChunkKeys:
     """The rows of an accepted chunk, the delivery of those that have none of their own, and whether
-    every row was found before, or the deadline has passed.
+    every row was found before, or the deadline has passed. Unless the rows are ``all`` of the
+    chunk, they say nothing about the others.
     """
 
     delivery: int
     reconciled: bool
     rows: Sequence[RowKey]
+    all: bool = True
 
 
 class RowChange(NamedTuple):
@@ -93,7 +95,8 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
             continue
         _, news, refused, reason, account = status
         if refused:
-            if state != RowState.REJECTED and not delivery:
+            named = delivery if chunk.all else own  # what holds for all is less than its own word
+            if state != RowState.REJECTED and not named:
                 changed.append(RowChange(row_id, RowState.REJECTED, reason or "refused", delivery))
                 rejected[row_id] = key, reason
                 if account:
@@ -111,17 +114,19 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
         elif delivery != before:
             changed.append(RowChange(row_id, now, None, delivery))
     held = held or next(iter(suspects(rejected).values()), None)
-    common, deliveries = _shared(common, following)
+    common, deliveries = _shared(common, following, settled=not chunk.all)
     reconciled = chunk.reconciled or doubt is not None or not missing
     return ReconcileResult(common, deliveries, changed, missing, reconciled, held)
 
 
 def _shared(
-    common: int, following: Sequence[tuple[int, int | None, int]]
+    common: int, following: Sequence[tuple[int, int | None, int]], *, settled: bool
 ) -> tuple[int, Sequence[tuple[int | None, int]]]:
-    """What most rows that follow their chunk have in common goes to the chunk."""
+    """What most rows that follow their chunk have in common goes to the chunk, unless that is
+    settled.
+    """
     counts = Counter(delivery for delivery, _, _ in following)
-    if counts:
+    if counts and not settled:
         common = counts.most_common(1)[0][0]
     deliveries: list[tuple[int | None, int]] = []
     for delivery, own, row_id in following:

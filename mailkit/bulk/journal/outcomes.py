@@ -30,8 +30,8 @@ def accept(db: Connection, job: JobRecord, ticket: Ticket, now: float, sent: Sen
     settle(db, job, ticket, ChunkState.ACCEPTED, None, now)
     _plan_again(db, job, n, [row_id(job.id, row) for row in sent.held])
     db.execute(
-        "UPDATE chunks SET reference = ?, cursor = NULL, reconciled = ? WHERE job = ? AND n = ?",
-        (sent.reference, int(sent.reference is None), job.id, n),
+        "UPDATE chunks SET reference = ?, cursor = ?, reconciled = ? WHERE job = ? AND n = ?",
+        (sent.reference, sent.cursor, int(sent.reference is None), job.id, n),
     )
     left = [(RowState.REJECTED, sent.rejected), (RowState.IN_DOUBT, sent.in_doubt)]
     changes = [

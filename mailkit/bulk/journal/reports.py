@@ -5,6 +5,7 @@ What a worker is sending counts as unsent while that lives, and as in doubt once
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from math import inf
 from typing import Any
@@ -34,12 +35,15 @@ from mailkit.events import DeliveryStatus
 __all__ = ["Reports", "Snapshot"]
 
 _FIELDS = msgspec.json.Decoder(list[str])
+_COUNTS = msgspec.json.Decoder(dict[str, int])
 
 
 @attrs.frozen
 class Snapshot:
     """What is known of a job at one moment. ``stored`` rows really are in the journal, counted one
-    by one; ``waiting`` is when the next task can be taken that has to wait, and for what.
+    by one; ``statistics`` is what the provider counts of the messages of all chunks together;
+    ``waiting`` is when the next task can be taken that has to wait, and for what;
+    ``asking`` when the provider is asked again about a chunk that it is not done with, and why.
     """
 
     job: JobRecord
@@ -49,9 +53,11 @@ class Snapshot:
     elsewhere: Mapping[str, int]
     unreconciled: int
     deliveries: Mapping[DeliveryStatus, int]
+    statistics: Mapping[str, int]
     doubts: Sequence[ChunkRecord]
     rejected: Sequence[ChunkRecord]
     waiting: Later | None
+    asking: Later | None
 
 
 class Reports:
@@ -89,9 +95,11 @@ class Reports:
                 elsewhere=_elsewhere(db, job),
                 unreconciled=unreconciled(db, job),
                 deliveries=_deliveries(db, job),
+                statistics=_statistics(db, job),
                 doubts=doubts(db, job, alive),
                 rejected=chunks(db, job, [ChunkState.REJECTED]),
                 waiting=later(db, job, -inf, "1 = 1"),
+                asking=_asking(db, job),
             )
 
         return await self._store.read(work)
@@ -230,6 +238,16 @@ def doubts(db: Connection, job: JobRecord, alive: Collection[int]) -> list[Chunk
     return sorted([*whole, *map(_chunk, found)], key=lambda chunk: chunk.n)
 
 
+def _asking(db: Connection, job: JobRecord) -> Later | None:
+    """When the provider is asked next about an accepted chunk that it is not done with."""
+    row = db.execute(
+        f"SELECT until, reason FROM chunks WHERE job = ? AND state = '{ChunkState.ACCEPTED}' "
+        "AND until IS NOT NULL ORDER BY until LIMIT 1",
+        (job.id,),
+    ).fetchone()
+    return None if row is None else Later(*row)
+
+
 def _elsewhere(db: Connection, job: JobRecord) -> dict[str, int]:
     """How many rows are left to other jobs with the same content, by the reason."""
     found = db.execute(
@@ -259,6 +277,17 @@ def _deliveries(db: Connection, job: JobRecord) -> dict[DeliveryStatus, int]:
         (*job.ids, job.id),
     )
     return {DeliveryStatus(status): rows for status, rows in found}
+
+
+def _statistics(db: Connection, job: JobRecord) -> Mapping[str, int]:
+    """What the provider counts of the messages, of all chunks together."""
+    found = db.execute(
+        "SELECT statistics FROM chunks WHERE job = ? AND statistics IS NOT NULL", (job.id,)
+    )
+    total = Counter[str]()
+    for (counts,) in found:
+        total.update(_COUNTS.decode(counts))
+    return total
 
 
 def _chunk(row: Sequence[Any]) -> ChunkRecord:

@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
+import msgspec
 
-from mailkit.bulk.journal.matching import ChunkKeys, RowChange, RowKey, match
+from mailkit.bulk.journal.matching import (
+    ChunkKeys,
+    ReconcileResult,
+    RowChange,
+    RowKey,
+    match,
+)
 from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.store import Connection, Cursor, Store
-from mailkit.core.dispatch import PollResult
+from mailkit.core.dispatch import ChunkStatus, PollResult, RowStatus
 from mailkit.events import DeliveryStatus
 
 __all__ = ["DueChunk", "MergeResult", "Statuses", "following", "merge", "override", "recount"]
@@ -93,9 +100,66 @@ class Statuses:
 
         def work(db: Connection) -> MergeResult:
             check_alive(db, job)
+            if polled.statistics is not None:
+                db.execute(
+                    "UPDATE chunks SET statistics = ? WHERE job = ? AND n = ?",
+                    (msgspec.json.encode(polled.statistics).decode(), job.id, n),
+                )
+            if polled.again is not None or polled.others is not None:
+                return _merge_whole(db, job, n, polled)
             return merge(db, job, n, polled, doubt)
 
         return await self._store.write(work, durable=False)
+
+    async def reconcile_some(
+        self,
+        job: JobRecord,
+        n: int,
+        rows: Sequence[int],
+        statuses: Sequence[RowStatus],
+        *,
+        doubt: str | None = None,
+    ) -> MergeResult:
+        """The same for some rows of a chunk, by their ids: the others are left as they are."""
+
+        def work(db: Connection) -> MergeResult:
+            check_alive(db, job)
+            delivery, cursor = db.execute(
+                "SELECT delivery, cursor FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+            ).fetchone()
+            keys: list[RowKey] = db.execute(
+                "SELECT id, coalesce(key, address), state, delivery FROM rows "
+                f"WHERE id IN ({', '.join('?' * len(rows))}) "
+                f"AND (state IS NULL OR state IN {_SENT})",
+                tuple(rows),
+            ).fetchall()
+            found = match(ChunkKeys(delivery, False, keys, all=False), statuses, doubt)
+            unfinished = _write(db, job, n, found)
+            return MergeResult(False, unfinished, cursor, found.held)
+
+        return await self._store.write(work, durable=False)
+
+    async def some(
+        self, job: JobRecord, n: int, *, after: int, heard: bool, limit: int
+    ) -> list[tuple[int, str]]:
+        """Rows of the chunk that follow it, by id and address, with ids above ``after``: those of
+        which nothing was ``heard`` yet, else those that are still on their way.
+        """
+
+        def work(db: Connection) -> list[tuple[int, str]]:
+            first, last, common = _span(db, job, n)
+            enough = _FINAL if heard else 1
+            condition = "AND state IS NULL AND coalesce(delivery, ?) < ?"
+            rows: list[tuple[int, str]] = db.execute(
+                "SELECT id, address FROM (SELECT id, address FROM rows WHERE id > ? AND id BETWEEN "
+                f"? AND ? AND chunk IS NULL {condition} UNION ALL SELECT id, address FROM rows "
+                f"WHERE chunk = ? AND id > ? AND id BETWEEN ? AND ? {condition}) AS asked "
+                "ORDER BY id LIMIT ?",
+                (after, first, last, common, enough, n, after, *job.ids, common, enough, limit),
+            ).fetchall()
+            return rows
+
+        return await self._store.read(work)
 
 
 def merge(
@@ -113,12 +177,67 @@ def merge(
             "UPDATE chunks SET reconciled = ?, delivery = ?, cursor = ? WHERE job = ? AND n = ?",
             (found.reconciled, found.delivery, mark, job.id, n),
         )
+    if found.deliveries or found.changes or found.delivery != keys.delivery:
+        unfinished = _write(db, job, n, found)
+    return MergeResult(found.reconciled, unfinished, mark, found.held)
+
+
+def _write(db: Connection, job: JobRecord, n: int, found: ReconcileResult) -> int:
+    """Write what changes in rows, and count the chunk anew; gives its ``unfinished``."""
     # Touching no other column spares the indexes.
     db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", found.deliveries)
     _change(db, n, found.changes)
-    if found.deliveries or found.changes or found.delivery != keys.delivery:
-        unfinished = recount(db, job, n)
-    return MergeResult(found.reconciled, unfinished, mark, found.held)
+    return recount(db, job, n)
+
+
+def _merge_whole(db: Connection, job: JobRecord, n: int, polled: PollResult) -> MergeResult:
+    """What the provider says of the chunk as a whole, whoever follows it."""
+    until = None if polled.again is None else polled.again.timestamp()
+    others, cursor = polled.others, polled.cursor
+    known = int(others is not None and not others.in_doubt)
+    db.execute(
+        "UPDATE chunks SET until = ?, reason = ?, cursor = ?, "
+        "reconciled = CASE WHEN ? = 1 THEN 1 ELSE reconciled END WHERE job = ? AND n = ?",
+        (until, polled.why or None, cursor, known, job.id, n),
+    )
+    held = None
+    if others is not None and others.rejected:
+        _reject_others(db, job, n, others)
+        held = others.reason if others.held else None
+    elif others is not None and others.delivery is not None:
+        _raise_delivery(db, job, n, int(others.delivery))
+    (done,) = db.execute(
+        "SELECT reconciled FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+    ).fetchone()
+    return MergeResult(bool(done), recount(db, job, n), cursor, held)
+
+
+def _reject_others(db: Connection, job: JobRecord, n: int, others: ChunkStatus) -> None:
+    """Nobody got a message, but for those of whom something was heard."""
+    (common,) = db.execute(
+        "SELECT delivery FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+    ).fetchone()
+    heard = [
+        RowChange(row_id, RowState.ACCEPTED, None, own or common)
+        for row_id, own in following(db, job, n, "id, delivery").fetchall()
+        if own or common
+    ]
+    _change(db, n, heard)
+    db.execute(
+        f"UPDATE chunks SET state = '{ChunkState.REJECTED}', reason = ? WHERE job = ? AND n = ?",
+        (others.reason, job.id, n),
+    )
+
+
+def _raise_delivery(db: Connection, job: JobRecord, n: int, delivery: int) -> None:
+    """All rows that follow the chunk have come so far at least."""
+    first, last, common = _span(db, job, n)
+    if delivery <= common:
+        return
+    db.execute("UPDATE chunks SET delivery = ? WHERE job = ? AND n = ?", (delivery, job.id, n))
+    less = "UPDATE rows SET delivery = NULL WHERE delivery <= ? AND state IS NULL AND "
+    db.execute(f"{less} id BETWEEN ? AND ? AND chunk IS NULL", (delivery, first, last))
+    db.execute(f"{less} chunk = ? AND id BETWEEN ? AND ?", (delivery, n, *job.ids))
 
 
 def override(db: Connection, job: JobRecord, n: int, changes: Sequence[RowChange]) -> None:

@@ -7,18 +7,21 @@ Tokens, tags and the account's owner: https://sendpulse.com/integrations/api.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Self, Unpack
 
 from mailkit.core.auth import Auth, Bearer, Grant, HeaderKey, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client
+from mailkit.core.dispatch import Dispatch
 from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.quota import Quota
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
 from mailkit.core.wire_format import WireFormat, time_zone
 from mailkit.errors import InvalidArgument
+from mailkit.message import Message
 from mailkit.providers.sendpulse.balance import (
     Balance,
     BalanceDetails,
@@ -45,6 +48,7 @@ from mailkit.providers.sendpulse.codes import (
     campaign_phase,
 )
 from mailkit.providers.sendpulse.contacts import ContactDetails, Contacts, ContactStats, ListName
+from mailkit.providers.sendpulse.dispatch import ChunkLimits, SendPulseDispatch
 from mailkit.providers.sendpulse.envelope import unwrap
 from mailkit.providers.sendpulse.list_contacts import NewContact
 from mailkit.providers.sendpulse.mailing_lists import Cost, MailingList, MailingLists, Variable
@@ -74,6 +78,7 @@ __all__ = [
     "CampaignPhase",
     "CampaignRecipient",
     "CampaignStatus",
+    "ChunkLimits",
     "Contact",
     "ContactDetails",
     "ContactStats",
@@ -108,6 +113,7 @@ __all__ = [
 _URL = "https://api.sendpulse.com"
 _REQUESTS = Quota(10, 1.0, "requests")
 _CAMPAIGNS = Quota(4, 3600.0, "campaigns")
+_UNSUBSCRIBE = "{{unsubscribe_url}}"
 _TESTS = Quota(20, 3600.0, "test sends")
 
 
@@ -121,6 +127,14 @@ class Options(ClientOptions, total=False):
     """The account's limit of campaigns, None for no limit: 4 in an hour."""
     tests: Quota | None
     """Its limit of test messages: 20 in an hour. That of ``requests`` is 10 in a second."""
+    limits: ChunkLimits
+    """How much one campaign of a bulk send and its requests carry."""
+    unsubscribe: str
+    """What the service replaces by its own link to unsubscribe, unpublished for campaigns that are
+    created over the API: ``{{unsubscribe_url}}``."""
+    escape: bool
+    """Values are HTML-escaped before they fill the variables of a bulk send; whether the service
+    does so itself is unpublished: True."""
 
 
 class SendPulse(Client):
@@ -132,6 +146,7 @@ class SendPulse(Client):
     """
 
     name = "sendpulse"
+    can_poll = True
 
     mailing_lists = resource(MailingLists)
     campaigns = resource(Campaigns)
@@ -168,6 +183,9 @@ class SendPulse(Client):
             "campaigns": options.pop("campaigns", _CAMPAIGNS),
             "tests": options.pop("tests", _TESTS),
         }
+        self._chunk_limits = options.pop("limits", ChunkLimits())
+        self._unsubscribe = options.pop("unsubscribe", _UNSUBSCRIBE)
+        self._escape = options.pop("escape", True)
         shared: ClientOptions = options
         shared.setdefault("requests", _REQUESTS)
         super().__init__(
@@ -187,6 +205,23 @@ class SendPulse(Client):
                 clock=self.clock,
                 random=self._random,
             )
+
+    def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
+        """This client's part in a bulk send of the message; see BulkSender.
+
+        Raises Unsupported for a text body and more than 5 attachments, InvalidArgument for a sender
+        without a name, for ``send_at`` while the account's zone is not known, and for placeholders
+        without a column.
+        """
+        return SendPulseDispatch(
+            self,
+            message,
+            columns,
+            limits=self._chunk_limits,
+            unsubscribe=self._unsubscribe,
+            escape=self._escape,
+            wire_format=self._wire_format,
+        )
 
     def _copy(self) -> Self:
         other = super()._copy()

@@ -6,8 +6,6 @@ from mailkit.sandbox.sendpulse.codes import RecipientStatus
 from mailkit.sandbox.sendpulse.fields import Params, not_found
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
 
-MAX_ADDRESSES = 100
-
 
 @endpoint("sendpulse.contacts.get", "GET /emails/{email}")
 def contact(context: Context, params: Params) -> object:
@@ -50,7 +48,7 @@ def details(context: Context, params: Params) -> object:
 def many(context: Context, params: Params) -> object:
     """Several addresses on every list; those on none are omitted."""
     answer: dict[str, object] = {}
-    for email in params.addresses("emails", MAX_ADDRESSES):
+    for email in params.addresses("emails", context.settings.lookups_per_request):
         rows = [
             {
                 "book_id": found.id,
@@ -101,7 +99,7 @@ def stats_many(context: Context, params: Params) -> object:
             ],
             "blacklist": email in context.account.blacklist,
         }
-        for email in params.addresses("emails", MAX_ADDRESSES)
+        for email in params.addresses("emails", context.settings.lookups_per_request)
     }
 
 

@@ -60,7 +60,11 @@ class _Contents:
     def __getitem__(self, index: int) -> tuple[str, str]:
         campaign, email = self.campaign, self.campaign.recipients[index]
         found = [one.contacts[email] for one in self.lists if email in one.contacts]
-        fields = {"email": email, **(found[0].variables if found else {})}
+        fields = {
+            "email": email,
+            "unsubscribe_url": f"http://unsubscribe.sendpulse.example/{campaign.id}/{email}",
+            **(found[0].variables if found else {}),
+        }
         return _filled(campaign.subject, fields), _filled(campaign.body, fields)
 
 

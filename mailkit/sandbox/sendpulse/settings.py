@@ -33,6 +33,7 @@ class SendPulseSettings:
     confirmed_after: when a contact confirms by the double opt-in email; None: never.
     contacts_per_request: entries of one request that adds contacts; None for no limit.
     variable_name: the names that a variable can have, as a regular expression.
+    lookups_per_request: addresses of one request that looks them up; None for no limit.
     max_subscribers: contacts that the tariff allows on all lists together (HTTP 403 beyond).
     loading: how long a list is locked after contacts were added.
     loading_status: the list's status meanwhile: 4, as on the Russian page, or 5.
@@ -84,6 +85,7 @@ class SendPulseSettings:
     confirmed_after: float | None = None
     contacts_per_request: int | None = None
     variable_name: str = r"[\w-]+"
+    lookups_per_request: int | None = None
     max_subscribers: int = 10_000_000
     loading: float = 0.0
     loading_status: Literal[4, 5] = 4

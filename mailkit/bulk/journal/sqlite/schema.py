@@ -86,14 +86,16 @@ CREATE TABLE chunks (
     reason     TEXT,
     reconciled INTEGER NOT NULL,         -- every row was found, or the deadline passed
     unfinished INTEGER NOT NULL,         -- rows whose delivery is not final, once reconciled
-    cursor     TEXT,                     -- the provider's mark for the next poll
+    cursor     TEXT,                     -- the provider's mark for the next stage, or poll
     delivery   INTEGER NOT NULL DEFAULT 0,  -- of the rows that follow it and have none
     own_delivery_rows INTEGER NOT NULL DEFAULT 0,  -- that follow it and have their own delivery
     root       INTEGER,                  -- the refused chunk that it was cut from
     role       TEXT CHECK (role IN ('probe', 'trial', 'again')),  -- see narrowing.py
     stage      INTEGER NOT NULL DEFAULT 0,  -- the provider's stage that is next, or under way
-    until      REAL,                     -- not to be taken before; the reason says why
+    until      REAL,                     -- not to be taken, or asked about, before; the reason
+                                         -- says why
     looks      INTEGER NOT NULL DEFAULT 0,  -- how often it was asked, in vain, what became of it
+    statistics TEXT,                     -- JSON object: what the provider counts of its messages
     PRIMARY KEY (job, n)
 ) WITHOUT ROWID;
 CREATE INDEX chunks_by_state ON chunks (job, state, n);
@@ -215,9 +217,10 @@ def _from_3(db: sqlite3.Connection) -> None:
 
 
 def _from_4(db: sqlite3.Connection) -> None:
-    """Permits were counted in each process; a job had no rate."""
+    """Permits were counted in each process; a job had no rate, and a chunk no statistics."""
     _create_missing(db)
     _add_column(db, "jobs", "rate", "TEXT")
+    _add_column(db, "chunks", "statistics", "TEXT")
 
 
 def _create_missing(db: sqlite3.Connection) -> None:

@@ -1,0 +1,371 @@
+"""SendPulse's part in a bulk send: a mailing list and a campaign for each chunk.
+
+The list is created, its contacts are looked up and loaded part by part, and once the service has
+activated all of them and the lists of all chunks can be paid for, each gets its campaign. Lists and
+campaigns have names that no other has, so that those of a lost response are found again.
+
+For 500 recipients it takes two requests, one that looks for opt-outs and one that loads them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import attrs
+import msgspec
+
+from mailkit.core.checks import number
+from mailkit.core.dispatch import (
+    Done,
+    Limits,
+    NotTaken,
+    PollResult,
+    RowStatus,
+    Scope,
+    Sent,
+    Stage,
+    Task,
+    Wait,
+)
+from mailkit.core.wire_format import WireFormat
+from mailkit.errors import (
+    AccountRefused,
+    InvalidArgument,
+    NotFound,
+    Refused,
+    Unavailable,
+    Unsupported,
+)
+from mailkit.message import Message
+from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.campaign_results import poll_result, row_status
+from mailkit.providers.sendpulse.campaigns import Stats
+from mailkit.providers.sendpulse.chunk_list import (
+    ChunkList,
+    compare,
+    is_complete,
+    name_of,
+    not_ready,
+    opted_out,
+    shortfall,
+)
+from mailkit.providers.sendpulse.list_contacts import NewContact
+from mailkit.providers.sendpulse.mailing_lists import Cost
+from mailkit.providers.sendpulse.models import Contact
+from mailkit.providers.sendpulse.placeholders import Placeholders
+
+if TYPE_CHECKING:
+    from mailkit.providers.sendpulse import SendPulse
+
+__all__ = ["ChunkLimits", "SendPulseDispatch"]
+
+LIST = Stage("list", Scope.CHUNK, repeatable=True, carries_rows=False, rows_refusable=False)
+SCREEN = Stage("screen", Scope.PART, repeatable=True)
+LOAD = Stage("load", Scope.PART, repeatable=True)
+READY = Stage("ready", Scope.CHUNK, repeatable=True, carries_rows=False, rows_refusable=False)
+COMPARE = Stage("compare", Scope.PART, repeatable=True, rows_refusable=False, optional=True)
+AFFORD = Stage("afford", Scope.JOB, repeatable=True, carries_rows=False, rows_refusable=False)
+SEND = Stage(
+    "send",
+    Scope.CHUNK,
+    carries_rows=False,
+    rows_refusable=False,
+    settles=True,
+    quotas=("campaigns",),
+)
+
+_NAME_TAKEN, _LIST_EMPTY = 203, 211
+_NOT_IN_THE_CAMPAIGN = (303, 502)
+_REQUEST = 1_000  # bytes of a request that loads contacts, besides these
+_ATTACHMENTS = 5
+_TIMEOUT = 60.0  # seconds for the request that creates a campaign
+_ARRIVES = timedelta(seconds=10 + _TIMEOUT, minutes=10)
+"""After so long, counted from its take, a campaign that is not there was never created."""
+_BETWEEN_LOOKS = timedelta(minutes=1)
+_BLACKLIST_IS_GOOD = 600.0  # seconds
+
+_inactive = re.compile(r"(?i)not.?active|inactive|wait|pending|не.?актив|ожида").search
+
+
+@attrs.frozen
+class ChunkLimits:
+    """How much a campaign and its requests carry; the service publishes no figures.
+
+    ``rows`` of a campaign, less where the account's tariff allows less; ``part_rows`` are loaded by
+    a request of at most ``size`` bytes, and ``lookup_rows`` looked up by one.
+    """
+
+    rows: int = attrs.field(default=50_000, validator=number(least=1, whole=True))
+    part_rows: int = attrs.field(default=500, validator=number(least=1, whole=True))
+    lookup_rows: int = attrs.field(default=500, validator=number(least=1, whole=True))
+    size: int = attrs.field(default=4_000_000, validator=number(least=_REQUEST + 1, whole=True))
+
+
+class SendPulseDispatch:
+    """Sends the chunks of one message. See mailkit.provider.Dispatch."""
+
+    stages: Sequence[Stage] = (LIST, SCREEN, LOAD, READY, COMPARE, AFFORD, SEND)
+
+    def __init__(
+        self,
+        client: SendPulse,
+        message: Message,
+        columns: Sequence[str],
+        *,
+        limits: ChunkLimits,
+        unsubscribe: str,
+        escape: bool,
+        wire_format: WireFormat,
+    ) -> None:
+        if message.html is None:
+            raise Unsupported("SendPulse sends html only: give the message html instead of text")
+        if len(message.attachments) > _ATTACHMENTS:
+            raise Unsupported(
+                f"SendPulse takes {_ATTACHMENTS} attachments, not {len(message.attachments)}: link "
+                "to the others instead"
+            )
+        fields.attachments(message.attachments, wire_format)  # refuses two of one name
+        fields.sender(message.sender, wire_format)
+        if message.send_at is not None:
+            fields.moment(message.send_at, wire_format)
+        self._client = client
+        # No waiting and no repeats here: while a chunk waits, it must count as planned.
+        self._once = client.with_options(attempts=1, quota_wait=0, timeout=_TIMEOUT)
+        self._message = message
+        self._columns = ("email", *columns)
+        self._unsubscribe = unsubscribe
+        self._escape = escape
+        self._placeholders = self._made()
+        self._stored = {tuple(self._placeholders.names): self._placeholders}
+        self._lookup_rows = limits.lookup_rows
+        self._blacklist: frozenset[str] = frozenset()
+        self._blacklist_until = 0.0
+        self.limits = Limits(limits.rows, limits.size, base=_REQUEST, part_rows=limits.part_rows)
+
+    def measure(self, address: str, values: Sequence[str]) -> int:
+        """The bytes that this recipient adds to the request that loads it."""
+        variables = self._placeholders.values((address, *values))
+        return len(_encode({"email": address, "variables": variables})) + 1  # a comma
+
+    async def prepare(self) -> None:
+        """Look whether the sender may send, and how many emails the tariff allows a campaign."""
+        sender = self._message.sender.email
+        senders = {one.email.lower(): one.status for one in await self._client.senders.list()}
+        if sender.lower() not in senders or _inactive(senders[sender.lower()]):
+            active = ", ".join(email for email, status in senders.items() if not _inactive(status))
+            raise InvalidArgument(
+                f"sender: {sender} is not an active sender of the SendPulse account; it has "
+                f"{active or 'none'}"
+            )
+        most = await self._most_in_a_campaign()
+        if most is not None:
+            self.limits = attrs.evolve(self.limits, rows=min(self.limits.rows, most))
+
+    async def _most_in_a_campaign(self) -> int | None:
+        """What the tariff allows, which the service says of lists that are not empty."""
+        for one in await self._client.mailing_lists.list():
+            if one.active_email_qty > 0 and (cost := await self._cost(one.id)) is not None:
+                return cost.max_emails_per_task or None
+        return None
+
+    async def perform(self, task: Task) -> Done | Sent | Wait:
+        """One stage of one chunk, or of one of its parts."""
+        match task.stage.name:
+            case "list":
+                return await self._make_list(name_of(task))
+            case "screen":
+                return await self._screen(task)
+            case "load":
+                return await self._load(task, ChunkList.of(task.cursor))
+            case "ready":
+                return await self._look(task, ChunkList.of(task.cursor))
+            case "compare":
+                return await self._compare(task, ChunkList.of(task.cursor))
+            case "afford":
+                return await self._afford(task)
+            case _:
+                return await self._send(task, ChunkList.of(task.cursor))
+
+    async def _make_list(self, name: str) -> Done:
+        lists = self._client.mailing_lists
+        try:
+            found = await lists.create(name)
+        except Refused as error:
+            if error.code != _NAME_TAKEN:
+                raise
+            known = await lists.find_by_name(name)  # of an attempt whose outcome was unknown
+            if known is None:
+                raise Unavailable(f"the mailing list {name} exists, and is not found") from error
+            found = known.id
+        return Done(cursor=ChunkList(found, self._placeholders.names).cursor())
+
+    async def _screen(self, task: Task) -> Done:
+        blacklist, found = await self._blocked(), await self._look_up(task)
+        suppressed = {}
+        for row in task.rows:
+            address = row.address.lower()
+            reason = opted_out(found.get(address, ()))
+            if reason is None and address in blacklist:
+                reason = "in SendPulse's blacklist"
+            if reason is not None:
+                suppressed[row.n] = reason
+        return Done(suppressed=suppressed)
+
+    async def _load(self, task: Task, chunk: ChunkList) -> Done:
+        values = self._stored_placeholders(chunk).values
+        contacts = [
+            NewContact(row.address, values((row.address, *row.values))) for row in task.rows
+        ]
+        await self._client.mailing_lists.add_contacts(chunk.id, contacts)
+        return Done()
+
+    async def _look(self, task: Task, chunk: ChunkList) -> Done | Wait:
+        lists, now = self._client.mailing_lists, self._client.clock.now()
+        since = now if chunk.since is None else chunk.since
+        found = await lists.get(chunk.id)
+        wait = not_ready(found, name_of(task), since, now)
+        if wait is None:
+            total, cost = await lists.count(chunk.id), await self._cost(chunk.id)
+            chunk = chunk.costing(cost)
+            self._check_size(cost)
+            complete = is_complete(found, total, chunk.emails or 0, task, since, now)
+            if not isinstance(complete, Wait):
+                return Done(cursor=chunk.cursor(), skips=int(complete))
+            wait = complete
+        return attrs.evolve(wait, cursor=attrs.evolve(chunk, since=since).cursor())
+
+    def _check_size(self, cost: Cost | None) -> None:
+        most = None if cost is None else cost.max_emails_per_task
+        if cost is not None and most and cost.sent_emails_qty > most:
+            raise AccountRefused(
+                f"the tariff allows {most:,} emails a campaign, and this one has "
+                f"{cost.sent_emails_qty:,}"
+            )
+
+    async def _compare(self, task: Task, chunk: ChunkList) -> Done:
+        found = compare(task.rows, await self._look_up(task), chunk.id)
+        if found.inactive:
+            removed = await self._client.mailing_lists.remove_contacts(chunk.id, found.inactive)
+            for error in removed.failed.values():
+                raise error
+        return Done(rejected=found.rejected, suppressed=found.suppressed)
+
+    async def _afford(self, task: Task) -> Done:
+        details = await self._client.balance.details()
+        missing = shortfall([ChunkList.of(cursor) for cursor in task.cursors], details)
+        if missing is not None:
+            raise AccountRefused(f"{missing}: top up the account or choose another tariff")
+        return Done()
+
+    async def _send(self, task: Task, chunk: ChunkList) -> Sent:
+        message, written = self._message, self._stored_placeholders(chunk)
+        stats = None
+        if message.track_opens is not None or message.track_clicks is not None:
+            stats = Stats(message.track_opens, message.track_clicks)
+        campaign = await self._once.campaigns.create(
+            sender=message.sender,
+            subject=written.subject,
+            html=written.html,
+            list_id=chunk.id,
+            name=name_of(task),
+            send_at=message.send_at,
+            attachments=message.attachments or None,
+            stats=stats,
+        )
+        return Sent(str(campaign.id), cursor=task.cursor)
+
+    async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
+        """The campaign is found by its name among those of its list. It counts as never created if
+        it is absent at two looks, long after its request could have arrived.
+        """
+        name, chunk = name_of(task), ChunkList.of(task.cursor)
+        campaigns = self._client.mailing_lists.iter_campaigns(chunk.id)
+        found = [one.id async for one in campaigns if one.name.strip() == name]
+        if len(found) > 1:
+            return None
+        if found:
+            return Sent(str(found[0]), cursor=task.cursor)
+        now = datetime.fromtimestamp(self._client.clock.now(), UTC)
+        why = f"no campaign {name} at SendPulse so far"
+        arrives = now if task.started is None else task.started + _ARRIVES
+        if now < arrives:
+            return Wait(arrives, why)
+        if chunk.missed is None:
+            missed = attrs.evolve(chunk, missed=now.timestamp())
+            return Wait(now + _BETWEEN_LOOKS, why, missed.cursor())
+        again = datetime.fromtimestamp(chunk.missed, UTC) + _BETWEEN_LOOKS
+        if again.timestamp() > now.timestamp() >= chunk.missed:
+            return Wait(again, why)
+        return NotTaken(f"there is no campaign {name} at SendPulse")
+
+    async def poll(self, reference: str, cursor: str | None) -> PollResult:
+        """The campaign's status and statistics."""
+        campaign = await self._client.campaigns.get(int(reference))
+
+        async def ask(addresses: Sequence[str]) -> Sequence[RowStatus]:
+            rows = [await self._ask(campaign.id, address) for address in addresses]
+            return [row for row in rows if row is not None]
+
+        found = poll_result(campaign, self._client.clock.now(), ask)
+        return attrs.evolve(found, cursor=cursor)
+
+    async def _ask(self, campaign_id: int, address: str) -> RowStatus | None:
+        try:
+            found = await self._client.campaigns.recipient(campaign_id, address)
+        except NotFound as error:
+            if error.code not in _NOT_IN_THE_CAMPAIGN:
+                return None
+            return RowStatus(address, None, True, "SendPulse left the address out")
+        status = row_status(address, found)
+        if status is None or not status.reason:
+            return status
+        return status._replace(reason=self._client.scrubbed(status.reason))
+
+    async def _look_up(self, task: Task) -> Mapping[str, Sequence[Contact]]:
+        """The rows' addresses in all lists of the account, in lower case."""
+        addresses = [row.address for row in task.rows]
+        found: dict[str, Sequence[Contact]] = {}
+        for first in range(0, len(addresses), self._lookup_rows):
+            some = addresses[first : first + self._lookup_rows]
+            known = await self._client.contacts.get_many(some)
+            found |= {address.lower(): contacts for address, contacts in known.items()}
+        return found
+
+    async def _blocked(self) -> frozenset[str]:
+        """The account's blacklist; there is no question about single addresses."""
+        if self._client.clock.monotonic() >= self._blacklist_until:
+            listed = await self._client.blacklist.list()
+            self._blacklist = frozenset(address.strip().lower() for address in listed)
+            self._blacklist_until = self._client.clock.monotonic() + _BLACKLIST_IS_GOOD
+        return self._blacklist
+
+    async def _cost(self, list_id: int) -> Cost | None:
+        """The cost of a campaign to the list; None if that is empty."""
+        try:
+            return await self._client.mailing_lists.cost(list_id)
+        except Refused as error:
+            if error.code != _LIST_EMPTY:
+                raise
+            return None
+
+    def _made(self, names: Iterable[str] | None = None) -> Placeholders:
+        return Placeholders(
+            self._message,
+            self._columns,
+            unsubscribe=self._unsubscribe,
+            escape=self._escape,
+            names=names,
+        )
+
+    def _stored_placeholders(self, chunk: ChunkList) -> Placeholders:
+        """The placeholders by the names that the chunk's contacts have."""
+        names = tuple(chunk.variables)
+        if names not in self._stored:
+            self._stored[names] = self._made(names)
+        return self._stored[names]
+
+
+_encode = msgspec.json.Encoder().encode

@@ -50,9 +50,11 @@ def steps_of(
 ) -> Iterator[Step]:
     """The requests for chunks of so many rows, stage by stage. Each takes one permit of ``every``
     of these quotas and of its stage's own, and the last stage's, of the quotas ``last``, one for
-    each row.
+    each row. Stages that are optional are left out.
     """
     for stage in stages:
+        if stage.optional:
+            continue
         takes = dict.fromkeys((*every, *stage.quotas), 1)
         if stage.scope is Scope.JOB:
             yield Step(min(len(chunks), 1), takes)

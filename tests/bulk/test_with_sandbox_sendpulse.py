@@ -1,4 +1,4 @@
-"""The engine and SendPulse's client against the sandbox, over a socket, in a time that both share."""
+"""The engine and SendPulse's client against the sandbox, over a socket, in a time they share."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ emails was sent must each recipient be asked about.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from mailkit.core.dispatch import AskRows, ChunkStatus, PollResult, RowStatus
 from mailkit.events import DeliveryStatus
@@ -21,8 +21,8 @@ from mailkit.providers.sendpulse.codes import (
 
 __all__ = ["poll_result", "row_status"]
 
-_MODERATION = timedelta(minutes=5)
-_IN_PROGRESS = timedelta(seconds=30)
+_FIRST, _SENDING, _MODERATION = 5.0, 60.0, 300.0
+"""Seconds until the first look at a campaign, and at most between two looks."""
 
 _NEVER_SENT = {
     RecipientStatus.QUEUED,
@@ -42,17 +42,18 @@ _STOPPED = {
 _OF_THE_ACCOUNT = (CampaignStatus.BLOCKED, CampaignStatus.NEEDS_EDITING)
 
 
-def poll_result(campaign: Campaign, now: float, ask: AskRows) -> PollResult:
-    """The state of the campaign's chunk; ``ask`` asks about single recipients."""
+def poll_result(campaign: Campaign, now: float, ask: AskRows, *, polls: int) -> PollResult:
+    """What the campaign says of its chunk, after so many polls; ``ask`` asks about recipients."""
     counts, status = _counts(campaign), campaign.status
+    wait = _FIRST * 2.0 ** min(polls, 10)
     match campaign_phase(status):
         case CampaignPhase.IN_PROGRESS:
-            return _again(now + _IN_PROGRESS.total_seconds(), "SendPulse is sending", counts)
+            return _again(now + min(wait, _SENDING), "SendPulse is sending", counts)
         case CampaignPhase.MODERATION:
             why = "SendPulse's moderators look at the campaign"
             if status == CampaignStatus.IN_QUESTION:
                 why = "SendPulse's moderators have a question: it is in the service's dashboard"
-            return _again(now + _MODERATION.total_seconds(), why, counts)
+            return _again(now + min(wait, _MODERATION), why, counts)
         case CampaignPhase.SENT:
             return PollResult(others=ChunkStatus(DeliveryStatus.SENT), statistics=counts, ask=ask)
         case CampaignPhase.STOPPED if not _sent(campaign):

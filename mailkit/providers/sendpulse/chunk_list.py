@@ -25,6 +25,7 @@ __all__ = [
     "Comparison",
     "compare",
     "is_complete",
+    "money_of",
     "name_of",
     "not_ready",
     "opted_out",
@@ -57,7 +58,8 @@ class ChunkList:
     ``variables`` maps the names that the contacts' variables were given to the columns' names,
     ``since`` is when it was looked at first after it was loaded. ``emails`` is how many a campaign
     to it would send, ``from_tariff`` and ``from_balance`` how many of these are paid by what, and
-    ``price`` what the latter cost. ``missed`` is when its campaign was looked for in vain.
+    ``price`` what the latter cost. ``missed`` is when its campaign was looked for in vain, and
+    ``polls`` counts how often it was looked at.
     """
 
     id: int
@@ -70,6 +72,7 @@ class ChunkList:
     currency: str = ""
     affordable: bool = True
     missed: float | None = None
+    polls: int = 0
 
     @classmethod
     def of(cls, cursor: str | None) -> ChunkList:
@@ -211,7 +214,7 @@ def shortfall(lists: Sequence[ChunkList], details: BalanceDetails) -> str | None
     emails = sum(one.emails or 0 for one in lists)
     price = sum((one.price for one in lists), Decimal(0))
     beyond = sum(one.from_balance for one in lists)
-    money, currency = _money(details)
+    money, currency = money_of(details)
     left = None if details.email is None else details.email.emails_left
     excess = 0 if left is None else max(0, sum(one.from_tariff for one in lists) - left)
     if excess and beyond:
@@ -225,7 +228,8 @@ def shortfall(lists: Sequence[ChunkList], details: BalanceDetails) -> str | None
     return f"the campaigns cost {price:,.2f} {currency}, and the balance is {money or 0:,.2f}"
 
 
-def _money(details: BalanceDetails) -> tuple[Decimal | None, str]:
+def money_of(details: BalanceDetails) -> tuple[Decimal | None, str]:
+    """The account's money, its bonus included, and the currency; None where it is not known."""
     if details.balance is None:
         return None, ""
     parts = (details.balance.main, details.balance.bonus)

@@ -19,6 +19,7 @@ import msgspec
 
 from mailkit.core.checks import number
 from mailkit.core.dispatch import (
+    Cost,
     Done,
     Limits,
     NotTaken,
@@ -28,6 +29,7 @@ from mailkit.core.dispatch import (
     Sent,
     Stage,
     Task,
+    TaskRow,
     Wait,
 )
 from mailkit.core.wire_format import WireFormat
@@ -47,13 +49,14 @@ from mailkit.providers.sendpulse.chunk_list import (
     ChunkList,
     compare,
     is_complete,
+    money_of,
     name_of,
     not_ready,
     opted_out,
     shortfall,
 )
 from mailkit.providers.sendpulse.list_contacts import NewContact
-from mailkit.providers.sendpulse.mailing_lists import Cost
+from mailkit.providers.sendpulse.mailing_lists import Cost as CampaignCost
 from mailkit.providers.sendpulse.models import Contact
 from mailkit.providers.sendpulse.placeholders import Placeholders
 
@@ -150,6 +153,28 @@ class SendPulseDispatch:
         variables = self._placeholders.values((address, *values))
         return len(_encode({"email": address, "variables": variables})) + 1  # a comma
 
+    def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
+        """Subject and html; what stands for the service's link to unsubscribe stays."""
+        return self._placeholders.render((address, *values))
+
+    async def cost(self, emails: int) -> Cost:
+        """The tariff and the balance; what more emails than the tariff has left cost is said of
+        lists alone.
+        """
+        details = await self._client.balance.details()
+        facts: dict[str, str | int] = {}
+        enough: bool | None = None
+        if (tariff := details.email) is not None:
+            facts["tariff"] = tariff.tariff_name
+            if tariff.emails_left is not None:
+                facts["emails left"] = tariff.emails_left
+                enough = emails <= tariff.emails_left
+        money, currency = money_of(details)
+        if money is not None:
+            facts["balance"] = f"{money:,.2f} {currency}"
+            enough = enough or (None if money else enough)  # the balance may pay for the rest
+        return Cost(facts, enough)
+
     async def prepare(self) -> None:
         """Look whether the sender may send, and how many emails the tariff allows a campaign."""
         sender = self._message.sender.email
@@ -237,7 +262,7 @@ class SendPulseDispatch:
             wait = complete
         return attrs.evolve(wait, cursor=attrs.evolve(chunk, since=since).cursor())
 
-    def _check_size(self, cost: Cost | None) -> None:
+    def _check_size(self, cost: CampaignCost | None) -> None:
         most = None if cost is None else cost.max_emails_per_task
         if cost is not None and most and cost.sent_emails_qty > most:
             raise AccountRefused(
@@ -309,8 +334,32 @@ class SendPulseDispatch:
             rows = [await self._ask(campaign.id, address) for address in addresses]
             return [row for row in rows if row is not None]
 
-        found = poll_result(campaign, self._client.clock.now(), ask)
-        return attrs.evolve(found, cursor=cursor)
+        now = self._client.clock.now()
+        if cursor is None:  # it is looked at again from the beginning
+            return poll_result(campaign, now, ask, polls=0)
+        chunk = ChunkList.of(cursor)
+        found = poll_result(campaign, now, ask, polls=chunk.polls)
+        return attrs.evolve(found, cursor=attrs.evolve(chunk, polls=chunk.polls + 1).cursor())
+
+    async def test(self, row: TaskRow) -> Sent:
+        """One test of a campaign, with the values filled in here."""
+        some = await self._client.mailing_lists.list(limit=1)
+        if not some:
+            raise Unsupported("SendPulse tests need a mailing list in the account: create one")
+        subject, body = self.render(row.address, row.values)
+        await self._once.campaigns.send_test(
+            sender=self._message.sender,
+            subject=subject,
+            html=body,
+            list_id=some[0].id,
+            attachments=self._message.attachments or None,
+            to=[row.address],
+        )
+        return Sent(None)
+
+    async def recall(self, reference: str) -> None:
+        """Cancel the campaign: what is sent by then stays sent."""
+        await self._client.campaigns.cancel(int(reference))
 
     async def _ask(self, campaign_id: int, address: str) -> RowStatus | None:
         try:
@@ -342,7 +391,7 @@ class SendPulseDispatch:
             self._blacklist_until = self._client.clock.monotonic() + _BLACKLIST_IS_GOOD
         return self._blacklist
 
-    async def _cost(self, list_id: int) -> Cost | None:
+    async def _cost(self, list_id: int) -> CampaignCost | None:
         """The cost of a campaign to the list; None if that is empty."""
         try:
             return await self._client.mailing_lists.cost(list_id)

@@ -91,13 +91,21 @@ class Placeholders:
             filled[variable] = write(value, slot.name)
         return filled
 
+    def render(self, row: Sequence[str]) -> tuple[str, str]:
+        """Subject and html with these values, as the service fills them in; or InvalidRow."""
+        subject, body = self.subject, self.html
+        for variable, value in self.values(row).items():
+            subject = subject.replace(_braced(variable), value)
+            body = body.replace(_braced(variable), value)
+        return subject, body
+
     def _variable(self, write: _Way, name: str, default: str | None) -> str:
         if name == UNSUBSCRIBE:
             return self._link
         slot = Placeholder(name, default), write
         if slot not in self._names:
             self._names[slot] = self._free(name) if self._given is None else next(self._given)
-        return f"{{{{{self._names[slot]}}}}}"
+        return _braced(self._names[slot])
 
     def _free(self, column: str) -> str:
         """A name that is not taken, from the column's letters."""
@@ -106,6 +114,10 @@ class Placeholders:
         name = next(name for name in longer if name.casefold() not in self._taken)
         self._taken.add(name.casefold())
         return name
+
+
+def _braced(variable: str) -> str:
+    return f"{{{{{variable}}}}}"
 
 
 def _longer(base: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from mailkit.core.quota import Quota
 from mailkit.providers.sendpulse import (
     BatchResult,
     Campaign,
+    CampaignName,
     CampaignRecipient,
     Contact,
     ContactStats,
@@ -40,6 +41,9 @@ async def answers(sp: SendPulse, at: datetime) -> None:
     assert_type(await sp.mailing_lists.unsubscribe.raw(7, ["a@b.by"]), CallResult[BatchResult])
     assert_type(sp.mailing_lists.iter_contacts(7, active=True), AsyncIterator[Contact])
     await sp.mailing_lists.delete(7)
+    assert_type(await sp.mailing_lists.find_by_name("name"), MailingList | None)
+    assert_type(await sp.mailing_lists.find_campaign(7, "name"), CampaignName | None)
+    assert_type(await sp.campaigns.find_by_name("name"), Campaign | None)
     contacts: list[NewContact | str] = [NewContact("a@b.by", {"n": 1}), "c@d.by"]
     await sp.mailing_lists.add_contacts(7, contacts)
     created = await sp.campaigns.create(
@@ -58,7 +62,10 @@ async def answers(sp: SendPulse, at: datetime) -> None:
     assert_type(await sp.campaigns.recipient(27, "a@b.by"), CampaignRecipient)
     assert_type(sp.campaigns.iter_campaigns(order="asc"), AsyncIterator[Campaign])
     assert_type(await sp.templates.create(html="h", lang="ru"), int)
+    edited = await sp.campaigns.edit(id=7, name="n", sender="", subject="", html="h")
+    assert_type(edited, int)
     assert_type(await sp.templates.get("f32"), Template)
+    assert_type(sp.templates.iter_templates("me", lang="ru"), AsyncIterator[Template])
     assert_type(await sp.contacts.get_many(["a@b.by"]), dict[str, list[Contact]])
     assert_type(await sp.contacts.campaign_stats("a@b.by"), ContactStats)
     assert_type(await sp.blacklist.list(), list[str])

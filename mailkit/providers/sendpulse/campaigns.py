@@ -65,7 +65,9 @@ class Stats:
 
 
 def _lists(value: int | Sequence[int], wire_format: WireFormat) -> object:
-    return value if isinstance(value, int) else [int(one) for one in value]
+    """A list alone goes out as a number: a test or a segment takes no more."""
+    numbers = [value] if isinstance(value, int) else [int(one) for one in value]
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _given(value: Stats, wire_format: WireFormat) -> Mapping[str, object]:

@@ -39,12 +39,14 @@ class ListName:
 
 @attrs.frozen
 class ContactStats:
-    """An address's messages in numbers, its lists, and whether it is in the blacklist."""
+    """An address's messages in numbers, its lists, and whether it is in the blacklist; None where
+    the response doesn't say.
+    """
 
     sent: int = 0
     opened: int = attrs.field(default=0, metadata=wire("open"))
     clicked: int = attrs.field(default=0, metadata=wire("link"))
-    blacklist: bool = False
+    blacklist: bool | None = None
     mailing_lists: tuple[ListName, ...] = attrs.field(
         default=(), metadata=wire("addressbooks", "adressbooks")
     )
@@ -54,6 +56,13 @@ def _stats(tree: Any) -> Any:
     """The numbers of one address are a level deeper than those of many."""
     inner = {} if "sent" in tree else tree["statistic"]
     return tree | inner if isinstance(inner, dict) else tree
+
+
+def _stats_of_many(tree: Any) -> Any:
+    """The same of many, where nothing is an empty list."""
+    if not isinstance(tree, dict):
+        return tree
+    return {email: {} if row == [] else row for email, row in tree.items()}
 
 
 @get("/emails/{email}", repeatable=True, pick=many)
@@ -91,7 +100,7 @@ class GetCampaignStats(Call[ContactStats]):
     email: str
 
 
-@post("/emails/campaigns", repeatable=True)
+@post("/emails/campaigns", repeatable=True, pick=_stats_of_many)
 class GetManyCampaignStats(Call[dict[str, ContactStats]]):
     """The same for several addresses, by address."""
 

@@ -151,7 +151,9 @@ class Statistics:
         if isinstance(tree, list):
             tree = {"general": tree}
         elif not isinstance(tree, dict) or not tree.keys() & {"general", "clicks"}:
-            return cls(converter.structure(tree, dict[str, int]))
+            counters = tree.items() if isinstance(tree, dict) else ()
+            known = {name: count for name, count in counters if count not in (None, "")}
+            return cls(converter.structure(known, dict[str, int]))
         return cls(
             general=converter.structure(tree.get("general") or [], tuple[StatusCount, ...]),
             clicks=converter.structure(tree.get("clicks") or [], tuple[LinkClicks, ...]),

@@ -68,7 +68,7 @@ async def test_a_template_goes_to_several_lists_or_to_a_segment() -> None:
 async def test_a_segment_may_come_with_its_list() -> None:
     for list_id in (7, [7]):
         body = await body_of(**LETTER, list_id=list_id, segment_id=9)
-        assert (body["list_id"], body["segment_id"]) == (list_id, 9)
+        assert (body["list_id"], body["segment_id"]) == (7, 9)
 
 
 async def test_texts_are_attached_as_they_are_and_all_else_in_base64(tmp_path: Path) -> None:

@@ -124,6 +124,18 @@ async def test_the_numbers_of_an_address_are_the_same_in_both_answers() -> None:
     assert (await sendpulse.contacts.campaign_stats("b@mail.by")).sent == 0
 
 
+async def test_what_is_not_said_about_an_address_is_none() -> None:
+    script = Script(response(200, {"a@mail.by": [], "b@mail.by": {"sent": 1, "blacklist": True}}))
+    stats = await client(script).contacts.campaign_stats_many(["a@mail.by", "b@mail.by"])
+    assert [(one.sent, one.blacklist) for one in stats.values()] == [(0, None), (1, True)]
+
+
+async def test_a_counter_without_a_number_spoils_no_page() -> None:
+    said = [{"id": 1, "statistics": {"sent": 2, "error": None, "opening": ""}}, {"id": 2}]
+    first, second = await client(Script(response(200, said))).campaigns.list()
+    assert (first.statistics.counters, second.id) == ({"sent": 2}, 2)
+
+
 async def test_a_recipient_has_its_date_under_either_name_and_may_lack_details() -> None:
     script = Script(
         response(200, {"sent_date": "2021-03-29 07:46:58", "global_status": 0}),

@@ -21,8 +21,8 @@ _QUOTAS = (_CAMPAIGNS_USED_UP, _TOO_FAST)
 _RETRY_AFTER = {_CAMPAIGNS_USED_UP: 3600.0, _TOO_FAST: 1.0, _CODE_JUST_SENT: 900.0}
 _CAMPAIGN_GONE = 602
 _NONE_OF_THEM_THERE = 303
-_MISSING = (31, 213, 290, 299, _NONE_OF_THEM_THERE, 404, 502)
-"""No such template, list, template, variable, addresses, thing, address."""
+_MISSING = (31, 213, 290, 299, _NONE_OF_THEM_THERE, 404, 502, 802, 1003)
+"""No such template, list, template, variable, addresses, thing, address, campaign, sender."""
 _REMEDIES = {
     707: "top up the account's balance, then try again",
     708: "choose a larger tariff, or write to fewer contacts",
@@ -62,7 +62,8 @@ def _nobody_active(refusal: Refusal) -> bool:
 
 GONE = Gone(_is_gone, b'{"result":true}')
 """What was to be deleted is not there."""
-WEBHOOK_GONE = Gone(_is_gone, b"[true]")
+WEBHOOK_GONE = Gone(lambda refusal: refusal.missing or refusal.code is None, b"[true]")
+"""The same of a webhook, about which the service just says false."""
 NOBODY_THERE = Gone(lambda refusal: refusal.code == _NONE_OF_THEM_THERE, b'{"result":true}')
 """None of the addresses is in the list; a list that is not there is another matter."""
 NOBODY_ACTIVE = Gone(_nobody_active, b'{"result":true}')

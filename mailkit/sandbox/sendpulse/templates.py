@@ -1,6 +1,7 @@
 """The SendPulse operations on templates; two of the service's own are always there."""
 
 import re
+from base64 import b64encode
 
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.php import is_number
@@ -49,7 +50,7 @@ def edit(context: Context, params: Params) -> object:
 @endpoint("sendpulse.templates.get", "GET /template/{id}")
 def one(context: Context, params: Params) -> object:
     """A template by either id."""
-    return {**_written(context, find(context, params.args["id"])), "is_structure": True}
+    return _whole(context, find(context, params.args["id"]))
 
 
 @endpoint("sendpulse.templates.get_by_slug", "GET /template/slug/{slug}")
@@ -57,23 +58,23 @@ def by_slug(context: Context, params: Params) -> object:
     """A template by its system name."""
     for found in context.account.templates.values():
         if found.slug == params.args["slug"]:
-            return {**_written(context, found), "is_structure": True}
+            return _whole(context, found)
     raise not_found("Template not found", 31)
 
 
 def _all_templates(context: Context, params: Params) -> object:
-    """All templates, or those of one owner and one language."""
-    owner, lang = params.query.text("owner"), params.args.get("lang")
-    if owner not in ("", "me", "sendpulse"):
+    """A page of one owner's templates, by default the service's, in one language or in all."""
+    owner, lang = params.query.text("owner") or "sendpulse", params.args.get("lang")
+    if owner not in ("me", "sendpulse"):
         raise wrong("owner", "must be me or sendpulse")
     if lang is not None and lang not in LANGUAGES:
         raise not_found("Language not found")
-    return [
-        _written(context, found)
+    rows = [
+        found
         for found in context.account.templates.values()
-        if (not owner or found.system == (owner == "sendpulse"))
-        and (lang is None or found.lang == lang)
+        if found.system == (owner == "sendpulse") and lang in (None, found.lang)
     ]
+    return [_written(context, found) for found in rows[params.page()]]
 
 
 all_templates = endpoint("sendpulse.templates.list", "GET /templates")(_all_templates)
@@ -102,6 +103,12 @@ def seed(account: Account, now: float) -> None:
 
 def _new_id(context: Context) -> str:
     return f"{context.rng.getrandbits(128):032x}"
+
+
+def _whole(context: Context, found: Template) -> dict[str, object]:
+    """One template with its body, which may come in base64 as well."""
+    body = b64encode(found.body.encode()).decode() if context.quirk() else found.body
+    return {**_written(context, found), "is_structure": True, "body": body}
 
 
 def _written(context: Context, found: Template) -> dict[str, object]:

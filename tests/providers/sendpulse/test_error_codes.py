@@ -122,6 +122,7 @@ GONE: list[tuple[Ask, Response, object]] = [
     (lambda it: it.campaigns.cancel(7), no(404, status=404), None),
     (lambda it: it.tags.delete(7), no(404, status=404), None),
     (lambda it: it.webhooks.delete(7), no(404, status=404), None),
+    (lambda it: it.webhooks.delete(7), response(200, {"success": True, "data": [False]}), None),
 ]
 
 
@@ -156,6 +157,9 @@ async def test_not_there_at_once_is_a_refusal(ask: Ask, said: Response, value: o
         (lambda it: it.campaigns.cancel(7), no(422, "The campaign can't be cancelled")),
         (lambda it: it.mailing_lists.rename(7, "A"), no(213, status=404)),
         (lambda it: it.mailing_lists.get(7), no(213, status=404)),
+        (lambda it: it.mailing_lists.delete(7), response(200, {"result": False})),
+        (lambda it: it.webhooks.update(7, "https://a"), no(404, status=404)),
+        (lambda it: it.webhooks.delete(7), no(800, "Unauthorized action.", 403)),
     ],
 )
 async def test_another_no_after_a_lost_response_stays_one(ask: Ask, said: Response) -> None:

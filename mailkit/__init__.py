@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mailkit.address import Address
     from mailkit.attachment import Attachment
+    from mailkit.bulk.cancel import cancel
     from mailkit.bulk.job import Job, Progress
     from mailkit.bulk.journal import Counts, Journal
     from mailkit.bulk.rehearsal import Plan
@@ -50,6 +51,7 @@ __all__ = [
     "Report",
     "SendPulse",
     "SmsBy",
+    "cancel",
     "read_recipients",
     "replan_rejected",
     "resolve",
@@ -75,6 +77,7 @@ _HOMES = {
     "Report": "bulk.report",
     "SendPulse": "providers.sendpulse",
     "SmsBy": "providers.smsby",
+    "cancel": "bulk.cancel",
     "read_recipients": "bulk.source",
     "replan_rejected": "bulk.resolve",
     "resolve": "bulk.resolve",

@@ -18,6 +18,7 @@ import anyio
 import attrs
 
 from mailkit.bulk.journal import ChunkState, JobRecord, Journal, Later, Stopped, Taken
+from mailkit.bulk.moments import moment
 from mailkit.bulk.policy import Next, names, next_step
 from mailkit.bulk.polling import Polling
 from mailkit.bulk.refusals import Refusals
@@ -53,6 +54,7 @@ __all__ = ["Engine"]
 DOUBTS_TO_STOP = 3
 TRIES_TO_STOP = 8
 OTHERS_SECONDS = 1.0
+LOOK_SECONDS = 5.0
 BEGINS_WITHIN = 10.0
 
 
@@ -183,7 +185,7 @@ class Engine:
                         await self.hand_over(taken)
                     case Later(until, why):
                         wait = max(0.0, until - self._clock.now())
-                        self._waiting = f"{why}; resuming at {_local(until):%H:%M:%S}"
+                        self._waiting = f"{why}; resuming at {moment(until, self._clock.now())}"
                         await self._changed.wait(wait)
                     case _ if self._under_way or self._polling.settling:
                         await self._changed.wait()  # one of these may yet be planned again
@@ -210,7 +212,9 @@ class Engine:
             elif self._refusals.probing:  # what comes of that is about everybody
                 await self._changed.wait()
             elif (wait := self._hold_until - self._clock.monotonic()) > 0:
-                await self._changed.wait(wait)
+                await self._changed.wait(min(wait, LOOK_SECONDS))
+                if (why := await self._journal.jobs.stopped(self._job)) is not None:
+                    self.stop(why, everybody=True)
             else:
                 self._waiting = None
                 return True
@@ -440,12 +444,12 @@ class Engine:
             wait = max(error.available_at.timestamp() - self._clock.now(), 0.1)
         until = _local(self._clock.now() + wait)
         if wait > self._settings.max_wait and not isinstance(error, QuotaExhausted):
-            self.fail(error, f"{text}; resume the job after {until:%Y-%m-%d %H:%M}")
+            self.fail(error, f"{text}; resume the job after {until:%Y-%m-%d %H:%M:%S}")
             return
         if self._clock.monotonic() + wait > self._hold_until:
             self._tell(SendingHeld(self._job.name, until, text))
         self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)
-        self._waiting = f"{text}; resuming at {until:%H:%M:%S}"
+        self._waiting = f"{text}; resuming at {moment(until.timestamp(), self._clock.now())}"
         self._changed.notify()
 
 

@@ -14,6 +14,7 @@ import attrs
 
 from mailkit.bulk.deadlines import begins_at, is_late, taken_at
 from mailkit.bulk.journal import DueChunk, JobRecord, Journal, MergeResult, Taken
+from mailkit.bulk.moments import moment
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.signal import Signal, shielded
 from mailkit.core.clock import Clock
@@ -257,7 +258,8 @@ class Polling:
         if self._look_at_clock() > steady and not self._settings.track:
             return  # it is to be sent later: nobody waits for that
         if now - chunk.ended < WAITED_OUT:
-            self._waiting[chunk.n] = why
+            at = moment(again.timestamp(), now)
+            self._waiting[chunk.n] = f"{why}; the next look is at {at}"
             wait = max(again.timestamp() - now, FIRST_POLL)
             self._schedule(attrs.evolve(poll, due=steady + wait))
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import attrs
 import msgspec
 
-from mailkit.bulk.journal import ChunkRecord, Counts, JobRecord, Journal, Later, Snapshot
+from mailkit.bulk.journal import ChunkRecord, Counts, JobRecord, Journal, Snapshot
 from mailkit.errors import JournalError
 from mailkit.events import DeliveryStatus
 
-__all__ = ["Doubt", "Report", "make_report"]
+__all__ = ["Doubt", "Report", "Waiting", "make_report"]
 
 
 @attrs.frozen
@@ -31,6 +31,17 @@ class Doubt:
 
 
 @attrs.frozen
+class Waiting:
+    """What the next request waits for, and until when. ``sent``: all is sent, and that request only
+    asks what became of it.
+    """
+
+    until: datetime
+    why: str
+    sent: bool = False
+
+
+@attrs.frozen
 class Report:
     """What became of a job so far.
 
@@ -39,8 +50,8 @@ class Report:
     of in each delivery status, ``statistics`` what the provider counts of the messages where it
     names nobody, ``doubts`` which chunks a person must look at, ``rejections`` why
     chunks were refused whole. ``waiting`` says for what the next request has to wait, and until
-    when. ``stopped`` is why the last engine ended early, ``running`` whether
-    one is at work now.
+    when. ``stopped`` is why the last engine ended early, ``running`` whether one is at work now,
+    ``cancelled`` when a person cancelled the job.
     """
 
     job: str
@@ -54,9 +65,10 @@ class Report:
     statistics: Mapping[str, int]
     doubts: Sequence[Doubt]
     rejections: Sequence[str]
-    waiting: str | None
+    waiting: Waiting | None
     stopped: str | None
     running: bool
+    cancelled: datetime | None = None
 
     @property
     def complete(self) -> bool:
@@ -85,9 +97,15 @@ class Report:
                 for doubt in self.doubts
             ],
             "rejections": list(self.rejections),
-            "waiting": self.waiting,
+            "waiting": self.waiting
+            and {
+                "until": self.waiting.until.isoformat(timespec="seconds"),
+                "why": self.waiting.why,
+                "sent": self.waiting.sent,
+            },
             "stopped": self.stopped,
             "running": self.running,
+            "cancelled": self.cancelled and self.cancelled.isoformat(timespec="seconds"),
             "complete": self.complete,
         }
 
@@ -129,20 +147,16 @@ async def make_report(journal: Journal, name: str) -> Report:
         waiting=_waiting(found),
         stopped=job.stopped,
         running=found.running,
+        cancelled=None if job.cancelled is None else datetime.fromtimestamp(job.cancelled, UTC),
     )
 
 
-def _waiting(found: Snapshot) -> str | None:
-    if found.waiting is not None:
-        return f"{found.waiting.why}; not before {_time(found.waiting)}"
-    if found.asking is not None:
-        return f"{found.asking.why}; the next look is at {_time(found.asking)}"
-    return None
-
-
-def _time(wait: Later) -> str:
-    until = datetime.fromtimestamp(wait.until, UTC).astimezone()
-    return f"{until:%Y-%m-%d %H:%M:%S}"
+def _waiting(found: Snapshot) -> Waiting | None:
+    wait = found.waiting or found.asking
+    if wait is None:
+        return None
+    until = datetime.fromtimestamp(wait.until, UTC)
+    return Waiting(until, wait.why, sent=found.waiting is None)
 
 
 def _doubt(job: JobRecord, chunk: ChunkRecord) -> Doubt:

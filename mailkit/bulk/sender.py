@@ -13,6 +13,7 @@ import anyio
 import attrs
 import msgspec
 
+from mailkit.bulk.cancel import RecallResult, recall
 from mailkit.bulk.engine import Engine
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import Chosen, JobRecord, Journal
@@ -166,15 +167,18 @@ class BulkSender:
         ) as draft:
             return await rehearse(draft, message, self._provider.quotas)
 
-    async def resume(self, name: str, *, rejected: bool = False) -> Job:
+    async def resume(self, name: str, *, rejected: bool = False, cancelled: bool = False) -> Job:
         """Go on with a job that was stopped or cut off; what was under way then is in doubt. With
-        ``rejected``, what the provider rejected is sent again too.
+        ``rejected``, what the provider rejected is sent again too. A job that was cancelled needs
+        ``cancelled``; whoever has the message from another job by now is left out.
 
         If other processes send the job at this moment, this one joins them. InvalidArgument if
         there is no such job, or if it was begun with another provider or account.
         """
         self._check_track(self._settings)
         record = await self._known(name)
+        if cancelled:
+            await self.journal.cancelling.restore(record)
         return await self._run(record, self._settings, rejected=rejected)
 
     async def follow(self, name: str, seconds: float) -> Job:
@@ -186,6 +190,16 @@ class BulkSender:
         record = await self._known(name)
         self._check_track(settings)
         return await self._run(record, settings, sends=False)
+
+    async def recall(self, name: str) -> RecallResult:
+        """Ask the provider to take back what it has accepted of a job and not delivered yet.
+
+        Unsupported if it can't. What it refuses, since it is too late, is in the result.
+        """
+        record = await self._known(name)
+        message = Message.from_json(msgspec.json.decode(record.message))
+        dispatch = self._provider.dispatch(attrs.evolve(message, send_at=None), record.columns)
+        return await recall(self.journal, dispatch, record)
 
     async def report(self, name: str) -> Report:
         """The report of a job, at any moment of its life."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailkit.cli import demo, jobs, plan, sandbox, send
+from mailkit.cli import cancel, demo, jobs, plan, sandbox, send
 
 __all__ = ["app"]
 
@@ -38,6 +38,7 @@ def main(
 app.command()(send.send)
 app.command()(plan.plan)
 app.command()(send.resume)
+app.command()(cancel.cancel)
 app.command()(jobs.status)
 app.command()(jobs.report)
 app.command()(jobs.resolve)

@@ -17,7 +17,7 @@ from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
-from mailkit.cli.options import Account, AdoptAs, AsJson, JournalPath, duration
+from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath, duration
 from mailkit.cli.providers import open_provider
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import follow_job, print_report
@@ -25,8 +25,6 @@ from mailkit.cli.show import as_utf8, jobs_table, plain, print_json
 from mailkit.errors import InvalidArgument
 
 __all__ = ["report", "resolve", "status"]
-
-JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
 
 _RUN = tuple("=+-@\t\r\n＝＋－＠")  # what a spreadsheet may take for a formula's beginning
 

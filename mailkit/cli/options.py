@@ -19,6 +19,7 @@ __all__ = [
     "Concurrency",
     "Delimiter",
     "Encoding",
+    "JobName",
     "JournalPath",
     "MessageFile",
     "NewName",
@@ -60,6 +61,7 @@ Recipients = Annotated[
     str, typer.Argument(metavar="LIST", help="The list: CSV or JSONL; - is stdin.")
 ]
 ProviderName = Annotated[str, typer.Option(help="The service to send with, e.g. smsby.")]
+JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
 NewName = Annotated[str | None, typer.Option("--name", help="The job's name; else one is made.")]
 Again = Annotated[
     bool,

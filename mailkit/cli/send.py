@@ -35,6 +35,7 @@ from mailkit.cli.providers import open_provider
 from mailkit.cli.run import CutOff, exit_code, graceful, opened, run
 from mailkit.cli.show import planning, print_json, report_text, sending_bar
 from mailkit.core.dispatch import Provider
+from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 
 __all__ = ["follow_job", "print_report", "resume", "send"]
@@ -103,6 +104,9 @@ def resume(
     rejected: Annotated[
         bool, typer.Option("--rejected", help="Send what the provider rejected again, too.")
     ] = False,
+    cancelled: Annotated[
+        bool, typer.Option("--cancelled", help="Send the rest of a job that was cancelled.")
+    ] = False,
     trust_refusals: Annotated[
         bool,
         typer.Option(
@@ -130,11 +134,15 @@ def resume(
         )
 
         async def start(sender: BulkSender) -> Job:
-            return await sender.resume(job, rejected=rejected)
+            return await sender.resume(job, rejected=rejected, cancelled=cancelled)
 
         async with opened(journal, adopt=adopt) as store:
-            provider = (await store.jobs.get(job)).provider
-            async with open_provider(provider, account) as client:
+            record = await store.jobs.get(job)
+            if record.cancelled is not None and not cancelled:
+                raise InvalidArgument(
+                    f"the job {job} was cancelled: to send the rest after all, add --cancelled"
+                )
+            async with open_provider(record.provider, account) as client:
                 return await _send(client, store, settings, start, as_json=as_json, strict=strict)
 
     raise typer.Exit(run(command))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import shlex
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import TextIO, cast
 
 from rich.console import Console
@@ -27,6 +29,7 @@ from rich.text import Text
 
 from mailkit.bulk.job import Progress
 from mailkit.bulk.journal import RowState
+from mailkit.bulk.moments import moment
 from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.source import RecipientSource
 
@@ -34,6 +37,7 @@ __all__ = [
     "SHOWN",
     "as_utf8",
     "jobs_table",
+    "moment_of",
     "plain",
     "planning",
     "print_json",
@@ -184,10 +188,10 @@ def report_text(report: Report) -> Iterator[str]:
     if report.unreconciled:
         yield (
             f"  {report.unreconciled:,} accepted rows are not yet found in the status lists; "
-            f"to look again: mailkit {'status' if report.running else 'resume'} {job}"
+            f"to look again: mailkit {_look(report)}"
         )
     yield from _some([plain(text) for text in report.rejections], "  rejected: ")
-    if counts.rejected and not report.running:
+    if counts.rejected and not (report.running or report.cancelled):
         yield f"  to send what was rejected again: mailkit resume {job} --rejected"
     if report.doubts:
         yield "in doubt:"
@@ -202,9 +206,16 @@ def report_text(report: Report) -> Iterator[str]:
             "once more, order it --again"
         )
     if report.waiting:
-        yield f"Waiting: {plain(report.waiting)}"
+        why = plain(report.waiting.why)
+        at = moment_of(report.waiting.until)
+        yield f"Next look at {at}: {why}" if report.waiting.sent else f"Waiting until {at}: {why}"
     if report.running and (counts.unsent or report.unreconciled):
         yield f"It is being sent now; to check on it: mailkit status {job}"
+    elif counts.unsent and report.cancelled:
+        yield (
+            f"Cancelled at {moment_of(report.cancelled)}. To send the rest after all: "
+            f"mailkit resume {job} --cancelled"
+        )
     elif counts.unsent:
         why = f"Stopped: {plain(report.stopped)}. " if report.stopped else ""
         yield f"{why}Send the rest with: mailkit resume {job}"
@@ -212,6 +223,13 @@ def report_text(report: Report) -> Iterator[str]:
         yield f"Stopped: {plain(report.stopped)}"
     elif not (counts.accepted or counts.in_doubt):
         yield f"Nobody was accepted; for the reasons: mailkit report {job} --csv"
+
+
+def _look(report: Report) -> str:
+    job = shlex.quote(plain(report.job))
+    if report.running:
+        return f"status {job}"
+    return f"status {job} --follow" if report.cancelled else f"resume {job}"
 
 
 def _doubt(doubt: Doubt) -> str:
@@ -225,6 +243,22 @@ def _some(lines: Sequence[str], indent: str) -> Iterator[str]:
         yield indent + line
     if len(lines) > SHOWN:
         yield f"{indent}and {len(lines) - SHOWN:,} more: see --json"
+
+
+def moment_of(at: datetime) -> str:
+    """The local time, with the date unless that is today's."""
+    return moment(at.timestamp(), time.time())
+
+
+def _state(report: Report) -> str:
+    """How far a job is, in a few words."""
+    if report.waiting and report.waiting.until.timestamp() > time.time():
+        return f"waiting until {moment_of(report.waiting.until)}"
+    if report.running:
+        return "running"
+    if report.complete:
+        return "done"
+    return "cancelled" if report.cancelled else ""
 
 
 def jobs_table(reports: Sequence[Report]) -> None:
@@ -245,7 +279,7 @@ def jobs_table(reports: Sequence[Report]) -> None:
             Text(plain(report.provider)),
             f"{report.created.astimezone():%Y-%m-%d}",
             *(f"{number:,}" for number in numbers),
-            "running" if report.running else "done" if report.complete else "",
+            _state(report),
         )
     width = None if sys.stdout.isatty() else 1000  # lines of a pipe or a file are not folded
     Console(file=sys.stdout, highlight=False, width=width).print(table)

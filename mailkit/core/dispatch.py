@@ -325,7 +325,7 @@ class Dispatch(Protocol):
         """
         ...
 
-    async def recall(self, reference: str) -> None:
+    async def recall(self, reference: str | None) -> None:
         """Take back what is not delivered yet of a chunk that was sent; safe to repeat. Raises
         Unsupported if the service can't, and Refused if it is too late.
         """

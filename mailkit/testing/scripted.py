@@ -49,8 +49,9 @@ class ScriptedProvider:
 
     ``mailed`` counts how often each address was mailed, ``tasks`` keeps what it was asked to do.
     ``rejects`` maps addresses to the reason for which it rejects them by name, ``cost`` is what it
-    says of the money, ``recalled`` has the references of what it was to take back. ``stages`` are
-    those of a provider that takes message and recipients in one request, or any others.
+    says of the money, ``recalled`` has the references of what it took back, unless
+    ``recall_errors`` has something else for the next ones. ``stages`` are those of a provider that
+    takes message and recipients in one request, or any others.
     """
 
     name: str = "scripted"
@@ -64,6 +65,7 @@ class ScriptedProvider:
     tasks: list[Task] = attrs.field(factory=list[Task])
     cost: Cost | None = None
     recalled: list[str] = attrs.field(factory=list[str])
+    recall_errors: list[MailkitError] = attrs.field(factory=list[MailkitError])
     _steps: dict[str, deque[tuple[Step, bool]]] = attrs.field(factory=dict, init=False)
     _loaded: dict[_Chunk, dict[int, TaskRow]] = attrs.field(factory=dict, init=False)
     _sent: dict[_Chunk, str] = attrs.field(factory=dict, init=False)
@@ -118,6 +120,12 @@ class ScriptedProvider:
         rows = self._loaded.setdefault(_chunk(task), {row.n: row for row in task.rows})
         self.mailed.update(row.address for row in rows.values() if row.n not in left_out)
         self._sent[_chunk(task)] = sent.reference or ""
+
+    def recall(self, reference: str | None) -> None:
+        """Take back what is not delivered yet of a chunk."""
+        if self.recall_errors:
+            raise self.recall_errors.pop(0)
+        self.recalled.append(reference or "")
 
     def settle(self, task: Task) -> Sent | NotTaken | None:
         """Whether a chunk that is in doubt was taken; None unless its stage settles."""
@@ -175,8 +183,8 @@ class _Dispatch:
         self.provider.mailed[row.address] += 1
         return Sent(None)
 
-    async def recall(self, reference: str) -> None:
-        self.provider.recalled.append(reference)
+    async def recall(self, reference: str | None) -> None:
+        self.provider.recall(reference)
 
 
 def _chunk(task: Task) -> _Chunk:

@@ -123,7 +123,7 @@ class _WatchedDispatch:
     async def test(self, row: TaskRow) -> Sent:
         return await self.inner.test(row)
 
-    async def recall(self, reference: str) -> None:
+    async def recall(self, reference: str | None) -> None:
         await self.inner.recall(reference)
 
     def _check_wait(self, task: Task) -> None:

@@ -104,7 +104,7 @@ class FakeDispatch:
     async def test(self, row: TaskRow) -> Sent:
         raise Unsupported("it has no tests")
 
-    async def recall(self, reference: str) -> None:
+    async def recall(self, reference: str | None) -> None:
         raise Unsupported("it takes nothing back")
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:

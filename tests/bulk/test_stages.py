@@ -151,7 +151,7 @@ class ListDispatch:
     async def test(self, row: TaskRow) -> Sent:
         raise Unsupported("it has no tests")
 
-    async def recall(self, reference: str) -> None:
+    async def recall(self, reference: str | None) -> None:
         raise Unsupported("it takes nothing back")
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
@@ -289,7 +289,7 @@ async def test_a_wait_is_in_the_journal_and_is_kept(journal: Journal, shop: List
         report = await job.wait()
         await looking
     assert report.complete
-    assert any("the list is locked; not before " in (one.waiting or "") for one in seen)
+    assert "the list is locked" in {one.waiting and one.waiting.why for one in seen}
     assert shop.clock.now() >= begun + 600
     assert [stage for stage, *_ in shop.log].count("ready") == 2
 

@@ -19,10 +19,11 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
     """Statements are put together from names and question marks; values travel beside them."""
     constants = {"_COLUMNS", "columns", "WHERE", "where", "state", "sending", "table", "column",
                  "VERSION", "begin", "following", "which", "parts",
-                 "WAL_LIMIT", "_SENT", "_UNDER_WAY", "joined", "kept", "others",
+                 "WAL_LIMIT", "_SENT", "_UNDER_WAY", "_UNSENT", "joined", "kept", "others",
                  "theirs"}  # fmt: skip
     marks = {
         "', '.join('?' * len(states))",
+        "', '.join('?' * len(rows))",
         "'FULL' if durable else 'NORMAL'",
         "followers.format(order='ASC')",
         "' UNION ALL '.join(rows)",

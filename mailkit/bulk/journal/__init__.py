@@ -15,6 +15,7 @@ from typing import Literal
 import anyio.to_thread
 import platformdirs
 
+from mailkit.bulk.journal.cancelling import Cancelling
 from mailkit.bulk.journal.chunks import Chunks, Taken
 from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
 from mailkit.bulk.journal.narrowing import Narrowing
@@ -108,6 +109,7 @@ class Journal:
         self.statuses = Statuses(db)
         self.reports = Reports(db)
         self.resolving = Resolving(db)
+        self.cancelling = Cancelling(db)
         self.suppressions = Suppressions(db)
 
     @property

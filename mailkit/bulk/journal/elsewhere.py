@@ -2,8 +2,9 @@
 
 A person belongs to the first job with the same content (``jobs.content``) that accepted the row,
 has it in doubt, is sending it, or still has it planned. Rows that were refused there, by the plan
-or by the provider, belong to nobody. Whatever makes rows planned asks here first, unless a person
-ordered it ``again``: so nobody belongs to two jobs.
+or by the provider, belong to nobody, and neither do those that a cancelled job has not sent.
+Whatever makes rows planned asks here first, unless a person ordered it ``again``: so nobody belongs
+to two jobs.
 
 Rows have no index by address: it would cost every job more than it spares the second one, which
 reads the other job's rows once and sorts them together with its own.
@@ -39,10 +40,10 @@ class Question:
 
 
 def questions(
-    job: JobRecord, seen: Sequence[Twin], state: RowState, dialect: Dialect
+    job: JobRecord, seen: Sequence[Twin], state: RowState | None, dialect: Dialect
 ) -> Iterator[Question]:
-    """What to ask about the job's rows in this ``state``: ``unsent``, before they are cut into
-    chunks, or ``rejected``.
+    """What to ask about the job's rows that are ``unsent`` or ``rejected``, or, with None as the
+    ``state``, not cut into chunks yet.
     """
     for first in range(0, len(seen), TWINS):
         some = seen[first : first + TWINS]
@@ -60,11 +61,13 @@ def questions(
         )
 
 
-def _own(job: JobRecord, state: RowState, dialect: Dialect) -> str:
+def _own(job: JobRecord, state: RowState | None, dialect: Dialect) -> str:
     columns = "coalesce(rows.key, rows.address) AS person, rows.id AS mine, NULL AS owner"
-    if state is RowState.UNSENT:
+    if state is None:
         return f"SELECT {columns} FROM rows WHERE {_ids(job.id)} AND state IS NULL"
     own, chunk = f"'{RowState.REJECTED}'", f"chunks.state = '{ChunkState.REJECTED}'"
+    if state is RowState.UNSENT:
+        own, chunk = "NULL", f"chunks.state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}')"
     return _rows(job.id, columns, columns, own, chunk, dialect)
 
 
@@ -76,7 +79,8 @@ def _live(twin: Twin, sent: int, waits: int, dialect: Dialect) -> str:
         f"THEN {sent} ELSE {waits} END"
     )
     states = f"'{RowState.ACCEPTED}', '{RowState.IN_DOUBT}'"
-    live = f"chunks.state <> '{ChunkState.REJECTED}'"
+    unsent = f", '{ChunkState.PLANNED}', '{ChunkState.LOADING}'" if twin.cancelled else ""
+    live = f"chunks.state NOT IN ('{ChunkState.REJECTED}'{unsent})"
     return _rows(twin.id, f"{person}, {sent}", f"{person}, {owner}", states, live, dialect)
 
 

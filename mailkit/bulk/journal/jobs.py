@@ -14,10 +14,11 @@ from mailkit.bulk.journal.store import Connection, Store
 from mailkit.errors import InvalidArgument, JobExists
 from mailkit.text import control_character
 
-__all__ = ["Jobs", "Overtaken", "Twin", "find", "twins"]
+__all__ = ["Jobs", "Overtaken", "Twin", "check_wanted", "find", "twins"]
 
 _COLUMNS = (
-    "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped"
+    "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped, "
+    "cancelled"
 )
 
 
@@ -39,12 +40,13 @@ def find(db: Connection, name: str) -> JobRecord | None:
 @attrs.frozen
 class Twin:
     """Another planned job with the same content; ``replans`` counts how often it took rejected
-    rows back.
+    rows back. One that is ``cancelled`` has nobody but those it sent to.
     """
 
     id: int
     name: str
     replans: int
+    cancelled: bool = False
 
 
 class Overtaken(Exception):
@@ -54,11 +56,14 @@ class Overtaken(Exception):
 def twins(db: Connection, job: JobRecord) -> Sequence[Twin]:
     """The other planned jobs with the job's content, the oldest first."""
     found = db.execute(
-        f"SELECT id, name, replans FROM jobs WHERE state = '{JobState.PLANNED}' AND id <> ? "
+        "SELECT id, name, replans, cancelled IS NOT NULL FROM jobs "
+        f"WHERE state = '{JobState.PLANNED}' AND id <> ? "
         "AND content = (SELECT content FROM jobs WHERE id = ?) ORDER BY id",
         (job.id, job.id),
     )
-    return [Twin(*row) for row in found]
+    return [
+        Twin(id, name, replans, bool(is_cancelled)) for id, name, replans, is_cancelled in found
+    ]
 
 
 class Jobs:
@@ -146,6 +151,15 @@ class Jobs:
         """Whether a worker of the job is alive."""
         return bool(await self._store.read(lambda db: living(db, self._store.locks, job.id)))
 
+    async def stopped(self, job: JobRecord) -> str | None:
+        """Why nothing more is to be taken of the job, if so."""
+
+        def work(db: Connection) -> str | None:
+            found = db.execute("SELECT stopped FROM jobs WHERE id = ?", (job.id,)).fetchone()
+            return None if found is None else found[0]
+
+        return await self._store.read(work)
+
     async def stop(self, job: JobRecord, reason: str, *, everybody: bool = True) -> None:
         """Note why the job is stopped before its end: no worker takes anything of it any more.
 
@@ -158,7 +172,10 @@ class Jobs:
                 job.worker and job.worker.id
             }
             if everybody or not others:
-                db.execute("UPDATE jobs SET stopped = ? WHERE id = ?", (reason, job.id))
+                db.execute(
+                    "UPDATE jobs SET stopped = ? WHERE id = ? AND cancelled IS NULL",
+                    (reason, job.id),
+                )
 
         await self._store.write(work)
 
@@ -201,7 +218,7 @@ class Jobs:
         return await self._store.write(work)
 
     async def refuse_twin(self, fingerprint: bytes) -> None:
-        """JobExists if the journal has a job of this message and list."""
+        """JobExists if the journal has a job of this message and list that is not cancelled."""
         await self._store.read(lambda db: _refuse_twin(db, fingerprint))
 
     async def forget(self, job: JobRecord) -> None:
@@ -250,7 +267,8 @@ class Jobs:
 
 def _refuse_twin(db: Connection, fingerprint: bytes) -> None:
     twin = db.execute(
-        f"SELECT name FROM jobs WHERE fingerprint = ? AND state = '{JobState.PLANNED}' ORDER BY id",
+        f"SELECT name FROM jobs WHERE fingerprint = ? AND state = '{JobState.PLANNED}' "
+        "AND cancelled IS NULL ORDER BY id",
         (fingerprint,),
     ).fetchone()
     if twin is not None:
@@ -258,6 +276,15 @@ def _refuse_twin(db: Connection, fingerprint: bytes) -> None:
             f"this message has gone to this list already, as the job {twin[0]}: "
             "resume that one, or order it --again",
             name=twin[0],
+        )
+
+
+def check_wanted(job: JobRecord) -> None:
+    """InvalidArgument if the job is cancelled."""
+    if job.cancelled is not None:
+        raise InvalidArgument(
+            f"the job {job.name} is cancelled: to send the rest after all, resume it with "
+            "cancelled=True"
         )
 
 

@@ -107,7 +107,7 @@ class Planning:
         ``duplicate``; gives the jobs that were asked.
         """
         seen = await self._store.read(lambda db: twins(db, job))
-        for asked in questions(job, seen, RowState.UNSENT, self._store.dialect):
+        for asked in questions(job, seen, None, self._store.dialect):
             await self._mark(RowState.DUPLICATE, asked.sql, (), asked.reasons.__getitem__)
         return seen
 

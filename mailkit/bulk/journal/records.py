@@ -142,6 +142,7 @@ class JobRecord:
     read: int
     created: float
     stopped: str | None
+    cancelled: float | None = None
     worker: Worker | None = attrs.field(default=None, eq=False)
 
     @property

@@ -11,14 +11,14 @@ from collections.abc import Collection
 
 import attrs
 
-from mailkit.bulk.journal.jobs import find
+from mailkit.bulk.journal.jobs import check_wanted, find
 from mailkit.bulk.journal.locks import Locks
 from mailkit.bulk.journal.ownership import living, register
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, PartState
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.errors import JournalError
 
-__all__ = ["Workers", "reap"]
+__all__ = ["Workers", "at_work", "reap"]
 
 CUT_OFF = "the process ended while the request was under way"
 
@@ -32,7 +32,7 @@ class Workers:
     async def join(self, job: JobRecord, *, sends: bool = True) -> JobRecord:
         """Work on the job, too; what dead workers were sending is in doubt from now on.
 
-        One that ``sends`` goes on with a job that was stopped.
+        One that ``sends`` goes on with a job that was stopped; InvalidArgument for a cancelled one.
         """
 
         def work(db: Connection) -> JobRecord:
@@ -41,6 +41,7 @@ class Workers:
             if found is None or found.id != job.id or found.state is not JobState.PLANNED:
                 raise JournalError(f"the job {job.name} is gone from the journal")
             if sends:
+                check_wanted(found)
                 db.execute("UPDATE jobs SET stopped = NULL WHERE id = ?", (job.id,))
             worker = register(db, self._store.locks, job.id, sends=sends)
             reap(db, self._store.locks, job.id)
@@ -82,7 +83,7 @@ class Workers:
 
         def work(db: Connection) -> int | None:
             others = reap(db, self._store.locks, job.id) - {_id(job)}
-            return _at_work(db, job, others) if others else None
+            return at_work(db, job, others) if others else None
 
         if not await self._store.read(look):
             return None
@@ -123,13 +124,19 @@ def reap(db: Connection, locks: Locks, job: int) -> frozenset[int]:
     return alive
 
 
-def _at_work(db: Connection, job: JobRecord, workers: Collection[int]) -> int | None:
-    theirs = f"worker IN ({', '.join(map(str, workers))})"
+def at_work(
+    db: Connection, job: JobRecord, workers: Collection[int], *, looking: bool = True
+) -> int | None:
+    """The process of one of these workers that prepares or sends something at this moment, or is
+    ``looking`` for what it sent.
+    """
+    theirs = f"worker IN ({', '.join(map(str, workers)) or 0})"
+    looks = f" OR (state = '{ChunkState.ACCEPTED}' AND reconciled = 0)" if looking else ""
     found = db.execute(
         "SELECT process FROM workers WHERE id = (SELECT min(worker) FROM ("
         "SELECT worker FROM chunks WHERE job = ? AND "
-        f"(state IN ('{ChunkState.LOADING}', '{ChunkState.SENDING}') "
-        f"OR (state = '{ChunkState.ACCEPTED}' AND reconciled = 0)) AND {theirs} UNION ALL "
+        f"(state IN ('{ChunkState.LOADING}', '{ChunkState.SENDING}'){looks}) "
+        f"AND {theirs} UNION ALL "
         f"SELECT worker FROM parts WHERE job = ? AND state = '{PartState.LOADING}' AND {theirs}"
         ") AS busy)",
         (job.id, job.id),

@@ -172,7 +172,7 @@ class DevinoDispatch:
         outcome = self._outcome(sent, [row])
         return attrs.evolve(outcome, reference=next((o.message_id for o in sent.accepted), None))
 
-    async def recall(self, reference: str) -> None:
+    async def recall(self, reference: str | None) -> None:
         """Unsupported: there is no such call."""
         raise Unsupported("Devino can't take back what it has accepted")
 

@@ -357,8 +357,10 @@ class SendPulseDispatch:
         )
         return Sent(None)
 
-    async def recall(self, reference: str) -> None:
+    async def recall(self, reference: str | None) -> None:
         """Cancel the campaign: what is sent by then stays sent."""
+        if reference is None:
+            raise InvalidArgument("a chunk without a campaign can't be taken back")
         await self._client.campaigns.cancel(int(reference))
 
     async def _ask(self, campaign_id: int, address: str) -> RowStatus | None:

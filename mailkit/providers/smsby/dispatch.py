@@ -173,7 +173,7 @@ class SmsByDispatch:
         )
         return Sent(str(sent.email_id))
 
-    async def recall(self, reference: str) -> None:
+    async def recall(self, reference: str | None) -> None:
         """Unsupported: there is no such call."""
         raise Unsupported("sms.by can't take back what it has accepted")
 

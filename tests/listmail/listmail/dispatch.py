@@ -164,7 +164,7 @@ class ListmailDispatch:
         """Unsupported: campaigns go to whole lists."""
         raise Unsupported("Listmail has no test messages")
 
-    async def recall(self, reference: str) -> None:
+    async def recall(self, reference: str | None) -> None:
         """Unsupported: campaigns are sent at once."""
         raise Unsupported("Listmail can't take back what it has accepted")
 

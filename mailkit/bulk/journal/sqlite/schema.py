@@ -39,6 +39,7 @@ CREATE TABLE jobs (
     replans     INTEGER NOT NULL DEFAULT 0,  -- how often rejected rows were planned again
     created     REAL NOT NULL,           -- seconds since 1970, as all times here
     stopped     TEXT,                    -- why the last engine stopped before the end
+    cancelled   REAL,                    -- when a person did so; NULL: it is not
     rate        TEXT                     -- recipients in a time, such as 5000/h; NULL: no limit
 );
 CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint);
@@ -221,6 +222,7 @@ def _from_4(db: sqlite3.Connection) -> None:
     _create_missing(db)
     _add_column(db, "jobs", "rate", "TEXT")
     _add_column(db, "chunks", "statistics", "TEXT")
+    _add_column(db, "jobs", "cancelled", "REAL")
 
 
 def _create_missing(db: sqlite3.Connection) -> None:

@@ -1,0 +1,140 @@
+"""A job is cancelled: nothing of it is sent any more, until a person orders that after all.
+
+The job's workers hear of it at their next take. What it has not sent belongs to nobody meanwhile,
+so that another job may send it; whoever resumes it looks first what became of that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from mailkit.bulk.journal import parts
+from mailkit.bulk.journal.elsewhere import questions
+from mailkit.bulk.journal.jobs import Overtaken, Twin, twins
+from mailkit.bulk.journal.ownership import living
+from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
+from mailkit.bulk.journal.statuses import recount
+from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.workers import at_work, reap
+from mailkit.errors import InvalidArgument
+
+__all__ = ["CANCELLED", "Cancelling"]
+
+CANCELLED = "cancelled"
+"""Why a cancelled job is stopped."""
+
+_UNSENT = f"'{ChunkState.PLANNED}', '{ChunkState.LOADING}'"
+
+
+class Cancelling:
+    """Cancels jobs, and takes that back."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def cancel(self, job: JobRecord, now: float) -> bool:
+        """Send nothing of the job any more; whether there was anything left to send."""
+
+        def work(db: Connection) -> bool:
+            reap(db, self._store.locks, job.id)
+            changed = db.execute(
+                "UPDATE jobs SET cancelled = coalesce(cancelled, ?), stopped = ? WHERE id = ? AND "
+                "(cancelled IS NOT NULL OR EXISTS (SELECT 1 FROM chunks WHERE job = jobs.id AND "
+                f"state IN ({_UNSENT}, '{ChunkState.SENDING}')))",
+                (now, CANCELLED, job.id),
+            )
+            return changed.rowcount > 0
+
+        return await self._store.write(work)
+
+    async def sender(self, job: JobRecord) -> int | None:
+        """A process that is still sending the job; what dead ones had under way is in doubt."""
+
+        def work(db: Connection) -> int | None:
+            reap(db, self._store.locks, job.id)
+            senders = living(db, self._store.locks, job.id, sends=True)
+            if not senders:
+                return None
+            found = db.execute("SELECT process FROM workers WHERE id = ?", (min(senders),))
+            return int(found.fetchone()[0])
+
+        return await self._store.write(work, durable=False)
+
+    async def restore(self, job: JobRecord) -> int:
+        """The job is not cancelled any more. Rows whose people have the message from another job
+        by now, or will get it there, become ``duplicate``: returns how many.
+        """
+
+        def look(db: Connection) -> tuple[Sequence[Twin], dict[int, str]]:
+            seen = twins(db, job)
+            return seen, {
+                int(row): asked.reasons[int(why)]
+                for asked in questions(job, seen, RowState.UNSENT, self._store.dialect)
+                for row, why in db.execute(asked.sql)
+            }
+
+        while True:
+            seen, elsewhere = await self._store.read(look)
+
+            def work(
+                db: Connection,
+                seen: Sequence[Twin] = seen,
+                elsewhere: Mapping[int, str] = elsewhere,
+            ) -> int:
+                (cancelled,) = db.execute(
+                    "SELECT cancelled FROM jobs WHERE id = ?", (job.id,)
+                ).fetchone()
+                if cancelled is None:
+                    return 0
+                if twins(db, job) != seen:
+                    raise Overtaken
+                alive = reap(db, self._store.locks, job.id)
+                if (process := at_work(db, job, alive, looking=False)) is not None:
+                    raise InvalidArgument(
+                        f"process {process} still has a request of the job {job.name} under way: "
+                        "resume it once that has ended"
+                    )
+                _set_aside(db, job, elsewhere)
+                db.execute(
+                    "UPDATE jobs SET cancelled = NULL, stopped = NULL WHERE id = ?", (job.id,)
+                )
+                return len(elsewhere)
+
+            with contextlib.suppress(Overtaken):
+                return await self._store.write(work)
+
+
+def _set_aside(db: Connection, job: JobRecord, elsewhere: Mapping[int, str]) -> None:
+    """Leave these rows out of their chunks. One that was being prepared begins anew, under another
+    label: what was prepared for it has them.
+    """
+    if not elsewhere:
+        return
+    before = _rows_of(db, job)
+    db.executemany(
+        f"UPDATE rows SET state = '{RowState.DUPLICATE}', reason = ?, chunk = NULL WHERE id = ?",
+        [(why, row) for row, why in elsewhere.items()],
+    )
+    for n, rows in before.items():
+        recount(db, job, n)
+        (left,) = db.execute(
+            "SELECT rows FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+        ).fetchone()
+        if left == rows:
+            continue
+        db.execute(
+            "UPDATE chunks SET state = ?, "
+            "attempt = attempt + (stage > 0 OR EXISTS (SELECT 1 FROM parts WHERE "
+            "parts.job = chunks.job AND parts.chunk = chunks.n)), "
+            "stage = 0, until = NULL, cursor = NULL, reason = NULL WHERE job = ? AND n = ?",
+            (ChunkState.PLANNED if left else ChunkState.EMPTY, job.id, n),
+        )
+        parts.forget(db, job, n)
+
+
+def _rows_of(db: Connection, job: JobRecord) -> dict[int, int]:
+    found = db.execute(
+        f"SELECT n, rows FROM chunks WHERE job = ? AND state IN ({_UNSENT})", (job.id,)
+    )
+    return dict(found.fetchall())

@@ -1,0 +1,114 @@
+"""``mailkit cancel``: a job is sent no further, and what was sent is taken back if it can be."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import attrs
+import msgspec
+import typer
+
+from mailkit.bulk.cancel import RecallResult
+from mailkit.bulk.cancel import cancel as stop_sending
+from mailkit.bulk.journal import Journal
+from mailkit.bulk.report import Report
+from mailkit.bulk.sender import BulkSender
+from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath
+from mailkit.cli.providers import open_provider
+from mailkit.cli.run import Exit, opened, run
+from mailkit.cli.show import moment_of, plain, print_json
+
+__all__ = ["cancel"]
+
+
+def cancel(
+    job: JobName,
+    recall: Annotated[
+        bool,
+        typer.Option(
+            "--recall",
+            help="Also ask the provider to take back what it has accepted and not delivered yet.",
+        ),
+    ] = False,
+    account: Account = None,
+    journal: JournalPath = None,
+    adopt: AdoptAs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send nothing more of a job, from any terminal.
+
+    Processes that are sending it end the requests that are under way, and stop. Whoever is not sent
+    to by then can be sent to by another job, or by resume --cancelled.
+    """
+
+    async def command() -> int:
+        async with opened(journal, adopt=adopt) as store:
+            report = await stop_sending(store, job)
+            if not as_json:
+                for line in _told(report):
+                    print(line)
+                sys.stdout.flush()
+            found: RecallResult | None = None
+            if recall:
+                found = await _recall(store, job, report.provider, account)
+                if not as_json:
+                    for line in _recalled(found, report):
+                        print(line)
+        if as_json:
+            facts = {**report.to_dict(), "recall": found and attrs.asdict(found)}
+            print_json(msgspec.json.encode(facts).decode())
+        return _code(report, found)
+
+    raise typer.Exit(run(command))
+
+
+async def _recall(store: Journal, job: str, provider: str, account: str | None) -> RecallResult:
+    async with (
+        open_provider(provider, account) as client,
+        BulkSender(client, journal=store) as sender,
+    ):
+        return await sender.recall(job)
+
+
+def _told(report: Report) -> list[str]:
+    counts, job = report.counts, plain(report.job)
+    handed = f"{counts.accepted:,} accepted, {counts.rejected:,} rejected"
+    if counts.in_doubt:
+        handed += f", {counts.in_doubt:,} in doubt"
+    if report.cancelled is None or not (counts.unsent or report.running):
+        return [f"{job}: nothing is left to cancel: {handed}"]
+    quoted = shlex.quote(job)
+    lines = [
+        f"{job}: cancelled at {moment_of(report.cancelled)}: {handed}, {counts.unsent:,} unsent"
+    ]
+    if report.running:
+        lines.append(f"It is still being sent: a request takes long; see mailkit status {quoted}")
+    if counts.unsent:
+        lines.append(f"To send the rest after all: mailkit resume {quoted} --cancelled")
+    return lines
+
+
+def _recalled(found: RecallResult, report: Report) -> list[str]:
+    if not (found.recalled or found.refused or found.unknown):
+        return [f"there is nothing to take back: {report.provider} has accepted nothing"]
+    lines = [f"taken back by {report.provider}: {_chunks(found.recalled)}"]
+    for n, why in found.refused.items():
+        lines.append(plain(f"  chunk {n} is not taken back: {why}"))
+    for n, why in found.unknown.items():
+        lines.append(plain(f"  chunk {n}: nobody knows whether it is taken back: {why}"))
+    if found.unknown:
+        lines.append("Look in the provider's dashboard, or order it once more")
+    return lines
+
+
+def _chunks(count: int) -> str:
+    return "1 chunk" if count == 1 else f"{count:,} chunks"
+
+
+def _code(report: Report, found: RecallResult | None) -> Exit:
+    """Nothing is left undone that was asked for; nobody knows; or something was refused."""
+    if report.counts.in_doubt or (found and found.unknown):
+        return Exit.IN_DOUBT
+    return Exit.ERROR if found and found.refused else Exit.DONE

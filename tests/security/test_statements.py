@@ -18,7 +18,7 @@ def _is_a_state(node: ast.expr) -> bool:
 def test_values_are_bound_in_every_statement_of_the_journal() -> None:
     """Statements are put together from names and question marks; values travel beside them."""
     constants = {"_COLUMNS", "columns", "WHERE", "where", "state", "sending", "table", "column",
-                 "VERSION", "begin", "following", "which", "parts",
+                 "VERSION", "begin", "following", "which", "parts", "condition", "looks",
                  "WAL_LIMIT", "_SENT", "_UNDER_WAY", "_UNSENT", "joined", "kept", "others",
                  "theirs"}  # fmt: skip
     marks = {

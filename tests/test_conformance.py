@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from email import message_from_bytes
 from functools import partial
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 from urllib.parse import parse_qsl
 
@@ -22,7 +22,7 @@ import pytest
 from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
-from mailkit.core.call import Bound
+from mailkit.core.call import Bound, result_type
 from mailkit.core.client import Client
 from mailkit.providers.devino import Devino, MessageRecipient
 from mailkit.providers.sendpulse import SendPulse, Variables
@@ -310,6 +310,14 @@ async def test_devino_s_own_example_travels_word_for_word(wire: aioresponses) ->
             check_unsubscription=True,
         )
     assert bodies == [row["request_example"]]
+
+
+def test_every_call_that_returns_nothing_says_what_a_yes_is() -> None:
+    for service, spoken in CLIENTS.items():
+        for group in vars(type(spoken.make())).values():
+            for name, method in vars(getattr(group, "cls", object)).items():
+                if hasattr(method, "route") and result_type(method.call) is NoneType:
+                    assert method.route.pick or method.route.read, (service, name)
 
 
 def test_every_row_has_a_method_and_every_method_a_row() -> None:

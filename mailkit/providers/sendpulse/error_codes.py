@@ -32,6 +32,7 @@ _REMEDIES = {
 }
 _OF_THE_ACCOUNT = (707, 708, 3030303030)  # no money, more than the plan holds, above the plan
 _ACTIVATE = "activate the sender with senders.request_code and senders.activate"
+_of_the_tariff = re.compile(r"(?i)\b(?:tariff|(?:pricing|subscription) plan|тариф)").search
 _of_the_sender = re.compile(
     r"(?i)\bsender\b.*\b(?:inactive|not[ ._-](?:valid|active|activated|confirmed))\b"
 ).search
@@ -39,14 +40,14 @@ _of_the_sender = re.compile(
 
 def refusal_of(reasons: tuple[str, ...], code: int) -> Refusal:
     """The refusal in these words with this code."""
-    sender = any(map(_of_the_sender, reasons))
+    sender, tariff = any(map(_of_the_sender, reasons)), any(map(_of_the_tariff, reasons))
     return Refusal(
         reasons,
         code,
         later=code in _RETRY_AFTER,
         retry_after=_RETRY_AFTER.get(code),
         quota=code in _QUOTAS,
-        account=code in _OF_THE_ACCOUNT or sender or about_account(reasons),
+        account=code in _OF_THE_ACCOUNT or sender or tariff or about_account(reasons),
         missing=code in _MISSING,
         remedy=_REMEDIES.get(code, _ACTIVATE if sender else ""),
     )

@@ -40,6 +40,7 @@ def no(code: int, said: str = "No", status: int = 422) -> Response:
         (no(708, "Your tariff plan is too small", 403), AccountRefused),
         (no(3030303030, "Subscribers limit exceeded", 403), AccountRefused),
         (no(422, "Your tariff plan ended"), AccountRefused),
+        (no(403, "Not available on your tariff", 403), AccountRefused),
         (no(422, "Sender is not valid"), AccountRefused),
         (no(602, "Campaign not available"), Refused),
         (no(800, "Unauthorized action.", 403), AuthenticationFailed),
@@ -94,7 +95,7 @@ async def test_a_list_that_does_not_exist_is_one_request() -> None:
         with pytest.raises(NotFound) as caught:
             await client(script).mailing_lists.get(7)
         assert len(script.requests) == 1
-    approve("sendpulse: no such list", str(caught.value))
+        approve("sendpulse: no such list", str(caught.value))
 
 
 async def test_an_empty_list_is_nothing_where_one_thing_is_meant() -> None:

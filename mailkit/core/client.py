@@ -22,8 +22,9 @@ from mailkit.core.codec import Exchange, build_exchange
 from mailkit.core.frames import clear_frames
 from mailkit.core.hooks import Attempt
 from mailkit.core.http import AiohttpTransport
+from mailkit.core.lateness import begins_by
 from mailkit.core.options import ClientOptions
-from mailkit.core.quota import LocalPermits, Permit, Permits, Quota
+from mailkit.core.quota import REQUESTS, LocalPermits, Permit, Permits, Quota, request_quotas
 from mailkit.core.retry import Outcome, Policy, delay
 from mailkit.core.secret import Secret, scrub
 from mailkit.core.wire import Response
@@ -78,7 +79,7 @@ class Client:
             )
         account = options.get("account") or auth.secrets[0].fingerprint()
         self.account = header_text(account, "account")
-        named = {"requests": options.get("requests"), **(quotas or {})}
+        named = {**request_quotas(options.get("requests")), **(quotas or {})}
         self.quotas = {name: quota for name, quota in named.items() if quota is not None}
         self.clock = options.get("clock") or Clock()
         self._url = url
@@ -223,9 +224,12 @@ class Client:
         try:
             for hook in self._hooks:
                 hook(self._seen(exchange))
-            if permit is not None:
+            if permit is None:
+                response = await self._transport.send(request, timeout)
+            else:
                 permit.sent()
-            response = await self._transport.send(request, timeout)
+                with begins_by(permit.begins_by):
+                    response = await self._transport.send(request, timeout)
         except NotSent as error:
             request.began = False
             text = scrub(error.text, self._secrets(exchange))
@@ -245,6 +249,8 @@ class Client:
                 self.clock.now,
                 repeatable=exchange.route.repeatable,
             )
+            if permit is not None and isinstance(end, Failure):
+                _note_refusal(permit, end)
         finally:
             if permit is not None:
                 if response is not None:
@@ -279,7 +285,7 @@ class Client:
             start = now()
             wait = None if give_up == inf else give_up - start
             try:
-                permit = await permits.acquire(("requests", *exchange.quotas), wait, timeout)
+                permit = await permits.acquire((*REQUESTS, *exchange.quotas), wait, timeout)
             except QuotaExhausted as error:
                 error.context = ErrorContext(self.name, exchange.name)
                 raise
@@ -326,3 +332,12 @@ class Client:
         )
         for hook in self._hooks:
             hook(self._seen(exchange, outcome, status, seconds))
+
+
+def _note_refusal(permit: Permit, end: Failure) -> None:
+    """What the service says of a quota holds for everybody who takes from it."""
+    status = None if end.response is None else end.response.status
+    if end.refusal.quota:
+        permit.refused(requests=False, seconds=end.retry_after)
+    elif status == 429 or (end.refusal.later and status != 503):
+        permit.refused(requests=True, seconds=end.retry_after)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import cache
+from pathlib import Path
 
 import anyio
+
+from mailkit.core.lateness import elapsed
 
 __all__ = ["Clock"]
 
@@ -23,6 +27,14 @@ class Clock:
         """A steady counter of seconds."""
         return time.monotonic()
 
+    def elapsed(self) -> float:
+        """Seconds since the machine's start, alike in all processes; nobody can set them."""
+        return elapsed()
+
+    def boot(self) -> str:
+        """The name of that start; empty where the system gives it none."""
+        return _boot()
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await anyio.sleep(seconds)
@@ -38,3 +50,11 @@ class Clock:
         finally:
             for wait in waits:
                 wait.cancel()
+
+
+@cache
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
 
-__all__ = ["begins_by", "elapsed", "is_too_late"]
+__all__ = ["BEGINS_WITHIN", "begins_by", "elapsed", "is_too_late"]
+
+BEGINS_WITHIN = 10.0
+"""Seconds after it was asked for that a request may begin which is to be sent once, or counted."""
 
 _BOOT = getattr(time, "CLOCK_BOOTTIME", None)
 _latest: ContextVar[float] = ContextVar("latest", default=inf)
@@ -25,8 +28,10 @@ def elapsed() -> float:
 
 @contextmanager
 def begins_by(latest: float) -> Iterator[None]:
-    """Requests in the block that have not begun by then (see `elapsed`) are not sent."""
-    token = _latest.set(latest)
+    """Requests in the block that have not begun by then (see `elapsed`) are not sent; nor are they
+    if a block around it says so.
+    """
+    token = _latest.set(min(latest, _latest.get()))
     try:
         yield
     finally:

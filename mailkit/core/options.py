@@ -21,8 +21,9 @@ class ClientOptions(TypedDict, total=False):
 
     account: str | None
     """The account's name in quotas and journals; by default, a hash of the credential."""
-    requests: Quota | None
-    """The account's rate limit, None for no limit. Only SendPulse publishes one."""
+    requests: Quota | Sequence[Quota] | None
+    """The account's rate limit, or several: a second's, a minute's, a day's. None for no limit.
+    Only SendPulse publishes one."""
     session: Session | None
     """An aiohttp session to use and leave open; by default, the client opens its own."""
     connections: int

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count, takewhile
 from math import inf
@@ -24,18 +24,60 @@ import attrs
 
 from mailkit.core.clock import Clock
 from mailkit.core.window import Quota, Window
-from mailkit.errors import ErrorContext, QuotaExhausted
+from mailkit.errors import ErrorContext, InvalidArgument, QuotaExhausted
 
-__all__ = ["LocalPermits", "Permit", "Permits", "Quota"]
+__all__ = [
+    "REQUESTS",
+    "SLACK",
+    "Limited",
+    "LocalPermits",
+    "Permit",
+    "Permits",
+    "Quota",
+    "request_quotas",
+    "used_up",
+]
 
 SLACK = 2.0
 """The seconds that a request may still be on its way after it was given up."""
 
+_BY_WINDOW = {60.0: "requests a minute", 3600.0: "requests an hour", 86_400.0: "requests a day"}
+REQUESTS = ("requests", *_BY_WINDOW.values())
+"""The names of the quotas that every request falls under."""
+
+
+def request_quotas(given: Quota | Sequence[Quota] | None) -> dict[str, Quota]:
+    """The quotas of an account's requests, by their names: these depend on the window, so that
+    clients with different settings mean the same quota by one name.
+    """
+    quotas = [given] if isinstance(given, Quota) else list(given or ())
+    named = {_BY_WINDOW.get(quota.per_seconds, REQUESTS[0]): quota for quota in quotas}
+    if len(named) < len(quotas):
+        raise InvalidArgument(
+            "requests: give one quota for a minute, one for an hour, one for a day, and one other"
+        )
+    return named
+
+
+def used_up(quota: Quota, provider: str, at: float) -> QuotaExhausted:
+    """The error of who can't wait for a permit that is free at that moment, as far as is known."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return QuotaExhausted(
+        f"the quota of {quota} is used up; the next is free at {moment:%Y-%m-%d %H:%M:%S} UTC",
+        ErrorContext(provider=provider),
+        available_at=moment,
+    )
+
 
 class Permit(Protocol):
-    """Leave for one request. It counts from its grant until one of the last three is called; only
-    the first of them has an effect.
+    """Leave for one request. It counts from its grant until ``done``, ``lost`` or ``release`` is
+    called; only the first of them has an effect.
     """
+
+    @property
+    def begins_by(self) -> float:
+        """When the request has to begin (see mailkit.core.lateness)."""
+        ...
 
     def sent(self) -> None:
         """The request goes out now: its deadline is counted from here."""
@@ -55,6 +97,13 @@ class Permit(Protocol):
         """The request was certainly not sent: the permit does not count."""
         ...
 
+    def refused(self, *, requests: bool, seconds: float | None) -> None:
+        """The service says that a quota is used up: that of ``requests``, or else the others that
+        the request fell under. Nobody gets a permit for so many seconds; None: for as long as it
+        takes, evenly spread, until one comes free.
+        """
+        ...
+
 
 class Permits(Protocol):
     """Quotas that permits are taken from, first come first served."""
@@ -68,6 +117,30 @@ class Permits(Protocol):
         with the time as soon as that can't be kept. ``deadline`` is how many seconds after it was
         sent the request is given up.
         """
+        ...
+
+
+class Limited(Protocol):
+    """A client: its account at a provider, and that one's quotas by their names."""
+
+    @property
+    def name(self) -> str:
+        """The provider's short name."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """Whose quotas these are."""
+        ...
+
+    @property
+    def quotas(self) -> Mapping[str, Quota]:
+        """How much each quota allows."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """What its waits are measured by."""
         ...
 
 
@@ -97,6 +170,7 @@ class LocalPermits:
         scarcity = {name: quota.per_seconds / quota.limit for name, quota in quotas.items()}
         order = sorted(quotas, key=lambda name: (-scarcity[name], name))
         self._windows = {name: Window(quotas[name]) for name in order}
+        self._of_requests = {self._windows[name] for name in REQUESTS if name in quotas}
         self._known: dict[tuple[str, ...], tuple[Window, ...]] = {}
         self._lines: dict[tuple[Window, ...], OrderedDict[_Waiter, None]] = {}
         self._numbers = count()
@@ -204,13 +278,7 @@ class LocalPermits:
                 soonest, quota = at, window.quota
         if soonest <= give_up:
             return
-        moment = datetime.fromtimestamp(self._clock.now() + max(soonest - now, 0.0), UTC)
-        raise QuotaExhausted(
-            f"the quota of {quota.limit} {quota.name} in {quota.per_seconds:g} s is used up; the "
-            f"next is free at {moment:%Y-%m-%d %H:%M:%S} UTC",
-            ErrorContext(provider=self._provider),
-            available_at=moment,
-        )
+        raise used_up(quota, self._provider, self._clock.now() + max(soonest - now, 0.0))
 
     async def _pause(self, wake: asyncio.Event, seconds: float) -> None:
         if seconds == inf:
@@ -237,6 +305,7 @@ def _number(waiter: _Waiter) -> int:
 
 class _Permit:
     __slots__ = ("_deadline", "_ended", "_permits", "_sent", "_windows")
+    begins_by = inf  # whoever goes on after a while has not lost count of anything
 
     def __init__(
         self, permits: LocalPermits, windows: tuple[Window, ...], deadline: float, now: float
@@ -264,6 +333,15 @@ class _Permit:
     def release(self) -> None:
         """The request was certainly not sent."""
         self._end(None)
+
+    def refused(self, *, requests: bool, seconds: float | None) -> None:
+        """The service says that a quota is used up."""
+        own = self._permits._of_requests
+        now = self._permits._now()
+        meant = [window for window in self._windows if (window in own) == requests]
+        for window in meant or self._windows:
+            quota = window.quota
+            window.block(now + (quota.per_seconds / quota.limit if seconds is None else seconds))
 
     def _end(self, since: float | None) -> None:
         if not self._ended:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 
 import attrs
 
 from mailkit.core.checks import number
 
-__all__ = ["Quota", "Window", "free_at"]
+__all__ = ["Quota", "Window", "free_at", "room_at"]
 
 
 @attrs.frozen
@@ -26,6 +26,34 @@ class Quota:
     limit: int = attrs.field(validator=number(least=1, whole=True))
     per_seconds: float = attrs.field(validator=number(least=0.001))
     name: str = "requests"
+
+    def __str__(self) -> str:
+        return f"{self.limit} {self.name} in {_time(self.per_seconds)}"
+
+
+def _time(seconds: float) -> str:
+    for size, unit in ((3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} second" + "s" * (seconds != 1)
+
+
+def room_at(
+    quota: Quota, counted: Iterable[tuple[float, int]], now: float, amount: int = 1
+) -> float:
+    """When there is room for so many permits if nobody goes before; inf: never.
+
+    ``counted`` has the times that permits count from, and how many these are.
+    """
+    ends = sorted((since + quota.per_seconds, permits) for since, permits in counted)
+    ends = [(end, permits) for end, permits in ends if end > now]
+    missing = sum(permits for _, permits in ends) + amount - quota.limit
+    for end, permits in ends:
+        if missing <= 0:
+            break
+        missing -= permits
+        now = end
+    return now if missing <= 0 else inf
 
 
 def free_at(quota: Quota, ends: Sequence[float], now: float, ahead: int = 0) -> float:
@@ -42,19 +70,24 @@ def free_at(quota: Quota, ends: Sequence[float], now: float, ahead: int = 0) -> 
 class Window:
     """What counts in one quota: permits in use, and when each of the others stops counting."""
 
-    __slots__ = ("ends", "in_use", "quota")
+    __slots__ = ("blocked", "ends", "in_use", "quota")
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
         self.ends: deque[float] = deque()
         self.in_use = 0
+        self.blocked = -inf  # until then, by the service's own words
 
     def room(self, now: float, kept: int = 0) -> bool:
         """Whether a permit is free, with ``kept`` free ones left alone."""
         ends = self.ends
         while ends and ends[0] <= now:
             ends.popleft()
-        return len(ends) + self.in_use + kept < self.quota.limit
+        return len(ends) + self.in_use + kept < self.quota.limit and now >= self.blocked
+
+    def block(self, until: float) -> None:
+        """No permit is free before that."""
+        self.blocked = max(self.blocked, until)
 
     def end(self, since: float | None) -> None:
         """A permit in use has ended and counts from this time; None: it does not count."""
@@ -70,10 +103,12 @@ class Window:
     def soonest(self, now: float, ahead: int) -> float:
         """When a request with ``ahead`` others before it may go, if all in use ended now."""
         ended = [now + self.quota.per_seconds] * self.in_use
-        return free_at(self.quota, sorted([*self.ends, *ended]), now, ahead)
+        free = free_at(self.quota, sorted([*self.ends, *ended]), now, ahead)
+        return max(free, self.blocked)
 
     def latest(self, now: float, kept: int = 0) -> float:
         """When there is `room` if nobody goes before; inf if that depends on those in use."""
+        now = max(now, self.blocked)
         place = len(self.ends) + self.in_use + kept - self.quota.limit
         if place < 0:
             return now

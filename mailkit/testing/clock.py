@@ -70,6 +70,14 @@ class FakeClock(Clock):
         """The seconds since this clock was made; `shift` leaves them alone."""
         return self._steady
 
+    def elapsed(self) -> float:
+        """The same: nothing starts this clock anew."""
+        return self._steady
+
+    def boot(self) -> str:
+        """It has no name."""
+        return ""
+
     async def sleep(self, seconds: float) -> None:
         """Wait until the time has moved by ``seconds``."""
         self.slept.append(seconds)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from datetime import timedelta
+from math import inf
 from threading import get_ident
 
 import pytest
@@ -12,7 +13,7 @@ from mailkit.core.auth import Bearer, Grant
 from mailkit.core.call import Call, arg, post
 from mailkit.core.forms import File
 from mailkit.core.hooks import Attempt
-from mailkit.core.quota import Permit, Quota
+from mailkit.core.quota import REQUESTS, Permit, Quota
 from mailkit.core.retry import Outcome
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Request, Response
@@ -164,6 +165,8 @@ async def test_a_401_is_final_for_a_key_that_never_changes() -> None:
 class Ledger:
     """Permits that keep a diary."""
 
+    begins_by = inf
+
     def __init__(self) -> None:
         self.diary: list[str] = []
         self.retry_after: list[tuple[tuple[str, ...], float | None, float]] = []
@@ -187,6 +190,9 @@ class Ledger:
     def release(self) -> None:
         self.diary.append("released")
 
+    def refused(self, *, requests: bool, seconds: float | None) -> None:
+        self.diary.append(f"refused for {seconds}")
+
 
 @pytest.mark.parametrize(
     ("act", "diary"),
@@ -206,7 +212,7 @@ async def test_a_permit_learns_what_became_of_its_request(
     with suppress(Refused, OutcomeUnknown, NotSent):
         await library.books.add(title="T")
     assert " ".join(ledger.diary) == diary
-    assert ledger.retry_after == [(("requests", "books"), 30.0, 30.0)]
+    assert ledger.retry_after == [((*REQUESTS, "books"), 30.0, 30.0)]
 
 
 @pytest.mark.parametrize(("began", "last"), [(True, "lost"), (None, "lost"), (False, "released")])

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from mailkit.core.hooks import Attempt
-from mailkit.core.quota import SLACK, LocalPermits, Quota
+from mailkit.core.quota import REQUESTS, SLACK, LocalPermits, Quota
 from mailkit.core.wire import Request, Response
 from mailkit.errors import MailkitError, NotSent, OutcomeUnknown, QuotaExhausted
 from mailkit.providers.sendpulse import SendPulse
@@ -135,8 +135,8 @@ def test_other_permits_reach_the_token_s_request_and_all_copies(first: bool) -> 
             sendpulse = sendpulse.with_options(timeout=3).with_permits(ledger)
         await campaign(sendpulse)
         assert ledger.retry_after == [
-            (("requests",), None, 30.0),
-            (("requests", "campaigns"), None, 3),
+            (REQUESTS, None, 30.0),
+            ((*REQUESTS, "campaigns"), None, 3),
         ]
 
     play(work, Service)
@@ -167,7 +167,7 @@ def test_the_impatience_of_one_call_is_not_told_to_those_who_wait_with_it() -> N
     async def work(service: Service) -> None:
         sendpulse = sendpulse_of(service, requests=Quota(1, 60.0))
         assert sendpulse._permits is not None
-        (await sendpulse._permits.acquire(("requests",), 0, 1.0)).done()
+        (await sendpulse._permits.acquire(REQUESTS, 0, 1.0)).done()
         hasty = sendpulse.with_options(quota_wait=0)
         ends = await asyncio.gather(
             *(one.mailing_lists.list() for one in (hasty, sendpulse, hasty)), return_exceptions=True

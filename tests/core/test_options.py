@@ -60,7 +60,7 @@ def test_what_an_option_cannot_be_is_refused_by_its_name(
 @each_client
 def test_every_option_may_be_left_to_its_default(make: Callable[..., Client]) -> None:
     assert ClientOptions.__optional_keys__ == ClientOptions.__annotations__.keys()
-    quotas = {"requests": Quota(1, 60.0)}
+    quotas = {"requests": Quota(1, 2.0)}
     assert make(**quotas).quotas["requests"] is quotas["requests"]
     assert "requests" not in make(requests=None).quotas
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.core.clock import Clock
-from mailkit.core.quota import SLACK, LocalPermits, Permit, Permits, Quota
+from mailkit.core.quota import SLACK, LocalPermits, Permit, Permits, Quota, request_quotas
 from mailkit.errors import InvalidArgument, QuotaExhausted
 from mailkit.testing import FakeClock
 
@@ -128,7 +128,9 @@ async def test_above_the_ceiling_the_time_is_told_at_once() -> None:
     for _ in range(4):
         (await window.acquire(NAMES, 0, 30.0)).done()
     clock.advance(600)
-    with pytest.raises(QuotaExhausted, match=r"library: the quota of 4 campaigns in 3600 s") as e:
+    with pytest.raises(
+        QuotaExhausted, match=r"library: the quota of 4 campaigns in 60 minutes"
+    ) as e:
         await window.acquire(NAMES, 60, 30.0)
     assert e.value.available_at == clock.utc + timedelta(seconds=3000)
     assert clock.slept == []
@@ -243,3 +245,45 @@ def test_a_permit_is_what_the_protocol_says() -> None:
         return await some.acquire(NAMES, None, 1.0)
 
     assert asyncio.run(take(permits(FOUR))) is not None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "1 second"),
+        (60, "60 seconds"),
+        (3600, "60 minutes"),
+        (86_400, "24 hours"),
+        (90, "90 seconds"),
+    ],
+)
+def test_a_quota_in_words(seconds: float, words: str) -> None:
+    assert str(Quota(4, seconds, "campaigns")) == f"4 campaigns in {words}"
+
+
+def test_several_quotas_of_requests_have_names_of_their_own() -> None:
+    caps = Quota(10, 1.0), Quota(1_000, 60.0), Quota(20_000, 86_400.0)
+    assert request_quotas(caps) == {
+        "requests": caps[0], "requests a minute": caps[1], "requests a day": caps[2],
+    }  # fmt: skip
+    assert request_quotas(caps[1]) == {"requests a minute": caps[1]}
+    assert request_quotas(None) == {}
+    with pytest.raises(InvalidArgument, match="requests"):
+        request_quotas([Quota(10, 1.0), Quota(20, 5.0)])
+
+
+@pytest.mark.parametrize(("seconds", "free_at"), [(100.0, 100.0), (None, 900.0)])
+async def test_a_refusal_of_the_service_blocks_what_it_is_about(
+    seconds: float | None, free_at: float
+) -> None:
+    clock, names = FakeClock(), ("requests", "campaigns")
+    both = LocalPermits({"requests": Quota(10, 1.0), "campaigns": FOUR}, clock)
+    permit = await both.acquire(names, 0, 30.0)
+    permit.refused(requests=False, seconds=seconds)
+    permit.done()
+    (await both.acquire(("requests",), 0, 30.0)).done()
+    with pytest.raises(QuotaExhausted) as told:
+        await both.acquire(names, 10, 30.0)
+    assert told.value.available_at == clock.utc + timedelta(seconds=free_at)
+    await both.acquire(names, None, 30.0)
+    assert clock.monotonic() == free_at

@@ -34,6 +34,12 @@ class LoopClock(Clock):
     def monotonic(self) -> float:
         return self._loop.now
 
+    def elapsed(self) -> float:
+        return self._loop.now
+
+    def boot(self) -> str:
+        return ""
+
 
 class _Jumping(selectors.SelectSelector):
     loop: SimulatedLoop

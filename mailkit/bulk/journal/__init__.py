@@ -18,7 +18,9 @@ import platformdirs
 from mailkit.bulk.journal.cancelling import Cancelling
 from mailkit.bulk.journal.chunks import Chunks, Taken
 from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
+from mailkit.bulk.journal.ledger import Account, Ledger
 from mailkit.bulk.journal.narrowing import Narrowing
+from mailkit.bulk.journal.permits import LedgerPermits
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
 from mailkit.bulk.journal.records import (
     Adopt,
@@ -50,9 +52,12 @@ from mailkit.bulk.journal.sqlite.store import (
 from mailkit.bulk.journal.statuses import DueChunk, MergeResult, Statuses
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
 from mailkit.bulk.journal.workers import Workers
+from mailkit.core.clock import Clock
+from mailkit.core.quota import Limited
 from mailkit.errors import InvalidArgument, JournalError
 
 __all__ = [
+    "Account",
     "Adopt",
     "Chosen",
     "ChunkRecord",
@@ -67,6 +72,7 @@ __all__ = [
     "JobState",
     "Journal",
     "Later",
+    "LedgerPermits",
     "MergeResult",
     "Overtaken",
     "PlannedRow",
@@ -111,6 +117,20 @@ class Journal:
         self.resolving = Resolving(db)
         self.cancelling = Cancelling(db)
         self.suppressions = Suppressions(db)
+
+    def permits(self, client: Limited) -> LedgerPermits:
+        """The permits of the client's account, which all processes on this journal share.
+
+        For direct calls: ``client.with_permits(journal.permits(client))``. A call waits for its
+        permit as long as the client's ``quota_wait`` says, else it raises QuotaExhausted with the
+        time. The journal stays open for as long.
+        """
+        account = Account(client.name, client.account, client.quotas)
+        return self.permits_of(account, client.clock)
+
+    def permits_of(self, account: Account, clock: Clock) -> LedgerPermits:
+        """The permits of an account, by this clock."""
+        return LedgerPermits(self._db, Ledger(account, clock))
 
     @property
     def path(self) -> Path | None:

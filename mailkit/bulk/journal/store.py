@@ -80,6 +80,10 @@ class Store(Protocol):
         """
         ...
 
+    def post(self, run: Callable[[Connection], object]) -> None:
+        """Hand the operation over and wait for nothing: it is lost if the process ends first."""
+        ...
+
     async def read(self, run: Callable[[Connection], T]) -> T:
         """Run the operation on a snapshot of its own; it must not write."""
         ...

@@ -226,6 +226,11 @@ class SqliteStore:
         """
         return await self._submit(self._writer, run, durable)
 
+    def post(self, run: Callable[[Connection], object]) -> None:
+        """Hand the work over; nobody waits for its end."""
+        if self._process == os.getpid() and not self._closed:
+            self._writer.submit(Work(run, durable=False))
+
     async def read(self, run: Callable[[Connection], T]) -> T:
         """Run the work on a snapshot of its own; it must not write."""
         return await self._submit(self._reader, run, False)

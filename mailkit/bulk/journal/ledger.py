@@ -1,0 +1,359 @@
+"""The permit ledger: quotas that hold over all processes on the journal, over kills and restarts.
+
+A permit counts from ``at``. While its request is under way, that is when the request is certainly
+over; then, when it ended. One whose request was certainly not sent is deleted. That the time is
+stored, and not until when a permit counts, lets limits and windows change without making two
+windows out of one quota.
+
+The ledger's time is that of the machine's steady clock, which nobody can set. When the machine was
+started again, it goes on by what the wall clock says has passed, and never goes back. One update of
+the account's line is at once lock, clock and high-water mark; whatever counts or grants permits
+begins with it, in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+import attrs
+import msgspec
+
+from mailkit.bulk.journal.line import Counted, Needs, first_free, is_next, scarcest
+from mailkit.bulk.journal.store import Connection
+from mailkit.core.clock import Clock
+from mailkit.core.lateness import BEGINS_WITHIN
+from mailkit.core.quota import SLACK, Quota
+from mailkit.errors import InvalidArgument
+
+__all__ = ["Account", "Busy", "Grant", "Ledger", "leave"]
+
+LOOK = 5.0
+"""Seconds after which whoever waits looks again at the latest: others may give permits back."""
+SOONEST = 0.01
+GRACE = 3.0
+"""Seconds after which one who has not looked in time has lost its place."""
+BUCKETS = 1_000
+"""Permits of larger limits are counted together, in so many pieces of their window."""
+CLOCK_RUNS = 1.0  # seconds that a steady clock never goes back, unless it was started again
+
+_encode = msgspec.json.Encoder().encode
+_needs = msgspec.json.Decoder(dict[str, int]).decode
+
+
+@attrs.frozen
+class Account:
+    """Whose quotas these are, and what they allow."""
+
+    provider: str
+    name: str
+    quotas: Mapping[str, Quota]
+
+
+@attrs.define(eq=False)
+class Grant:
+    """Permits that were granted together, ``needs`` of each quota. ``zero`` is the ledger's time at
+    the clock's zero, and ``latest`` when the request is over for certain. It begins by a reading of
+    `mailkit.core.lateness`.
+    """
+
+    account: int
+    id: int
+    needs: Needs
+    zero: float
+    latest: float
+    begins_by: float
+    used: bool = False
+    ended: bool = False
+
+
+@attrs.frozen
+class Busy:
+    """No permit now: when one is free, as far as is known, when to look again (both in seconds
+    from now), and for which quota.
+    """
+
+    free_in: float
+    look_in: float
+    quota: Quota
+
+
+@attrs.frozen
+class _Moment:
+    account: int
+    grant: int
+    zero: float
+    now: float
+
+
+class Ledger:
+    """The permits of one account. Its methods run in the caller's transaction."""
+
+    def __init__(self, account: Account, clock: Clock) -> None:
+        self.account = account
+        self.clock = clock
+        self._order = scarcest(account.quotas)
+
+    def needs(self, *names: str) -> Needs:
+        """One permit of each of these quotas; names of no quota don't matter."""
+        return {name: 1 for name in self._order if name in names}
+
+    def ask(
+        self,
+        db: Connection,
+        needs: Needs,
+        *,
+        key: str | None,
+        deadline: float,
+        asked: float,
+        job: int | None = None,
+    ) -> Grant | Busy:
+        """These permits at once, or none of them: then whoever asks has a place in the line by its
+        ``key``, if it has one.
+
+        The request is to begin soon after ``asked``, a reading of `mailkit.core.lateness`, and is
+        given up ``deadline`` seconds later.
+        """
+        for name, amount in needs.items():
+            quota = self.account.quotas[name]
+            if amount > quota.limit:
+                raise InvalidArgument(f"{amount} {quota.name} at once are too many for {quota}")
+        moment = self._enter(db)
+        self._know(db, moment, needs)
+        line, placed = _line(db, moment, key)
+        blocked = _blocked(db, moment)
+        free = {name: self._free(db, moment, name, blocked) for name in self._named(line, needs)}
+        if is_next(line, needs, free, self._order):
+            if placed and key is not None:
+                leave(db, key)
+            return self._grant(db, moment, needs, deadline, asked + BEGINS_WITHIN)
+        busy = self._busy(db, moment, line, needs)
+        if key is not None:
+            self._wait(db, moment, needs, key, busy, job)
+        return busy
+
+    def look(self, db: Connection, needs: Needs, ahead: int) -> Busy:
+        """When one could go with so many others of the same needs before it; changes nothing."""
+        found = db.execute(
+            "SELECT id, base, mark FROM accounts WHERE provider = ? AND account = ?",
+            (self.account.provider, self.account.name),
+        ).fetchone()
+        number, zero, mark = found or (0, 0.0, 0.0)
+        moment = _Moment(number, 0, zero, max(mark, zero + self.clock.elapsed()))
+        line, _ = _line(db, moment, None, tidy=False)
+        return self._busy(db, moment, [*line, *[needs] * ahead], needs)
+
+    def end(self, db: Connection, grant: Grant, at: float | None) -> None:
+        """The request was over at this reading of the clock, or certainly not sent (None)."""
+        where = (grant.account, grant.id)
+        if at is None:
+            db.execute("DELETE FROM permits WHERE account = ? AND id = ?", where)
+            return
+        at += grant.zero
+        single = []
+        for name, amount in grant.needs.items():
+            if self.account.quotas[name].limit > BUCKETS:
+                self._merge(db, grant, name, amount, at)
+            else:
+                single.append((grant.account, grant.id, name, amount, at))
+        db.executemany(
+            "INSERT INTO permits (account, id, quota, amount, at) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (account, id, quota) DO UPDATE SET at = excluded.at",
+            single,
+        )
+
+    def block(
+        self, db: Connection, grant: Grant, names: Sequence[str], at: float, seconds: float | None
+    ) -> None:
+        """The service said at this reading of the clock that these quotas are used up: nobody gets
+        a permit for so many seconds.
+        """
+        for name in names:
+            quota = self.account.quotas[name]
+            wait = quota.per_seconds / quota.limit if seconds is None else seconds
+            until = at + grant.zero + wait
+            db.execute(
+                "UPDATE quotas SET blocked = ? WHERE account = ? AND name = ? AND blocked < ?",
+                (until, grant.account, name, until),
+            )
+
+    def _enter(self, db: Connection) -> _Moment:
+        """Lock the account, and see what time it is."""
+        clock, account = self.clock, self.account
+        while True:
+            reading, wall = clock.elapsed(), clock.now()
+            row = db.execute(
+                "UPDATE accounts SET granted = granted + 1, wall = ?, "
+                "mark = CASE WHEN base + ? > mark THEN base + ? ELSE mark END "
+                "WHERE provider = ? AND account = ? AND boot = ? AND base + ? > mark "
+                "RETURNING id, granted, base, mark",
+                (
+                    wall,
+                    reading,
+                    reading,
+                    account.provider,
+                    account.name,
+                    clock.boot(),
+                    reading + CLOCK_RUNS,
+                ),
+            ).fetchone()
+            if row is not None:
+                return _Moment(*row)
+            self._start_clock(db, reading, wall)
+
+    def _start_clock(self, db: Connection, reading: float, wall: float) -> None:
+        """The account is new, or the machine was started since its last permit.
+
+        The wall clock alone says how long ago that was. It is not believed to have gone back; that
+        the machine has run for longer proves nothing, since it may be another one.
+        """
+        account, boot = self.account, self.clock.boot()
+        named = (account.provider, account.name)
+        db.execute(
+            "INSERT INTO accounts (provider, account, boot, base, mark, wall, granted) "
+            "VALUES (?, ?, ?, 0, ?, ?, 0) ON CONFLICT (provider, account) DO NOTHING",
+            (*named, boot, reading, wall),
+        )
+        mark, before = db.execute(
+            "SELECT mark, wall FROM accounts WHERE provider = ? AND account = ?", named
+        ).fetchone()
+        mark += max(wall - before, 0.0)
+        db.execute(
+            "UPDATE accounts SET boot = ?, base = ?, mark = ?, wall = ? "
+            "WHERE provider = ? AND account = ?",
+            (boot, mark - reading, mark, wall, *named),
+        )
+
+    def _know(self, db: Connection, moment: _Moment, needs: Needs) -> None:
+        """The longest window that a quota is ever counted in decides how long permits are kept."""
+        found = db.execute(
+            "SELECT name, per FROM quotas WHERE account = ?", (moment.account,)
+        ).fetchall()
+        known = dict(found)
+        for name in needs:
+            per = self.account.quotas[name].per_seconds
+            if known.get(name, 0.0) < per:
+                db.execute(
+                    "INSERT INTO quotas (account, name, per) VALUES (?, ?, ?) "
+                    "ON CONFLICT (account, name) DO UPDATE SET per = excluded.per",
+                    (moment.account, name, per),
+                )
+
+    def _named(self, line: Sequence[Needs], needs: Needs) -> Sequence[str]:
+        """The quotas that somebody of these needs; others' own ones don't matter."""
+        if not line:
+            return [*needs]
+        return [name for name in self._order if any(name in one for one in [*line, needs])]
+
+    def _busy(self, db: Connection, moment: _Moment, line: Sequence[Needs], needs: Needs) -> Busy:
+        quotas = self.account.quotas
+        counted = {
+            name: _counted(db, moment, name, quotas[name]) for name in self._named(line, needs)
+        }
+        blocked = _blocked(db, moment)
+        at, name = first_free(line, needs, counted, quotas, blocked, moment.now)
+        wait = at - moment.now
+        return Busy(wait, min(max(wait, SOONEST), LOOK), quotas[name])
+
+    def _free(
+        self, db: Connection, moment: _Moment, name: str, blocked: Mapping[str, float]
+    ) -> int:
+        if name in blocked:
+            return 0
+        quota = self.account.quotas[name]
+        (used,) = db.execute(
+            "SELECT coalesce(sum(amount), 0) FROM permits "
+            "WHERE account = ? AND quota = ? AND at > ?",
+            (moment.account, name, moment.now - quota.per_seconds),
+        ).fetchone()
+        return quota.limit - int(used)
+
+    def _grant(
+        self, db: Connection, moment: _Moment, needs: Needs, deadline: float, begins_by: float
+    ) -> Grant:
+        latest = moment.now + BEGINS_WITHIN + deadline + SLACK
+        for name, amount in needs.items():
+            db.execute(
+                "DELETE FROM permits WHERE account = ? AND quota = ? AND at <= "
+                "? - (SELECT per FROM quotas WHERE account = ? AND name = ?)",
+                (moment.account, name, moment.now, moment.account, name),
+            )
+            db.execute(
+                "INSERT INTO permits (account, id, quota, amount, at) VALUES (?, ?, ?, ?, ?)",
+                (moment.account, moment.grant, name, amount, latest),
+            )
+        return Grant(moment.account, moment.grant, needs, moment.zero, latest, begins_by)
+
+    def _merge(self, db: Connection, grant: Grant, name: str, amount: int, at: float) -> None:
+        """Count a permit that has ended with others, from the end of its piece of the window."""
+        piece = self.account.quotas[name].per_seconds / BUCKETS
+        number = ceil(at / piece)
+        db.execute(
+            "DELETE FROM permits WHERE account = ? AND id = ? AND quota = ?",
+            (grant.account, grant.id, name),
+        )
+        db.execute(
+            "INSERT INTO permits (account, id, quota, amount, at) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (account, id, quota) DO UPDATE SET amount = permits.amount + "
+            "excluded.amount, at = CASE WHEN excluded.at > permits.at THEN excluded.at "
+            "ELSE permits.at END",
+            (grant.account, -number, name, amount, number * piece),
+        )
+
+    def _wait(
+        self, db: Connection, moment: _Moment, needs: Needs, key: str, busy: Busy, job: int | None
+    ) -> None:
+        db.execute(
+            "INSERT INTO waiters (account, key, needs, due, job, until, why) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, key) DO UPDATE SET "
+            "needs = excluded.needs, due = excluded.due, until = excluded.until, "
+            "why = excluded.why",
+            (
+                moment.account,
+                key,
+                _encode(needs).decode(),
+                moment.now + busy.look_in + GRACE,
+                job,
+                self.clock.now() + busy.free_in,
+                f"the quota of {busy.quota}",
+            ),
+        )
+
+
+def leave(db: Connection, key: str) -> None:
+    """Whoever waits by this key waits no longer."""
+    db.execute("DELETE FROM waiters WHERE key = ?", (key,))
+
+
+def _line(
+    db: Connection, moment: _Moment, key: str | None, *, tidy: bool = True
+) -> tuple[list[Needs], bool]:
+    """What those need who come before the one of this key, and whether that has a place."""
+    found = db.execute(
+        "SELECT key, needs, due FROM waiters WHERE account = ? ORDER BY id", (moment.account,)
+    ).fetchall()
+    line: list[Needs] = []
+    for whose, needs, due in found:
+        if whose == key:
+            return line, True
+        if due >= moment.now:
+            line.append(_needs(needs))
+        elif tidy:
+            leave(db, whose)
+    return line, False
+
+
+def _blocked(db: Connection, moment: _Moment) -> dict[str, float]:
+    """Until when quotas are blocked."""
+    found = db.execute(
+        "SELECT name, blocked FROM quotas WHERE account = ? AND blocked > ?",
+        (moment.account, moment.now),
+    )
+    return dict(found.fetchall())
+
+
+def _counted(db: Connection, moment: _Moment, name: str, quota: Quota) -> Counted:
+    return db.execute(
+        "SELECT at, amount FROM permits WHERE account = ? AND quota = ? AND at > ?",
+        (moment.account, name, moment.now - quota.per_seconds),
+    ).fetchall()

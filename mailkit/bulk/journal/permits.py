@@ -1,0 +1,248 @@
+"""Permits from the journal's ledger for the requests of a client.
+
+Those that came with a chunk are handed to its request. For everything else, such as direct calls,
+loads, polls and tokens, whoever needs a permit waits in line: within the process first, and the
+first there has one place in the journal's. So a process gets no more for having many callers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import inf
+
+import anyio
+import attrs
+
+from mailkit.bulk.journal.ledger import Busy, Grant, Ledger, leave
+from mailkit.bulk.journal.line import Needs
+from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.signal import Signal
+from mailkit.core.lateness import elapsed
+from mailkit.core.quota import REQUESTS, SLACK, Permit, used_up
+from mailkit.errors import MailkitError, OutcomeUnknown, QuotaExhausted
+
+__all__ = ["DEADLINE", "RECIPIENTS", "LedgerPermits"]
+
+RECIPIENTS = "recipients"
+"""The quota of a job's rate: of it a chunk takes as many permits as it has rows."""
+DEADLINE = 30.0
+"""Seconds in which the request of a chunk ends, unless its client says otherwise."""
+DURABLE = 60.0
+"""Permits of a window of so many seconds must outlive the machine, which starts again in less."""
+
+_granted: ContextVar[Grant | None] = ContextVar("granted", default=None)
+
+
+@attrs.define(eq=False)
+class _Line:
+    """Those of this process who wait for the same quotas, by what each is woken with."""
+
+    key: str = attrs.field(factory=lambda: secrets.token_hex(8))
+    turns: deque[anyio.Event] = attrs.field(factory=deque)
+
+
+class LedgerPermits:
+    """The permits of an account, which all processes on the journal share; see `Permits`."""
+
+    def __init__(self, store: Store, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._clock = ledger.clock
+        self._store = store
+        self._known: dict[tuple[str, ...], Needs] = {}
+        self._lines: dict[tuple[str, ...], _Line] = {}
+        self._given_back = Signal(self._clock)
+        self._returns = 0
+
+    async def acquire(
+        self, names: tuple[str, ...], max_wait: float | None, deadline: float
+    ) -> Permit:
+        """A permit of these quotas; it may have come with the chunk that the request is for."""
+        needs = self._known.get(names)
+        if needs is None:
+            needs = self._known[names] = self.ledger.needs(*names)
+        if not needs:
+            return _Free()
+        grant = _granted.get()
+        if grant is not None and not grant.used and _is_for(grant, needs):
+            grant.used = True
+            return await self._lengthened(grant, deadline)
+        now = self._clock.monotonic()
+        give_up = inf if max_wait is None else now + max_wait
+        if give_up <= now:
+            return await self._ask(needs, deadline, give_up, None)
+        line = self._lines.setdefault(tuple(needs), _Line())
+        turn, ahead = anyio.Event(), len(line.turns)
+        line.turns.append(turn)
+        try:
+            if ahead:
+                await self._come_first(needs, turn, ahead, give_up)
+            return await self._ask(needs, deadline, give_up, line.key)
+        finally:
+            line.turns.remove(turn)
+            if line.turns:
+                line.turns[0].set()
+
+    @contextmanager
+    def using(self, grant: Grant) -> Iterator[None]:
+        """The first request in the block that needs just these permits has them already. If none
+        takes them, they count if something was sent all the same, or may have been.
+        """
+        token = _granted.set(grant)
+        try:
+            yield
+        except OutcomeUnknown:
+            raise
+        except MailkitError:
+            self.give_back(grant)
+            raise
+        else:
+            if not grant.used:
+                self.end(grant, self._clock.elapsed())
+        finally:
+            _granted.reset(token)
+
+    def give_back(self, grant: Grant) -> None:
+        """Nothing was sent, unless a request has taken the permits: that knows better."""
+        if not grant.used:
+            self.end(grant, None)
+
+    def end(self, grant: Grant, at: float | None) -> None:
+        """The request was over at this reading of the clock, or certainly not sent (None)."""
+        if grant.ended:
+            return
+        grant.ended = True
+        self._store.post(lambda db: self.ledger.end(db, grant, at))
+        if at is None:
+            self._returns += 1
+            self._given_back.notify()
+
+    def block(self, grant: Grant, *, requests: bool, seconds: float | None) -> None:
+        """The service said so just now; see `Permit.refused`."""
+        at = self._clock.elapsed()
+        names = [name for name in grant.needs if name != RECIPIENTS]
+        meant = [name for name in names if (name in REQUESTS) == requests] or names
+        self._store.post(lambda db: self.ledger.block(db, grant, meant, at, seconds))
+
+    async def _lengthened(self, grant: Grant, deadline: float) -> Permit:
+        """The permit of a grant that came with a chunk, whose client may be a patient one."""
+        if deadline > DEADLINE:
+            latest = grant.latest + deadline - DEADLINE
+            await self._store.write(
+                lambda db: self.ledger.end(db, grant, latest - grant.zero), durable=False
+            )
+        return _Permit(self, grant, deadline)
+
+    async def _come_first(
+        self, needs: Needs, turn: anyio.Event, ahead: int, give_up: float
+    ) -> None:
+        """Wait until all others of the line have gone."""
+        if give_up == inf:
+            await turn.wait()
+            return
+        found = await self._store.read(lambda db: self.ledger.look(db, needs, ahead))
+        self._check(found, give_up)
+        await self._clock.sleep_until(turn, give_up - self._clock.monotonic())
+        if not turn.is_set():
+            raise self._used_up(found)
+
+    async def _ask(self, needs: Needs, deadline: float, give_up: float, key: str | None) -> Permit:
+        """Ask until there is a permit. Whoever gives up leaves the line."""
+        quotas = self.ledger.account.quotas
+        durable = any(quotas[name].per_seconds >= DURABLE for name in needs)
+        try:
+            while True:
+                asked, before = elapsed(), self._returns
+
+                def work(db: Connection, asked: float = asked) -> Grant | Busy:
+                    return self.ledger.ask(db, needs, key=key, deadline=deadline, asked=asked)
+
+                found = await self._uninterrupted(work, durable=durable)
+                if isinstance(found, Grant):
+                    return _Permit(self, found, deadline)
+                self._check(found, give_up)
+                left = give_up - self._clock.monotonic()
+                if self._returns == before:  # else one has come back meanwhile
+                    await self._given_back.wait(min(found.look_in, left))
+        except BaseException:
+            if key is not None:
+                self._store.post(lambda db: leave(db, key))
+            raise
+
+    async def _uninterrupted(
+        self, work: Callable[[Connection], Grant | Busy], *, durable: bool
+    ) -> Grant | Busy:
+        """The permits of one who was cancelled meanwhile go back."""
+        asking = asyncio.ensure_future(self._store.write(work, durable=durable))
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            asking.add_done_callback(self._give_back)
+            raise
+
+    def _give_back(self, asked: asyncio.Future[Grant | Busy]) -> None:
+        if not asked.cancelled() and asked.exception() is None:
+            found = asked.result()
+            if isinstance(found, Grant):
+                self.end(found, None)
+
+    def _check(self, busy: Busy, give_up: float) -> None:
+        now = self._clock.monotonic()
+        if now >= give_up or now + busy.free_in > give_up:
+            raise self._used_up(busy)
+
+    def _used_up(self, busy: Busy) -> QuotaExhausted:
+        at = self._clock.now() + busy.free_in
+        return used_up(busy.quota, self.ledger.account.provider, at)
+
+
+def _is_for(grant: Grant, needs: Needs) -> bool:
+    return grant.needs.keys() - {RECIPIENTS} == needs.keys()
+
+
+class _Free:
+    """Leave for a request that falls under no quota."""
+
+    begins_by = inf
+
+    def sent(self) -> None: ...
+
+    def done(self) -> None: ...
+
+    def lost(self) -> None: ...
+
+    def release(self) -> None: ...
+
+    def refused(self, *, requests: bool, seconds: float | None) -> None: ...
+
+
+class _Permit:
+    """See `mailkit.core.quota.Permit`."""
+
+    def __init__(self, permits: LedgerPermits, grant: Grant, deadline: float) -> None:
+        self.begins_by = grant.begins_by
+        self._permits = permits
+        self._grant = grant
+        self._deadline = deadline
+        self._clock = permits.ledger.clock
+        self._sent = self._clock.elapsed()
+
+    def sent(self) -> None:
+        self._sent = self._clock.elapsed()
+
+    def done(self) -> None:
+        self._permits.end(self._grant, self._clock.elapsed())
+
+    def lost(self) -> None:
+        over = max(self._sent + self._deadline, self._clock.elapsed()) + SLACK
+        self._permits.end(self._grant, over)
+
+    def release(self) -> None:
+        self._permits.end(self._grant, None)
+
+    def refused(self, *, requests: bool, seconds: float | None) -> None:
+        self._permits.block(self._grant, requests=requests, seconds=seconds)

@@ -19,6 +19,7 @@ ERRORS = (
     RecipientStatus.NO_SUCH_DOMAIN,
     RecipientStatus.INVALID_ADDRESS,
 )
+_OPENED = Step.OPENED
 _STATUSES = {
     Step.QUEUED: RecipientStatus.QUEUED,
     Step.SENT: RecipientStatus.SENT,
@@ -74,7 +75,7 @@ def _course(
     """The statuses of one email, with their seconds since sending began."""
     for at, step in steps(email, tracked=campaign.opens, open_share=campaign.open_share):
         yield at, _STATUSES[step]
-        if step is Step.OPENED and campaign.clicks and has_links and meaning(email) == "opens":
+        if step is _OPENED and campaign.clicks and has_links and meaning(email) == "opens":
             yield at + lifecycle.CLICKED_AFTER, RecipientStatus.CLICKED
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TypeAlias
 
-from mailkit.sandbox.delivery import is_address, meaning
+from mailkit.sandbox.delivery import Meaning, is_address, meaning
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import lifecycle, serializers, tags
 from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE, ContactStatus, WebhookAction
@@ -15,8 +15,8 @@ from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
 from mailkit.sandbox.truth import Mailing, normalized
 
-Entry: TypeAlias = tuple[str, Mapping[str, object]]
-"""An address, and its variables."""
+Entry: TypeAlias = tuple[str, Meaning, Mapping[str, object]]
+"""An address, what it means, and its variables."""
 
 MAX_ADDRESSES = 100
 TARIFF_EXCEEDED = 3030303030
@@ -68,7 +68,7 @@ def add(context: Context, params: Params) -> object:
         entries = [one for one in entries if one[0] not in found.contacts]
     new = _put(context, found, entries, ContactStatus.NEW)
     if labels:
-        tags.pin(context, [email for email, _ in entries], labels)
+        tags.pin(context, [one[0] for one in entries], labels)
     if not params.flag("disable_webhook"):
         _notify_new(context, found, new)
     return {"result": True}
@@ -90,7 +90,7 @@ def add_confirmed(context: Context, params: Params) -> object:
         raise refuse(422, "Sender is not valid", 422)
     new = _put(context, found, entries, ContactStatus.CONFIRMATION_REQUESTED)
     _notify_new(context, found, new)
-    given = dict.fromkeys(email for email, _ in entries)
+    given = dict.fromkeys(one[0] for one in entries)
     waiting = [
         email
         for email in given
@@ -206,10 +206,11 @@ def _entry(entry: object, pattern: str) -> Entry:
     if not isinstance(email, str):
         raise wrong("emails", "must hold addresses, or objects with an email")
     address = normalized(email)
-    if not is_address(address) or meaning(address) == "invalid":
+    word = meaning(address)
+    if word == "invalid" or not is_address(address):
         raise refuse(422, "Argument email is invalid", 422)
     if not variables:
-        return address, {}
+        return address, word, {}
     if not isinstance(variables, dict):
         raise wrong("emails", "must have objects as variables")
     for name, value in variables.items():
@@ -217,7 +218,7 @@ def _entry(entry: object, pattern: str) -> Entry:
             raise wrong("variables", f"can not have {name!r} as a name")
         if isinstance(value, _CONTAINERS):
             raise wrong("emails", "must have plain values as variables")
-    return address, variables
+    return address, word, variables
 
 
 @lru_cache(maxsize=4096)
@@ -231,12 +232,13 @@ def _put(
     """Add those who are not on the list, and set everybody's variables; returns the new ones."""
     _check_room(context, found, entries)
     new: list[Contact] = []
-    for email, variables in entries:
+    for email, word, variables in entries:
         one = found.contacts.get(email)
         if one is None:
-            if meaning(email) == "missing":
+            if word == "missing":
                 continue
-            one = Contact(email, _first_status(context, email, status), context.now)
+            first = ContactStatus.UNSUBSCRIBED if word == "unsubscribed" else status
+            one = Contact(email, _kept(context, email) or first, context.now)
             found.add(one)
             new.append(one)
         if variables:
@@ -251,29 +253,26 @@ def _check_room(context: Context, found: MailingList, entries: list[Entry]) -> N
     if sum(len(one.contacts) for one in lists) + len(entries) <= room:
         return
     known = {email for one in lists for email in one.contacts}
-    known.update(email for email, _ in entries)
+    known.update(one[0] for one in entries)
     if len(known) > room:
         raise refuse(403, "The tariff does not allow more contacts", TARIFF_EXCEEDED)
 
 
-def _first_status(context: Context, email: str, status: ContactStatus) -> ContactStatus:
-    """What the contact begins with: those who opted out before can stay so."""
+def _kept(context: Context, email: str) -> ContactStatus | None:
+    """The status of somebody who opted out before and stays so."""
     before = context.account.opted_out.get(email)
-    kept = context.settings.opt_outs == "kept" or before is ContactStatus.UNSUBSCRIBED_FROM_ALL
-    if before is not None and kept:
+    if before is ContactStatus.UNSUBSCRIBED_FROM_ALL or context.settings.opt_outs == "kept":
         return before
-    return ContactStatus.UNSUBSCRIBED if meaning(email) == "unsubscribed" else status
+    return None
 
 
 def _set(found: MailingList, one: Contact, variables: Mapping[str, object]) -> None:
-    for name in variables:
-        if name.lower() == "phone":
-            variables = dict(variables)
+    if not found.has_seen(variables):
+        variables = dict(variables)
+        for name in [name for name in variables if name.lower() == "phone"]:
             found.phones[one.email] = str(variables.pop(name))
-            break
-    for name, value in variables.items():
-        if name not in found.types:
-            found.types[name] = serializers.kind(value)
+        for name, value in variables.items():
+            found.types.setdefault(name, serializers.kind(value))
     found.set_variables(one, variables)
 
 

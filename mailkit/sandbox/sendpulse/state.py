@@ -113,6 +113,10 @@ class MailingList:
         self.apart.discard(email)
         return self.contacts.pop(email, None) is not None
 
+    def has_seen(self, values: Mapping[str, object]) -> bool:
+        """Whether a contact had exactly these variables already."""
+        return tuple(values) in self._names
+
     def set_variables(self, contact: Contact, values: Mapping[str, object]) -> None:
         """Set the values by name; the others stay."""
         merged = {**contact.variables, **values} if contact.names else values

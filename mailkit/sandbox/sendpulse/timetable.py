@@ -20,10 +20,10 @@ class Timetable:
     def __init__(self, courses: Iterable[Course]) -> None:
         reached = {status: array("d") for status in RecipientStatus}
         left = {status: array("d") for status in RecipientStatus}
-        self._emails = 0
+        self._emails, queued = 0, RecipientStatus.QUEUED
         for course in courses:
             self._emails += 1
-            before = RecipientStatus.QUEUED
+            before = queued
             for at, status in course:
                 left[before].append(at)
                 reached[status].append(at)

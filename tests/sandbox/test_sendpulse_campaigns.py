@@ -555,6 +555,11 @@ async def test_shapes_differ_if_wanted(sendpulse: JsonApi, book: int, sandbox: S
     seen = [(await sendpulse("GET", where)).value for _ in range(30)]
     assert {type(row["statistics"]) for row in seen} == {dict, list}
     assert {type(row["company_price"]) for row in seen} == {str, int}
+    shown = [(await sendpulse("GET", "/campaigns")).value for _ in range(30)]
+    assert {tuple(rows) if isinstance(rows, dict) else list for rows in shown} == {list, ("0",)}
+    draft = await launch(sendpulse, book, type="draft")
+    dates = [(await sendpulse("GET", f"/campaigns/{draft}")).value["send_date"] for _ in range(30)]
+    assert set(dates) == {"", "0000-00-00 00:00:00"}
     keys = [set((await sendpulse("GET", f"{where}/email/anna@b.by")).value) for _ in range(30)]
     assert any("sent_date" in one for one in keys)
     assert any("send_date" in one for one in keys)

@@ -128,8 +128,14 @@ async def test_a_list_is_locked_while_it_is_loaded_and_can_stay_so(
     await add(sendpulse, book, "boris@b.by")
     sandbox.clock.advance(29)
     assert (await sendpulse("GET", book)).value[0]["status"] == 5
+    assert (await sendpulse("GET", f"{book}/emails/total")).value == {"total": 0}
     sandbox.clock.advance(1)
     assert (await sendpulse("GET", book)).value[0]["status"] == code
+    await add(sendpulse, book, "carl@b.by")
+    assert (await sendpulse("GET", f"{book}/emails/total")).value == {"total": 2}
+    assert await emails(sendpulse, book) == ["anna@b.by", "boris@b.by"]
+    sandbox.clock.advance(30)
+    assert (await sendpulse("GET", f"{book}/emails/total")).value == {"total": 3}
 
 
 @pytest.mark.parametrize(("opt_outs", "code"), [("kept", 4), ("forgotten", 1)])
@@ -201,8 +207,9 @@ async def test_contacts_become_active_in_time(
     sandbox.sendpulse.settings.loading = 5
     await add(sendpulse, book, "anna@b.by")
     assert (await sendpulse("GET", book)).value[0]["status"] == 4
+    sandbox.clock.advance(5)
     assert (await sendpulse("GET", f"{book}/emails")).value[0]["status"] == 0
-    sandbox.clock.advance(60)
+    sandbox.clock.advance(55)
     assert (await sendpulse("GET", book)).value[0]["status"] == 0
     assert (await sendpulse("GET", f"{book}/emails")).value[0]["status"] == 1
     sandbox.sendpulse.settings.active_after = None

@@ -127,5 +127,9 @@ def _written(context: Context, found: Campaign, *, with_body: bool) -> dict[str,
         "overdraft_price": context.settings.overdraft_price if found.bill.beyond else 0,
         "company_price": price if context.quirk() else str(price),
         "overdraft_currency": context.settings.currency,
-        "send_date": "" if found.draft else context.date(found.starts_at),
+        "send_date": _no_date(context) if found.draft else context.date(found.starts_at),
     }
+
+
+def _no_date(context: Context) -> str:
+    return "0000-00-00 00:00:00" if context.quirk() else ""

@@ -29,7 +29,8 @@ _CONTAINERS = (dict, list)
 def page(context: Context, params: Params) -> object:
     """A page of contacts in the order in which they were added."""
     found, part = params.mailing_list(context), params.page()
-    contacts: Iterable[Contact] = found.contacts.values()
+    shown = found.count(context.now, context.settings)
+    contacts: Iterable[Contact] = islice(found.contacts.values(), shown)
     if _is_set(params, "active") or _is_set(params, "not_active"):
         wanted = _is_set(params, "active")
         contacts = (
@@ -231,6 +232,7 @@ def _put(
 ) -> list[Contact]:
     """Add those who are not on the list, and set everybody's variables; returns the new ones."""
     _check_room(context, found, entries)
+    found.load(context.now, context.settings)
     new: list[Contact] = []
     for email, word, variables in entries:
         one = found.contacts.get(email)
@@ -243,7 +245,6 @@ def _put(
             new.append(one)
         if variables:
             _set(found, one, variables)
-    found.loaded_at = context.now
     return new
 
 

@@ -61,8 +61,8 @@ def variables(context: Context, params: Params) -> object:
 
 @endpoint("sendpulse.mailing_lists.count", "GET /addressbooks/{id}/emails/total")
 def count(context: Context, params: Params) -> object:
-    """How many contacts are on the list, whatever their status."""
-    return {"total": len(params.mailing_list(context).contacts)}
+    """How many contacts are on the list, whatever their status; those being loaded are not yet."""
+    return {"total": params.mailing_list(context).count(context.now, context.settings)}
 
 
 @endpoint("sendpulse.mailing_lists.cost", "GET /addressbooks/{id}/cost")

@@ -11,8 +11,8 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 def mailing_list(context: Context, found: MailingList, *, phones: bool) -> dict[str, object]:
     """A list with its counters; only the overview of all lists counts new phones."""
-    total = len(found.contacts)
-    active = total - lifecycle.count_inactive(context, found)
+    total = found.count(context.now, context.settings)
+    active = max(0, total - lifecycle.count_inactive(context, found))
     status = found.status(context.now, context.settings)
     return {
         "id": found.id,

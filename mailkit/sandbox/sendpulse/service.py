@@ -101,8 +101,8 @@ class SendPulse(Service[SendPulseSettings]):
                     return self.token_refused()
                 if request.operation in self.settings.forbidden:
                     return Response(403, {"message": "Unauthorized action.", "error_code": 800})
-            handler = self.endpoints[request.operation].handler
-            return Response(200, handler(context, _params(request)))
+            value = self.endpoints[request.operation].handler(context, _params(request))
+            return Response(200, _numbered(context, value))
         except Refusal as refusal:
             return refusal.response
 
@@ -165,6 +165,13 @@ class SendPulse(Service[SendPulseSettings]):
                 value = {"message": f"Wait {ceil(wait)} s", "error_code": 429}
                 return Response(429, value, over_quota=True)
         return None
+
+
+def _numbered(context: Context, value: object) -> object:
+    """A list, or now and then what PHP writes for one in which numbers are missing: an object."""
+    if isinstance(value, list) and value and context.quirk():
+        return {str(2 * at): row for at, row in enumerate(value)}
+    return value
 
 
 def _mixed(context: Context, rows: object) -> object:

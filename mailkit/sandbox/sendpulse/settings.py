@@ -35,7 +35,7 @@ class SendPulseSettings:
     variable_name: the names that a variable can have, as a regular expression.
     lookups_per_request: addresses of one request that looks them up; None for no limit.
     max_subscribers: contacts that the tariff allows on all lists together (HTTP 403 beyond).
-    loading: how long a list is locked after contacts were added.
+    loading: how long a list is locked after contacts were added, and does not show them.
     loading_status: the list's status meanwhile: 4, as on the Russian page, or 5.
     list_verdict: what the service makes of a list that contacts were added to: nothing, a question
         (status 3), or a block (status 4, as on the English page). It stays so.

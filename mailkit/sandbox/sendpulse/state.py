@@ -78,6 +78,8 @@ class MailingList:
     apart: set[str] = attrs.field(factory=set)
     types: dict[str, str] = attrs.field(factory=dict)
     loaded_at: float | None = None
+    settled: int = 0
+    """How many contacts there were before those that are loaded now."""
     in_question: bool = False
     copying_until: float = 0.0
     _names: dict[tuple[str, ...], tuple[str, ...]] = attrs.field(factory=dict, init=False)
@@ -90,9 +92,23 @@ class MailingList:
             return MailingListStatus.IN_QUESTION
         if self.loaded_at is None:
             return MailingListStatus.ACTIVE
-        if now < self.loaded_at + settings.loading:
+        if self.is_loading(now, settings):
             return _LOADING[settings.loading_status]
         return _LIST_VERDICTS[settings.list_verdict]
+
+    def is_loading(self, now: float, settings: SendPulseSettings) -> bool:
+        """Whether contacts are loaded that do not show yet."""
+        return self.loaded_at is not None and now < self.loaded_at + settings.loading
+
+    def count(self, now: float, settings: SendPulseSettings) -> int:
+        """How many contacts show: those that are loaded come last, and only in the end."""
+        total = len(self.contacts)
+        return min(self.settled, total) if self.is_loading(now, settings) else total
+
+    def load(self, now: float, settings: SendPulseSettings) -> None:
+        """Contacts are about to be added."""
+        self.settled = self.count(now, settings)
+        self.loaded_at = now
 
     def add(self, contact: Contact) -> None:
         """Put a new contact on the list."""

@@ -11,6 +11,7 @@ import attrs
 
 from mailkit.core.call import Call, arg, get, wire
 from mailkit.core.wire_format import WireFormat
+from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.codes import CampaignStatus, RecipientStatus
 from mailkit.providers.sendpulse.models import FileNames, LinkClicks, ListIds, Statistics
@@ -92,6 +93,8 @@ class CampaignRecipient:
 
 
 def _statuses(value: Sequence[int], wire_format: WireFormat) -> object:
+    if not value:  # which the service would take for all of them
+        raise InvalidArgument("status: give at least one, or leave it out for all campaigns")
     return [int(one) for one in value]
 
 

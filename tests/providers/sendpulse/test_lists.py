@@ -220,6 +220,7 @@ async def test_paths_forms_and_base64_are_written_as_the_service_reads_them() ->
         (lambda it: it.mailing_lists.list(0), "limit"),
         (lambda it: it.mailing_lists.contacts(7, 101), "limit"),
         (lambda it: it.campaigns.list(offset=-1), "offset"),
+        (lambda it: it.campaigns.list(status=[]), "status"),
         (lambda it: it.templates.list("me", 101), "limit"),
         (lambda it: it.templates.list_by_language("ru", offset=-1), "offset"),
         (lambda it: it.tags.create("vip", ""), "color"),

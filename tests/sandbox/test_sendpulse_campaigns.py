@@ -141,12 +141,38 @@ async def test_a_campaign_can_be_sent_in_parts(
 ) -> None:
     settings = sandbox.sendpulse.settings
     settings.moderated_first, settings.verdict = 1, "approve_part"
-    await fill(sendpulse, book, "anna@b.by")
+    await fill(sendpulse, book, "anna@b.by", "boris@b.by")
     number = await launch(sendpulse, book)
     sandbox.clock.advance(605)
     assert (await status(sendpulse, number), sandbox.truth.emails) == (22, 1)
-    sandbox.clock.advance(60)
+    sandbox.clock.advance(30)
+    assert (await status(sendpulse, number), sandbox.truth.emails) == (22, 2)
+    assert [list(one.addresses) for one in sandbox.truth.mailings] == [
+        ["anna@b.by"],
+        ["boris@b.by"],
+    ]
+    assert {one.campaign for one in sandbox.truth.mailings} == {number}
+    sandbox.clock.advance(30)
     assert await status(sendpulse, number) == 3
+
+
+@pytest.mark.parametrize(("cancelled_after", "mailed"), [(10, 2), (40, 3)])
+async def test_cancelling_stops_what_is_not_out_yet(
+    cancelled_after: int, mailed: int, sendpulse: JsonApi, book: int, sandbox: Sandbox
+) -> None:
+    sandbox.sendpulse.settings.sent_at_once = 0.5
+    people = ["anna@b.by", "boris@b.by", "carl@b.by"]
+    await fill(sendpulse, book, *people)
+    number = await launch(sendpulse, book)
+    sandbox.clock.advance(5 + cancelled_after)
+    await sendpulse("GET", f"/campaigns/{number}")
+    assert (await sendpulse("DELETE", f"/campaigns/{number}")).status == 200
+    sandbox.clock.advance(600)
+    assert (await status(sendpulse, number), sandbox.truth.emails) == (16, mailed)
+    rows = [(await sendpulse("GET", f"/campaigns/{number}/email/{one}")).value for one in people]
+    assert [row["global_status"] for row in rows] == [1, 1, 13 if mailed == 2 else 1]
+    [listed] = (await sendpulse("GET", "/campaigns")).value
+    assert listed["statistics"]["sent"] == mailed
 
 
 @pytest.mark.parametrize("code", [23, 25])

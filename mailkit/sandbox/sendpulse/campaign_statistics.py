@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mailkit.sandbox.delivery import Step, meaning, steps
-from mailkit.sandbox.sendpulse import lifecycle
+from mailkit.sandbox.sendpulse import events, lifecycle
 from mailkit.sandbox.sendpulse.codes import RecipientStatus
 from mailkit.sandbox.sendpulse.emails import links
 from mailkit.sandbox.sendpulse.state import Campaign, Context
@@ -40,7 +40,7 @@ def status(context: Context, campaign: Campaign, email: str) -> RecipientStatus 
         return _before_start(context, campaign) if email in campaign.copied else None
     if email in campaign.unsent:
         return RecipientStatus.NOT_SENT
-    if email not in campaign.places:
+    if email not in campaign.reached:
         return None
     age, found = context.now - campaign.starts_at, RecipientStatus.QUEUED
     for at, reached in _course(campaign, email, has_links=bool(links(campaign.body))):
@@ -73,10 +73,11 @@ def _course(
     campaign: Campaign, email: str, *, has_links: bool
 ) -> Iterator[tuple[float, RecipientStatus]]:
     """The statuses of one email, with their seconds since sending began."""
+    later = campaign.later.get(email, 0.0)
     for at, step in steps(email, tracked=campaign.opens, open_share=campaign.open_share):
-        yield at, _STATUSES[step]
+        yield later + at, _STATUSES[step]
         if step is _OPENED and campaign.clicks and has_links and meaning(email) == "opens":
-            yield at + lifecycle.CLICKED_AFTER, RecipientStatus.CLICKED
+            yield later + at + events.CLICKED_AFTER, RecipientStatus.CLICKED
 
 
 def totals(counted: Counter[RecipientStatus]) -> dict[str, int]:

@@ -111,7 +111,7 @@ def cancel(context: Context, params: Params) -> object:
     if lifecycle.campaign_status(context, found).is_over:
         text = "Can't find the campaign. Probably, it has already been sent."
         raise refuse(422, text, 602)
-    found.cancelled = True
+    lifecycle.cancel(found)
     return {"result": True}
 
 

@@ -1,7 +1,7 @@
 """The SendPulse operations on addresses across all lists."""
 
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.sendpulse import campaign_statistics, lifecycle, serializers
+from mailkit.sandbox.sendpulse import campaign_statistics, events, lifecycle, serializers
 from mailkit.sandbox.sendpulse.codes import RecipientStatus
 from mailkit.sandbox.sendpulse.fields import Params, not_found
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
@@ -68,7 +68,7 @@ def delete(context: Context, params: Params) -> object:
     email = params.address()
     for found, _ in _places(context, email):
         found.remove(email)
-        lifecycle.notify_deleted(context, found, email)
+        events.notify_deleted(context, found, email)
     return {"result": True}
 
 
@@ -115,7 +115,7 @@ def _counted(context: Context, email: str) -> dict[str, int]:
     statuses = [
         campaign_statistics.status(context, campaign, email)
         for campaign in context.account.campaigns.values()
-        if campaign.started and email in campaign.places
+        if campaign.started and email in campaign.reached
     ]
     return {
         "sent": len(statuses),

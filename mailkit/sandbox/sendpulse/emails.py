@@ -14,23 +14,19 @@ _VARIABLE = re.compile(r"\{\{([^{}|]+)\}\}")
 _LINK = re.compile(r"""href\s*=\s*["']?(https?://[^"'\s>]+)""", re.I)
 
 
-def record(context: Context, campaign: Campaign) -> None:
-    """Count the emails to all recipients at this moment."""
-    lists = [
-        context.account.lists[number]
-        for number in campaign.lists
-        if number in context.account.lists
-    ]
+def record(context: Context, campaign: Campaign, recipients: list[str]) -> None:
+    """Count the emails to these recipients at this moment."""
+    lists = context.account.lists_of(campaign)
     mailing = Mailing(
         OPERATION,
         context.now,
         campaign.sender_email,
         campaign.subject,
-        campaign.recipients,
+        recipients,
         campaign.attachments,
         campaign.id,
     )
-    context.truth.record(mailing, _Contents(campaign, lists))
+    context.truth.record(mailing, _Contents(campaign, recipients, lists))
 
 
 def record_test(context: Context, campaign: Campaign, operation: str, addresses: list[str]) -> None:
@@ -55,10 +51,11 @@ def links(body: str) -> list[str]:
 @attrs.frozen
 class _Contents:
     campaign: Campaign
+    recipients: list[str]
     lists: list[MailingList]
 
     def __getitem__(self, index: int) -> tuple[str, str]:
-        campaign, email = self.campaign, self.campaign.recipients[index]
+        campaign, email = self.campaign, self.recipients[index]
         found = [one.contacts[email] for one in self.lists if email in one.contacts]
         fields = {
             "email": email,

@@ -5,18 +5,19 @@ its date (NEW), is sent (SENDING) and is over (SENT).
 """
 
 from itertools import chain
+from math import ceil
 
 import attrs
 
-from mailkit.sandbox.delivery import BOUNCE, Step, meaning, steps
+from mailkit.sandbox.delivery import meaning
+from mailkit.sandbox.sendpulse import events
 from mailkit.sandbox.sendpulse.codes import (
     NEW_OR_ACTIVE,
     CampaignEvent,
     CampaignStatus,
     ContactStatus,
-    WebhookAction,
 )
-from mailkit.sandbox.sendpulse.emails import links, record
+from mailkit.sandbox.sendpulse.emails import record
 from mailkit.sandbox.sendpulse.state import (
     Account,
     Campaign,
@@ -28,20 +29,6 @@ from mailkit.sandbox.sendpulse.state import (
 )
 
 VERDICTS = {str(event): event for event in CampaignEvent}
-_ACTIONS: dict[Step | EventKind, WebhookAction] = {
-    Step.DELIVERED: WebhookAction.DELIVERED,
-    Step.OPENED: WebhookAction.OPEN,
-    Step.UNDELIVERED: WebhookAction.HARD_BOUNCES,
-    Step.DEFERRED: WebhookAction.SOFT_BOUNCES,
-    Step.COMPLAINED: WebhookAction.SPAM,
-}
-_BROWSER = {
-    "open_device": "Desktop",
-    "open_platform": "Linux",
-    "browser_name": "Firefox",
-    "browser_ver": "130.0",
-}
-CLICKED_AFTER = 30.0
 
 
 def status(context: Context, contact: Contact) -> ContactStatus:
@@ -124,19 +111,21 @@ def tick(context: Context) -> None:
 def _apply(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
     if event.kind is EventKind.MODERATION:
         if not campaign.cancelled and campaign.copied:
-            notify_campaign(context, campaign, CampaignEvent.ON_MODERATION)
+            events.notify_campaign(context, campaign, CampaignEvent.ON_MODERATION)
     elif event.kind is EventKind.VERDICT:
         if not campaign.cancelled and campaign.copied:
-            notify_campaign(context, campaign, campaign.verdict)
+            events.notify_campaign(context, campaign, campaign.verdict)
             if campaign.verdict is CampaignEvent.CONFIRM_ADDRESSES:
-                for found in _lists(context.account, campaign):
+                for found in context.account.lists_of(campaign):
                     found.in_question = True
     elif event.kind is EventKind.START:
         waits = not (campaign.started or campaign.cancelled or campaign.verdict.holds)
         if waits and campaign.starts_at == context.now:
             _start(context, campaign)
+    elif event.kind is EventKind.REST:
+        _send_rest(context, campaign)
     else:
-        _reach(context, campaign, event)
+        events.reach(context, campaign, event)
 
 
 def _start(context: Context, campaign: Campaign) -> None:
@@ -154,106 +143,47 @@ def _start(context: Context, campaign: Campaign) -> None:
         campaign.unsent = set(reached[halt:])
         reached = reached[:halt]
     campaign.recipients, campaign.open_share = reached, context.settings.open_share
-    campaign.places = {email: at for at, email in enumerate(campaign.recipients)}
-    if not campaign.recipients:
-        return
-    notify_campaign(context, campaign, CampaignEvent.SENDING)
-    record(context, campaign)
+    if reached:
+        events.notify_campaign(context, campaign, CampaignEvent.SENDING)
+        _send_part(context, campaign)
+
+
+def _send_part(context: Context, campaign: Campaign) -> None:
+    """Hand over what goes out at once, and set the rest for half-way through."""
+    in_parts = campaign.verdict is CampaignEvent.APPROVED_IN_PARTS
+    share = 0.5 if in_parts else context.settings.sent_at_once
+    first = ceil(len(campaign.recipients) * share)
+    if first < len(campaign.recipients):
+        campaign.later = dict.fromkeys(campaign.recipients[first:], context.settings.sending / 2)
+        at = context.now + context.settings.sending / 2
+        context.account.timeline.add(at, ScheduledEvent(EventKind.REST, campaign.id))
+    _hand_over(context, campaign, campaign.recipients[:first])
+
+
+def _send_rest(context: Context, campaign: Campaign) -> None:
+    """Hand over what was left for later."""
+    if not campaign.cancelled:
+        campaign.rest_is_out = True
+        _hand_over(context, campaign, list(campaign.later))
+
+
+def cancel(campaign: Campaign) -> None:
+    """Stop a campaign; what was not handed over yet stays unsent."""
+    campaign.cancelled, campaign.timetable = True, None
+    if not campaign.rest_is_out:
+        campaign.unsent |= campaign.later.keys()
+        campaign.recipients = [one for one in campaign.recipients if one not in campaign.later]
+
+
+def _hand_over(context: Context, campaign: Campaign, emails: list[str]) -> None:
+    record(context, campaign, emails)
     has_webhooks = bool(context.account.webhook_queue.by_id)
-    for email in campaign.recipients:
+    for email in emails:
         if has_webhooks or meaning(email) in ("bounce", "complaint", "unsubscribed"):
-            _follow(context, campaign, email)
+            events.follow(context, campaign, email)
 
 
 def _is_known(context: Context, campaign: Campaign, email: str) -> bool:
     """Whether a list of the campaign still has the address, or the blacklist."""
-    on_list = any(email in one.contacts for one in _lists(context.account, campaign))
+    on_list = any(email in one.contacts for one in context.account.lists_of(campaign))
     return on_list or email in context.account.blacklist
-
-
-def _lists(account: Account, campaign: Campaign) -> list[MailingList]:
-    """The campaign's lists that are still there."""
-    return [account.lists[number] for number in campaign.lists if number in account.lists]
-
-
-def _follow(context: Context, campaign: Campaign, email: str) -> None:
-    for after, step in steps(email, tracked=campaign.opens, open_share=campaign.open_share):
-        if step is not Step.SENT:
-            context.account.timeline.add(
-                context.now + after, ScheduledEvent(step, campaign.id, email)
-            )
-        if step is Step.OPENED and campaign.clicks and meaning(email) == "opens":
-            at = context.now + after + CLICKED_AFTER
-            context.account.timeline.add(at, ScheduledEvent(EventKind.CLICK, campaign.id, email))
-
-
-def _reach(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
-    """An email reaches a step: statuses of contacts change, webhooks are called."""
-    account, email = context.account, event.email
-    lists = _lists(account, campaign)
-    fields: dict[str, object] = {"task_id": str(campaign.id), "email": email}
-    if event.kind is Step.UNSUBSCRIBED:
-        for found in lists:
-            if email in found.contacts:
-                unsubscribe(account, found, email, context.now, campaign.id)
-    if event.kind is EventKind.CLICK:
-        for link in links(campaign.body)[:1]:
-            row = {**fields, **_BROWSER, "link_url": link, "link_id": "71741389"}
-            account.webhook_queue.put(WebhookAction.REDIRECT, context.now, row)
-    if event.kind is Step.UNDELIVERED:
-        _opt_out(account, lists, email, ContactStatus.SENDING_ERROR)
-        fields["smtp_server_response"] = BOUNCE
-        fields["smtp_server_response_code"] = "550"
-        fields["smtp_server_response_subcode"] = "5.1.1"
-    if event.kind is Step.DEFERRED:
-        fields["smtp_server_response"] = "450 try again later"
-        fields["smtp_server_response_code"] = "450"
-        fields["smtp_server_response_subcode"] = "4.2.0"
-    if event.kind is Step.COMPLAINED:
-        everywhere = list(account.lists.values())
-        _opt_out(account, everywhere, email, ContactStatus.UNSUBSCRIBED_FROM_ALL)
-    if event.kind is Step.OPENED:
-        fields |= _BROWSER
-    if event.kind in _ACTIONS:
-        account.webhook_queue.put(_ACTIONS[event.kind], context.now, fields)
-
-
-def _opt_out(account: Account, lists: list[MailingList], email: str, status: ContactStatus) -> None:
-    """Remember that the address is not to be mailed any more, and mark it on the lists."""
-    if account.opted_out.get(email) is not ContactStatus.UNSUBSCRIBED_FROM_ALL:
-        account.opted_out[email] = status
-    for found in lists:
-        found.mark(email, status)
-
-
-def unsubscribe(
-    account: Account, found: MailingList, email: str, now: float, campaign: int = 0
-) -> None:
-    """The contact leaves the list."""
-    _opt_out(account, [found], email, ContactStatus.UNSUBSCRIBED)
-    event = {
-        "task_id": str(campaign) if campaign else "",
-        "from_all": "0",
-        "email": email,
-        "reason": None,
-        "book_id": str(found.id),
-        "categories": "",
-    }
-    account.webhook_queue.put(WebhookAction.UNSUBSCRIBE, now, event)
-
-
-def notify_deleted(context: Context, found: MailingList, email: str) -> None:
-    """The contact was taken off the list."""
-    event = {"email": email, "book_id": str(found.id)}
-    context.account.webhook_queue.put(WebhookAction.DELETE, context.now, event)
-
-
-def notify_campaign(context: Context, campaign: Campaign, event: CampaignEvent) -> None:
-    """The campaign has reached another stage."""
-    row = {
-        "status": event,
-        "status_explain": event.label,
-        "task_id": str(campaign.id),
-        "book_id": str(campaign.lists[0]) if campaign.lists else "",
-    }
-    context.account.webhook_queue.put(WebhookAction.TASK_STATUS_UPDATE, context.now, row)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from mailkit.sandbox.delivery import Meaning, is_address, meaning
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.sendpulse import lifecycle, serializers, tags
+from mailkit.sandbox.sendpulse import events, lifecycle, serializers, tags
 from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE, ContactStatus, WebhookAction
 from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
 from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
@@ -119,7 +119,7 @@ def remove(context: Context, params: Params) -> object:
     if not gone:
         raise not_found("Can't find email addresses in the mailing list", 303)
     for email in gone:
-        lifecycle.notify_deleted(context, found, email)
+        events.notify_deleted(context, found, email)
     return {"result": True}
 
 
@@ -136,7 +136,7 @@ def unsubscribe(context: Context, params: Params) -> object:
     if not active:
         raise refuse(422, "Active emails not found", 422)
     for email in active:
-        lifecycle.unsubscribe(context.account, found, email, context.now)
+        events.unsubscribe(context.account, found, email, context.now)
     return {"result": True}
 
 

@@ -45,6 +45,8 @@ class SendPulseSettings:
         first ones of the account, are moderated.
     moderation, verdict: how long that lasts, and its end, in the words of task_status_update.
     sending: how long a campaign has status 2.
+    sent_at_once: the share of its emails that goes out when that begins; the rest goes half-way
+        through, unless the campaign is cancelled before.
     halts_after, halted_status: a limit stops a campaign after so many emails, and in which status
         it ends: 23 (sent partially) or 25 (and blocked).
     strict_dmarc: whether a campaign with a date goes out at once, as from a domain under a strict
@@ -97,6 +99,7 @@ class SendPulseSettings:
     moderation: float = 600.0
     verdict: Verdict = "approve"
     sending: float = 60.0
+    sent_at_once: float = 1.0
     halts_after: int | None = None
     halted_status: Literal[23, 25] = 23
     strict_dmarc: bool = False

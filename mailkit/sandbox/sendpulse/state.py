@@ -175,10 +175,12 @@ class Campaign:
     attachments: tuple[AttachedFile, ...] = ()
     copied: list[str] = attrs.field(factory=list)
     recipients: list[str] = attrs.field(factory=list)
-    places: dict[str, int] = attrs.field(factory=dict)
+    later: dict[str, float] = attrs.field(factory=dict)
+    """Those of the recipients who are not mailed at once, and after how many seconds they are."""
+    rest_is_out: bool = False
     left: set[str] = attrs.field(factory=set)
     unsent: set[str] = attrs.field(factory=set)
-    """Those beyond a limit that stopped it half-way."""
+    """Those beyond a limit, or a cancellation, that stopped it half-way."""
     open_share: float = 0.0
     timetable: Timetable | None = None
     started: bool = False
@@ -187,6 +189,14 @@ class Campaign:
     """What moderation makes of it."""
     cancelled: bool = False
     bill: Bill = Bill()
+    _reached: frozenset[str] | None = attrs.field(default=None, init=False)
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """The recipients, for looking one up."""
+        if self._reached is None or len(self._reached) != len(self.recipients):
+            self._reached = frozenset(self.recipients)
+        return self._reached
 
 
 @attrs.define
@@ -228,6 +238,7 @@ class EventKind(StrEnum):
     MODERATION = "moderation"
     VERDICT = "verdict"
     START = "start"
+    REST = "rest"
     CLICK = "click"
 
 
@@ -268,6 +279,10 @@ class Account:
     campaign_hour: Window = attrs.field(factory=Window)
     test_hour: Window = attrs.field(factory=Window)
     next_id: int = 422325
+
+    def lists_of(self, campaign: Campaign) -> list[MailingList]:
+        """The campaign's lists that are still there."""
+        return [self.lists[number] for number in campaign.lists if number in self.lists]
 
     def new_id(self) -> int:
         """A new id."""

@@ -4,7 +4,8 @@ from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import campaign_statistics, events, lifecycle, serializers
 from mailkit.sandbox.sendpulse.codes import RecipientStatus
 from mailkit.sandbox.sendpulse.fields import Params, not_found
-from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
+from mailkit.sandbox.sendpulse.lists import Contact, MailingList
+from mailkit.sandbox.sendpulse.state import Context
 
 
 @endpoint("sendpulse.contacts.get", "GET /emails/{email}")

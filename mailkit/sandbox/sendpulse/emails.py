@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import attrs
 
-from mailkit.sandbox.sendpulse.state import Campaign, Context, MailingList
+from mailkit.sandbox.sendpulse.lists import MailingList
+from mailkit.sandbox.sendpulse.state import Campaign, Context
 from mailkit.sandbox.truth import Mailing
 
 OPERATION = "sendpulse.campaigns.create"

@@ -3,14 +3,8 @@
 from mailkit.sandbox.delivery import BOUNCE, Step, meaning, steps
 from mailkit.sandbox.sendpulse.codes import CampaignEvent, ContactStatus, WebhookAction
 from mailkit.sandbox.sendpulse.emails import links
-from mailkit.sandbox.sendpulse.state import (
-    Account,
-    Campaign,
-    Context,
-    EventKind,
-    MailingList,
-    ScheduledEvent,
-)
+from mailkit.sandbox.sendpulse.lists import MailingList
+from mailkit.sandbox.sendpulse.state import Account, Campaign, Context, EventKind, ScheduledEvent
 
 CLICKED_AFTER = 30.0
 _ACTIONS: dict[Step | EventKind, WebhookAction] = {

@@ -12,7 +12,8 @@ from mailkit.sandbox.delivery import is_address
 from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray, is_number
 from mailkit.sandbox.php_serialize import is_serialized_array, unserialize
-from mailkit.sandbox.sendpulse.state import Context, MailingList
+from mailkit.sandbox.sendpulse.lists import MailingList
+from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.service import Refusal, Response
 from mailkit.sandbox.truth import normalized
 

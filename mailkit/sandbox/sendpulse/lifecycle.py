@@ -18,15 +18,8 @@ from mailkit.sandbox.sendpulse.codes import (
     ContactStatus,
 )
 from mailkit.sandbox.sendpulse.emails import record
-from mailkit.sandbox.sendpulse.state import (
-    Account,
-    Campaign,
-    Contact,
-    Context,
-    EventKind,
-    MailingList,
-    ScheduledEvent,
-)
+from mailkit.sandbox.sendpulse.lists import Contact, MailingList
+from mailkit.sandbox.sendpulse.state import Account, Campaign, Context, EventKind, ScheduledEvent
 
 VERDICTS = {str(event): event for event in CampaignEvent}
 

@@ -1,28 +1,19 @@
 """The SendPulse operations on the contacts of one mailing list."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
-from functools import lru_cache
 from itertools import islice
-from typing import TypeAlias
 
-from mailkit.sandbox.delivery import Meaning, is_address, meaning
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.sendpulse import events, lifecycle, serializers, tags
-from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE, ContactStatus, WebhookAction
+from mailkit.sandbox.sendpulse import contact_entries, events, lifecycle, serializers, tags
+from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE, ContactStatus
 from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
-from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
-from mailkit.sandbox.truth import Mailing, normalized
-
-Entry: TypeAlias = tuple[str, Meaning, Mapping[str, object]]
-"""An address, what it means, and its variables."""
+from mailkit.sandbox.sendpulse.lists import Contact, MailingList
+from mailkit.sandbox.sendpulse.state import Context
+from mailkit.sandbox.truth import Mailing
 
 MAX_ADDRESSES = 100
-TARIFF_EXCEEDED = 3030303030
 LANGUAGES = ("en", "ru", "ua", "tr", "es", "pt")
-
-_CONTAINERS = (dict, list)
 
 
 @endpoint("sendpulse.mailing_lists.contacts", "GET /addressbooks/{id}/emails")
@@ -63,15 +54,15 @@ def add(context: Context, params: Params) -> object:
     `dont_update` leaves those alone who are there, `disable_webhook` tells nobody, `tags` are given
     to all.
     """
-    found, entries = params.mailing_list(context), _entries(context, params)
+    found, entries = params.mailing_list(context), contact_entries.entries(context, params)
     labels = tags.chosen(context, params) if params.given("tags") else []
     if params.flag("dont_update"):
         entries = [one for one in entries if one[0] not in found.contacts]
-    new = _put(context, found, entries, ContactStatus.NEW)
+    new = contact_entries.put(context, found, entries, ContactStatus.NEW)
     if labels:
         tags.pin(context, [one[0] for one in entries], labels)
     if not params.flag("disable_webhook"):
-        _notify_new(context, found, new)
+        contact_entries.notify_new(context, found, new)
     return {"result": True}
 
 
@@ -83,14 +74,14 @@ def add(context: Context, params: Params) -> object:
 def add_confirmed(context: Context, params: Params) -> object:
     """The same, but new contacts are asked to confirm; those who have not yet are asked again."""
     found = params.mailing_list(context)
-    entries = _entries(context, params)
+    entries = contact_entries.entries(context, params)
     sender = context.account.senders.get(params.address("sender_email"))
     if params.fields.get("message_lang") not in LANGUAGES:
         raise wrong("message_lang", f"must be one of {', '.join(LANGUAGES)}")
     if (sender is None or not sender.active) and not context.settings.any_sender:
         raise refuse(422, "Sender is not valid", 422)
-    new = _put(context, found, entries, ContactStatus.CONFIRMATION_REQUESTED)
-    _notify_new(context, found, new)
+    new = contact_entries.put(context, found, entries, ContactStatus.CONFIRMATION_REQUESTED)
+    contact_entries.notify_new(context, found, new)
     given = dict.fromkeys(one[0] for one in entries)
     waiting = [
         email
@@ -179,102 +170,12 @@ def set_variables(context: Context, params: Params) -> object:
             raise wrong("variables", "must be a list of name and value")
         if isinstance(row.get("value"), dict | list):
             raise wrong("variables", "must have plain values")
-        if not _is_name(row["name"], context.settings.variable_name):
+        if not contact_entries.is_name(row["name"], context.settings.variable_name):
             raise wrong("variables", f"can not have {row['name']!r} as a name")
         _check_type(found, row["name"], row.get("value"))
         values[row["name"]] = row.get("value")
-    _set(found, one, values)
+    contact_entries.set_variables(found, one, values)
     return {"result": True}
-
-
-def _entries(context: Context, params: Params) -> list[Entry]:
-    """Address and variables of each entry; HTTP 422 for anything else."""
-    entries = params.structure("emails")
-    if not isinstance(entries, list) or not entries:
-        raise wrong("emails", "must be a list")
-    limit = context.settings.contacts_per_request
-    if limit is not None and len(entries) > limit:
-        raise wrong("emails", f"may hold {limit} entries at most")
-    pattern = context.settings.variable_name
-    return [_entry(entry, pattern) for entry in entries]
-
-
-def _entry(entry: object, pattern: str) -> Entry:
-    """One entry; what it says about a status is ignored, as by the service."""
-    email, variables = entry, None
-    if isinstance(entry, dict):
-        email, variables = entry.get("email"), entry.get("variables")
-    if not isinstance(email, str):
-        raise wrong("emails", "must hold addresses, or objects with an email")
-    address = normalized(email)
-    word = meaning(address)
-    if word == "invalid" or not is_address(address):
-        raise refuse(422, "Argument email is invalid", 422)
-    if not variables:
-        return address, word, {}
-    if not isinstance(variables, dict):
-        raise wrong("emails", "must have objects as variables")
-    for name, value in variables.items():
-        if not _is_name(name, pattern):
-            raise wrong("variables", f"can not have {name!r} as a name")
-        if isinstance(value, _CONTAINERS):
-            raise wrong("emails", "must have plain values as variables")
-    return address, word, variables
-
-
-@lru_cache(maxsize=4096)
-def _is_name(name: str, pattern: str) -> bool:
-    return re.fullmatch(pattern, name) is not None
-
-
-def _put(
-    context: Context, found: MailingList, entries: list[Entry], status: ContactStatus
-) -> list[Contact]:
-    """Add those who are not on the list, and set everybody's variables; returns the new ones."""
-    _check_room(context, found, entries)
-    found.load(context.now, context.settings)
-    new: list[Contact] = []
-    for email, word, variables in entries:
-        one = found.contacts.get(email)
-        if one is None:
-            if word == "missing":
-                continue
-            first = ContactStatus.UNSUBSCRIBED if word == "unsubscribed" else status
-            one = Contact(email, _kept(context, email) or first, context.now)
-            found.add(one)
-            new.append(one)
-        if variables:
-            _set(found, one, variables)
-    return new
-
-
-def _check_room(context: Context, found: MailingList, entries: list[Entry]) -> None:
-    """HTTP 403 if the tariff does not allow so many contacts; an address counts once."""
-    room, lists = context.settings.max_subscribers, context.account.lists.values()
-    if sum(len(one.contacts) for one in lists) + len(entries) <= room:
-        return
-    known = {email for one in lists for email in one.contacts}
-    known.update(one[0] for one in entries)
-    if len(known) > room:
-        raise refuse(403, "The tariff does not allow more contacts", TARIFF_EXCEEDED)
-
-
-def _kept(context: Context, email: str) -> ContactStatus | None:
-    """The status of somebody who opted out before and stays so."""
-    before = context.account.opted_out.get(email)
-    if before is ContactStatus.UNSUBSCRIBED_FROM_ALL or context.settings.opt_outs == "kept":
-        return before
-    return None
-
-
-def _set(found: MailingList, one: Contact, variables: Mapping[str, object]) -> None:
-    if not found.has_seen(variables):
-        variables = dict(variables)
-        for name in [name for name in variables if name.lower() == "phone"]:
-            found.phones[one.email] = str(variables.pop(name))
-        for name, value in variables.items():
-            found.types.setdefault(name, serializers.kind(value))
-    found.set_variables(one, variables)
 
 
 def _check_type(found: MailingList, name: str, value: object) -> None:
@@ -303,17 +204,3 @@ def _contact(found: MailingList, email: str) -> Contact:
 
 def _is_set(params: Params, name: str) -> bool:
     return params.query.text(name).lower() in ("1", "true")
-
-
-def _notify_new(context: Context, found: MailingList, new: list[Contact]) -> None:
-    queue = context.account.webhook_queue
-    if not queue.by_id:
-        return
-    for one in new:
-        event = {
-            "email": one.email,
-            "book_id": str(found.id),
-            "variables": serializers.variables(one),
-            "source": "address book",
-        }
-        queue.put(WebhookAction.NEW_EMAILS, context.now, event)

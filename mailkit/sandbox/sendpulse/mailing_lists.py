@@ -3,7 +3,8 @@
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import lifecycle, serializers
 from mailkit.sandbox.sendpulse.fields import Params, empty, refuse
-from mailkit.sandbox.sendpulse.state import Context, MailingList
+from mailkit.sandbox.sendpulse.lists import MailingList
+from mailkit.sandbox.sendpulse.state import Context
 
 
 @endpoint("sendpulse.mailing_lists.create", "POST /addressbooks")

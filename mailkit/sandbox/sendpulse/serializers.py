@@ -4,7 +4,8 @@ import re
 
 from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse import lifecycle
-from mailkit.sandbox.sendpulse.state import Contact, Context, MailingList
+from mailkit.sandbox.sendpulse.lists import Contact, MailingList
+from mailkit.sandbox.sendpulse.state import Context
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mailkit.bulk.resolve import replan_rejected, resolve
     from mailkit.bulk.sender import BulkSender
     from mailkit.bulk.settings import EngineSettings
+    from mailkit.bulk.single import SampleResult
     from mailkit.bulk.source import RecipientSource, read_recipients
     from mailkit.core.quota import Quota
     from mailkit.errors import MailkitError
@@ -49,6 +50,7 @@ __all__ = [
     "Recipient",
     "RecipientSource",
     "Report",
+    "SampleResult",
     "SendPulse",
     "SmsBy",
     "cancel",
@@ -75,6 +77,7 @@ _HOMES = {
     "Recipient": "message",
     "RecipientSource": "bulk.source",
     "Report": "bulk.report",
+    "SampleResult": "bulk.single",
     "SendPulse": "providers.sendpulse",
     "SmsBy": "providers.smsby",
     "cancel": "bulk.cancel",

@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-import unicodedata
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import anyio
 import attrs
 import msgspec
 
 from mailkit.address import dedupe_key, normalize
+from mailkit.bulk.columns import Columns
 from mailkit.bulk.journal import (
     InvalidRecord,
     JobRecord,
@@ -25,13 +25,12 @@ from mailkit.bulk.journal import (
     PlannedRow,
     Twin,
 )
-from mailkit.bulk.rows import EMAIL_NAMES
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch, Provider
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
-from mailkit.template import InvalidRow, Template, check_columns
+from mailkit.template import InvalidRow, Template
 from mailkit.text import header_text
 
 __all__ = ["Draft", "drafted", "plan"]
@@ -39,7 +38,6 @@ __all__ = ["Draft", "drafted", "plan"]
 ROWS_A_COMMIT = 1_000
 LONGEST_NAME = 200
 LONGEST_SHOWN = 500  # characters of a reason, and of what is no address
-GAPS = 10_000_000  # empty values that rows with ever new keys may cost
 _encode = msgspec.json.Encoder().encode
 _row = tuple.__new__  # a named tuple from a tuple, at once
 
@@ -123,7 +121,7 @@ async def drafted(
             f"send_at ({message.send_at.isoformat()}) has passed: take it out to send at once"
         )
     template = Template.parse(message)
-    columns = _Columns(template, await recipients.columns())
+    columns = Columns(template, await recipients.columns())
     dispatch = provider.dispatch(message, columns.names)
     await dispatch.prepare()
     await journal.jobs.sweep()
@@ -176,75 +174,10 @@ def _content(message: Message) -> bytes:
     return attrs.evolve(message, send_at=None, track_opens=None, track_clicks=None).fingerprint()
 
 
-class _Columns:
-    """The fields' order: a table's header, or, where rows are mappings, first the fields that
-    the message uses and then the others as they appear.
-    """
-
-    def __init__(self, template: Template, header: Sequence[str] | None) -> None:
-        self.fixed = header is not None
-        self.names = [name for name in template.fields if name != "email"]
-        if header is not None:
-            self.names = list(header)
-        self._template = template
-        self._seen: set[str] = set(header or ())
-        self._index = {_spelling(name): index for index, name in enumerate(self.names)}
-        self._aliases = False
-        self._given = self._gaps = 0
-        if header is not None:
-            check_columns(template, ("email", *header))
-
-    def values(self, fields: tuple[str, ...] | Mapping[str, str]) -> Sequence[str]:
-        """The values in the columns' order; raises InvalidRow for names that can't be columns'."""
-        if isinstance(fields, tuple):
-            return fields
-        if self._aliases or not fields.keys() <= self._seen:
-            self._add(fields)
-        values = [""] * len(self.names)
-        for name, value in fields.items():
-            values[self._index[name]] = value
-        self._given += len(fields)
-        self._gaps += len(values) - len(fields)
-        if self._gaps > max(GAPS, 100 * self._given):
-            raise InvalidArgument(
-                f"the rows have {len(self.names):,} different keys, and hardly two the same ones: "
-                "give all rows the same keys"
-            )
-        return values
-
-    def _add(self, fields: Mapping[str, str]) -> None:
-        spellings: dict[str, str] = {}
-        for name in fields:  # in their order, which is the same in every process
-            spelling = _spelling(name)
-            if spelling.casefold() in EMAIL_NAMES:
-                raise InvalidRow(f"a field {name[:80]!r} beside the address")
-            if spelling in spellings:
-                twin = spellings[spelling]
-                raise InvalidRow(f"the fields {twin[:80]!r} and {name[:80]!r} have one name")
-            spellings[spelling] = name
-        for spelling, name in spellings.items():
-            self._seen.add(name)
-            if spelling not in self._index:
-                self._index[spelling] = len(self.names)
-                self.names.append(name.strip())
-            self._index[name] = self._index[spelling]
-            self._aliases = self._aliases or name != spelling
-
-    def check(self) -> None:
-        """No row had a field that the message uses: InvalidArgument names it."""
-        if not self.fixed:
-            check_columns(self._template, ("email", *sorted(self._seen)))
-
-
-def _spelling(name: str) -> str:
-    """What two names of one column share; also how a table's header would be read again."""
-    return unicodedata.normalize("NFC", name.strip())
-
-
 class _Rows:
     """Turns rows as read into rows as planned, and remembers what list it was."""
 
-    def __init__(self, job: JobRecord, columns: _Columns, dispatch: Dispatch) -> None:
+    def __init__(self, job: JobRecord, columns: Columns, dispatch: Dispatch) -> None:
         self._next = job.ids[0] + 1
         self._columns = columns
         self._dispatch = dispatch

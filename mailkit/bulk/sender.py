@@ -21,8 +21,10 @@ from mailkit.bulk.plan import drafted, plan
 from mailkit.bulk.rehearsal import Plan, rehearse
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.settings import EngineSettings
+from mailkit.bulk.single import SampleResult, send_single
 from mailkit.bulk.source import RecipientSource
 from mailkit.bulk.telling import Teller
+from mailkit.core.checks import check_number
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument, Unsupported
@@ -166,6 +168,26 @@ class BulkSender:
             clock=self._clock,
         ) as draft:
             return await rehearse(draft, message, self._provider.quotas)
+
+    async def test(
+        self,
+        message: Message,
+        to: str,
+        recipients: RecipientSource | None = None,
+        *,
+        row: int = 1,
+    ) -> SampleResult:
+        """Send one real message to this address, at once, with the values of a row of the
+        ``recipients``: the first, or the one of this number. No job is made of it.
+
+        It falls under the provider's quota for tests. InvalidArgument names a placeholder that has
+        no value; after OutcomeUnknown, look into the mailbox before you try again.
+        """
+        _check_kind(message, Message, "message", "Message(sender=…, subject=…, html=…)")
+        if recipients is not None:
+            _check_kind(recipients, RecipientSource, "recipients", "read_recipients(…)")
+        check_number(row, "row", least=1, whole=True)
+        return await send_single(self._provider, message, to, recipients, row)
 
     async def resume(self, name: str, *, rejected: bool = False, cancelled: bool = False) -> Job:
         """Go on with a job that was stopped or cut off; what was under way then is in doubt. With

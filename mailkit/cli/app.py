@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailkit.cli import cancel, demo, jobs, plan, sandbox, send
+from mailkit.cli import cancel, demo, jobs, plan, sandbox, send, test
 
 __all__ = ["app"]
 
@@ -37,6 +37,7 @@ def main(
 
 app.command()(send.send)
 app.command()(plan.plan)
+app.command("test")(test.send_test)
 app.command()(send.resume)
 app.command()(cancel.cancel)
 app.command()(jobs.status)

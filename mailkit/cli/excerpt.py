@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-__all__ = ["excerpt", "shortened"]
+__all__ = ["excerpt", "shown"]
 
 LENGTH = 200
 _PIECE = 4096
 _UNSEEN = frozenset({"head", "script", "style", "template", "title"})
 _INLINE = frozenset({"a", "b", "code", "em", "font", "i", "s", "small", "span", "strong", "u"})
+
+
+def shown(html: str | None, text: str | None) -> str:
+    """The body that there is, as a line of text."""
+    return shortened(text or "") if html is None else excerpt(html)
 
 
 def shortened(text: str) -> str:

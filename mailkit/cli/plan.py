@@ -14,7 +14,7 @@ from mailkit.bulk.estimate import Duration
 from mailkit.bulk.rehearsal import LeftOut, Plan, Sample
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
-from mailkit.cli.excerpt import excerpt, shortened
+from mailkit.cli.excerpt import shown
 from mailkit.cli.options import (
     Account,
     AdoptAs,
@@ -138,10 +138,9 @@ def _group(group: LeftOut) -> Iterator[str]:
 
 
 def _message(sample: Sample) -> Iterator[str]:
-    text = sample.text if sample.html is None else excerpt(sample.html)
     yield plain(f"  line {sample.line}, to {sample.to}")
     yield plain(f"    {sample.subject}")
-    yield plain(f"    {shortened(text or '')}")
+    yield plain(f"    {shown(sample.html, sample.text)}")
 
 
 def _cost(plan: Plan) -> Iterator[str]:

@@ -24,7 +24,7 @@ from mailkit.errors import (
     Unavailable,
 )
 
-__all__ = ["CutOff", "Exit", "exit_code", "graceful", "hearing", "opened", "run", "written"]
+__all__ = ["CutOff", "Exit", "exit_code", "graceful", "hearing", "opened", "run", "say", "written"]
 
 
 class Exit(IntEnum):
@@ -74,7 +74,7 @@ def written(action: Callable[[], int]) -> int:
     except OSError as error:
         _give_up(sys.stdout)  # its reader went away, or its disk is full
         if not isinstance(error, BrokenPipeError):
-            _say(f"mailkit: {plain(str(error))}")
+            say(f"mailkit: {plain(str(error))}")
         return code or Exit.ERROR
     return code
 
@@ -84,16 +84,16 @@ def _run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return _loop()(command())
     except MailkitError as error:
         # Names of files and columns, and a service's words, must not steer the terminal.
-        _say(f"mailkit: {plain(str(error))}{_remedy(error)}")
+        say(f"mailkit: {plain(str(error))}{_remedy(error)}")
         return Exit.ERROR
     except CutOff:
-        _say("mailkit: stopped while planning: nothing was sent")
+        say("mailkit: stopped while planning: nothing was sent")
         os._exit(Exit.UNSENT)  # else a read of stdin would hold the process until more comes
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """A line on stderr, if anybody still reads that."""
     try:
         print(text, file=sys.stderr, flush=True)
@@ -147,12 +147,12 @@ def graceful(stop: Callable[[], None]) -> Iterator[None]:
     def hear() -> None:
         nonlocal asked
         if asked:
-            _say("mailkit: ended at once; requests under way are in doubt")
+            say("mailkit: ended at once; requests under way are in doubt")
             show_cursor()
             os._exit(Exit.IN_DOUBT)
         asked = True
         stop()
-        _say("mailkit: stopping: requests under way end first (once more ends at once)")
+        say("mailkit: stopping: requests under way end first (once more ends at once)")
 
     with hearing(hear):
         yield

@@ -12,7 +12,7 @@ from ..approval import approve
 def test_the_help_is_approved() -> None:
     group = get_command(app)
     commands = {"": group, **vars(group)["commands"]}
-    known = "send plan resume cancel status report resolve sandbox demo"
+    known = "send plan test resume cancel status report resolve sandbox demo"
     assert {*known.split()} < commands.keys()
     for name, command in commands.items():
         texts = [command.help, *(f"{one.opts[-1]}: {vars(one)['help']}" for one in command.params)]

@@ -1,0 +1,94 @@
+"""``mailkit test``: one real message, before the list gets it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+import msgspec
+import typer
+
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.single import SampleResult
+from mailkit.bulk.source import read_recipients
+from mailkit.cli.excerpt import shown
+from mailkit.cli.options import (
+    Account,
+    AdoptAs,
+    AsJson,
+    Delimiter,
+    Encoding,
+    JournalPath,
+    MessageFile,
+    ProviderName,
+)
+from mailkit.cli.providers import open_provider
+from mailkit.cli.run import Exit, opened, run, say
+from mailkit.cli.show import plain, print_json
+from mailkit.errors import OutcomeUnknown
+from mailkit.message import Message
+
+__all__ = ["send_test"]
+
+
+def send_test(
+    message: MessageFile,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets the message.")],
+    provider: ProviderName,
+    recipients: Annotated[
+        str | None,
+        typer.Option("--list", help="A list, one row of which fills the placeholders."),
+    ] = None,
+    row: Annotated[
+        int | None, typer.Option(min=1, help="Which row, counted from 1; else the first.")
+    ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    account: Account = None,
+    journal: JournalPath = None,
+    adopt: AdoptAs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send one real message to an address of your own, at once. No job is made of it.
+
+    Exit codes: 0 the service took it, 3 nobody knows, 1 error, 2 usage.
+    """
+    if row is not None and recipients is None:
+        raise typer.BadParameter("--row is a row of --list: give that, too")
+
+    async def command() -> int:
+        parsed = Message.from_toml(message)
+        source = None
+        if recipients is not None:
+            place = "-" if recipients == "-" else Path(recipients)
+            source = read_recipients(place, encoding=encoding, delimiter=delimiter)
+        async with (
+            open_provider(provider, account) as client,
+            opened(journal, adopt=adopt, make=True) as store,
+            BulkSender(client, journal=store) as sender,
+        ):
+            try:
+                found = await sender.test(parsed, address, source, row=row or 1)
+            except OutcomeUnknown as error:
+                say(
+                    f"mailkit: nobody knows whether the message to {plain(address)} was sent: "
+                    f"{plain(str(error))}; look into the mailbox before you try again"
+                )
+                return Exit.IN_DOUBT
+        if as_json:
+            facts = {"provider": provider, **attrs.asdict(found)}
+            print_json(msgspec.json.encode(facts).decode())
+        else:
+            _print(found, provider)
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+def _print(found: SampleResult, provider: str) -> None:
+    values = "" if found.line is None else f", with the values of line {found.line}"
+    reference = "" if found.reference is None else f" as {found.reference}"
+    print(plain(f"{provider} took the message to {found.to}{reference}{values}:"))
+    print(plain(f"  {found.subject}"))
+    print(plain(f"  {shown(found.html, found.text)}"))

@@ -247,7 +247,7 @@ class LocalPermits:
                     self._check(windows, -inf, {})
                 waiter.wake.clear()
                 until = min(give_up, self._alarm) if waiter is self._oldest else give_up
-                await self._pause(waiter.wake, until - now)
+                await self._pause(waiter.wake, max(until - now, 0.0))  # time goes on meanwhile
                 self._serve()
         except BaseException:
             if waiter.permit is not None:

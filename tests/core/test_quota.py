@@ -287,3 +287,26 @@ async def test_a_refusal_of_the_service_blocks_what_it_is_about(
     assert told.value.available_at == clock.utc + timedelta(seconds=free_at)
     await both.acquire(names, None, 30.0)
     assert clock.monotonic() == free_at
+
+
+class CreepingClock(FakeClock):
+    """A clock that goes on whenever it is looked at, as real ones do, and can't sleep backwards."""
+
+    def monotonic(self) -> float:
+        self.advance(0.3)
+        return super().monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        await super().sleep(seconds)
+
+
+async def test_a_moment_that_passes_while_it_is_worked_out_is_waited_for_no_longer() -> None:
+    clock = CreepingClock()
+    window = permits(Quota(1, 1.0), clock)
+
+    async def take() -> None:
+        (await window.acquire(NAMES, None, 30.0)).done()
+
+    await asyncio.gather(*[take() for _ in range(40)])
+    assert window._windows["requests"].in_use == 0

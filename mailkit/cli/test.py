@@ -73,7 +73,7 @@ def send_test(
             except OutcomeUnknown as error:
                 say(
                     f"mailkit: nobody knows whether the message to {plain(address)} was sent: "
-                    f"{plain(str(error))}; look into the mailbox before you try again"
+                    f"{plain(str(error))}"
                 )
                 return Exit.IN_DOUBT
         if as_json:

@@ -74,7 +74,9 @@ def test_the_readme_names_every_command() -> None:
     from mailkit.cli.app import app
 
     commands = {
-        command.callback.__name__ for command in app.registered_commands if command.callback
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback
     }
     assert {name for name in commands if f"`mailkit {name}" not in README} == set()
 

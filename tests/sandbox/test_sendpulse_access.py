@@ -75,6 +75,27 @@ async def test_so_many_requests_a_minute(sendpulse: JsonApi, sandbox: Sandbox) -
     assert (await sendpulse("GET", "/balance")).status == 200
 
 
+async def test_a_cap_for_a_day_counts_the_token_too(sendpulse: JsonApi, sandbox: Sandbox) -> None:
+    settings = sandbox.sendpulse.settings
+    settings.requests_per_day, settings.day = 2, 100.0
+    assert (await sendpulse("POST", TOKEN, CREDENTIALS)).status == 200
+    sandbox.clock.advance(99)
+    statuses = [(await sendpulse("GET", "/balance")).status for _ in range(2)]
+    assert statuses == [200, 429]
+    sandbox.clock.advance(1)
+    assert (await sendpulse("GET", "/balance")).status == 200
+    assert sandbox.requests.over_quota == {"sendpulse.balance.get": 1}
+    assert len(sandbox.requests.arrivals["sendpulse.auth.token"]) == 1
+
+
+async def test_a_second_can_be_shorter(sendpulse: JsonApi, sandbox: Sandbox) -> None:
+    settings = sandbox.sendpulse.settings
+    settings.requests_per_second, settings.second = 1, 0.25
+    statuses = [(await sendpulse("GET", "/balance")).status for _ in range(2)]
+    sandbox.clock.advance(0.25)
+    assert [*statuses, (await sendpulse("GET", "/balance")).status] == [200, 429, 200]
+
+
 async def test_a_body_that_is_no_json(sendpulse: JsonApi) -> None:
     async with sendpulse.session.post(
         f"{sendpulse.url}/addressbooks",

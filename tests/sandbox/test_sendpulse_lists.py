@@ -373,3 +373,6 @@ async def test_the_cost(sendpulse: JsonApi, book: str, sandbox: Sandbox) -> None
     other = (await sendpulse("POST", "/addressbooks", {"bookName": "Other"})).value["id"]
     answer = await sendpulse("GET", f"/addressbooks/{other}/cost")
     assert (answer.status, answer.value["error_code"]) == (422, 211)
+    settings.tariff_ended = True
+    answer = await sendpulse("GET", f"{book}/cost")
+    assert (answer.status, answer.value["message"]) == (422, "Your tariff plan ended")

@@ -10,7 +10,14 @@ from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse import campaign_params, lifecycle
 from mailkit.sandbox.sendpulse.codes import CampaignEvent, CampaignStatus
 from mailkit.sandbox.sendpulse.emails import record_test
-from mailkit.sandbox.sendpulse.fields import Params, empty, moment, not_found, refuse, wrong
+from mailkit.sandbox.sendpulse.fields import (
+    Params,
+    check_sendable,
+    moment,
+    not_found,
+    refuse,
+    wrong,
+)
 from mailkit.sandbox.sendpulse.state import (
     Account,
     Bill,
@@ -133,8 +140,7 @@ def _audience(context: Context, lists: list[int], *, draft: bool) -> tuple[list[
         return lifecycle.active_of(context, lists), Bill()
     if any(one.status(context.now, settings) for one in known):
         raise refuse(422, "The mailing list is locked", 422)
-    if not any(one.contacts for one in known):
-        raise empty()
+    check_sendable(context, known)
     active = [lifecycle.active(context, one) for one in known]
     copies = lifecycle.once(active)
     if len(copies) > settings.max_emails_per_task:

@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -121,9 +121,12 @@ def not_found(message: str, code: int = 404) -> Refusal:
     return refuse(404, message, code)
 
 
-def empty() -> Refusal:
-    """The refusal of a list without contacts."""
-    return refuse(422, "Mailing list empty", 211)
+def check_sendable(context: Context, lists: Iterable[MailingList]) -> None:
+    """HTTP 422 if the tariff has ended, or no list has a contact (211)."""
+    if context.settings.tariff_ended:
+        raise refuse(422, "Your tariff plan ended", 422)
+    if not any(one.contacts for one in lists):
+        raise refuse(422, "Mailing list empty", 211)
 
 
 def decoded(name: str, value: object) -> bytes:

@@ -2,7 +2,7 @@
 
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import lifecycle, serializers
-from mailkit.sandbox.sendpulse.fields import Params, empty, refuse
+from mailkit.sandbox.sendpulse.fields import Params, check_sendable, refuse
 from mailkit.sandbox.sendpulse.lists import MailingList
 from mailkit.sandbox.sendpulse.state import Context
 
@@ -70,8 +70,7 @@ def count(context: Context, params: Params) -> object:
 def cost(context: Context, params: Params) -> object:
     """What a campaign to the active contacts of the list would cost; 211 for an empty list."""
     found, settings = params.mailing_list(context), context.settings
-    if not found.contacts:
-        raise empty()
+    check_sendable(context, [found])
     active = len(lifecycle.active(context, found))
     bill = context.bill(active)
     return {

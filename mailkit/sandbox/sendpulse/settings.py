@@ -54,6 +54,7 @@ class SendPulseSettings:
     open_share: the share of ordinary addresses that open a tracked email.
     timezone: the account's zone, in which dates are read and written.
     currency, balance: the account's money.
+    tariff_ended: whether the tariff is over: no cost is worked out, and no campaign created.
     tariff_emails: emails that the tariff covers; the others are paid from the balance.
     max_emails_per_task: addresses that the tariff allows for one campaign.
     overdraft_price: the price of an email beyond the tariff.
@@ -107,6 +108,7 @@ class SendPulseSettings:
     timezone: str = "UTC"
     currency: str = "USD"
     balance: float = 10.0
+    tariff_ended: bool = False
     tariff_emails: int = 10_000_000
     max_emails_per_task: int = 1_000_000
     overdraft_price: float = 0.0044

@@ -388,10 +388,8 @@ def _task_rows(
     db: Connection, job: JobRecord, n: int, between: tuple[int, int] | None = None
 ) -> list[TaskRow]:
     """The rows that follow the chunk, or those with ids between these."""
-    found = following(db, job, n, "id, address, fields")
-    first, last = between or job.ids
+    found = following(db, job, n, "id, address, fields", between=between)
     return [
         TaskRow(number_of(id), address, _FIELDS.decode(fields) if fields else ())
         for id, address, fields in found
-        if first <= id <= last
     ]

@@ -11,7 +11,7 @@ from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.matching import RowChange
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, RowState, Ticket
 from mailkit.bulk.journal.row_ids import row_id
-from mailkit.bulk.journal.statuses import override, recount
+from mailkit.bulk.journal.statuses import override
 from mailkit.bulk.journal.store import Connection
 from mailkit.core.dispatch import Sent
 from mailkit.errors import JournalError
@@ -70,11 +70,13 @@ def leave_out(
     if not rows:
         return
     chunk = n if state is RowState.REJECTED else None
-    db.executemany(
+    left = db.executemany(
         "UPDATE rows SET state = ?, reason = ?, chunk = ? WHERE id = ? AND state IS NULL",
         [(state, why, chunk, row_id(job.id, row)) for row, why in rows.items()],
     )
-    recount(db, job, n)
+    db.execute(
+        "UPDATE chunks SET rows = rows - ? WHERE job = ? AND n = ?", (left.rowcount, job.id, n)
+    )
     emptied = db.execute(
         f"UPDATE chunks SET state = '{ChunkState.EMPTY}' WHERE job = ? AND n = ? AND rows = 0",
         (job.id, n),

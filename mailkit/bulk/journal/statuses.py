@@ -266,14 +266,22 @@ def recount(db: Connection, job: JobRecord, n: int) -> int:
     return int(counters[2])
 
 
-def following(db: Connection, job: JobRecord, n: int, columns: str) -> Cursor:
-    """The rows whose state is this chunk's, in reading order."""
+def following(
+    db: Connection,
+    job: JobRecord,
+    n: int,
+    columns: str,
+    *,
+    between: tuple[int, int] | None = None,
+) -> Cursor:
+    """The rows whose state is this chunk's, in reading order; only those with ids ``between``."""
     first, last, _ = _span(db, job, n)
+    least, most = between or job.ids
     return db.execute(
         f"SELECT {columns} FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL "
         "AND chunk IS NULL UNION ALL "
         f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IS NULL",
-        (first, last, n, *job.ids),
+        (max(first, least), min(last, most), n, least, most),
     )
 
 

@@ -97,7 +97,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
         if refused:
             named = delivery if chunk.all else own  # what holds for all is less than its own word
             if state != RowState.REJECTED and not named:
-                changed.append(RowChange(row_id, RowState.REJECTED, reason or "refused", delivery))
+                changed.append(RowChange(row_id, RowState.REJECTED, reason or "refused", 0))
                 rejected[row_id] = key, reason
                 if account:
                     held = held or reason

@@ -9,9 +9,11 @@ For 500 recipients it takes two requests, one that looks for opt-outs and one th
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING
 
 import attrs
@@ -146,7 +148,8 @@ class SendPulseDispatch:
         self._stored = {tuple(self._placeholders.names): self._placeholders}
         self._lookup_rows = limits.lookup_rows
         self._blacklist: frozenset[str] = frozenset()
-        self._blacklist_until = 0.0
+        self._blacklist_until = -inf
+        self._asking = asyncio.Lock()
         self.limits = Limits(limits.rows, limits.size, base=_REQUEST, part_rows=limits.part_rows)
 
     def measure(self, address: str, values: Sequence[str]) -> int:
@@ -390,10 +393,11 @@ class SendPulseDispatch:
 
     async def _blocked(self) -> frozenset[str]:
         """The account's blacklist; there is no question about single addresses."""
-        if self._client.clock.monotonic() >= self._blacklist_until:
-            listed = await self._client.blacklist.list()
-            self._blacklist = frozenset(address.strip().lower() for address in listed)
-            self._blacklist_until = self._client.clock.monotonic() + _BLACKLIST_IS_GOOD
+        async with self._asking:
+            if self._client.clock.monotonic() >= self._blacklist_until:
+                listed = await self._client.blacklist.list()
+                self._blacklist = frozenset(address.strip().lower() for address in listed)
+                self._blacklist_until = self._client.clock.monotonic() + _BLACKLIST_IS_GOOD
         return self._blacklist
 
     async def _cost(self, list_id: int) -> CampaignCost | None:

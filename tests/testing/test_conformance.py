@@ -94,6 +94,7 @@ async def test_devino_conforms(check: Check, sandbox: Sandbox) -> None:
 @each_check
 async def test_sendpulse_conforms(check: Check, sandbox: Sandbox) -> None:
     few, own = sendpulse.ChunkLimits(rows=4, part_rows=2), sandbox.sendpulse.settings
+    own.moderated_first = 0
 
     def connect(options: ClientOptions) -> sendpulse.SendPulse:
         return sendpulse.SendPulse(

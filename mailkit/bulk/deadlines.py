@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["SHORTEST", "begins_at", "is_late", "taken_at"]
+__all__ = ["SHORTEST", "begins_at", "is_late", "pause", "taken_at"]
 
 SHORTEST = 60.0
 """Seconds for which every run looks for a row, at least."""
@@ -42,3 +42,8 @@ def is_late(since: float, begins: float, *, steady: float, patience: float) -> b
     ``since``, or from the moment at which the provider begins to send.
     """
     return steady >= max(since, begins) + patience
+
+
+def pause(tries: int, first: float, longest: float) -> float:
+    """The seconds until the next try, after so many: twice as long each time."""
+    return min(first * 2.0 ** min(tries, 20), longest)

@@ -17,6 +17,7 @@ from math import inf
 import anyio
 import attrs
 
+from mailkit.bulk.deadlines import pause
 from mailkit.bulk.journal import ChunkState, JobRecord, Journal, Later, Stopped, Taken
 from mailkit.bulk.moments import moment
 from mailkit.bulk.policy import Next, names, next_step
@@ -437,7 +438,7 @@ class Engine:
             self.fail(error, f"the provider can't be reached: {error}")
             return
         text = error.text if isinstance(error, RequestError) else str(error)
-        wait = min(60.0, 2.0 ** (self._tries - 1)) * self._rng.uniform(0.8, 1.2)
+        wait = pause(self._tries - 1, 1.0, 60.0) * self._rng.uniform(0.8, 1.2)
         if isinstance(error, RateLimited | Unavailable) and error.retry_after is not None:
             wait = max(error.retry_after, 0.1)
         elif isinstance(error, QuotaExhausted) and error.available_at is not None:

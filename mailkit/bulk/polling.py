@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import anyio
 import attrs
 
-from mailkit.bulk.deadlines import begins_at, is_late, taken_at
+from mailkit.bulk.deadlines import begins_at, is_late, pause, taken_at
 from mailkit.bulk.journal import DueChunk, JobRecord, Journal, MergeResult, Taken
 from mailkit.bulk.moments import moment
 from mailkit.bulk.settings import EngineSettings
@@ -182,7 +182,7 @@ class Polling:
             self._fail(error, f"the provider can't be used: {error}")
             return None
         except MailkitError:
-            wait = min(FIRST_LOOK * 2.0 ** min(poll.tries, 10), LAST_LOOK)
+            wait = pause(poll.tries, FIRST_LOOK, LAST_LOOK)
         else:
             if found is None:
                 return None  # a person must look
@@ -249,7 +249,7 @@ class Polling:
         """
         if self._dispatch.stages[-1].carries_rows:
             return None
-        wait = min(FIRST_LOOK * 2.0 ** min(poll.tries, 10), LAST_LOOK)
+        wait = pause(poll.tries, FIRST_LOOK, LAST_LOOK)
         return datetime.fromtimestamp(self._clock.now() + wait, UTC)
 
     def _wait(self, poll: _Poll, chunk: DueChunk, again: datetime, why: str) -> None:
@@ -297,12 +297,12 @@ class Polling:
         steady = self._clock.monotonic()
         scheduled = max(0.0, self._look_at_clock() - steady)  # seconds from now
         if not reconciled and not scheduled:
-            due = steady + min(FIRST_POLL * 2.0**tries, LAST_POLL)
+            due = steady + pause(tries, FIRST_POLL, LAST_POLL)
             self._schedule(attrs.evolve(poll, due=due))
         elif self._settings.track and (moving or not reconciled):
             if self._track_until is None or self._sending():
                 self._track_until = steady + scheduled + self._settings.track
-            due = steady + (scheduled or min(FIRST_LOOK * 2.0 ** min(tries, 10), LAST_LOOK))
+            due = steady + (scheduled or pause(tries, FIRST_LOOK, LAST_LOOK))
             if due <= self._track_until:
                 self._schedule(attrs.evolve(poll, due=due, tries=0 if scheduled else tries))
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit.bulk.deadlines import SHORTEST, begins_at, is_late, taken_at
+from mailkit.bulk.deadlines import SHORTEST, begins_at, is_late, pause, taken_at
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
@@ -174,3 +174,7 @@ async def test_a_time_of_sending_that_was_waited_for_does_not_move(jump: float) 
             job = await sender.start(message, read_recipients(people(3)), name="a")
             assert (await job.wait()).counts.in_doubt == 1
         assert 3600 + PATIENCE <= provider.clock.monotonic() - began <= 3600 + 960
+
+
+def test_a_pause_grows_to_its_longest_however_often_it_was_tried() -> None:
+    assert [pause(tries, 1.0, 60.0) for tries in (0, 1, 5, 6, 2000)] == [1.0, 2.0, 32.0, 60.0, 60.0]

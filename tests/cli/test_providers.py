@@ -51,8 +51,9 @@ def test_ours_are_found_like_all_others() -> None:
     }
 
 
-def test_a_provider_without_a_bulk_send(shop: Shop) -> None:
-    refused(shop, "a provider without a bulk send", "sendpulse")
+def test_a_provider_without_a_bulk_send(shop: Shop, site: Path) -> None:
+    install(site, "coop", "coop:Pigeon", "class Pigeon: pass")
+    refused(shop, "a provider without a bulk send")
 
 
 @pytest.mark.parametrize(

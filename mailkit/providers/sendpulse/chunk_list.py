@@ -129,8 +129,8 @@ def not_ready(found: MailingList, name: str, since: float, now: float) -> Wait |
     else:
         why = f"it has been locked for {(now - since) / 60:.0f} minutes (status {status})"
     raise AccountRefused(
-        f"the mailing list {name} can't be used: {why}. Look into the service's dashboard, where "
-        "it may ask something, and resume the job then"
+        f"the mailing list {name} is not ready: {why}. Look into the service's dashboard, where it "
+        "may ask something, and resume the job then"
     )
 
 
@@ -225,7 +225,8 @@ def shortfall(lists: Sequence[ChunkList], details: BalanceDetails) -> str | None
     known = money is not None and {one.currency for one in lists if one.price} <= {currency}
     if alone and not (known and money is not None and price > money):
         return None
-    return f"the campaigns cost {price:,.2f} {currency}, and the balance is {money or 0:,.2f}"
+    paid = f"{money or 0:,.2f}"
+    return f"the campaigns cost {price.normalize():,f} {currency}, and the balance is {paid}"
 
 
 def money_of(details: BalanceDetails) -> tuple[Decimal | None, str]:

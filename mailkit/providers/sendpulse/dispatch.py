@@ -284,7 +284,10 @@ class SendPulseDispatch:
 
     async def _afford(self, task: Task) -> Done:
         details = await self._client.balance.details()
-        missing = shortfall([ChunkList.of(cursor) for cursor in task.cursors], details)
+        lists = [ChunkList.of(cursor) for cursor in task.cursors]
+        if shortfall(lists, details) is not None:  # it may have been paid for since
+            lists = [one.costing(await self._cost(one.id)) for one in lists]
+        missing = shortfall(lists, details)
         if missing is not None:
             raise AccountRefused(f"{missing}: top up the account or choose another tariff")
         return Done()

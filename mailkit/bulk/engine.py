@@ -302,7 +302,8 @@ class Engine:
                     await self._wait(taken, outcome)
                 case Done():
                     self._tries = self._away = 0
-                    self._refusals.loaded(task)
+                    if len(outcome.rejected) < len(task.rows):
+                        self._refusals.loaded(task)
                     write = self._journal.chunks.advance(self._job, taken, outcome, self._stages)
                     await shielded(write)
                 case Sent():

@@ -93,6 +93,7 @@ _ARRIVES = timedelta(seconds=10 + _TIMEOUT, minutes=10)
 _BETWEEN_LOOKS = timedelta(minutes=1)
 _BLACKLIST_IS_GOOD = 600.0  # seconds
 
+_bad_address = re.compile(r"(?i)argument emails? is invalid").match
 _inactive = re.compile(r"(?i)not.?active|inactive|wait|pending|не.?актив|ожида").search
 
 
@@ -248,7 +249,12 @@ class SendPulseDispatch:
         contacts = [
             NewContact(row.address, values((row.address, *row.values))) for row in task.rows
         ]
-        await self._client.mailing_lists.add_contacts(chunk.id, contacts)
+        try:
+            await self._client.mailing_lists.add_contacts(chunk.id, contacts)
+        except Refused as error:
+            if len(contacts) > 1 or not _bad_address(error.text):
+                raise
+            return Done(rejected={task.rows[0].n: error.text})
         return Done()
 
     async def _look(self, task: Task, chunk: ChunkList) -> Done | Wait:

@@ -56,12 +56,14 @@ DOUBTS_TO_STOP = 3
 TRIES_TO_STOP = 8
 OTHERS_SECONDS = 1.0
 LOOK_SECONDS = 5.0
+UPLOADED = "all is ready at the provider, and nothing is sent"
 BEGINS_WITHIN = 10.0
 
 
 class Engine:
     """Runs one job until its end, or until it is stopped; without ``sends``, it only asks what
-    became of what was sent. ``job`` has the worker as which it does so.
+    became of what was sent; without ``last``, it does all but the last stage, which sends. ``job``
+    has the worker as which it does so.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Engine:
         send_at: datetime | None = None,
         settings: EngineSettings = EngineSettings(),
         sends: bool = True,
+        last: bool = True,
         tell: JobHook | None = None,
         clock: Clock = Clock(),
         rng: random.Random | None = None,
@@ -83,6 +86,7 @@ class Engine:
         self._concurrency = settings.concurrency if sends else 0
         self._dispatch = dispatch
         self._stages = tuple(dispatch.stages)
+        self._before = None if last else len(self._stages) - 1
         self._job = job
         self._send_at = send_at.timestamp() if send_at else None
         self._settings = settings
@@ -162,6 +166,8 @@ class Engine:
             tasks.start_soon(self._polling.run)
         if self._concurrency:
             await self._refusals.end(alone=await self._alone())
+        if self._before is not None and self.stopped is None:
+            self.stopped = UPLOADED
         if self.stopped is not None:
             everybody = self._stops_everybody
             await self._journal.jobs.stop(self._job, self.stopped, everybody=everybody)
@@ -239,6 +245,7 @@ class Engine:
                 limits=self._dispatch.limits,
                 n=n,
                 probes=probes,
+                before=self._before,
             )
         )
         if isinstance(found, Stopped):

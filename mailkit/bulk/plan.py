@@ -67,17 +67,7 @@ async def plan(
         suppress=suppress,
         clock=clock,
     ) as draft:
-        while True:
-            seen = await draft.cut()
-            with contextlib.suppress(Overtaken):  # by a job that was planned meanwhile
-                return await journal.jobs.finish_planning(
-                    draft.job,
-                    columns=draft.columns,
-                    fingerprint=draft.fingerprint,
-                    stem=None if name else _stem(recipients.name),
-                    again=again,
-                    seen=seen,
-                )
+        return await draft.finish(await draft.cut())
 
 
 @attrs.frozen
@@ -89,6 +79,7 @@ class Draft:
     dispatch: Dispatch
     columns: Sequence[str]
     fingerprint: bytes
+    stem: str | None
     again: bool
 
     async def cut(self) -> Sequence[Twin] | None:
@@ -100,6 +91,25 @@ class Draft:
         size = limits.size - limits.base if limits.part_rows is None else None
         await planning.cut(self.job, rows=limits.rows, size=size)
         return seen
+
+    async def finish(self, seen: Sequence[Twin] | None) -> JobRecord:
+        """The job is planned from here on; ``seen`` is what the cut gave."""
+        while True:
+            try:
+                return await self.journal.jobs.finish_planning(
+                    self.job,
+                    columns=self.columns,
+                    fingerprint=self.fingerprint,
+                    stem=self.stem,
+                    again=self.again,
+                    seen=seen,
+                )
+            except Overtaken:  # by a job that was planned meanwhile
+                seen = await self.cut()
+
+    async def forget(self) -> None:
+        """The journal holds nothing of it any more."""
+        await _forget(self.journal, self.job)
 
 
 @contextlib.asynccontextmanager
@@ -147,7 +157,8 @@ async def drafted(
             await journal.jobs.refuse_twin(fingerprint)
         await journal.planning.mark_duplicates(job)
         await journal.planning.mark_suppressed(job)
-        yield Draft(job, journal, dispatch, columns.names, fingerprint, again)
+        stem = None if name else _stem(recipients.name)
+        yield Draft(job, journal, dispatch, columns.names, fingerprint, stem, again)
     except BaseException:
         await _forget(journal, job)
         raise

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-import anyio
 import attrs
 import msgspec
 
@@ -98,14 +97,13 @@ class Plan:
 
 
 async def rehearse(draft: Draft, message: Message, quotas: Mapping[str, Quota]) -> Plan:
-    """Look at what the draft would do, and forget it."""
+    """What the draft, which is cut, would do."""
     journal, job, dispatch = draft.journal, draft.job, draft.dispatch
-    await draft.cut()
     counts = await journal.reports.counts(job)
     chunks = await journal.reports.chunk_rows(job)
     stages, limits = dispatch.stages, dispatch.limits
     first = journal.reports.rows(job, states=[RowState.UNSENT], most=SAMPLES)
-    found = Plan(
+    return Plan(
         provider=job.provider,
         subject=message.subject,
         counts=counts,
@@ -116,9 +114,6 @@ async def rehearse(draft: Draft, message: Message, quotas: Mapping[str, Quota]) 
         cost=await dispatch.cost(counts.to_send) if chunks else None,
         duration=duration(steps_of(chunks, stages, limits), quotas),
     )
-    with anyio.CancelScope(shield=True):
-        await journal.jobs.forget(job)
-    return found
 
 
 def _sample(message: Message, dispatch: Dispatch, row: RowRecord) -> Sample:

@@ -26,7 +26,7 @@ from mailkit.bulk.source import RecipientSource
 from mailkit.bulk.telling import Teller
 from mailkit.core.checks import check_number
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import Provider
+from mailkit.core.dispatch import Cost, Provider
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import JobHook
 from mailkit.message import Message
@@ -167,7 +167,56 @@ class BulkSender:
             suppress=suppress,
             clock=self._clock,
         ) as draft:
-            return await rehearse(draft, message, self._provider.quotas)
+            await draft.cut()
+            found = await rehearse(draft, message, self._provider.quotas)
+            await draft.forget()
+            return found
+
+    async def upload(
+        self,
+        message: Message,
+        recipients: RecipientSource,
+        *,
+        name: str | None = None,
+        again: bool = False,
+        suppress: RecipientSource | None = None,
+    ) -> tuple[Plan, Job]:
+        """Begin a job as ``start`` does, and stop it before anything is sent: whatever has to be
+        done at the service before is done, so that `cost` is exact. ``resume`` sends it.
+
+        Unsupported for a provider that takes message and recipients in one request.
+        """
+        _check_given(message, recipients, suppress)
+        async with drafted(
+            self.journal,
+            self._provider,
+            message,
+            recipients,
+            name=name,
+            again=again,
+            suppress=suppress,
+            clock=self._clock,
+        ) as draft:
+            if len(draft.dispatch.stages) == 1:
+                raise Unsupported(
+                    f"{self._provider.name} takes message and recipients in one request: there is "
+                    "nothing to upload before"
+                )
+            seen = await draft.cut()
+            found = await rehearse(draft, message, self._provider.quotas)
+            record = await draft.finish(seen)
+        return found, await self._run(record, self._settings, prepared=True, last=False)
+
+    async def cost(self, name: str) -> Cost | None:
+        """What the provider says of the money for what is left to send of a job; exact once it is
+        uploaded.
+        """
+        record = await self._known(name)
+        counts = await self.journal.reports.counts(record)
+        cursors = await self.journal.reports.cursors(record)
+        message = Message.from_json(msgspec.json.decode(record.message))
+        dispatch = self._provider.dispatch(attrs.evolve(message, send_at=None), record.columns)
+        return await dispatch.cost(counts.unsent, cursors)
 
     async def test(
         self,
@@ -255,6 +304,7 @@ class BulkSender:
         prepared: bool = False,
         rejected: bool = False,
         sends: bool = True,
+        last: bool = True,
     ) -> Job:
         planner = record if record.worker else None
         try:
@@ -277,6 +327,7 @@ class BulkSender:
                 send_at=message.send_at,
                 settings=settings,
                 sends=sends,
+                last=last,
                 tell=self._tell,
                 clock=self._clock,
                 rng=self._rng,

@@ -6,11 +6,15 @@ import shlex
 from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
+from typing import Annotated
 
 import anyio
+import attrs
+import msgspec
 import typer
 
 from mailkit.bulk.estimate import Duration
+from mailkit.bulk.job import Job
 from mailkit.bulk.rehearsal import LeftOut, Plan, Sample
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
@@ -31,6 +35,7 @@ from mailkit.cli.options import (
 )
 from mailkit.cli.providers import open_provider
 from mailkit.cli.run import CutOff, Exit, graceful, opened, run
+from mailkit.cli.send import follow_job
 from mailkit.cli.show import SHOWN, plain, planning, print_json
 from mailkit.message import Message
 
@@ -44,6 +49,14 @@ def plan(
     name: NewName = None,
     again: Again = False,
     suppress: Suppress = None,
+    upload: Annotated[
+        bool,
+        typer.Option(
+            "--upload",
+            help="Load the list into the service, which then says the exact cost; the job stays, "
+            "and resume sends it.",
+        ),
+    ] = False,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     account: Account = None,
@@ -55,7 +68,7 @@ def plan(
     cost and the time. Sends nothing.
 
     The list is read and compared with other jobs and suppressions as a send does it, and then
-    forgotten.
+    forgotten, unless it is to be uploaded.
     """
 
     async def command() -> int:
@@ -65,17 +78,29 @@ def plan(
         )
         unwanted = None if suppress is None else read_recipients(Path(suppress))
         found: Plan | None = None
+        job: Job | None = None
         async with (
             open_provider(provider, account) as client,
             opened(journal, adopt=adopt, make=True) as store,
             BulkSender(client, journal=store) as sender,
         ):
-            with (
-                anyio.CancelScope() as scope,
-                graceful(scope.cancel),
-                planning(source, quiet=as_json),
-            ):
-                found = await sender.plan(parsed, source, name=name, again=again, suppress=unwanted)
+            with anyio.CancelScope() as scope:
+
+                def stop() -> None:
+                    if job is None:
+                        scope.cancel()
+                    else:
+                        job.stop()
+
+                begin = sender.upload if upload else sender.plan
+                with graceful(stop):
+                    with planning(source, quiet=as_json):
+                        began = await begin(
+                            parsed, source, name=name, again=again, suppress=unwanted
+                        )
+                    found, job = began if isinstance(began, tuple) else (began, None)
+                    if job is not None:
+                        return await _uploaded(sender, found, job, recipients, as_json=as_json)
         if found is None:
             raise CutOff
         if as_json:
@@ -95,10 +120,34 @@ def plan(
                 words += [word for one, value in options.items() if value for word in (one, value)]
                 words += ["--again"] * again
                 print(f"Nothing was sent. To send it: {plain(shlex.join(words))}")
-        too_little = found.cost is not None and found.cost.enough is False
-        return Exit.ERROR if too_little or not found.counts.to_send else Exit.DONE
+        return _code(found)
 
     raise typer.Exit(run(command))
+
+
+async def _uploaded(
+    sender: BulkSender, found: Plan, job: Job, recipients: str, *, as_json: bool
+) -> int:
+    """Wait for the end of the upload, and say what it costs to send it."""
+    report = await follow_job(job, quiet=as_json)
+    found = attrs.evolve(found, cost=await sender.cost(job.name))
+    if as_json:
+        facts = {**found.to_dict(), "job": report.to_dict()}
+        print_json(msgspec.json.encode(facts).decode())
+    else:
+        for line in plan_text(found, recipients):
+            print(line)
+        if report.counts.rejected or report.counts.suppressed > found.counts.suppressed:
+            suppressed = report.counts.suppressed - found.counts.suppressed
+            print(f"the upload: {report.counts.rejected:,} rejected, {suppressed:,} suppressed")
+        why = plain(report.stopped or "")
+        print(f"{why[:1].upper()}{why[1:]}. To send it: mailkit resume {shlex.quote(job.name)}")
+    return Exit.ERROR if job.error is not None else _code(found)
+
+
+def _code(found: Plan) -> Exit:
+    too_little = found.cost is not None and found.cost.enough is False
+    return Exit.ERROR if too_little or not found.counts.to_send else Exit.DONE
 
 
 def plan_text(plan: Plan, recipients: str) -> Iterator[str]:

@@ -292,8 +292,10 @@ class Dispatch(Protocol):
         """
         ...
 
-    async def cost(self, emails: int) -> Cost | None:
-        """What the service says of the money for so many emails; None if it says nothing."""
+    async def cost(self, emails: int, cursors: Sequence[str] = ()) -> Cost | None:
+        """What the service says of the money for so many emails, or, exactly, for chunks of which
+        the stages have left these ``cursors``; None if it says nothing.
+        """
         ...
 
     async def prepare(self) -> None:

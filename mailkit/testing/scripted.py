@@ -163,7 +163,7 @@ class _Dispatch:
     def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
         return self.renderer((address, *values))
 
-    async def cost(self, emails: int) -> Cost | None:
+    async def cost(self, emails: int, cursors: Sequence[str] = ()) -> Cost | None:
         return self.provider.cost
 
     async def prepare(self) -> None:

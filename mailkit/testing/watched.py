@@ -82,8 +82,8 @@ class _WatchedDispatch:
     def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
         return self.inner.render(address, values)
 
-    async def cost(self, emails: int) -> Cost | None:
-        return await self.inner.cost(emails)
+    async def cost(self, emails: int, cursors: Sequence[str] = ()) -> Cost | None:
+        return await self.inner.cost(emails, cursors)
 
     async def prepare(self) -> None:
         await self.inner.prepare()

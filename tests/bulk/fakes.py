@@ -77,7 +77,7 @@ class FakeDispatch:
     def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
         return "Hi", f"Hi {address}"
 
-    async def cost(self, emails: int) -> Cost | None:
+    async def cost(self, emails: int, cursors: Sequence[str] = ()) -> Cost | None:
         return None
 
     async def prepare(self) -> None:

@@ -10,17 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit import BulkSender, Journal, Message, Plan, read_recipients
+from mailkit.bulk.engine import UPLOADED
 from mailkit.bulk.estimate import Duration
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.journal.store import Connection
 from mailkit.bulk.rehearsal import GROUPS, OTHERS
-from mailkit.errors import InvalidArgument, JobExists, Unavailable
+from mailkit.errors import (
+    AccountRefused,
+    InvalidArgument,
+    JobExists,
+    Unavailable,
+    Unsupported,
+)
 from mailkit.provider import Cost, Dispatch, Limits, Quota
 from mailkit.testing import FakeClock, ScriptedProvider
 
 from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
 from .jobs import states
-from .test_stages import ListProvider
+from .test_stages import STAGES, ListProvider
 
 PERSONAL = Message("Shop <news@shop.example>", "Hi {{ name }}", html="<p>{{ name }} & {{ n }}</p>")
 NOTHING = {"jobs": 0, "rows": 0, "chunks": 0, "suppressions": 0}
@@ -183,7 +190,7 @@ async def test_what_start_refuses_is_refused(journal: Journal) -> None:
 
 async def test_a_plan_that_fails_leaves_nothing_behind(journal: Journal) -> None:
     class Penniless(FakeDispatch):
-        async def cost(self, emails: int) -> Cost | None:
+        async def cost(self, emails: int, cursors: Sequence[str] = ()) -> Cost | None:
             raise Unavailable("no balance today")
 
     class Provider(FakeProvider):
@@ -192,4 +199,40 @@ async def test_a_plan_that_fails_leaves_nothing_behind(journal: Journal) -> None
 
     with pytest.raises(Unavailable):
         await plan_of(journal, people(3), provider=Provider())
+    assert await kept(journal) == NOTHING
+
+
+async def test_an_upload_does_all_but_the_sending_and_a_resume_sends(journal: Journal) -> None:
+    clock = FakeClock()
+    shop = ListProvider(clock)
+    async with BulkSender(shop, journal=journal, clock=clock) as sender:
+        plan, job = await sender.upload(MESSAGE, read_recipients(people(13)), name="autumn")
+        report = await job.wait()
+        assert plan.counts.to_send == report.counts.unsent == 13
+        assert (job.error, report.stopped) == (None, UPLOADED)
+        assert {stage for stage, *_ in shop.log} == {stage.name for stage in STAGES[:-1]}
+        assert sum(map(len, shop.loads)) == 13
+        assert await sender.cost("autumn") is None
+        report = await (await sender.resume("autumn")).wait()
+    assert report.complete
+    assert shop.mailed == dict.fromkeys(people(13), 1)
+    assert [stage for stage, *_ in shop.log].count("load") == 7
+
+
+async def test_an_upload_stops_where_the_cost_is_refused(journal: Journal) -> None:
+    clock = FakeClock()
+    shop = ListProvider(clock)
+    shop.acts["afford"] = [lambda task: AccountRefused("the balance is short by 12.50")]
+    async with BulkSender(shop, journal=journal, clock=clock) as sender:
+        _, job = await sender.upload(MESSAGE, read_recipients(people(3)), name="autumn")
+        report = await job.wait()
+    assert isinstance(job.error, AccountRefused)
+    assert report.counts.unsent == 3
+    assert not shop.mailed
+
+
+async def test_where_one_request_does_all_there_is_nothing_to_upload(journal: Journal) -> None:
+    async with sender_of(journal, FakeProvider()) as sender:
+        with pytest.raises(Unsupported):
+            await sender.upload(MESSAGE, read_recipients(people(3)))
     assert await kept(journal) == NOTHING

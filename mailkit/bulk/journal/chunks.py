@@ -82,11 +82,12 @@ class Chunks:
         limits: Limits | None = None,
         n: int | None = None,
         probes: bool = False,
+        before: int | None = None,
     ) -> Taken | Later | Stopped | None:
         """The next task, of the chunk ``n`` if that is given; None if there is none to take now.
 
         It is marked as taken, on the disk, before it is given back. With ``probes`` it is one that
-        waits until everything else is sent.
+        waits until everything else is sent; with ``before``, of an earlier stage than this one.
         """
         stages = tuple(stages)
         if n is not None:
@@ -96,6 +97,8 @@ class Chunks:
                 f"role = '{Role.PROBE}'" if probes else f"(role IS NULL OR role = '{Role.AGAIN}')"
             )
 
+        if before is not None:
+            which += f" AND stage < {before}"
         asked = elapsed()
 
         def work(db: Connection) -> Taken | Later | Stopped | None:

@@ -131,6 +131,19 @@ class Reports:
 
         return await self._store.read(work)
 
+    async def cursors(self, job: JobRecord) -> list[str]:
+        """What the stages have left for the next one, of the chunks that are left to send."""
+
+        def work(db: Connection) -> list[str]:
+            found = db.execute(
+                "SELECT cursor FROM chunks WHERE job = ? AND cursor IS NOT NULL "
+                f"AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}') ORDER BY n",
+                (job.id,),
+            )
+            return [cursor for (cursor,) in found]
+
+        return await self._store.read(work)
+
     async def excluded(self, job: JobRecord) -> AsyncIterator[list[Excluded]]:
         """The rows that the plan leaves out, by state, a thousand at a time."""
         states = (RowState.INVALID, RowState.DUPLICATE, RowState.SUPPRESSED)

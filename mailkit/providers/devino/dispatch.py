@@ -148,7 +148,7 @@ class DevinoDispatch:
         """Subject and body; the service's own macros stay as they are."""
         return self._message.subject, self._macros.render((address, *values))
 
-    async def cost(self, emails: int) -> Cost | None:
+    async def cost(self, emails: int, cursors: Sequence[str] = ()) -> Cost | None:
         """Nothing: the service publishes no prices, and no call for the balance."""
         return None
 

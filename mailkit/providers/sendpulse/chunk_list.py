@@ -29,6 +29,7 @@ __all__ = [
     "name_of",
     "not_ready",
     "opted_out",
+    "price_of",
     "shortfall",
 ]
 
@@ -227,6 +228,18 @@ def shortfall(lists: Sequence[ChunkList], details: BalanceDetails) -> str | None
         return None
     paid = f"{money or 0:,.2f}"
     return f"the campaigns cost {price.normalize():,f} {currency}, and the balance is {paid}"
+
+
+def price_of(lists: Sequence[ChunkList]) -> dict[str, str | int]:
+    """What the campaigns to all of these lists cost, in a few facts."""
+    price = sum((one.price for one in lists), Decimal(0))
+    currency = next((one.currency for one in lists if one.price), "")
+    return {
+        "emails": sum(one.emails or 0 for one in lists),
+        "paid by the tariff": sum(one.from_tariff for one in lists),
+        "paid by the balance": sum(one.from_balance for one in lists),
+        "price": f"{price:,.2f} {currency}".rstrip(),
+    }
 
 
 def money_of(details: BalanceDetails) -> tuple[Decimal | None, str]:

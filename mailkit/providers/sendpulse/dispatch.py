@@ -55,6 +55,7 @@ from mailkit.providers.sendpulse.chunk_list import (
     name_of,
     not_ready,
     opted_out,
+    price_of,
     shortfall,
 )
 from mailkit.providers.sendpulse.list_contacts import NewContact
@@ -162,12 +163,14 @@ class SendPulseDispatch:
         """Subject and html; what stands for the service's link to unsubscribe stays."""
         return self._placeholders.render((address, *values))
 
-    async def cost(self, emails: int) -> Cost:
-        """The tariff and the balance; what more emails than the tariff has left cost is said of
-        lists alone.
+    async def cost(self, emails: int, cursors: Sequence[str] = ()) -> Cost:
+        """The tariff and the balance; and, of lists that are loaded, the price. What emails cost
+        that the tariff does not cover is said of lists alone.
         """
         details = await self._client.balance.details()
-        facts: dict[str, str | int] = {}
+        lists = [ChunkList.of(cursor) for cursor in cursors]
+        exact = bool(lists) and all(one.emails is not None for one in lists)
+        facts: dict[str, str | int] = price_of(lists) if exact else {}
         enough: bool | None = None
         if (tariff := details.email) is not None:
             facts["tariff"] = tariff.tariff_name
@@ -178,7 +181,7 @@ class SendPulseDispatch:
         if money is not None:
             facts["balance"] = f"{money:,.2f} {currency}"
             enough = enough or (None if money else enough)  # the balance may pay for the rest
-        return Cost(facts, enough)
+        return Cost(facts, shortfall(lists, details) is None if exact else enough)
 
     async def prepare(self) -> None:
         """Look whether the sender may send, and how many emails the tariff allows a campaign."""

@@ -107,7 +107,7 @@ class SmsByDispatch:
         """Subject and body."""
         return self._render((address, *values))
 
-    async def cost(self, emails: int) -> Cost | None:
+    async def cost(self, emails: int, cursors: Sequence[str] = ()) -> Cost | None:
         """Nothing: the service has no call for prices or the balance."""
         return None
 

@@ -79,7 +79,7 @@ class ListmailDispatch:
         """Subject and html, as the service merges them."""
         return self._fields.render((address, *values))
 
-    async def cost(self, emails: int) -> Cost:
+    async def cost(self, emails: int, cursors: Sequence[str] = ()) -> Cost:
         """The price of so many emails, and the balance that has to pay for them."""
         account = await self._client.account_info.get()
         price = emails * account.price

@@ -134,3 +134,22 @@ def test_a_job_that_is_killed_goes_on(shop: Shop, operation: str) -> None:
     assert len(shop.sandbox.truth.mailed) == 20
     account = shop.sandbox.sendpulse.account
     assert (len(account.lists), len(account.campaigns)) == (1, 1)
+
+
+def test_a_job_that_is_killed_again_and_again(shop: Shop) -> None:
+    table = shop.table(["email,first name", *(f"p{n}@example.com,P{n}" for n in range(1200))])
+    words = ["send", str(shop.letter(**MESSAGE)), str(table), *WORDS]
+    for wanted in (4, 8, 13):  # three requests of each run prepare it
+
+        def come(wanted: int = wanted) -> bool:
+            return shop.sandbox.requests.total() >= wanted
+
+        process = shop.spawn(*words)
+        shop.until(come, process)
+        kill(process)
+        words = ["resume", "autumn"]
+    ended = shop("resume", "autumn", "--json")
+    assert (ended.code, ended.json["accepted"]) == (0, 1200)
+    assert set(shop.sandbox.truth.mailed.values()) == {1}
+    account = shop.sandbox.sendpulse.account
+    assert (len(account.lists), len(account.campaigns)) == (1, 1)

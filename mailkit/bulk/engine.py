@@ -27,7 +27,7 @@ from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.signal import Signal, shielded
 from mailkit.bulk.telling import Teller
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import Dispatch, Done, Sent, Wait, check_stages
+from mailkit.core.dispatch import Dispatch, Done, Recut, Sent, Wait, check_stages
 from mailkit.core.lateness import begins_by
 from mailkit.core.words import about_recipient
 from mailkit.errors import (
@@ -315,6 +315,8 @@ class Engine:
                     await shielded(write)
                 case Sent():
                     await self._sent(taken, outcome)
+                case Recut(rows):
+                    await shielded(self._journal.narrowing.recut(self._job, taken.ticket, rows))
 
     async def _wait(self, taken: Taken, wait: Wait) -> None:
         await shielded(self._journal.chunks.wait(self._job, taken, wait))

@@ -33,6 +33,7 @@ __all__ = [
     "PollResult",
     "Provider",
     "ProviderClass",
+    "Recut",
     "RowStatus",
     "Scope",
     "Sent",
@@ -202,6 +203,15 @@ class Wait:
 
 
 @attrs.frozen
+class Recut:
+    """The chunk is larger than the provider allows: its rows go into chunks of ``rows`` rows at
+    most, each of which begins with the first stage. For repeatable stages of the scope CHUNK.
+    """
+
+    rows: int = attrs.field(validator=attrs.validators.ge(1))
+
+
+@attrs.frozen
 class NotTaken:
     """It is certain that the provider did not take a chunk that is in doubt."""
 
@@ -302,10 +312,10 @@ class Dispatch(Protocol):
         """What comes before the plan and before each run: wrong credentials end here."""
         ...
 
-    async def perform(self, task: Task) -> Done | Sent | Wait:
+    async def perform(self, task: Task) -> Done | Sent | Wait | Recut:
         """Do the task; a stage that is not repeatable makes one request, and never repeats it.
 
-        Returns Sent from the last stage and Done from the others.
+        Returns Sent from the last stage and Done from the others, unless it has to Wait or Recut.
         """
         ...
 

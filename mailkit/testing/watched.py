@@ -15,6 +15,7 @@ from mailkit.core.dispatch import (
     NotTaken,
     PollResult,
     Provider,
+    Recut,
     Scope,
     Sent,
     Stage,
@@ -88,7 +89,7 @@ class _WatchedDispatch:
     async def prepare(self) -> None:
         await self.inner.prepare()
 
-    async def perform(self, task: Task) -> Done | Sent | Wait:
+    async def perform(self, task: Task) -> Done | Sent | Wait | Recut:
         stage, limits = task.stage, self.limits
         self._check_wait(task)
         most = limits.part_rows if stage.scope is Scope.PART else limits.rows
@@ -136,6 +137,10 @@ class _WatchedDispatch:
         wanted = Sent if name == last else Done
         if isinstance(result, Wait):
             self._keep(task, result)
+            return
+        if isinstance(result, Recut):
+            if not task.stage.repeatable or task.stage.scope is not Scope.CHUNK:
+                raise Violation(f"stage {name}: only a repeatable stage of a chunk can Recut")
             return
         if not isinstance(result, Done | Sent) or not isinstance(result, wanted):
             raise Violation(

@@ -20,6 +20,8 @@ from mailkit.providers.sendpulse import ChunkLimits, SendPulse
 from mailkit.providers.sendpulse.chunk_list import ChunkList
 from mailkit.sandbox import Sandbox
 from mailkit.testing import FakeClock
+from mailkit.testing.watched import WatchedProvider
+from mailkit.testing.wire import Killed, Strike, Trouble, Wire
 
 from .fakes import memory_journal, people
 
@@ -41,25 +43,38 @@ class World:
     clock: FakeClock
     journal: Journal
 
+    def client(self, limits: ChunkLimits, **options: Any) -> SendPulse:
+        own = self.sandbox.sendpulse.settings
+        return SendPulse(
+            own.client_id,
+            own.client_secret,
+            self.sandbox.url,
+            account="shop",
+            limits=limits,
+            clock=self.clock,
+            **options,
+        )
+
     @asynccontextmanager
     async def sender(
         self, settings: EngineSettings = EngineSettings(), limits: ChunkLimits = FEW
     ) -> AsyncIterator[BulkSender]:
-        clock = self.clock
-        own = self.sandbox.sendpulse.settings
         async with (
-            SendPulse(
-                own.client_id,
-                own.client_secret,
-                self.sandbox.url,
-                account="shop",
-                limits=limits,
-                hooks=[clock.hook],
-                clock=clock,
-            ) as provider,
-            BulkSender(provider, journal=self.journal, settings=settings, clock=clock) as sender,
+            self.client(limits, hooks=[self.clock.hook]) as provider,
+            BulkSender(
+                provider, journal=self.journal, settings=settings, clock=self.clock
+            ) as sender,
         ):
             yield sender
+
+    @asynccontextmanager
+    async def killed(self, trouble: Trouble, stage: str) -> AsyncIterator[BulkSender]:
+        """A sender that is killed at a request of this stage."""
+        wire = Wire(self.clock, [Strike(trouble, stage)])
+        async with self.client(ChunkLimits(), transport=wire) as client:
+            provider = WatchedProvider(client, self.clock)
+            async with BulkSender(provider, journal=self.journal, clock=self.clock) as sender:
+                yield sender
 
     async def send(
         self,
@@ -252,3 +267,36 @@ async def test_the_names_of_the_variables_are_in_the_journal(world: World) -> No
         "firstnameA": "first name",
         "city": "city",
     }
+
+
+KILLS = [
+    (Trouble.KILLED_AFTER, "list"),
+    (Trouble.KILLED_BEFORE, "load"),
+    (Trouble.KILLED_AFTER, "ready"),
+    (Trouble.KILLED_AFTER, "afford"),
+    (Trouble.KILLED_AFTER, "send"),
+    (Trouble.KILLED_BEFORE, "send"),
+    (Trouble.KILLED_AFTER, "poll"),
+    (Trouble.KILLED_AFTER, "send"),
+]
+
+
+async def test_twelve_campaigns_of_a_small_tariff_killed_in_between(world: World) -> None:
+    world.sandbox.sendpulse.settings.max_emails_per_task = 100
+    began = world.clock.now()
+    for at, kill in enumerate(KILLS):
+        async with world.killed(*kill) as sender:
+            if at:
+                job = await sender.resume("autumn")
+            else:
+                job = await sender.start(COMMON, read_recipients(people(1200)), name="autumn")
+            with pytest.raises(Killed):
+                await job.wait()
+    report = await world.resume()
+    assert (report.complete, report.counts.accepted) == (True, 1200)
+    campaigns = world.sandbox.sendpulse.account.campaigns.values()
+    assert [len(one.copied) for one in campaigns] == [100] * 12
+    times = sorted(one.created_at for one in campaigns)
+    assert min(b - a for a, b in zip(times, times[4:], strict=False)) >= 3600
+    assert world.clock.now() - began < 5 * 3600
+    assert await world.agrees()

@@ -24,6 +24,7 @@ from mailkit.provider import (
     Done,
     InvalidRow,
     NotTaken,
+    Recut,
     RowStatus,
     Sent,
     Stage,
@@ -52,7 +53,7 @@ class World:
 
     async def do(
         self, stage: Stage, *rows: TaskRow, cursor: str | None = None
-    ) -> Done | Sent | Wait:
+    ) -> Done | Sent | Wait | Recut:
         return await self.dispatch.perform(task(stage, *rows, cursor=cursor))
 
     async def loaded(self, *rows: TaskRow) -> str:

@@ -64,6 +64,16 @@ class Narrowing:
 
         await self._store.write(work, durable=False)
 
+    async def recut(self, job: JobRecord, ticket: Ticket, most: int) -> None:
+        """Cut the chunk under way into chunks of ``most`` rows that begin anew."""
+
+        def work(db: Connection) -> None:
+            rows = _under_way(db, job, ticket)
+            pieces = [_Part(rows[at : at + most]) for at in range(0, len(rows), most)]
+            _cut(db, job, ticket.chunk, pieces, anew=True)
+
+        await self._store.write(work, durable=False)
+
     async def single_out(self, job: JobRecord, ticket: Ticket, named: Sequence[int]) -> None:
         """Cut the rows of these numbers out of the chunk under way, each into a chunk of its own,
         before the others.
@@ -210,12 +220,18 @@ def _probes(rows: Sequence[int]) -> list[_Part]:
     ]
 
 
-def _cut(db: Connection, job: JobRecord, n: int, parts: Sequence[_Part]) -> list[int]:
-    """Make chunks of the parts, under new numbers; the chunk itself has no rows left."""
+def _cut(
+    db: Connection, job: JobRecord, n: int, parts: Sequence[_Part], *, anew: bool = False
+) -> list[int]:
+    """Make chunks of the parts, under new numbers; the chunk itself has no rows left. Unless they
+    begin ``anew``, they are where it was.
+    """
     attempt, root, stage, cursor = db.execute(
         "SELECT attempt, coalesce(root, n), stage, cursor FROM chunks WHERE job = ? AND n = ?",
         (job.id, n),
     ).fetchone()
+    if anew:
+        root, stage, cursor = None, 0, None
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
     db.execute(
         f"UPDATE chunks SET state = '{ChunkState.EMPTY}', first = 0, last = -1, rows = 0, "

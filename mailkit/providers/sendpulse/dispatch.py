@@ -26,6 +26,7 @@ from mailkit.core.dispatch import (
     Limits,
     NotTaken,
     PollResult,
+    Recut,
     RowStatus,
     Scope,
     Sent,
@@ -149,6 +150,7 @@ class SendPulseDispatch:
         self._placeholders = self._made()
         self._stored = {tuple(self._placeholders.names): self._placeholders}
         self._lookup_rows = limits.lookup_rows
+        self._most: int | None = None  # emails that the tariff allows a campaign
         self._blacklist: frozenset[str] = frozenset()
         self._blacklist_until = -inf
         self._asking = asyncio.Lock()
@@ -193,9 +195,9 @@ class SendPulseDispatch:
                 f"sender: {sender} is not an active sender of the SendPulse account; it has "
                 f"{active or 'none'}"
             )
-        most = await self._most_in_a_campaign()
-        if most is not None:
-            self.limits = attrs.evolve(self.limits, rows=min(self.limits.rows, most))
+        self._most = await self._most_in_a_campaign()
+        if self._most is not None:
+            self.limits = attrs.evolve(self.limits, rows=min(self.limits.rows, self._most))
 
     async def _most_in_a_campaign(self) -> int | None:
         """What the tariff allows, which the service says of lists that are not empty."""
@@ -204,11 +206,11 @@ class SendPulseDispatch:
                 return cost.max_emails_per_task or None
         return None
 
-    async def perform(self, task: Task) -> Done | Sent | Wait:
+    async def perform(self, task: Task) -> Done | Sent | Wait | Recut:
         """One stage of one chunk, or of one of its parts."""
         match task.stage.name:
             case "list":
-                return await self._make_list(name_of(task))
+                return await self._make_list(task)
             case "screen":
                 return await self._screen(task)
             case "load":
@@ -222,8 +224,10 @@ class SendPulseDispatch:
             case _:
                 return await self._send(task, ChunkList.of(task.cursor))
 
-    async def _make_list(self, name: str) -> Done:
-        lists = self._client.mailing_lists
+    async def _make_list(self, task: Task) -> Done | Recut:
+        lists, name = self._client.mailing_lists, name_of(task)
+        if self._most is not None and task.count > self._most:
+            return Recut(self._most)
         try:
             found = await lists.create(name)
         except Refused as error:
@@ -260,7 +264,7 @@ class SendPulseDispatch:
             return Done(rejected={task.rows[0].n: error.text})
         return Done()
 
-    async def _look(self, task: Task, chunk: ChunkList) -> Done | Wait:
+    async def _look(self, task: Task, chunk: ChunkList) -> Done | Wait | Recut:
         lists, now = self._client.mailing_lists, self._client.clock.now()
         since = now if chunk.since is None else chunk.since
         found = await lists.get(chunk.id)
@@ -268,20 +272,15 @@ class SendPulseDispatch:
         if wait is None:
             total, cost = await lists.count(chunk.id), await self._cost(chunk.id)
             chunk = chunk.costing(cost)
-            self._check_size(cost)
+            if cost is not None and cost.max_emails_per_task:
+                self._most = cost.max_emails_per_task
+                if task.count > self._most:
+                    return Recut(self._most)
             complete = is_complete(found, total, chunk.emails or 0, task, since, now)
             if not isinstance(complete, Wait):
                 return Done(cursor=chunk.cursor(), skips=int(complete))
             wait = complete
         return attrs.evolve(wait, cursor=attrs.evolve(chunk, since=since).cursor())
-
-    def _check_size(self, cost: CampaignCost | None) -> None:
-        most = None if cost is None else cost.max_emails_per_task
-        if cost is not None and most and cost.sent_emails_qty > most:
-            raise AccountRefused(
-                f"the tariff allows {most:,} emails a campaign, and this one has "
-                f"{cost.sent_emails_qty:,}"
-            )
 
     async def _compare(self, task: Task, chunk: ChunkList) -> Done:
         found = compare(task.rows, await self._look_up(task), chunk.id)

@@ -20,7 +20,18 @@ from mailkit.errors import (
     Unsupported,
 )
 from mailkit.message import Message
-from mailkit.provider import Dispatch, Done, InvalidRow, NotTaken, Sent, Stage, Task, TaskRow, Wait
+from mailkit.provider import (
+    Dispatch,
+    Done,
+    InvalidRow,
+    NotTaken,
+    Recut,
+    Sent,
+    Stage,
+    Task,
+    TaskRow,
+    Wait,
+)
 from mailkit.providers.sendpulse import (
     BalanceDetails,
     ChunkLimits,
@@ -52,7 +63,7 @@ class World:
 
     async def do(
         self, stage: Stage, *rows: TaskRow, cursor: str | None = None, **others: Any
-    ) -> Done | Sent | Wait:
+    ) -> Done | Sent | Wait | Recut:
         return await self.dispatch.perform(task(stage, *rows, cursor=cursor, **others))
 
     async def done(
@@ -280,11 +291,12 @@ async def test_contacts_that_are_never_activated_are_taken_out(world: World) -> 
     assert await world.client.mailing_lists.count(ChunkList.of(cursor).id) == 0
 
 
-async def test_a_campaign_above_the_tariff_is_not_created(world: World) -> None:
+async def test_a_campaign_above_the_tariff_is_cut_anew(world: World) -> None:
     cursor = await world.loaded(*ROWS)
     world.sandbox.sendpulse.settings.max_emails_per_task = 1
-    with pytest.raises(AccountRefused, match="allows 1 emails a campaign, and this one has 2"):
-        await world.do(READY, cursor=cursor)
+    assert await world.do(READY, cursor=cursor) == Recut(1)
+    assert await world.do(LIST) == Recut(1)  # the next one needs no list to know
+    assert isinstance(await world.do(LIST, count=1), Done)
 
 
 async def test_all_campaigns_together_must_be_paid(world: World) -> None:

@@ -74,17 +74,17 @@ class CampaignProvider(FakeProvider):
 
 
 class CampaignDispatch(FakeDispatch):
-    provider: CampaignProvider
     stages: Sequence[Stage] = STAGES
 
     def __init__(self, provider: CampaignProvider) -> None:
         super().__init__(provider, STAGES)
+        self.shop = provider
 
     async def perform(self, task: Task) -> Sent:
         return attrs.evolve(await super().perform(task), cursor="from the chunk")
 
     async def poll(self, reference: str, cursor: str | None) -> PollResult:
-        shop = self.provider
+        shop = self.shop
         shop.looks.append(shop.clock.now())
         shop.marks.append(cursor)
         step = shop.polls[0] if len(shop.polls) == 1 else shop.polls.pop(0)

@@ -58,7 +58,10 @@ def test_a_list_goes_out_and_every_row_is_accounted_for(shop: Shop) -> None:
 
 
 def test_no_credentials(shop: Shop) -> None:
-    gone = dict.fromkeys(("MAILKIT_SENDPULSE_CLIENT_ID", "MAILKIT_SENDPULSE_CLIENT_SECRET"))
+    gone: dict[str, str | None] = {
+        "MAILKIT_SENDPULSE_CLIENT_ID": None,
+        "MAILKIT_SENDPULSE_CLIENT_SECRET": None,
+    }
     words = ("send", shop.letter(**MESSAGE), shop.table(LIST), *WORDS)
     shop(*words, environment=gone).check_refusal("no credential of SendPulse")
 

@@ -223,7 +223,11 @@ class Polling:
             patience=self._settings.reconcile,
         )
         found = await self._journal.statuses.reconcile(
-            self._job, chunk.n, polled, doubt=why if late else None
+            self._job,
+            chunk.n,
+            polled,
+            doubt=why if late else None,
+            trusted=self._settings.trust_refusals,
         )
         if polled.ask is not None and polled.others is not None:
             found = await self._ask_each(chunk.n, polled.others, polled.ask, found)

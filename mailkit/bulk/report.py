@@ -51,7 +51,8 @@ class Report:
     names nobody, ``doubts`` which chunks a person must look at, ``rejections`` why
     chunks were refused whole. ``waiting`` says for what the next request has to wait, and until
     when. ``stopped`` is why the last engine ended early, ``running`` whether one is at work now,
-    ``cancelled`` when a person cancelled the job.
+    ``cancelled`` when a person cancelled the job. ``held`` are the provider's words if rows are
+    rejected for the account's sake, it seems, and not for their own.
     """
 
     job: str
@@ -69,6 +70,7 @@ class Report:
     stopped: str | None
     running: bool
     cancelled: datetime | None = None
+    held: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -105,6 +107,7 @@ class Report:
             },
             "stopped": self.stopped,
             "running": self.running,
+            "held": self.held,
             "cancelled": self.cancelled and self.cancelled.isoformat(timespec="seconds"),
             "complete": self.complete,
         }
@@ -147,6 +150,7 @@ async def make_report(journal: Journal, name: str) -> Report:
         waiting=_waiting(found),
         stopped=job.stopped,
         running=found.running,
+        held=job.held,
         cancelled=None if job.cancelled is None else datetime.fromtimestamp(job.cancelled, UTC),
     )
 

@@ -320,6 +320,8 @@ class BulkSender:
         try:
             if rejected:
                 await self.journal.resolving.again(record, Chosen())
+            elif sends and settings.trust_refusals:
+                await self.journal.jobs.believe(record)
             engine = Engine(
                 self.journal,
                 dispatch,

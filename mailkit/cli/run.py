@@ -42,13 +42,14 @@ class CutOff(Exception):
 
 
 def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
-    """Doubt comes first, then an error that stopped the job, then rows that are merely unsent, or
-    that nobody has looked for because the job was stopped, and last that nobody was accepted.
+    """Doubt comes first, then an error that stopped the job, or rejected rows for the account's
+    sake, then rows that are merely unsent, or that nobody has looked for because the job was
+    stopped, and last that nobody was accepted.
     """
     counts = report.counts
     if counts.in_doubt:
         return Exit.IN_DOUBT
-    if failed:
+    if failed or (report.held and not report.running):
         return Exit.ERROR
     if counts.unsent or (report.stopped and report.unreconciled):
         return Exit.UNSENT

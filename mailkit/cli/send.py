@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -32,13 +33,24 @@ from mailkit.cli.options import (
     duration,
 )
 from mailkit.cli.providers import open_provider
-from mailkit.cli.run import CutOff, exit_code, graceful, opened, run
-from mailkit.cli.show import planning, print_json, report_text, sending_bar
+from mailkit.cli.run import CutOff, exit_code, graceful, opened, run, say
+from mailkit.cli.show import (
+    has_bar,
+    moment_of,
+    plain,
+    planning,
+    print_json,
+    report_text,
+    sending_bar,
+)
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
+from mailkit.events import JobEvent, SendingHeld
 from mailkit.message import Message
 
 __all__ = ["follow_job", "print_report", "resume", "send"]
+
+LONG = 60.0  # seconds of a hold that is worth a line
 
 Track = Annotated[
     str | None, typer.Option(help="Keep checking deliveries for this long, e.g. 2h or 30m.")
@@ -159,7 +171,8 @@ async def _send(
 ) -> int:
     job: Job | None = None
     report: Report | None = None
-    async with BulkSender(client, journal=journal, settings=settings) as sender:
+    hooks = [] if has_bar(quiet=as_json) else [Holds()]
+    async with BulkSender(client, journal=journal, settings=settings, hooks=hooks) as sender:
         with anyio.CancelScope() as planning:
 
             def stop() -> None:
@@ -175,6 +188,24 @@ async def _send(
         raise CutOff
     print_report(report, as_json=as_json)
     return exit_code(report, failed=job.error is not None, strict=strict)
+
+
+class Holds:
+    """Says on stderr that nothing is sent for a minute or longer, and until when; where there is a
+    bar, that shows it.
+    """
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def __call__(self, event: JobEvent) -> None:
+        """Hear of an event of the job."""
+        if not isinstance(event, SendingHeld):
+            return
+        until = event.until.timestamp()
+        if until >= max(time.time(), self._until) + LONG:
+            self._until = until
+            say(plain(f"mailkit: {event.job}: on hold until {moment_of(event.until)}: {event.why}"))
 
 
 async def follow_job(job: Job, *, quiet: bool) -> Report:

@@ -36,6 +36,7 @@ from mailkit.bulk.source import RecipientSource
 __all__ = [
     "SHOWN",
     "as_utf8",
+    "has_bar",
     "jobs_table",
     "moment_of",
     "plain",
@@ -98,6 +99,11 @@ class _Forgiving:
 def console() -> Console:
     """Where bars go: stderr, so that stdout stays clean for the report."""
     return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False)
+
+
+def has_bar(*, quiet: bool) -> bool:
+    """Whether progress is shown."""
+    return not quiet and console().is_terminal
 
 
 def show_cursor() -> None:
@@ -191,6 +197,12 @@ def report_text(report: Report) -> Iterator[str]:
             f"to look again: mailkit {_look(report)}"
         )
     yield from _some([plain(text) for text in report.rejections], "  rejected: ")
+    if report.held and not (report.running or report.stopped):
+        yield (
+            "  some are rejected for the account's sake, it seems: "
+            f"{plain(report.held)}; if they are rejected for their own: mailkit resume {job} "
+            "--trust-refusals"
+        )
     if counts.rejected and not (report.running or report.cancelled):
         yield f"  to send what was rejected again: mailkit resume {job} --rejected"
     if report.doubts:

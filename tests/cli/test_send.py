@@ -15,7 +15,7 @@ import pytest
 from mailkit.sandbox import Fault
 
 from ..approval import approve
-from .shop import PERSONAL, PLAIN, SEND, SENDER, Shop, customer
+from .shop import PERSONAL, PLAIN, SEND, SENDER, Shop, customer, end_of
 
 DIRTY = [
     "name,EMAIL,city",
@@ -275,3 +275,15 @@ def test_the_csv_of_a_report_tells_what_became_of_every_row(shop: Shop) -> None:
         ("7", "bounce@example.com", "accepted", ""),
     ]
     assert [row["city"] for row in rows] == ["Minsk", "Гродно", "Minsk", "Brest", "Brest", "Brest"]
+
+
+def test_a_long_hold_is_told_where_there_is_no_bar(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("rate_limited", on=SEND, retry_after=7_000))
+    words = ("send", shop.letter(), shop.customers(3), "--provider", "smsby", "--name", "autumn")
+    with shop.spawn(*words) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert shop("cancel", "autumn").code == 0
+        assert end_of(process).code == 4
+    [moment] = re.findall(r"until ((?:[\d-]+ )?[\d:]+): ", line)
+    approve("send: a long hold", line, moment=moment)

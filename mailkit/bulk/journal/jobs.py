@@ -18,7 +18,7 @@ __all__ = ["Jobs", "Overtaken", "Twin", "check_wanted", "find", "twins"]
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped, "
-    "cancelled"
+    "cancelled, held"
 )
 
 
@@ -159,6 +159,12 @@ class Jobs:
             return None if found is None else found[0]
 
         return await self._store.read(work)
+
+    async def believe(self, job: JobRecord) -> None:
+        """A person says that what is rejected is so for the rows' own sake."""
+        await self._store.write(
+            lambda db: db.execute("UPDATE jobs SET held = NULL WHERE id = ?", (job.id,))
+        )
 
     async def stop(self, job: JobRecord, reason: str, *, everybody: bool = True) -> None:
         """Note why the job is stopped before its end: no worker takes anything of it any more.

@@ -143,6 +143,7 @@ class JobRecord:
     created: float
     stopped: str | None
     cancelled: float | None = None
+    held: str | None = None
     worker: Worker | None = attrs.field(default=None, eq=False)
 
     @property

@@ -150,7 +150,9 @@ class Resolving:
                     raise Overtaken
                 found = _sources(db, job, RowState.REJECTED, chosen)
                 sources = [_set_aside(db, job, source, elsewhere) for source in found]
-                db.execute("UPDATE jobs SET replans = replans + 1 WHERE id = ?", (job.id,))
+                db.execute(
+                    "UPDATE jobs SET replans = replans + 1, held = NULL WHERE id = ?", (job.id,)
+                )
                 planned = _plan_again(db, job, sources)
                 return ReplanResult(planned, sum(source.count for source in found) - planned)
 

@@ -91,11 +91,18 @@ class Statuses:
         return await self._store.read(work)
 
     async def reconcile(
-        self, job: JobRecord, n: int, polled: PollResult, *, doubt: str | None = None
+        self,
+        job: JobRecord,
+        n: int,
+        polled: PollResult,
+        *,
+        doubt: str | None = None,
+        trusted: bool = False,
     ) -> MergeResult:
         """Merge what a poll found into the chunk's rows; if that is lost, it is asked for again.
 
-        With ``doubt``, the reason, rows that were never named are in doubt from now on.
+        With ``doubt``, the reason, rows that were never named are in doubt from now on. Unless
+        refusals are ``trusted``, the job keeps that rows are rejected for the account's sake.
         """
 
         def work(db: Connection) -> MergeResult:
@@ -106,8 +113,10 @@ class Statuses:
                     (msgspec.json.encode(polled.statistics).decode(), job.id, n),
                 )
             if polled.again is not None or polled.others is not None:
-                return _merge_whole(db, job, n, polled)
-            return merge(db, job, n, polled, doubt)
+                found = _merge_whole(db, job, n, polled)
+            else:
+                found = merge(db, job, n, polled, doubt)
+            return found if trusted else _keep_held(db, job, found)
 
         return await self._store.write(work, durable=False)
 
@@ -160,6 +169,12 @@ class Statuses:
             return rows
 
         return await self._store.read(work)
+
+
+def _keep_held(db: Connection, job: JobRecord, found: MergeResult) -> MergeResult:
+    if found.held is not None:
+        db.execute("UPDATE jobs SET held = ? WHERE id = ?", (found.held, job.id))
+    return found
 
 
 def merge(

@@ -40,6 +40,7 @@ CREATE TABLE jobs (
     created     REAL NOT NULL,           -- seconds since 1970, as all times here
     stopped     TEXT,                    -- why the last engine stopped before the end
     cancelled   REAL,                    -- when a person did so; NULL: it is not
+    held        TEXT,                    -- rows are rejected for the account's sake, in these words
     rate        TEXT                     -- recipients in a time, such as 5000/h; NULL: no limit
 );
 CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint);
@@ -223,6 +224,7 @@ def _from_4(db: sqlite3.Connection) -> None:
     _add_column(db, "jobs", "rate", "TEXT")
     _add_column(db, "chunks", "statistics", "TEXT")
     _add_column(db, "jobs", "cancelled", "REAL")
+    _add_column(db, "jobs", "held", "TEXT")
 
 
 def _create_missing(db: sqlite3.Connection) -> None:

@@ -57,7 +57,7 @@ from mailkit.core.forms import File
 from mailkit.core.hooks import Attempt, Hook
 from mailkit.core.http import Session, Transport
 from mailkit.core.options import ClientOptions, secret_from_env
-from mailkit.core.quota import Quota
+from mailkit.core.quota import Permit, Permits, Quota
 from mailkit.core.reading import decode
 from mailkit.core.secret import Secret
 from mailkit.core.wire import (
@@ -100,6 +100,8 @@ __all__ = [
     "Limits",
     "Missing",
     "NotTaken",
+    "Permit",
+    "Permits",
     "Placeholder",
     "PollResult",
     "Provider",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from math import inf
 
@@ -18,7 +19,15 @@ import anyio
 import attrs
 
 from mailkit.bulk.deadlines import pause
-from mailkit.bulk.journal import ChunkState, JobRecord, Journal, Later, Stopped, Taken
+from mailkit.bulk.journal import (
+    ChunkState,
+    JobRecord,
+    Journal,
+    Later,
+    LedgerPermits,
+    Stopped,
+    Taken,
+)
 from mailkit.bulk.moments import moment
 from mailkit.bulk.policy import Next, names, next_step
 from mailkit.bulk.polling import Polling
@@ -28,7 +37,7 @@ from mailkit.bulk.signal import Signal, shielded
 from mailkit.bulk.telling import Teller
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch, Done, Recut, Sent, Wait, check_stages
-from mailkit.core.lateness import begins_by
+from mailkit.core.lateness import BEGINS_WITHIN, begins_by
 from mailkit.core.words import about_recipient
 from mailkit.errors import (
     AccountRefused,
@@ -57,7 +66,6 @@ TRIES_TO_STOP = 8
 OTHERS_SECONDS = 1.0
 LOOK_SECONDS = 5.0
 UPLOADED = "all is ready at the provider, and nothing is sent"
-BEGINS_WITHIN = 10.0
 
 
 class Engine:
@@ -79,6 +87,7 @@ class Engine:
         tell: JobHook | None = None,
         clock: Clock = Clock(),
         rng: random.Random | None = None,
+        permits: LedgerPermits | None = None,
     ) -> None:
         check_stages(dispatch.stages)
         self._tell = tell or Teller()
@@ -87,6 +96,7 @@ class Engine:
         self._dispatch = dispatch
         self._stages = tuple(dispatch.stages)
         self._before = None if last else len(self._stages) - 1
+        self._permits = permits
         self._job = job
         self._send_at = send_at.timestamp() if send_at else None
         self._settings = settings
@@ -117,9 +127,11 @@ class Engine:
             sending=lambda: self._at_work > 0,
         )
         self._hold_until = 0.0
+        self._held_until = 0.0  # for want of permits, as was told last
         self._under_way = 0
         self._at_work = 0
         self._looking = False
+        self._in_line = False
         self._doubts = 0
         self._tries = self._away = 0
         self.stopped: str | None = None
@@ -182,18 +194,21 @@ class Engine:
     # taking
 
     async def _work(self) -> None:
+        in_line = False
         try:
             while await self._may_work():
                 if self._refusals.ask_elsewhere:
                     await self._refusals.hear_witness()
                     continue
-                match await self._next():
+                found = await self._next()
+                if in_line and not _is_in_line(found):
+                    self._changed.notify()  # another one may get what is free
+                in_line = False
+                match found:
                     case Taken() as taken:
                         await self.hand_over(taken)
-                    case Later(until, why):
-                        wait = max(0.0, until - self._clock.now())
-                        self._waiting = f"{why}; resuming at {moment(until, self._clock.now())}"
-                        await self._changed.wait(wait)
+                    case Later() as later:
+                        in_line = await self._wait_for(later)
                     case _ if self._under_way or self._polling.settling:
                         await self._changed.wait()  # one of these may yet be planned again
                     case _ if not await self._conclude():
@@ -201,6 +216,31 @@ class Engine:
         finally:
             self._at_work -= 1
             self._changed.notify()
+
+    async def _wait_for(self, later: Later) -> bool:
+        """Wait until there may be a task. For a permit, one of us looks again for all: whether it
+        was this one.
+        """
+        now = self._clock.now()
+        at = moment(later.until, now)
+        self._waiting = f"{later.why}; resuming at {at}"
+        if later.look is None:
+            await self._changed.wait(max(0.0, later.until - now))
+            return False
+        if later.quota:
+            self._waiting = f"waiting for {later.why}; the next is free at {at}"
+            if later.until > max(now + LOOK_SECONDS, self._held_until + 1.0):
+                self._held_until = later.until
+                self._tell(SendingHeld(self._job.name, _local(later.until), self._waiting))
+        if self._in_line:
+            await self._changed.wait()
+            return False
+        self._in_line = True
+        try:
+            await self._changed.wait(max(0.0, later.look - now))
+        finally:
+            self._in_line = False
+        return True
 
     async def _may_work(self) -> bool:
         while not self._stop.is_set():
@@ -234,6 +274,9 @@ class Engine:
     async def take(self, *, n: int | None = None, probes: bool = False) -> Taken | None:
         """The chunk of this number, or the next probe, to send it."""
         found = await self._next(n=n, probes=probes)
+        while isinstance(found, Later) and found.look is not None and self.may_try():
+            await self._changed.wait(max(0.0, found.look - self._clock.now()))
+            found = await self._next(n=n, probes=probes)
         return found if isinstance(found, Taken) else None
 
     async def _next(self, *, n: int | None = None, probes: bool = False) -> Taken | Later | None:
@@ -246,6 +289,7 @@ class Engine:
                 n=n,
                 probes=probes,
                 before=self._before,
+                ledger=None if self._permits is None else self._permits.ledger,
             )
         )
         if isinstance(found, Stopped):
@@ -294,8 +338,13 @@ class Engine:
             # A part that others have emptied needs no request.
             idle = task.part is not None and stage.has_rows and not task.rows
             # A request that is to be sent once may begin soon after its take, or not at all.
-            with begins_by(inf if stage.repeatable else taken.asked + BEGINS_WITHIN):
+            with (
+                begins_by(inf if stage.repeatable else taken.asked + BEGINS_WITHIN),
+                self._using(taken),
+            ):
                 outcome = Done() if idle else await self._dispatch.perform(task)
+                if idle or isinstance(outcome, Wait):
+                    self._give_back(taken)
         except MailkitError as error:
             await self._end(taken, error)
         except (Exception, asyncio.CancelledError) as error:
@@ -317,6 +366,16 @@ class Engine:
                     await self._sent(taken, outcome)
                 case Recut(rows):
                     await shielded(self._journal.narrowing.recut(self._job, taken.ticket, rows))
+
+    def _using(self, taken: Taken) -> AbstractContextManager[None]:
+        """The task's request has the permits that it was taken with."""
+        if taken.grant is None or self._permits is None:
+            return nullcontext()
+        return self._permits.using(taken.grant)
+
+    def _give_back(self, taken: Taken) -> None:
+        if taken.grant is not None and self._permits is not None:
+            self._permits.give_back(taken.grant)
 
     async def _wait(self, taken: Taken, wait: Wait) -> None:
         await shielded(self._journal.chunks.wait(self._job, taken, wait))
@@ -462,6 +521,10 @@ class Engine:
         self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)
         self._waiting = f"{text}; resuming at {moment(until.timestamp(), self._clock.now())}"
         self._changed.notify()
+
+
+def _is_in_line(found: Taken | Later | None) -> bool:
+    return isinstance(found, Later) and found.look is not None
 
 
 def _local(seconds: float) -> datetime:

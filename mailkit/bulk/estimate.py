@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from mailkit.core.dispatch import Limits, Scope, Stage
-from mailkit.core.quota import Quota
+from mailkit.core.quota import REQUESTS, Quota
 
 __all__ = ["Duration", "Step", "duration", "steps_of", "tasks_of"]
 
@@ -45,7 +45,7 @@ def steps_of(
     stages: Sequence[Stage],
     limits: Limits,
     *,
-    every: Iterable[str] = ("requests",),
+    every: Iterable[str] = REQUESTS,
     last: Iterable[str] = (),
 ) -> Iterator[Step]:
     """The requests for chunks of so many rows, stage by stage. Each takes one permit of ``every``

@@ -16,8 +16,16 @@ import msgspec
 from mailkit.bulk.cancel import RecallResult, recall
 from mailkit.bulk.engine import Engine
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import Chosen, JobRecord, Journal
+from mailkit.bulk.journal import (
+    RECIPIENTS,
+    Account,
+    Chosen,
+    JobRecord,
+    Journal,
+    LedgerPermits,
+)
 from mailkit.bulk.plan import drafted, plan
+from mailkit.bulk.rate import quota_of
 from mailkit.bulk.rehearsal import Plan, rehearse
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.settings import EngineSettings
@@ -27,6 +35,7 @@ from mailkit.bulk.telling import Teller
 from mailkit.core.checks import check_number
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Cost, Provider
+from mailkit.core.quota import Quota
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import JobHook
 from mailkit.message import Message
@@ -60,7 +69,7 @@ class BulkSender:
             raise Unsupported(f"{kind} has no bulk send: give a client that does, such as SmsBy")
         _check_kind(settings, EngineSettings, "settings", "EngineSettings(…)")
         _check_kind(journal, str | Path | Journal | None, "journal", "a path or an open Journal")
-        self._provider = provider
+        self._given = self._provider = provider
         self._place = journal
         self._settings = settings
         given: object = hooks
@@ -80,6 +89,7 @@ class BulkSender:
             self._journal = self._place
         else:
             self._journal = await Journal.open(self._place)
+        self._provider = self._bound(self._permits())
         self._jobs, self._tasks = [], asyncio.TaskGroup()
         await self._tasks.__aenter__()
         return self
@@ -296,6 +306,19 @@ class BulkSender:
             )
         return record
 
+    def _permits(self, rate: Quota | None = None) -> LedgerPermits | None:
+        """Those of the account, in the journal; None without quotas."""
+        quotas = dict(self._given.quotas)
+        if rate is not None:
+            quotas[RECIPIENTS] = rate
+        if not quotas:
+            return None
+        account = Account(self._given.name, self._given.account, quotas)
+        return self.journal.permits_of(account, self._clock)
+
+    def _bound(self, permits: LedgerPermits | None) -> Provider:
+        return self._given.with_permits(permits) if self._given.quotas else self._given
+
     async def _run(
         self,
         record: JobRecord,
@@ -310,7 +333,8 @@ class BulkSender:
         try:
             message = Message.from_json(msgspec.json.decode(record.message))
             given = attrs.evolve(message, send_at=None) if settings.ignore_send_at else message
-            dispatch = self._provider.dispatch(given, record.columns)
+            permits = self._permits(None if record.rate is None else quota_of(record.rate))
+            dispatch = self._bound(permits).dispatch(given, record.columns)
             if not prepared:
                 await dispatch.prepare()
             record = await self.journal.workers.join(record, sends=sends)
@@ -333,6 +357,7 @@ class BulkSender:
                 tell=self._tell,
                 clock=self._clock,
                 rng=self._rng,
+                permits=permits,
             )
         except BaseException:
             await self.journal.workers.leave(record)

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 import attrs
 
-from mailkit.core.window import Quota
+from mailkit.core.quota import Permits, Quota
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
 
@@ -365,6 +365,12 @@ class Provider(Protocol):
     @property
     def quotas(self) -> Mapping[str, Quota]:
         """The account's quotas, by the names that stages give them; "requests" is for each one."""
+        ...
+
+    def with_permits(self, permits: Permits | None) -> Provider:
+        """The same account, but each request takes its permits there: of "requests", and of those
+        that its stage names. What comes with a task is taken by the request for just these.
+        """
         ...
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:

@@ -16,6 +16,7 @@ from mailkit.core.dispatch import (
     Limits,
     NotTaken,
     PollResult,
+    Provider,
     RowStatus,
     Sent,
     Stage,
@@ -23,14 +24,15 @@ from mailkit.core.dispatch import (
     TaskRow,
     Wait,
 )
-from mailkit.core.window import Quota
-from mailkit.errors import MailkitError
+from mailkit.core.quota import REQUESTS, Permits, Quota
+from mailkit.errors import MailkitError, NotSent, OutcomeUnknown
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
 from mailkit.template import Renderer, Template
 
 __all__ = ["ScriptedProvider"]
 
+TIMEOUT = 30.0
 Result = Done | Sent | Wait
 Step = Result | MailkitError | Callable[[Task], Result]
 _Chunk = tuple[str, int, int]  # job, number, attempt
@@ -79,10 +81,13 @@ class ScriptedProvider:
         ahead = self._steps.setdefault(stage or self.stages[-1].name, deque())
         ahead.extend((step, acts) for step in steps)
 
+    def with_permits(self, permits: Permits | None) -> Provider:
+        """This one, with a permit for each of its requests."""
+        return _Bound(self, permits)
+
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
         """Its part in a bulk send of the message."""
-        renderer = Template.parse(message).compile(("email", *columns), unsubscribe="(unsubscribe)")
-        return _Dispatch(self, renderer)
+        return _Bound(self, None).dispatch(message, columns)
 
     def perform(self, task: Task) -> Result:
         """What comes of the task."""
@@ -145,9 +150,41 @@ class ScriptedProvider:
 
 
 @attrs.frozen
+class _Bound:
+    """The provider, and where its requests take their permits."""
+
+    inner: ScriptedProvider
+    permits: Permits | None
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def account(self) -> str:
+        return self.inner.account
+
+    @property
+    def can_poll(self) -> bool:
+        return self.inner.can_poll
+
+    @property
+    def quotas(self) -> Mapping[str, Quota]:
+        return self.inner.quotas
+
+    def with_permits(self, permits: Permits | None) -> Provider:
+        return _Bound(self.inner, permits)
+
+    def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
+        renderer = Template.parse(message).compile(("email", *columns), unsubscribe="(unsubscribe)")
+        return _Dispatch(self.inner, renderer, self.permits)
+
+
+@attrs.frozen
 class _Dispatch:
     provider: ScriptedProvider
     renderer: Renderer
+    permits: Permits | None
 
     @property
     def limits(self) -> Limits:
@@ -171,7 +208,22 @@ class _Dispatch:
 
     async def perform(self, task: Task) -> Result:
         await asyncio.sleep(0)  # as a request would, it lets others run
-        return self.provider.perform(task)
+        if self.permits is None:
+            return self.provider.perform(task)
+        wait = None if task.stage.repeatable else 0.0
+        permit = await self.permits.acquire((*REQUESTS, *task.stage.quotas), wait, TIMEOUT)
+        permit.sent()
+        try:
+            result = self.provider.perform(task)
+        except NotSent:
+            permit.release()
+            raise
+        except OutcomeUnknown:
+            permit.lost()
+            raise
+        finally:
+            permit.done()
+        return result
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
         return self.provider.settle(task)

@@ -23,7 +23,7 @@ from mailkit.core.dispatch import (
     TaskRow,
     Wait,
 )
-from mailkit.core.window import Quota
+from mailkit.core.quota import Permits, Quota
 from mailkit.message import Message
 from mailkit.testing.clock import FakeClock
 from mailkit.testing.wire import POLL, SETTLE, Errand, Violation, errand
@@ -57,6 +57,10 @@ class WatchedProvider:
     def quotas(self) -> Mapping[str, Quota]:
         """As the provider's."""
         return self.inner.quotas
+
+    def with_permits(self, permits: Permits | None) -> WatchedProvider:
+        """The provider's with these permits, watched."""
+        return attrs.evolve(self, inner=self.inner.with_permits(permits))
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
         """The provider's, watched."""

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Self
 
 import attrs
 
@@ -20,6 +21,7 @@ from mailkit.provider import (
     Dispatch,
     Limits,
     NotTaken,
+    Permits,
     PollResult,
     Quota,
     RowStatus,
@@ -57,6 +59,9 @@ class FakeProvider:
     on_send: Callable[[Task], None] | None = None
     can_poll: bool = True
     quotas: Mapping[str, Quota] = attrs.field(factory=dict)
+
+    def with_permits(self, permits: Permits | None) -> Self:
+        return self
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
         return FakeDispatch(self)

@@ -7,14 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailkit.bulk.estimate import Duration, Step, duration, steps_of, tasks_of
+from mailkit.core.quota import REQUESTS
 from mailkit.provider import SEND, Limits, Quota, Scope, Stage
 
 from .test_stages import STAGES
 
 HOUR = 3600.0
 CAMPAIGNS = Quota(4, HOUR, "campaigns")
-REQUESTS = Quota(10, 1.0, "requests")
-QUOTAS = {"campaigns": CAMPAIGNS, "requests": REQUESTS}
+TEN = Quota(10, 1.0, "requests")
+QUOTAS = {"campaigns": CAMPAIGNS, "requests": TEN}
 
 
 def campaigns(count: int) -> Duration:
@@ -49,8 +50,8 @@ def test_each_stage_takes_its_own() -> None:
     limits = Limits(rows=6, size=1_000_000, part_rows=2)
     stages = [*STAGES[:-1], Stage("send", carries_rows=False, quotas=("campaigns",))]
     steps = list(steps_of([6, 6, 1], stages, limits, last=("recipients",)))
-    each = {"requests": 1}
-    sent = {"requests": 1, "campaigns": 1}
+    each = dict.fromkeys(REQUESTS, 1)
+    sent = {**each, "campaigns": 1}
     assert steps == [
         Step(3, each),  # list
         Step(7, each),  # screen, part by part

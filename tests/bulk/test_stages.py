@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 import attrs
 import pytest
@@ -33,6 +34,7 @@ from mailkit.provider import (
     Done,
     Limits,
     NotTaken,
+    Permits,
     PollResult,
     Quota,
     RowStatus,
@@ -84,6 +86,9 @@ class ListProvider:
     campaigns: dict[str, list[str]] = attrs.field(factory=dict)
     mailed: Counter[str] = attrs.field(factory=Counter)
     looks: int = 0
+
+    def with_permits(self, permits: Permits | None) -> Self:
+        return self
 
     def dispatch(self, message: Message, columns: Sequence[str]) -> Dispatch:
         return ListDispatch(self)

@@ -10,7 +10,6 @@ from pathlib import Path
 import attrs
 import pytest
 
-from mailkit.bulk.engine import BEGINS_WITHIN
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import make_report
@@ -18,7 +17,7 @@ from mailkit.bulk.resolve import replan_rejected, resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.core.lateness import elapsed, is_too_late
+from mailkit.core.lateness import BEGINS_WITHIN, elapsed, is_too_late
 from mailkit.errors import InvalidArgument, JournalError, OutcomeUnknown
 from mailkit.message import Message
 from mailkit.provider import Dispatch, Sent, Task

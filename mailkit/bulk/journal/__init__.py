@@ -20,7 +20,7 @@ from mailkit.bulk.journal.chunks import Chunks, Taken
 from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
 from mailkit.bulk.journal.ledger import Account, Ledger
 from mailkit.bulk.journal.narrowing import Narrowing
-from mailkit.bulk.journal.permits import LedgerPermits
+from mailkit.bulk.journal.permits import RECIPIENTS, LedgerPermits
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
 from mailkit.bulk.journal.records import (
     Adopt,
@@ -57,6 +57,7 @@ from mailkit.core.quota import Limited
 from mailkit.errors import InvalidArgument, JournalError
 
 __all__ = [
+    "RECIPIENTS",
     "Account",
     "Adopt",
     "Chosen",

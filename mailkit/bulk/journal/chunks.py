@@ -17,8 +17,10 @@ import attrs
 import msgspec
 
 from mailkit.bulk.journal import parts
+from mailkit.bulk.journal.ledger import Busy, Grant, Ledger
 from mailkit.bulk.journal.outcomes import accept, leave_out, settle
 from mailkit.bulk.journal.ownership import check_alive, living
+from mailkit.bulk.journal.permits import permits_for
 from mailkit.bulk.journal.records import (
     ChunkState,
     JobRecord,
@@ -57,7 +59,7 @@ class Taken:
     moment of `mailkit.core.lateness`.
 
     ``root`` is the refused chunk that this one was cut from, if it was. ``again``: its one row was
-    refused before, but others were taken since.
+    refused before, but others were taken since. ``grant`` has the permits of its request.
     """
 
     task: Task
@@ -65,6 +67,7 @@ class Taken:
     root: int | None = None
     again: bool = False
     asked: float = 0.0
+    grant: Grant | None = None
 
 
 class Chunks:
@@ -83,11 +86,14 @@ class Chunks:
         n: int | None = None,
         probes: bool = False,
         before: int | None = None,
+        ledger: Ledger | None = None,
     ) -> Taken | Later | Stopped | None:
         """The next task, of the chunk ``n`` if that is given; None if there is none to take now.
 
         It is marked as taken, on the disk, before it is given back. With ``probes`` it is one that
         waits until everything else is sent; with ``before``, of an earlier stage than this one.
+        With a ``ledger`` it has the permits of its request; tasks of a stage that gets none now are
+        passed over.
         """
         stages = tuple(stages)
         if n is not None:
@@ -108,16 +114,28 @@ class Chunks:
             (stopped,) = db.execute("SELECT stopped FROM jobs WHERE id = ?", (job.id,)).fetchone()
             if stopped is not None:
                 return Stopped(stopped)
-            row = db.execute(
-                "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, "
-                f"rows FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' AND {which} "
-                f"AND (until IS NULL OR until <= ?){parts.open_stages(stages)} ORDER BY n LIMIT 1",
-                (job.id, now, *parts.parameters(stages, job, now)),
-            ).fetchone()
-            if row is None:
-                return parts.later(db, job, now, which)
-            taken = self._taken(db, job, now, stages, limits, _Planned(*row))
-            return attrs.evolve(taken, asked=asked)
+            waits: list[Later] = []
+            passed_over: list[int] = []
+            while True:
+                row = db.execute(
+                    "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, rows "
+                    f"FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' AND {which} "
+                    f"AND (until IS NULL OR until <= ?){parts.open_stages(stages)}"
+                    f"{_outside(passed_over)} ORDER BY n LIMIT 1",
+                    (job.id, now, *parts.parameters(stages, job, now)),
+                ).fetchone()
+                if row is None:
+                    return _soonest(parts.later(db, job, now, which), waits)
+                chunk, grant = _Planned(*row), None
+                if ledger is not None:
+                    found = permits_for(db, job, stages[chunk.stage], chunk.rows, ledger, asked)
+                    if isinstance(found, Busy):
+                        waits.append(_later(found, now))
+                        passed_over.append(chunk.stage)
+                        continue
+                    grant = found
+                taken = self._taken(db, job, now, stages, limits, chunk)
+                return attrs.evolve(taken, asked=asked, grant=grant)
 
         return await self._store.write(work)
 
@@ -318,6 +336,24 @@ class Chunks:
         await self._store.write(
             lambda db: settle(db, job, ticket, state, reason, now), durable=False
         )
+
+
+def _outside(stages: Sequence[int]) -> str:
+    return f" AND stage NOT IN ({', '.join(map(str, stages))})" if stages else ""
+
+
+def _later(busy: Busy, now: float) -> Later:
+    why, until = f"the quota of {busy.quota}", now + busy.free_in
+    return Later(until, why, quota=True, look=now + busy.look_in)
+
+
+def _soonest(later: Later | None, waits: Sequence[Later]) -> Later | None:
+    """What comes first of all that is waited for; if that is no permit, one is still looked for."""
+    if not waits:
+        return later
+    first = min([*waits, later] if later else waits, key=lambda one: one.until)
+    looks = [one.look for one in waits if one.look is not None]
+    return attrs.evolve(first, look=min([*looks, first.until]))
 
 
 @attrs.frozen

@@ -18,7 +18,7 @@ __all__ = ["Jobs", "Overtaken", "Twin", "check_wanted", "find", "twins"]
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped, "
-    "cancelled, held"
+    "cancelled, held, rate"
 )
 
 
@@ -82,6 +82,7 @@ class Jobs:
         again: bool,
         now: float,
         content: bytes | None = None,
+        rate: str | None = None,
     ) -> JobRecord:
         """A new job in the state ``planning``, and the worker that plans it.
 
@@ -98,9 +99,9 @@ class Jobs:
                 chosen = _free_name(db, chosen)
             db.execute(
                 "INSERT INTO jobs (name, provider, account, state, message, columns, content, "
-                f"read, planner, created) VALUES (?, ?, ?, '{JobState.PLANNING}', ?, '[]', ?, "
-                "0, 0, ?)",
-                (chosen, provider, account, message, content, now),
+                f"read, planner, created, rate) VALUES (?, ?, ?, '{JobState.PLANNING}', ?, '[]', "
+                "?, 0, 0, ?, ?)",
+                (chosen, provider, account, message, content, now, rate),
             )
             job = find(db, chosen)
             assert job is not None  # noqa: S101 - inserted above

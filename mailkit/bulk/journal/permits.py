@@ -20,13 +20,15 @@ import attrs
 
 from mailkit.bulk.journal.ledger import Busy, Grant, Ledger, leave
 from mailkit.bulk.journal.line import Needs
+from mailkit.bulk.journal.records import JobRecord
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.signal import Signal
+from mailkit.core.dispatch import Stage
 from mailkit.core.lateness import elapsed
 from mailkit.core.quota import REQUESTS, SLACK, Permit, used_up
 from mailkit.errors import MailkitError, OutcomeUnknown, QuotaExhausted
 
-__all__ = ["DEADLINE", "RECIPIENTS", "LedgerPermits"]
+__all__ = ["RECIPIENTS", "LedgerPermits", "permits_for", "place_of"]
 
 RECIPIENTS = "recipients"
 """The quota of a job's rate: of it a chunk takes as many permits as it has rows."""
@@ -36,6 +38,29 @@ DURABLE = 60.0
 """Permits of a window of so many seconds must outlive the machine, which starts again in less."""
 
 _granted: ContextVar[Grant | None] = ContextVar("granted", default=None)
+
+
+def place_of(worker: int) -> str:
+    """The key by which a worker waits for the permits of its next task."""
+    return f"worker {worker}"
+
+
+def permits_for(
+    db: Connection, job: JobRecord, stage: Stage, rows: int, ledger: Ledger, asked: float
+) -> Grant | Busy | None:
+    """What a task at this stage takes from the quotas before its request; None: nothing.
+
+    The request that sends takes all that it falls under, and of the job's rate as much as it has
+    rows. Others make several requests, and take for each what only these fall under.
+    """
+    assert job.worker is not None  # noqa: S101 - whoever takes a task is a worker
+    needs = dict(ledger.needs(*stage.quotas, *(() if stage.repeatable else REQUESTS)))
+    if not stage.repeatable and RECIPIENTS in ledger.account.quotas:
+        needs[RECIPIENTS] = rows
+    if not needs:
+        return None
+    key = place_of(job.worker.id)
+    return ledger.ask(db, needs, key=key, deadline=DEADLINE, asked=asked, job=job.id)
 
 
 @attrs.define(eq=False)

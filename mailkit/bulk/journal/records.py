@@ -103,10 +103,14 @@ class Ticket(NamedTuple):
 
 @attrs.frozen
 class Later:
-    """There is a task, but not before ``until`` (seconds since 1970)."""
+    """There is a task, but not before ``until`` (seconds since 1970): the provider says so, or for
+    want of permits of a ``quota``. Then a worker has to ``look`` again at that time at the latest.
+    """
 
     until: float
     why: str
+    quota: bool = False
+    look: float | None = None
 
 
 @attrs.frozen
@@ -144,6 +148,7 @@ class JobRecord:
     stopped: str | None
     cancelled: float | None = None
     held: str | None = None
+    rate: str | None = None
     worker: Worker | None = attrs.field(default=None, eq=False)
 
     @property

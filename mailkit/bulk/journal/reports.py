@@ -17,6 +17,7 @@ from mailkit.bulk.journal.elsewhere import ALREADY, WAITING
 from mailkit.bulk.journal.jobs import find
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.parts import later
+from mailkit.bulk.journal.permits import place_of
 from mailkit.bulk.journal.records import (
     ChunkRecord,
     ChunkState,
@@ -98,7 +99,7 @@ class Reports:
                 statistics=_statistics(db, job),
                 doubts=doubts(db, job, alive),
                 rejected=chunks(db, job, [ChunkState.REJECTED]),
-                waiting=later(db, job, -inf, "1 = 1"),
+                waiting=_waiting(db, job, alive),
                 asking=_asking(db, job),
             )
 
@@ -249,6 +250,18 @@ def doubts(db: Connection, job: JobRecord, alive: Collection[int]) -> list[Chunk
         (job.id, *job.ids),
     )
     return sorted([*whole, *map(_chunk, found)], key=lambda chunk: chunk.n)
+
+
+def _waiting(db: Connection, job: JobRecord, alive: Collection[int]) -> Later | None:
+    """When the next task can be taken that has to wait: for the provider, or for a quota."""
+    places = [place_of(worker) for worker in alive]
+    row = db.execute(
+        f"SELECT until, why FROM waiters WHERE key IN ({', '.join('?' * len(places))}) "
+        "ORDER BY until LIMIT 1",
+        places,
+    ).fetchone()
+    found = [later(db, job, -inf, "1 = 1"), None if row is None else Later(*row)]
+    return min((one for one in found if one is not None), key=lambda one: one.until, default=None)
 
 
 def _asking(db: Connection, job: JobRecord) -> Later | None:

@@ -12,8 +12,10 @@ from collections.abc import Collection
 import attrs
 
 from mailkit.bulk.journal.jobs import check_wanted, find
+from mailkit.bulk.journal.ledger import leave
 from mailkit.bulk.journal.locks import Locks
 from mailkit.bulk.journal.ownership import living, register
+from mailkit.bulk.journal.permits import place_of
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, PartState
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.errors import JournalError
@@ -57,6 +59,7 @@ class Workers:
 
         def work(db: Connection) -> None:
             db.execute("UPDATE workers SET ended = 1 WHERE id = ?", (worker.id,))
+            leave(db, place_of(worker.id))
 
         try:
             await self._store.write(work, durable=False)
@@ -105,6 +108,7 @@ def reap(db: Connection, locks: Locks, job: int) -> frozenset[int]:
     ).fetchall()
     for (worker,) in ended:
         db.execute("UPDATE workers SET ended = 1 WHERE id = ?", (worker,))
+        leave(db, place_of(worker))
         locks.remove(worker)
     db.execute(
         f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', reason = ? "

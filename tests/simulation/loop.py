@@ -28,6 +28,10 @@ class LoopClock(Clock):
         self._loop = loop
         self._start = start
 
+    def step(self, seconds: float) -> None:
+        """Somebody sets the wall clock by so much."""
+        self._start += seconds
+
     def now(self) -> float:
         return self._start + self._loop.now
 

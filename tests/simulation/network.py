@@ -25,7 +25,7 @@ class Network:
     def __init__(self, world: World) -> None:
         self._world = world
         self._process = current()
-        self.arrivals: list[float] = []
+        self.arrivals: list[tuple[float, str]] = []
 
     async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         rng = self._world.rng
@@ -40,7 +40,7 @@ class Network:
 
     async def _carry(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         world = self._world
-        assert world.side.service.find("POST", urlsplit(request.url).path) is not None
+        assert world.side.service.find(request.verb, urlsplit(request.url).path) is not None
         fate = self._fate()
         still_out = self._coin()
         if fate == "not sent":
@@ -96,16 +96,16 @@ class Network:
 
     def _act(self, request: Request, counted: bool = True) -> Response:
         world = self._world
-        if counted:  # a request that was held up beyond its deadline is beyond any quota's reach
-            self.arrivals.append(world.loop.now)
         parts = urlsplit(request.url)
-        match = world.side.service.find("POST", parts.path)
+        match = world.side.service.find(request.verb, parts.path)
         assert match is not None
+        if counted:  # a request that was held up beyond its deadline is beyond any quota's reach
+            self.arrivals.append((world.loop.now, match[0]))
         kind = request.headers.get("Content-Type", "")
         key = request.headers.get("Authorization", "")
         query = parts.query.encode()
-        raw = RawRequest(*match, "POST", parts.path, query, kind, request.body or b"", key)
-        words = None if "send" not in match[0] else world.refusal(raw.body or b"")
+        raw = RawRequest(*match, request.verb, parts.path, query, kind, request.body or b"", key)
+        words = None if match[0] not in world.side.sending else world.refusal(raw.body or b"")
         if words is not None:
             reply = world.side.service.refused(words)
         else:

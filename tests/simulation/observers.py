@@ -141,6 +141,6 @@ async def verdicts(world: World, journal: Journal, name: str) -> dict[int, bool]
         for row in rows:
             n = row.chunk
             assert n is not None
-            sent[n] = sent.get(n, False) or world.truth.count(row.address) > 0
+            sent[n] = sent.get(n, False) or world.side.took(row.address)
             hopeless[n] = hopeless.get(n, True) and row.address.startswith(world.side.unnamed)
     return {n: was or hopeless[n] for n, was in sent.items()}

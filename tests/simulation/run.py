@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import attrs
 
-from mailkit import Report, resolve
+from mailkit import Quota, Report, resolve
 from mailkit.bulk.journal import RowRecord
 from mailkit.bulk.report import make_report
 from mailkit.errors import InvalidArgument
@@ -62,7 +62,7 @@ def _play_to_the_end(world: World, happened: Counter[str]) -> None:
     for life in range(LIVES):
         _others(world, life, happened)
         if life and world.rng.random() < 0.5:
-            world.side.settings.balance = None  # somebody has paid
+            world.side.pay()
         for name in world.jobs:
             _live(world, name, happened, mortal=life < CALM)
         looks = {}
@@ -74,7 +74,8 @@ def _play_to_the_end(world: World, happened: Counter[str]) -> None:
         if len(looks) == len(world.jobs):
             if all(look.done for look in looks.values()):
                 break
-            _alone(world, _end_doubts(world, looks, happened))
+            if not world.side.settles:
+                _alone(world, _end_doubts(world, looks, happened))
     assert len(looks) == len(world.jobs), "a job vanished"
     assert all(look.done for look in looks.values()), looks
     _check_end(world)
@@ -96,15 +97,15 @@ def _play_until_restored(world: World, how: str, happened: Counter[str]) -> None
         world.end(process)
     world.loop.run_until_complete(asyncio.sleep(SLOWEST))  # requests that were held up have acted
     world.disk.close()
-    if backup.mailed == world.truth.emails:
+    if backup.accepted == world.side.accepted:
         return  # nothing was sent since
     backup.restore(how)
     happened[f"restored with {how}"] += 1
-    sent = world.truth.emails
+    accepted = world.side.accepted
     for _ in range(3):
         _live(world, "job", happened, mortal=False)
     _check_mailed(world)
-    assert world.truth.emails == sent, f"the journal was used after {how}"
+    assert world.side.accepted == accepted, f"the journal was used after {how}"
 
 
 def _others(world: World, life: int, happened: Counter[str]) -> None:
@@ -123,8 +124,11 @@ def _others(world: World, life: int, happened: Counter[str]) -> None:
 def _live(world: World, name: str, happened: Counter[str], *, mortal: bool) -> None:
     """A process that starts or resumes a job: to the end of its work, or to its death."""
     process, task = world.begin("engine", _engine(world, name))
+    if mortal and world.stepped:
+        world.set_clock()
+        happened["clocks set"] += 1
     if mortal and world.rng.random() < 0.6:
-        process.dies(world.rng.randint(1, 60), before=world.rng.random() < 0.5)
+        process.dies(world.rng.randint(1, world.side.commits), before=world.rng.random() < 0.5)
     _finish(world, task)
     happened["kills"] += not process.alive
     world.end(process)
@@ -185,12 +189,16 @@ async def _look(world: World, name: str) -> _Look | None:
 
 
 def _check_row(world: World, row: RowRecord) -> None:
-    mailed, side = world.truth.count(row.address) > 0, world.side
+    side = world.side
+    mailed = side.took(row.address)
     if row.state == "rejected":
-        assert not mailed, f"{row.address} was mailed, but counts as rejected"
-        if not row.address.startswith(world.refusable):
+        out = side.left_out(row.address)
+        assert out or not mailed, f"{row.address} was mailed, but counts as rejected"
+        if not (out or row.address.startswith(world.refusable)):
             world.condemned.add(row.address)
-            assert len(world.condemned) <= world.condemnable, f"nobody rejected {row.address}"
+            assert len(world.condemned) <= world.condemnable, f"nobody rejected {row}"
+    elif row.state == "suppressed":
+        assert row.address.startswith((*side.opted_out, "bounce")), f"nobody opted {row} out"
     elif row.state == "accepted" and not mailed:
         never = (SPOILED, *side.never)
         assert row.address.startswith(never), f"{row.address} was never mailed"
@@ -213,26 +221,41 @@ async def _end_doubts(world: World, looks: dict[str, _Look], happened: Counter[s
 def _check(world: World, report: Report, name: str) -> None:
     counts = report.counts
     assert counts.accounted == counts.read == len(world.lists[name])
-    assert counts.accepted <= sum(world.mailed().values()) + _unmailable(world)
+    assert counts.accepted <= world.side.emails + _unmailable(world)
     _check_mailed(world)
 
 
 def _check_mailed(world: World) -> None:
     twice = {address: n for address, n in world.mailed().items() if n > 1}
     assert not twice, f"mailed twice: {twice}"
-    if world.quota is None:
-        return
+    world.side.check()
+    for quota, times in _counted(world):
+        for n, at in enumerate(times):
+            window = [one for one in times[n:] if one < at + quota.per_seconds]
+            assert len(window) <= quota.limit, f"the quota of {quota} was exceeded"
+
+
+def _counted(world: World) -> Iterator[tuple[Quota, list[float]]]:
+    """Each quota, with the times at which its requests arrived, of each process by itself."""
     for network in world.networks:
-        for n, at in enumerate(network.arrivals):
-            window = [one for one in network.arrivals[n:] if one < at + world.quota.per_seconds]
-            assert len(window) <= world.quota.limit, "the quota was exceeded"
+        if world.quota is not None:
+            yield world.quota, [at for at, _ in network.arrivals]
+        for quota, operation in world.side.quotas():
+            yield quota, [at for at, what in network.arrivals if what == operation]
 
 
 def _check_end(world: World) -> None:
-    people = [one["email"] for name in world.jobs for one in world.lists[name]]
+    people = {one["email"]: one["name"] for name in world.jobs for one in world.lists[name]}
     never = (SPOILED, *world.side.never)
-    good = {address for address in people if not address.startswith(never)} - world.condemned
-    assert set(world.mailed()) == good, "somebody was lost"
+    good = {
+        address
+        for address in people
+        if not address.startswith(never) and not world.side.left_out(address)
+    }
+    assert set(world.mailed()) == good - world.condemned, "somebody was lost"
+    personal = "{{ name }}" in world.message.subject + (world.message.html or "")
+    for email in world.truth.kept:
+        assert not personal or people[email.address] in email.text, f"not their values: {email}"
 
 
 def _unmailable(world: World) -> int:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from random import Random
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from mailkit import Devino, Message, Quota, SmsBy
 from mailkit.core.clock import Clock
 from mailkit.core.http import Transport
 from mailkit.provider import Provider
 from mailkit.providers import devino, smsby
-from mailkit.sandbox import Service, Shared
+from mailkit.sandbox import Service, Shared, Truth
 from mailkit.sandbox.devino import Devino as DevinoService
 from mailkit.sandbox.devino import DevinoSettings
 from mailkit.sandbox.smsby import SmsBy as SmsByService
 from mailkit.sandbox.smsby import SmsBySettings
 
+__all__ = ["NO_MONEY", "URL", "DevinoSide", "Options", "Side", "SmsBySide"]
+
 URL = "http://127.0.0.1"
+NO_MONEY = "insufficient funds"
 PERSONAL = Message(sender="a@b.by", subject="Hi {{ name }}", html="<p>{{ name }}</p>")
 COMMON = Message(sender="a@b.by", subject="Hi", text="Hi")
 MERGED = Message(sender="a@b.by", subject="Hi", html="<p>{{ name }}</p> {{ unsubscribe }}")
@@ -33,45 +37,99 @@ class Options(TypedDict):
     random: Random
 
 
-class Side(Protocol):
-    """One provider in a world. Beginnings of addresses: ``never`` get a letter, of these are
-    ``refused`` by the service, and ``unnamed`` are left out of its answers.
-    """
+class Side(ABC):
+    """One provider in a world."""
 
-    name: str
-    messages: Sequence[Message]
-    never: tuple[str, ...]
-    refused: tuple[str, ...]
-    unnamed: tuple[str, ...]
-    tells_at_once: bool
+    name: ClassVar[str]
+    messages: ClassVar[Sequence[Message]]
+    never: ClassVar[tuple[str, ...]]
+    """How the addresses begin that get no email."""
+    refused: ClassVar[tuple[str, ...]]
+    """Of these, those that the service refuses."""
+    unnamed: ClassVar[tuple[str, ...]] = ()
+    """Those that nothing is ever heard of, or that the service mails nothing."""
+    opted_out: ClassVar[tuple[str, ...]] = ()
+    """Those who are suppressed since the service says so."""
+    tells_at_once: ClassVar[bool]
+    """Whether refusals come with the response."""
+    settles: ClassVar[bool] = False
+    """Whether doubts end without a person."""
+    sending: ClassVar[tuple[str, ...]]
+    """The operations that may be refused for the account's sake, or for an address."""
+    clock_may_step: bool = False
+    """Whether the wall clock may be set without anybody being kept waiting or left out for it."""
+    commits: ClassVar[int] = 60
+    """The commits of a process within which it may die."""
     service: Service[Any]
-    settings: SmsBySettings | DevinoSettings
 
+    def __init__(self, rng: Random, shared: Shared) -> None:
+        self.truth: Truth = shared.truth
+
+    @abstractmethod
     def client(self, rows: int, **options: Unpack[Options]) -> Provider:
         """The client of a new process, for chunks of at most so many rows."""
-        ...
 
+    @abstractmethod
     def address(self, rng: Random, n: int) -> str:
         """The address of the nth person."""
-        ...
+
+    @abstractmethod
+    def limit_money(self, emails: int) -> None:
+        """The account's money is enough for so many emails."""
+
+    @abstractmethod
+    def pay(self) -> None:
+        """The account has enough money from now on."""
+
+    def knows_words(self, words: str) -> bool:
+        """Whether a refusal in these words is known to be about the account."""
+        return False
+
+    def quotas(self) -> Sequence[tuple[Quota, str]]:
+        """The quotas besides that of all requests: each with the operation that takes it."""
+        return ()
+
+    @property
+    def accepted(self) -> int:
+        """How many requests or campaigns the service has accepted."""
+        return len(self.truth.mailings)
+
+    @property
+    def emails(self) -> int:
+        """How many emails those have, sent or not."""
+        return self.truth.emails
+
+    def took(self, address: str) -> bool:
+        """Whether the service has accepted the message to this address."""
+        return self.truth.count(address) > 0
+
+    def left_out(self, address: str) -> bool:
+        """Whether the service has accepted the message, and then not sent it to this address."""
+        return False
+
+    def tick(self) -> None:  # noqa: B027 - most have nothing to do
+        """Let happen what is due by now."""
+
+    def check(self) -> None:  # noqa: B027 - nor to add
+        """What must hold at the service besides: AssertionError if it doesn't."""
 
 
-class SmsBySide:
+class SmsBySide(Side):
     """sms.by: accepts a chunk whole, and tells by its status lists who was refused."""
 
     name = "smsby"
-    messages: Sequence[Message] = (PERSONAL, COMMON)
-    never: tuple[str, ...] = ("invalid",)
-    refused: tuple[str, ...] = ("invalid",)
-    unnamed: tuple[str, ...] = ()
+    messages = (PERSONAL, COMMON)
+    never = ("invalid",)
+    refused = ("invalid",)
     tells_at_once = False
+    sending = ("smsby.bulk.send",)
 
     def __init__(self, rng: Random, shared: Shared) -> None:
-        settings = SmsBySettings(
+        super().__init__(rng, shared)
+        self.settings = SmsBySettings(
             token="token", status_delay=rng.choice((0.0, 30.0)), strict=rng.random() < 0.2
         )
-        self.settings: SmsBySettings | DevinoSettings = settings
-        self.service: Service[Any] = SmsByService(shared, settings)
+        self.service: Service[Any] = SmsByService(shared, self.settings)
 
     def client(self, rows: int, **options: Unpack[Options]) -> Provider:
         limits = smsby.ChunkLimits(bulk_rows=rows, personal_rows=rows)
@@ -82,27 +140,37 @@ class SmsBySide:
         prefix = "invalid" if kind < 0.05 else "bounce" if kind < 0.1 else "p"
         return f"{prefix}{n}@example.com"
 
+    def limit_money(self, emails: int) -> None:
+        self.settings.balance = emails
 
-class DevinoSide:
+    def pay(self) -> None:
+        self.settings.balance = None
+
+    def knows_words(self, words: str) -> bool:
+        return words == NO_MONEY
+
+
+class DevinoSide(Side):
     """Devino: the answer itself refuses some of a chunk, and nothing can be asked later."""
 
     name = "devino"
-    messages: Sequence[Message] = (MERGED, LINKED)
-    never: tuple[str, ...] = ("invalid", "missing", "unsubscribed")
-    refused: tuple[str, ...] = ("invalid",)
-    unnamed: tuple[str, ...] = ("missing",)
+    messages = (MERGED, LINKED)
+    never = ("invalid", "missing", "unsubscribed")
+    refused = ("invalid",)
+    unnamed = ("missing",)
     tells_at_once = True
+    sending = ("devino.messages.send",)
 
     def __init__(self, rng: Random, shared: Shared) -> None:
-        settings = DevinoSettings(
+        super().__init__(rng, shared)
+        self.settings = DevinoSettings(
             api_key="token",
             mixed_case=rng.random() < 0.5,
             shuffled=rng.random() < 0.5,
             strict=rng.random() < 0.2,
         )
-        self.settings: SmsBySettings | DevinoSettings = settings
         self._partial = rng.choice((0.0, 0.1, 0.5))  # the share of answers' rows without a letter
-        self.service: Service[Any] = DevinoService(shared, settings)
+        self.service: Service[Any] = DevinoService(shared, self.settings)
 
     def client(self, rows: int, **options: Unpack[Options]) -> Provider:
         return Devino("token", URL, limits=devino.ChunkLimits(rows=rows), **options)
@@ -111,5 +179,8 @@ class DevinoSide:
         good = rng.random() >= self._partial
         return f"{rng.choice(('p', 'p', 'bounce') if good else self.never)}{n}@example.com"
 
+    def limit_money(self, emails: int) -> None:
+        self.settings.balance = emails
 
-SIDES: Sequence[Callable[[Random, Shared], Side]] = (SmsBySide, DevinoSide)
+    def pay(self) -> None:
+        self.settings.balance = None

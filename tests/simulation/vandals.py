@@ -91,7 +91,7 @@ class Backup:
         self._path = world.disk.path
         self._copy = self._path.with_name("backup.db")
         _copy(self._path, self._copy, world.rng.choice((PARTS[:1], PARTS[:2])))
-        self.mailed = world.truth.emails
+        self.accepted = world.side.accepted
 
     def restore(self, how: str) -> None:
         """Put it back. Every process has ended."""

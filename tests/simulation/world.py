@@ -18,19 +18,23 @@ from mailkit import BulkSender, EngineSettings, Journal, Quota
 from mailkit.sandbox import Shared, Truth
 from mailkit.sandbox.clock import Clock as SandboxClock
 
+from .campaigns import SendPulseSide
 from .disk import Disk
 from .loop import LoopClock, SimulatedLoop
 from .network import Network
 from .observers import OBSERVERS
 from .process import Process
-from .sides import SIDES
+from .sides import NO_MONEY, DevinoSide, SmsBySide
 from .vandals import RESTORES, VANDALS
 
 START = 1_800_000_000.0
 SPOILED = "spoiled"
 """How addresses begin for which the service refuses the whole request."""
-ACCOUNT = ("insufficient funds", "your tariff does not allow this")
+ACCOUNT = (NO_MONEY, "your tariff does not allow this")
 """Why the service refuses everything for a while."""
+STEPS = (-86400.0, -3600.0, -60.0, 60.0, 3600.0, 86400.0)
+"""By how many seconds a wall clock is set."""
+SIDES = (SmsBySide, DevinoSide, SendPulseSide)
 
 
 class World:
@@ -44,7 +48,7 @@ class World:
         self.requests = 0
         self.processes: list[Process] = []
         self.trouble = rng.choice((0.0, 0.05, 0.3))
-        self.truth = Truth(keep_emails=0)
+        self.truth = Truth()
         clock = SandboxClock(start=START, real=self.loop.time)
         self.side = SIDES[seed % len(SIDES)](rng, Shared(clock, self.truth, rng))
         file = rng.random() < 0.3
@@ -59,8 +63,9 @@ class World:
         self.people = [
             {"email": self.side.address(rng, n), "name": f"N{n}"} for n in range(self.count)
         ]
-        if rng.random() < 0.2:
-            self.side.settings.balance = rng.randint(0, self.count)
+        poor = rng.random() < 0.2
+        if poor:
+            self.side.limit_money(rng.randint(0, self.count))
         self.poor: tuple[str, float, float] | None = None
         if rng.random() < 0.2:
             since = rng.expovariate(1)
@@ -70,8 +75,8 @@ class World:
                 if rng.random() < 0.05:
                     one["email"] = f"{SPOILED}-{one['email']}"
         # In words that nobody knows, a refusal of the account may be taken for one of two rows.
-        known = self.side.name == "smsby" and (self.poor is None or self.poor[0] == ACCOUNT[0])
-        refused = self.poor is not None or self.side.settings.balance is not None
+        known = self.side.knows_words(NO_MONEY if self.poor is None else self.poor[0])
+        refused = self.poor is not None or poor
         self.condemnable = 2 if refused and not known else 0
         self.condemned: set[str] = set()
         more = {"email": "p-one-more@example.com", "name": "One more"}
@@ -80,6 +85,7 @@ class World:
         others = (*OBSERVERS, *(VANDALS if file else ()))
         self.others = [name for name in others if rng.random() < 0.25]
         self.restored = rng.choice(sorted(RESTORES)) if file and rng.random() < 0.4 else None
+        self.stepped = rng.random() < 0.25 and self.side.clock_may_step
         self.jobs = ["job", "corrected"] if "corrected" in self.others else ["job"]
 
     @property
@@ -94,6 +100,11 @@ class World:
             if since <= self.loop.now < until:
                 return words
         return "an address can't be mailed" if SPOILED.encode() in body else None
+
+    def set_clock(self) -> None:
+        """Somebody sets the wall clock in a while."""
+        wait = self.rng.expovariate(1 / self.rng.choice((3.0, 300.0)))
+        self.loop.call_later(wait, self.clock.step, self.rng.choice(STEPS))
 
     def begin(self, name: str, work: Coroutine[Any, Any, Any]) -> tuple[Process, asyncio.Task[Any]]:
         """Begin a process."""
@@ -137,4 +148,5 @@ class World:
 
     def mailed(self) -> Counter[str]:
         """Who was really mailed, how often."""
+        self.side.tick()
         return Counter(dict(self.truth.mailed))

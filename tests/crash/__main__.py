@@ -16,6 +16,7 @@ from .attacks import ATTACKS
 from .crowd import prove_crowd
 from .frozen import calls_of, prove_frozen
 from .judge import BROKEN, Verdict
+from .large import KILLS_A_JOB, MANY, prove_large
 from .observers import OBSERVERS
 from .proof import KILLS, prove
 from .sandbox import Place, sandbox
@@ -27,7 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Kill jobs with SIGKILL, and count the mail.")
     parser.add_argument("--jobs", type=int, default=330)
     parser.add_argument("--kills", type=int, default=KILLS, help="for each job")
-    parser.add_argument("--provider", choices=sorted(SUBJECTS), help="default: both in turn")
+    parser.add_argument("--provider", choices=sorted(SUBJECTS), help="default: each in turn")
     parser.add_argument("--rows", type=int, default=2_000)
     parser.add_argument("--observers", type=_names, help=f"none, or of: {','.join(OBSERVERS)}")
     parser.add_argument("--attacks", type=_names, help=f"none, or of: {','.join(ATTACKS)}")
@@ -37,10 +38,18 @@ def main() -> int:
     parser.add_argument(
         "--calls", type=int, metavar="STEP", help="instead: a kill at every STEPth system call"
     )
+    parser.add_argument(
+        "--large",
+        type=int,
+        metavar="JOBS",
+        help=f"instead: {MANY:,} people in one campaign of SendPulse, {KILLS_A_JOB} kills a job",
+    )
     parser.add_argument("--seed", type=int, help="this job alone, once more")
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--step", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.large:
+        options.jobs, options.rows, options.step = options.large, MANY, 1  # one after the other
     if options.seed is not None:
         options.first, options.jobs, options.step = options.seed, options.seed + 1, 1
     if options.step:
@@ -92,6 +101,9 @@ def _verdicts(
             yield subject.name, prove_frozen(nth, subject, place, folder, options.rows)
         return
     for seed in range(options.first, options.crowd or options.jobs, options.step):
+        if options.large:
+            yield "sendpulse", prove_large(seed, place, folder, options.rows)
+            continue
         subject = subject_of(seed, options.provider)
         if options.crowd:
             yield subject.name, prove_crowd(seed, subject, place, folder, options.rows)

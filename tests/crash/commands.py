@@ -55,7 +55,7 @@ class CommandLine:
         if not self.errors.exists():
             return []
         _, *others = self.errors.read_text(errors="replace").split("Traceback (most recent ")
-        return [f"a traceback: {one[-300:]}" for one in others]
+        return [f"a traceback: {one[-1000:]}" for one in others]
 
     def _environment(self, journal: Path) -> dict[str, str]:
         own = {k: v for k, v in os.environ.items() if not k.startswith("MAILKIT_")}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -17,16 +17,22 @@ from mailkit.bulk.journal import RowRecord, RowState
 from mailkit.bulk.report import make_report
 from mailkit.errors import JournalError, MailkitError
 
+from .account import look_into, opt_out
+from .clocks import FastClock
 from .commands import CommandLine
 from .life import ENGINE, ENGINE_DONE, JOB, JOINED, SENDERS, Errand, live
-from .observers import LATER, LOOK
+from .observers import HOURS, LOOK, look_into_dashboard
 from .processes import Entry, Log
-from .sandbox import Place, ask, mailed, settle
+from .sandbox import Place, ask, mailed, over_quota, settle, skip
 from .subjects import ROWS_A_CHUNK, Kind, Subject
 
-__all__ = ["People", "Verdict", "agrees", "finish", "judge", "write_lists"]
+__all__ = ["People", "Verdict", "agrees", "audit", "finish", "judge", "note_doubts", "write_lists"]
 
+DOUBT = "is in doubt"
 ROUNDS = 12
+DAY = 24 * 3600.0
+STRANGE = 40
+"""So many people of a list, at most, are such that the service has its own ways with them."""
 REFUSALS = frozenset({"InvalidArgument", "JobExists"})
 
 People = dict[int, tuple[str, Kind]]
@@ -45,6 +51,8 @@ class Verdict:
     doubts: int = 0
     rows_in_doubt: int = 0
     mailed_twice: int = 0
+    made_twice: int = 0
+    over_quota: int = 0
     lost: int = 0
     vanished: int = 0
     wrong_ends: int = 0
@@ -65,6 +73,8 @@ class Verdict:
 
 BROKEN: Mapping[str, str] = {
     "mailed_twice": "mailed twice",
+    "made_twice": "lists or campaigns made twice",
+    "over_quota": "requests above a quota",
     "lost": "lost",
     "vanished": "jobs vanished",
     "wrong_ends": "wrong end states",
@@ -84,12 +94,12 @@ def prepare(name: str, subject: Subject, place: Place, folder: Path) -> Errand:
     return Errand(
         subject,
         subject.message,
-        place.url,
-        place.key(subject.name),
+        place,
         folder / f"{name}.csv",
         home / "journal.db",
         Log(folder / f"{name}.log"),
         CommandLine(place.environment, folder / f"{name}.stderr"),
+        FastClock(subject.speed),
     )
 
 
@@ -128,7 +138,7 @@ def write_list(errand: Errand, rows: int, rng: Random, whom: str) -> People:
     for n in range(rows):
         chance = rng.random()
         address, kind = f"{whom}-{n}@example.com", Kind.GOOD
-        if chance < 0.03:
+        if chance < min(0.03, STRANGE / rows):
             beginning = rng.choice(sorted(errand.subject.strange))
             address, kind = f"{beginning}-{whom}-{n}@example.com", errand.subject.strange[beginning]
         elif chance < 0.06:
@@ -139,6 +149,9 @@ def write_list(errand: Errand, rows: int, rng: Random, whom: str) -> People:
             first = first or address
         people[n + 2] = address, kind
     _write(errand.list, people)
+    out = [address for address, kind in people.values() if kind is Kind.OPTED_OUT]
+    left, blocked = ([one for one in out if one.startswith(word)] for word in ("left", "blocked"))
+    asyncio.run(opt_out(errand.url, left, blocked))
     return people
 
 
@@ -151,17 +164,44 @@ def _write(path: Path, people: People) -> None:
 def finish(errand: Errand, jobs: Sequence[Errand], verdict: Verdict) -> None:
     """Send the rest and end the doubts, until every row of these jobs has a known outcome."""
     ask(errand.url, "faults", method="DELETE")
+    settle(errand.url)
+    if errand.subject.settles:  # hours later, the engine ends all doubts
+        note_doubts(errand)
+        clock = errand.clock.later(HOURS)
+        skip(errand.url, HOURS)
+        jobs = [attrs.evolve(one, clock=clock) for one in jobs]
     for number in range(ROUNDS):
         for one in jobs:
             live(one, who="last").wait()
         settle(errand.url)
-        if asyncio.run(_end_doubts(errand, jobs, verdict if number == 0 else None)):
+        if number == 0:
+            note_doubts(errand)
+            doubts = {one.who: int(one.text) for one in errand.log.entries() if one.what == DOUBT}
+            verdict.doubts, verdict.rows_in_doubt = len(doubts), sum(doubts.values())
+        if asyncio.run(_end_doubts(errand, jobs, verdict)):
+            skip(errand.url, DAY)
             return
     verdict.lost += 1
     verdict.notes.append("the jobs never came to their end")
 
 
-async def _end_doubts(errand: Errand, jobs: Sequence[Errand], verdict: Verdict | None) -> bool:
+def note_doubts(errand: Errand) -> None:
+    """Write the chunks that are in doubt at this moment into the log; every report adds up."""
+    if errand.journal.exists():
+        asyncio.run(_note_doubts(errand))
+
+
+async def _note_doubts(errand: Errand) -> None:
+    journal = await Journal.open(errand.journal)
+    try:
+        for record in await journal.jobs.list():
+            for doubt in (await make_report(journal, record.name)).doubts:
+                errand.log.add(doubt.label, DOUBT, str(doubt.rows))
+    finally:
+        await journal.close()
+
+
+async def _end_doubts(errand: Errand, jobs: Sequence[Errand], verdict: Verdict) -> bool:
     journal = await Journal.open(errand.journal)
     try:
         complete = True
@@ -171,9 +211,8 @@ async def _end_doubts(errand: Errand, jobs: Sequence[Errand], verdict: Verdict |
                 continue
             report = await make_report(journal, one.job)
             complete = complete and report.complete and not report.unreconciled
-            if verdict is not None:
-                verdict.doubts += len(report.doubts)
-                verdict.rows_in_doubt += report.counts.in_doubt
+            if one.subject.settles:
+                verdict.too_many_doubts += report.counts.in_doubt
             await _look_them_up(journal, one, report)
         return complete
     finally:
@@ -185,18 +224,21 @@ async def _look_them_up(journal: Journal, errand: Errand, report: Report) -> Non
     if not report.doubts:
         return
     record = await journal.jobs.get(errand.job)
-    truth = mailed(errand.url)
+    dashboard = await look_into_dashboard(errand)
+    labels = {doubt.chunk: doubt.label for doubt in report.doubts}
     sent: dict[int, bool] = {}
     hopeless: dict[int, bool] = {}
     async for rows in journal.reports.rows(record, states=[RowState.IN_DOUBT]):
         for row in rows:
             assert row.chunk is not None
             unnamed = errand.subject.strange.get(row.address.split("-")[0]) is Kind.UNNAMED
-            sent[row.chunk] = sent.get(row.chunk, False) or row.address in truth
+            here = dashboard.has(labels[row.chunk], row.address)
+            sent[row.chunk] = sent.get(row.chunk, False) or here
             hopeless[row.chunk] = hopeless.get(row.chunk, True) and unnamed
+    clock = errand.clock.later(HOURS)
     for chunk, was in sent.items():
         accepted = was or hopeless[chunk]
-        await resolve(journal, errand.job, chunk, accepted=accepted, clock=LATER)
+        await resolve(journal, errand.job, chunk, accepted=accepted, clock=clock)
 
 
 async def vanished(
@@ -225,8 +267,8 @@ async def judge(
     verdict: Verdict, errand: Errand, jobs: Sequence[Errand], lists: Mapping[str, People]
 ) -> None:
     """Compare every row of these jobs with the truth."""
+    await audit(verdict, errand, whole=True)
     truth = ask(errand.url, "truth?full=1")
-    verdict.mailed_twice += truth["mailed_twice"]
     verdict.damaged += not sound(errand.journal)
     journal = await Journal.open(errand.journal)
     try:
@@ -245,6 +287,35 @@ async def judge(
         await journal.close()
 
 
+async def audit(verdict: Verdict, errand: Errand, *, whole: bool) -> None:
+    """What the service has done; as a ``whole`` it is what the journal says."""
+    verdict.mailed_twice += ask(errand.url, "truth")["mailed_twice"]
+    above = over_quota(errand.url)
+    verdict.over_quota += sum(above.values())
+    for operation in above:
+        times = [round(at, 1) for at in ask(errand.url, "truth/arrivals")[operation]]
+        verdict.notes.append(f"{above[operation]} of {operation} above its quota: {times}")
+    if errand.subject.name != "sendpulse":
+        return
+    account = await look_into(errand.url)
+    twice = account.made_twice
+    if whole and sorted(account.labels) != accepted_chunks(errand.journal):
+        twice.append(f"campaigns {account.labels} for {accepted_chunks(errand.journal)}")
+    verdict.made_twice += len(twice)
+    verdict.notes += twice
+
+
+def accepted_chunks(path: Path) -> list[str]:
+    """The labels of the chunks that the journal says are taken, in order."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        found = db.execute(
+            "SELECT name, n, attempt FROM chunks JOIN jobs ON jobs.id = chunks.job "
+            "WHERE chunks.state = 'accepted'"
+        ).fetchall()
+    labels = [f"{job} #{n}" + f".{attempt}" * (attempt > 1) for job, n, attempt in found]
+    return sorted(labels)
+
+
 def _right(subject: Subject, row: RowRecord, kind: Kind, sent: bool, *, other: bool) -> bool:
     if other and row.state == "duplicate" and kind is not Kind.MALFORMED:
         return True  # whoever has it from the first job
@@ -254,7 +325,7 @@ def _right(subject: Subject, row: RowRecord, kind: Kind, sent: bool, *, other: b
 def sound(path: Path) -> bool:
     """Whether SQLite finds the file whole."""
     try:
-        with closing(sqlite3.connect(path)) as db:
+        with contextlib.closing(sqlite3.connect(path)) as db:
             found: str = db.execute("PRAGMA integrity_check").fetchone()[0]
             return found == "ok"
     except sqlite3.Error:
@@ -263,6 +334,7 @@ def sound(path: Path) -> bool:
 
 async def agrees(errand: Errand) -> bool:
     """Whether the journal can be opened, and its accepted rows are those that were mailed."""
+    skip(errand.url, DAY)  # what was taken is mailed by then
     truth = mailed(errand.url)
     try:
         journal = await Journal.open(errand.journal)
@@ -300,7 +372,7 @@ def unexpected(
     """
     found = []
     for who, what, text in map(attrs.astuple, entries):
-        if what in REFUSALS or what in (LOOK, ENGINE, ENGINE_DONE, JOINED):
+        if what in REFUSALS or what in (LOOK, ENGINE, ENGINE_DONE, JOINED, DOUBT):
             continue
         if what == "OutcomeUnknown" and "neither a success nor a refusal" in text:
             continue  # requests for none but people whom Devino does not name

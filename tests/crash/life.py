@@ -6,7 +6,7 @@ import asyncio
 import functools
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,15 @@ import attrs
 
 from mailkit import BulkSender, EngineSettings, Journal, Message, read_recipients
 from mailkit.bulk.job import Job
+from mailkit.bulk.journal import Taken
+from mailkit.core.dispatch import Task
 from mailkit.errors import JobExists, MailkitError
 from mailkit.events import ChunkAccepted, JobEvent
 
+from .clocks import FastClock
 from .commands import CommandLine, write_message
 from .processes import Forked, Log
+from .sandbox import Place
 from .subjects import Subject
 
 __all__ = [
@@ -43,13 +47,18 @@ JOINED = "sends along with another one"
 
 @attrs.frozen
 class Moment:
-    """The ``nth`` call of a transition, before or after its commit, and what strikes there."""
+    """The ``nth`` call of a transition, before or after its commit, and what strikes there.
+
+    With a ``stage``, only calls with a task at that stage count; where it is the call that hands
+    the task out, it can only be after that.
+    """
 
     owner: type
     name: str
     nth: int
     after: bool
     signal: int = signal.SIGKILL
+    stage: str = ""
 
     def arm(self) -> None:
         """Have this process send itself the signal there."""
@@ -59,16 +68,25 @@ class Moment:
         @functools.wraps(write)
         async def deadly(*args: Any, **kwargs: Any) -> Any:
             nonlocal calls
-            calls += 1
-            here = calls == self.nth
+            counts = self._counts(args)
+            calls += counts
+            here, late = counts and calls == self.nth, False
             if here and not self.after:
                 os.kill(os.getpid(), self.signal)
             result = await write(*args, **kwargs)
-            if here and self.after:
+            if not counts and self._counts([result]):
+                calls += 1
+                here = late = calls == self.nth
+            if here and (self.after or late):
                 os.kill(os.getpid(), self.signal)
             return result
 
         setattr(self.owner, self.name, deadly)
+
+    def _counts(self, values: Iterable[object]) -> bool:
+        tasks = [value.task if isinstance(value, Taken) else value for value in values]
+        stages = [task.stage.name for task in tasks if isinstance(task, Task)]
+        return self.stage in stages if self.stage else True
 
 
 @attrs.frozen
@@ -77,13 +95,18 @@ class Errand:
 
     subject: Subject
     message: Message
-    url: str
-    key: str
+    place: Place
     list: Path
     journal: Path
     log: Log
     command: CommandLine
+    clock: FastClock
     job: str = JOB
+
+    @property
+    def url(self) -> str:
+        """Where the sandbox is."""
+        return self.place.url
 
     @property
     def corrected(self) -> Errand:
@@ -147,8 +170,10 @@ async def _run(errand: Errand, who: str, begin: Begin) -> int:
     settings = EngineSettings(SENDERS)
     try:
         async with (
-            errand.subject.client(errand.url, errand.key) as provider,
-            BulkSender(provider, journal=journal, settings=settings, hooks=[hear]) as sender,
+            errand.subject.client(errand.place, errand.clock) as provider,
+            BulkSender(
+                provider, journal=journal, settings=settings, hooks=[hear], clock=errand.clock
+            ) as sender,
         ):
             job = await begin(sender, errand)
             errand.log.add(who, ENGINE)

@@ -21,29 +21,49 @@ from mailkit import BulkSender, Journal, read_recipients, resolve
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.report import make_report
-from mailkit.core.clock import Clock
 from mailkit.errors import JournalError
 
+from .account import Account, look_into
 from .life import Errand, engine, start_or_resume
 from .processes import Forked, turns
-from .sandbox import emails, mailed, settle
+from .sandbox import mailed, settle
 
-__all__ = ["DISTURBING", "LATER", "LOOK", "OBSERVERS", "is_planned", "look", "observe"]
+__all__ = [
+    "DISTURBING",
+    "LOOK",
+    "OBSERVERS",
+    "Dashboard",
+    "is_planned",
+    "look",
+    "look_into_dashboard",
+    "observe",
+]
 
 LOOK = "looked"
 PATIENCE = 0.5
 """Seconds before a person believes that what is not in the dashboard was not sent."""
-
-
-class _Later(Clock):
-    def now(self) -> float:
-        return time.time() + 3600
-
-
-LATER = _Later()
-"""A person waits for hours until nothing can be held up in the network any longer; see settle."""
+HOURS = 2 * 3600.0
+"""A person waits so long until nothing can be held up in the network any longer; see settle."""
 
 Turn = Callable[[Errand, Random], None]
+
+
+@attrs.frozen
+class Dashboard:
+    """What a person sees there: who was mailed, and with SendPulse the campaigns by their names."""
+
+    mailed: Mapping[str, int]
+    account: Account | None
+
+    def has(self, label: str, address: str) -> bool:
+        """Whether the service has the chunk of this label, in which this address is."""
+        return address in self.mailed if self.account is None else self.account.has_campaign(label)
+
+
+async def look_into_dashboard(errand: Errand) -> Dashboard:
+    """What there is at this moment."""
+    account = await look_into(errand.url) if errand.subject.name == "sendpulse" else None
+    return Dashboard(mailed(errand.url), account)
 
 
 @asynccontextmanager
@@ -144,7 +164,7 @@ def _moved(errand: Errand, rng: Random) -> None:
     """Somebody moves the journal's file away, and back a moment later. Before anything was sent,
     a new one may be made in its place, which nobody would overwrite.
     """
-    if not emails(errand.url):
+    if not mailed(errand.url):
         return
     away = errand.journal.with_name("away-" + errand.journal.name)
     errand.journal.rename(away)
@@ -166,21 +186,24 @@ def _resolver(errand: Errand, rng: Random) -> None:
 
 async def _resolve(journal: Journal, job: str, errand: Errand) -> None:
     report = await make_report(journal, job)
-    since = time.time() - PATIENCE
+    since = errand.clock.now() - PATIENCE * errand.clock.speed
     doubts = [one for one in report.doubts if one.started and one.started.timestamp() < since]
     if report.running or not doubts:
         return
     settle(errand.url)
-    truth = mailed(errand.url)
+    dashboard = await look_into_dashboard(errand)
+    labels = {doubt.chunk: doubt.label for doubt in doubts}
     found: dict[int, bool] = {}
     record = await journal.jobs.get(job)
     async for rows in journal.reports.rows(record, states=[RowState.IN_DOUBT]):
         for row in rows:
-            if row.chunk is not None:
-                found[row.chunk] = found.get(row.chunk, False) or row.address in truth
+            if row.chunk in labels:
+                here = dashboard.has(labels[row.chunk], row.address)
+                found[row.chunk] = found.get(row.chunk, False) or here
+    clock = errand.clock.later(HOURS)
     for doubt in doubts:
         if doubt.chunk in found:
-            await resolve(journal, job, doubt.label, accepted=found[doubt.chunk], clock=LATER)
+            await resolve(journal, job, doubt.label, accepted=found[doubt.chunk], clock=clock)
 
 
 def _again(errand: Errand, rng: Random) -> None:
@@ -248,10 +271,10 @@ DISTURBING = frozenset({"hard-linked", "moved"})
 
 def observe(name: str, errand: Errand, seed: str) -> Forked:
     """Take these turns again and again, in a process of its own."""
-    rng = Random(seed)
+    rng, often = Random(seed), errand.subject.looks_a_second
 
     def work() -> int:
-        for _ in turns(lambda: rng.expovariate(30)):
+        for _ in turns(lambda: rng.expovariate(often)):
             look(name, errand, rng)
         return 0
 

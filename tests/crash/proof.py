@@ -18,9 +18,11 @@ from .judge import (
     Verdict,
     agrees,
     allowed_doubts,
+    audit,
     close,
     finish,
     judge,
+    note_doubts,
     prepare,
     vanished,
     write_lists,
@@ -28,11 +30,11 @@ from .judge import (
 from .life import SENDERS, Errand, Moment, live, typed
 from .observers import DISTURBING, is_planned, observe
 from .processes import CRASHED, Forked
-from .sandbox import Place, ask, emails
+from .sandbox import Place, ask, requests
 from .scenes import Scene
-from .subjects import ROWS_A_CHUNK, Kind, Subject
+from .subjects import Kind, Subject, Transition
 
-__all__ = ["KILLS", "prove"]
+__all__ = ["KILLS", "prove", "strike_at_random"]
 
 KILLS = 5
 RESETS = 2
@@ -46,12 +48,13 @@ def prove(
     rng = Random(seed)
     verdict = Verdict(seed)
     errand = prepare(f"{seed}", subject, place, folder)
-    faults = [
-        {"kind": "reset_after_acting", "after": rng.randint(0, 8), "times": RESETS},
-        {"kind": "slow_answer", "seconds": 0.5 if scene.typed else 0.2},
-    ]
-    ask(place.url, "faults", [{"on": subject.operation, **fault} for fault in faults])
     lists = write_lists(errand, 8 * rows if scene.typed else rows, rng)
+    for act in subject.acts:
+        faults = [
+            {"kind": "reset_after_acting", "after": rng.randint(0, 8), "times": RESETS},
+            {"kind": "slow_answer", "seconds": 0.5 if scene.typed else 0.2},
+        ]
+        ask(place.url, "faults", [{"on": act, **fault} for fault in faults])
     with _observed(errand, scene, seed) as others:
         if scene.attack is None:
             _kill_again_and_again(verdict, errand, scene, others, rng, kills)
@@ -60,7 +63,7 @@ def prove(
     if scene.attack is None:
         _judge(verdict, errand, scene, lists)
     else:
-        verdict.mailed_twice += ask(place.url, "truth")["mailed_twice"]
+        asyncio.run(audit(verdict, errand, whole=False))
     destroyed = scene.attack is not None
     close(verdict, errand, disturbed=scene.disturbed, destroyed=destroyed)
     return verdict
@@ -70,24 +73,26 @@ def _kill_again_and_again(
     verdict: Verdict, errand: Errand, scene: Scene, others: _Others, rng: Random, kills: int
 ) -> None:
     subject = errand.subject
-    chosen = subject.transitions[verdict.seed // 2 % len(subject.transitions)]
+    chosen = subject.transitions[verdict.seed // 3 % len(subject.transitions)]
     for kill in range(kills):
         if scene.typed:
             process = typed(errand, known=asyncio.run(is_planned(errand)))
             if kill:
-                _until_mailed(errand, emails(errand.url) + 1, process)
-            code = _strike(verdict, process, rng, rng.uniform(0.1, 0.6))
+                _until(errand, _acts(errand) + 1, process)
+            code = strike_at_random(verdict, process, rng, rng.uniform(0.1, 0.6))
         elif kill % 2:
-            code = _strike(verdict, live(errand), rng, rng.uniform(0.1, 0.4))
+            code = strike_at_random(verdict, live(errand), rng, rng.uniform(0.1, 0.4))
         else:
             transition = chosen if kill == 0 else rng.choice(subject.sending)  # planned by then
             code = live(errand, _moment(rng, transition)).wait()
         verdict.kills += code == -signal.SIGKILL
         verdict.unexpected += code == CRASHED
+        if not scene.disturbed:
+            note_doubts(errand)
         others.again(rng)
 
 
-def _strike(verdict: Verdict, process: Forked, rng: Random, after: float) -> int:
+def strike_at_random(verdict: Verdict, process: Forked, rng: Random, after: float) -> int:
     """Kill it after a while, perhaps stopped for a moment, or longer; returns how it ended."""
     time.sleep(after)
     if rng.random() < 0.5:
@@ -100,32 +105,33 @@ def _strike(verdict: Verdict, process: Forked, rng: Random, after: float) -> int
     return process.kill()
 
 
-def _moment(rng: Random, transition: tuple[type, str]) -> Moment:
-    owner, name = transition
+def _moment(rng: Random, transition: Transition) -> Moment:
+    owner, name, stage = transition
     often = 5 if name in ("take", "accept", "reconcile") else 1
-    return Moment(owner, name, rng.randint(1, often), rng.random() < 0.5)
+    return Moment(owner, name, rng.randint(1, often), rng.random() < 0.5, stage=stage)
 
 
 def _attack(verdict: Verdict, errand: Errand, attack: Attack, rng: Random) -> None:
     """The file is attacked under an engine, or between two; then others go on with what is left."""
+    before, several = _acts(errand), errand.subject.acts_a_chunk
     process = live(errand)
-    _until_mailed(errand, rng.randint(1, 4) * ROWS_A_CHUNK, process)
+    _until(errand, before + rng.randint(1, 4) * several, process)
     backup = back_up(errand, rng)
-    _until_mailed(errand, rng.randint(5, 12) * ROWS_A_CHUNK, process)
+    _until(errand, before + rng.randint(5, 12) * several, process)
     if rng.random() < 0.3:
         verdict.kills += process.kill() == -signal.SIGKILL
     alive = process.poll() is None
     strike(attack, errand, backup)
-    sent = emails(errand.url)
+    sent = _acts(errand)
     code = process.wait()
     if alive:
         verdict.unexpected += code == CRASHED
         if not _told(errand, code):
             verdict.silent += 1
             verdict.notes.append(f"the engine went on and ended with {code}")
-        elif code == 1 and emails(errand.url) > sent + 2 * SENDERS * ROWS_A_CHUNK:
+        elif code == 1 and _acts(errand) > sent + 2 * SENDERS:
             verdict.silent += 1
-            verdict.notes.append(f"{emails(errand.url) - sent} emails after the attack")
+            verdict.notes.append(f"{_acts(errand) - sent} requests after the attack")
     for number in range(3 if attack.memory else 0):
         code = live(errand, who=f"after {number}").wait()
         if not _told(errand, code):
@@ -138,8 +144,13 @@ def _told(errand: Errand, code: int) -> bool:
     return code == 1 or asyncio.run(agrees(errand))
 
 
-def _until_mailed(errand: Errand, count: int, process: Forked) -> None:
-    while process.poll() is None and emails(errand.url) < count:
+def _acts(errand: Errand) -> int:
+    """How many requests there were that bring the job forward."""
+    return requests(errand.url, errand.subject.acts)
+
+
+def _until(errand: Errand, acts: int, process: Forked) -> None:
+    while process.poll() is None and _acts(errand) < acts:
         time.sleep(0.01)
 
 
@@ -159,9 +170,10 @@ def _judge(verdict: Verdict, errand: Errand, scene: Scene, lists: Mapping[str, P
     except MailkitError as error:  # nobody disturbs it now
         verdict.unexpected += 1
         verdict.notes.append(f"in the end: {type(error).__name__}: {error}")
-        verdict.mailed_twice += ask(errand.url, "truth")["mailed_twice"]
+        asyncio.run(audit(verdict, errand, whole=False))
     unnamed = sum(kind is Kind.UNNAMED for one in jobs for _, kind in lists[one.job].values())
-    if not scene.typed:  # commands send chunks of other sizes, and say nothing to the log
+    # Commands send chunks of other sizes, and say nothing to the log.
+    if not scene.typed and not errand.subject.settles:
         allowed = allowed_doubts(entries, RESETS, unnamed)
         verdict.too_many_doubts = max(0, verdict.rows_in_doubt - allowed)
 

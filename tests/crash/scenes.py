@@ -35,9 +35,9 @@ class Scene:
 
 def scene_of(seed: int, observers: Sequence[str] | None, attacks: Sequence[str] | None) -> Scene:
     """By turns of the seed: an attack at every fifth one, commands at every tenth, else two who
-    look and two others. What is given replaces the turns; the provider goes by seed % 2.
+    look and two others. What is given replaces the turns; the provider goes by seed % 3.
     """
-    turn = seed // 2
+    turn = seed // 3
     attack = None
     if seed % 5 == 4:
         chosen = tuple(ATTACKS) if attacks is None else attacks

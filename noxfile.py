@@ -69,8 +69,8 @@ def types(session: nox.Session) -> None:
 @nox.session
 def crash(session: nox.Session) -> None:
     """330 jobs, killed while others look on, join in and attack the journal's file; 20 times six
-    sends in one journal; a small job that is killed at each of its system calls; ten campaigns of
-    50,000 people, killed 20 times each.
+    sends in one journal; a small job that is killed at each of its system calls; campaigns to
+    50,000 people, killed 200 times in all.
     """
     session.install("-e", ".[cli]")
     if session.posargs:
@@ -79,7 +79,7 @@ def crash(session: nox.Session) -> None:
     session.run("python", "-m", "tests.crash")
     session.run("python", "-m", "tests.crash", "--crowd", "20", "--rows", "600")
     session.run("python", "-m", "tests.crash", "--calls", "1", "--rows", "300")
-    session.run("python", "-m", "tests.crash", "--large", "10")
+    session.run("python", "-m", "tests.crash", "--large", "200")
 
 
 @nox.session

@@ -10,13 +10,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 from .attacks import ATTACKS
 from .crowd import prove_crowd
 from .frozen import calls_of, prove_frozen
 from .judge import BROKEN, Verdict
-from .large import KILLS_A_JOB, MANY, prove_large
+from .large import MANY, prove_large
 from .observers import OBSERVERS
 from .proof import KILLS, prove
 from .sandbox import Place, sandbox
@@ -41,15 +42,15 @@ def main() -> int:
     parser.add_argument(
         "--large",
         type=int,
-        metavar="JOBS",
-        help=f"instead: {MANY:,} people in one campaign of SendPulse, {KILLS_A_JOB} kills a job",
+        metavar="KILLS",
+        help=f"instead: {MANY:,} people in one campaign of SendPulse, until so many kills",
     )
     parser.add_argument("--seed", type=int, help="this job alone, once more")
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--step", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.large:
-        options.jobs, options.rows, options.step = options.large, MANY, 1  # one after the other
+        options.rows, options.step = MANY, 1  # one job after the other
     if options.seed is not None:
         options.first, options.jobs, options.step = options.seed, options.seed + 1, 1
     if options.step:
@@ -100,10 +101,14 @@ def _verdicts(
         for nth in range(1 + options.first * options.calls, calls, options.step * options.calls):
             yield subject.name, prove_frozen(nth, subject, place, folder, options.rows)
         return
+    if options.large:
+        kills, seeds = 0, count(options.first)
+        while kills < options.large:
+            verdict = prove_large(next(seeds), place, folder, options.rows)
+            kills += verdict.kills
+            yield "sendpulse", verdict
+        return
     for seed in range(options.first, options.crowd or options.jobs, options.step):
-        if options.large:
-            yield "sendpulse", prove_large(seed, place, folder, options.rows)
-            continue
         subject = subject_of(seed, options.provider)
         if options.crowd:
             yield subject.name, prove_crowd(seed, subject, place, folder, options.rows)

@@ -11,7 +11,8 @@
 
 test_matrix: each fault on the way of each kind of request, and each fault × each call × what came
 before, without sockets. test_bulk_matrix: each way in which faults end, on a job's requests.
-test_uploads: on the upload of a job's attachment. test_token: on the way of a token.
+campaign_matrix: each of them on each kind of request of a job over SendPulse; test_campaign_matrix
+plays some. test_uploads: on the upload of a job's attachment. test_token: on the way of a token.
 test_edges: what the table has no room for. test_gateways: every dialect with every status.
 test_fuzz_answers: the short form of ``python -m tests.faults.fuzz_answers``.
 test_journal_faults, disk: a disk that fails.

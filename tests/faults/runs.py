@@ -21,11 +21,13 @@ from .world import World, open_world
 
 PEOPLE = [f"p{n}@mail.by" for n in range(10)]
 SMSBY, DEVINO = CALLS["smsby.bulk.send"], CALLS["devino.messages.send"]
+SENDPULSE = CALLS["sendpulse.campaigns.create"]
 MESSAGES = {
     SMSBY: Message(sender="Shop <news@shop.by>", subject="Autumn", html="<p>Hello</p>"),
     DEVINO: Message(
         sender="Shop <news@shop.by>", subject="Autumn", html="<p>Hello</p>{{ unsubscribe }}"
     ),
+    SENDPULSE: Message(sender="Shop <news@shop.by>", subject="Autumn", html="<p>Hello</p>"),
 }
 """Who sends in chunks, and what."""
 
@@ -51,9 +53,9 @@ class Run:
             job = await sender.start(self.message, read_recipients(people), name="autumn")
             return await job.wait(), job.error
 
-    async def resume(self) -> Report:
+    async def resume(self, *, rejected: bool = False) -> Report:
         async with self._sender(ONE_BY_ONE) as sender:
-            return await (await sender.resume("autumn")).wait()
+            return await (await sender.resume("autumn", rejected=rejected)).wait()
 
     async def report(self) -> Report:
         return await make_report(self.journal, "autumn")
@@ -76,6 +78,7 @@ class Run:
         counts = report.counts
         assert counts.accounted == counts.read == len(people)
         assert (counts.accepted, counts.rejected, counts.in_doubt, counts.unsent) == states, report
+        assert self.world.letters <= len(people)
         truth = self.world.sandbox.truth
         assert truth.mailed_twice == []
         assert self.world.strangers == 0
@@ -97,7 +100,7 @@ class Run:
 async def open_run(row: Row | None = None, call: Call = SMSBY) -> AsyncIterator[Run]:
     journal = await Journal.open(":memory:", executor=InlineExecutor)
     try:
-        async with open_world() as world:
+        async with open_world(moves=call is SENDPULSE) as world:
             if row is not None:
                 world.gate.patience = patience(row, again=True)
             yield Run(world, journal, call, MESSAGES[call])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Container
 from math import inf
 
 import attrs
@@ -73,13 +74,13 @@ class Row:
         return self.outcome is NOT_SENT or self.arrives(repeatable) == TRIES
 
 
-def one_of_each(call: Call) -> list[Row]:
-    """The first fault of each that ends the call alike: what a job makes of the end, and of nothing
-    else, is the engine's.
+def one_of_each(call: Call, *, but: Container[str] = ()) -> list[Row]:
+    """The first fault of each that ends the call alike, ``but`` for these: what a job makes of the
+    end, and of nothing else, is the engine's.
     """
     alike: dict[object, Row] = {}
     for row in TABLE:
-        if row.concerns(call):
+        if row.concerns(call) and row.fault not in but:
             end = row.ends(call.repeatable), row.arrives(call.repeatable)
             alike.setdefault((*end, not call.repeatable and row.acted, row.slow), row)
     return list(alike.values())

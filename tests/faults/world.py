@@ -18,7 +18,7 @@ from mailkit.core.hooks import Attempt
 from mailkit.core.http import AiohttpTransport
 from mailkit.core.wire import Request, Response
 from mailkit.errors import NotSent, OutcomeUnknown
-from mailkit.providers import devino, smsby
+from mailkit.providers import devino, sendpulse, smsby
 from mailkit.providers.devino import Devino
 from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import SmsBy
@@ -29,6 +29,7 @@ TOKEN = "canary-7Qm9vZm9v"
 """The credential of every account."""
 End = Response | NotSent | OutcomeUnknown
 """What a transport makes of an attempt."""
+Concerns = Callable[[Request], bool]
 PATIENT = 30.0
 """Seconds for what must not run out of time, however busy the machine is."""
 
@@ -47,7 +48,7 @@ class Gate:
         self.detour: str | None = None
         self.patience = PATIENT
         self._clock = clock
-        self._path = ""
+        self._concerns: Concerns = lambda request: False
         self._first: int | None = None
         self._last: int | None = None
         self._trouble: AbstractAsyncContextManager[None] | None = None
@@ -66,20 +67,24 @@ class Gate:
 
     def order(
         self,
-        path: str,
+        where: str | Concerns,
         trouble: AbstractAsyncContextManager[None],
         *,
         first: int = 1,
         last: int | None = None,
     ) -> None:
         """Let the trouble begin at the first attempt on this path, in which ``*`` stands for
-        anything; last None: until ``end``.
+        anything, or at the first of those that it concerns; last None: until ``end``.
         """
-        self._path, self._trouble, self._first, self._last = path, trouble, first, last
+        if isinstance(where, str):
+            self._concerns = lambda request: fnmatchcase(urlsplit(request.url).path, where)
+        else:
+            self._concerns = where
+        self._trouble, self._first, self._last = trouble, first, last
 
     async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         parts = urlsplit(request.url)
-        if not fnmatchcase(parts.path, self._path):
+        if not self._concerns(request):
             with self._clock.held():
                 return await self.transport.send(request, timeout)
         self.tries += 1
@@ -89,7 +94,8 @@ class Gate:
                 await self._trouble.__aenter__()
             if self.detour is not None:
                 request.url = url.replace(f"{parts.scheme}://{parts.netloc}", self.detour, 1)
-            patience = timeout if self._trouble is None else min(timeout, self.patience)
+            troubled = self._trouble is not None and number >= (self._first or 1)
+            patience = min(timeout, self.patience) if troubled else timeout
             try:
                 response = await self.transport.send(request, patience)
             except (NotSent, OutcomeUnknown) as error:
@@ -144,7 +150,7 @@ class World:
         return self.sandbox.truth.emails
 
 
-# The service's time stands still: campaigns begin at once, and no second is ever over.
+# Where time stands still, campaigns begin at once, and no second is ever over.
 _SENDPULSE = SendPulseSettings(
     api_key=TOKEN,
     client_secret=TOKEN,
@@ -155,9 +161,11 @@ _SENDPULSE = SendPulseSettings(
 
 
 @asynccontextmanager
-async def open_world() -> AsyncIterator[World]:
-    """A chunk of a bulk send has two rows here."""
-    clock = FakeClock()
+async def open_world(*, moves: bool = False) -> AsyncIterator[World]:
+    """A chunk of a bulk send has two rows here. The services' time stands still, or it ``moves``
+    with that of the clients.
+    """
+    clock = FakeClock(moved=lambda seconds: sandbox.clock.advance(seconds) if moves else None)
     gate = Gate(clock)
     attempts: list[Attempt] = []
     options: dict[str, Any] = {
@@ -178,7 +186,12 @@ async def open_world() -> AsyncIterator[World]:
             ) as sandbox,
             SmsBy(TOKEN, sandbox.url, limits=smsby.ChunkLimits(bulk_rows=2), **options) as first,
             Devino(TOKEN, sandbox.url, limits=devino.ChunkLimits(rows=2), **options) as second,
-            SendPulse(url=sandbox.url, api_key=TOKEN, **options) as third,
+            SendPulse(
+                url=sandbox.url,
+                api_key=TOKEN,
+                limits=sendpulse.ChunkLimits(rows=2, part_rows=2),
+                **options,
+            ) as third,
         ):
             yield World(sandbox, clock, gate, options, first, second, third, Path(folder), attempts)
 

@@ -25,9 +25,11 @@ from mailkit.bulk.journal import (
     PlannedRow,
     Twin,
 )
+from mailkit.bulk.rate import quota_of
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch, Provider
+from mailkit.core.quota import Quota
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 from mailkit.template import InvalidRow, Template
@@ -52,6 +54,7 @@ async def plan(
     again: bool,
     suppress: RecipientSource | None,
     clock: Clock,
+    rate: str | None = None,
 ) -> JobRecord:
     """Read the list into a new job and cut it into chunks; gives the job, with its planner.
 
@@ -66,6 +69,7 @@ async def plan(
         again=again,
         suppress=suppress,
         clock=clock,
+        rate=rate,
     ) as draft:
         return await draft.finish(await draft.cut())
 
@@ -81,6 +85,7 @@ class Draft:
     fingerprint: bytes
     stem: str | None
     again: bool
+    rate: Quota | None
 
     async def cut(self) -> Sequence[Twin] | None:
         """Leave out whom other jobs have, and cut the rest into chunks; gives the jobs that were
@@ -89,7 +94,8 @@ class Draft:
         planning, limits = self.journal.planning, self.dispatch.limits
         seen = None if self.again else await planning.mark_elsewhere(self.job)
         size = limits.size - limits.base if limits.part_rows is None else None
-        await planning.cut(self.job, rows=limits.rows, size=size)
+        rows = limits.rows if self.rate is None else min(limits.rows, self.rate.limit)
+        await planning.cut(self.job, rows=rows, size=size)
         return seen
 
     async def finish(self, seen: Sequence[Twin] | None) -> JobRecord:
@@ -123,6 +129,7 @@ async def drafted(
     again: bool,
     suppress: RecipientSource | None,
     clock: Clock,
+    rate: str | None = None,
 ) -> AsyncIterator[Draft]:
     """Read the list into a new job, which is forgotten if the block raises anything."""
     _check_name(name)
@@ -130,6 +137,7 @@ async def drafted(
         raise InvalidArgument(
             f"send_at ({message.send_at.isoformat()}) has passed: take it out to send at once"
         )
+    quota = None if rate is None else quota_of(rate)
     template = Template.parse(message)
     columns = Columns(template, await recipients.columns())
     dispatch = provider.dispatch(message, columns.names)
@@ -143,6 +151,7 @@ async def drafted(
         again=again,
         now=clock.now(),
         content=_content(message),
+        rate=rate,
     )
     try:
         if suppress is not None:
@@ -158,7 +167,7 @@ async def drafted(
         await journal.planning.mark_duplicates(job)
         await journal.planning.mark_suppressed(job)
         stem = None if name else _stem(recipients.name)
-        yield Draft(job, journal, dispatch, columns.names, fingerprint, stem, again)
+        yield Draft(job, journal, dispatch, columns.names, fingerprint, stem, again, quota)
     except BaseException:
         await _forget(journal, job)
         raise

@@ -13,7 +13,7 @@ import attrs
 import msgspec
 
 from mailkit.bulk.estimate import Duration, duration, steps_of
-from mailkit.bulk.journal import Counts, Excluded, RowRecord, RowState
+from mailkit.bulk.journal import RECIPIENTS, Counts, Excluded, RowRecord, RowState
 from mailkit.bulk.plan import Draft
 from mailkit.bulk.policy import without
 from mailkit.core.dispatch import Cost, Dispatch
@@ -101,7 +101,9 @@ async def rehearse(draft: Draft, message: Message, quotas: Mapping[str, Quota]) 
     journal, job, dispatch = draft.journal, draft.job, draft.dispatch
     counts = await journal.reports.counts(job)
     chunks = await journal.reports.chunk_rows(job)
-    stages, limits = dispatch.stages, dispatch.limits
+    steps = list(steps_of(chunks, dispatch.stages, dispatch.limits, last=[RECIPIENTS]))
+    if draft.rate is not None:
+        quotas = {**quotas, RECIPIENTS: draft.rate}
     first = journal.reports.rows(job, states=[RowState.UNSENT], most=SAMPLES)
     return Plan(
         provider=job.provider,
@@ -110,9 +112,9 @@ async def rehearse(draft: Draft, message: Message, quotas: Mapping[str, Quota]) 
         left_out=await _left_out(journal.reports.excluded(job)),
         samples=[_sample(message, dispatch, row) async for rows in first for row in rows],
         chunks=len(chunks),
-        requests=sum(step.times for step in steps_of(chunks, stages, limits)),
+        requests=sum(step.times for step in steps),
         cost=await dispatch.cost(counts.to_send) if chunks else None,
-        duration=duration(steps_of(chunks, stages, limits), quotas),
+        duration=duration(steps, quotas),
     )
 
 

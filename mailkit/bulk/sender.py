@@ -129,6 +129,7 @@ class BulkSender:
         name: str | None = None,
         again: bool = False,
         suppress: RecipientSource | None = None,
+        rate: str | None = None,
     ) -> Job:
         """Plan the job (read and check the whole list) and begin to send it.
 
@@ -136,7 +137,9 @@ class BulkSender:
         JobExists if the name, or the same message with the same list, is in the journal, and
         people whom another job there has sent the same message, or will, are duplicates: unless
         ``again``. ``suppress`` names addresses that this job must not mail, beside the journal's
-        own suppressions. InvalidArgument and Unsupported say what to mend: nothing was sent.
+        own suppressions. ``rate`` is how many recipients the account mails at most in which time,
+        as ``100/min``, ``5000/h`` or ``20000/d``; it stays with the job. InvalidArgument and
+        Unsupported say what to mend: nothing was sent.
         """
         _check_given(message, recipients, suppress)
         self._check_track(self._settings)
@@ -149,6 +152,7 @@ class BulkSender:
             again=again,
             suppress=suppress,
             clock=self._clock,
+            rate=rate,
         )
         return await self._run(record, self._settings, prepared=True)
 
@@ -160,6 +164,7 @@ class BulkSender:
         name: str | None = None,
         again: bool = False,
         suppress: RecipientSource | None = None,
+        rate: str | None = None,
     ) -> Plan:
         """What ``start`` would do with the same arguments: whom it would leave out, what it would
         send, the requests, the cost, the time. Sends nothing, and leaves no job behind.
@@ -176,6 +181,7 @@ class BulkSender:
             again=again,
             suppress=suppress,
             clock=self._clock,
+            rate=rate,
         ) as draft:
             await draft.cut()
             found = await rehearse(draft, message, self._provider.quotas)
@@ -190,6 +196,7 @@ class BulkSender:
         name: str | None = None,
         again: bool = False,
         suppress: RecipientSource | None = None,
+        rate: str | None = None,
     ) -> tuple[Plan, Job]:
         """Begin a job as ``start`` does, and stop it before anything is sent: whatever has to be
         done at the service before is done, so that `cost` is exact. ``resume`` sends it.
@@ -206,6 +213,7 @@ class BulkSender:
             again=again,
             suppress=suppress,
             clock=self._clock,
+            rate=rate,
         ) as draft:
             if len(draft.dispatch.stages) == 1:
                 raise Unsupported(
@@ -248,16 +256,27 @@ class BulkSender:
         check_number(row, "row", least=1, whole=True)
         return await send_single(self._provider, message, to, recipients, row)
 
-    async def resume(self, name: str, *, rejected: bool = False, cancelled: bool = False) -> Job:
+    async def resume(
+        self,
+        name: str,
+        *,
+        rejected: bool = False,
+        cancelled: bool = False,
+        rate: str | None = None,
+    ) -> Job:
         """Go on with a job that was stopped or cut off; what was under way then is in doubt. With
         ``rejected``, what the provider rejected is sent again too. A job that was cancelled needs
-        ``cancelled``; whoever has the message from another job by now is left out.
+        ``cancelled``; whoever has the message from another job by now is left out. ``rate`` is
+        the job's from now on.
 
         If other processes send the job at this moment, this one joins them. InvalidArgument if
         there is no such job, or if it was begun with another provider or account.
         """
         self._check_track(self._settings)
         record = await self._known(name)
+        if rate is not None:
+            await self.journal.jobs.set_rate(record, rate, most=quota_of(rate).limit)
+            record = attrs.evolve(record, rate=rate)
         if cancelled:
             await self.journal.cancelling.restore(record)
         return await self._run(record, self._settings, rejected=rejected)

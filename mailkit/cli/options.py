@@ -54,6 +54,13 @@ Account = Annotated[
     typer.Option(help="Whose quotas these are; by default told by the credential."),
 ]
 
+Rate = Annotated[
+    str | None,
+    typer.Option(
+        help="How many recipients the account may mail at most: e.g. 100/min, 5000/h or 20000/d."
+    ),
+]
+
 MessageFile = Annotated[
     Path, typer.Argument(metavar="MESSAGE", help="The message: a message.toml.")
 ]

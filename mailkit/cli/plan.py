@@ -30,6 +30,7 @@ from mailkit.cli.options import (
     MessageFile,
     NewName,
     ProviderName,
+    Rate,
     Recipients,
     Suppress,
 )
@@ -57,6 +58,7 @@ def plan(
             "and resume sends it.",
         ),
     ] = False,
+    rate: Rate = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     account: Account = None,
@@ -96,7 +98,7 @@ def plan(
                 with graceful(stop):
                     with planning(source, quiet=as_json):
                         began = await begin(
-                            parsed, source, name=name, again=again, suppress=unwanted
+                            parsed, source, name=name, again=again, suppress=unwanted, rate=rate
                         )
                     found, job = began if isinstance(began, tuple) else (began, None)
                     if job is not None:
@@ -113,6 +115,7 @@ def plan(
                 options = {
                     "--name": name,
                     "--suppress": suppress,
+                    "--rate": rate,
                     "--encoding": encoding,
                     "--delimiter": delimiter,
                     "--account": account,

@@ -28,6 +28,7 @@ from mailkit.cli.options import (
     MessageFile,
     NewName,
     ProviderName,
+    Rate,
     Recipients,
     Suppress,
     duration,
@@ -71,6 +72,7 @@ def send(
     strict: Strict = False,
     track: Track = None,
     suppress: Suppress = None,
+    rate: Rate = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     concurrency: Concurrency = 8,
@@ -100,7 +102,9 @@ def send(
 
         async def start(sender: BulkSender) -> Job:
             with planning(source, quiet=as_json):
-                return await sender.start(parsed, source, name=name, again=again, suppress=unwanted)
+                return await sender.start(
+                    parsed, source, name=name, again=again, suppress=unwanted, rate=rate
+                )
 
         async with (
             open_provider(provider, account) as client,
@@ -129,6 +133,7 @@ def resume(
     ignore_send_at: IgnoreSendAt = False,
     strict: Strict = False,
     track: Track = None,
+    rate: Rate = None,
     concurrency: Concurrency = 8,
     account: Account = None,
     journal: JournalPath = None,
@@ -146,7 +151,7 @@ def resume(
         )
 
         async def start(sender: BulkSender) -> Job:
-            return await sender.resume(job, rejected=rejected, cancelled=cancelled)
+            return await sender.resume(job, rejected=rejected, cancelled=cancelled, rate=rate)
 
         async with opened(journal, adopt=adopt) as store:
             record = await store.jobs.get(job)

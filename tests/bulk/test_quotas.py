@@ -16,7 +16,7 @@ from mailkit.bulk.report import make_report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.core.quota import SLACK
-from mailkit.errors import MailkitError, NotSent, OutcomeUnknown, Refused
+from mailkit.errors import InvalidArgument, MailkitError, NotSent, OutcomeUnknown, Refused
 from mailkit.events import JobEvent, SendingHeld
 from mailkit.provider import SEND, Done, Limits, Permits, Provider, Scope, Sent, Stage, Task, Wait
 from mailkit.testing import FakeClock, ScriptedProvider
@@ -25,7 +25,7 @@ from .fakes import memory_journal, people
 from .jobs import until_waiting
 
 MESSAGE = Message(sender="Shop <news@shop.example>", subject="Hi", html="<p>Hi</p>")
-CAMPAIGNS = {"campaigns": Quota(2, 3600.0, "campaigns")}
+CAMPAIGNS = {"campaigns": Quota(2, 600.0, "campaigns")}
 ONE = {"requests": Quota(1, 60.0)}
 STAGES = (
     Stage("load", Scope.PART, repeatable=True),
@@ -94,7 +94,7 @@ async def send(journal: Journal, provider: TimedProvider, rows: int) -> None:
 async def test_so_many_campaigns_an_hour_and_no_more(journal: Journal) -> None:
     provider = TimedProvider(quotas=CAMPAIGNS, stages=STAGES, limits=PAIRS)
     await send(journal, provider, 10)
-    assert provider.times["send"] == about(0, 0, 3600, 3600, 7200)
+    assert provider.times["send"] == about(0, 0, 600, 600, 1200)
     assert provider.mailed.total() == 10
 
 
@@ -113,14 +113,14 @@ async def test_status_and_report_say_what_is_waited_for(journal: Journal) -> Non
         job = await sender.start(MESSAGE, read_recipients(people(6)), name="a")
         step = await until_waiting(job)
         clock.autojump = False
-        free_at = clock.now() - clock.monotonic() + provider.times["send"][0] + 3600
+        free_at = clock.now() - clock.monotonic() + provider.times["send"][0] + 600
         assert step.waiting == (
-            "waiting for the quota of 2 campaigns in 60 minutes; the next is free at "
+            "waiting for the quota of 2 campaigns in 10 minutes; the next is free at "
             f"{moment(free_at, clock.now())}"
         )
         report = await make_report(journal, "a")
         assert report.waiting is not None
-        assert report.waiting.why == "the quota of 2 campaigns in 60 minutes"
+        assert report.waiting.why == "the quota of 2 campaigns in 10 minutes"
         assert report.waiting.until.timestamp() == pytest.approx(free_at)
         held = [event.until.timestamp() for event in events if isinstance(event, SendingHeld)]
         assert held == pytest.approx([free_at])
@@ -198,3 +198,46 @@ async def test_without_quotas_nothing_is_written_into_the_ledger(journal: Journa
     await send(journal, TimedProvider(), 3)
     found = await journal._db.read(lambda db: db.execute("SELECT * FROM accounts").fetchall())
     assert not found
+
+
+async def test_a_rate_counts_recipients_and_stays_with_the_job(journal: Journal) -> None:
+    provider = TimedProvider(limits=Limits(rows=4, size=1_000))
+    async with sender_of(journal, provider) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(12)), name="a", rate="3/min")
+        await provider.clock.sleep(90)
+        job.stop()
+        await job.wait()
+        assert provider.mailed.total() == 6
+    async with sender_of(journal, provider) as sender:
+        await (await sender.resume("a")).wait()
+    assert provider.times["send"] == pytest.approx([0, 60, 120, 180], abs=5)
+    assert [len(task.rows) for task in provider.tasks] == [3, 3, 3, 3]
+
+
+async def test_another_rate_holds_from_the_resume_on(journal: Journal) -> None:
+    provider = TimedProvider(limits=Limits(rows=2, size=1_000))
+    async with sender_of(journal, provider) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(8)), name="a", rate="2/h")
+        await provider.clock.sleep(90)
+        job.stop()
+        await job.wait()
+    async with sender_of(journal, provider) as sender:
+        with pytest.raises(InvalidArgument, match="1/min is too low"):
+            await sender.resume("a", rate="1/min")
+        await (await sender.resume("a", rate="4/min")).wait()
+    assert provider.mailed.total() == 8
+    assert max(provider.times["send"]) < 300
+
+
+@pytest.mark.parametrize("rate", ["", "5000", "0/h", "5000/week", "5/h "])
+async def test_what_is_not_a_rate_is_refused(journal: Journal, rate: str) -> None:
+    async with sender_of(journal, TimedProvider()) as sender:
+        with pytest.raises(InvalidArgument, match="rate"):
+            await sender.start(MESSAGE, read_recipients(people(1)), rate=rate)
+
+
+async def test_a_plan_knows_the_rate(journal: Journal) -> None:
+    async with sender_of(journal, TimedProvider(limits=Limits(rows=5, size=1_000))) as sender:
+        found = await sender.plan(MESSAGE, read_recipients(people(10)), rate="2/min")
+    assert (found.chunks, found.duration.seconds) == (5, 240.0)
+    assert found.duration.quota == "recipients"

@@ -9,7 +9,7 @@ import attrs
 import msgspec
 
 from mailkit.bulk.journal.ownership import check_alive, living, register
-from mailkit.bulk.journal.records import JobRecord, JobState
+from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.errors import InvalidArgument, JobExists
 from mailkit.text import control_character
@@ -166,6 +166,26 @@ class Jobs:
         await self._store.write(
             lambda db: db.execute("UPDATE jobs SET held = NULL WHERE id = ?", (job.id,))
         )
+
+    async def set_rate(self, job: JobRecord, rate: str, *, most: int) -> None:
+        """The job goes on at this rate, which allows so many recipients at once; InvalidArgument
+        if that is less than a chunk has.
+        """
+
+        def work(db: Connection) -> None:
+            (rows,) = db.execute(
+                "SELECT coalesce(max(rows), 0) FROM chunks WHERE job = ? "
+                f"AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}')",
+                (job.id,),
+            ).fetchone()
+            if rows > most:
+                raise InvalidArgument(
+                    f"rate: {rate} is too low for the job {job.name}: it has chunks of {rows} "
+                    "recipients, each of which goes out in one request"
+                )
+            db.execute("UPDATE jobs SET rate = ? WHERE id = ?", (rate, job.id))
+
+        await self._store.write(work)
 
     async def stop(self, job: JobRecord, reason: str, *, everybody: bool = True) -> None:
         """Note why the job is stopped before its end: no worker takes anything of it any more.

@@ -230,7 +230,7 @@ class Polling:
             trusted=self._settings.trust_refusals,
         )
         if polled.ask is not None and polled.others is not None:
-            found = await self._ask_each(chunk.n, polled.others, polled.ask, found)
+            found = await self._ask_each(chunk, polled.others, polled.ask, found)
         if found.held is not None and not self._settings.trust_refusals:
             self._fail(
                 AccountRefused(found.held),
@@ -240,7 +240,7 @@ class Polling:
             )
         chunk = attrs.evolve(chunk, reconciled=found.reconciled, cursor=found.cursor)
         poll = attrs.evolve(poll, chunk=chunk, tries=poll.tries + 1)
-        if polled.again is None:
+        if polled.again is None or (polled.others is not None and found.reconciled):
             self._waiting.pop(chunk.n, None)
             self._poll_again(poll, chunk.reconciled, found.unfinished)
         else:
@@ -268,14 +268,17 @@ class Polling:
             self._schedule(attrs.evolve(poll, due=steady + wait))
 
     async def _ask_each(
-        self, n: int, others: ChunkStatus, ask: AskRows, found: MergeResult
+        self, chunk: DueChunk, others: ChunkStatus, ask: AskRows, found: MergeResult
     ) -> MergeResult:
         """Ask about one row after the other: those that are tracked, or of which nothing else can
         be known.
         """
         if not (others.in_doubt or self._settings.track):
             return found
-        after, statuses = 0, self._journal.statuses
+        n, after, statuses = chunk.n, 0, self._journal.statuses
+        counts = others.mailed is not None
+        late = self._clock.now() - chunk.ended >= WAITED_OUT
+        rejected: dict[int, str] = {}
         while rows := await statuses.some(
             self._job, n, after=after, heard=not others.in_doubt, limit=ASKED_AT_ONCE
         ):
@@ -285,12 +288,23 @@ class Polling:
                 self._fail(error, f"the provider can't be used: {error}")
                 return found
             except MailkitError:
+                if counts and late:
+                    break
                 return found  # the rest is asked for next time
-            doubt = others.reason if others.in_doubt else None
+            if counts:  # the numbers must agree before anybody is rejected
+                named_ids = {address: row_id for row_id, address in rows}
+                rejected |= {named_ids[one.address]: one.reason for one in named if one.rejected}
+                named = [one for one in named if not one.rejected]
+            doubt = others.reason if others.in_doubt and not counts else None
             ids = [row_id for row_id, _ in rows]
             merged = await statuses.reconcile_some(self._job, n, ids, named, doubt=doubt)
             found = attrs.evolve(found, unfinished=merged.unfinished)
             after = ids[-1]
+        if counts:
+            trusted = self._settings.trust_refusals
+            return await statuses.conclude(
+                self._job, n, others, rejected, late=late, trusted=trusted
+            )
         if not others.in_doubt:
             return found
         return await statuses.reconcile(self._job, n, PollResult(others=ChunkStatus()))

@@ -237,6 +237,10 @@ class ChunkStatus:
 
     ``in_doubt``: only asking about each row can tell; who is not named then is in doubt for the
     ``reason``.
+
+    ``mailed`` and ``unsent`` are how many of them got a message and how many never will, by the
+    service's own count (None: it does not say). Where it counts, the delivery holds only if all
+    were mailed, and who is not named as mailed is rejected only if the names agree with both.
     """
 
     delivery: DeliveryStatus | None = None
@@ -244,6 +248,8 @@ class ChunkStatus:
     in_doubt: bool = False
     reason: str = ""
     held: bool = False
+    mailed: int | None = None
+    unsent: int | None = None
 
 
 AskRows = Callable[[Sequence[str]], Awaitable[Sequence[RowStatus]]]
@@ -257,7 +263,8 @@ class PollResult:
     A service that sends a chunk as a whole may say what holds for all ``others``, who are not named
     then, and count what became of the messages (``statistics``). Until it can, ``again`` is when to
     ask again, and ``why`` says what it is at: nobody is in doubt meanwhile. ``ask`` asks about
-    single addresses, a request each: for who is tracked, and where the others are in doubt.
+    single addresses, a request each: for who is tracked, and where the others are in doubt. It
+    names nobody of whom the service does not know.
     """
 
     statuses: Sequence[RowStatus] = ()

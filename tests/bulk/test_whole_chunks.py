@@ -258,6 +258,85 @@ async def test_a_part_that_was_sent_is_asked_for_row_by_row(world: World) -> Non
     assert (report.counts.in_doubt, report.unreconciled) == (1, 0)
 
 
+PARTLY = ChunkStatus(in_doubt=True, reason="the balance is used up", held=True, mailed=1, unsent=2)
+
+
+def named(address: str, delivery: DeliveryStatus | None, reason: str = "") -> RowStatus:
+    return RowStatus(address, delivery, delivery is None, reason)
+
+
+def partly(world: World, others: ChunkStatus = PARTLY) -> Poll:
+    """It is over, and asked about again until names and numbers agree."""
+    return lambda: attrs.evolve(world.shop.again()(), others=others, ask=world.shop.ask)
+
+
+async def test_nobody_is_rejected_against_the_numbers(world: World) -> None:
+    """Results that come late first say nothing, or that nothing was sent."""
+    shop = world.shop
+    shop.named = {"p1@example.com": named("p1@example.com", None, "not sent")}
+    shop.polls = [*[partly(world)] * 5]
+
+    async with world.sender() as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(3)), name="autumn")
+        step = await until_waiting(job)
+        assert (step.counts.accepted, step.counts.rejected, step.counts.in_doubt) == (3, 0, 0)
+        while len(shop.looks) < 3:
+            await world.clock.sleep(1.0)
+        assert all(row.state == "accepted" for row in await world.rows())
+        shop.named["p1@example.com"] = named("p1@example.com", DeliveryStatus.DELIVERED)
+        report = await job.wait()
+    assert [(row.state, row.reason) for row in await world.rows()] == [
+        ("rejected", "the balance is used up"),
+        ("accepted", None),
+        ("rejected", "the balance is used up"),
+    ]
+    assert "the balance is used up; once that is fixed" in (report.stopped or "")
+    assert (report.held, report.waiting) == ("the balance is used up", None)
+
+
+async def test_what_never_agrees_with_the_numbers_is_in_doubt_in_the_end(world: World) -> None:
+    shop = world.shop
+    shop.polls = [partly(world)]
+    report = await world.send()
+    assert (report.counts.in_doubt, report.unreconciled, report.stopped) == (3, 0, None)
+    shop.named = {
+        "p0@example.com": named("p0@example.com", DeliveryStatus.OPENED),
+        "p2@example.com": named("p2@example.com", None, "unsubscribed before"),
+    }
+    await world.resume()
+    assert [(row.state, row.reason) for row in await world.rows()] == [
+        ("accepted", None),
+        ("rejected", "the balance is used up"),
+        ("rejected", "unsubscribed before"),
+    ]
+
+
+async def test_a_campaign_that_was_not_sent_to_all_is_delivered_to_nobody_in_particular(
+    world: World,
+) -> None:
+    world.shop.polls = [world.shop.ends(attrs.evolve(SENT, mailed=2, unsent=1), sent=2)]
+    report = await world.send()
+    assert (report.counts.accepted, report.deliveries, report.unreconciled) == (3, {}, 0)
+    assert report.statistics == {"sent": 2}
+    assert world.shop.asked == []
+
+
+async def test_who_was_left_out_is_rejected_once_all_others_are_named(world: World) -> None:
+    left_out = attrs.evolve(SENT, reason="left out", mailed=2, unsent=1)
+    world.shop.polls = [world.shop.ends(left_out, sent=2)]
+    world.shop.named = {"p0@example.com": named("p0@example.com", DeliveryStatus.OPENED)}
+
+    async with world.sender(EngineSettings(track=600.0)) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(3)), name="autumn")
+        while world.shop.asked.count("p2@example.com") < 2:
+            await world.clock.sleep(1.0)
+        assert all(row.state == "accepted" for row in await world.rows())
+        world.shop.named["p1@example.com"] = named("p1@example.com", DeliveryStatus.SENT)
+        report = await job.wait()
+    assert (report.counts.accepted, report.counts.rejected, report.stopped) == (2, 1, None)
+    assert [row.reason for row in await world.rows()] == [None, None, "left out"]
+
+
 async def test_a_question_that_failed_goes_on_where_it_was(world: World) -> None:
     shop = world.shop
     shop.chunk_rows = 250

@@ -6,7 +6,7 @@ Once a chunk has been sent, ``recount`` alone writes its counters: ``rows``, ``o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 import msgspec
@@ -148,17 +148,74 @@ class Statuses:
 
         return await self._store.write(work, durable=False)
 
+    async def conclude(
+        self,
+        job: JobRecord,
+        n: int,
+        others: ChunkStatus,
+        named: Mapping[int, str],
+        *,
+        late: bool,
+        trusted: bool = False,
+    ) -> MergeResult:
+        """Everybody was asked about. Who is not named as mailed is rejected if that agrees with the
+        service's own numbers, with the words ``named`` by the rows' ids; if it does not, those rows
+        are left as they are, or in doubt from now on if it is ``late``.
+        """
+
+        def work(db: Connection) -> MergeResult:
+            check_alive(db, job)
+            common, reconciled, cursor = db.execute(
+                "SELECT delivery, reconciled, cursor FROM chunks WHERE job = ? AND n = ?",
+                (job.id, n),
+            ).fetchone()
+            rows = following(db, job, n, "id, coalesce(delivery, 0)").fetchall()
+            rows += db.execute(
+                "SELECT id, coalesce(delivery, 0) FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
+                f"AND state IN ('{RowState.ACCEPTED}', '{RowState.IN_DOUBT}')",
+                (n, *job.ids),
+            ).fetchall()
+            silent = [row_id for row_id, own in rows if not (own or common)]
+            mailed, unsent, held = len(rows) - len(silent), len(silent), None
+            if silent and (mailed, unsent) == (others.mailed, others.unsent):
+                _change(
+                    db,
+                    n,
+                    [
+                        RowChange(id, RowState.REJECTED, named.get(id) or others.reason, 0)
+                        for id in silent
+                    ],
+                )
+                held, reconciled = others.reason if others.held else None, 1
+            elif silent and others.in_doubt and late:
+                changes = [RowChange(id, RowState.IN_DOUBT, others.reason, 0) for id in silent]
+                _change(db, n, changes)
+                reconciled = 1
+            elif not silent:
+                reconciled = 1
+            if reconciled:
+                db.execute(
+                    "UPDATE chunks SET reconciled = 1, until = NULL, reason = NULL "
+                    "WHERE job = ? AND n = ?",
+                    (job.id, n),
+                )
+            found = MergeResult(bool(reconciled), recount(db, job, n), cursor, held)
+            return found if trusted else _keep_held(db, job, found)
+
+        return await self._store.write(work, durable=False)
+
     async def some(
         self, job: JobRecord, n: int, *, after: int, heard: bool, limit: int
     ) -> list[tuple[int, str]]:
         """Rows of the chunk that follow it, by id and address, with ids above ``after``: those of
-        which nothing was ``heard`` yet, else those that are still on their way.
+        which nothing was ``heard`` yet, those in doubt too, else those that are still on their way.
         """
 
         def work(db: Connection) -> list[tuple[int, str]]:
             first, last, common = _span(db, job, n)
             enough = _FINAL if heard else 1
-            condition = "AND state IS NULL AND coalesce(delivery, ?) < ?"
+            states = "" if heard else f" OR state = '{RowState.IN_DOUBT}'"
+            condition = f"AND (state IS NULL{states}) AND coalesce(delivery, ?) < ?"
             rows: list[tuple[int, str]] = db.execute(
                 "SELECT id, address FROM (SELECT id, address FROM rows WHERE id > ? AND id BETWEEN "
                 f"? AND ? AND chunk IS NULL {condition} UNION ALL SELECT id, address FROM rows "
@@ -220,7 +277,9 @@ def _merge_whole(db: Connection, job: JobRecord, n: int, polled: PollResult) -> 
         _reject_others(db, job, n, others)
         held = others.reason if others.held else None
     elif others is not None and others.delivery is not None:
-        _raise_delivery(db, job, n, int(others.delivery))
+        rows = following(db, job, n, "id").fetchall()
+        if others.mailed is None or others.mailed >= len(rows):
+            _raise_delivery(db, job, n, int(others.delivery))
     (done,) = db.execute(
         "SELECT reconciled FROM chunks WHERE job = ? AND n = ?", (job.id, n)
     ).fetchone()

@@ -1,13 +1,16 @@
 """What a campaign's status and statistics say of the chunk that it was created for: pure functions.
 
 A campaign names nobody. So its status holds for every row of the chunk; only where a part of the
-emails was sent must each recipient be asked about.
+emails was sent must each recipient be asked about. These results come late, so that they count
+once they agree with the campaign's own numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+
+import attrs
 
 from mailkit.core.dispatch import AskRows, ChunkStatus, PollResult, RowStatus
 from mailkit.events import DeliveryStatus
@@ -24,6 +27,11 @@ __all__ = ["poll_result", "row_status"]
 _FIRST, _SENDING, _MODERATION = 5.0, 60.0, 300.0
 """Seconds until the first look at a campaign, and at most between two looks."""
 
+_RECIPIENTS, _SLOWLY = 60.0, 3600.0
+"""Seconds at least and at most between two looks at the recipients of a campaign that is over."""
+_SETTLED = 1800.0
+"""Seconds after which the numbers of a campaign that is over no longer change."""
+
 _NEVER_SENT = {
     RecipientStatus.QUEUED,
     RecipientStatus.NOT_SENT,
@@ -38,12 +46,19 @@ _STOPPED = {
     CampaignStatus.NEEDS_EDITING: "SendPulse's moderators want the message to be edited",
     CampaignStatus.CANCELLED: "the campaign was cancelled at SendPulse",
     CampaignStatus.NO_ACTIVE_ADDRESSES: "SendPulse found no active addresses in the list",
+    CampaignStatus.SENT_PARTLY: "SendPulse stopped the campaign: a limit of the account is reached",
+    CampaignStatus.BLOCKED_PARTLY_SENT: "SendPulse blocked the campaign after sending a part of it",
+    CampaignStatus.AUTOMATION_NO_MONEY: "SendPulse stopped the campaign: the balance is used up",
 }
-_OF_THE_ACCOUNT = (CampaignStatus.BLOCKED, CampaignStatus.NEEDS_EDITING)
+_OF_THE_ROWS = (CampaignStatus.CANCELLED, CampaignStatus.NO_ACTIVE_ADDRESSES)
 
 
-def poll_result(campaign: Campaign, now: float, ask: AskRows, *, polls: int) -> PollResult:
-    """What the campaign says of its chunk, after so many polls; ``ask`` asks about recipients."""
+def poll_result(
+    campaign: Campaign, now: float, ask: AskRows, *, polls: int, over: float
+) -> PollResult:
+    """What the campaign says of its chunk, after so many polls; ``ask`` asks about recipients, and
+    ``over`` is when the campaign was first seen to be over, if it is.
+    """
     counts, status = _counts(campaign), campaign.status
     wait = _FIRST * 2.0 ** min(polls, 10)
     match campaign_phase(status):
@@ -55,16 +70,18 @@ def poll_result(campaign: Campaign, now: float, ask: AskRows, *, polls: int) -> 
                 why = "SendPulse's moderators have a question: it is in the service's dashboard"
             return _again(now + min(wait, _MODERATION), why, counts)
         case CampaignPhase.SENT:
-            return PollResult(others=ChunkStatus(DeliveryStatus.SENT), statistics=counts, ask=ask)
+            return PollResult(others=_sent_to(campaign, now - over), statistics=counts, ask=ask)
         case CampaignPhase.STOPPED if not _sent(campaign):
-            assert isinstance(status, CampaignStatus)  # noqa: S101 - a number has no phase
-            held = status in _OF_THE_ACCOUNT
-            rejected = ChunkStatus(rejected=True, reason=_STOPPED[status], held=held)
+            held = status not in _OF_THE_ROWS
+            rejected = ChunkStatus(rejected=True, reason=_stopped(status), held=held)
             return PollResult(others=rejected, statistics=counts)
         case _:
-            why = f"SendPulse has sent a part of the campaign only (status {_number(status)})"
-            doubt = ChunkStatus(in_doubt=True, reason=why)
-            return PollResult(others=doubt, statistics=counts, ask=ask)
+            mailed, unsent = _numbers(campaign, now - over)
+            held, why = status != CampaignStatus.CANCELLED, _stopped(status)
+            doubt = ChunkStatus(in_doubt=True, reason=why, held=held, mailed=mailed, unsent=unsent)
+            again = now + min(max(now - over, _RECIPIENTS), _SLOWLY)
+            why += "; the results of its recipients do not agree with its numbers yet"
+            return attrs.evolve(_again(again, why, counts), others=doubt, ask=ask)
 
 
 def row_status(address: str, found: CampaignRecipient) -> RowStatus | None:
@@ -73,6 +90,8 @@ def row_status(address: str, found: CampaignRecipient) -> RowStatus | None:
     if not isinstance(status, RecipientStatus) or status is RecipientStatus.QUEUED:
         return None
     words = found.detail_status_explain or found.global_status_explain
+    if status is RecipientStatus.NOT_SENT:
+        return RowStatus(address, None, True, "")  # the campaign's status says why
     if status in _NEVER_SENT:
         return RowStatus(address, None, True, words or status.name.lower().replace("_", " "))
     failed = status.delivery >= DeliveryStatus.UNDELIVERED
@@ -95,9 +114,35 @@ def _sent(campaign: Campaign) -> bool:
     return any(sent) or bool(campaign.statistics.counters.get("sent"))
 
 
+def _sent_to(campaign: Campaign, age: float) -> ChunkStatus:
+    """The campaign is out; those that its numbers have in the queue still may not be."""
+    mailed, unsent = _numbers(campaign, age)
+    queued = _by_code(campaign).get(RecipientStatus.QUEUED, 0)
+    delivery = DeliveryStatus.QUEUED if queued else DeliveryStatus.SENT
+    why = "SendPulse left the address out"
+    return ChunkStatus(delivery, reason=why, mailed=mailed + queued, unsent=unsent)
+
+
+def _by_code(campaign: Campaign) -> Mapping[RecipientStatus | int, int]:
+    return {one.code: one.count for one in campaign.statistics.general}
+
+
+def _numbers(campaign: Campaign, age: float) -> tuple[int, int | None]:
+    """How many emails were sent, and how many never will be; None: it is not known yet."""
+    counted = _by_code(campaign)
+    sent = counted.get(RecipientStatus.SENT, 0) or campaign.statistics.counters.get("sent", 0)
+    if counted.get(RecipientStatus.QUEUED):
+        return sent, None
+    unsent = sum(count for code, count in counted.items() if code in _NEVER_SENT)
+    if age >= _SETTLED:
+        unsent = max(unsent, campaign.all_email_qty - sent)
+    return sent, unsent or None
+
+
+def _stopped(status: CampaignStatus | int | None) -> str:
+    assert isinstance(status, CampaignStatus)  # noqa: S101 - a number has no phase
+    return f"{_STOPPED[status]} (status {int(status)})"
+
+
 def _name(code: RecipientStatus | int) -> str:
     return code.name.lower() if isinstance(code, RecipientStatus) else f"status_{code}"
-
-
-def _number(status: CampaignStatus | int | None) -> int | None:
-    return None if status is None else int(status)

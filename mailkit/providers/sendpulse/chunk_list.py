@@ -59,8 +59,8 @@ class ChunkList:
     ``variables`` maps the names that the contacts' variables were given to the columns' names,
     ``since`` is when it was looked at first after it was loaded. ``emails`` is how many a campaign
     to it would send, ``from_tariff`` and ``from_balance`` how many of these are paid by what, and
-    ``price`` what the latter cost. ``missed`` is when its campaign was looked for in vain, and
-    ``polls`` counts how often it was looked at.
+    ``price`` what the latter cost. ``missed`` is when its campaign was looked for in vain,
+    ``polls`` counts how often it was looked at, and ``over`` is when it was first seen to be over.
     """
 
     id: int
@@ -74,6 +74,7 @@ class ChunkList:
     affordable: bool = True
     missed: float | None = None
     polls: int = 0
+    over: float | None = None
 
     @classmethod
     def of(cls, cursor: str | None) -> ChunkList:

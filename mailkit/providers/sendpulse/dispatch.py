@@ -59,6 +59,7 @@ from mailkit.providers.sendpulse.chunk_list import (
     price_of,
     shortfall,
 )
+from mailkit.providers.sendpulse.codes import campaign_phase
 from mailkit.providers.sendpulse.list_contacts import NewContact
 from mailkit.providers.sendpulse.mailing_lists import Cost as CampaignCost
 from mailkit.providers.sendpulse.models import Contact
@@ -85,7 +86,6 @@ SEND = Stage(
 )
 
 _NAME_TAKEN, _LIST_EMPTY = 203, 211
-_NOT_IN_THE_CAMPAIGN = (303, 502)
 _REQUEST = 1_000  # bytes of a request that loads contacts, besides these
 _ATTACHMENTS = 5
 _TESTS = "mailkit tests"  # a list for them, in an account without any
@@ -94,6 +94,7 @@ _ARRIVES = timedelta(seconds=10 + _TIMEOUT, minutes=10)
 """After so long, counted from its take, a campaign that is not there was never created."""
 _BETWEEN_LOOKS = timedelta(minutes=1)
 _BLACKLIST_IS_GOOD = 600.0  # seconds
+_LOOKED_AT_ANEW = ChunkList(0)  # the list does not matter any more
 
 _bad_address = re.compile(r"(?i)argument emails? is invalid").match
 _inactive = re.compile(r"(?i)not.?active|inactive|wait|pending|не.?актив|ожида").search
@@ -350,11 +351,12 @@ class SendPulseDispatch:
             return [row for row in rows if row is not None]
 
         now = self._client.clock.now()
-        if cursor is None:  # it is looked at again from the beginning
-            return poll_result(campaign, now, ask, polls=0)
-        chunk = ChunkList.of(cursor)
-        found = poll_result(campaign, now, ask, polls=chunk.polls)
-        return attrs.evolve(found, cursor=attrs.evolve(chunk, polls=chunk.polls + 1).cursor())
+        chunk = _LOOKED_AT_ANEW if cursor is None else ChunkList.of(cursor)
+        over = now if chunk.over is None else chunk.over
+        found = poll_result(campaign, now, ask, polls=chunk.polls, over=over)
+        known = over if campaign_phase(campaign.status).final else None
+        chunk = attrs.evolve(chunk, polls=chunk.polls + 1, over=known)
+        return attrs.evolve(found, cursor=chunk.cursor())
 
     async def test(self, row: TaskRow) -> Sent:
         """One test of a campaign, with the values filled in here. It has to name a mailing list,
@@ -383,10 +385,8 @@ class SendPulseDispatch:
     async def _ask(self, campaign_id: int, address: str) -> RowStatus | None:
         try:
             found = await self._client.campaigns.recipient(campaign_id, address)
-        except NotFound as error:
-            if error.code not in _NOT_IN_THE_CAMPAIGN:
-                return None
-            return RowStatus(address, None, True, "SendPulse left the address out")
+        except NotFound:
+            return None  # it was left out, or its result is not there yet
         status = row_status(address, found)
         if status is None or not status.reason:
             return status

@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger("mailkit")
 _ROUNDS = 20  # of waiting for a permit until the token is one that has not expired meanwhile
+_LONGEST_WINDOW = 86_400.0
 _AT_ONCE = 1.0  # seconds that no token is expected to expire in
 
 
@@ -335,9 +336,12 @@ class Client:
 
 
 def _note_refusal(permit: Permit, end: Failure) -> None:
-    """What the service says of a quota holds for everybody who takes from it."""
+    """What the service says of a quota holds for everybody who takes from it, but not for longer
+    than any quota's window is: a slip in a header must not lock an account out for good.
+    """
     status = None if end.response is None else end.response.status
+    seconds = None if end.retry_after is None else min(end.retry_after, _LONGEST_WINDOW)
     if end.refusal.quota:
-        permit.refused(requests=False, seconds=end.retry_after)
+        permit.refused(requests=False, seconds=seconds)
     elif status == 429 or (end.refusal.later and status != 503):
-        permit.refused(requests=True, seconds=end.retry_after)
+        permit.refused(requests=True, seconds=seconds)

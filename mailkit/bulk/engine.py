@@ -358,8 +358,7 @@ class Engine:
                     await self._wait(taken, outcome)
                 case Done():
                     self._tries = self._away = 0
-                    if len(outcome.rejected) < len(task.rows):
-                        self._refusals.loaded(task)
+                    self._refusals.loaded(task, outcome)
                     write = self._journal.chunks.advance(self._job, taken, outcome, self._stages)
                     await shielded(write)
                 case Sent():
@@ -436,10 +435,10 @@ class Engine:
             case Next.DEFER | Next.REJECT_ROW:
                 if self._refusals.too_many(task, words):
                     await self._suspect(taken, error, words)
+                elif named or self._trusts(words):
+                    await self._reject_row(taken, words)
                 else:
-                    done = Done(rejected={task.rows[0].n: words})
-                    write = self._journal.chunks.advance(self._job, taken, done, self._stages)
-                    await shielded(write)
+                    await self._ask_witness(taken, error, words)
             case Next.PROBE | Next.HALVE | Next.YIELD if 0 < len(named) < len(task.rows):
                 await self._refusals.single_out(taken, named)
             case Next.YIELD:
@@ -462,6 +461,25 @@ class Engine:
                     f"rows of chunk {root} the provider refuses: {error}; resume the job to go on, "
                     "once you have looked whether the account may send",
                 )
+
+    async def _reject_row(self, taken: Taken, words: str) -> None:
+        done = Done(rejected={taken.task.rows[0].n: words})
+        write = self._journal.chunks.advance(self._job, taken, done, self._stages)
+        await shielded(write)
+
+    async def _ask_witness(self, taken: Taken, refused: MailkitError, words: str) -> None:
+        """A part's one row was refused. Others were taken before; one of these must be taken still,
+        or everybody is meant since. To do a repeatable stage once more harms nobody.
+        """
+        witness = self._refusals.witness(taken.task.stage)
+        try:
+            await shielded(self._dispatch.perform(witness))
+        except Refused:
+            await self._suspect(taken, refused, words)
+        except MailkitError as error:
+            await self._end(taken, error)
+        else:
+            await self._reject_row(taken, words)
 
     def _trusts(self, words: str) -> bool:
         return self._settings.trust_refusals or about_recipient(words)

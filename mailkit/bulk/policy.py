@@ -10,6 +10,9 @@ A refusal of a whole chunk is never taken for a refusal of its rows. Rows of it 
 Rows that a response refuses by name, many of them in the same words, are sent again as a request
 of their own; if all of it is refused alike, that is taken for such a refusal, too.
 
+Parts are halved at once, since a stage that has parts may be done again. A row that is refused
+alone is rejected only if another one, which had been taken before, is taken once more after that.
+
 A row that is refused alone, in words that do not name it, is *on trial* until a request that began
 later is taken. It is tried once more then, and rejected if that is refused too.
 """
@@ -72,7 +75,7 @@ class Next(StrEnum):
     TRY = "its one row is on trial"
     HALVE_PART = "the part is cut in two"
     DEFER = "the part, of one row, is tried after all others"
-    REJECT_ROW = "the part's one row is rejected"
+    REJECT_ROW = "the part's one row is rejected, if somebody who was taken before still is"
     SUSPECT = "planned again, and the job stops: rows are refused alone, and nobody is taken"
     GIVE_UP = "planned again, and the job stops: it has cost too many requests"
 

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import attrs
+
 from mailkit.bulk.journal import Chosen, JobRecord, Journal, Taken
 from mailkit.bulk.policy import (
     EVERYBODY,
@@ -27,7 +29,7 @@ from mailkit.bulk.policy import (
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.signal import Signal, shielded
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import Sent, Task
+from mailkit.core.dispatch import Done, Sent, Stage, Task
 from mailkit.core.words import about_recipient
 from mailkit.errors import InvalidArgument, MailkitError, Refused
 from mailkit.events import ChunkRejected, JobHook
@@ -86,7 +88,7 @@ class Refusals:
         self._witnesses: set[int] = set()
         self._next_witness: int | None = None
         self._refusal: MailkitError | None = None
-        self._loaded: set[str] = set()  # stages of parts in which somebody was taken
+        self._loaded: dict[str, Task] = {}  # by stage: somebody who was taken last
         self._alone: dict[str, set[int]] = {}  # rows of parts that were refused alone, by stage
         self._rejected: Counter[str] = Counter()  # rows of parts, by the gist of the words
         self._narrowed = False
@@ -109,7 +111,9 @@ class Refusals:
         stage, rows = taken.task.stage, taken.task.rows
         return Answers(
             rows=len(rows),
-            about_rows=stage.name in self._loaded or _root(taken) in self._about_rows,
+            about_rows=(
+                stage.name in self._loaded if stage.repeatable else _root(taken) in self._about_rows
+            ),
             probing=self.probing > 0,
             requests=self._requests[_root(taken)],
             alone=len(self._alone.get(stage.name, set()) - {row.n for row in rows}),
@@ -117,10 +121,18 @@ class Refusals:
 
     # parts
 
-    def loaded(self, task: Task) -> None:
-        """A part was taken: refusals of others at this stage are about their rows."""
-        if task.part is not None:
-            self._loaded.add(task.stage.name)
+    def loaded(self, task: Task, done: Done) -> None:
+        """A part was taken: refusals of others at this stage may be about their rows alone."""
+        if task.part is None:
+            return
+        for row in task.rows:
+            if row.n not in done.rejected and row.n not in done.suppressed:
+                self._loaded[task.stage.name] = attrs.evolve(task, rows=(row,), count=1)
+                return
+
+    def witness(self, stage: Stage) -> Task:
+        """One of those who were taken at this stage, by itself."""
+        return self._loaded[stage.name]
 
     def came_round(self, task: Task) -> bool:
         """Whether the one row of a part was refused alone before, with nobody taken since."""

@@ -252,6 +252,23 @@ async def test_a_refusal_of_everybody_rejects_nobody(journal: Journal, shop: Lis
     assert shop.mailed == dict.fromkeys(people(15), 1)
 
 
+@pytest.mark.parametrize("taken", [1, 2, 3])
+async def test_a_refusal_of_everybody_that_begins_later_rejects_nobody(
+    journal: Journal, shop: ListProvider, taken: int
+) -> None:
+    shop.part_rows = 2
+    shop.acts["load"] = [lambda task: None] * taken
+    shop.acts["load"].append(lambda task: shop.bad.update(people(15)))
+    report = await send(journal, shop, people(15), concurrency=1)
+    assert (report.counts.rejected, report.counts.accepted) == (0, 0)
+    assert report.stopped is not None
+    assert "the request has errors" in report.stopped
+    shop.bad.clear()
+    report = await send(journal, shop, resume=True)
+    assert report.complete
+    assert shop.mailed == dict.fromkeys(people(15), 1)
+
+
 async def test_people_who_opted_out_are_suppressed_and_a_chunk_of_them_is_not_sent(
     journal: Journal, shop: ListProvider
 ) -> None:

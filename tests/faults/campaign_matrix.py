@@ -110,13 +110,6 @@ class Cell:
         return f"{self.name}-{self.row.fault}-{'lasting' if self.lasting else 'once'}"
 
     @property
-    def rejects(self) -> bool:
-        """Whether the service's own refusal of everybody, after it took some, is believed."""
-        end = self.row.ends(True) or Unavailable
-        refused = issubclass(end, Refused) and not issubclass(end, AuthenticationFailed)
-        return self.lasting and self.kind.rows and self.kind.first > 1 and refused
-
-    @property
     def error(self) -> Error:
         """Why the job stops, if it does."""
         kind, row = self.kind, self.row
@@ -132,7 +125,7 @@ class Cell:
         if issubclass(end, RateLimited | QuotaExhausted):
             return end if kind.plans and row.arrives(True) == 1 else None
         if issubclass(end, Refused):
-            return None if self.rejects or (kind.rows and not self.lasting) else end
+            return None if kind.rows and not self.lasting else end
         if not self.lasting or (kind.operation == CREATE and end is OutcomeUnknown and row.acted):
             return None
         return end
@@ -142,8 +135,7 @@ class Cell:
         """The last request that the fault is on the way of; None: until the job has stopped."""
         if not self.lasting:
             return self.kind.first
-        waited_out = self.error is None and not self.rejects
-        return self.kind.first + WAITED_OUT if waited_out else None
+        return self.kind.first + WAITED_OUT if self.error is None else None
 
 
 def cells() -> Iterator[Cell]:
@@ -185,15 +177,14 @@ async def play(cell: Cell) -> None:
             wanted = (BadResponse, Unavailable)
         assert cell.kind.plans or type(error) in wanted, error
         counts = report.counts
-        assert (counts.rejected, counts.suppressed) == (4 * cell.rejects, 0), report
-        if error is not None or cell.rejects:
+        assert (counts.rejected, counts.suppressed) == (0, 0), report
+        if error is not None:
             states = counts.accepted, counts.rejected, counts.in_doubt, counts.unsent
             await run.check(report, states, PEOPLE)
-            report = await run.resume(rejected=cell.rejects)
+            report = await run.resume()
         await run.check(report, (6, 0, 0, 0), PEOPLE)
         assert (report.unreconciled, report.complete) == (0, True)
-        if not cell.rejects:  # else those rows had lists of their own
-            _check_service(run)
+        _check_service(run)
 
 
 def _check_service(run: Run) -> None:

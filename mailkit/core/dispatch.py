@@ -133,7 +133,8 @@ class Task:
     attempt as no other journal does, for whatever must be found again. ``cursor`` is what the stage
     before, or this one before a wait, has left for this one; at a stage of the scope JOB,
     ``cursors`` has those of all chunks that are not sent yet. ``looks`` counts how often
-    `Dispatch.settle` has asked to look again.
+    `Dispatch.settle` has asked to look again. ``again``: a stage that is not repeatable was tried
+    before, and said to be not acted upon.
     """
 
     job: str
@@ -148,6 +149,7 @@ class Task:
     cursors: Sequence[str] = ()
     started: datetime | None = None
     looks: int = 0
+    again: bool = False
 
     @property
     def label(self) -> str:

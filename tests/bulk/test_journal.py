@@ -171,6 +171,7 @@ async def test_what_a_request_waits_for_is_durable_and_the_rest_follows(tmp_path
     await journal.chunks.put_back(job, second.ticket, 3.0, "dns")
     assert set(seen) == {False}  # lost with the power, they are in doubt
     chunk = await take(journal, job)
+    assert (second.task.again, chunk.task.again) == (False, True)
     await journal.chunks.accept(job, chunk.ticket, 3.0, Sent("r"))
     await journal.resolving.accepted(job, Chosen({first.ticket.chunk: None}))
     assert seen[2:] == [True, False, True]

@@ -398,6 +398,7 @@ def _handed_out(
         cursors=cursors,
         started=_moment(chunk.started),
         looks=chunk.looks,
+        again=not stage.repeatable and chunk.takes > 1,
     )
     return Taken(task, Ticket(chunk.n, chunk.takes), chunk.root, chunk.role == Role.AGAIN)
 

@@ -49,6 +49,8 @@ _OPTED_OUT = {
     ContactStatus.REJECTED: "rejected by SendPulse's moderators before",
     ContactStatus.SENDING_ERROR: "earlier messages could not be delivered, says SendPulse",
 }
+_MAILED = (ContactStatus.ACTIVE, ContactStatus.NEW)
+"""The service counts new contacts as active, and activates them on its own."""
 _LOCKED = (MailingListStatus.LOCKED, MailingListStatus.MOVING)
 
 
@@ -195,7 +197,7 @@ def compare(
             rejected[row.n] = "SendPulse has not taken the address into the list"
         elif (reason := _opted_out(own)) is not None:
             suppressed[row.n] = reason
-        elif own.status != ContactStatus.ACTIVE:
+        elif own.status not in _MAILED:
             rejected[row.n] = f"SendPulse has not activated the address: {_words(own.status)}"
             inactive.append(row.address)
     return Comparison(rejected, suppressed, inactive)

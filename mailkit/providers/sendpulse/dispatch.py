@@ -40,6 +40,7 @@ from mailkit.errors import (
     AccountRefused,
     InvalidArgument,
     NotFound,
+    OutcomeUnknown,
     Refused,
     Unavailable,
     Unsupported,
@@ -302,6 +303,12 @@ class SendPulseDispatch:
         return Done()
 
     async def _send(self, task: Task, chunk: ChunkList) -> Sent:
+        if task.again:  # whoever said "not now" may have been a gateway that knows nothing
+            found = await self._campaigns(self._once, task, chunk)
+            if len(found) > 1:
+                raise OutcomeUnknown(f"SendPulse has two campaigns called {name_of(task)}")
+            if found:
+                return Sent(str(found[0]), cursor=task.cursor)
         message, written = self._message, self._stored_placeholders(chunk)
         stats = None
         if message.track_opens is not None or message.track_clicks is not None:
@@ -323,8 +330,7 @@ class SendPulseDispatch:
         it is absent at two looks, long after its request could have arrived.
         """
         name, chunk = name_of(task), ChunkList.of(task.cursor)
-        campaigns = self._client.mailing_lists.iter_campaigns(chunk.id)
-        found = [one.id async for one in campaigns if one.name.strip() == name]
+        found = await self._campaigns(self._client, task, chunk)
         if len(found) > 1:
             return None
         if found:
@@ -341,6 +347,11 @@ class SendPulseDispatch:
         if again.timestamp() > now.timestamp() >= chunk.missed:
             return Wait(again, why)
         return NotTaken(f"there is no campaign {name} at SendPulse")
+
+    async def _campaigns(self, client: SendPulse, task: Task, chunk: ChunkList) -> list[int]:
+        """The campaigns of the chunk's name."""
+        name, campaigns = name_of(task), client.mailing_lists.iter_campaigns(chunk.id)
+        return [one.id async for one in campaigns if one.name.strip() == name]
 
     async def poll(self, reference: str, cursor: str | None) -> PollResult:
         """The campaign's status and statistics."""

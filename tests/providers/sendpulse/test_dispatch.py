@@ -35,11 +35,13 @@ from mailkit.provider import (
 from mailkit.providers.sendpulse import (
     BalanceDetails,
     ChunkLimits,
+    Contact,
+    ContactStatus,
     EmailTariff,
     Money,
     SendPulse,
 )
-from mailkit.providers.sendpulse.chunk_list import ChunkList, shortfall
+from mailkit.providers.sendpulse.chunk_list import ChunkList, compare, shortfall
 from mailkit.providers.sendpulse.dispatch import AFFORD, COMPARE, LIST, LOAD, READY, SCREEN, SEND
 from mailkit.sandbox import Fault, Sandbox
 from mailkit.testing import FakeClock
@@ -275,7 +277,7 @@ async def test_an_empty_list_is_compared(world: World) -> None:
     assert (ready.skips, ChunkList.of(ready.cursor).emails) == (0, 0)
 
 
-async def test_contacts_that_are_never_activated_are_taken_out(world: World) -> None:
+async def test_contacts_that_stay_new_count_as_active(world: World) -> None:
     world.sandbox.sendpulse.settings.active_after = None
     cursor = await world.loaded(*ROWS)
     ended = await world.do(READY, cursor=cursor)
@@ -284,11 +286,20 @@ async def test_contacts_that_are_never_activated_are_taken_out(world: World) -> 
     world.clock.advance(3600)
     ready = await world.done(READY, cursor=ended.cursor)
     done = await world.done(COMPARE, *ROWS, cursor=ready.cursor)
-    assert done.rejected == {
-        1: "SendPulse has not activated the address: new",
-        2: "SendPulse has not activated the address: new",
+    assert done == Done()
+    assert await world.client.mailing_lists.count(ChunkList.of(cursor).id) == 2
+
+
+def test_rows_are_compared_with_the_contacts_of_their_list() -> None:
+    rows = [TaskRow(int(status), f"p{int(status)}@example.com", []) for status in ContactStatus]
+    found = {
+        row.address: [Contact(row.address, list_id=7, status=ContactStatus(row.n))] for row in rows
     }
-    assert await world.client.mailing_lists.count(ChunkList.of(cursor).id) == 0
+    compared = compare(rows, found, 7)
+    left_out = {*compared.rejected, *compared.suppressed}
+    assert {*ContactStatus} - left_out == {ContactStatus.NEW, ContactStatus.ACTIVE}
+    assert len(compared.inactive) == len(compared.rejected)
+    assert {*compare(rows, found, 8).rejected} == {*ContactStatus}
 
 
 async def test_a_campaign_above_the_tariff_is_cut_anew(world: World) -> None:
@@ -404,12 +415,27 @@ async def test_a_campaign_is_given_up_after_two_looks(world: World) -> None:
     assert await world.dispatch.settle(doubt) == Sent(sent.reference, cursor=second.cursor)
 
 
+async def test_a_campaign_is_looked_for_before_it_is_created_again(world: World) -> None:
+    """A gateway's page says that it was not; the service has created it all the same."""
+    cursor = await world.ready(*ROWS)
+    sent = await world.do(SEND, cursor=cursor)
+    assert await world.do(SEND, cursor=cursor, again=True) == sent
+    assert world.sandbox.requests[CREATE] == 1
+    world.clock.advance(60)
+    other = await world.do(SEND, cursor=cursor, again=True, key="other")
+    assert other != sent
+    assert world.sandbox.requests[CREATE] == 2
+
+
 async def test_two_campaigns_of_one_name_are_for_a_person(world: World) -> None:
     cursor = await world.ready(*ROWS)
     await world.do(SEND, cursor=cursor)
     world.clock.advance(60)
     await world.do(SEND, cursor=cursor)
     assert await world.dispatch.settle(task(SEND, cursor=cursor, started=world.at(0))) is None
+    world.clock.advance(2)
+    with pytest.raises(OutcomeUnknown, match="two campaigns called autumn #1 7f3a"):
+        await world.do(SEND, cursor=cursor, again=True)
 
 
 async def test_the_fifth_campaign_of_an_hour_waits(world: World) -> None:

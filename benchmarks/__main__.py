@@ -19,7 +19,6 @@ BENCHES: list[Bench] = [
     *memory.BENCHES,
 ]
 NOT_BUILT = [
-    "a grant of the permit ledger without contention, which is not built yet",
     "a webhook batch of 100 events into the journal, which is not built yet",
 ]
 

@@ -1,4 +1,4 @@
-"""Parts of mailkit measured alone: reading a long answer, the quota, the import."""
+"""Parts of mailkit measured alone: reading a long answer, the quotas, the import."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import attrs
 import cattrs
@@ -15,8 +16,12 @@ from multidict import CIMultiDict
 from benchmarks.measure import Work, in_turn, median, paired, spread
 from benchmarks.rows import Bench, Goal, Row, Setting, at_least, at_most, figure, row_of
 from benchmarks.server import TOKEN
-from mailkit import SmsBy
+from mailkit import Journal, SmsBy
+from mailkit.bulk.journal import Account
+from mailkit.bulk.journal.ledger import Grant
+from mailkit.bulk.journal.store import Connection
 from mailkit.core.clock import Clock
+from mailkit.core.lateness import elapsed
 from mailkit.core.quota import LocalPermits, Quota
 from mailkit.core.wire import Request, Response
 
@@ -155,6 +160,62 @@ def quota(setting: Setting) -> Iterable[Row]:
     )
 
 
+# the ledger
+
+PLENTY = {"requests": Quota(900, 0.05), "campaigns": Quota(900, 0.05, "campaigns")}
+
+
+def ledger(setting: Setting) -> Iterable[Row]:
+    """Two quotas that nobody waits for; in a transaction of many, and each in its own."""
+
+    @asynccontextmanager
+    async def side(alone: bool) -> AsyncIterator[Work]:
+        place = setting.folder / f"ledger-{alone}.db"
+        journal = await Journal.open(place)
+        permits = journal.permits_of(Account("bench", "account", PLENTY), Clock())
+        ledger, names = permits.ledger, tuple(PLENTY)
+
+        def many(db: Connection) -> int:
+            for _ in range(1_000):
+                found = ledger.ask(
+                    db, ledger.needs(*names), key=None, deadline=30.0, asked=elapsed()
+                )
+                if isinstance(found, Grant):
+                    ledger.end(db, found, ledger.clock.elapsed())
+            return 1_000
+
+        async def each() -> int:
+            for _ in range(300):
+                (await permits.acquire(names, None, 30.0)).done()
+            return 300
+
+        async def together() -> int:
+            return await permits._store.write(many)
+
+        try:
+            yield each if alone else together
+        finally:
+            await journal.close()
+
+    sides = [partial(side, False), partial(side, True)]
+    costs = in_turn(sides, setting.pick(7, 15))
+    note = "of two quotas, granted and ended"
+    yield figure(
+        "a permit of the journal's ledger, in the transaction of a take",
+        [one.cpu * 1e6 for one, _ in costs],
+        "µs cpu",
+        at_most(300.0),
+        note,
+    )
+    yield figure(
+        "a permit of the journal's ledger, for a direct call",
+        [one.wall * 1e6 for _, one in costs],
+        "µs wall",
+        None,
+        f"{note}, in two transactions of their own",
+    )
+
+
 # the import
 
 WITH_CLIENT = "from mailkit import BulkSender, Message, SmsBy, read_recipients"
@@ -187,5 +248,6 @@ def _import_seconds(statement: str) -> float:
 BENCHES = [
     Bench("reading", reading),
     Bench("quota", quota),
+    Bench("ledger", ledger),
     Bench("import", imports),
 ]

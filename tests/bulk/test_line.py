@@ -14,7 +14,7 @@ from mailkit.core.window import Quota, room_at
 QUOTAS = {"requests": Quota(10, 1.0), "books": Quota(4, 3600.0, "books")}
 ORDER = scarcest(QUOTAS)
 REQUEST, BOOK = {"requests": 1}, {"requests": 1, "books": 1}
-NAMES = ("a", "b", "c")
+NAMES: tuple[str, ...] = ("a", "b", "c")
 
 
 def test_the_scarcest_quota_comes_first() -> None:

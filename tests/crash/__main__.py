@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from .frozen import calls_of, prove_frozen
 from .judge import BROKEN, Verdict
 from .large import MANY, prove_large
 from .observers import OBSERVERS
+from .permits import FAIR, prove_permits
 from .proof import KILLS, prove
 from .sandbox import Place, sandbox
 from .scenes import scene_of
@@ -45,10 +47,18 @@ def main() -> int:
         metavar="KILLS",
         help=f"instead: {MANY:,} people in one campaign of SendPulse, until so many kills",
     )
+    parser.add_argument(
+        "--permits",
+        type=int,
+        metavar="REQUESTS",
+        help="instead: six processes under the quotas of one journal, until so many have arrived",
+    )
     parser.add_argument("--seed", type=int, help="this job alone, once more")
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--step", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.permits:
+        return _permits(options.permits, options.seed or 1)
     if options.large:
         options.rows, options.step = MANY, 1  # one job after the other
     if options.seed is not None:
@@ -66,6 +76,18 @@ def main() -> int:
         for n in range(workers)
     ]
     return max(process.wait() for process in running)
+
+
+def _permits(requests: int, seed: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Path(folder) / "journal.db"
+        rush = asyncio.run(prove_permits(journal, seed, arrivals=requests, kills_a_second=0.7))
+    print(
+        f"{rush.arrived} arrivals in {rush.seconds:.0f} s with {rush.kills} kills: at most "
+        f"{rush.most} in a window; the busiest process had {rush.unfairness:.2f} times as many as "
+        f"the idlest of those that lived all along; above: {rush.above or 'none'}"
+    )
+    return 1 if rush.above or rush.unfairness > FAIR else 0
 
 
 def work(options: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from .crowd import prove_crowd
 from .frozen import calls_of, look_beside, prove_frozen
 from .judge import Verdict, close, finish, judge, prepare, write_lists
 from .life import Moment, live
+from .permits import prove_permits
 from .proof import prove
 from .sandbox import Place, sandbox
 from .scenes import Scene
@@ -111,3 +112,10 @@ def test_a_journal_that_is_attacked_under_a_job_mails_nobody_twice(
     scene = Scene(("status",), attack)
     verdict = prove(len(attack), SUBJECTS["devino"], place, tmp_path, 700, scene, kills=0)
     assert verdict.good, verdict
+
+
+async def test_callers_that_are_killed_are_never_above_a_quota_together(tmp_path: Path) -> None:
+    rush = await prove_permits(tmp_path / "journal.db", 7, arrivals=250, kills_a_second=0.7)
+    assert not rush.above, rush
+    assert rush.kills
+    assert rush.arrived >= 250, f"permits were lost: {rush}"

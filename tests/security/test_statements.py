@@ -24,6 +24,8 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
     marks = {
         "', '.join('?' * len(states))",
         "', '.join('?' * len(rows))",
+        "', '.join('?' * len(places))",
+        "_outside(passed_over)",
         "'FULL' if durable else 'NORMAL'",
         "followers.format(order='ASC')",
         "' UNION ALL '.join(rows)",

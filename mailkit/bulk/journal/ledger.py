@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
+from typing import NamedTuple
 
 import attrs
 import msgspec
@@ -78,12 +79,16 @@ class Busy:
     quota: Quota
 
 
-@attrs.frozen
-class _Moment:
+class _Moment(NamedTuple):
     account: int
     grant: int
     zero: float
     now: float
+
+
+class _Kept(NamedTuple):
+    per: float
+    blocked: float
 
 
 class Ledger:
@@ -119,14 +124,14 @@ class Ledger:
             if amount > quota.limit:
                 raise InvalidArgument(f"{amount} {quota.name} at once are too many for {quota}")
         moment = self._enter(db)
-        self._know(db, moment, needs)
+        kept = self._kept(db, moment, needs)
         line, placed = _line(db, moment, key)
-        blocked = _blocked(db, moment)
+        blocked = {name: one.blocked for name, one in kept.items() if one.blocked > moment.now}
         free = {name: self._free(db, moment, name, blocked) for name in self._named(line, needs)}
         if is_next(line, needs, free, self._order):
             if placed and key is not None:
                 leave(db, key)
-            return self._grant(db, moment, needs, deadline, asked + BEGINS_WITHIN)
+            return self._grant(db, moment, needs, kept, deadline, asked + BEGINS_WITHIN)
         busy = self._busy(db, moment, line, needs)
         if key is not None:
             self._wait(db, moment, needs, key, busy, job)
@@ -224,20 +229,23 @@ class Ledger:
             (boot, mark - reading, mark, wall, *named),
         )
 
-    def _know(self, db: Connection, moment: _Moment, needs: Needs) -> None:
-        """The longest window that a quota is ever counted in decides how long permits are kept."""
+    def _kept(self, db: Connection, moment: _Moment, needs: Needs) -> dict[str, _Kept]:
+        """How long permits of each quota are kept: the longest window it was ever counted in."""
         found = db.execute(
-            "SELECT name, per FROM quotas WHERE account = ?", (moment.account,)
-        ).fetchall()
-        known = dict(found)
+            "SELECT name, per, blocked FROM quotas WHERE account = ?", (moment.account,)
+        )
+        kept = {name: _Kept(per, blocked) for name, per, blocked in found}
         for name in needs:
             per = self.account.quotas[name].per_seconds
-            if known.get(name, 0.0) < per:
+            known = kept.get(name, _Kept(0.0, 0.0))
+            if known.per < per:
                 db.execute(
                     "INSERT INTO quotas (account, name, per) VALUES (?, ?, ?) "
                     "ON CONFLICT (account, name) DO UPDATE SET per = excluded.per",
                     (moment.account, name, per),
                 )
+                kept[name] = known._replace(per=per)
+        return kept
 
     def _named(self, line: Sequence[Needs], needs: Needs) -> Sequence[str]:
         """The quotas that somebody of these needs; others' own ones don't matter."""
@@ -269,14 +277,19 @@ class Ledger:
         return quota.limit - int(used)
 
     def _grant(
-        self, db: Connection, moment: _Moment, needs: Needs, deadline: float, begins_by: float
+        self,
+        db: Connection,
+        moment: _Moment,
+        needs: Needs,
+        kept: Mapping[str, _Kept],
+        deadline: float,
+        begins_by: float,
     ) -> Grant:
         latest = moment.now + BEGINS_WITHIN + deadline + SLACK
         for name, amount in needs.items():
             db.execute(
-                "DELETE FROM permits WHERE account = ? AND quota = ? AND at <= "
-                "? - (SELECT per FROM quotas WHERE account = ? AND name = ?)",
-                (moment.account, name, moment.now, moment.account, name),
+                "DELETE FROM permits WHERE account = ? AND quota = ? AND at <= ?",
+                (moment.account, name, moment.now - kept[name].per),
             )
             db.execute(
                 "INSERT INTO permits (account, id, quota, amount, at) VALUES (?, ?, ?, ?, ?)",

@@ -27,6 +27,7 @@ UNSUBSCRIBE = "unsubscribe"
 # No possessive quantifier after a group: before Python 3.11.5 it matches and captures wrongly.
 _WORD = r"[\w.\-\u0300-\u036f]++"  # U+0300…: accents set apart
 _NAME = rf"{_WORD}(?:[ ]++{_WORD})*"
+_odd = re.compile(r"[^\w.\-\s\u0300-\u036f'\"]").search  # in a name
 _placeholder = re.compile(
     rf"""\{{\{{ \s*+ ({_NAME}) \s*+ (?: \| \s*+ (?: '([^']*+)' | "([^"]*+)" ) \s*+ )? \}}\}}""",
     re.VERBOSE,
@@ -76,6 +77,8 @@ def _complaint(text: str, start: int, place: str) -> str:
     end = text.find("}}", start)
     excerpt = text[start : end + 2 if 0 <= end < start + 60 else start + 30]
     fault = "has no end" if end < 0 else "is not a placeholder"
+    if end >= 0 and (odd := _odd(text[start + 2 : end].partition("|")[0].strip())):
+        fault += f": a field's name can't have {odd.group()!r}, so that its column must be renamed"
     return (
         f"{place}, line {line}, column {column}: {excerpt!r} {fault}; write {{{{ field }}}} or "
         "{{ field | 'default' }}, and braces that are meant as such as &#123;&#123; in html"

@@ -116,6 +116,8 @@ def test_braces_that_open_nothing_stay() -> None:
         ("{{ name | 'x\" }}", "is not a placeholder"),
         ("{{ first\nname }}", "is not a placeholder"),
         ("{{ name() }}", "is not a placeholder"),
+        ("{{ city, country | 'x' }}", r"name can't have ','.* renamed; write"),
+        ("{{ and/or }}", "name can't have '/'"),
         ("{{ name }", "has no end"),
     ],
 )

@@ -98,6 +98,9 @@ def _recalled(found: RecallResult, report: Report) -> list[str]:
         lines.append(plain(f"  chunk {n} is not taken back: {why}"))
     for n, why in found.unknown.items():
         lines.append(plain(f"  chunk {n}: nobody knows whether it is taken back: {why}"))
+    if found.recalled:
+        job = shlex.quote(plain(report.job))
+        lines.append(f"To see what was sent before that: mailkit status {job} --follow")
     if found.unknown:
         lines.append("Look in the provider's dashboard, or order it once more")
     return lines

@@ -236,6 +236,10 @@ async def test_sweep_forgets_a_planning_that_was_cut_off_and_no_other(tmp_path: 
         await journal.planning.cut(cut_off, rows=2, size=1000)
         die(cut_off)
         living = await planning(journal, people(3), "living")
+        with pytest.raises(InvalidArgument, match="there is no job cut off; the journal has done"):
+            await journal.jobs.get("cut off")
+        with pytest.raises(InvalidArgument, match="process is planning the job living"):
+            await journal.jobs.get("living")
         await journal.jobs.sweep()
         assert await journal.jobs.find("cut off") is None
         assert (await journal.jobs.find("living")) is not None

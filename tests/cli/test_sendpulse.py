@@ -57,6 +57,16 @@ def test_a_list_goes_out_and_every_row_is_accounted_for(shop: Shop) -> None:
     approve("report: a job over SendPulse", shop("report", "autumn").out)
 
 
+def test_what_is_taken_back_can_be_looked_at_afterwards(shop: Shop) -> None:
+    assert shop("send", shop.letter(**MESSAGE), shop.table(LIST), *WORDS).code == 0
+    (campaign,) = shop.sandbox.sendpulse.account.campaigns.values()
+    campaign.copied_at = shop.sandbox.clock.now() + 3600.0
+    ended = shop("cancel", "autumn", "--recall")
+    assert (ended.code, ended.err) == (0, "")
+    approve("cancel: what was sent is taken back", ended.out)
+    assert campaign.cancelled
+
+
 def test_no_credentials(shop: Shop) -> None:
     gone: dict[str, str | None] = {
         "MAILKIT_SENDPULSE_CLIENT_ID": None,

@@ -128,9 +128,21 @@ class Jobs:
         """The job of this name, or None."""
         return await self._store.read(lambda db: find(db, name))
 
+    def _look(self, db: Connection, name: str) -> tuple[JobRecord | None, bool]:
+        """The job, and whether a living process plans it."""
+        job = find(db, name)
+        if job is None or job.state is not JobState.PLANNING:
+            return job, False
+        return job, bool(living(db, self._store.locks, job.id))
+
     async def get(self, name: str) -> JobRecord:
         """The job of this name; InvalidArgument names the ones there are."""
-        job = await self.find(name)
+        job, is_planned = await self._store.read(lambda db: self._look(db, name))
+        if job is not None and is_planned:
+            raise InvalidArgument(
+                f"another process is planning the job {name} at this moment: try again once it has "
+                "read the list"
+            )
         if job is None or job.state is JobState.PLANNING:
             names = [record.name for record in await self.list()]
             known = f"the journal has {', '.join(names[:10])}" if names else "the journal is empty"

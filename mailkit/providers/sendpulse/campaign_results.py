@@ -29,6 +29,8 @@ _FIRST, _SENDING, _MODERATION = 5.0, 60.0, 300.0
 
 _RECIPIENTS, _SLOWLY = 60.0, 3600.0
 """Seconds at least and at most between two looks at the recipients of a campaign that is over."""
+_CANCELS = 30.0
+"""Seconds for which emails that were under way may be missing in a cancelled campaign's numbers."""
 _SETTLED = 1800.0
 """Seconds after which the numbers of a campaign that is over no longer change."""
 
@@ -71,6 +73,8 @@ def poll_result(
             return _again(now + min(wait, _MODERATION), why, counts)
         case CampaignPhase.SENT:
             return PollResult(others=_sent_to(campaign, now - over), statistics=counts, ask=ask)
+        case CampaignPhase.STOPPED if status == CampaignStatus.CANCELLED and now - over < _CANCELS:
+            return _again(over + _CANCELS, _stopped(status), counts)
         case CampaignPhase.STOPPED if not _sent(campaign):
             held = status not in _OF_THE_ROWS
             rejected = ChunkStatus(rejected=True, reason=_stopped(status), held=held)

@@ -77,7 +77,7 @@ def test_a_campaign_that_sent_nothing_rejects_everybody(status: int, held: bool)
         RecipientStatus.ALREADY_UNSUBSCRIBED: 1,
     }
     for counts in ({}, nobody):
-        found = poll(campaign(status, counts), polls=3)
+        found = poll(campaign(status, counts), polls=3, age=30.0)
         assert found.others is not None
         assert found.others.rejected
         assert found.others.reason
@@ -86,7 +86,7 @@ def test_a_campaign_that_sent_nothing_rejects_everybody(status: int, held: bool)
 
 @pytest.mark.parametrize("status", [5, 12, 16, 27])
 def test_a_campaign_that_was_stopped_after_some_emails_asks_about_each(status: int) -> None:
-    found = poll(campaign(status, SOME), polls=3)
+    found = poll(campaign(status, SOME), polls=3, age=30.0)
     assert found.others is not None
     assert (found.others.in_doubt, found.others.rejected, found.ask) == (True, False, ask)
     assert found.others.held == (status != 16)
@@ -132,6 +132,13 @@ def test_the_numbers_of_a_campaign(
     assert (found.others.mailed, found.others.unsent) == (mailed, unsent)
 
 
+@pytest.mark.parametrize("counts", [{}, SOME])
+def test_the_numbers_of_a_cancelled_campaign_come_late(counts: dict[RecipientStatus, int]) -> None:
+    found = poll(campaign(16, counts), age=10.0)
+    assert (found.again, found.others) == (datetime.fromtimestamp(NOW + 20.0, UTC), None)
+    assert "cancelled" in found.why
+
+
 def test_counters_by_the_services_words() -> None:
     found = poll(
         Campaign(
@@ -139,6 +146,7 @@ def test_counters_by_the_services_words() -> None:
             status=CampaignStatus.CANCELLED,
             statistics=Statistics(counters={"sent": 2, "delivered": 1, "error": 0}),
         ),
+        age=30.0,
     )
     assert found.statistics == {"sent": 2, "delivered": 1}
     assert found.others is not None

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from mailkit.core.lateness import is_too_late
 from mailkit.core.wire import Request, Response
 from mailkit.errors import NotSent, OutcomeUnknown
 from mailkit.sandbox import RawRequest
@@ -47,6 +48,9 @@ class Network:
             await self._pass(0.1)
             request.began = False
             raise NotSent("connection refused")
+        if is_too_late():
+            request.began = False
+            raise NotSent("too late")
         request.began = True
         arrived = False
         try:

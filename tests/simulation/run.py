@@ -6,13 +6,16 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Coroutine, Iterator
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import attrs
 
 from mailkit import Quota, Report, resolve
 from mailkit.bulk.journal import RowRecord
 from mailkit.bulk.report import make_report
+from mailkit.core import lateness
 from mailkit.errors import InvalidArgument
 
 from .observers import SLOWEST, observe, start_or_resume, verdicts
@@ -29,24 +32,30 @@ def play(seed: int) -> Counter[str]:
     """Run the world of this seed; AssertionError if the promise is broken. Counts what happened."""
     world = World(seed)
     happened: Counter[str] = Counter()
+    made_up = SimpleNamespace(monotonic=lambda: world.loop.now)
     try:
-        for name in world.others:
-            world.begin(name, observe(world, name, happened))
-        if world.restored is not None:
-            _play_until_restored(world, world.restored, happened)
-        else:
-            _play_to_the_end(world, happened)
-        for process in list(world.processes):
-            world.end(process)
-        failures = [one for one in world.loop.failures if not isinstance(one, Died)]
-        assert not failures, failures
-        happened[f"worlds of {world.side.name}"] += 1
-        happened["commits"] += world.commits
-        happened["made-up seconds"] += round(world.loop.now)
-        happened["requests"] += sum(len(network.arrivals) for network in world.networks)
+        with patch.multiple(lateness, time=made_up, _BOOT=None):
+            _play(world, happened)
     finally:
         world.close()
     return happened
+
+
+def _play(world: World, happened: Counter[str]) -> None:
+    for name in world.others:
+        world.begin(name, observe(world, name, happened))
+    if world.restored is not None:
+        _play_until_restored(world, world.restored, happened)
+    else:
+        _play_to_the_end(world, happened)
+    for process in list(world.processes):
+        world.end(process)
+    failures = [one for one in world.loop.failures if not isinstance(one, Died)]
+    assert not failures, failures
+    happened[f"worlds of {world.side.name}"] += 1
+    happened["commits"] += world.commits
+    happened["made-up seconds"] += round(world.loop.now)
+    happened["requests"] += sum(len(network.arrivals) for network in world.networks)
 
 
 def attempt(seed: int) -> tuple[int, Counter[str] | str]:
@@ -236,12 +245,12 @@ def _check_mailed(world: World) -> None:
 
 
 def _counted(world: World) -> Iterator[tuple[Quota, list[float]]]:
-    """Each quota, with the times at which its requests arrived, of each process by itself."""
-    for network in world.networks:
-        if world.quota is not None:
-            yield world.quota, [at for at, _ in network.arrivals]
-        for quota, operation in world.side.quotas():
-            yield quota, [at for at, what in network.arrivals if what == operation]
+    """Each quota, with the times at which its requests arrived, of all processes together."""
+    arrivals = sorted(one for network in world.networks for one in network.arrivals)
+    if world.quota is not None:
+        yield world.quota, [at for at, _ in arrivals]
+    for quota, operation in world.side.quotas():
+        yield quota, [at for at, what in arrivals if what == operation]
 
 
 def _check_end(world: World) -> None:

@@ -65,6 +65,7 @@ DOUBTS_TO_STOP = 3
 TRIES_TO_STOP = 8
 OTHERS_SECONDS = 1.0
 LOOK_SECONDS = 5.0
+STEP_SECONDS = 60.0  # of a longer wait: the wall clock may be set meanwhile
 UPLOADED = "all is ready at the provider, and nothing is sent"
 
 
@@ -225,7 +226,7 @@ class Engine:
         at = moment(later.until, now)
         self._waiting = f"{later.why}; resuming at {at}"
         if later.look is None:
-            await self._changed.wait(max(0.0, later.until - now))
+            await self._changed.wait(min(max(0.0, later.until - now), STEP_SECONDS))
             return False
         if later.quota:
             self._waiting = f"waiting for {later.why}; the next is free at {at}"
@@ -237,7 +238,7 @@ class Engine:
             return False
         self._in_line = True
         try:
-            await self._changed.wait(max(0.0, later.look - now))
+            await self._changed.wait(min(max(0.0, later.look - now), LOOK_SECONDS))
         finally:
             self._in_line = False
         return True
@@ -275,7 +276,8 @@ class Engine:
         """The chunk of this number, or the next probe, to send it."""
         found = await self._next(n=n, probes=probes)
         while isinstance(found, Later) and found.look is not None and self.may_try():
-            await self._changed.wait(max(0.0, found.look - self._clock.now()))
+            wait = max(0.0, found.look - self._clock.now())
+            await self._changed.wait(min(wait, LOOK_SECONDS))
             found = await self._next(n=n, probes=probes)
         return found if isinstance(found, Taken) else None
 

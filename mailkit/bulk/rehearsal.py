@@ -20,7 +20,7 @@ from mailkit.core.dispatch import Cost, Dispatch
 from mailkit.core.quota import Quota
 from mailkit.message import Message
 
-__all__ = ["LeftOut", "Plan", "Sample", "rehearse"]
+__all__ = ["LeftOut", "Plan", "Sample", "rehearse", "what_is_left"]
 
 SAMPLES = EXAMPLES = 3
 GROUPS = 100
@@ -114,6 +114,26 @@ async def rehearse(draft: Draft, message: Message, quotas: Mapping[str, Quota]) 
         chunks=len(chunks),
         requests=sum(step.times for step in steps),
         cost=await dispatch.cost(counts.to_send) if chunks else None,
+        duration=duration(steps, quotas),
+    )
+
+
+def what_is_left(
+    plan: Plan,
+    chunks: Sequence[int],
+    dispatch: Dispatch,
+    quotas: Mapping[str, Quota],
+    cost: Cost | None,
+) -> Plan:
+    """The plan of a job that is uploaded: only its chunks, of so many rows, are to be sent."""
+    last = dispatch.stages[-1:]
+    steps = list(steps_of(chunks, last, dispatch.limits, last=[RECIPIENTS]))
+    requests = sum(step.times for step in steps)
+    return attrs.evolve(
+        plan,
+        chunks=len(chunks),
+        requests=requests,
+        cost=cost,
         duration=duration(steps, quotas),
     )
 

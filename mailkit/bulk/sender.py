@@ -26,7 +26,7 @@ from mailkit.bulk.journal import (
 )
 from mailkit.bulk.plan import drafted, plan
 from mailkit.bulk.rate import quota_of
-from mailkit.bulk.rehearsal import Plan, rehearse
+from mailkit.bulk.rehearsal import Plan, rehearse, what_is_left
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.single import SampleResult, send_single
@@ -34,7 +34,7 @@ from mailkit.bulk.source import RecipientSource
 from mailkit.bulk.telling import Teller
 from mailkit.core.checks import check_number
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import Cost, Provider
+from mailkit.core.dispatch import Provider
 from mailkit.core.quota import Quota
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import JobHook
@@ -199,7 +199,8 @@ class BulkSender:
         rate: str | None = None,
     ) -> tuple[Plan, Job]:
         """Begin a job as ``start`` does, and stop it before anything is sent: whatever has to be
-        done at the service before is done, so that `cost` is exact. ``resume`` sends it.
+        done at the service before is done, so that `uploaded` knows the exact cost.
+        ``resume`` sends it.
 
         Unsupported for a provider that takes message and recipients in one request.
         """
@@ -225,16 +226,20 @@ class BulkSender:
             record = await draft.finish(seen)
         return found, await self._run(record, self._settings, prepared=True, last=False)
 
-    async def cost(self, name: str) -> Cost | None:
-        """What the provider says of the money for what is left to send of a job; exact once it is
-        uploaded.
+    async def uploaded(self, plan: Plan, name: str) -> Plan:
+        """The plan of `upload`, once its job has ended: the chunks that are to be sent, the
+        requests and the time that takes, and the exact cost.
         """
         record = await self._known(name)
-        counts = await self.journal.reports.counts(record)
-        cursors = await self.journal.reports.cursors(record)
+        reports = self.journal.reports
+        counts = await reports.counts(record)
         message = Message.from_json(msgspec.json.decode(record.message))
         dispatch = self._provider.dispatch(attrs.evolve(message, send_at=None), record.columns)
-        return await dispatch.cost(counts.unsent, cursors)
+        cost = await dispatch.cost(counts.unsent, await reports.cursors(record))
+        quotas = dict(self._given.quotas)
+        if record.rate is not None:
+            quotas[RECIPIENTS] = quota_of(record.rate)
+        return what_is_left(plan, await reports.chunk_rows(record), dispatch, quotas, cost)
 
     async def test(
         self,

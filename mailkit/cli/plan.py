@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import anyio
-import attrs
 import msgspec
 import typer
 
@@ -133,7 +132,7 @@ async def _uploaded(
 ) -> int:
     """Wait for the end of the upload, and say what it costs to send it."""
     report = await follow_job(job, quiet=as_json)
-    found = attrs.evolve(found, cost=await sender.cost(job.name))
+    found = await sender.uploaded(found, job.name)
     if as_json:
         facts = {**found.to_dict(), "job": report.to_dict()}
         print_json(msgspec.json.encode(facts).decode())

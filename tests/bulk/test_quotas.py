@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -96,6 +97,23 @@ async def test_so_many_campaigns_an_hour_and_no_more(journal: Journal) -> None:
     await send(journal, provider, 10)
     assert provider.times["send"] == about(0, 0, 600, 600, 1200)
     assert provider.mailed.total() == 10
+
+
+@pytest.mark.parametrize("back", [3_600.0, 40 * 86_400.0])
+async def test_a_wall_clock_that_is_set_back_makes_nobody_wait_longer(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, back: float
+) -> None:
+    provider = TimedProvider(quotas=CAMPAIGNS, stages=STAGES, limits=PAIRS)
+    take = journal.chunks.take
+
+    async def set_back_meanwhile(*given: Any, **named: Any) -> object:
+        found = await take(*given, **named)
+        provider.clock.shift(-back)
+        return found
+
+    monkeypatch.setattr(journal.chunks, "take", set_back_meanwhile)
+    await send(journal, provider, 10)
+    assert provider.times["send"] == pytest.approx((0, 0, 600, 600, 1200), abs=15)
 
 
 async def test_other_stages_go_on_while_campaigns_wait(journal: Journal) -> None:

@@ -212,7 +212,8 @@ async def test_an_upload_does_all_but_the_sending_and_a_resume_sends(journal: Jo
         assert (job.error, report.stopped) == (None, UPLOADED)
         assert {stage for stage, *_ in shop.log} == {stage.name for stage in STAGES[:-1]}
         assert sum(map(len, shop.loads)) == 13
-        assert await sender.cost("autumn") is None
+        left = await sender.uploaded(plan, "autumn")
+        assert (left.cost, left.chunks, left.requests) == (None, plan.chunks, plan.chunks)
         report = await (await sender.resume("autumn")).wait()
     assert report.complete
     assert shop.mailed == dict.fromkeys(people(13), 1)

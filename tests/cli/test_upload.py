@@ -40,6 +40,16 @@ def test_an_upload_has_the_exact_cost_and_a_resume_sends_it(shop: Shop) -> None:
     assert shop.sandbox.truth.emails == 3
 
 
+def test_an_upload_knows_how_many_campaigns_the_tariff_makes_of_a_list(shop: Shop) -> None:
+    shop.sandbox.sendpulse.settings.max_emails_per_task = 2
+    words = (shop.letter(**LETTER), shop.customers(10), *WORDS)
+    ended = shop("plan", *words, "--upload", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert (ended.json["chunks"], ended.json["requests"]) == (5, 5)
+    assert ended.json["duration"]["seconds"] == 3600
+    assert not shop.sandbox.requests[CREATE]
+
+
 def test_others_have_nothing_to_upload(shop: Shop) -> None:
     words = (shop.letter(**LETTER), shop.customers(3), "--provider", "smsby", "--upload")
     shop("plan", *words).check_refusal("an upload that is none")

@@ -256,9 +256,10 @@ def _waiting(db: Connection, job: JobRecord, alive: Collection[int]) -> Later | 
     """When the next task can be taken that has to wait: for the provider, or for a quota."""
     places = [place_of(worker) for worker in alive]
     row = db.execute(
-        f"SELECT until, why FROM waiters WHERE key IN ({', '.join('?' * len(places))}) "
+        f"SELECT until, why FROM waiters WHERE key IN ({', '.join('?' * len(places))}) AND EXISTS "
+        f"(SELECT 1 FROM chunks WHERE chunks.job = ? AND state = '{ChunkState.PLANNED}') "
         "ORDER BY until LIMIT 1",
-        places,
+        (*places, job.id),
     ).fetchone()
     found = [later(db, job, -inf, "1 = 1"), None if row is None else Later(*row)]
     return min((one for one in found if one is not None), key=lambda one: one.until, default=None)

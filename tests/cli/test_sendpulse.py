@@ -125,10 +125,8 @@ def test_a_list_that_the_service_asks_about_is_for_a_person(shop: Shop) -> None:
     "operation",
     [
         "sendpulse.mailing_lists.create",
-        "sendpulse.contacts.get_many",
         "sendpulse.mailing_lists.add_contacts",
         "sendpulse.mailing_lists.get",
-        "sendpulse.balance.details",
         CREATE,
         "sendpulse.campaigns.get",
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from .campaign_matrix import Cell, cells, play
 
-SAMPLE = list(cells())[::11]
+SAMPLE = list(cells())[::37]
 
 
 @pytest.mark.parametrize("cell", SAMPLE, ids=lambda cell: cell.id)

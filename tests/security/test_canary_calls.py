@@ -11,7 +11,7 @@ import pytest
 
 from mailkit.core.client import Client
 from mailkit.core.hooks import Attempt
-from mailkit.core.quota import Quota
+from mailkit.core.quota import REQUESTS, Quota
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -233,7 +233,7 @@ def test_a_quota_that_is_used_up_shows_nothing(
         async with make(url="http://127.0.0.1:1", requests=Quota(1, 60.0)) as client:
             hasty = client.with_options(quota_wait=0, attempts=1)
             assert client._permits is not None
-            await client._permits.acquire(("requests",), 0, 60.0)
+            await client._permits.acquire(REQUESTS, 0, 60.0)
             await act.call(hasty)
 
     assert isinstance(watched(call, caplog), QuotaExhausted)

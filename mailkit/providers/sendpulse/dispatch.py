@@ -377,7 +377,8 @@ class SendPulseDispatch:
         some = await lists.list(limit=1)
         list_id = some[0].id if some else await lists.create(_TESTS)
         subject, body = self.render(row.address, row.values)
-        await self._once.campaigns.send_test(
+        patient = self._client.with_options(attempts=1, timeout=_TIMEOUT)
+        await patient.campaigns.send_test(
             sender=self._message.sender,
             subject=subject,
             html=body,

@@ -379,10 +379,10 @@ class Jumpy(FakeClock):
         self.chance = chance
 
     def now(self) -> float:
-        return super().now() + self.chance.choice([-36_000.0, -3600.0, 0.0, 3600.0, 36_000.0])
+        return super().now() + self.chance.choice([-7200.0, -3600.0, 0.0, 3600.0, 7200.0])
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 async def test_a_clock_that_jumps_by_hours_changes_nothing(seed: int, journal: Journal) -> None:
     clock = Jumpy(Random(seed))
     free = clock.utc + timedelta(seconds=100)

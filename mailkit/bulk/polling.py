@@ -36,6 +36,7 @@ FIRST_LOOK, LAST_LOOK = 5.0, 300.0
 WAITED_OUT = 24 * 3600.0
 """So long a chunk is asked about of which the provider says that it is not done yet."""
 ASKED_AT_ONCE = 100
+LONGEST_STEP = 3600.0  # of a wait until a time of the wall clock, which may be set meanwhile
 
 
 @attrs.frozen(order=True)
@@ -196,7 +197,7 @@ class Polling:
                 self.sent(doubt.task.chunk, found.reference, found.cursor)
             if not mine or not isinstance(found, Wait):
                 return None  # it is settled, by this worker or by somebody else
-            wait = max(found.until.timestamp() - now, 0.1)
+            wait = min(max(found.until.timestamp() - now, 0.1), LONGEST_STEP)
             cursor = found.cursor or doubt.task.cursor
             task = attrs.evolve(doubt.task, looks=doubt.task.looks + 1, cursor=cursor)
             doubt = attrs.evolve(doubt, task=task)
@@ -264,7 +265,7 @@ class Polling:
         if now - chunk.ended < WAITED_OUT:
             at = moment(again.timestamp(), now)
             self._waiting[chunk.n] = f"{why}; the next look is at {at}"
-            wait = max(again.timestamp() - now, FIRST_POLL)
+            wait = min(max(again.timestamp() - now, FIRST_POLL), LONGEST_STEP)
             self._schedule(attrs.evolve(poll, due=steady + wait))
 
     async def _ask_each(

@@ -139,7 +139,7 @@ class BulkSender:
         ``again``. ``suppress`` names addresses that this job must not mail, beside the journal's
         own suppressions. ``rate`` is how many recipients the account mails at most in which time,
         as ``100/min``, ``5000/h`` or ``20000/d``; it stays with the job. InvalidArgument and
-        Unsupported say what to mend: nothing was sent.
+        Unsupported say what to fix: nothing was sent.
         """
         _check_given(message, recipients, suppress)
         self._check_track(self._settings)

@@ -336,8 +336,8 @@ class Client:
 
 
 def _note_refusal(permit: Permit, end: Failure) -> None:
-    """What the service says of a quota holds for everybody who takes from it, but not for longer
-    than any quota's window is: a slip in a header must not lock an account out for good.
+    """A quota that the service calls used up is blocked for everybody, but never for longer than
+    the longest window: one bad header must not lock an account out for good.
     """
     status = None if end.response is None else end.response.status
     seconds = None if end.retry_after is None else min(end.retry_after, _LONGEST_WINDOW)

@@ -348,7 +348,7 @@ def _later(busy: Busy, now: float) -> Later:
 
 
 def _soonest(later: Later | None, waits: Sequence[Later]) -> Later | None:
-    """What comes first of all that is waited for; if that is no permit, one is still looked for."""
+    """The earliest of all waits; whoever waits for a permit, too, still looks for it meanwhile."""
     if not waits:
         return later
     first = min([*waits, later] if later else waits, key=lambda one: one.until)

@@ -1,8 +1,8 @@
 """What a campaign's status and statistics say of the chunk that it was created for: pure functions.
 
-A campaign names nobody. So its status holds for every row of the chunk; only where a part of the
-emails was sent must each recipient be asked about. These results come late, so that they count
-once they agree with the campaign's own numbers.
+A campaign does not list its recipients, so its status holds for every row of the chunk. Where only
+some of its emails were sent, each recipient must be asked about. These results come late: they
+count once they agree with the campaign's own numbers.
 """
 
 from __future__ import annotations

@@ -65,7 +65,9 @@ class Executor(Protocol):
         ...
 
     def close(self) -> None:
-        """End after the works already submitted; closes the connection."""
+        """End after the works already submitted; closes the connection. JournalError if the file
+        that was written to is not in its place any more.
+        """
         ...
 
 
@@ -151,8 +153,12 @@ class InlineExecutor:
         run_together(self._db, [work], WRITE, self._file)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._db.close()
+        """Close the connection, after a last look."""
+        try:
+            if self._file is not None:
+                self._file.check_written()
+        finally:
+            self._db.close()
 
 
 class ThreadExecutor:
@@ -168,6 +174,7 @@ class ThreadExecutor:
         self._file = file
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._opened: Future[None] = Future()
+        self._ended: Future[None] = Future()
         self._thread = threading.Thread(
             target=self._work, args=(connect,), name="mailkit-journal", daemon=True
         )
@@ -179,9 +186,10 @@ class ThreadExecutor:
         self._queue.put(work)
 
     def close(self) -> None:
-        """Run what is queued, close the connection and end the thread."""
+        """Run what is queued, have a last look, close the connection and end the thread."""
         self._queue.put(None)
         self._thread.join()
+        self._ended.result()
 
     def _work(self, connect: Callable[[], sqlite3.Connection]) -> None:
         try:
@@ -202,6 +210,12 @@ class ThreadExecutor:
                 run_together(db, works, self._begin, self._file)
                 if last:
                     break
+            if self._file is not None:
+                self._file.check_written()  # here, where nothing is written meanwhile
+        except BaseException as error:  # noqa: BLE001 - whoever closes must hear of it
+            self._ended.set_exception(error)
+        else:
+            self._ended.set_result(None)
         finally:
             db.close()
 
@@ -267,10 +281,8 @@ class SqliteStore:
             return
         self._closed = True  # before the threads end: nothing is handed over to one that has ended
         try:
-            if self._file is not None:
-                self._file.check_written()
-        finally:
             self._writer.close()
+        finally:
             if self._reader is not self._writer:
                 self._reader.close()
             if self._file is not None:

@@ -11,6 +11,7 @@ import re
 import shutil
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -393,3 +394,21 @@ async def test_looks_wait_for_nobody(tmp_path: Path) -> None:
             writer.execute("BEGIN IMMEDIATE")
             async with asyncio.timeout(20), at(path) as looking:
                 assert [job.name for job in await looking.jobs.list()] == ["a"]
+
+
+async def test_the_last_look_comes_after_everything_that_was_handed_over(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = await Journal.open(path)
+    await planned(journal, ["anna@example.com"])
+    store, begun = journal._db, threading.Event()
+    end = store._writer.close
+
+    def close() -> None:
+        begun.set()
+        end()
+
+    store._writer.close = close  # type: ignore[method-assign]
+    store.post(lambda db: begun.wait())
+    store.post(lambda db: delete(path))
+    with pytest.raises(JournalError, match="was removed or moved"):
+        await journal.close()

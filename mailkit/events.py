@@ -1,10 +1,11 @@
-"""What happens to a message after a provider accepted it, in one vocabulary for all providers; and
-what happens to a job while it is sent.
+"""What happens to a message after a provider accepted it, in one vocabulary for all providers; what
+a provider's webhook says of that; and what happens to a job while it is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import IntEnum
 
@@ -12,9 +13,11 @@ import attrs
 
 __all__ = [
     "FINAL",
+    "CampaignEvent",
     "ChunkAccepted",
     "ChunkInDoubt",
     "ChunkRejected",
+    "DeliveryEvent",
     "DeliveryStatus",
     "JobEnded",
     "JobEvent",
@@ -22,6 +25,9 @@ __all__ = [
     "JobStarted",
     "JobStopped",
     "SendingHeld",
+    "SubscriptionEvent",
+    "UnknownEvent",
+    "WebhookEvent",
 ]
 
 
@@ -53,6 +59,103 @@ class DeliveryStatus(IntEnum):
 
 FINAL = frozenset(status for status in DeliveryStatus if status.final)
 """The statuses that are ``final``, for loops over many."""
+
+
+@attrs.frozen(kw_only=True)
+class WebhookEvent:
+    """What a provider's webhook says happened, once.
+
+    ``name`` is the provider's own word, such as ``BOUNCED`` or ``hard_bounces``; ``at`` is in UTC,
+    or None if it does not say when. ``raw`` is the original, with the fields that mailkit does not
+    know.
+    """
+
+    provider: str
+    name: str
+    at: datetime | None = None
+    address: str | None = None
+    raw: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
+
+    @property
+    def identity(self) -> str:
+        """Equal if, and only if, this is the same event delivered again, whether its ids and times
+        are numbers or text. It holds the address: store a digest of it.
+        """
+        marks = self._marks()
+        if self.at is None or marks is None:  # nothing else tells it from others of its kind
+            known: object = _canonical(self.raw)
+        else:
+            known = [round(self.at.timestamp() * 1000), (self.address or "").lower(), *marks]
+        return json.dumps([self.provider, self.name.lower(), known])
+
+    def _marks(self) -> tuple[str | None, ...] | None:
+        """What tells it from another event of its name, address and moment; None: all of it."""
+        return None
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryEvent(WebhookEvent):
+    """How far one email got.
+
+    What it was sent with is named as the provider does: ``reference``, its name for the request
+    (SendPulse's campaign); ``message_id``, that for the one email (Devino's); ``token``, what
+    mailkit sent along. ``reason`` is in the words of the receiving server, or of who unsubscribed.
+    ``link`` was followed; ``device`` has some of device, platform, browser and browser_version.
+    """
+
+    status: DeliveryStatus
+    reference: str | None = None
+    message_id: str | None = None
+    token: str | None = None
+    reason: str = ""
+    link: str | None = None
+    device: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+
+    def _marks(self) -> tuple[str | None, ...]:
+        return self.reference, self.message_id, self.token, self.link
+
+
+@attrs.frozen(kw_only=True)
+class SubscriptionEvent(WebhookEvent):
+    """A person came to the mailing list ``list_id`` or left it, or ``subscribed`` again to a sender
+    (then there is no list).
+    """
+
+    subscribed: bool
+    list_id: str | None = None
+
+    def _marks(self) -> tuple[str | None, ...]:
+        return (self.list_id,)
+
+
+@attrs.frozen(kw_only=True)
+class CampaignEvent(WebhookEvent):
+    """A request that was accepted came into another state: ``reference`` is the provider's name for
+    it, ``status`` and ``explanation`` are its own words.
+    """
+
+    reference: str
+    status: str
+    explanation: str = ""
+
+    def _marks(self) -> tuple[str | None, ...]:
+        return self.reference, self.status
+
+
+@attrs.frozen(kw_only=True)
+class UnknownEvent(WebhookEvent):
+    """An event with a name that mailkit does not know."""
+
+
+def _canonical(value: object) -> object:
+    """The same for numbers and text, in whatever order the keys are."""
+    if isinstance(value, Mapping):
+        return [[key, _canonical(value[key])] for key in sorted(value)]
+    if isinstance(value, list | tuple):
+        return [_canonical(part) for part in value]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if value is None else str(value)
 
 
 @attrs.frozen

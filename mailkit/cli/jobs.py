@@ -18,11 +18,11 @@ from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath, duration
-from mailkit.cli.providers import open_provider
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import follow_job, print_report
 from mailkit.cli.show import as_utf8, jobs_table, plain, print_json
 from mailkit.errors import InvalidArgument
+from mailkit.providers import open_provider
 
 __all__ = ["report", "resolve", "status"]
 

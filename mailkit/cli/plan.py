@@ -33,11 +33,11 @@ from mailkit.cli.options import (
     Recipients,
     Suppress,
 )
-from mailkit.cli.providers import open_provider
 from mailkit.cli.run import CutOff, Exit, graceful, opened, run
 from mailkit.cli.send import follow_job
 from mailkit.cli.show import SHOWN, plain, planning, print_json
 from mailkit.message import Message
+from mailkit.providers import open_provider
 
 __all__ = ["plan"]
 

@@ -33,7 +33,6 @@ from mailkit.cli.options import (
     Suppress,
     duration,
 )
-from mailkit.cli.providers import open_provider
 from mailkit.cli.run import CutOff, exit_code, graceful, opened, run, say
 from mailkit.cli.show import (
     has_bar,
@@ -48,6 +47,7 @@ from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
 from mailkit.events import JobEvent, SendingHeld
 from mailkit.message import Message
+from mailkit.providers import open_provider
 
 __all__ = ["follow_job", "print_report", "resume", "send"]
 

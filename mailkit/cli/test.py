@@ -23,11 +23,11 @@ from mailkit.cli.options import (
     MessageFile,
     ProviderName,
 )
-from mailkit.cli.providers import open_provider
 from mailkit.cli.run import Exit, opened, run, say
 from mailkit.cli.show import plain, print_json
 from mailkit.errors import OutcomeUnknown
 from mailkit.message import Message
+from mailkit.providers import open_provider
 
 __all__ = ["send_test"]
 

@@ -51,6 +51,7 @@ from mailkit.core.dispatch import (
     Task,
     TaskRow,
     Wait,
+    WebhookProviderClass,
 )
 from mailkit.core.fields import FileLike, address, one_line
 from mailkit.core.forms import File
@@ -60,6 +61,7 @@ from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.quota import Permit, Permits, Quota
 from mailkit.core.reading import decode
 from mailkit.core.secret import Secret
+from mailkit.core.webhook_items import WebhookItem, webhook_items
 from mailkit.core.wire import (
     Missing,
     Refusal,
@@ -127,6 +129,8 @@ __all__ = [
     "Unreadable",
     "Unsigned",
     "Wait",
+    "WebhookItem",
+    "WebhookProviderClass",
     "WireFormat",
     "about_account",
     "about_failure",
@@ -147,5 +151,6 @@ __all__ = [
     "rewrite",
     "secret_from_env",
     "time_zone",
+    "webhook_items",
     "wire",
 ]

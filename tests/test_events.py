@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -88,8 +89,9 @@ def test_other_kinds_are_told_apart_by_what_they_are_about() -> None:
     ],
     ids=["without a time", "unknown"],
 )
-def test_what_has_no_time_or_no_known_name_is_compared_whole(make: object) -> None:
-    assert callable(make)
+def test_what_has_no_time_or_no_known_name_is_compared_whole(
+    make: Callable[[dict[str, object]], WebhookEvent],
+) -> None:
     first = make({"id": 5, "at": "never", "more": [{"a": 1, "b": None}]})
     again = make({"at": "never", "more": [{"b": None, "a": "1"}], "id": "5"})
     other = make({"id": 5, "at": "never", "more": [{"a": 2, "b": None}]})

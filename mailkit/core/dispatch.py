@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import attrs
 
 from mailkit.core.quota import Permits, Quota
-from mailkit.events import DeliveryStatus
+from mailkit.events import DeliveryStatus, WebhookEvent
 from mailkit.message import Message
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Task",
     "TaskRow",
     "Wait",
+    "WebhookProviderClass",
     "check_stages",
 ]
 
@@ -399,5 +400,18 @@ class ProviderClass(Protocol):
         in capitals and ``_`` begin each variable.
 
         Raises InvalidArgument, which names those that are missing.
+        """
+        ...
+
+
+@runtime_checkable
+class WebhookProviderClass(ProviderClass, Protocol):
+    """The class of a provider that has webhooks."""
+
+    def parse_webhook(self, body: bytes) -> Sequence[WebhookEvent]:
+        """The events in the body of a post; a pure function, and a static method.
+
+        The ``raw`` of an event, as the body of a post, gives the same event again. Raises
+        InvalidArgument for a body that is not one; its text shows no addresses.
         """
         ...

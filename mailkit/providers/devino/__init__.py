@@ -29,6 +29,7 @@ from mailkit.providers.devino.messages import (
     RefusedRecipient,
     SendMessagesResult,
 )
+from mailkit.providers.devino.webhook import parse_webhook
 
 __all__ = [
     "AcceptedRecipient",
@@ -65,6 +66,8 @@ class Devino(Client):
 
     messages = resource(Messages)
     files = resource(Files)
+
+    parse_webhook = staticmethod(parse_webhook)
 
     def __init__(self, api_key: str | Secret, url: str = _URL, **options: Unpack[Options]) -> None:
         api_key = Secret(api_key)  # before anything can raise: a traceback can show local variables

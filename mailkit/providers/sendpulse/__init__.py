@@ -66,6 +66,7 @@ from mailkit.providers.sendpulse.tags import Tag, Tags
 from mailkit.providers.sendpulse.templates import Template, TemplateCategory, Templates
 from mailkit.providers.sendpulse.token import TokenClient
 from mailkit.providers.sendpulse.user import User
+from mailkit.providers.sendpulse.webhook import parse_webhook
 from mailkit.providers.sendpulse.webhooks import Webhook, Webhooks
 
 __all__ = [
@@ -158,6 +159,8 @@ class SendPulse(Client):
     webhooks = resource(Webhooks)
     tags = resource(Tags)
     user = resource(User)
+
+    parse_webhook = staticmethod(parse_webhook)
 
     def __init__(
         self,

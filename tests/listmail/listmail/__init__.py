@@ -11,6 +11,7 @@ from listmail.campaigns import Campaigns
 from listmail.dispatch import ListmailDispatch
 from listmail.envelope import unwrap
 from listmail.lists import MailingLists
+from listmail.webhook import parse_webhook
 from mailkit import Message
 from mailkit.errors import InvalidArgument
 from mailkit.provider import (
@@ -40,6 +41,8 @@ class Listmail(Client):
     lists = resource(MailingLists)
     campaigns = resource(Campaigns)
     account_info = resource(Account)
+
+    parse_webhook = staticmethod(parse_webhook)
 
     def __init__(
         self,

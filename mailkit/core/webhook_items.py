@@ -1,0 +1,133 @@
+"""A webhook's body, item by item: what providers' parsers have in common.
+
+What comes is from anybody who knows the address. So whatever it is, it is read, or refused with an
+InvalidArgument that names the place and shows nothing of the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from math import isfinite
+
+import attrs
+import msgspec
+
+from mailkit.address import InvalidAddress, normalize
+from mailkit.core.reading import php_list
+from mailkit.errors import InvalidArgument
+
+__all__ = ["WebhookItem", "webhook_items"]
+
+_BOM = b"\xef\xbb\xbf"
+_DEEPEST = 32  # levels of an item: the known ones have three
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+_LAST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+
+
+@attrs.frozen
+class WebhookItem:
+    """One item of a webhook's body, number ``n`` from 1. A key is found in any case; one in the
+    case that is asked for comes first.
+    """
+
+    n: int
+    raw: Mapping[str, object] = attrs.field(repr=False)
+    _folded: Mapping[str, object] = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        folded = {key.lower(): value for key, value in self.raw.items()}
+        object.__setattr__(self, "_folded", folded)
+
+    def value(self, key: str) -> object:
+        """The value as it came; None if there is none."""
+        return self.raw[key] if key in self.raw else self._folded.get(key.lower())
+
+    def text(self, key: str) -> str | None:
+        """Text without white space around it, also that of a number; None for all else."""
+        return _text(self.value(key))
+
+    def need(self, key: str) -> str:
+        """The same, where an item without it can't be an event: InvalidArgument."""
+        found = self.text(key)
+        if found is None:
+            raise InvalidArgument(f"item {self.n} of the webhook's body has no {key}")
+        return found
+
+    def address(self, key: str) -> str | None:
+        """The address in its one spelling, or the text as it came if it isn't an address."""
+        found = self.text(key)
+        if found is None:
+            return None
+        try:
+            return normalize(found)
+        except InvalidAddress:
+            return found
+
+    def need_address(self, key: str) -> str:
+        """The same, where an item without it can't be an event: InvalidArgument."""
+        self.need(key)
+        return self.address(key) or ""
+
+    def time(self, key: str, *, per_second: int = 1) -> datetime | None:
+        """The moment, as a number or text, of which ``per_second`` make a second since 1970; None
+        if it is not one in this century.
+        """
+        found = self.text(key)
+        try:
+            seconds = float(found or "") / per_second
+        except ValueError:
+            return None
+        return datetime.fromtimestamp(seconds, UTC) if _FIRST <= seconds < _LAST else None
+
+    def texts(self, keys: Mapping[str, str]) -> dict[str, str]:
+        """The texts that are there, under other names: ``{"open_device": "device"}``."""
+        found = {name: self.text(key) for key, name in keys.items()}
+        return {name: text for name, text in found.items() if text is not None}
+
+
+def webhook_items(body: bytes) -> Iterator[WebhookItem]:
+    """The items of a JSON array, or the one of a bare object. InvalidArgument for all else."""
+    tree = php_list(_decode(body))
+    for n, raw in enumerate(tree if isinstance(tree, list) else [tree], 1):
+        if not isinstance(raw, dict):
+            place = f"item {n} of the webhook's body" if isinstance(tree, list) else "its body"
+            raise InvalidArgument(f"{place} is not a JSON object")
+        if _is_deep(raw):
+            raise InvalidArgument(f"item {n} of the webhook's body is nested too deeply")
+        yield WebhookItem(n, raw)
+
+
+def _decode(body: bytes) -> object:
+    try:
+        value: object = msgspec.json.decode(body.removeprefix(_BOM))
+    except RecursionError:
+        raise InvalidArgument("the webhook's body is nested too deeply") from None
+    except ValueError as error:  # msgspec's own, or bytes that are not UTF-8
+        raise InvalidArgument(f"the webhook's body is not JSON: {error}") from None
+    return value
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and isfinite(value) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def _is_deep(raw: object) -> bool:
+    level = [raw]
+    for _ in range(_DEEPEST):
+        level = [part for one in level for part in _parts(one) if isinstance(part, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

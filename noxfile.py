@@ -1,6 +1,7 @@
 """Every chore of the project: ``nox -l`` lists them, ``nox -s tests`` runs the tests."""
 
 import os
+from itertools import chain
 
 import nox
 
@@ -28,14 +29,14 @@ def parallel() -> tuple[str, ...]:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests, on all cores."""
-    session.install("-e", ".[cli,fast]", *groups("tests"))
+    session.install("-e", ".[cli,excel,fast]", *groups("tests"))
     session.run("pytest", *parallel(), *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """The tests once more, and which lines and branches of mailkit they never reach."""
-    session.install("-e", ".[cli,fast]", *groups("tests"))
+    session.install("-e", ".[cli,excel,fast]", *groups("tests"))
     session.run("pytest", *parallel(), "--cov", "--cov-report=term:skip-covered", *session.posargs)
 
 
@@ -43,9 +44,9 @@ def coverage(session: nox.Session) -> None:
 def minimums(session: nox.Session) -> None:
     """The tests with the oldest versions that pyproject.toml allows."""
     project = PROJECT["project"]
-    extras = project["optional-dependencies"]
-    allowed = (*project["dependencies"], *extras["cli"], *extras["fast"], *groups("tests"))
-    session.install("-e", ".[cli,fast]", *map(oldest, allowed))
+    extras = chain(*project["optional-dependencies"].values())
+    allowed = (*project["dependencies"], *extras, *groups("tests"))
+    session.install("-e", ".[cli,excel,fast]", *map(oldest, allowed))
     session.run("pytest", *parallel(), *session.posargs)
 
 
@@ -61,7 +62,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict and pyright."""
-    session.install("-e", ".[cli,fast]", *groups("types"))
+    session.install("-e", ".[cli,excel,fast]", *groups("types"))
     session.run("mypy")
     session.run("pyright")
 
@@ -86,7 +87,7 @@ def crash(session: nox.Session) -> None:
 @nox.session
 def audit(session: nox.Session) -> None:
     """Known vulnerabilities of what mailkit stands on."""
-    session.install("-e", ".[cli,fast]", "pip-audit")
+    session.install("-e", ".[cli,excel,fast]", "pip-audit")
     session.run("pip-audit", "--skip-editable", *session.posargs)
 
 

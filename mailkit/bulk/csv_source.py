@@ -4,6 +4,9 @@ Quotes are read strictly, since a lenient reader takes a quote that nobody close
 many lines, and the people in those lines vanish. A row that can't be read keeps its line and a
 reason, and reading goes on with the next line. A row with too few fields is one of those: which
 of its values is missing can't be known.
+
+An apostrophe before an address is taken off: programs put it there for a spreadsheet's sake, and
+no mailbox begins with one. A report that was saved has them before values, too.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import Protocol
 
 from mailkit.bulk.lines import LONGEST, Lines
 from mailkit.bulk.rows import EMAIL_NAMES, Row
+from mailkit.bulk.spreadsheets import FACTS, original
 from mailkit.errors import InvalidArgument
 
 __all__ = ["CsvRows"]
@@ -52,6 +56,7 @@ class CsvRows:
         self._width = 0
         self._email = 0
         self._kept: list[int] = []
+        self._is_report = False
         self._line = 1  # the physical number of the next line to read
         self._open: list[str] = []  # the lines of a row that goes on in the next block
         self._reread = 0
@@ -96,6 +101,9 @@ class CsvRows:
         return lines[used:]
 
     def _set_columns(self, header: list[str]) -> None:
+        self._is_report = tuple(header[-len(FACTS) :]) == FACTS
+        if self._is_report:
+            header = [original(name).strip() for name in header]
         emails = [n for n, name in enumerate(header) if name.casefold() in EMAIL_NAMES]
         if not emails:
             found = ", ".join(repr(name) for name in header[:20]) + ", …" * (len(header) > 20)
@@ -176,6 +184,10 @@ class CsvRows:
                         raise _Misread(f"{fault}, over {span} lines")
                     rows.append(Row(first + before, "", (), fault))
                     continue
+                if self._is_report:
+                    fields = list(map(original, fields))
+                elif fields[email][:1] == "'":
+                    fields[email] = fields[email][1:]
                 if kept is not None:
                     values = tuple([fields[n] for n in kept])
                     address = fields[email]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailkit.cli import cancel, demo, jobs, plan, sandbox, send, test
+from mailkit.cli import cancel, demo, jobs, plan, report, sandbox, send, test
 
 __all__ = ["app"]
 
@@ -41,7 +41,7 @@ app.command("test")(test.send_test)
 app.command()(send.resume)
 app.command()(cancel.cancel)
 app.command()(jobs.status)
-app.command()(jobs.report)
+app.command()(report.report)
 app.command()(jobs.resolve)
 app.command()(sandbox.sandbox)
 app.command()(demo.demo)

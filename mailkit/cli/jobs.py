@@ -1,17 +1,13 @@
-"""``mailkit status``, ``report`` and ``resolve``: looking at jobs, and ending their doubts."""
+"""``mailkit status`` and ``resolve``: looking at jobs, and ending their doubts."""
 
 from __future__ import annotations
 
-import csv
 import shlex
-import sys
-from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 import typer
 
-from mailkit.bulk.journal import Journal, RowState
 from mailkit.bulk.report import make_report
 from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
@@ -20,13 +16,10 @@ from mailkit.bulk.settings import EngineSettings
 from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath, duration
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import follow_job, print_report
-from mailkit.cli.show import as_utf8, jobs_table, plain, print_json
-from mailkit.errors import InvalidArgument
+from mailkit.cli.show import jobs_table, plain, print_json
 from mailkit.providers import open_provider
 
-__all__ = ["report", "resolve", "status"]
-
-_RUN = tuple("=+-@\t\r\n＝＋－＠")  # what a spreadsheet may take for a formula's beginning
+__all__ = ["resolve", "status"]
 
 
 def status(
@@ -63,34 +56,6 @@ def status(
                     run_of = await bulk.follow(job, duration(track))
                     with graceful(run_of.stop):
                         await follow_job(run_of, quiet=as_json)
-            found = await make_report(store, job)
-            print_report(found, as_json=as_json)
-            return exit_code(found, failed=False)
-
-    raise typer.Exit(run(command))
-
-
-def report(
-    job: JobName,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Every row as CSV.")] = False,
-    state: Annotated[
-        str | None, typer.Option(help="With --csv: only these states, as rejected,unsent.")
-    ] = None,
-    as_recipients: Annotated[
-        bool,
-        typer.Option("--as-recipients", help="With --csv: a list that can be sent to again."),
-    ] = False,
-    journal: JournalPath = None,
-    adopt: AdoptAs = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the outcome of every row, and the sum that proves it."""
-
-    async def command() -> int:
-        async with opened(journal, adopt=adopt) as store:
-            if as_csv or as_recipients or state:
-                await _rows(store, job, _states(state), as_recipients=as_recipients)
-                return Exit.DONE
             found = await make_report(store, job)
             print_report(found, as_json=as_json)
             return exit_code(found, failed=False)
@@ -154,46 +119,3 @@ def resolve(
         return Exit.DONE
 
     raise typer.Exit(run(command))
-
-
-def _states(text: str | None) -> Sequence[RowState]:
-    given = [part.strip().replace("_", " ") for part in (text or "").split(",") if part]
-    for state in given:
-        if state not in list(RowState):
-            raise InvalidArgument(f"unknown state {state!r}: use {', '.join(RowState)}")
-    return [RowState(state) for state in given]
-
-
-async def _rows(
-    store: Journal, name: str, states: Sequence[RowState], *, as_recipients: bool
-) -> None:
-    """The job's rows as CSV on stdout; cells that a spreadsheet would run are quoted with a ', and
-    control characters are exact in a file or pipe, visible on a terminal.
-    """
-    record = await store.jobs.get(name)
-    as_utf8()
-    shown = plain if sys.stdout.isatty() else str
-    out = csv.writer(sys.stdout, lineterminator="\n")
-    quoted = csv.writer(sys.stdout, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    facts = () if as_recipients else ("line", "state", "reason", "chunk", "delivery")
-    header = ["email", *record.columns, *facts]
-    # Quoted, names can't be taken for several of another delimiter when the list is read again.
-    names = quoted if any(char in name for name in header for char in ";\t\r") else out
-    names.writerow(map(shown, header if as_recipients else map(_harmless, header)))
-    async for rows in store.reports.rows(record, states=states):
-        for row in rows:
-            cells = [row.address, *row.fields, *[""] * (len(record.columns) - len(row.fields))]
-            # A CR needs quotes too, which not every version of the csv module gives it, and so
-            # does white space alone, which would be a blank line.
-            blank = len(cells) == 1 and cells[0].isspace()
-            writer = quoted if blank or any("\r" in cell for cell in cells) else out
-            if as_recipients:
-                writer.writerow(map(shown, cells))
-                continue
-            delivery = "" if row.delivery is None else row.delivery.name.lower()
-            cells += [str(row.line), row.state, row.reason or "", str(row.chunk or ""), delivery]
-            writer.writerow([shown(_harmless(cell)) for cell in cells])
-
-
-def _harmless(cell: str) -> str:
-    return "'" + cell if cell.startswith(_RUN) else cell

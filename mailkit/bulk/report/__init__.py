@@ -1,0 +1,5 @@
+"""The report of a job: its numbers, and what they are written as, for people and for machines."""
+
+from mailkit.bulk.report.summary import Doubt, Report, Waiting, make_report
+
+__all__ = ["Doubt", "Report", "Waiting", "make_report"]

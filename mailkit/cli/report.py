@@ -1,0 +1,119 @@
+"""``mailkit report``: what became of a job, for people, spreadsheets and machines."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailkit.bulk.journal import Journal, RowState
+from mailkit.bulk.report import make_report
+from mailkit.bulk.report.table import csv_report
+from mailkit.bulk.report.workbook import CHARACTERS, WorkbookResult, excel_report
+from mailkit.cli.options import AdoptAs, AsJson, JobName, JournalPath
+from mailkit.cli.output import binary_output, text_output
+from mailkit.cli.run import Exit, exit_code, opened, run, say
+from mailkit.cli.send import print_report
+from mailkit.cli.show import as_utf8, plain
+
+__all__ = ["report"]
+
+
+def report(
+    job: JobName,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Every row as CSV.")] = False,
+    as_excel: Annotated[
+        bool, typer.Option("--excel", help="Numbers and rows as a workbook for Excel, .xlsx.")
+    ] = False,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only rows in these states, as rejected,unsent: with --csv or --excel."),
+    ] = None,
+    as_recipients: Annotated[
+        bool,
+        typer.Option(
+            "--as-recipients", help="The rows as a list that can be sent to again, as CSV."
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write to this file, which only you can read, instead of stdout."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file if it exists.")
+    ] = False,
+    journal: JournalPath = None,
+    adopt: AdoptAs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the outcome of every row, and the sum that proves it."""
+    kinds = {"--csv": as_csv, "--excel": as_excel, "--json": as_json}
+    given = [option for option, is_given in kinds.items() if is_given]
+    _check(given, state=state is not None, as_recipients=as_recipients)
+    place = None if output == Path("-") else output
+    if overwrite and place is None:
+        raise typer.BadParameter("--overwrite is about the file of --output: give that, too")
+    if as_excel and place is None and sys.stdout.isatty():
+        raise typer.BadParameter("a workbook is not for a terminal: name a file with --output")
+    states = [name for name in (state or "").split(",") if name.strip()]
+
+    async def command() -> int:
+        async with opened(journal, adopt=adopt) as store:
+            if as_excel:
+                with binary_output(place, overwrite=overwrite, journal=store.path) as file:
+                    return _say_cut(await excel_report(store, job, file, states=states))
+            with text_output(place, overwrite=overwrite, journal=store.path):
+                if as_csv or as_recipients or state is not None:
+                    return await _rows(store, job, states, as_recipients=as_recipients)
+                found = await make_report(store, job)
+                print_report(found, as_json=as_json)
+                return exit_code(found, failed=False)
+
+    raise typer.Exit(run(command))
+
+
+def _check(given: Sequence[str], *, state: bool, as_recipients: bool) -> None:
+    """Options that contradict each other are wrong usage."""
+    if len(given) > 1:
+        raise typer.BadParameter(f"{' and '.join(given)} are two reports: give one of them")
+    if as_recipients and given not in ([], ["--csv"]):
+        raise typer.BadParameter(f"--as-recipients is CSV: give it without {given[0]}")
+    if state and given not in ([], ["--csv"], ["--excel"]):
+        raise typer.BadParameter(f"{given[0]} has no rows: give --state with --csv or --excel")
+
+
+def _say_cut(found: WorkbookResult) -> int:
+    if found.cut:
+        say(
+            f"mailkit: cells that were cut, since Excel takes {CHARACTERS:,} characters of each: "
+            f"{found.cut:,}; --csv has them whole"
+        )
+    return Exit.DONE
+
+
+async def _rows(store: Journal, job: str, states: Sequence[str], *, as_recipients: bool) -> int:
+    """The rows as CSV on stdout; control characters are exact in a file or pipe, visible on a
+    terminal.
+    """
+    as_utf8()
+    written = await csv_report(
+        store,
+        job,
+        sys.stdout,
+        states=states,
+        as_recipients=as_recipients,
+        shown=plain if sys.stdout.isatty() else str,
+    )
+    risky = (RowState.ACCEPTED, RowState.IN_DOUBT, RowState.SUPPRESSED)
+    found = [f"{written[state]:,} {state}" for state in risky if written[state]]
+    if as_recipients and found:
+        say(
+            f"mailkit: some of these people may have the message, or must not get it "
+            f"({', '.join(found)}), which only this journal knows; to leave them out: mailkit "
+            f"report {shlex.quote(plain(job))} --state rejected,unsent --as-recipients"
+        )
+    return Exit.DONE

@@ -227,6 +227,7 @@ class Polling:
             self._job,
             chunk.n,
             polled,
+            now=self._clock.now(),
             doubt=why if late else None,
             trusted=self._settings.trust_refusals,
         )
@@ -277,8 +278,8 @@ class Polling:
         if not (others.in_doubt or self._settings.track):
             return found
         n, after, statuses = chunk.n, 0, self._journal.statuses
-        counts = others.mailed is not None
-        late = self._clock.now() - chunk.ended >= WAITED_OUT
+        counts, now = others.mailed is not None, self._clock.now()
+        late = now - chunk.ended >= WAITED_OUT
         rejected: dict[int, str] = {}
         while rows := await statuses.some(
             self._job, n, after=after, heard=not others.in_doubt, limit=ASKED_AT_ONCE
@@ -298,7 +299,7 @@ class Polling:
                 named = [one for one in named if not one.rejected]
             doubt = others.reason if others.in_doubt and not counts else None
             ids = [row_id for row_id, _ in rows]
-            merged = await statuses.reconcile_some(self._job, n, ids, named, doubt=doubt)
+            merged = await statuses.reconcile_some(self._job, n, ids, named, now=now, doubt=doubt)
             found = attrs.evolve(found, unfinished=merged.unfinished)
             after = ids[-1]
         if counts:
@@ -308,7 +309,7 @@ class Polling:
             )
         if not others.in_doubt:
             return found
-        return await statuses.reconcile(self._job, n, PollResult(others=ChunkStatus()))
+        return await statuses.reconcile(self._job, n, PollResult(others=ChunkStatus()), now=now)
 
     def _poll_again(self, poll: _Poll, reconciled: bool, moving: int) -> None:
         """When to ask about the chunk next, if at all."""

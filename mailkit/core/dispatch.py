@@ -23,6 +23,7 @@ from mailkit.message import Message
 
 __all__ = [
     "SEND",
+    "TOKEN_BYTES",
     "AskRows",
     "ChunkStatus",
     "Cost",
@@ -88,6 +89,10 @@ SEND = Stage("send")
 """The only stage of a provider that takes message and recipients in one request."""
 
 
+TOKEN_BYTES = 64
+"""What a `Task.token` has at most."""
+
+
 def check_stages(stages: Sequence[Stage]) -> None:
     """ValueError unless the last stage, and no other, hands the chunk over for good."""
     *before, last = stages
@@ -135,7 +140,7 @@ class Task:
     before, or this one before a wait, has left for this one; at a stage of the scope JOB,
     ``cursors`` has those of all chunks that are not sent yet. ``looks`` counts how often
     `Dispatch.settle` has asked to look again. ``again``: a stage that is not repeatable was tried
-    before, and said to be not acted upon.
+    before, and said to be not acted upon. ``job_id`` is the job's number in its journal.
     """
 
     job: str
@@ -151,6 +156,14 @@ class Task:
     started: datetime | None = None
     looks: int = 0
     again: bool = False
+    job_id: int = 0
+
+    def token(self, row: TaskRow) -> str:
+        """The name of this row's message, as no other journal gives it: ASCII of `TOKEN_BYTES` at
+        most. A service that is given it may give it back with what became of the message
+        (``DeliveryEvent.token``); then the journal knows the row.
+        """
+        return f"{self.key}/{self.job_id}/{self.chunk}/{self.attempt}/{row.n}"
 
     @property
     def label(self) -> str:

@@ -340,7 +340,7 @@ async def test_every_state_a_row_can_be_in(journal: Journal) -> None:
     await journal.chunks.put_back(job, chunks[3].ticket, now, "dns")
     await journal.chunks.accept(job, chunks[4].ticket, now, Sent("r2"))
     heard = PollResult([RowStatus("p8@example.com", DeliveryStatus.DELIVERED, False, "")])
-    await journal.statuses.reconcile(job, chunks[4].ticket.chunk, heard, doubt="missing")
+    await journal.statuses.reconcile(job, chunks[4].ticket.chunk, heard, now=now, doubt="missing")
 
     table = {
         row.address.removesuffix("@example.com"): (row.state, row.reason, row.chunk)
@@ -443,7 +443,7 @@ async def test_the_sum_holds_at_every_moment(journal: Journal) -> None:
     await journal.chunks.accept(job, second.ticket, 3.0, Sent("r", {4: "no"}))
     assert await now() == Counts(8, 1, 1, accepted=2, rejected=1, in_doubt=3)
     heard = PollResult([RowStatus("p5@example.com", None, False, "")])
-    await journal.statuses.reconcile(job, second.ticket.chunk, heard, doubt="missing")
+    await journal.statuses.reconcile(job, second.ticket.chunk, heard, now=3.0, doubt="missing")
     assert await now() == Counts(8, 1, 1, accepted=1, rejected=1, in_doubt=4)
     doubts = await journal.reports.doubts(job)
     assert [(doubt.n, doubt.rows, doubt.reason) for doubt in doubts] == [
@@ -479,7 +479,7 @@ async def test_a_row_in_doubt_that_is_found_after_all_follows_its_chunk_again(
 
     async def reconcile(*statuses: RowStatus, doubt: str | None = None) -> MergeResult:
         return await journal.statuses.reconcile(
-            job, chunk.ticket.chunk, PollResult(statuses, "mark"), doubt=doubt
+            job, chunk.ticket.chunk, PollResult(statuses, "mark"), now=3.0, doubt=doubt
         )
 
     assert await reconcile(found[1], doubt="missing") == MergeResult(True, 2, "mark")

@@ -95,7 +95,9 @@ async def test_states_deliveries_and_counters_are_those_of_the_model(
         for n, statuses in enumerate(polls):
             doubt = "missing" if n == late else None
             model.hear(statuses, doubt)
-            merged = await journal.statuses.reconcile(job, 1, PollResult(statuses), doubt=doubt)
+            merged = await journal.statuses.reconcile(
+                job, 1, PollResult(statuses), now=3.0, doubt=doubt
+            )
             assert await seen(journal) == (model.states, model.deliveries)
             assert merged.reconciled == model.reconciled
             counts = Counter(status for status in model.deliveries.values() if status)
@@ -114,7 +116,7 @@ async def test_the_order_in_which_statuses_come_does_not_matter(
         async with memory_journal() as journal:
             job = await accepted_chunk(journal)
             for statuses in polls:
-                await journal.statuses.reconcile(job, 1, PollResult(statuses))
+                await journal.statuses.reconcile(job, 1, PollResult(statuses), now=3.0)
             ends.append(await seen(journal))
         polls = [order.sample(statuses, len(statuses)) for statuses in polls]
         order.shuffle(polls)
@@ -137,15 +139,15 @@ async def test_an_address_named_as_taken_and_as_refused_was_taken(
         async with memory_journal() as journal:
             job = await accepted_chunk(journal)
             for heard in [both] if at_once else [[one] for one in both]:
-                await journal.statuses.reconcile(job, 1, PollResult(heard))
+                await journal.statuses.reconcile(job, 1, PollResult(heard), now=3.0)
             assert (await seen(journal))[0][NAMES[0]] == "accepted"
 
 
 async def test_whoever_was_named_once_is_not_missing_later() -> None:
     async with memory_journal() as journal:
         job = await accepted_chunk(journal)
-        await journal.statuses.reconcile(job, 1, PollResult([TAKEN]))
-        await journal.statuses.reconcile(job, 1, PollResult(()), doubt="missing")
+        await journal.statuses.reconcile(job, 1, PollResult([TAKEN]), now=3.0)
+        await journal.statuses.reconcile(job, 1, PollResult(()), now=3.0, doubt="missing")
         states, _ = await seen(journal)
         assert states == dict.fromkeys(NAMES, "in doubt") | {NAMES[0]: "accepted"}
 
@@ -176,7 +178,7 @@ class Other:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
             return False
-        merge(self._db, self._job, 1, self._polled)
+        merge(self._db, self._job, 1, self._polled, 3.0)
         self._db.execute("COMMIT")
         self.told = True
         return True
@@ -241,7 +243,7 @@ async def _interrupted(
                 end = "told" if other.tell() else "waited"
 
         executors[0].before = before
-        await journal.statuses.reconcile(job, 1, PollResult(ours), doubt=doubt)
+        await journal.statuses.reconcile(job, 1, PollResult(ours), now=3.0, doubt=doubt)
         executors[0].before = lambda: None
         assert other.told or other.tell()
     assert await seen(journal) == (model.states, model.deliveries)

@@ -225,7 +225,7 @@ async def test_of_whom_something_was_heard_stays_accepted(world: World) -> None:
         record = await world.journal.workers.join(record)
         named = RowStatus("p1@example.com", DeliveryStatus.OPENED, False, "")
         rows = await world.journal.statuses.some(record, 1, after=0, heard=False, limit=9)
-        await world.journal.statuses.reconcile_some(record, 1, [rows[1][0]], [named])
+        await world.journal.statuses.reconcile_some(record, 1, [rows[1][0]], [named], now=3.0)
         await world.journal.workers.leave(record)
 
     world.shop.polls = [world.shop.again()]

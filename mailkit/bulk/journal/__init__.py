@@ -15,8 +15,10 @@ from typing import Literal
 import anyio.to_thread
 import platformdirs
 
+from mailkit.bulk.journal.calls import HandlerCall, HandlerCalls
 from mailkit.bulk.journal.cancelling import Cancelling
 from mailkit.bulk.journal.chunks import Chunks, Taken
+from mailkit.bulk.journal.events import Events, HandlersOf, Recorded
 from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
 from mailkit.bulk.journal.ledger import Account, Ledger
 from mailkit.bulk.journal.narrowing import Narrowing
@@ -67,6 +69,8 @@ __all__ = [
     "DueChunk",
     "Excluded",
     "Executor",
+    "HandlerCall",
+    "HandlersOf",
     "InlineExecutor",
     "InvalidRecord",
     "JobRecord",
@@ -77,6 +81,7 @@ __all__ = [
     "MergeResult",
     "Overtaken",
     "PlannedRow",
+    "Recorded",
     "ReplanResult",
     "RowRecord",
     "RowState",
@@ -118,6 +123,8 @@ class Journal:
         self.resolving = Resolving(db)
         self.cancelling = Cancelling(db)
         self.suppressions = Suppressions(db)
+        self.events = Events(db)
+        self.handler_calls = HandlerCalls(db)
 
     def permits(self, client: Limited) -> LedgerPermits:
         """The permits of the client's account, which all processes on this journal share.

@@ -95,25 +95,27 @@ class Cancelling:
                         f"process {process} still has a request of the job {job.name} under way: "
                         "resume it once that has ended"
                     )
-                _set_aside(db, job, elsewhere)
+                aside = _set_aside(db, job, elsewhere)
                 db.execute(
                     "UPDATE jobs SET cancelled = NULL, stopped = NULL WHERE id = ?", (job.id,)
                 )
-                return len(elsewhere)
+                return aside
 
             with contextlib.suppress(Overtaken):
                 return await self._store.write(work)
 
 
-def _set_aside(db: Connection, job: JobRecord, elsewhere: Mapping[int, str]) -> None:
-    """Leave these rows out of their chunks. One that was being prepared begins anew, under another
-    label: what was prepared for it has them.
+def _set_aside(db: Connection, job: JobRecord, elsewhere: Mapping[int, str]) -> int:
+    """Leave these rows out of their chunks, but for those that turned out to be sent meanwhile;
+    returns how many. A chunk that was being prepared begins anew, under another label: what was
+    prepared for it has them.
     """
     if not elsewhere:
-        return
+        return 0
     before = _rows_of(db, job)
-    db.executemany(
-        f"UPDATE rows SET state = '{RowState.DUPLICATE}', reason = ?, chunk = NULL WHERE id = ?",
+    aside = db.executemany(
+        f"UPDATE rows SET state = '{RowState.DUPLICATE}', reason = ?, chunk = NULL WHERE id = ? "
+        "AND state IS NULL",
         [(why, row) for row, why in elsewhere.items()],
     )
     for n, rows in before.items():
@@ -127,10 +129,12 @@ def _set_aside(db: Connection, job: JobRecord, elsewhere: Mapping[int, str]) -> 
             "UPDATE chunks SET state = ?, "
             "attempt = attempt + (stage > 0 OR EXISTS (SELECT 1 FROM parts WHERE "
             "parts.job = chunks.job AND parts.chunk = chunks.n)), "
-            "stage = 0, until = NULL, cursor = NULL, reason = NULL WHERE job = ? AND n = ?",
+            "stage = 0, until = NULL, cursor = NULL, reason = NULL, anew = 0 "
+            "WHERE job = ? AND n = ?",
             (ChunkState.PLANNED if left else ChunkState.EMPTY, job.id, n),
         )
         parts.forget(db, job, n)
+    return aside.rowcount
 
 
 def _rows_of(db: Connection, job: JobRecord) -> dict[int, int]:

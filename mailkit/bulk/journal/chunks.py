@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
 
 import attrs
 import msgspec
@@ -34,6 +33,7 @@ from mailkit.bulk.journal.resolving import held_up_until
 from mailkit.bulk.journal.row_ids import number_of, row_id
 from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.tokens import journal_id, key_of
 from mailkit.core.dispatch import (
     SEND,
     Done,
@@ -118,15 +118,20 @@ class Chunks:
             passed_over: list[int] = []
             while True:
                 row = db.execute(
-                    "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, rows "
-                    f"FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' AND {which} "
+                    "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, rows, "
+                    f"anew FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' "
+                    f"AND {which} "
                     f"AND (until IS NULL OR until <= ?){parts.open_stages(stages)}"
                     f"{_outside(passed_over)} ORDER BY n LIMIT 1",
                     (job.id, now, *parts.parameters(stages, job, now)),
                 ).fetchone()
                 if row is None:
                     return _soonest(parts.later(db, job, now, which), waits)
+                *row, anew = row
                 chunk, grant = _Planned(*row), None
+                if anew:
+                    parts.begin_anew(db, job, chunk.n)
+                    continue
                 if ledger is not None:
                     found = permits_for(db, job, stages[chunk.stage], chunk.rows, ledger, asked)
                     if isinstance(found, Busy):
@@ -392,13 +397,14 @@ def _handed_out(
         rows=rows if stage.has_rows else (),
         count=count,
         part=part,
-        key=_key(db, job, chunk),
+        key=key_of(journal_id(db), job.id, chunk.n, chunk.attempt),
         attempt=chunk.attempt,
         cursor=chunk.cursor,
         cursors=cursors,
         started=_moment(chunk.started),
         looks=chunk.looks,
         again=not stage.repeatable and chunk.takes > 1,
+        job_id=job.id,
     )
     return Taken(task, Ticket(chunk.n, chunk.takes), chunk.root, chunk.role == Role.AGAIN)
 
@@ -411,12 +417,6 @@ def _to_send(db: Connection, job: JobRecord) -> tuple[int, list[str]]:
         (job.id,),
     ).fetchall()
     return sum(rows for rows, _ in found), [cursor for _, cursor in found if cursor is not None]
-
-
-def _key(db: Connection, job: JobRecord, chunk: _Planned) -> str:
-    (journal,) = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
-    named = f"{journal}/{job.id}/{chunk.n}/{chunk.attempt}"
-    return blake2b(named.encode(), digest_size=5).hexdigest()
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -14,7 +14,7 @@ from mailkit.bulk.journal.store import Connection, Store
 from mailkit.errors import InvalidArgument, JobExists
 from mailkit.text import control_character
 
-__all__ = ["Jobs", "Overtaken", "Twin", "check_wanted", "find", "twins"]
+__all__ = ["Jobs", "Overtaken", "Twin", "by_id", "check_wanted", "find", "twins"]
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped, "
@@ -34,6 +34,12 @@ def find(db: Connection, name: str) -> JobRecord | None:
     if control_character(name):  # no job has one, and SQLite takes no half surrogate pair
         return None
     row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE name = ?", (name,)).fetchone()
+    return None if row is None else _record(row)
+
+
+def by_id(db: Connection, id: int) -> JobRecord | None:
+    """The job with this id, or None."""
+    row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (id,)).fetchone()
     return None if row is None else _record(row)
 
 

@@ -13,13 +13,15 @@ import attrs
 
 from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal.records import RowState
+from mailkit.bulk.journal.suppressions import SUPPRESSES
 from mailkit.bulk.policy import suspects
 from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
 
-__all__ = ["ChunkKeys", "ReconcileResult", "RowChange", "RowKey", "match"]
+__all__ = ["ChunkKeys", "ReconcileResult", "RowChange", "RowKey", "key_of", "match"]
 
+_SUPPRESSES = int(min(SUPPRESSES))
 _TAKEN = int(DeliveryStatus.QUEUED)  # how far a message got at least that is named as taken
 
 RowKey = tuple[int, str, str | None, int | None]
@@ -54,7 +56,8 @@ class ReconcileResult:
     """What statuses change in a chunk: the ``delivery`` of the rows that follow the chunk and have
     none of their own, own deliveries alone as (delivery, row id), and whole rows. ``missing`` rows
     were never named; ``reconciled`` says that nobody is looked for any longer. ``held`` has the
-    words in which rows were refused for the account's sake, if any were.
+    words in which rows were refused for the account's sake, if any were. ``suppressed`` are the
+    keys of people who are not to be mailed any more, with the deliveries that say so.
     """
 
     delivery: int
@@ -63,6 +66,7 @@ class ReconcileResult:
     missing: int
     reconciled: bool
     held: str | None = None
+    suppressed: Sequence[tuple[str, int]] = ()
 
 
 def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) -> ReconcileResult:
@@ -81,6 +85,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     changed: list[RowChange] = []
     missing = 0
     held: str | None = None
+    suppressed: list[tuple[str, int]] = []
     rejected: dict[int, tuple[str, str]] = {}
     for row_id, key, state, own in chunk.rows:
         delivery = own if own is not None else common if state is None else 0
@@ -106,6 +111,8 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
             continue
         before = delivery
         delivery = max(delivery, news or _TAKEN)
+        if delivery >= _SUPPRESSES and delivery != before:
+            suppressed.append((key, delivery))
         now = RowState.ACCEPTED if state == RowState.ACCEPTED else None
         if now != state or (reason and delivery != before):
             changed.append(RowChange(row_id, now, reason or None, delivery))
@@ -116,7 +123,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     held = held or next(iter(suspects(rejected).values()), None)
     common, deliveries = _shared(common, following, settled=not chunk.all)
     reconciled = chunk.reconciled or doubt is not None or not missing
-    return ReconcileResult(common, deliveries, changed, missing, reconciled, held)
+    return ReconcileResult(common, deliveries, changed, missing, reconciled, held, suppressed)
 
 
 def _shared(
@@ -142,7 +149,7 @@ def _by_key(statuses: Sequence[RowStatus]) -> Mapping[str, RowStatus]:
         return heard
     heard = {}
     for status in statuses:
-        key = _key(status.address)
+        key = key_of(status.address)
         before = heard.get(key)
         if before is None or _weight(status) > _weight(before):
             heard[key] = status
@@ -153,7 +160,8 @@ def _weight(status: RowStatus) -> tuple[bool, int]:
     return not status.rejected, status.delivery or 0
 
 
-def _key(address: str) -> str:
+def key_of(address: str) -> str:
+    """What to match a row by that a provider names by this address."""
     key = address.strip().lower()
     if key.isascii():
         return key

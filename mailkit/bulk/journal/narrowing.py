@@ -80,8 +80,9 @@ class Narrowing:
         """
 
         def work(db: Connection) -> None:
-            alone = [row_id(job.id, row) for row in named]
-            others = [row for row in _under_way(db, job, ticket) if row not in alone]
+            rows = _under_way(db, job, ticket)
+            alone = [id for row in named if (id := row_id(job.id, row)) in rows]
+            others = [row for row in rows if row not in alone]
             _cut(
                 db, job, ticket.chunk, [*(_Part([row], moved=True) for row in alone), _Part(others)]
             )
@@ -118,7 +119,8 @@ class Narrowing:
         def work(db: Connection) -> list[Trial]:
             settle(db, job, ticket, ChunkState.PLANNED, words, now)
             db.execute(
-                f"UPDATE chunks SET role = '{Role.TRIAL}' WHERE job = ? AND n = ?",
+                f"UPDATE chunks SET role = '{Role.TRIAL}' WHERE job = ? AND n = ? "
+                f"AND state = '{ChunkState.PLANNED}'",
                 (job.id, ticket.chunk),
             )
             return list(_trials(db, job))
@@ -213,6 +215,8 @@ def _rows(db: Connection, job: JobRecord, n: int) -> list[int]:
 
 def _probes(rows: Sequence[int]) -> list[_Part]:
     """Three single rows, or as many as there are, and what lies between them."""
+    if not rows:
+        return []
     places = sorted({0, len(rows) // 2, len(rows) - 1})
     between = [rows[a + 1 : b] for a, b in pairwise(places)]
     return [_Part([rows[at]], Role.PROBE) for at in places] + [
@@ -223,15 +227,17 @@ def _probes(rows: Sequence[int]) -> list[_Part]:
 def _cut(
     db: Connection, job: JobRecord, n: int, parts: Sequence[_Part], *, anew: bool = False
 ) -> list[int]:
-    """Make chunks of the parts, under new numbers; the chunk itself has no rows left. Unless they
-    begin ``anew``, they are where it was.
+    """Make chunks of the parts that have rows, under new numbers; the chunk itself has none left.
+    Unless they begin ``anew``, they are where it was.
     """
-    attempt, root, stage, cursor = db.execute(
-        "SELECT attempt, coalesce(root, n), stage, cursor FROM chunks WHERE job = ? AND n = ?",
+    parts = [part for part in parts if part.rows]
+    attempt, root, stage, cursor, left = db.execute(
+        "SELECT attempt, coalesce(root, n), stage, cursor, anew FROM chunks WHERE job = ? "
+        "AND n = ?",
         (job.id, n),
     ).fetchone()
     if anew:
-        root, stage, cursor = None, 0, None
+        root, stage, cursor, left = None, 0, None, 0
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
     db.execute(
         f"UPDATE chunks SET state = '{ChunkState.EMPTY}', first = 0, last = -1, rows = 0, "
@@ -246,9 +252,9 @@ def _cut(
         span = (staying[0], staying[-1]) if staying else (0, -1)
         db.execute(
             "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
-            "unfinished, root, role, stage, cursor) "
-            f"VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)",
-            (job.id, at, *span, len(part.rows), attempt, root, part.role, stage, cursor),
+            "unfinished, root, role, stage, cursor, anew) "
+            f"VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)",
+            (job.id, at, *span, len(part.rows), attempt, root, part.role, stage, cursor, left),
         )
         db.executemany("UPDATE rows SET chunk = ? WHERE id = ?", [(at, row) for row in moving])
     return list(range(number, number + len(parts)))

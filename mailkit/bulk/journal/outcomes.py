@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mailkit.bulk.journal import parts
+from mailkit.bulk.journal.addressees import in_parts, index
+from mailkit.bulk.journal.hearing import close_if_left
 from mailkit.bulk.journal.matching import RowChange
+from mailkit.bulk.journal.parking import claim
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, RowState, Ticket
 from mailkit.bulk.journal.row_ids import row_id
 from mailkit.bulk.journal.statuses import override
@@ -23,20 +26,26 @@ _UNDER_WAY = f"('{ChunkState.LOADING}', '{ChunkState.SENDING}', '{ChunkState.IN_
 
 def accept(db: Connection, job: JobRecord, ticket: Ticket, now: float, sent: Sent) -> str | None:
     """The provider took the chunk; see `Chunks.accept`."""
-    n = ticket.chunk
+    n, left = ticket.chunk, (sent.rejected, sent.in_doubt, sent.held)
     if doubt := _taken_before(db, job, sent.reference):
         settle(db, job, ticket, ChunkState.IN_DOUBT, doubt, now)
         return doubt
     settle(db, job, ticket, ChunkState.ACCEPTED, None, now)
-    _plan_again(db, job, n, [row_id(job.id, row) for row in sent.held])
     db.execute(
         "UPDATE chunks SET reference = ?, cursor = ?, reconciled = ? WHERE job = ? AND n = ?",
         (sent.reference, sent.cursor, int(sent.reference is None), job.id, n),
     )
-    left = [(RowState.REJECTED, sent.rejected), (RowState.IN_DOUBT, sent.in_doubt)]
+    if sent.reference is not None and sent.held:
+        index(db, job, n)
+    heard = _heard(db, [row_id(job.id, row) for rows in left for row in rows])
+    _follow_again(db, job, n)
+    rejected, in_doubt, held = (
+        {row: why for row, why in rows.items() if row_id(job.id, row) not in heard} for rows in left
+    )
+    _plan_again(db, job, n, [row_id(job.id, row) for row in held])
     changes = [
         RowChange(row_id(job.id, row), state, why, None)
-        for state, rows in left
+        for state, rows in ((RowState.REJECTED, rejected), (RowState.IN_DOUBT, in_doubt))
         for row, why in rows.items()
     ]
     override(db, job, n, changes)
@@ -46,7 +55,35 @@ def accept(db: Connection, job: JobRecord, ticket: Ticket, now: float, sent: Sen
         "AND ended <= (SELECT started FROM chunks WHERE job = ? AND n = ? AND rows > 0)",
         (job.id, job.id, n),
     )
+    if sent.reference is not None:
+        claim(db, job, n, sent.reference, now)
     return None
+
+
+_HEARD = f"state = '{RowState.ACCEPTED}' AND delivery > 0"
+
+
+def _heard(db: Connection, rows: Sequence[int]) -> frozenset[int]:
+    """Those of the rows of which events have said already that the provider has them: a good word
+    wins.
+    """
+    return frozenset(
+        row
+        for some in in_parts(rows)
+        for (row,) in db.execute(
+            f"SELECT id FROM rows WHERE id IN ({', '.join('?' * len(some))}) AND {_HEARD}", some
+        )
+    )
+
+
+def _follow_again(db: Connection, job: JobRecord, n: int) -> None:
+    """Of whom events have spoken before the chunk's outcome was known follows the chunk from now
+    on, as if they had come after it.
+    """
+    db.execute(
+        f"UPDATE rows SET state = NULL WHERE chunk = ? AND id BETWEEN ? AND ? AND {_HEARD}",
+        (n, *job.ids),
+    )
 
 
 def _plan_again(db: Connection, job: JobRecord, n: int, rows: Sequence[int]) -> None:
@@ -126,6 +163,11 @@ def settle(
     )
     if settled.rowcount != 1:
         raise _not_ours(job, ticket)
+    (rows,) = db.execute(
+        "SELECT rows FROM chunks WHERE job = ? AND n = ?", (job.id, ticket.chunk)
+    ).fetchone()
+    if not rows:  # events have settled all of them
+        close_if_left(db, job, ticket.chunk)
 
 
 def _not_ours(job: JobRecord, ticket: Ticket) -> JournalError:

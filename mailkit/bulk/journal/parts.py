@@ -19,6 +19,7 @@ from mailkit.errors import JournalError
 
 __all__ = [
     "advance",
+    "begin_anew",
     "defer",
     "end",
     "forget",
@@ -35,7 +36,12 @@ def open_stages(stages: tuple[Stage, ...]) -> str:
     """The part of a query's condition that leaves out chunks whose stage can't be taken up now:
     all of their parts are under way, or other chunks have not come to the barrier.
     """
-    conditions = ""
+    conditions = (
+        " AND (anew = 0 OR NOT EXISTS (SELECT 1 FROM parts WHERE parts.job = chunks.job "
+        f"AND parts.chunk = chunks.n AND parts.state = '{PartState.LOADING}'))"
+        if any(stage.scope is Scope.PART for stage in stages)
+        else ""
+    )
     for at, stage in enumerate(stages):
         if stage.scope is Scope.JOB:
             conditions += (
@@ -191,6 +197,19 @@ def defer(db: Connection, job: JobRecord, chunk: int, part: int) -> None:
 def forget(db: Connection, job: JobRecord, chunk: int) -> None:
     """The chunk has no parts any more."""
     db.execute("DELETE FROM parts WHERE job = ? AND chunk = ?", (job.id, chunk))
+
+
+def begin_anew(db: Connection, job: JobRecord, chunk: int) -> None:
+    """Rows have left the chunk since it was prepared: it begins with the first stage, under another
+    label, or has nothing to send.
+    """
+    db.execute(
+        f"UPDATE chunks SET state = CASE WHEN rows = 0 THEN '{ChunkState.EMPTY}' ELSE state END, "
+        "attempt = attempt + 1, stage = 0, until = NULL, cursor = NULL, reason = NULL, anew = 0 "
+        "WHERE job = ? AND n = ?",
+        (job.id, chunk),
+    )
+    forget(db, job, chunk)
 
 
 def halve(db: Connection, job: JobRecord, chunk: int, part: int, rows: Sequence[int]) -> None:

@@ -16,6 +16,7 @@ from mailkit.bulk.journal.row_ids import span
 from mailkit.events import DeliveryStatus
 
 __all__ = [
+    "SENT_STATES",
     "Adopt",
     "ChunkRecord",
     "ChunkState",
@@ -90,6 +91,10 @@ class RowState(StrEnum):
     REJECTED = "rejected"
     IN_DOUBT = "in doubt"
     UNSENT = "unsent"
+
+
+SENT_STATES = (RowState.ACCEPTED, RowState.REJECTED, RowState.IN_DOUBT)
+"""The states of their own that rows can have that were sent."""
 
 
 class Ticket(NamedTuple):

@@ -174,7 +174,8 @@ class Reports:
         where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
         sql = (
             "SELECT * FROM (SELECT rows.id, line, address, fields, "
-            f"{state} AS state, coalesce(rows.reason, chunks.reason), chunks.n, "
+            f"{state} AS state, coalesce(rows.reason, "
+            "CASE WHEN rows.state IS NULL THEN chunks.reason END), chunks.n, "
             "CASE WHEN rows.state IS NULL AND rows.delivery IS NULL THEN chunks.delivery "
             "ELSE rows.delivery END "
             "FROM rows LEFT JOIN chunks ON chunks.job = ? AND chunks.n = coalesce(rows.chunk, "
@@ -241,7 +242,9 @@ def doubts(db: Connection, job: JobRecord, alive: Collection[int]) -> list[Chunk
     workers are sending is not.
     """
     whole = chunks(db, job, [ChunkState.IN_DOUBT])
-    whole += [one for one in chunks(db, job, [ChunkState.SENDING]) if one.worker not in alive]
+    whole += [
+        one for one in chunks(db, job, [ChunkState.SENDING]) if one.worker not in alive and one.rows
+    ]
     found = db.execute(
         "SELECT n, min(chunks.state), count(*), min(attempt), min(started), min(ended), "
         "min(reference), min(rows.reason), min(reconciled), min(chunks.worker), min(address), "

@@ -13,6 +13,7 @@ from datetime import datetime
 import attrs
 
 from mailkit.bulk.journal import parts
+from mailkit.bulk.journal.addressees import index
 from mailkit.bulk.journal.elsewhere import questions
 from mailkit.bulk.journal.jobs import Overtaken, Twin, twins
 from mailkit.bulk.journal.packing import packed
@@ -263,6 +264,8 @@ def _plan_again(db: Connection, job: JobRecord, sources: Sequence[_Source]) -> i
     """Plan the rows again: full chunks as they are, under another label, and few rows together."""
     if not sources:  # there may be no chunk at all
         return 0
+    for source in sources:
+        _remember(db, job, source.n)
     most, size = _fullest(db, job)
     few: dict[int, int] = {}  # row id: bytes
     for source in sources:
@@ -270,7 +273,7 @@ def _plan_again(db: Connection, job: JobRecord, sources: Sequence[_Source]) -> i
         if source.followers * 2 > most:
             db.execute(
                 f"UPDATE chunks SET state = '{ChunkState.PLANNED}', role = NULL, attempt = "
-                "attempt + 1, stage = 0, until = NULL, cursor = NULL, "
+                "attempt + 1, stage = 0, until = NULL, cursor = NULL, anew = 0, "
                 "reason = NULL WHERE job = ? AND n = ?",
                 (job.id, source.n),
             )
@@ -284,6 +287,15 @@ def _plan_again(db: Connection, job: JobRecord, sources: Sequence[_Source]) -> i
     for source in sources:
         _count(db, job, source.n)
     return sum(source.count for source in sources)
+
+
+def _remember(db: Connection, job: JobRecord, n: int) -> None:
+    """What events say later by the chunk's reference may be about rows that leave it now."""
+    (reference,) = db.execute(
+        "SELECT reference FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+    ).fetchone()
+    if reference is not None:
+        index(db, job, n)
 
 
 def _fullest(db: Connection, job: JobRecord) -> tuple[int, int]:

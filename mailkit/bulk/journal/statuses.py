@@ -1,7 +1,7 @@
 """Statuses in the journal: which chunks to ask about, and what the provider said of their rows.
 
-Once a chunk has been sent, ``recount`` alone writes its counters: ``rows``, ``own_delivery_rows``,
-``unfinished``.
+Once a chunk has been sent, ``recount`` writes its counters, ``rows``, ``own_delivery_rows`` and
+``unfinished``; hearing.py alone shifts them, to the same figures.
 """
 
 from __future__ import annotations
@@ -19,16 +19,27 @@ from mailkit.bulk.journal.matching import (
     match,
 )
 from mailkit.bulk.journal.ownership import check_alive, living
-from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
+from mailkit.bulk.journal.records import SENT_STATES, ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.store import Connection, Cursor, Store
+from mailkit.bulk.journal.suppressions import suppress
 from mailkit.core.dispatch import ChunkStatus, PollResult, RowStatus
 from mailkit.events import DeliveryStatus
 
-__all__ = ["DueChunk", "MergeResult", "Statuses", "following", "merge", "override", "recount"]
+__all__ = [
+    "FIRST_FINAL",
+    "SENT",
+    "DueChunk",
+    "MergeResult",
+    "Statuses",
+    "change",
+    "following",
+    "merge",
+    "override",
+    "recount",
+]
 
-# The states of their own that rows can have that were sent.
-_SENT = f"('{RowState.ACCEPTED}', '{RowState.REJECTED}', '{RowState.IN_DOUBT}')"
-_FINAL = int(min(status for status in DeliveryStatus if status.final))
+SENT = "(" + ", ".join(f"'{state}'" for state in SENT_STATES) + ")"
+FIRST_FINAL = int(min(status for status in DeliveryStatus if status.final))
 
 
 @attrs.frozen
@@ -96,6 +107,7 @@ class Statuses:
         n: int,
         polled: PollResult,
         *,
+        now: float,
         doubt: str | None = None,
         trusted: bool = False,
     ) -> MergeResult:
@@ -115,7 +127,7 @@ class Statuses:
             if polled.again is not None or polled.others is not None:
                 found = _merge_whole(db, job, n, polled)
             else:
-                found = merge(db, job, n, polled, doubt)
+                found = merge(db, job, n, polled, now, doubt)
             return found if trusted else _keep_held(db, job, found)
 
         return await self._store.write(work, durable=False)
@@ -127,6 +139,7 @@ class Statuses:
         rows: Sequence[int],
         statuses: Sequence[RowStatus],
         *,
+        now: float,
         doubt: str | None = None,
     ) -> MergeResult:
         """The same for some rows of a chunk, by their ids: the others are left as they are."""
@@ -139,11 +152,11 @@ class Statuses:
             keys: list[RowKey] = db.execute(
                 "SELECT id, coalesce(key, address), state, delivery FROM rows "
                 f"WHERE id IN ({', '.join('?' * len(rows))}) "
-                f"AND (state IS NULL OR state IN {_SENT})",
+                f"AND (state IS NULL OR state IN {SENT})",
                 tuple(rows),
             ).fetchall()
             found = match(ChunkKeys(delivery, False, keys, all=False), statuses, doubt)
-            unfinished = _write(db, job, n, found)
+            unfinished = _write(db, job, n, found, now)
             return MergeResult(False, unfinished, cursor, found.held)
 
         return await self._store.write(work, durable=False)
@@ -178,7 +191,7 @@ class Statuses:
             silent = [row_id for row_id, own in rows if not (own or common)]
             mailed, unsent, held = len(rows) - len(silent), len(silent), None
             if silent and (mailed, unsent) == (others.mailed, others.unsent):
-                _change(
+                change(
                     db,
                     n,
                     [
@@ -189,7 +202,7 @@ class Statuses:
                 held, reconciled = others.reason if others.held else None, 1
             elif silent and others.in_doubt and late:
                 changes = [RowChange(id, RowState.IN_DOUBT, others.reason, 0) for id in silent]
-                _change(db, n, changes)
+                change(db, n, changes)
                 reconciled = 1
             elif not silent:
                 reconciled = 1
@@ -213,7 +226,7 @@ class Statuses:
 
         def work(db: Connection) -> list[tuple[int, str]]:
             first, last, common = _span(db, job, n)
-            enough = _FINAL if heard else 1
+            enough = FIRST_FINAL if heard else 1
             states = "" if heard else f" OR state = '{RowState.IN_DOUBT}'"
             condition = f"AND (state IS NULL{states}) AND coalesce(delivery, ?) < ?"
             rows: list[tuple[int, str]] = db.execute(
@@ -235,7 +248,12 @@ def _keep_held(db: Connection, job: JobRecord, found: MergeResult) -> MergeResul
 
 
 def merge(
-    db: Connection, job: JobRecord, n: int, polled: PollResult, doubt: str | None = None
+    db: Connection,
+    job: JobRecord,
+    n: int,
+    polled: PollResult,
+    now: float,
+    doubt: str | None = None,
 ) -> MergeResult:
     """Read the chunk's rows, match the statuses with them, and write what they change.
 
@@ -250,15 +268,16 @@ def merge(
             (found.reconciled, found.delivery, mark, job.id, n),
         )
     if found.deliveries or found.changes or found.delivery != keys.delivery:
-        unfinished = _write(db, job, n, found)
+        unfinished = _write(db, job, n, found, now)
     return MergeResult(found.reconciled, unfinished, mark, found.held)
 
 
-def _write(db: Connection, job: JobRecord, n: int, found: ReconcileResult) -> int:
+def _write(db: Connection, job: JobRecord, n: int, found: ReconcileResult, now: float) -> int:
     """Write what changes in rows, and count the chunk anew; gives its ``unfinished``."""
+    suppress(db, job, found.suppressed, now)
     # Touching no other column spares the indexes.
     db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", found.deliveries)
-    _change(db, n, found.changes)
+    change(db, n, found.changes)
     return recount(db, job, n)
 
 
@@ -296,7 +315,7 @@ def _reject_others(db: Connection, job: JobRecord, n: int, others: ChunkStatus) 
         for row_id, own in following(db, job, n, "id, delivery").fetchall()
         if own or common
     ]
-    _change(db, n, heard)
+    change(db, n, heard)
     db.execute(
         f"UPDATE chunks SET state = '{ChunkState.REJECTED}', reason = ? WHERE job = ? AND n = ?",
         (others.reason, job.id, n),
@@ -316,7 +335,7 @@ def _raise_delivery(db: Connection, job: JobRecord, n: int, delivery: int) -> No
 
 def override(db: Connection, job: JobRecord, n: int, changes: Sequence[RowChange]) -> None:
     """Give rows of the chunk a state of their own (or None: the chunk's again), and count."""
-    _change(db, n, changes)
+    change(db, n, changes)
     recount(db, job, n)
 
 
@@ -330,8 +349,8 @@ def recount(db: Connection, job: JobRecord, n: int) -> int:
         "SELECT state AS own, delivery AS heard FROM rows WHERE id BETWEEN ? AND ? "
         "AND state IS NULL AND chunk IS NULL UNION ALL "
         "SELECT state, delivery FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
-        f"AND (state IS NULL OR state IN {_SENT})) AS sent",
-        (delivery, _FINAL, first, last, n, *job.ids),
+        f"AND (state IS NULL OR state IN {SENT})) AS sent",
+        (delivery, FIRST_FINAL, first, last, n, *job.ids),
     ).fetchone()
     db.execute(
         "UPDATE chunks SET rows = ?, own_delivery_rows = ?, unfinished = ? WHERE job = ? AND n = ?",
@@ -370,7 +389,7 @@ def _keys(db: Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, int, str |
     columns = "id, coalesce(key, address), state, delivery"
     rows: list[RowKey] = following(db, job, n, columns).fetchall()
     rows += db.execute(
-        f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IN {_SENT}",
+        f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IN {SENT}",
         (n, *job.ids),
     )
     return ChunkKeys(delivery, bool(reconciled), rows), unfinished, cursor
@@ -384,7 +403,8 @@ def _span(db: Connection, job: JobRecord, n: int) -> tuple[int, int, int]:
     return found
 
 
-def _change(db: Connection, n: int, changes: Sequence[RowChange]) -> None:
+def change(db: Connection, n: int, changes: Sequence[RowChange]) -> None:
+    """Write rows of the chunk; who counts it again is the caller."""
     db.executemany(
         "UPDATE rows SET reason = CASE WHEN coalesce(state, '') = ? THEN coalesce(?, reason) "
         "ELSE ? END, state = ?, delivery = ?, chunk = coalesce(?, chunk) WHERE id = ?",

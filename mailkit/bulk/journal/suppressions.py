@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mailkit.address import dedupe_key, normalize
+from mailkit.bulk.journal.records import JobRecord
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.events import DeliveryStatus
 
-__all__ = ["Suppression", "Suppressions"]
+__all__ = ["SUPPRESSES", "Suppression", "Suppressions", "suppress", "suppresses"]
+
+SUPPRESSES: Mapping[int, str] = {
+    DeliveryStatus.HARD_BOUNCE: "bounced",
+    DeliveryStatus.UNSUBSCRIBED: "unsubscribed",
+    DeliveryStatus.COMPLAINED: "complained",
+}
+"""What must have happened to a message so that its address is not mailed any more, in a word."""
 
 
 class Suppression(NamedTuple):
@@ -60,3 +69,19 @@ class Suppressions:
         async for rows in found:
             for row in rows:
                 yield Suppression(*row)
+
+
+def suppresses(delivery: int) -> bool:
+    """Whether a message's address is not to be mailed any more, once it got so far."""
+    return delivery in SUPPRESSES
+
+
+def suppress(db: Connection, job: JobRecord, people: Sequence[tuple[str, int]], now: float) -> None:
+    """Suppress people by their keys, since messages of the job have got so far; in the caller's
+    transaction.
+    """
+    db.executemany(
+        "INSERT INTO suppressions (job, key, reason, since) VALUES (0, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
+        [(key, f"{SUPPRESSES[delivery]} (job {job.name})", now) for key, delivery in people],
+    )

@@ -111,7 +111,8 @@ def reap(db: Connection, locks: Locks, job: int) -> frozenset[int]:
         leave(db, place_of(worker))
         locks.remove(worker)
     db.execute(
-        f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', reason = ? "
+        f"UPDATE chunks SET state = CASE WHEN rows = 0 THEN '{ChunkState.EMPTY}' "  # all heard of
+        f"ELSE '{ChunkState.IN_DOUBT}' END, reason = ? "
         f"WHERE job = ? AND state = '{ChunkState.SENDING}' AND {others}",
         (CUT_OFF, job),
     )

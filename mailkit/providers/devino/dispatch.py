@@ -1,7 +1,7 @@
 """Devino's part in a bulk send: one messages.send a chunk, each recipient with merge fields.
 
 The response names who is taken and who is refused; nothing can be asked afterwards, and callbacks
-tell the rest. So that they can, each recipient's ExtraData carries ``mailkit``: ``job/chunk/row``.
+tell the rest. So that they can, each recipient's ExtraData carries the row's token as ``mailkit``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mailkit.attachment import Attachment
 from mailkit.core.checks import number
 from mailkit.core.dispatch import (
     SEND,
+    TOKEN_BYTES,
     Cost,
     Limits,
     NotTaken,
@@ -52,9 +53,9 @@ if TYPE_CHECKING:
 __all__ = ["TOKEN", "ChunkLimits", "DevinoDispatch", "Uploads"]
 
 TOKEN = "mailkit"  # noqa: S105 - the key in ExtraData, no secret
-"""The key in ExtraData that names job, chunk and row."""
+"""The key in ExtraData that has the row's token."""
 
-_TOKEN_SIZE = 200  # bytes of it, with room for a job's name
+_EXTRA_DATA = len(f',"ExtraData":{{"{TOKEN}":""}}') + TOKEN_BYTES
 _REASON = 500  # characters of the service's words about a row
 _REQUEST = 1_000  # bytes of a request besides its recipients and the message
 
@@ -142,7 +143,7 @@ class DevinoDispatch:
     def measure(self, address: str, values: Sequence[str]) -> int:
         """The bytes that this recipient adds to a request."""
         recipient = MessageRecipient(address, merge_fields=self._macros.values((address, *values)))
-        return len(msgspec.json.encode(recipient_tree(recipient))) + _TOKEN_SIZE
+        return len(msgspec.json.encode(recipient_tree(recipient))) + _EXTRA_DATA
 
     def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
         """Subject and body; the service's own macros stay as they are."""
@@ -209,8 +210,7 @@ class DevinoDispatch:
         raise Unsupported("Devino can't be asked for the status of a message; use its callbacks")
 
     def _recipient(self, task: Task, row: TaskRow) -> MessageRecipient:
-        token = f"{task.job}/{task.chunk}/{row.n}"
-        return attrs.evolve(self._merged(row), extra_data={TOKEN: token})
+        return attrs.evolve(self._merged(row), extra_data={TOKEN: task.token(row)})
 
     def _merged(self, row: TaskRow) -> MessageRecipient:
         fields = self._macros.values((row.address, *row.values))

@@ -16,6 +16,7 @@ from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import Item, read_recipients
+from mailkit.core.dispatch import SEND, TOKEN_BYTES, Task, TaskRow
 from mailkit.core.wire import Response
 from mailkit.errors import (
     AuthenticationFailed,
@@ -91,12 +92,16 @@ async def test_each_chunk_is_one_request_and_each_recipient_has_its_token(journa
     report = await run(journal, devino(service, rows=2), some(3))
     assert report.complete
     assert report.counts.accepted == 3
+    tokens = [one["ExtraData"]["mailkit"] for body in service.letters for one in body["Recipients"]]
+    assert [token.split("/")[1:] for token in tokens] == [
+        ["1", "1", "1", "1"], ["1", "1", "1", "2"], ["1", "2", "1", "3"],
+    ]  # fmt: skip
     assert service.letters == [
         {
             "Recipients": [
                 {
                     "Address": f"p{row - 1}@example.com",
-                    "ExtraData": {"mailkit": f"autumn/{chunk}/{row}"},
+                    "ExtraData": {"mailkit": tokens[row - 1]},
                 }
                 for row in rows
             ],
@@ -105,8 +110,33 @@ async def test_each_chunk_is_one_request_and_each_recipient_has_its_token(journa
             "Body": {"Html": "<p>Hi</p>[Unsubscribe]"},
             "CheckUnsubscription": True,
         }
-        for chunk, rows in ((1, (1, 2)), (2, (3,)))
+        for rows in ((1, 2), (3,))
     ]
+
+
+@pytest.mark.parametrize("name", ["autumn", "a/b #1%2F?", "осень", "я" * 200])
+async def test_no_request_is_larger_than_was_measured_whatever_the_job_is_called(
+    journal: Journal, name: str
+) -> None:
+    service = Service()
+    client = devino(service)
+    rows: list[Item] = [
+        {"email": f"p{n}@example.com", "name": "Анна", "city": ""} for n in range(9)
+    ]
+    async with sending(journal, client) as sender:
+        job = await sender.start(PERSONAL, read_recipients(rows), name=name)
+        assert (await job.wait()).counts.accepted == 9
+    dispatch = client.dispatch(PERSONAL, ["name", "city"])
+    [body] = service.letters
+    measured = sum(dispatch.measure(name, ["Анна", ""]) for name in people(9))
+    assert len(msgspec.json.encode(body["Recipients"])) <= measured
+    assert len(msgspec.json.encode(body)) <= dispatch.limits.base + measured
+
+
+def test_no_token_is_longer_than_is_said() -> None:
+    most = 2**31
+    task = Task("a", most, SEND, key="f" * 10, attempt=most, job_id=most)
+    assert len(task.token(TaskRow(2**32, "a@example.com", ()))) <= TOKEN_BYTES
 
 
 async def test_values_travel_as_merge_fields(journal: Journal) -> None:

@@ -98,6 +98,7 @@ CREATE TABLE chunks (
                                          -- says why
     looks      INTEGER NOT NULL DEFAULT 0,  -- how often it was asked, in vain, what became of it
     statistics TEXT,                     -- JSON object: what the provider counts of its messages
+    anew       INTEGER NOT NULL DEFAULT 0,  -- 1: what was prepared for it has a row too many
     PRIMARY KEY (job, n)
 ) WITHOUT ROWID;
 CREATE INDEX chunks_by_state ON chunks (job, state, n);
@@ -128,6 +129,41 @@ CREATE TABLE suppressions (
     since  REAL NOT NULL,
     PRIMARY KEY (job, key)
 ) WITHOUT ROWID;
+
+CREATE TABLE heard (                     -- the events of webhooks, so that a repeat is known
+    mark BLOB PRIMARY KEY,               -- when it happened, and a digest: see events.py
+    at   REAL NOT NULL                   -- when it came
+) WITHOUT ROWID;
+
+CREATE TABLE parked (                    -- events about messages that may yet turn out to be ours
+    id        INTEGER PRIMARY KEY,
+    provider  TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    key       TEXT NOT NULL,             -- of the address
+    delivery  INTEGER NOT NULL,
+    reason    TEXT NOT NULL,
+    at        REAL NOT NULL,
+    UNIQUE (provider, reference, key)
+);
+
+CREATE TABLE addressees (                -- of chunks of which events speak by reference and address
+    job   INTEGER NOT NULL,
+    chunk INTEGER NOT NULL,
+    key   TEXT NOT NULL,
+    row   INTEGER NOT NULL,
+    PRIMARY KEY (job, chunk, key)
+) WITHOUT ROWID;
+
+CREATE TABLE handler_calls (             -- calls of a webhook's handlers that are still to be made
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,  -- never a second time: a late word is about it
+    handler  TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    event    TEXT NOT NULL,              -- JSON: as the provider said it
+    tries    INTEGER NOT NULL DEFAULT 0,
+    due      REAL NOT NULL,              -- while it is tried: when it counts as failed
+    error    TEXT
+);
+CREATE INDEX handler_calls_by_due ON handler_calls (due);
 
 CREATE TABLE accounts (                  -- whose permits these are, and the clock they count by
     id       INTEGER PRIMARY KEY,
@@ -225,6 +261,7 @@ def _from_4(db: sqlite3.Connection) -> None:
     _add_column(db, "chunks", "statistics", "TEXT")
     _add_column(db, "jobs", "cancelled", "REAL")
     _add_column(db, "jobs", "held", "TEXT")
+    _add_column(db, "chunks", "anew", "INTEGER NOT NULL DEFAULT 0")
 
 
 def _create_missing(db: sqlite3.Connection) -> None:

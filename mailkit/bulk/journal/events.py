@@ -1,0 +1,224 @@
+"""Events of webhooks in the journal: each counts once, and moves the rows that it is about.
+
+Whoever gets them writes all of a batch in one transaction, next to the workers that send: see
+hearing.py for what they do to a row, and parking.py for those that come too early. Of each event a
+*mark* is kept for some days, by which a repeat is known. It begins with the time of the event, so
+that marks of one time lie together: a batch writes few pages, and old ones are found at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
+
+import attrs
+import msgspec
+
+from mailkit.bulk.journal.addressees import in_parts, rows_at
+from mailkit.bulk.journal.hearing import News, hear
+from mailkit.bulk.journal.jobs import by_id
+from mailkit.bulk.journal.matching import key_of
+from mailkit.bulk.journal.parking import forget_parked, may_be_ours, park
+from mailkit.bulk.journal.records import ChunkState, JobRecord
+from mailkit.bulk.journal.row_ids import row_id
+from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.tokens import journal_id, place_of
+from mailkit.events import CampaignEvent, DeliveryEvent, WebhookEvent
+
+__all__ = ["Events", "HandlersOf", "Recorded"]
+
+HandlersOf = Callable[[WebhookEvent], Sequence[str]]
+"""The names of the handlers that an event has."""
+
+KEPT = 7 * 24 * 3600.0
+"""So long a repeat is known, and an event waits for its chunk."""
+_FORGET_EVERY = 3600.0
+_LATEST = 2**32 - 1
+
+
+@attrs.frozen
+class Recorded:
+    """What became of the events of a batch. ``applied`` ones are about this journal's messages,
+    whether they changed something or said what was known; ``parked`` ones may turn out to be;
+    ``foreign`` ones are about messages that it never sent, and ``other`` ones about no message.
+    ``repeated`` ones had come before, and count nowhere else.
+    """
+
+    applied: int = 0
+    parked: int = 0
+    foreign: int = 0
+    other: int = 0
+    repeated: int = 0
+
+    @property
+    def new(self) -> int:
+        """The events that had not come before."""
+        return self.applied + self.parked + self.foreign + self.other
+
+
+class Events:
+    """Writes down what providers say of themselves."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._forget_at = 0.0
+
+    async def record(
+        self, events: Sequence[WebhookEvent], *, now: float, handlers: HandlersOf | None = None
+    ) -> Recorded:
+        """Write down a batch of events in one transaction; once this returns, the disk has it all.
+
+        ``handlers`` names those that an event has: their calls are written down with it, to be made
+        later (`HandlerCalls`).
+        """
+        marked: dict[bytes, WebhookEvent] = {}
+        for event in events:
+            marked.setdefault(_mark(event), event)
+
+        def work(db: Connection) -> Recorded:
+            known = _known(db, marked)
+            new = [event for mark, event in marked.items() if mark not in known]
+            if not new:
+                return Recorded(repeated=len(events))
+            db.executemany(
+                "INSERT INTO heard (mark, at) VALUES (?, ?)",
+                [(mark, now) for mark in sorted(marked.keys() - known)],
+            )
+            recorded = attrs.evolve(_write(db, new, now), repeated=len(events) - len(new))
+            if handlers is not None:
+                _call(db, new, handlers, now)
+            forget_parked(db, now - KEPT)
+            if now >= self._forget_at:
+                _forget(db, now - KEPT)
+            return recorded
+
+        recorded = await self._store.write(work)
+        if now >= self._forget_at:
+            self._forget_at = now + _FORGET_EVERY
+        return recorded
+
+
+def _mark(event: WebhookEvent) -> bytes:
+    """What is equal for an event and its repeats alone."""
+    at = 0 if event.at is None else min(max(int(event.at.timestamp()), 0), _LATEST)
+    return at.to_bytes(4, "big") + blake2b(event.identity.encode(), digest_size=12).digest()
+
+
+def _known(db: Connection, marks: Iterable[bytes]) -> set[bytes]:
+    return {
+        mark
+        for some in in_parts(marks)
+        for (mark,) in db.execute(
+            f"SELECT mark FROM heard WHERE mark IN ({', '.join('?' * len(some))})", some
+        )
+    }
+
+
+def _forget(db: Connection, before: float) -> None:
+    """Forget marks of events that happened, and came, before then."""
+    mark = min(max(int(before), 0), _LATEST).to_bytes(4, "big")
+    db.execute("DELETE FROM heard WHERE mark < ? AND at < ?", (mark, before))
+
+
+def _call(db: Connection, events: Sequence[WebhookEvent], handlers: HandlersOf, now: float) -> None:
+    db.executemany(
+        "INSERT INTO handler_calls (handler, provider, event, due) VALUES (?, ?, ?, ?)",
+        [
+            (name, event.provider, msgspec.json.encode(event.raw).decode(), now)
+            for event in events
+            for name in handlers(event)
+        ],
+    )
+
+
+def _write(db: Connection, events: Sequence[WebhookEvent], now: float) -> Recorded:
+    by_token: list[DeliveryEvent] = []
+    by_reference: dict[tuple[str, str], list[DeliveryEvent]] = defaultdict(list)
+    campaigns: list[CampaignEvent] = []
+    other = 0
+    for event in events:
+        if isinstance(event, CampaignEvent):
+            campaigns.append(event)
+        elif not isinstance(event, DeliveryEvent):
+            other += 1
+        elif event.token is not None:
+            by_token.append(event)
+        elif event.reference is not None and event.address:
+            by_reference[event.provider, event.reference].append(event)
+    applied = _hear_by_token(db, by_token, now) + _hurry(db, campaigns, now)
+    parked = 0
+    for (provider, reference), some in by_reference.items():
+        chunk = _chunk(db, provider, reference)
+        if chunk is not None:
+            applied += _hear_by_reference(db, *chunk, some, now)
+        elif may_be_ours(db, provider):
+            park(db, reference, some, now)
+            parked += len(some)
+    foreign = len(events) - applied - parked - other
+    return Recorded(applied=applied, parked=parked, foreign=foreign, other=other)
+
+
+def _hear_by_token(db: Connection, events: Sequence[DeliveryEvent], now: float) -> int:
+    """Events that say by themselves which rows they are about; gives how many are true of them."""
+    if not events:
+        return 0
+    journal = journal_id(db)
+    jobs: dict[int, JobRecord | None] = {}
+    news: dict[int, list[News]] = defaultdict(list)
+    for event in events:
+        place = place_of(journal, event.token or "")
+        if place is None:
+            continue
+        if place.job not in jobs:
+            jobs[place.job] = by_id(db, place.job)
+        job = jobs[place.job]
+        if job is not None and job.provider == event.provider:
+            row, key = row_id(job.id, place.row), key_of(event.address or "")
+            news[job.id].append(News(row, place.chunk, key, event.status, event.reason))
+    return sum(_hear(db, job, news[id], now) for id, job in jobs.items() if job is not None)
+
+
+def _hear_by_reference(
+    db: Connection, job: JobRecord, n: int, events: Sequence[DeliveryEvent], now: float
+) -> int:
+    keys = [key_of(event.address or "") for event in events]
+    rows = rows_at(db, job, n, set(keys))
+    news = [
+        News(rows[key], n, key, event.status, event.reason)
+        for key, event in zip(keys, events, strict=True)
+        if key in rows
+    ]
+    return _hear(db, job, news, now)
+
+
+def _hear(db: Connection, job: JobRecord, news: Sequence[News], now: float) -> int:
+    true = hear(db, job, news, now)
+    return sum((one.row, one.key) in true for one in news)
+
+
+def _hurry(db: Connection, events: Sequence[CampaignEvent], now: float) -> int:
+    """Requests that came into another state: the provider is asked about them at once."""
+    known = 0
+    for event in events:
+        chunk = _chunk(db, event.provider, event.reference)
+        if chunk is not None:
+            known += 1
+            job, n = chunk
+            db.execute(
+                "UPDATE chunks SET until = ? WHERE job = ? AND n = ? AND until > ? "
+                f"AND state = '{ChunkState.ACCEPTED}'",
+                (now, job.id, n, now),
+            )
+    return known
+
+
+def _chunk(db: Connection, provider: str, reference: str) -> tuple[JobRecord, int] | None:
+    """The chunk that the provider calls so."""
+    found = db.execute(
+        "SELECT job, n FROM chunks JOIN jobs ON jobs.id = chunks.job WHERE reference = ? "
+        "AND provider = ? ORDER BY job, n LIMIT 1",
+        (reference, provider),
+    ).fetchone()
+    job = None if found is None else by_id(db, found[0])
+    return None if job is None else (job, found[1])

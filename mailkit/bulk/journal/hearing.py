@@ -1,0 +1,226 @@
+"""What webhooks say of single rows, written into the journal in the caller's transaction.
+
+It proves that the provider has these messages. So a row is accepted from then on, whatever became
+of its chunk, or will: it is not sent again. While its chunk is not accepted, it is so by itself.
+The counters of its chunk are shifted, since counting anew would cost as much as the chunk is large;
+what `statuses.recount` would count is the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import attrs
+
+from mailkit.bulk.journal import parts
+from mailkit.bulk.journal.addressees import in_parts
+from mailkit.bulk.journal.matching import ChunkKeys, RowChange, match
+from mailkit.bulk.journal.records import (
+    SENT_STATES,
+    ChunkState,
+    JobRecord,
+    PartState,
+    RowState,
+)
+from mailkit.bulk.journal.statuses import FIRST_FINAL, change
+from mailkit.bulk.journal.store import Connection
+from mailkit.bulk.journal.suppressions import suppress, suppresses
+from mailkit.core.dispatch import RowStatus
+from mailkit.events import DeliveryStatus
+
+__all__ = ["News", "close_if_left", "hear"]
+
+
+class News(NamedTuple):
+    """What is said of the row with this id and key, as part of this ``chunk``."""
+
+    row: int
+    chunk: int
+    key: str
+    status: DeliveryStatus
+    reason: str
+
+
+@attrs.frozen
+class _Row:
+    """A row as it is: ``chunk`` is the one in which it is counted, if any."""
+
+    id: int
+    key: str
+    state: str | None
+    delivery: int | None
+    chunk: int | None
+
+
+class _Chunk(NamedTuple):
+    state: str
+    delivery: int
+
+
+def hear(db: Connection, job: JobRecord, news: Sequence[News], now: float) -> set[tuple[int, str]]:
+    """Write down what is said of rows of the job; gives the ids and keys of the rows there are.
+    What names another address is about nobody.
+    """
+    rows = {(row.id, row.key): row for row in _rows(db, job, {one.row for one in news})}
+    latest: dict[int, News] = {}
+    for one in news:
+        known = latest.get(one.row)
+        if (one.row, one.key) in rows and (known is None or one.status > known.status):
+            latest[one.row] = one
+    told = [(row, latest[row.id]) for row in rows.values() if row.id in latest]
+    _Hearing(db, job, _chunks(db, job, told), now).hear(told)
+    return set(rows)
+
+
+class _Hearing:
+    """One transaction's news of one job."""
+
+    def __init__(
+        self, db: Connection, job: JobRecord, chunks: Mapping[int, _Chunk], now: float
+    ) -> None:
+        self._db = db
+        self._job = job
+        self._chunks = chunks
+        self._now = now
+        self._shifts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+
+    def hear(self, news: Sequence[tuple[_Row, News]]) -> None:
+        accepted: dict[int, list[tuple[_Row, News]]] = defaultdict(list)
+        others: list[tuple[_Row, News]] = []
+        for row, one in news:
+            chunk = None if row.chunk is None else self._chunks[row.chunk]
+            if chunk is not None and chunk.state == ChunkState.ACCEPTED:
+                accepted[row.chunk or 0].append((row, one))
+            else:
+                others.append((row, one))
+        for n, some in accepted.items():
+            self._hear_accepted(n, some)
+        self._hear_others(others)
+        left = self._shift()
+        for n in left:
+            close_if_left(self._db, self._job, n)
+
+    def _hear_accepted(self, n: int, news: Sequence[tuple[_Row, News]]) -> None:
+        """Rows of a chunk that is accepted: it is the same as if a poll had said it."""
+        common = self._chunks[n].delivery
+        keys = [(row.id, row.key, row.state, row.delivery) for row, _ in news]
+        statuses = [RowStatus(one.key, one.status, False, one.reason) for _, one in news]
+        found = match(ChunkKeys(common, False, keys, all=False), statuses, None)
+        rows = {row.id: row for row, _ in news}
+        for delivery, row_id in found.deliveries:
+            self._moves(rows[row_id], n, rows[row_id].state, delivery)
+        for row_id, state, _, delivery in found.changes:
+            self._moves(rows[row_id], n, state, delivery)
+        self._db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", found.deliveries)
+        change(self._db, n, found.changes)
+        suppress(self._db, self._job, found.suppressed, self._now)
+
+    def _hear_others(self, news: Sequence[tuple[_Row, News]]) -> None:
+        """Rows whose chunk is not accepted, or that are in none: they are accepted by themselves,
+        as part of the chunk in which they were sent.
+        """
+        changes: dict[int, list[RowChange]] = defaultdict(list)
+        suppressed: list[tuple[str, int]] = []
+        for row, one in news:
+            before = row.delivery or 0
+            delivery = max(before, one.status)
+            if row.state == RowState.ACCEPTED and delivery == before:
+                continue
+            n = one.chunk if one.chunk in self._chunks else row.chunk
+            if row.state == RowState.ACCEPTED:
+                n = row.chunk
+            if n is None:
+                continue
+            why = one.reason or None
+            changes[n].append(RowChange(row.id, RowState.ACCEPTED, why, delivery))
+            self._moves(row, n, RowState.ACCEPTED, delivery)
+            if suppresses(delivery) and delivery != before:
+                suppressed.append((row.key, delivery))
+        for n, some in changes.items():
+            change(self._db, n, some)
+        suppress(self._db, self._job, suppressed, self._now)
+
+    def _moves(self, row: _Row, n: int, state: str | None, delivery: int | None) -> None:
+        """The row leaves the count of its chunk, and comes into that of chunk ``n``."""
+        if row.chunk is not None:
+            common = self._chunks[row.chunk].delivery
+            self._count(row.chunk, -1, _counted(row.state, row.delivery, common))
+        self._count(n, 1, _counted(state, delivery, self._chunks[n].delivery))
+
+    def _count(self, n: int, times: int, counted: tuple[int, int, int]) -> None:
+        shift = self._shifts[n]
+        for at, one in enumerate(counted):
+            shift[at] += times * one
+
+    def _shift(self) -> list[int]:
+        """Shift the counters; gives the chunks that rows have left."""
+        self._db.executemany(
+            "UPDATE chunks SET rows = rows + ?, own_delivery_rows = own_delivery_rows + ?, "
+            "unfinished = unfinished + ? WHERE job = ? AND n = ?",
+            [(*shift, self._job.id, n) for n, shift in self._shifts.items() if any(shift)],
+        )
+        return [n for n, shift in self._shifts.items() if shift[0] < 0]
+
+
+def _counted(state: str | None, delivery: int | None, common: int) -> tuple[int, int, int]:
+    """What a row adds to the counters of its chunk; see `statuses.recount`."""
+    if state is None:
+        heard = common if delivery is None else delivery
+        return 1, int(delivery is not None), int(heard < FIRST_FINAL)
+    moving = state in SENT_STATES and state != RowState.REJECTED and (delivery or 0) < FIRST_FINAL
+    return 0, 0, int(moving)
+
+
+def _rows(db: Connection, job: JobRecord, ids: Iterable[int]) -> list[_Row]:
+    found: list[_Row] = []
+    for some in in_parts(ids):
+        rows = db.execute(
+            "SELECT id, coalesce(key, address), state, delivery, coalesce(chunk, CASE WHEN state "
+            "IS NULL THEN (SELECT n FROM chunks WHERE job = ? AND first BETWEEN 1 AND rows.id "
+            "ORDER BY first DESC LIMIT 1) END) FROM rows "
+            f"WHERE id IN ({', '.join('?' * len(some))})",
+            (job.id, *some),
+        )
+        found += [_Row(*row) for row in rows]
+    return found
+
+
+def _chunks(db: Connection, job: JobRecord, news: Sequence[tuple[_Row, News]]) -> dict[int, _Chunk]:
+    """The chunks in which the rows are, and those in which they were sent, by their numbers."""
+    numbers = {row.chunk for row, _ in news if row.chunk is not None}
+    numbers |= {one.chunk for _, one in news}
+    found: dict[int, _Chunk] = {}
+    for some in in_parts(numbers):
+        for n, *rest in db.execute(
+            "SELECT n, state, delivery FROM chunks WHERE job = ? "
+            f"AND n IN ({', '.join('?' * len(some))})",
+            (job.id, *some),
+        ):
+            found[n] = _Chunk(*rest)
+    return found
+
+
+def close_if_left(db: Connection, job: JobRecord, n: int) -> None:
+    """Rows have left the chunk: if it has none any more, nothing of it is sent, or in doubt; else
+    whatever is prepared for it has them still, so that it must begin anew before it is sent.
+    """
+    emptied = db.execute(
+        f"UPDATE chunks SET state = '{ChunkState.EMPTY}', role = NULL WHERE job = ? AND n = ? "
+        f"AND rows = 0 AND state IN ('{ChunkState.PLANNED}', '{ChunkState.IN_DOUBT}', "
+        f"'{ChunkState.REJECTED}') AND NOT EXISTS (SELECT 1 FROM parts WHERE "
+        "parts.job = chunks.job AND parts.chunk = chunks.n "
+        f"AND parts.state = '{PartState.LOADING}')",
+        (job.id, n),
+    )
+    if emptied.rowcount:
+        parts.forget(db, job, n)
+        return
+    db.execute(
+        f"UPDATE chunks SET anew = 1 WHERE job = ? AND n = ? AND state IN ("
+        f"'{ChunkState.PLANNED}', '{ChunkState.LOADING}', '{ChunkState.SENDING}', "
+        f"'{ChunkState.IN_DOUBT}') AND (stage > 0 OR state = '{ChunkState.LOADING}' OR EXISTS "
+        "(SELECT 1 FROM parts WHERE parts.job = chunks.job AND parts.chunk = chunks.n))",
+        (job.id, n),
+    )

@@ -1,0 +1,72 @@
+"""Events that came before it was known whose they are: the provider may speak of a request before
+its response is recorded, or after that was lost. They are kept by the provider's reference until a
+chunk gets it, and then written down in the same transaction; what nobody claims is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mailkit.bulk.journal.addressees import rows_at
+from mailkit.bulk.journal.hearing import News, hear
+from mailkit.bulk.journal.matching import key_of
+from mailkit.bulk.journal.records import ChunkState, JobRecord
+from mailkit.bulk.journal.store import Connection
+from mailkit.events import DeliveryEvent, DeliveryStatus
+
+__all__ = ["claim", "forget_parked", "may_be_ours", "park"]
+
+_FORGOTTEN = 200  # at most, each time
+
+
+def may_be_ours(db: Connection, provider: str) -> bool:
+    """Whether a chunk may yet get a reference: it was handed to the provider, and how that ended is
+    not recorded, or was not what the provider did.
+    """
+    found = db.execute(
+        "SELECT 1 FROM jobs JOIN chunks ON chunks.job = jobs.id WHERE jobs.provider = ? "
+        f"AND chunks.state IN ('{ChunkState.SENDING}', '{ChunkState.IN_DOUBT}', "
+        f"'{ChunkState.PLANNED}', '{ChunkState.LOADING}') AND takes > 0 LIMIT 1",
+        (provider,),
+    )
+    return found.fetchone() is not None
+
+
+def park(db: Connection, reference: str, events: Iterable[DeliveryEvent], now: float) -> None:
+    """Keep what is said of messages of this reference: of each the latest."""
+    db.executemany(
+        "INSERT INTO parked (provider, reference, key, delivery, reason, at) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (provider, reference, key) DO UPDATE "
+        "SET delivery = excluded.delivery, reason = excluded.reason "
+        "WHERE excluded.delivery > parked.delivery",
+        [
+            (one.provider, reference, key_of(one.address or ""), one.status, one.reason, now)
+            for one in events
+        ],
+    )
+
+
+def claim(db: Connection, job: JobRecord, n: int, reference: str, now: float) -> None:
+    """The chunk has this reference: what was kept for it is about its rows."""
+    which = (job.provider, reference)
+    parked = db.execute(
+        "SELECT key, delivery, reason FROM parked WHERE provider = ? AND reference = ?", which
+    ).fetchall()
+    if not parked:
+        return
+    rows = rows_at(db, job, n, [key for key, *_ in parked])
+    news = [
+        News(rows[key], n, key, DeliveryStatus(delivery), reason)
+        for key, delivery, reason in parked
+        if key in rows
+    ]
+    hear(db, job, news, now)
+    db.execute("DELETE FROM parked WHERE provider = ? AND reference = ?", which)
+
+
+def forget_parked(db: Connection, before: float) -> None:
+    """Forget what came before then, some of it each time: the oldest first."""
+    db.execute(
+        "DELETE FROM parked WHERE id IN (SELECT id FROM parked ORDER BY id LIMIT ?) AND at < ?",
+        (_FORGOTTEN, before),
+    )

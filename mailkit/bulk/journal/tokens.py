@@ -1,0 +1,50 @@
+"""How a message is named to a provider, so that whatever is said of it later finds its row.
+
+A chunk's key names job, chunk and attempt as no other journal does. A row's token
+(`mailkit.core.dispatch.Task.token`) has it in front of what it was made of.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from typing import NamedTuple
+
+from mailkit.bulk.journal.store import Connection
+
+__all__ = ["Place", "journal_id", "key_of", "place_of"]
+
+_token = re.compile(
+    r"([0-9a-f]{10})/(\d{1,10})/(\d{1,10})/(\d{1,10})/(\d{1,10})", re.ASCII
+).fullmatch
+
+
+class Place(NamedTuple):
+    """A row, by its number, of a job, by its id, and the chunk in which it was sent."""
+
+    job: int
+    chunk: int
+    row: int
+
+
+def journal_id(db: Connection) -> str:
+    """The journal's own name, which no other has."""
+    (journal,) = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
+    return str(journal)
+
+
+def key_of(journal: str, job: int, chunk: int, attempt: int) -> str:
+    """The key of a chunk, as it was sent in this attempt."""
+    named = f"{journal}/{job}/{chunk}/{attempt}"
+    return blake2b(named.encode(), digest_size=5).hexdigest()
+
+
+def place_of(journal: str, token: str) -> Place | None:
+    """What the token names; None if this journal has not made it."""
+    parts = _token(token)
+    if parts is None:
+        return None
+    job, chunk, attempt, row = map(int, parts.groups()[1:])
+    if key_of(journal, job, chunk, attempt) != parts[1]:
+        return None
+    return Place(job, chunk, row)

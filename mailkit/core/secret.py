@@ -6,7 +6,7 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, NoReturn
 
 __all__ = ["Secret", "scrub"]
@@ -35,14 +35,21 @@ broken by a line's end or an escape, does not show either."""
 class Secret:
     """A text that repr, str, format and pickle do not give away; ``reveal()`` does."""
 
-    __slots__ = ("__value",)
+    __slots__ = ("__pieces", "__value")
 
     def __init__(self, value: str | Secret) -> None:
         self.__value: str = value.reveal() if isinstance(value, Secret) else value
+        self.__pieces: _Pieces | None = None
 
     def reveal(self) -> str:
         """The text itself, to be put on the wire and nowhere else."""
         return self.__value
+
+    def pieces(self) -> _Pieces:
+        """What of it must not show; this says as much as ``reveal()``."""
+        if self.__pieces is None:
+            self.__pieces = _Pieces(_spellings(self.__value))
+        return self.__pieces
 
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that name the credential without telling it."""
@@ -77,12 +84,7 @@ def scrub(text: str, secrets: Iterable[Secret]) -> str:
     It is found in any mix of upper and lower case, as written or as URLs, JSON and HTML spell it,
     one within the other up to three deep, and in the base64 of whatever it is part of.
     """
-    wanted: dict[int, set[str]] = {}
-    for secret in secrets:
-        for spelling in _spellings(secret.reveal()):
-            size = min(_PIECE, len(spelling))
-            pieces = wanted.setdefault(size, set())
-            pieces.update(spelling[n : n + size] for n in range(len(spelling) - size + 1))
+    wanted = [secret.pieces() for secret in secrets if secret]
     spans = [span for view in _views(text) for span in _found(view, wanted)] if wanted else []
     kept: list[str] = []
     end = 0  # of what was masked last
@@ -91,6 +93,36 @@ def scrub(text: str, secrets: Iterable[Secret]) -> str:
             kept += (text[end:start], MASK)
         end = max(end, stop)
     return "".join(kept) + text[end:]
+
+
+class _Pieces:
+    """The pieces of some spellings, by their size. Few texts hold any, so they are asked first for
+    shorter ones, of which each piece has at least one.
+    """
+
+    __slots__ = ("_by_size", "_short")
+
+    def __init__(self, spellings: Iterable[str]) -> None:
+        self._by_size: dict[int, set[str]] = {}
+        self._short: set[str] = set()
+        for spelling in spellings:
+            size = min(_PIECE, len(spelling))
+            self._by_size.setdefault(size, set()).update(_cut(spelling, size))
+            short = -(-size // 2)
+            self._short.update(_cut(spelling, short, step=size - short + 1))
+
+    def within(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where the text holds one, from its first to after its last character."""
+        if not any(short in text for short in self._short):
+            return
+        for size, pieces in self._by_size.items():
+            for n in range(len(text) - size + 1):
+                if text[n : n + size] in pieces:
+                    yield n, n + size
+
+
+def _cut(text: str, size: int, step: int = 1) -> Iterator[str]:
+    return (text[n : n + size] for n in range(0, len(text) - size + 1, step))
 
 
 def _spellings(value: str) -> Iterator[str]:
@@ -143,12 +175,13 @@ def _decoded(view: _View, escape: re.Pattern[str], read: Callable[[re.Match[str]
             texts += (view.text[end:start], text)
             starts += view.starts[end : start + 1]
             end = found.end()
+    if not texts:
+        return view
     return _View("".join(texts) + view.text[end:], starts + list(view.starts[end:]))
 
 
-def _found(view: _View, wanted: Mapping[int, Set[str]]) -> Iterator[tuple[int, int]]:
+def _found(view: _View, wanted: Sequence[_Pieces]) -> Iterator[tuple[int, int]]:
     text, starts = view.text.translate(_LOWER), view.starts
-    for size, pieces in wanted.items():
-        for n in range(len(text) - size + 1):
-            if text[n : n + size] in pieces:
-                yield starts[n], starts[n + size]
+    for pieces in wanted:
+        for start, stop in pieces.within(text):
+            yield starts[start], starts[stop]

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,4 +109,5 @@ def main(how: str, child: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore", DeprecationWarning)  # of a fork where threads run
     main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

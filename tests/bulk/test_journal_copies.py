@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -25,6 +25,7 @@ from mailkit.errors import JournalError, OutcomeUnknown, Refused
 from mailkit.provider import Sent
 from mailkit.testing import FakeClock
 
+from .. import forking
 from .fakes import MESSAGE, FakeProvider, people
 from .jobs import at, planned, states, take
 
@@ -192,17 +193,11 @@ async def test_a_job_that_the_backup_does_not_have_is_missed(tmp_path: Path) -> 
 async def test_a_wal_that_was_lost_is_missed(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     await some_job(path)
-    killed = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bulk.killed", path, "3", cwd=Path(__file__).parents[2]
-    )
-    assert await killed.wait() != 0
+    assert forking.start("tests.bulk.killed", path, "3", cwd=forking.ROOT).wait() == -signal.SIGKILL
     async with at(path) as journal:  # the -wal is there: nothing is missing
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
-    again = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bulk.killed", path, "1", cwd=Path(__file__).parents[2]
-    )
-    assert await again.wait() != 0
+    assert forking.start("tests.bulk.killed", path, "1", cwd=forking.ROOT).wait() == -signal.SIGKILL
     Path(f"{path}-wal").unlink()
     Path(f"{path}-shm").unlink()
     assert "with 1 request: it was put back from a backup, or its -wal" in await refusal(path)
@@ -221,10 +216,7 @@ async def test_a_backup_below_the_wal_of_what_was_there_before_is_left_as_it_is(
         await planned(journal, people(200), chunk=1)
     shutil.copy(path, backup)
     await takes(path, 150)
-    killed = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bulk.killed", path, "1", cwd=Path(__file__).parents[2]
-    )
-    assert await killed.wait() != 0
+    assert forking.start("tests.bulk.killed", path, "1", cwd=forking.ROOT).wait() == -signal.SIGKILL
     before = backup.read_bytes(), wal.read_bytes()
     if how == "in place":
         put_back(backup, path)

@@ -16,19 +16,20 @@ from mailkit.bulk.journal import InlineExecutor, Journal
 from mailkit.bulk.journal.locks import Locks
 from mailkit.errors import JournalError
 
-ROOT = Path(__file__).parent.parent.parent
+from .. import forking
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing forks there")
 
 
 def forked(*words: str | Path) -> list[str]:
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.bulk.forked"]
-    ended = subprocess.run(
-        [*command, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    pipe = subprocess.PIPE
+    process = forking.start(
+        "tests.bulk.forked", *words, cwd=forking.ROOT, stdout=pipe, stderr=pipe, text=True
     )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stderr == ""
-    return ended.stdout.splitlines()
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    lines: list[str] = out.splitlines()
+    return lines
 
 
 @pytest.mark.parametrize("how", ["fork", "multiprocessing"])
@@ -61,10 +62,9 @@ def test_a_child_may_open_another_journal(tmp_path: Path) -> None:
 @contextmanager
 def orphan(path: Path) -> Iterator[tuple[int, int]]:
     """A child whose parent was killed, and its parent's worker; it ends at the end."""
-    command = [sys.executable, "-W", "ignore", "-m", "tests.bulk.forked", "fork", "outlive"]
-    with subprocess.Popen(
-        [*command, path], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as parent:
+    words = ("tests.bulk.forked", "fork", "outlive", path)
+    pipe = subprocess.PIPE
+    with forking.start(*words, cwd=forking.ROOT, stdin=pipe, stdout=pipe) as parent:
         assert parent.stdout is not None
         child, worker = map(int, parent.stdout.readline().split())
         assert Locks(path).held(worker)

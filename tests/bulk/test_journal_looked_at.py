@@ -13,10 +13,10 @@ import pytest
 
 from mailkit.bulk.report import make_report
 
+from .. import forking
 from .jobs import at, states
 from .looked import addresses
 
-ROOT = Path(__file__).parent.parent.parent
 JOBS = {"a": 0, "b": 3, "c": 0, "d": 0, "e": 5, "f": 0}
 """Each job, and in which of its requests its process is killed."""
 
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 
 
 def start(*words: str | Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.bulk.looked", *words]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    return forking.start("tests.bulk.looked", *words, cwd=forking.ROOT, stdout=pipe, stderr=pipe)
 
 
 async def test_jobs_that_are_looked_at_end_as_the_truth_has_it(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from typer.testing import CliRunner, Result
 from mailkit.cli.app import app
 from mailkit.sandbox import Sandbox, sandbox_in_thread
 
+from .. import forking
 from ..approval import approve
-from . import forking
 
 SENDER = "Shop <news@shop.example>"
 PLAIN = {"sender": SENDER, "subject": "Autumn", "html": "<p>Hello</p>"}
@@ -105,10 +105,9 @@ class Shop:
             "encoding": "utf-8",
             "env": {**own, **self.environment},
         }
-        if line is None and forking.possible(options["env"]):
-            return forking.Forked([*map(str, words)], **options)
-        shell = [] if line is None else ["bash", "-c", line, "bash"]
-        command = [*shell, sys.executable, "-m", "mailkit", *map(str, words)]
+        if line is None:
+            return forking.start("mailkit", *words, **options)
+        command = ["bash", "-c", line, "bash", sys.executable, "-m", "mailkit", *map(str, words)]
         return subprocess.Popen(command, start_new_session=session, **options)
 
     def run(

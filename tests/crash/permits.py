@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,11 +14,11 @@ from random import Random
 import attrs
 import msgspec
 
+from .. import forking
 from .caller import QUOTAS, WINDOWS
 
 __all__ = ["FAIR", "Rush", "prove_permits"]
 
-ROOT = Path(__file__).parent.parent.parent
 CALLERS = 6
 FAIR = 1.3
 """So many times as many permits as the others one process may get, if all live equally long."""
@@ -95,8 +94,8 @@ async def prove_permits(
     running: dict[str, subprocess.Popen[bytes]] = {}
 
     def begin(who: str, url: str = url) -> None:
-        command = [sys.executable, "-m", "tests.crash.caller", str(journal), url, who]
-        running[who] = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
+        words = ("tests.crash.caller", journal, url, who)
+        running[who] = forking.start(*words, cwd=forking.ROOT, stdin=subprocess.DEVNULL)
 
     kills, mortal = 0, [f"mortal {n}" for n in range(CALLERS // 2)]
     immortal = [f"immortal {n}" for n in range(CALLERS - len(mortal))]

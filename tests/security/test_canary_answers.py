@@ -36,11 +36,11 @@ def bodies(provider: str) -> list[Callable[[str], str]]:
 async def test_no_echo_is_repeated(status: int, act: Act) -> None:
     headers = {"X-Token": CANARY, "Location": f"https://evil.example/?token={CANARY}"}
     forms = bodies(act.provider)
-    errors = []
+    says, errors = Saying(Response(status, headers, b"")), []
+    client = act.client(transport=says).with_options(attempts=1)
     # Each echo in another form; the next act, and the next status, has it in the next form.
     for n, echo in enumerate(ECHOES.values(), ACTS.index(act) + STATUSES.index(status)):
-        said = Response(status, headers, forms[n % len(forms)](echo).encode())
-        client = act.client(transport=Saying(said)).with_options(attempts=1)
+        says.answer = Response(status, headers, forms[n % len(forms)](echo).encode())
         with pytest.raises(RequestError) as caught:
             await act.call(client)
         errors.append(caught.value)

@@ -1,12 +1,14 @@
-"""Commands in processes of their own, forked from one that has imported them: a start takes
-milliseconds.
+"""Modules that run in processes of their own, forked from one that has imported what they need: a
+start takes milliseconds.
 """
 
 from __future__ import annotations
 
 import atexit
+import importlib
 import json
 import os
+import runpy
 import select
 import signal
 import socket
@@ -18,31 +20,41 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["Forked", "possible"]
+__all__ = ["ROOT", "start"]
 
+ROOT = Path(__file__).parents[1]
+PRELOADED = ("mailkit.cli.app", "mailkit.sandbox.server", "tests.bulk.jobs", "tests.core.doubles")
 _NUMBER = struct.Struct("q")
+_READ_AT_START = {"PYTHONIOENCODING", "PYTHONDEVMODE", "COVERAGE_PROCESS_CONFIG"}
+"""Settings of Python that a fork comes too late for."""
 
 
-def possible(environment: dict[str, str]) -> bool:
-    """Whether a fork is as good as a start: these settings are read at Python's start alone."""
-    read_at_start = {"PYTHONIOENCODING", "COVERAGE_PROCESS_CONFIG"}
-    return sys.platform != "win32" and not read_at_start & environment.keys()
+def start(module: str, *words: str | Path, **options: Any) -> subprocess.Popen[Any]:
+    """``python -m module`` with these words, and the options of ``subprocess.Popen``; where a fork
+    is not as good as a start, it is one.
+    """
+    environment = options.get("env") or os.environ
+    if sys.platform == "win32" or _READ_AT_START & environment.keys():
+        return subprocess.Popen([sys.executable, "-m", module, *words], **options)
+    return _Forked([module, *map(str, words)], **options)
 
 
-class Forked(subprocess.Popen[str]):
-    """A process like that of ``subprocess.Popen``; ``args`` are the words after ``mailkit``."""
-
+class _Forked(subprocess.Popen[Any]):
     _status: int | None = None
 
     def _execute_child(self, *given: Any) -> None:
-        words, _, _, _, _, _, environment, *_ = given
+        words, _, _, _, _, folder, environment, *_ = given
         pipes = given[10:16]
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(_server())
-        request = json.dumps(
-            {"words": words, "environment": environment, "folder": str(Path.cwd())}
-        )
-        inner = [pipes[0], pipes[3], pipes[5]]
+        order = {
+            "words": words,
+            "environment": dict(os.environ) if environment is None else environment,
+            "folder": str(Path.cwd() if folder is None else folder),
+        }
+        request = json.dumps(order)
+        streams = enumerate((pipes[0], pipes[3], pipes[5]))
+        inner = [number if stream == -1 else stream for number, stream in streams]
         socket.send_fds(self._connection, [_NUMBER.pack(len(request.encode()))], inner)
         self._connection.sendall(request.encode())
         self.pid = _received(self._connection)
@@ -75,9 +87,9 @@ def _server() -> str:
         listening.listen()
         own = {k: v for k, v in os.environ.items() if not k.startswith("MAILKIT_")}
         server = subprocess.Popen(
-            [sys.executable, "-m", "tests.cli.forking", str(listening.fileno())],
+            [sys.executable, "-m", "tests.forking", str(listening.fileno())],
             stdin=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
             env={**own, "PYTHONWARNINGS": "error"},
             pass_fds=[listening.fileno()],
         )
@@ -114,44 +126,41 @@ def _serve(listening: socket.socket) -> None:
 
 
 def _attend(connection: socket.socket) -> NoReturn:
-    """Fork the command, and tell how it ends."""
+    """Fork the process, and tell how it ends."""
     head, streams, _, _ = socket.recv_fds(connection, _NUMBER.size, 3)
     request = connection.recv(_NUMBER.unpack(head)[0], socket.MSG_WAITALL)
-    command = os.fork()
-    if command == 0:
+    process = os.fork()
+    if process == 0:
         connection.close()
         _run(streams, **json.loads(request))
     for stream in streams:
         os.close(stream)
-    connection.sendall(_NUMBER.pack(command))
-    connection.sendall(_NUMBER.pack(os.waitpid(command, 0)[1]))
+    connection.sendall(_NUMBER.pack(process))
+    connection.sendall(_NUMBER.pack(os.waitpid(process, 0)[1]))
     os._exit(0)
 
 
 def _run(
     streams: list[int], words: list[str], environment: dict[str, str], folder: str
 ) -> NoReturn:
-    """The command, as if Python had just been started for it."""
-    from mailkit.cli import main
-
+    """The module, as if Python had just been started for it."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["mailkit", *words]
+    module, *sys.argv[1:] = words
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # type: ignore[misc]  # noqa: SIM115
     sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", closefd=False)  # type: ignore[misc]  # noqa: SIM115
     sys.stderr = sys.__stderr__ = open(  # type: ignore[misc]  # noqa: SIM115
         2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False
     )
-    main()
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
     sys.exit()
 
 
 if __name__ == "__main__":
-    import mailkit.cli.app
-    import mailkit.sandbox.server  # noqa: F401 - these are what takes its time
-
+    for name in PRELOADED:
+        importlib.import_module(name)
     _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from mailkit.sandbox.endpoints import Endpoints, endpoint
     from mailkit.sandbox.faults import Fault
     from mailkit.sandbox.forms import Malformed
+    from mailkit.sandbox.posting import Outbox, Posting
     from mailkit.sandbox.sendpulse import SendPulseSettings
     from mailkit.sandbox.server import Sandbox
     from mailkit.sandbox.service import (
+        Backlog,
         RawRequest,
         Refusal,
         Request,
@@ -34,15 +36,19 @@ if TYPE_CHECKING:
     )
     from mailkit.sandbox.smsby import SmsBySettings
     from mailkit.sandbox.thread import sandbox_in_thread
-    from mailkit.sandbox.truth import Email, Mailing, Truth
+    from mailkit.sandbox.truth import Email, Mailing, Outcome, Truth
 
 __all__ = [
+    "Backlog",
     "DevinoSettings",
     "Email",
     "Endpoints",
     "Fault",
     "Mailing",
     "Malformed",
+    "Outbox",
+    "Outcome",
+    "Posting",
     "RawRequest",
     "Refusal",
     "Request",
@@ -59,12 +65,16 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Backlog": "service",
     "DevinoSettings": "devino",
     "Email": "truth",
     "Endpoints": "endpoints",
     "Fault": "faults",
     "Mailing": "truth",
     "Malformed": "forms",
+    "Outbox": "posting",
+    "Outcome": "truth",
+    "Posting": "posting",
     "RawRequest": "service",
     "Refusal": "service",
     "Request": "service",

@@ -5,7 +5,7 @@ body: a browser never sends that type for another site's page without asking fir
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import attrs
@@ -17,8 +17,8 @@ from mailkit.sandbox.faults import Fault, Faults, describe
 from mailkit.sandbox.forms import Malformed
 from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.request_log import RequestLog
-from mailkit.sandbox.service import Response
-from mailkit.sandbox.truth import Truth
+from mailkit.sandbox.service import Backlog, Response
+from mailkit.sandbox.truth import Outcome, Truth
 from mailkit.sandbox.wire import read_body
 
 PREFIX = "/sandbox/"
@@ -40,7 +40,9 @@ class Control:
     requests: RequestLog
     faults: Faults
     url: Callable[[], str]
+    outcomes: Callable[..., Iterable[Outcome]]
     deliver: Callable[[], Awaitable[int]]
+    backlog: Callable[[], Backlog]
     reset: Callable[[], None]
 
     async def respond(self, request: web.BaseRequest) -> Response:
@@ -95,6 +97,15 @@ async def mailings(control: Control, request: web.BaseRequest, body: bytes) -> o
         {**attrs.asdict(one, recurse=False), "addresses": list(one.addresses)}
         for one in control.truth.mailings
     ]
+
+
+@endpoint("outcomes", "GET /sandbox/truth/outcomes")
+async def outcomes(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """What has become of each email, with `?end=1` what will have; `?service=` chooses one."""
+    in_the_end = request.query.get("end") == "1"
+    service = request.query.get("service")
+    found = control.outcomes(in_the_end=in_the_end, service=service)
+    return [one._asdict() for one in found]
 
 
 @endpoint("arrivals", "GET /sandbox/truth/arrivals")
@@ -152,8 +163,9 @@ async def advance(control: Control, request: web.BaseRequest, body: bytes) -> ob
 
 @endpoint("deliver", "POST /sandbox/deliver")
 async def deliver(control: Control, request: web.BaseRequest, body: bytes) -> object:
-    """Post what the services have for customers' own addresses."""
-    return {"posts": await control.deliver()}
+    """Post what the services have for customers' own addresses; what waits then, and is lost."""
+    posts = await control.deliver()
+    return {"posts": posts, **control.backlog()._asdict()}
 
 
 @endpoint("reset", "POST /sandbox/reset")
@@ -183,6 +195,7 @@ _ENDPOINTS: Endpoints[_Handler] = Endpoints(
     health,
     summary,
     mailings,
+    outcomes,
     arrivals,
     compare,
     list_faults,

@@ -6,6 +6,7 @@ next thing that is due. With a clock that is stopped only `Clock.advance` makes 
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from threading import RLock
@@ -15,18 +16,20 @@ import aiohttp
 import attrs
 
 from mailkit.sandbox.clock import Clock
-from mailkit.sandbox.service import Service, WebhookPost
-
-TIMEOUT = 10.0
+from mailkit.sandbox.service import Backlog, Service, WebhookPost
 
 
 @attrs.frozen
 class WebhookDelivery:
-    """A post that was made: to where, what, and the HTTP status, or None without a response."""
+    """A post that was made: to where, what, the HTTP status, or None without a response, which
+    attempt it was, and how long it took, in real seconds.
+    """
 
     url: str
     value: object
     status: int | None
+    attempt: int
+    seconds: float
 
 
 class Scheduler:
@@ -77,13 +80,27 @@ class Scheduler:
             posts = self._collect(early=early)
             if not posts:
                 return 0
-            timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-            async with aiohttp.ClientSession(timeout=timeout) as session:
+            async with aiohttp.ClientSession() as session:
                 for post in posts:
-                    self.deliveries.append(
-                        WebhookDelivery(post.url, post.value, await _send(session, post))
-                    )
+                    await self._post(session, post)
+            self.wake()
             return len(posts)
+
+    async def _post(self, session: aiohttp.ClientSession, post: WebhookPost) -> None:
+        began = time.perf_counter()
+        status = await _send(session, post)
+        seconds = time.perf_counter() - began
+        self.deliveries.append(WebhookDelivery(post.url, post.value, status, post.attempt, seconds))
+        with self._lock:
+            is_taken = status is not None and 200 <= status < 300
+            post.ended(post, self._clock.now(), is_taken=is_taken)
+
+    @property
+    def backlog(self) -> Backlog:
+        """The events that no customer has taken yet, and those that none ever will."""
+        with self._lock:
+            each = [service.backlog() for service in self._services]
+        return Backlog(sum(one.waiting for one in each), sum(one.lost for one in each))
 
     def _collect(self, *, early: bool) -> list[WebhookPost]:
         with self._lock:
@@ -126,8 +143,11 @@ class Scheduler:
 
 
 async def _send(session: aiohttp.ClientSession, post: WebhookPost) -> int | None:
+    timeout = aiohttp.ClientTimeout(total=post.timeout)
     try:
-        async with session.post(post.url, json=post.value, allow_redirects=False) as response:
+        async with session.post(
+            post.url, json=post.value, allow_redirects=False, timeout=timeout
+        ) as response:
             return response.status
     except (aiohttp.ClientError, OSError, ValueError):
         return None

@@ -1,6 +1,7 @@
 """The sandbox: it lets the services act on requests, and responds, or fails on order."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Iterable
 from random import Random
@@ -20,7 +21,7 @@ from mailkit.sandbox.request_log import RequestLog
 from mailkit.sandbox.scheduler import Scheduler
 from mailkit.sandbox.service import RawRequest, Request, Response, Service, Shared
 from mailkit.sandbox.services import open_services
-from mailkit.sandbox.truth import Truth
+from mailkit.sandbox.truth import Outcome, Truth
 from mailkit.sandbox.wire import Reset, read_body, whole
 
 if TYPE_CHECKING:  # the services are loaded by their entry points
@@ -83,6 +84,8 @@ class Sandbox:
             requests=self.requests,
             faults=self.faults,
             url=lambda: self.url,
+            outcomes=self.outcomes,
+            backlog=lambda: self.scheduler.backlog,
             deliver=self.deliver,
             reset=self.reset,
         )
@@ -129,6 +132,19 @@ class Sandbox:
             self.truth.clear()
             self.requests.clear()
             self.scheduler.deliveries.clear()
+
+    def outcomes(self, *, in_the_end: bool = False, service: str | None = None) -> list[Outcome]:
+        """What has become of each email by now, or will have `in_the_end`, for one service or all,
+        in the order of the emails.
+        """
+        now = math.inf if in_the_end else self.clock.now()
+        with self._lock:
+            return [
+                outcome
+                for name, one in self.services.items()
+                if service is None or service == name
+                for outcome in one.outcomes(now)
+            ]
 
     async def deliver(self, *, early: bool = True) -> int:
         """Post what the services have for customers' own addresses; returns the number of posts.

@@ -7,9 +7,9 @@ A package adds a service of its own by a subclass of `Service` and an entry poin
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import attrs
 
@@ -18,7 +18,7 @@ from mailkit.sandbox.endpoints import Endpoints, Match
 from mailkit.sandbox.forms import File, Form, parse_form, parse_urlencoded
 from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.truth import Truth
+from mailkit.sandbox.truth import Outcome, Truth
 
 Settings = TypeVar("Settings")
 
@@ -52,6 +52,13 @@ class RawRequest:
     authorization: str = ""
 
 
+class Backlog(NamedTuple):
+    """How many events wait to be taken by a customer, repeats included, and how many are lost."""
+
+    waiting: int
+    lost: int
+
+
 @attrs.frozen
 class Request:
     """A request that was parsed: the operation, and the parameters by their places."""
@@ -83,12 +90,30 @@ class Refusal(Exception):
         self.response = response
 
 
+class PostEnded(Protocol):
+    """Is told of a post, when it ended, and whether somebody took it: whether there was a 2xx."""
+
+    def __call__(self, post: "WebhookPost", now: float, *, is_taken: bool) -> None:
+        """See above."""
+        ...
+
+
+def _forget(post: "WebhookPost", now: float, *, is_taken: bool) -> None:
+    pass
+
+
 @attrs.frozen
 class WebhookPost:
-    """A JSON body that a service posts to a customer's own address."""
+    """A JSON body that a service posts to a customer's own address, for the first time or again.
+
+    `timeout` is in real seconds.
+    """
 
     url: str
     value: object
+    attempt: int = 1
+    timeout: float = 10.0
+    ended: PostEnded = attrs.field(default=_forget, repr=False, eq=False)
 
 
 class Service(ABC, Generic[Settings]):
@@ -162,4 +187,12 @@ class Service(ABC, Generic[Settings]):
 
     def posts(self, now: float, *, early: bool) -> Sequence[WebhookPost]:
         """Hand out what to post to customers now; `early` does not wait for full batches."""
+        return ()
+
+    def backlog(self) -> Backlog:
+        """The events for customers that nobody has taken yet, and those that nobody ever will."""
+        return Backlog(0, 0)
+
+    def outcomes(self, now: float) -> Iterable[Outcome]:
+        """What has become of each email by now, or will have in the end, if now is infinite."""
         return ()

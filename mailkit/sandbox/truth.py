@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import RLock
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import attrs
 
@@ -63,6 +63,21 @@ class Email:
     subject: str
     text: str
     attachments: tuple[AttachedFile, ...]
+
+
+class Outcome(NamedTuple):
+    """What has become of one email, or of an address that was refused in a response.
+
+    `reference` is the service's own number of it, or of its campaign; `state` is one of the steps
+    of `mailkit.sandbox.delivery`, or refused (in the response), rejected (later) or unsent; `word`
+    is how the service itself says that, as a word or number, or "" if it does not.
+    """
+
+    service: str
+    address: str
+    reference: str
+    state: str
+    word: str | int
 
 
 @attrs.frozen

@@ -101,10 +101,13 @@ async def sendpulse(sandbox: Sandbox) -> AsyncIterator[JsonApi]:
 
 @attrs.define
 class Hook:
-    """A customer's own address that takes posts."""
+    """A customer's own address that takes posts; `refusals` are the statuses of the next ones,
+    which it does not take.
+    """
 
     url: str
     posts: list[Any] = attrs.field(factory=list)
+    refusals: list[int] = attrs.field(factory=list)
 
     @property
     def events(self) -> list[Any]:
@@ -115,6 +118,8 @@ class Hook:
 @pytest.fixture
 async def hook() -> AsyncIterator[Hook]:
     async def take(request: web.Request) -> web.Response:
+        if taken.refusals:
+            return web.Response(status=taken.refusals.pop(0))
         taken.posts.append(await request.json())
         return web.Response()
 

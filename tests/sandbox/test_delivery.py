@@ -63,7 +63,10 @@ def test_an_ordinary_email_is_queued_then_sent_then_delivered() -> None:
         ("bounce-77@b.by", "undelivered", "undelivered"),
         ("opens@b.by", "delivered", "opened"),
         ("complaint@b.by", "delivered", "delivered"),
+        ("clicks@b.by", "delivered", "opened"),
+        ("leaves@b.by", "delivered", "delivered"),
         ("slow.one@b.by", "sent", "delivered"),
+        ("expires@b.by", "sent", "sent"),
     ],
 )
 def test_addresses_with_a_meaning(address: str, soon: str, in_two_hours: str) -> None:
@@ -89,20 +92,36 @@ def test_a_share_of_the_ordinary_addresses_opens() -> None:
 @pytest.mark.parametrize("tracked", [True, False])
 @pytest.mark.parametrize(
     "address",
-    ["opens@b.by", "bounce@b.by", "slow@b.by", *[f"person{n}@b.by" for n in range(20)]],
+    [
+        "opens@b.by",
+        "bounce@b.by",
+        "expires@b.by",
+        "slow@b.by",
+        *[f"person{n}@b.by" for n in range(20)],
+    ],
 )
 def test_each_step_is_the_one_at_its_moment(address: str, tracked: bool) -> None:
     found = list(steps(address, tracked=tracked, open_share=0.5))
     assert found == sorted(found, key=lambda pair: pair[0])
     for after, reached in found:
         shown = step(address, after + 0.001, tracked=tracked, open_share=0.5)
-        assert shown == (Step.SENT if reached == Step.DEFERRED else reached)
+        seen = {Step.DEFERRED: Step.SENT, Step.EXPIRED: Step.UNDELIVERED}
+        assert shown == seen.get(reached, reached)
 
 
-def test_recipients_who_unsubscribe_and_complain() -> None:
-    for address, last in (("unsubscribed@b.by", "unsubscribed"), ("complaint@b.by", "complained")):
-        assert [reached for _, reached in steps(address, tracked=True, open_share=1)] == [
-            "sent",
-            "delivered",
-            last,
-        ]
+@pytest.mark.parametrize(
+    ("address", "then"),
+    [
+        ("unsubscribed@b.by", ["delivered", "unsubscribed"]),
+        ("unsubscribes@b.by", ["delivered", "unsubscribed"]),
+        ("leaves@b.by", ["delivered", "unsubscribed"]),
+        ("returns@b.by", ["delivered", "unsubscribed", "subscribed"]),
+        ("complaint@b.by", ["delivered", "complained"]),
+        ("clicks@b.by", ["delivered", "opened", "clicked"]),
+        ("expires@b.by", ["deferred", "expired"]),
+    ],
+)
+def test_recipients_who_act_and_emails_that_expire(address: str, then: list[str]) -> None:
+    found = list(steps(address, tracked=True, open_share=1))
+    assert [reached for _, reached in found] == ["sent", *then]
+    assert found == sorted(found, key=lambda pair: pair[0])

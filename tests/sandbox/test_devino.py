@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 
 from mailkit.sandbox import Sandbox
+from mailkit.sandbox.devino.callbacks import Status
 from mailkit.sandbox.truth import AttachedFile
 
 from .conftest import Answer, Hook, JsonApi, until
@@ -218,19 +219,68 @@ async def test_states_are_posted_as_time_goes_by(
     assert await sandbox.deliver() == 0
 
 
-async def test_posts_are_batched_repeated_and_remembered(
+async def test_all_eleven_states_come(devino: JsonApi, sandbox: Sandbox, hook: Hook) -> None:
+    sandbox.devino.settings.callback_url = hook.url
+    people = ["clicks@b.by", "bounce@b.by", "expires@b.by", "complaint@b.by", "returns@b.by"]
+    await devino("POST", MESSAGES, order(*people))
+    await devino("POST", MESSAGES, order("unsubscribed@b.by", CheckUnsubscription=True))
+    sandbox.clock.advance(2 * 86400)
+    await sandbox.deliver()
+    states: dict[str, list[str]] = {}
+    for row in sorted(hook.events, key=lambda row: row["ts"]):
+        states.setdefault(row["email"], []).append(row["status"])
+    assert {tuple(state) for state in states.values()} == {
+        ("ACCEPTED", "SENT", "DELIVERED", "OPENED", "CLICKED"),
+        ("ACCEPTED", "SENT", "BOUNCED"),
+        ("ACCEPTED", "SENT", "EXPIRED"),
+        ("ACCEPTED", "SENT", "DELIVERED", "COMPLAINED"),
+        ("ACCEPTED", "SENT", "DELIVERED", "UNSUBSCRIBED", "SUBSCRIBED"),
+        ("ACCEPTED", "REJECTED"),
+    }
+    assert {status for state in states.values() for status in state} == set(Status)
+
+
+async def test_whoever_returns_is_mailed_again_and_who_leaves_is_not(
+    devino: JsonApi, sandbox: Sandbox
+) -> None:
+    for _ in range(2):
+        people = ("returns@b.by", "unsubscribes@b.by", "leaves@b.by")
+        await devino("POST", MESSAGES, order(*people, CheckUnsubscription=True))
+        sandbox.clock.advance(3600)
+    assert dict(sandbox.truth.mailed) == {
+        "returns@b.by": 2,
+        "unsubscribes@b.by": 1,
+        "leaves@b.by": 1,
+    }
+
+
+async def test_statuses_come_in_any_spelling(devino: JsonApi, sandbox: Sandbox, hook: Hook) -> None:
+    settings = sandbox.devino.settings
+    settings.callback_url, settings.mixed_case = hook.url, True
+    settings.callback_numbers = "text"
+    people = [{"Address": f"person{n}@mail.by", "ExtraData": {"row": n}} for n in range(20)]
+    await devino("POST", MESSAGES, order(Recipients=people))
+    await sandbox.deliver()
+    keys = {key for row in hook.events for key in row}
+    assert keys == {
+        *("messageId", "MessageId", "ts", "Ts", "status", "Status", "email", "Email"),
+        "row",
+    }
+    assert {type(row.get("ts", row.get("Ts"))) for row in hook.events} == {str}
+
+
+async def test_posts_are_batched_and_remembered(
     devino: JsonApi, sandbox: Sandbox, hook: Hook
 ) -> None:
     settings = sandbox.devino.settings
-    settings.callback_batch, settings.callback_twice = 2, True
+    settings.posting.batch = 2
     settings.extra_data_key, settings.callback_url = "extraData", hook.url
     people = [{"Address": f"person{n}@mail.by", "ExtraData": {"n": n}} for n in range(3)]
     await devino("POST", MESSAGES, order(Recipients=people))
     await sandbox.deliver()
-    assert [len(post) for post in hook.posts] == [2, 2, 1, 1]
-    assert hook.posts[0] == hook.posts[1]
+    assert [len(post) for post in hook.posts] == [2, 1]
     assert hook.events[0]["extraData"] == {"n": 0}
-    assert [one.status for one in sandbox.scheduler.deliveries] == [200] * 4
+    assert [one.status for one in sandbox.scheduler.deliveries] == [200] * 2
     settings.callback_url = "http://127.0.0.1:1/nobody"
     await devino("POST", MESSAGES, order())
     await sandbox.deliver()

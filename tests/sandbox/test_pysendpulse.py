@@ -65,20 +65,20 @@ def test_mailing_lists(client: Any, sandbox: Sandbox) -> None:
 
 def test_campaigns(client: Any, sandbox: Sandbox) -> None:
     book = client.add_addressbook("Autumn")["id"]
-    client.add_emails_to_addressbook(book, [{"email": "opens@b.by"}])
+    client.add_emails_to_addressbook(book, [{"email": "clicks@b.by"}])
     body = b'<a href="https://shop.by/">Hello</a>'
     made = client.add_campaign(
         "news@shop.by", "Shop", "Hi", body, book, "autumn", {"a.txt": "text"}
     )
     assert made["status"] == 13
     sandbox.clock.advance(300)
-    assert sandbox.truth.count("opens@b.by") == 1
+    assert sandbox.truth.count("clicks@b.by") == 1
     assert client.get_campaign_info(made["id"])["status"] == 3
     assert client.get_list_of_campaigns()[0]["statistics"]["opening"] == 1
     assert sum(client.get_campaign_stat_by_countries(made["id"]).values()) == 1
     assert client.get_campaign_stat_by_referrals(made["id"])[0]["count"] == 1
-    assert client.get_email_statistic_by_campaigns("opens@b.by")["statistic"]["sent"] == 1
-    assert client.get_emails_stat_by_campaigns(["opens@b.by"])["opens@b.by"]["link"] == 1
+    assert client.get_email_statistic_by_campaigns("clicks@b.by")["statistic"]["sent"] == 1
+    assert client.get_emails_stat_by_campaigns(["clicks@b.by"])["clicks@b.by"]["link"] == 1
     again = client.add_campaign("news@shop.by", "Shop", "Hi", body, book)
     assert client.cancel_campaign(again["id"]) == {"result": True}
 

@@ -514,7 +514,7 @@ async def test_what_happens_between_copying_and_sending_counts(
 
 
 async def test_figures_add_up(sendpulse: JsonApi, book: int, sandbox: Sandbox) -> None:
-    odd = ["opens@b.by", "bounce@b.by", "complaint@b.by", "slow@b.by"]
+    odd = ["clicks@b.by", "bounce@b.by", "complaint@b.by", "slow@b.by"]
     people = [f"person{n}@b.by" for n in range(50)]
     await fill(sendpulse, book, *odd, *people)
     sandbox.sendpulse.settings.moderated_from = 1000

@@ -1,4 +1,5 @@
 from base64 import b64encode
+from itertools import count
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from mailkit.sandbox.sendpulse.codes import WebhookAction
 
 from .conftest import Answer, Hook, JsonApi
 
+NUMBERS = count()
 WEBHOOKS = "/v2/email-service/webhook"
 
 
@@ -16,8 +18,9 @@ async def register(api: JsonApi, url: str, *actions: str) -> Answer:
     return await api("POST", f"{WEBHOOKS}/", data=form)
 
 
-async def campaign(api: JsonApi, *emails: str) -> int:
-    book = (await api("POST", "/addressbooks", {"bookName": "Autumn"})).value["id"]
+async def campaign(api: JsonApi, *emails: str, **more: Any) -> int:
+    name = f"Autumn {next(NUMBERS)}"
+    book = (await api("POST", "/addressbooks", {"bookName": name})).value["id"]
     await api("POST", f"/addressbooks/{book}/emails", {"emails": emails})
     body = {
         "sender_name": "Shop",
@@ -25,6 +28,7 @@ async def campaign(api: JsonApi, *emails: str) -> int:
         "subject": "Hi",
         "body": b64encode(b'<a href="https://shop.by/">x</a>').decode(),
         "list_id": book,
+        **more,
     }
     number: int = (await api("POST", "/campaigns", body)).value["id"]
     return number
@@ -65,7 +69,7 @@ async def test_webhooks_that_are_not_in_order(sendpulse: JsonApi) -> None:
 
 async def test_events_are_told_in_batches(sendpulse: JsonApi, sandbox: Sandbox, hook: Hook) -> None:
     await register(sendpulse, hook.url, *WebhookAction)
-    people = ["opens@b.by", "bounce@b.by", "complaint@b.by", "slow@b.by"]
+    people = ["clicks@b.by", "bounce@b.by", "complaint@b.by", "slow@b.by"]
     number = await campaign(sendpulse, *people)
     assert await sandbox.deliver(early=False) == 0
     sandbox.clock.advance(60)
@@ -75,9 +79,9 @@ async def test_events_are_told_in_batches(sendpulse: JsonApi, sandbox: Sandbox, 
     await sandbox.deliver()
     told = {(row["event"], row.get("email") or row.get("status")) for row in hook.events}
     assert {
-        ("delivered", "opens@b.by"),
-        ("open", "opens@b.by"),
-        ("redirect", "opens@b.by"),
+        ("delivered", "clicks@b.by"),
+        ("open", "clicks@b.by"),
+        ("redirect", "clicks@b.by"),
         ("hard_bounces", "bounce@b.by"),
         ("spam", "complaint@b.by"),
         ("soft_bounces", "slow@b.by"),
@@ -107,20 +111,18 @@ async def test_contacts_that_come_and_go_are_told(
     assert {row["book_id"] for row in hook.events} == {str(book)}
 
 
-async def test_a_hundred_events_do_not_wait_and_posts_can_repeat(
+async def test_a_hundred_events_do_not_wait(
     sendpulse: JsonApi, sandbox: Sandbox, hook: Hook
 ) -> None:
     await register(sendpulse, hook.url, "new_emails")
-    sandbox.sendpulse.settings.webhook_twice = True
     book = (await sendpulse("POST", "/addressbooks", {"bookName": "Autumn"})).value["id"]
     people = [f"person{n}@b.by" for n in range(150)]
     await sendpulse("POST", f"/addressbooks/{book}/emails", {"emails": people})
     await sandbox.deliver(early=False)
-    assert [len(post) for post in hook.posts] == [100, 100]
-    assert hook.posts[0] == hook.posts[1]
+    assert [len(post) for post in hook.posts] == [100]
     sandbox.clock.advance(60)
     await sandbox.deliver(early=False)
-    assert [len(post) for post in hook.posts[2:]] == [50, 50]
+    assert [len(post) for post in hook.posts[1:]] == [50]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ async def test_numbers_come_as_texts_or_as_numbers(
 ) -> None:
     await register(sendpulse, hook.url, "delivered")
     sandbox.sendpulse.settings.quirks = True
-    sandbox.sendpulse.settings.webhook_batch = 1
+    sandbox.sendpulse.settings.posting.batch = 1
     await campaign(sendpulse, *[f"person{n}@b.by" for n in range(20)])
     sandbox.clock.advance(3600)
     await sandbox.deliver()
@@ -172,5 +174,126 @@ async def test_other_processes_move_time_and_order_posts(
     assert moved.value == {"now": before + 60}
     assert sandbox.truth.emails == 1
     assert (await sendpulse("POST", "/sandbox/advance", {"seconds": -1})).status == 400
-    assert (await sendpulse("POST", "/sandbox/deliver", {})).value == {"posts": 1}
+    assert (await sendpulse("POST", "/sandbox/deliver", {})).value == {
+        "posts": 1,
+        "waiting": 0,
+        "lost": 0,
+    }
     assert hook.events[0]["email"] == "anna@b.by"
+
+
+async def played(sendpulse: JsonApi, sandbox: Sandbox, hook: Hook, *people: str) -> list[Any]:
+    """What webhooks are told of a campaign to these people."""
+    await register(sendpulse, hook.url, *WebhookAction)
+    await campaign(sendpulse, *people)
+    sandbox.clock.advance(2 * 86400)
+    await sandbox.deliver()
+    return hook.events
+
+
+async def test_all_ten_events_come_with_every_field(
+    sendpulse: JsonApi, sandbox: Sandbox, hook: Hook
+) -> None:
+    people = ["clicks@b.by", "bounce@b.by", "slow@b.by", "complaint@b.by", "unsubscribes@b.by"]
+    told = await played(sendpulse, sandbox, hook, *people)
+    book = next(row["book_id"] for row in told if "book_id" in row)
+    await sendpulse("DELETE", f"/addressbooks/{book}/emails", {"emails": ["clicks@b.by"]})
+    await sandbox.deliver()
+    fields = {row["event"]: set(row) - {"event", "timestamp"} for row in hook.events}
+    mail = {"task_id", "email"}
+    device = {"open_device", "open_platform", "browser_ver", "browser_name"}
+    bounce = {"smtp_server_response", "smtp_server_response_code", "smtp_server_response_subcode"}
+    assert fields == {
+        "new_emails": {"email", "book_id", "variables", "source"},
+        "delete": {"email", "book_id"},
+        "unsubscribe": mail | {"from_all", "reason", "book_id", "categories"},
+        "task_status_update": {"task_id", "status", "status_explain", "book_id"},
+        "open": mail | device,
+        "delivered": mail,
+        "redirect": mail | device | {"link_url", "link_id"},
+        "spam": mail,
+        "hard_bounces": mail | bounce,
+        "soft_bounces": mail | bounce,
+    }
+    assert set(fields) == set(WebhookAction)
+
+
+async def test_people_leave_a_list_or_everything_or_come_back(
+    sendpulse: JsonApi, sandbox: Sandbox, hook: Hook
+) -> None:
+    other = (await sendpulse("POST", "/addressbooks", {"bookName": "Other"})).value["id"]
+    where = f"/addressbooks/{other}/emails"
+    people = ["unsubscribes@b.by", "leaves@b.by", "returns@b.by"]
+    await sendpulse("POST", where, {"emails": people})
+    told = await played(sendpulse, sandbox, hook, *people)
+    left = {row["email"]: row["from_all"] for row in told if row["event"] == "unsubscribe"}
+    assert left == {"unsubscribes@b.by": 0, "leaves@b.by": 1, "returns@b.by": 0}
+    new = [(row["email"], row["source"]) for row in told if row["event"] == "new_emails"]
+    assert new[-1] == ("returns@b.by", "subscription form")
+    rows = (await sendpulse("GET", where)).value
+    assert [row["status"] for row in rows] == [1, 6, 1]
+    book = next(row["book_id"] for row in told if row["event"] == "unsubscribe")
+    rows = (await sendpulse("GET", f"/addressbooks/{book}/emails")).value
+    assert [row["status"] for row in rows] == [4, 6, 1]
+
+
+async def test_an_email_that_expires_bounces_softly_to_the_end(
+    sendpulse: JsonApi, sandbox: Sandbox, hook: Hook
+) -> None:
+    told = await played(sendpulse, sandbox, hook, "expires@b.by")
+    mine = [row for row in told if row.get("email") == "expires@b.by"]
+    assert [row["event"] for row in mine if row["event"] != "new_emails"] == ["soft_bounces"] * 2
+    first, last = (int(row["timestamp"]) for row in mine if row["event"] == "soft_bounces")
+    assert last - first > 80_000
+
+
+async def test_what_is_not_tracked_is_not_seen(
+    sendpulse: JsonApi, sandbox: Sandbox, hook: Hook
+) -> None:
+    await register(sendpulse, hook.url, *WebhookAction)
+    for stats in ({"opens": True, "clicks": False}, {"opens": False, "clicks": True}):
+        await campaign(sendpulse, "clicks@b.by", stats=stats)
+    sandbox.clock.advance(3600)
+    await sandbox.deliver()
+    seen = [row["event"] for row in hook.events if row["event"] in ("open", "redirect")]
+    assert seen == ["open", "redirect"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kinds"),
+    [
+        ("documented", {("timestamp", str), ("task_id", str), ("from_all", int)}),
+        ("text", {("timestamp", str), ("task_id", str), ("from_all", str)}),
+        ("number", {("timestamp", int), ("task_id", int), ("from_all", int)}),
+    ],
+)
+async def test_numbers_are_written_as_ordered(
+    numbers: Any, kinds: set[Any], sendpulse: JsonApi, sandbox: Sandbox, hook: Hook
+) -> None:
+    sandbox.sendpulse.settings.webhook_numbers = numbers
+    told = await played(sendpulse, sandbox, hook, "unsubscribes@b.by")
+    [row] = [row for row in told if row["event"] == "unsubscribe"]
+    assert {(name, type(row[name])) for name in ("timestamp", "task_id", "from_all")} == kinds
+
+
+async def test_numbers_are_mixed_within_an_event(
+    sendpulse: JsonApi, sandbox: Sandbox, hook: Hook
+) -> None:
+    sandbox.sendpulse.settings.webhook_numbers = "mixed"
+    told = await played(sendpulse, sandbox, hook, *[f"person{n}@b.by" for n in range(30)])
+    kinds = {(type(row["timestamp"]), type(row["task_id"])) for row in told if "task_id" in row}
+    assert kinds == {(int, int), (int, str), (str, int), (str, str)}
+
+
+async def test_a_post_that_was_not_taken_comes_again(
+    sendpulse: JsonApi, sandbox: Sandbox, hook: Hook
+) -> None:
+    hook.refusals = [500]
+    await register(sendpulse, hook.url, "new_emails")
+    await campaign(sendpulse, "anna@b.by")
+    await sandbox.deliver()
+    assert (hook.events, sandbox.scheduler.backlog) == ([], (1, 0))
+    sandbox.clock.advance(60)
+    await sandbox.deliver()
+    assert [row["email"] for row in hook.events] == ["anna@b.by"]
+    assert sandbox.scheduler.backlog == (0, 0)

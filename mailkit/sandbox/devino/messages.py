@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from mailkit.sandbox.delivery import is_address, meaning, opted_out
+from mailkit.sandbox.devino.callbacks import AcceptedEmail
 from mailkit.sandbox.devino.fields import Validation, ValidationFailed, part, text
 from mailkit.sandbox.devino.macros import UNSUBSCRIBE, rendered
 from mailkit.sandbox.devino.state import Context
@@ -51,15 +52,17 @@ def send(context: Context, request: Request) -> object:
             item["reasons"] = [
                 {"key": "validation.recipient.address.invalid", "reference": "recipients.address"}
             ]
+            account.refused.append(found)
             continue
         message_id = item["messageId"] = account.message_id()
         taken = attrs.evolve(recipient, address=found)
         rejected = check and opted_out(found, account.unsubscribed, account.resubscribed)
         if not rejected:
             mailed.append(taken)
-        account.callbacks.plan(
-            context.settings, context.now, message_id, found, taken.extra, rejected=rejected
-        )
+        share = context.settings.open_share
+        email = AcceptedEmail(message_id, found, context.now, rejected, share)
+        account.emails.append(email)
+        account.callbacks.plan(context.settings, email, taken.extra)
     _mail(context, order, mailed, attached)
     if context.settings.shuffled:
         context.rng.shuffle(items)

@@ -8,22 +8,33 @@ How the page is read where it leaves a choice:
 - each entry of Recipients is mailed, the second entry of an address, too;
 - with CheckUnsubscription an unsubscribed address is accepted, not mailed, and REJECTED by a
   callback; without, it is mailed, and its recipient unsubscribes again;
-- ExtraData is an object, and comes back in each callback next to the other keys.
+- ExtraData is an object, and comes back in each callback next to the other keys;
+- whoever subscribes again, gets messages again;
+- no rule is published for a callback that nobody took: it is lost, unless `posting` says otherwise.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil
-from random import Random
 from typing import ClassVar
 from urllib.parse import unquote
 
 from mailkit.sandbox.devino import files, messages
+from mailkit.sandbox.devino.callbacks import mixed_case
 from mailkit.sandbox.devino.fields import Validation, ValidationFailed, failed, unauthorized
 from mailkit.sandbox.devino.settings import DevinoSettings
 from mailkit.sandbox.devino.state import Account, Context
 from mailkit.sandbox.endpoints import Endpoints, Match
 from mailkit.sandbox.forms import Malformed
-from mailkit.sandbox.service import RawRequest, Request, Response, Service, Shared, WebhookPost
+from mailkit.sandbox.service import (
+    Backlog,
+    RawRequest,
+    Request,
+    Response,
+    Service,
+    Shared,
+    WebhookPost,
+)
+from mailkit.sandbox.truth import Outcome
 
 Handler = Callable[[Context, Request], object]
 
@@ -66,7 +77,9 @@ class Devino(Service[DevinoSettings]):
             value = self.endpoints[request.operation].handler(context, request)
         except ValidationFailed as error:
             return Response(settings.refusal_status, failed(error.validations))
-        return Response(200, _mixed_case(value, shared.rng) if settings.mixed_case else value)
+        if settings.mixed_case and isinstance(value, Mapping):
+            value = mixed_case(value, shared.rng)
+        return Response(200, value)
 
     def malformed(self, reason: str) -> Response:
         """HTTP 400 for a body that cannot be read."""
@@ -91,26 +104,25 @@ class Devino(Service[DevinoSettings]):
 
     def tick(self, now: float) -> None:
         """Deliver emails as time goes by."""
-        self.account.tick(now)
+        self.account.tick(now, self.settings, self.shared.rng)
 
     def due(self) -> float | None:
         """When the next email reaches its next status."""
-        return self.account.callbacks.due()
+        return self.account.callbacks.due(self.settings)
 
     def posts(self, now: float, *, early: bool) -> Sequence[WebhookPost]:
         """The callbacks that are due."""
-        return self.account.callbacks.posts(self.settings)
+        callbacks = self.account.callbacks
+        return callbacks.posts(now, self.settings, self.shared.rng, early=early)
 
+    def backlog(self) -> Backlog:
+        """The statuses that nobody has taken yet."""
+        outbox = self.account.callbacks.outbox
+        return Backlog(outbox.waiting, outbox.lost)
 
-def _mixed_case(value: object, rng: Random) -> object:
-    """The same with each key beginning with an upper-case or lower-case letter at random."""
-    if isinstance(value, Mapping):
-        return {_key(str(key), rng): _mixed_case(part, rng) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_mixed_case(part, rng) for part in value]
-    return value
-
-
-def _key(key: str, rng: Random) -> str:
-    first = key[:1].upper() if rng.random() < 0.5 else key[:1].lower()
-    return first + key[1:]
+    def outcomes(self, now: float) -> Iterator[Outcome]:
+        """What has become of each email, and who was refused alone."""
+        yield from (email.outcome(now) for email in self.account.emails)
+        yield from (
+            Outcome("devino", address, "", "refused", "") for address in self.account.refused
+        )

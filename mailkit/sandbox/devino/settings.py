@@ -1,6 +1,10 @@
 """What Devino does not publish."""
 
+from typing import Literal
+
 import attrs
+
+from mailkit.sandbox.posting import Posting
 
 
 @attrs.define
@@ -13,14 +17,15 @@ class DevinoSettings:
     strict: one invalid address refuses the whole request, instead of its recipient alone.
     balance: the emails that are paid for; a request for more is refused whole. None: no limit.
     requests_per_second: more requests than this within a second of sandbox time get HTTP 429.
-    mixed_case: the keys of a response begin with an upper-case or lower-case letter at random.
+    mixed_case: the keys of a response, and those of a status but for ExtraData's, begin with an
+        upper-case or lower-case letter at random.
     shuffled: the items of a result come in random order.
     sender_domains: the approved domains of senders; None approves all.
     max_file_size: the bytes above which a file is refused.
     open_share: the share of ordinary addresses that open their email.
     callback_url: where statuses are posted; None for nowhere. Read when an email is accepted.
-    callback_batch: at most this many statuses in a post.
-    callback_twice: each post is made twice.
+    callback_numbers: whether the time of a status is a number, as on the page, or text.
+    posting: how statuses are posted, and when again.
     extra_data_key: the key under which ExtraData comes back; None for next to the others.
     """
 
@@ -36,6 +41,6 @@ class DevinoSettings:
     max_file_size: int = 10 * 1024 * 1024
     open_share: float = 0.2
     callback_url: str | None = None
-    callback_batch: int = 100
-    callback_twice: bool = False
+    callback_numbers: Literal["number", "text"] = "number"
+    posting: Posting = attrs.field(factory=Posting)
     extra_data_key: str | None = None

@@ -4,7 +4,7 @@ from random import Random
 
 import attrs
 
-from mailkit.sandbox.devino.callbacks import Callbacks
+from mailkit.sandbox.devino.callbacks import AcceptedEmail, Callbacks, Status
 from mailkit.sandbox.devino.settings import DevinoSettings
 from mailkit.sandbox.timeline import Window
 from mailkit.sandbox.truth import AttachedFile, Truth
@@ -20,14 +20,21 @@ class Account:
     unsubscribed: set[str] = attrs.field(factory=set)
     resubscribed: set[str] = attrs.field(factory=set)
     callbacks: Callbacks = attrs.field(factory=Callbacks)
+    emails: list[AcceptedEmail] = attrs.field(factory=list)
+    refused: list[str] = attrs.field(factory=list)
+    """The addresses that were refused alone."""
     each_second: Window = attrs.field(factory=Window)
     next_message: int = 62**10 * 40
 
-    def tick(self, now: float) -> None:
+    def tick(self, now: float, settings: DevinoSettings, rng: Random) -> None:
         """Let the due statuses happen, and the opt-outs with them."""
-        for address in self.callbacks.tick(now):
-            self.unsubscribed.add(address)
-            self.resubscribed.discard(address)
+        for address, status in self.callbacks.tick(now, settings, rng):
+            if status is Status.SUBSCRIBED:
+                self.unsubscribed.discard(address)
+                self.resubscribed.add(address)
+            else:
+                self.unsubscribed.add(address)
+                self.resubscribed.discard(address)
 
     def message_id(self) -> str:
         """A new id: eleven letters and digits."""

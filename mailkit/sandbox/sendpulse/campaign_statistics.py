@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from mailkit.sandbox.delivery import Step, meaning, steps
-from mailkit.sandbox.sendpulse import events, lifecycle
+from mailkit.sandbox.delivery import Step
+from mailkit.sandbox.sendpulse import lifecycle
 from mailkit.sandbox.sendpulse.codes import RecipientStatus
-from mailkit.sandbox.sendpulse.emails import links
+from mailkit.sandbox.sendpulse.emails import course, links
 from mailkit.sandbox.sendpulse.state import Campaign, Context
 from mailkit.sandbox.sendpulse.timetable import Timetable
+from mailkit.sandbox.truth import Outcome
 
 ERRORS = (
     RecipientStatus.NO_SUCH_ADDRESS,
@@ -19,21 +20,40 @@ ERRORS = (
     RecipientStatus.NO_SUCH_DOMAIN,
     RecipientStatus.INVALID_ADDRESS,
 )
-_OPENED = Step.OPENED
+_SUBSCRIBED = Step.SUBSCRIBED
 _STATUSES = {
     Step.QUEUED: RecipientStatus.QUEUED,
     Step.SENT: RecipientStatus.SENT,
     Step.DEFERRED: RecipientStatus.DEFERRED,
     Step.DELIVERED: RecipientStatus.DELIVERED,
     Step.OPENED: RecipientStatus.OPENED,
+    Step.CLICKED: RecipientStatus.CLICKED,
     Step.UNDELIVERED: RecipientStatus.NO_SUCH_ADDRESS,
+    Step.EXPIRED: RecipientStatus.MAILBOX_FULL,
     Step.UNSUBSCRIBED: RecipientStatus.UNSUBSCRIBED,
     Step.COMPLAINED: RecipientStatus.COMPLAINED,
 }
+_STATES = {status: str(step) for step, status in _STATUSES.items()}
 
 
 def status(context: Context, campaign: Campaign, email: str) -> RecipientStatus | None:
     """The status of one address now; None if it is not in the campaign."""
+    return _status(context, campaign, email, has_links=bool(links(campaign.body)))
+
+
+def outcomes(context: Context, campaign: Campaign) -> Iterator[Outcome]:
+    """What has become of each email of the campaign by now."""
+    has_links = bool(links(campaign.body))
+    for email in campaign.copied:
+        word = _status(context, campaign, email, has_links=has_links)
+        if word is not None:
+            state = _STATES.get(word, "unsent")
+            yield Outcome("sendpulse", email, str(campaign.id), state, int(word))
+
+
+def _status(
+    context: Context, campaign: Campaign, email: str, *, has_links: bool
+) -> RecipientStatus | None:
     if email in campaign.left:
         return RecipientStatus.ALREADY_UNSUBSCRIBED
     if not campaign.started:
@@ -43,7 +63,7 @@ def status(context: Context, campaign: Campaign, email: str) -> RecipientStatus 
     if email not in campaign.reached:
         return None
     age, found = context.now - campaign.starts_at, RecipientStatus.QUEUED
-    for at, reached in _course(campaign, email, has_links=bool(links(campaign.body))):
+    for at, reached in _course(campaign, email, has_links=has_links):
         if age >= at:
             found = reached
     return found
@@ -74,10 +94,9 @@ def _course(
 ) -> Iterator[tuple[float, RecipientStatus]]:
     """The statuses of one email, with their seconds since sending began."""
     later = campaign.later.get(email, 0.0)
-    for at, step in steps(email, tracked=campaign.opens, open_share=campaign.open_share):
-        yield later + at, _STATUSES[step]
-        if step is _OPENED and campaign.clicks and has_links and meaning(email) == "opens":
-            yield later + at + events.CLICKED_AFTER, RecipientStatus.CLICKED
+    for at, step in course(campaign, email, has_links=has_links):
+        if step is not _SUBSCRIBED:
+            yield later + at, _STATUSES[step]
 
 
 def totals(counted: Counter[RecipientStatus]) -> dict[str, int]:

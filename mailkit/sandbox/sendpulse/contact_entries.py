@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from mailkit.sandbox.delivery import Meaning, is_address, meaning
 from mailkit.sandbox.sendpulse import serializers
-from mailkit.sandbox.sendpulse.codes import ContactStatus, WebhookAction
+from mailkit.sandbox.sendpulse.codes import ContactStatus
 from mailkit.sandbox.sendpulse.fields import Params, refuse, wrong
 from mailkit.sandbox.sendpulse.lists import Contact, MailingList
 from mailkit.sandbox.sendpulse.state import Context
@@ -110,18 +110,3 @@ def set_variables(found: MailingList, one: Contact, variables: Mapping[str, obje
         for name, value in variables.items():
             found.types.setdefault(name, serializers.kind(value))
     found.set_variables(one, variables)
-
-
-def notify_new(context: Context, found: MailingList, new: list[Contact]) -> None:
-    """Tell the webhooks of new contacts."""
-    queue = context.account.webhook_queue
-    if not queue.by_id:
-        return
-    for one in new:
-        event = {
-            "email": one.email,
-            "book_id": str(found.id),
-            "variables": serializers.variables(one),
-            "source": "address book",
-        }
-        queue.put(WebhookAction.NEW_EMAILS, context.now, event)

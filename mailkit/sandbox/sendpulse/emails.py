@@ -1,14 +1,16 @@
 """The emails of a campaign, with each contact's variables, as the truth keeps them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import attrs
 
+from mailkit.sandbox.delivery import Step, steps
 from mailkit.sandbox.sendpulse.lists import MailingList
 from mailkit.sandbox.sendpulse.state import Campaign, Context
 from mailkit.sandbox.truth import Mailing
 
+_OPENED, _CLICKED = Step.OPENED, Step.CLICKED
 OPERATION = "sendpulse.campaigns.create"
 
 _VARIABLE = re.compile(r"\{\{([^{}|]+)\}\}")
@@ -42,6 +44,17 @@ def record_test(context: Context, campaign: Campaign, operation: str, addresses:
         campaign.id,
     )
     context.truth.record(mailing, [(campaign.subject, campaign.body)] * len(addresses))
+
+
+def course(campaign: Campaign, email: str, *, has_links: bool) -> Iterator[tuple[float, Step]]:
+    """The steps of an email of the campaign, as far as it tracks them."""
+    is_tracked = campaign.opens or campaign.clicks
+    for after, step in steps(email, tracked=is_tracked, open_share=campaign.open_share):
+        if step is _OPENED and not campaign.opens:
+            continue
+        if step is _CLICKED and not (campaign.clicks and has_links):
+            continue
+        yield after, step
 
 
 def links(body: str) -> list[str]:

@@ -9,7 +9,7 @@ from math import ceil
 
 import attrs
 
-from mailkit.sandbox.delivery import meaning
+from mailkit.sandbox.delivery import LEAVE, meaning
 from mailkit.sandbox.sendpulse import events
 from mailkit.sandbox.sendpulse.codes import (
     NEW_OR_ACTIVE,
@@ -17,10 +17,12 @@ from mailkit.sandbox.sendpulse.codes import (
     CampaignStatus,
     ContactStatus,
 )
-from mailkit.sandbox.sendpulse.emails import record
+from mailkit.sandbox.sendpulse.emails import links, record
 from mailkit.sandbox.sendpulse.lists import Contact, MailingList
 from mailkit.sandbox.sendpulse.state import Account, Campaign, Context, EventKind, ScheduledEvent
 
+_CHANGE = LEAVE | {"bounce", "complaint"}
+"""Those whose contacts get another status by what happens to an email."""
 VERDICTS = {str(event): event for event in CampaignEvent}
 
 
@@ -171,9 +173,10 @@ def cancel(campaign: Campaign) -> None:
 def _hand_over(context: Context, campaign: Campaign, emails: list[str]) -> None:
     record(context, campaign, emails)
     has_webhooks = bool(context.account.webhook_queue.by_id)
+    has_links = bool(links(campaign.body))
     for email in emails:
-        if has_webhooks or meaning(email) in ("bounce", "complaint", "unsubscribed"):
-            events.follow(context, campaign, email)
+        if has_webhooks or meaning(email) in _CHANGE:
+            events.follow(context, campaign, email, has_links=has_links)
 
 
 def _is_known(context: Context, campaign: Campaign, email: str) -> bool:

@@ -62,7 +62,7 @@ def add(context: Context, params: Params) -> object:
     if labels:
         tags.pin(context, [one[0] for one in entries], labels)
     if not params.flag("disable_webhook"):
-        contact_entries.notify_new(context, found, new)
+        events.notify_new(context, found, new)
     return {"result": True}
 
 
@@ -81,7 +81,7 @@ def add_confirmed(context: Context, params: Params) -> object:
     if (sender is None or not sender.active) and not context.settings.any_sender:
         raise refuse(422, "Sender is not valid", 422)
     new = contact_entries.put(context, found, entries, ContactStatus.CONFIRMATION_REQUESTED)
-    contact_entries.notify_new(context, found, new)
+    events.notify_new(context, found, new)
     given = dict.fromkeys(one[0] for one in entries)
     waiting = [
         email
@@ -127,7 +127,7 @@ def unsubscribe(context: Context, params: Params) -> object:
     if not active:
         raise refuse(422, "Active emails not found", 422)
     for email in active:
-        events.unsubscribe(context.account, found, email, context.now)
+        events.unsubscribe(context, found, email)
     return {"result": True}
 
 

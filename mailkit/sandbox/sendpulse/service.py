@@ -13,15 +13,17 @@ How the pages are read where they leave a choice:
 - a list is empty (211) without any contact; without an active one a campaign ends in status 12;
 - a campaign to a locked list is refused, and a list is not deleted before its campaigns are over;
 - a segment is all of its list;
+- whoever leaves everything, is unsubscribed on all lists (from_all 1); a contact that returns is
+  active again, and is a new subscription by a form to webhooks;
+- an email that expires has only soft bounces, the last one when it is given up;
+- a post without a 2xx is made again, at intervals that are not published;
 - webhooks are called for what happens while they are registered; for the steps of an email only if
   any webhook was registered when the campaign started.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 from typing import ClassVar
-
-import attrs
 
 from mailkit.sandbox.endpoints import Endpoints, Match
 from mailkit.sandbox.php import plain
@@ -29,6 +31,7 @@ from mailkit.sandbox.sendpulse import (
     balance,
     blacklist,
     campaign_reports,
+    campaign_statistics,
     campaigns,
     contacts,
     lifecycle,
@@ -45,6 +48,7 @@ from mailkit.sandbox.sendpulse.fields import Params
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
 from mailkit.sandbox.sendpulse.state import Account, Context
 from mailkit.sandbox.service import (
+    Backlog,
     Refusal,
     Request,
     Response,
@@ -52,11 +56,11 @@ from mailkit.sandbox.service import (
     Shared,
     WebhookPost,
 )
+from mailkit.sandbox.truth import Outcome
 
 Handler = Callable[[Context, Params], object]
 
 TOO_FAST = 2020202020
-_NUMBERS = frozenset({"timestamp", "task_id", "book_id", "from_all", "link_id"})
 
 
 class SendPulse(Service[SendPulseSettings]):
@@ -143,9 +147,19 @@ class SendPulse(Service[SendPulseSettings]):
 
     def posts(self, now: float, *, early: bool) -> Sequence[WebhookPost]:
         """The webhooks' batches."""
-        posts = self.account.webhook_queue.posts(now, self.settings, early=early)
+        queue = self.account.webhook_queue
+        return queue.posts(now, self.settings, self.shared.rng, early=early)
+
+    def backlog(self) -> Backlog:
+        """The events that nobody has taken yet."""
+        return self.account.webhook_queue.backlog()
+
+    def outcomes(self, now: float) -> Iterator[Outcome]:
+        """What has become of each email of each campaign, but drafts and tests."""
         context = self._context(now)
-        return [attrs.evolve(one, value=_mixed(context, one.value)) for one in posts]
+        for campaign in self.account.campaigns.values():
+            if not (campaign.draft or campaign.test):
+                yield from campaign_statistics.outcomes(context, campaign)
 
     def _context(self, now: float) -> Context:
         return Context(self.account, self.settings, self.shared.truth, self.shared.rng, now)
@@ -172,16 +186,6 @@ def _numbered(context: Context, value: object) -> object:
     if isinstance(value, list) and value and context.quirk():
         return {str(2 * at): row for at, row in enumerate(value)}
     return value
-
-
-def _mixed(context: Context, rows: object) -> object:
-    """The events of a post, with their numbers as texts or as numbers."""
-    if not isinstance(rows, list) or not context.quirk():
-        return rows
-    return [
-        {name: int(value) if name in _NUMBERS and value else value for name, value in row.items()}
-        for row in rows
-    ]
 
 
 def _params(request: Request) -> Params:

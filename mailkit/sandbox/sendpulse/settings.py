@@ -4,6 +4,9 @@ from typing import Literal
 
 import attrs
 
+from mailkit.sandbox.posting import Posting
+
+WebhookNumbers = Literal["documented", "text", "number", "mixed"]
 Verdict = Literal[
     "approve", "approve_part", "only_active", "confirm_addresses", "need_edit", "rejected"
 ]
@@ -60,8 +63,9 @@ class SendPulseSettings:
     overdraft_price: the price of an email beyond the tariff.
     quirks: whether a response takes, at random, any of the forms that were ever seen; without, it
         is as on the English page.
-    webhook_batch, webhook_every: events wait until there are this many, or for this long.
-    webhook_twice: each post is made twice.
+    webhook_numbers: whether the numbers of an event are texts or numbers: as on the page, which
+        with quirks is any of these at random for each event; or one of the two; or mixed.
+    posting: how events are posted, and when again.
     """
 
     client_id: str = "sandbox-client"
@@ -113,6 +117,7 @@ class SendPulseSettings:
     max_emails_per_task: int = 1_000_000
     overdraft_price: float = 0.0044
     quirks: bool = True
-    webhook_batch: int = 100
-    webhook_every: float = 60.0
-    webhook_twice: bool = False
+    webhook_numbers: WebhookNumbers = "documented"
+    posting: Posting = attrs.field(
+        factory=lambda: Posting(every=60.0, retries=(60.0, 300.0, 900.0, 3600.0, 3600.0, 3600.0))
+    )

@@ -1,5 +1,6 @@
 """The state of the SendPulse sandbox: lists with contacts, campaigns, and the rest."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from random import Random
@@ -12,6 +13,7 @@ from mailkit.sandbox.sendpulse.codes import (
     CampaignEvent,
     CampaignStatus,
     ContactStatus,
+    WebhookAction,
 )
 from mailkit.sandbox.sendpulse.lists import MailingList
 from mailkit.sandbox.sendpulse.settings import SendPulseSettings
@@ -119,7 +121,6 @@ class EventKind(StrEnum):
     VERDICT = "verdict"
     START = "start"
     REST = "rest"
-    CLICK = "click"
 
 
 @attrs.frozen
@@ -190,6 +191,10 @@ class Context:
         covered = min(emails, max(0, self.settings.tariff_emails - self.account.spent))
         beyond = emails - covered
         return Bill(covered, beyond, round(beyond * self.settings.overdraft_price, 4))
+
+    def tell(self, action: WebhookAction, event: Mapping[str, object]) -> None:
+        """Keep an event for the webhooks of its action."""
+        self.account.webhook_queue.put(action, self.now, event, self.settings, self.rng)
 
     def quirk(self) -> bool:
         """Whether to respond in the less usual shape this time."""

@@ -21,6 +21,7 @@ from mailkit.sandbox.truth import AttachedFile, Mailing
 
 INCORRECT = "Incorrect recipient address"
 OPTED_OUT = "Recipient has unsubscribed"
+LEAVING = ("complaint", "unsubscribes", "leaves")
 
 
 @endpoint("smsby.emails.send", "POST /api/v2/sendEmail")
@@ -157,5 +158,5 @@ def record(
     mailing = Mailing(operation, context.now, sending.sender_email, subject, addresses, attached)
     context.truth.record(mailing, contents)
     for to in addresses:
-        if to.startswith("complaint"):
-            context.account.complaints.setdefault(to, sending.begins_at)
+        if to.startswith(LEAVING):
+            context.account.leaving.setdefault(to, sending.begins_at)

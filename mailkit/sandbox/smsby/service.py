@@ -11,7 +11,7 @@ How the pages are read where they leave a choice:
 - addresses with a meaning are described in `mailkit.sandbox.delivery`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import ceil
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from mailkit.sandbox.service import RawRequest, Refusal, Request, Response, Serv
 from mailkit.sandbox.smsby import bulk, emails, mailing_lists, subscriptions, templates
 from mailkit.sandbox.smsby.state import Account, Context, SmsBySettings
 from mailkit.sandbox.timeline import Window
+from mailkit.sandbox.truth import Outcome
 
 Handler = Callable[[Context, PhpArray], object]
 
@@ -69,8 +70,8 @@ class SmsBy(Service[SmsBySettings]):
             fields = request.query if endpoint.parameters == "query" else _both(request)
         if fields.get("token") != settings.token:
             return self.token_refused()
-        if self.account.complaints:
-            subscriptions.apply_complaints(context)
+        if self.account.leaving:
+            subscriptions.let_leave(context)
         try:
             return Response(200, endpoint.handler(context, fields))
         except Refusal as refusal:
@@ -91,6 +92,17 @@ class SmsBy(Service[SmsBySettings]):
     def environment(self, url: str) -> dict[str, str]:
         """Address and token for a client."""
         return {"MAILKIT_SMSBY_URL": url, "MAILKIT_SMSBY_TOKEN": self.settings.token}
+
+    def outcomes(self, now: float) -> Iterator[Outcome]:
+        """What the status of each email of a bulk send or a list says, or would, were it asked."""
+        for message in self.account.messages.values():
+            for position, address in enumerate(message.addresses):
+                reference = str(message.first_email_id + position)
+                if position in message.refused:
+                    yield Outcome("smsby", address, "", "refused", "")
+                else:
+                    step, word = message.step(position, now, self.settings)
+                    yield Outcome("smsby", address, reference, step, word)
 
     def reset(self) -> None:
         """A fresh account; the settings stay as they are."""

@@ -5,7 +5,7 @@ from random import Random
 
 import attrs
 
-from mailkit.sandbox.delivery import BOUNCE, Step, step_at
+from mailkit.sandbox.delivery import Step, failure, step_at
 from mailkit.sandbox.forms import File
 from mailkit.sandbox.truth import Truth
 
@@ -93,6 +93,11 @@ class Message:
         """The service's word for the state of one email, and the error text or ""."""
         if position in self.refused:
             return _UNDELIVERED, self.refused[position]
+        _, word = self.step(position, now, settings)
+        return word, failure(self.addresses[position]) if word is _UNDELIVERED else ""
+
+    def step(self, position: int, now: float, settings: SmsBySettings) -> tuple[Step, str]:
+        """How far one email that was not refused has come, and the service's word for it."""
         sending = self.sending
         step = step_at(
             self.addresses[position],
@@ -101,9 +106,7 @@ class Message:
             open_share=settings.open_share,
         )
         status = _STATUSES.get(step)
-        if status is None:
-            return settings.waiting_states[step is Step.SENT], ""
-        return status, BOUNCE if status is _UNDELIVERED else ""
+        return step, settings.waiting_states[step is Step.SENT] if status is None else status
 
 
 @attrs.define
@@ -125,7 +128,7 @@ class Account:
     lists: dict[int, MailingList] = attrs.field(factory=dict)
     unsubscribed: set[str] = attrs.field(factory=set)
     resubscribed: set[str] = attrs.field(factory=set)
-    complaints: dict[str, float] = attrs.field(factory=dict)
+    leaving: dict[str, float] = attrs.field(factory=dict)
     templates: list[dict[str, object]] = attrs.field(
         factory=lambda: [
             {"id": 11, "title": "Spring catalogue"},

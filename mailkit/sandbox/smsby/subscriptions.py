@@ -1,6 +1,6 @@
-"""The sms.by operations on subscriptions, and the recipients who complain."""
+"""The sms.by operations on subscriptions, and the recipients who leave by themselves."""
 
-from mailkit.sandbox.delivery import complained
+from mailkit.sandbox.delivery import has_left
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.php import PhpArray, is_number
 from mailkit.sandbox.smsby.fields import address, mailing_list, required
@@ -35,12 +35,12 @@ def subscribe(context: Context, fields: PhpArray) -> object:
     return {"status": "OK"}
 
 
-def apply_complaints(context: Context) -> None:
-    """Unsubscribe the recipients who have complained by now."""
-    complaints = context.account.complaints
-    due = [email for email, began in complaints.items() if complained(email, began, context.now)]
+def let_leave(context: Context) -> None:
+    """Unsubscribe the recipients who have complained or unsubscribed by now."""
+    leaving = context.account.leaving
+    due = [email for email, began in leaving.items() if has_left(email, began, context.now)]
     for email in due:
-        del complaints[email]
+        del leaving[email]
         _leave(context, email)
 
 

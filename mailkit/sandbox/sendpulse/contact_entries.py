@@ -6,10 +6,9 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from mailkit.sandbox.delivery import Meaning, is_address, meaning
-from mailkit.sandbox.sendpulse import serializers
 from mailkit.sandbox.sendpulse.codes import ContactStatus
 from mailkit.sandbox.sendpulse.fields import Params, refuse, wrong
-from mailkit.sandbox.sendpulse.lists import Contact, MailingList
+from mailkit.sandbox.sendpulse.lists import Contact, MailingList, kind
 from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.truth import normalized
 
@@ -108,5 +107,5 @@ def set_variables(found: MailingList, one: Contact, variables: Mapping[str, obje
         for name in [name for name in variables if name.lower() == "phone"]:
             found.phones[one.email] = str(variables.pop(name))
         for name, value in variables.items():
-            found.types.setdefault(name, serializers.kind(value))
+            found.types.setdefault(name, kind(value))
     found.set_variables(one, variables)

@@ -1,7 +1,7 @@
 """The SendPulse operations on addresses across all lists."""
 
 from mailkit.sandbox.endpoints import endpoint
-from mailkit.sandbox.sendpulse import campaign_statistics, events, lifecycle, serializers
+from mailkit.sandbox.sendpulse import campaign_statistics, events, lifecycle
 from mailkit.sandbox.sendpulse.codes import RecipientStatus
 from mailkit.sandbox.sendpulse.fields import Params, not_found
 from mailkit.sandbox.sendpulse.lists import Contact, MailingList
@@ -18,7 +18,7 @@ def contact(context: Context, params: Params) -> object:
             "email": email,
             "status": status,
             "status_explain": status.label,
-            "variables": serializers.variables(one),
+            "variables": one.typed_variables,
         }
         for found, one in _places(context, email)
         for status in [lifecycle.status(context, one)]
@@ -54,7 +54,7 @@ def many(context: Context, params: Params) -> object:
             {
                 "book_id": found.id,
                 "status": lifecycle.status(context, one),
-                "variables": serializers.variables(one),
+                "variables": one.typed_variables,
             }
             for found, one in _places(context, email)
         ]

@@ -1,7 +1,6 @@
 """What happens to the emails of a campaign, and what webhooks are told of that and of lists."""
 
 from mailkit.sandbox.delivery import Step, failure, meaning
-from mailkit.sandbox.sendpulse import serializers
 from mailkit.sandbox.sendpulse.codes import CampaignEvent, ContactStatus, WebhookAction
 from mailkit.sandbox.sendpulse.emails import course, links
 from mailkit.sandbox.sendpulse.lists import Contact, MailingList
@@ -134,7 +133,7 @@ def notify_new(
         event = {
             "email": one.email,
             "book_id": found.id,
-            "variables": serializers.variables(one),
+            "variables": one.typed_variables,
             "source": source,
         }
         context.tell(WebhookAction.NEW_EMAILS, event)

@@ -8,7 +8,7 @@ from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.sendpulse import contact_entries, events, lifecycle, serializers, tags
 from mailkit.sandbox.sendpulse.codes import NEW_OR_ACTIVE, ContactStatus
 from mailkit.sandbox.sendpulse.fields import Params, not_found, refuse, wrong
-from mailkit.sandbox.sendpulse.lists import Contact, MailingList
+from mailkit.sandbox.sendpulse.lists import Contact, MailingList, kind
 from mailkit.sandbox.sendpulse.state import Context
 from mailkit.sandbox.truth import Mailing
 
@@ -143,7 +143,7 @@ def contact(context: Context, params: Params) -> object:
         "phone": serializers.phone(context, found, one),
         "status": status,
         "status_explain": status.label,
-        "variables": serializers.variables(one),
+        "variables": one.typed_variables,
     }
 
 
@@ -180,11 +180,11 @@ def set_variables(context: Context, params: Params) -> object:
 
 def _check_type(found: MailingList, name: str, value: object) -> None:
     known = found.types.get(name, "string")
-    if known == "number" and serializers.kind(value) != "number":
+    if known == "number" and kind(value) != "number":
         raise wrong("variables", f"must have a number as {name}")
     if known == "date":
         try:
-            if serializers.kind(value) != "date":
+            if kind(value) != "date":
                 raise ValueError
             date.fromisoformat(str(value))
         except ValueError:

@@ -1,5 +1,6 @@
 """Mailing lists with their contacts, as the sandbox remembers them."""
 
+import re
 from collections.abc import Mapping
 
 import attrs
@@ -17,6 +18,14 @@ _LIST_VERDICTS = {
     "ask": MailingListStatus.IN_QUESTION,
     "block": MailingListStatus.LOCKED,
 }
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def kind(value: object) -> str:
+    """The type of a variable that has the value."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "number"
+    return "date" if isinstance(value, str) and _DAY.fullmatch(value) else "string"
 
 
 @attrs.define
@@ -33,6 +42,14 @@ class Contact:
     def variables(self) -> dict[str, object]:
         """The values by name."""
         return dict(zip(self.names, self.values, strict=True))
+
+    @property
+    def typed_variables(self) -> list[dict[str, object]]:
+        """The variables as objects of name, type and value."""
+        return [
+            {"name": name, "type": kind(value), "value": value}
+            for name, value in self.variables.items()
+        ]
 
     def status_at(self, now: float, settings: SendPulseSettings) -> ContactStatus:
         """The status at `now`: new contacts, and those asked to confirm, become active in time."""

@@ -1,13 +1,9 @@
 """Lists and contacts as the service writes them, in the shapes that differ from page to page."""
 
-import re
-
 from mailkit.sandbox.php import is_number
 from mailkit.sandbox.sendpulse import lifecycle
 from mailkit.sandbox.sendpulse.lists import Contact, MailingList
 from mailkit.sandbox.sendpulse.state import Context
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def mailing_list(context: Context, found: MailingList, *, phones: bool) -> dict[str, object]:
@@ -48,18 +44,3 @@ def phone(context: Context, found: MailingList, contact: Contact) -> object:
     """A phone as a text, or now and then as a number."""
     text = found.phones.get(contact.email, "")
     return int(text) if is_number(text) and context.quirk() else text
-
-
-def variables(contact: Contact) -> list[dict[str, object]]:
-    """The variables as objects of name, type and value."""
-    return [
-        {"name": name, "type": kind(value), "value": value}
-        for name, value in contact.variables.items()
-    ]
-
-
-def kind(value: object) -> str:
-    """The type of a variable that has the value."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return "number"
-    return "date" if isinstance(value, str) and _DAY.fullmatch(value) else "string"

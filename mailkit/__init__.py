@@ -5,7 +5,8 @@ One call, awaited: the clients, as ``SmsBy``. A list of any length: ``BulkSender
 wrong: ``mailkit.errors``.
 
 Public are this module, ``errors``, ``events``, ``provider`` (for whoever writes a provider), the
-clients' packages in ``providers``, ``sandbox`` and ``testing``. All others may change at any time.
+clients' packages in ``providers``, ``sandbox``, ``testing`` and ``webhooks``. All others may change
+at any time.
 """
 
 from importlib import import_module
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mailkit.providers.devino import Devino
     from mailkit.providers.sendpulse import SendPulse
     from mailkit.providers.smsby import SmsBy
+    from mailkit.webhooks.receiver import WebhookReceiver
 
 __all__ = [
     "Address",
@@ -53,6 +55,7 @@ __all__ = [
     "SampleResult",
     "SendPulse",
     "SmsBy",
+    "WebhookReceiver",
     "cancel",
     "read_recipients",
     "replan_rejected",
@@ -80,6 +83,7 @@ _HOMES = {
     "SampleResult": "bulk.single",
     "SendPulse": "providers.sendpulse",
     "SmsBy": "providers.smsby",
+    "WebhookReceiver": "webhooks.receiver",
     "cancel": "bulk.cancel",
     "read_recipients": "bulk.source",
     "replan_rejected": "bulk.resolve",

@@ -24,6 +24,7 @@ PUBLIC = {
     "mailkit.sandbox",
     "mailkit.testing",
     "mailkit.testing.conformance",
+    "mailkit.webhooks",
 }
 """All other modules are private."""
 PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.py")]
@@ -75,7 +76,9 @@ def test_another_name_is_an_attribute_error() -> None:
         _ = mailkit.Mailer  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("module", ["mailkit", "mailkit.testing", "mailkit.cli.app"])
+@pytest.mark.parametrize(
+    "module", ["mailkit", "mailkit.testing", "mailkit.webhooks", "mailkit.cli.app"]
+)
 def test_importing_it_loads_no_http_library(module: str) -> None:
     program = f"import {module}, sys; sys.exit('aiohttp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -6,7 +6,7 @@ import traceback
 from contextlib import suppress
 from types import FrameType
 
-__all__ = ["clear_frames", "strip_frames"]
+__all__ = ["clear_frames", "place_of", "strip_frames"]
 
 _OURS = ("mailkit.core.", "mailkit.providers.")
 
@@ -39,6 +39,15 @@ def clear_frames(error: BaseException) -> None:
         todo += (one.__cause__, one.__context__)
         if isinstance(one, BaseExceptionGroup):
             todo += one.exceptions
+
+
+def place_of(error: BaseException) -> str:
+    """The error's class and the line that raised it: its words, and what is in its frames, are not
+    for a log.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    name = type(error).__name__
+    return f"{name} at {frames[-1].filename}:{frames[-1].lineno}" if frames else name
 
 
 def _ours(frame: FrameType) -> bool:

@@ -1,4 +1,4 @@
-"""A response's body, unpacked piece by piece within a limit of memory.
+"""A body, unpacked piece by piece within a limit of memory.
 
 The HTTP library could do it too, but what it takes at once is limited by its packed size, and a few
 kilobytes can hold gigabytes.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from io import BytesIO
 
-__all__ = ["ENCODINGS", "BadBody", "Body"]
+__all__ = ["ENCODINGS", "BadBody", "Body", "TooLong"]
 
 ENCODINGS = "gzip, deflate"
 """What the Accept-Encoding header asks for."""
@@ -22,6 +22,10 @@ _STEP = 2**18  # bytes that are unpacked at once
 
 class BadBody(ValueError):
     """A body that is too long, cut off, or packed in a way that can't be read."""
+
+
+class TooLong(BadBody):
+    """A body of more bytes than it may have."""
 
 
 class Body:
@@ -69,4 +73,4 @@ class Body:
 
     def _check(self, size: int) -> None:
         if size > self._largest:
-            raise BadBody(f"a response of more than {self._largest} bytes")
+            raise TooLong(f"a response of more than {self._largest} bytes")

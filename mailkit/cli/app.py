@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailkit.cli import cancel, demo, jobs, plan, report, sandbox, send, test
+from mailkit.cli import cancel, demo, jobs, listen, plan, report, sandbox, send, test
 
 __all__ = ["app"]
 
@@ -43,5 +43,6 @@ app.command()(cancel.cancel)
 app.command()(jobs.status)
 app.command()(report.report)
 app.command()(jobs.resolve)
+app.command()(listen.listen)
 app.command()(sandbox.sandbox)
 app.command()(demo.demo)

@@ -1,0 +1,171 @@
+"""``mailkit listen``: takes the providers' webhooks into the journal, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import attrs
+import msgspec
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from mailkit.cli.options import AdoptAs, JournalPath
+from mailkit.cli.run import Exit, hearing, opened, run, say
+from mailkit.cli.show import console, plain, print_json, show_cursor
+from mailkit.core.secret import Secret
+from mailkit.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from mailkit.webhooks import WebhookCounts, WebhookReceiver
+
+__all__ = ["listen"]
+
+VARIABLE = "MAILKIT_WEBHOOK_SECRET"
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
+
+
+def listen(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    prefix: Annotated[
+        str, typer.Option(help="The beginning of the path that providers post to.")
+    ] = "/webhooks",
+    journal: JournalPath = None,
+    adopt: AdoptAs = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print two lines of JSON: where it listens, and at the end what has come.",
+        ),
+    ] = False,
+) -> None:
+    """Take what providers post about messages into the journal, next to jobs that are being sent.
+
+    The secret that ends each path comes from MAILKIT_WEBHOOK_SECRET; two with a comma between them
+    are both valid while one is being replaced. Put a reverse proxy with TLS in front of it.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise typer.BadParameter("--prefix: give the beginning of a path, e.g. /webhooks")
+
+    async def command() -> int:
+        from mailkit.webhooks import (
+            WebhookReceiver,  # no other command needs providers and a server
+        )
+        from mailkit.webhooks.aiohttp_app import listening
+
+        secrets = _secrets()
+        async with opened(journal, adopt=adopt, make=True) as store:
+            receiver = WebhookReceiver(store, secret=secrets)
+            ended = asyncio.Event()
+            async with AsyncExitStack() as stack:
+                stack.enter_context(hearing(lambda: _hear(ended)))
+                try:
+                    url = await stack.enter_async_context(listening(receiver, host, port))
+                except OSError as error:
+                    raise InvalidArgument(
+                        f"port {port} of {host} can't be listened on ({_why(error)}): name another "
+                        "with --port or --host"
+                    ) from None
+                place = prefix.rstrip("/")
+                _introduce(receiver, url, place, str(store.path), as_json=as_json)
+                with _shown(receiver, quiet=as_json):
+                    await ended.wait()
+        if as_json:
+            print_json(msgspec.json.encode(attrs.asdict(receiver.counts)).decode())
+        else:
+            print(_sentence(receiver.counts))
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+def _secrets() -> Sequence[Secret]:
+    from mailkit.core.options import secret_from_env
+    from mailkit.webhooks.secrets import Secrets, wrapped
+
+    given = secret_from_env(VARIABLE)
+    if given is None:
+        raise InvalidArgument(
+            f"set {VARIABLE} to a text that nobody can guess, such as the output of: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe())'"
+        )
+    secrets = wrapped([one.strip() for one in given.reveal().split(",")])
+    Secrets(secrets, VARIABLE)  # whose errors name the variable
+    return secrets
+
+
+def _why(error: OSError) -> str:
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else str(error.strerror)
+
+
+def _hear(ended: asyncio.Event) -> None:
+    if ended.is_set():
+        say("mailkit: ended at once; what was not answered is posted again")
+        show_cursor()
+        os._exit(Exit.ERROR)
+    ended.set()
+
+
+def _introduce(
+    receiver: WebhookReceiver, url: str, place: str, journal: str, *, as_json: bool
+) -> None:
+    if as_json:
+        where = {"url": url + place, "providers": receiver.providers, "journal": journal}
+        print_json(msgspec.json.encode(where).decode())
+        sys.stdout.flush()
+        return
+    print(f"Listening on {url}{place}; what comes goes into {plain(journal)}")
+    print(f"Have these addresses called, with your host and the secret of {VARIABLE}:")
+    for provider in receiver.providers:
+        print(f"  {provider:<10} https://YOUR-HOST{place}/{provider}/${VARIABLE}")
+    print(f"Health: {url}{place}/health   End: Ctrl-C", flush=True)
+
+
+@contextmanager
+def _shown(receiver: WebhookReceiver, *, quiet: bool) -> Iterator[None]:
+    """A line of counts on a terminal, for as long."""
+    screen = console()
+    if quiet or not screen.is_terminal:
+        yield
+        return
+
+    def line() -> Text:
+        return Text(_sentence(receiver.counts))
+
+    with Live(get_renderable=line, console=screen, refresh_per_second=2, transient=True):
+        yield
+
+
+def _sentence(counts: WebhookCounts) -> str:
+    """What has come so far."""
+    fates = {
+        "applied": counts.applied,
+        "repeated": counts.repeated,
+        "kept until their message is known": counts.parked,
+        "about messages of others": counts.foreign,
+        "not about messages": counts.other,
+    }
+    if not any(attrs.astuple(counts)):
+        return "nothing has come"
+    events = ", ".join(f"{count:,} {fate}" for fate, count in fates.items() if count)
+    told = f"{_many(counts.events, 'event')} in {_many(counts.posts, 'post')}"
+    not_taken = {
+        "not readable": counts.broken,
+        "without the secret": counts.strangers,
+        "that could not be written": counts.unwritten,
+    }
+    refused = ", ".join(f"{count:,} {why}" for why, count in not_taken.items() if count)
+    return told + (f": {events}" if events else "") + (f"; not taken: {refused}" if refused else "")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -6,35 +6,22 @@ The list is planned as a job is, by the same steps, and forgotten again. No othe
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 import attrs
 import msgspec
 
 from mailkit.bulk.estimate import Duration, duration, steps_of
-from mailkit.bulk.journal import RECIPIENTS, Counts, Excluded, RowRecord, RowState
+from mailkit.bulk.journal import RECIPIENTS, Counts, Failure, RowRecord, RowState
 from mailkit.bulk.plan import Draft
-from mailkit.bulk.policy import without
+from mailkit.bulk.reasons import ReasonGroup, Reasons
 from mailkit.core.dispatch import Cost, Dispatch
 from mailkit.core.quota import Quota
 from mailkit.message import Message
 
-__all__ = ["LeftOut", "Plan", "Sample", "rehearse", "what_is_left"]
+__all__ = ["Plan", "Sample", "rehearse", "what_is_left"]
 
-SAMPLES = EXAMPLES = 3
-GROUPS = 100
-OTHERS = "other reasons"
-
-
-@attrs.frozen
-class LeftOut:
-    """Rows that are not sent, all for one reason, and the first few of them."""
-
-    state: RowState
-    reason: str
-    rows: int
-    examples: Sequence[Excluded]
+SAMPLES = 3
 
 
 @attrs.frozen
@@ -58,7 +45,7 @@ class Plan:
     provider: str
     subject: str
     counts: Counts
-    left_out: Sequence[LeftOut]
+    left_out: Sequence[ReasonGroup]
     samples: Sequence[Sample]
     chunks: int
     requests: int
@@ -77,10 +64,10 @@ class Plan:
             "to_send": self.counts.to_send,
             "left_out": [
                 {
-                    "state": group.state,
+                    "state": group.kind,
                     "reason": group.reason,
                     "rows": group.rows,
-                    "examples": [row._asdict() for row in group.examples],
+                    "examples": [_example(row) for row in group.examples],
                 }
                 for group in self.left_out
             ],
@@ -146,22 +133,13 @@ def _sample(message: Message, dispatch: Dispatch, row: RowRecord) -> Sample:
     )
 
 
-async def _left_out(found: AsyncIterator[Sequence[Excluded]]) -> Sequence[LeftOut]:
-    """The rows by state and reason; addresses and numbers in a reason don't make it another one."""
-    groups: dict[tuple[RowState, str], LeftOut] = {}
+def _example(row: Failure) -> dict[str, object]:
+    return {"state": row.kind, "line": row.line, "address": row.address, "reason": row.reason}
+
+
+async def _left_out(found: AsyncIterator[Sequence[Failure]]) -> Sequence[ReasonGroup]:
+    reasons = Reasons()
     async for rows in found:
         for row in rows:
-            key = row.state, _numbers("…", without(row.address, row.reason))
-            if key not in groups and len(groups) >= GROUPS:
-                key = row.state, OTHERS
-            group = groups.get(key) or LeftOut(row.state, row.reason, 0, ())
-            examples = group.examples
-            if len(examples) < EXAMPLES:
-                examples = (*examples, row)
-            reason = group.reason if group.reason == row.reason else key[1]
-            groups[key] = LeftOut(row.state, reason, group.rows + 1, examples)
-    order = [*RowState]
-    return sorted(groups.values(), key=lambda group: (order.index(group.state), -group.rows))
-
-
-_numbers = re.compile(r"\d+").sub
+            reasons.add(row)
+    return [group for state in RowState for group in reasons.of(state)]

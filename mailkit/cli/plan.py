@@ -14,7 +14,8 @@ import typer
 
 from mailkit.bulk.estimate import Duration
 from mailkit.bulk.job import Job
-from mailkit.bulk.rehearsal import LeftOut, Plan, Sample
+from mailkit.bulk.reasons import ReasonGroup
+from mailkit.bulk.rehearsal import Plan, Sample
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.cli.excerpt import shown
@@ -181,8 +182,8 @@ def plan_text(plan: Plan, recipients: str) -> Iterator[str]:
     yield f"time: {_time(plan.duration)}"
 
 
-def _group(group: LeftOut) -> Iterator[str]:
-    yield f"  {group.rows:,} {group.state}: {plain(group.reason)}"
+def _group(group: ReasonGroup) -> Iterator[str]:
+    yield f"  {group.rows:,} {group.kind}: {plain(group.reason)}"
     for row in group.examples:
         reason = "" if row.reason == group.reason else f" ({row.reason})"
         yield plain(f"    line {row.line}: {row.address or '(no address)'}{reason}")

@@ -14,7 +14,7 @@ from mailkit.bulk.engine import UPLOADED
 from mailkit.bulk.estimate import Duration
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.journal.store import Connection
-from mailkit.bulk.rehearsal import GROUPS, OTHERS
+from mailkit.bulk.reasons import GROUPS, OTHERS
 from mailkit.errors import (
     AccountRefused,
     InvalidArgument,
@@ -120,7 +120,7 @@ async def test_rows_that_are_left_out_are_grouped_by_the_reason(journal: Journal
     rows = ["x", *people(5), *people(4), "y", "@", "p4@example.com"]
     plan = await plan_of(journal, rows, suppress=["p0@example.com"])
     found = [
-        (group.state, group.reason, group.rows, [row.line for row in group.examples])
+        (group.kind, group.reason, group.rows, [row.line for row in group.examples])
         for group in plan.left_out
     ]
     assert found == [

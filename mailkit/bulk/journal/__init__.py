@@ -18,6 +18,7 @@ import platformdirs
 from mailkit.bulk.journal.calls import HandlerCall, HandlerCalls
 from mailkit.bulk.journal.cancelling import Cancelling
 from mailkit.bulk.journal.chunks import Chunks, Taken
+from mailkit.bulk.journal.details import Details, Failure
 from mailkit.bulk.journal.events import Events, HandlersOf, Recorded
 from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
 from mailkit.bulk.journal.ledger import Account, Ledger
@@ -29,7 +30,6 @@ from mailkit.bulk.journal.records import (
     ChunkRecord,
     ChunkState,
     Counts,
-    Excluded,
     JobRecord,
     JobState,
     Later,
@@ -66,9 +66,10 @@ __all__ = [
     "ChunkRecord",
     "ChunkState",
     "Counts",
+    "Details",
     "DueChunk",
-    "Excluded",
     "Executor",
+    "Failure",
     "HandlerCall",
     "HandlersOf",
     "InlineExecutor",

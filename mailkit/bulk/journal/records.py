@@ -21,7 +21,6 @@ __all__ = [
     "ChunkRecord",
     "ChunkState",
     "Counts",
-    "Excluded",
     "JobRecord",
     "JobState",
     "Later",
@@ -221,12 +220,3 @@ class RowRecord:
     reason: str | None
     chunk: int | None
     delivery: DeliveryStatus | None
-
-
-class Excluded(NamedTuple):
-    """A row that the plan leaves out, and why."""
-
-    state: RowState
-    line: int
-    address: str
-    reason: str

@@ -6,13 +6,14 @@ What a worker is sending counts as unsent while that lives, and as in doubt once
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import msgspec
 
+from mailkit.bulk.journal.details import Details, Failure
 from mailkit.bulk.journal.elsewhere import ALREADY, WAITING
 from mailkit.bulk.journal.jobs import find
 from mailkit.bulk.journal.ownership import living
@@ -22,7 +23,6 @@ from mailkit.bulk.journal.records import (
     ChunkRecord,
     ChunkState,
     Counts,
-    Excluded,
     JobRecord,
     JobState,
     Later,
@@ -34,6 +34,8 @@ from mailkit.bulk.journal.store import Connection, Store
 from mailkit.events import DeliveryStatus
 
 __all__ = ["Reports", "Snapshot"]
+
+T = TypeVar("T")
 
 _FIELDS = msgspec.json.Decoder(list[str])
 _COUNTS = msgspec.json.Decoder(dict[str, int])
@@ -83,25 +85,19 @@ class Reports:
         such job.
         """
 
-        def work(db: Connection) -> Snapshot | None:
+        return await self.details(name, lambda snapshot, _: snapshot)
+
+    async def details(self, name: str, look: Callable[[Snapshot, Details], T]) -> T | None:
+        """What a look at the job of this name finds, all of it at one moment; None if there is no
+        such job. It runs in another thread.
+        """
+
+        def work(db: Connection) -> T | None:
             job = find(db, name)
             if job is None or job.state is JobState.PLANNING:
                 return None
             alive = self._living(db, job)
-            return Snapshot(
-                job=job,
-                running=bool(alive),
-                counts=counts(db, job, alive),
-                stored=_stored(db, job),
-                elsewhere=_elsewhere(db, job),
-                unreconciled=unreconciled(db, job),
-                deliveries=_deliveries(db, job),
-                statistics=_statistics(db, job),
-                doubts=doubts(db, job, alive),
-                rejected=chunks(db, job, [ChunkState.REJECTED]),
-                waiting=_waiting(db, job, alive),
-                asking=_asking(db, job),
-            )
+            return look(_snapshot(db, job, alive), Details(db, job, alive))
 
         return await self._store.read(work)
 
@@ -145,7 +141,7 @@ class Reports:
 
         return await self._store.read(work)
 
-    async def excluded(self, job: JobRecord) -> AsyncIterator[list[Excluded]]:
+    async def excluded(self, job: JobRecord) -> AsyncIterator[list[Failure]]:
         """The rows that the plan leaves out, by state, a thousand at a time."""
         states = (RowState.INVALID, RowState.DUPLICATE, RowState.SUPPRESSED)
         found = self._store.stream(
@@ -155,7 +151,7 @@ class Reports:
             (*states, *job.ids),
         )
         async for rows in found:
-            yield [Excluded(RowState(state), *rest) for state, *rest in rows]
+            yield [Failure(str(state), *rest) for state, *rest in rows]
 
     async def rows(
         self, job: JobRecord, *, states: Sequence[RowState] = (), most: int | None = None
@@ -199,6 +195,23 @@ class Reports:
                 )
                 for row_id, line, address, fields, row_state, reason, chunk, delivery in found
             ]
+
+
+def _snapshot(db: Connection, job: JobRecord, alive: Collection[int]) -> Snapshot:
+    return Snapshot(
+        job=job,
+        running=bool(alive),
+        counts=counts(db, job, alive),
+        stored=_stored(db, job),
+        elsewhere=_elsewhere(db, job),
+        unreconciled=unreconciled(db, job),
+        deliveries=_deliveries(db, job),
+        statistics=_statistics(db, job),
+        doubts=doubts(db, job, alive),
+        rejected=chunks(db, job, [ChunkState.REJECTED]),
+        waiting=_waiting(db, job, alive),
+        asking=_asking(db, job),
+    )
 
 
 def counts(db: Connection, job: JobRecord, alive: Collection[int]) -> Counts:

@@ -1,0 +1,112 @@
+"""What a report for people adds to the numbers: why rows failed, and when others were accepted.
+
+Read row by row, within the transaction that the numbers come from: however many there are, no more
+than one is in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+import attrs
+
+from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
+from mailkit.bulk.journal.store import Connection
+from mailkit.events import DeliveryStatus
+
+__all__ = ["FAILED", "Details", "Failure"]
+
+FAILED = (
+    DeliveryStatus.SOFT_BOUNCE,
+    DeliveryStatus.UNDELIVERED,
+    DeliveryStatus.EXPIRED,
+    DeliveryStatus.REJECTED,
+    DeliveryStatus.HARD_BOUNCE,
+)
+"""The deliveries that have a reason."""
+
+_STATES = (
+    RowState.INVALID,
+    RowState.DUPLICATE,
+    RowState.SUPPRESSED,
+    RowState.REJECTED,
+    RowState.IN_DOUBT,
+)
+
+
+class Failure(NamedTuple):
+    """A row that was not accepted, or not delivered, and why; ``kind`` is its state, or what was
+    last heard of its delivery. With more ``rows``, the first of a chunk that failed as a whole.
+    """
+
+    kind: str
+    line: int
+    address: str
+    reason: str
+    rows: int = 1
+
+
+@attrs.frozen
+class Details:
+    """One moment of a job, while its transaction lasts; ``alive`` are the workers that are."""
+
+    db: Connection
+    job: JobRecord
+    alive: Collection[int]
+
+    def failures(self) -> Iterator[Failure]:
+        """Every row that has failed, by its own state and delivery or by its chunk's."""
+        found = self.db.execute(
+            "SELECT state, line, address, coalesce(reason, '') FROM rows "
+            f"WHERE state IN ({', '.join('?' * len(_STATES))}) AND id BETWEEN ? AND ? "
+            "ORDER BY state, id",
+            (*_STATES, *self.job.ids),
+        )
+        for state, line, address, reason in found:
+            yield Failure(str(state), line, address, reason)
+        yield from self._chunks()
+        found = self.db.execute(
+            "SELECT delivery, line, address, coalesce(reason, '') FROM rows "
+            f"WHERE id BETWEEN ? AND ? AND delivery IN ({', '.join('?' * len(FAILED))})",
+            (*self.job.ids, *FAILED),
+        )
+        for delivery, line, address, reason in found:
+            yield Failure(DeliveryStatus(delivery).name.lower(), line, address, reason)
+
+    def _chunks(self) -> Iterator[Failure]:
+        """The chunks that failed as a whole."""
+        found = self.db.execute(
+            "SELECT state, worker, delivery, rows, own_delivery_rows, coalesce(reason, ''), "
+            "(SELECT line FROM rows WHERE id = first), (SELECT address FROM rows WHERE id = first) "
+            "FROM chunks WHERE job = ? AND rows > 0 ORDER BY n",
+            (self.job.id,),
+        )
+        for state, worker, delivery, rows, own, reason, line, address in found:
+            first = (line or 0, address or "")
+            if state in (ChunkState.REJECTED, ChunkState.IN_DOUBT):
+                yield Failure(state, *first, reason, rows)
+            elif state == ChunkState.SENDING and worker not in self.alive:
+                yield Failure(RowState.IN_DOUBT, *first, reason, rows)
+            elif delivery in FAILED and rows > own:
+                kind = DeliveryStatus(delivery).name.lower()
+                yield Failure(kind, *first, reason, rows - own)
+
+    def accepted(self) -> Iterator[tuple[float, int]]:
+        """When rows were accepted, and how many at once."""
+        chunk = (
+            "coalesce(rows.chunk, (SELECT n FROM chunks WHERE job = ? AND first BETWEEN 1 AND "
+            "rows.id ORDER BY first DESC LIMIT 1))"
+        )
+        found = self.db.execute(
+            "SELECT coalesce(ended, started), rows FROM chunks "
+            f"WHERE job = ? AND state = '{ChunkState.ACCEPTED}' AND rows > 0 UNION ALL "
+            "SELECT coalesce(ended, started), n FROM (SELECT chunk, count(*) AS n FROM "
+            f"(SELECT {chunk} AS chunk FROM rows WHERE state = '{RowState.ACCEPTED}' "
+            "AND id BETWEEN ? AND ?) AS own GROUP BY chunk) AS moved "
+            "JOIN chunks ON chunks.job = ? AND chunks.n = moved.chunk",
+            (self.job.id, self.job.id, *self.job.ids, self.job.id),
+        )
+        for at, rows in found:
+            if at is not None:
+                yield at, rows

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mailkit.bulk.journal import Counts, Journal
     from mailkit.bulk.rehearsal import Plan
     from mailkit.bulk.report import Report
+    from mailkit.bulk.report.page import html_report
+    from mailkit.bulk.report.table import csv_report
+    from mailkit.bulk.report.workbook import excel_report
     from mailkit.bulk.resolve import replan_rejected, resolve
     from mailkit.bulk.sender import BulkSender
     from mailkit.bulk.settings import EngineSettings
@@ -57,6 +60,9 @@ __all__ = [
     "SmsBy",
     "WebhookReceiver",
     "cancel",
+    "csv_report",
+    "excel_report",
+    "html_report",
     "read_recipients",
     "replan_rejected",
     "resolve",
@@ -85,6 +91,9 @@ _HOMES = {
     "SmsBy": "providers.smsby",
     "WebhookReceiver": "webhooks.receiver",
     "cancel": "bulk.cancel",
+    "csv_report": "bulk.report.table",
+    "excel_report": "bulk.report.workbook",
+    "html_report": "bulk.report.page",
     "read_recipients": "bulk.source",
     "replan_rejected": "bulk.resolve",
     "resolve": "bulk.resolve",

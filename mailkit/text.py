@@ -6,7 +6,7 @@ import re
 
 from mailkit.errors import InvalidArgument
 
-__all__ = ["control_character", "header_text", "utf8"]
+__all__ = ["control_character", "header_text", "plain", "utf8"]
 
 _control = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
 
@@ -40,3 +40,8 @@ def utf8(text: str, place: str) -> bytes:
         raise InvalidArgument(
             f"{place}: half a surrogate pair at character {error.start + 1}: remove it"
         ) from None
+
+
+def plain(text: str) -> str:
+    """Text from a list or a service with its control characters made visible."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -7,24 +7,28 @@ from collections.abc import Sequence
 
 import attrs
 
-from mailkit.bulk.journal import Failure
+from mailkit.bulk.journal import Failure, RowState
 from mailkit.bulk.policy import without
+from mailkit.events import DeliveryStatus
 
-__all__ = ["EXAMPLES", "GROUPS", "OTHERS", "ReasonGroup", "Reasons"]
+__all__ = ["EXAMPLES", "GROUPS", "OTHERS", "Kind", "ReasonGroup", "Reasons"]
+
+Kind = RowState | DeliveryStatus
 
 GROUPS, EXAMPLES = 100, 3
 OTHERS = "other reasons"
 
-_numbers = re.compile(r"\d+").sub
+# But for the code that a mail server's words begin with, such as 550 5.1.1.
+_numbers = re.compile(r"(^[245]\d\d(?:[ -][245]\.\d{1,3}\.\d{1,3})?\b)|\d+").sub
 
 
 @attrs.frozen
 class ReasonGroup:
-    """Rows of one ``kind``, a state or a delivery's, that all failed for one reason, and the first
+    """Rows of one ``kind`` that all failed for one reason, and the first
     few of them.
     """
 
-    kind: str
+    kind: Kind
     reason: str
     rows: int
     examples: Sequence[Failure]
@@ -36,7 +40,7 @@ class Reasons:
     """
 
     def __init__(self) -> None:
-        self._groups: dict[str, dict[str, ReasonGroup]] = {}
+        self._groups: dict[Kind, dict[str, ReasonGroup]] = {}
         self._keys: dict[str, str] = {}
 
     def add(self, failure: Failure) -> None:
@@ -52,7 +56,7 @@ class Reasons:
         reason = failure.reason if group.reason == failure.reason else key
         groups[key] = ReasonGroup(failure.kind, reason, group.rows + failure.rows, examples)
 
-    def of(self, kind: str) -> Sequence[ReasonGroup]:
+    def of(self, kind: Kind) -> Sequence[ReasonGroup]:
         """The groups of a kind, the largest first."""
         return sorted(self._groups.get(kind, {}).values(), key=lambda group: -group.rows)
 
@@ -61,5 +65,5 @@ class Reasons:
         if reason not in self._keys:
             if len(self._keys) >= 10 * GROUPS:
                 self._keys.clear()
-            self._keys[reason] = _numbers("…", reason)
+            self._keys[reason] = _numbers(lambda found: found[1] or "…", reason)
         return self._keys[reason]

@@ -17,8 +17,9 @@ from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath
 from mailkit.cli.run import Exit, opened, run
-from mailkit.cli.show import moment_of, plain, print_json
+from mailkit.cli.show import moment_of, print_json
 from mailkit.providers import open_provider
+from mailkit.text import plain
 
 __all__ = ["cancel"]
 

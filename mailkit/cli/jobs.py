@@ -16,8 +16,9 @@ from mailkit.bulk.settings import EngineSettings
 from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath, duration
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import follow_job, print_report
-from mailkit.cli.show import jobs_table, plain, print_json
+from mailkit.cli.show import jobs_table, print_json
 from mailkit.providers import open_provider
+from mailkit.text import plain
 
 __all__ = ["resolve", "status"]
 

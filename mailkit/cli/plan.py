@@ -36,9 +36,10 @@ from mailkit.cli.options import (
 )
 from mailkit.cli.run import CutOff, Exit, graceful, opened, run
 from mailkit.cli.send import follow_job
-from mailkit.cli.show import SHOWN, plain, planning, print_json
+from mailkit.cli.show import SHOWN, planning, print_json
 from mailkit.message import Message
 from mailkit.providers import open_provider
+from mailkit.text import plain
 
 __all__ = ["plan"]
 

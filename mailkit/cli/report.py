@@ -12,19 +12,24 @@ import typer
 
 from mailkit.bulk.journal import Journal, RowState
 from mailkit.bulk.report import make_report
+from mailkit.bulk.report.page import html_report
 from mailkit.bulk.report.table import csv_report
 from mailkit.bulk.report.workbook import CHARACTERS, WorkbookResult, excel_report
 from mailkit.cli.options import AdoptAs, AsJson, JobName, JournalPath
 from mailkit.cli.output import binary_output, text_output
 from mailkit.cli.run import Exit, exit_code, opened, run, say
 from mailkit.cli.send import print_report
-from mailkit.cli.show import as_utf8, plain
+from mailkit.cli.show import as_utf8
+from mailkit.text import plain
 
 __all__ = ["report"]
 
 
 def report(
     job: JobName,
+    as_html: Annotated[
+        bool, typer.Option("--html", help="One web page for people, which loads nothing else.")
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Every row as CSV.")] = False,
     as_excel: Annotated[
         bool, typer.Option("--excel", help="Numbers and rows as a workbook for Excel, .xlsx.")
@@ -51,7 +56,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Show the outcome of every row, and the sum that proves it."""
-    kinds = {"--csv": as_csv, "--excel": as_excel, "--json": as_json}
+    kinds = {"--html": as_html, "--csv": as_csv, "--excel": as_excel, "--json": as_json}
     given = [option for option, is_given in kinds.items() if is_given]
     _check(given, state=state is not None, as_recipients=as_recipients)
     place = None if output == Path("-") else output
@@ -69,6 +74,10 @@ def report(
             with text_output(place, overwrite=overwrite, journal=store.path):
                 if as_csv or as_recipients or state is not None:
                     return await _rows(store, job, states, as_recipients=as_recipients)
+                if as_html:
+                    as_utf8()
+                    print(await html_report(store, job), end="")
+                    return Exit.DONE
                 found = await make_report(store, job)
                 print_report(found, as_json=as_json)
                 return exit_code(found, failed=False)

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from mailkit.bulk.journal import Adopt, Journal
 from mailkit.bulk.report import Report
-from mailkit.cli.show import plain, show_cursor
+from mailkit.cli.show import show_cursor
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -23,6 +23,7 @@ from mailkit.errors import (
     RequestError,
     Unavailable,
 )
+from mailkit.text import plain
 
 __all__ = ["CutOff", "Exit", "exit_code", "graceful", "hearing", "opened", "run", "say", "written"]
 

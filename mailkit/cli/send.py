@@ -37,7 +37,6 @@ from mailkit.cli.run import CutOff, exit_code, graceful, opened, run, say
 from mailkit.cli.show import (
     has_bar,
     moment_of,
-    plain,
     planning,
     print_json,
     report_text,
@@ -48,6 +47,7 @@ from mailkit.errors import InvalidArgument
 from mailkit.events import JobEvent, SendingHeld
 from mailkit.message import Message
 from mailkit.providers import open_provider
+from mailkit.text import plain
 
 __all__ = ["follow_job", "print_report", "resume", "send"]
 

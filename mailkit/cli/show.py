@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shlex
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -31,7 +30,9 @@ from mailkit.bulk.job import Progress
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.moments import moment
 from mailkit.bulk.report import Doubt, Report
+from mailkit.bulk.report.advice import next_steps, remarks, settling
 from mailkit.bulk.source import RecipientSource
+from mailkit.text import plain
 
 __all__ = [
     "SHOWN",
@@ -39,7 +40,6 @@ __all__ = [
     "has_bar",
     "jobs_table",
     "moment_of",
-    "plain",
     "planning",
     "print_json",
     "report_text",
@@ -48,11 +48,6 @@ __all__ = [
 ]
 
 SHOWN = 10
-
-
-def plain(text: str) -> str:
-    """Text from a list or a service with its control characters made visible."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def as_utf8() -> None:
@@ -171,7 +166,6 @@ async def sending_bar(name: str, steps: AsyncIterator[Progress]) -> None:
 def report_text(report: Report) -> Iterator[str]:
     """The report, line by line."""
     counts = report.counts
-    job = shlex.quote(plain(report.job))
     yield plain(f"{report.job} over {report.provider}: {report.subject}")
     yield f"  {'rows read':<12}{counts.read:>14,}"
     for state in RowState:
@@ -191,57 +185,14 @@ def report_text(report: Report) -> Iterator[str]:
             f"{plain(name).replace('_', ' ')} {n:,}" for name, n in report.statistics.items()
         )
         yield f"  counted by {report.provider}: {', '.join(counted)}"
-    if report.unreconciled:
-        yield (
-            f"  {report.unreconciled:,} accepted rows are not yet found in the status lists; "
-            f"to look again: mailkit {_look(report)}"
-        )
     yield from _some([plain(text) for text in report.rejections], "  rejected: ")
-    if report.held and not (report.running or report.stopped):
-        yield (
-            "  some are rejected for the account's sake, it seems: "
-            f"{plain(report.held)}; if they are rejected for their own: mailkit resume {job} "
-            "--trust-refusals"
-        )
-    if counts.rejected and not (report.running or report.cancelled):
-        yield f"  to send what was rejected again: mailkit resume {job} --rejected"
+    yield from (f"  {one}" for one in remarks(report))
     if report.doubts:
         yield "in doubt:"
         yield from _some([_doubt(doubt) for doubt in report.doubts], "  ")
         yield "Look in the provider's dashboard whether they were sent, then say what you found:"
-        number = report.doubts[0].label.rpartition("#")[2]
-        yield f"  mailkit resolve {job} {number} --accepted"
-        yield f"  mailkit resolve {job} {number} --not-sent"
-    if report.elsewhere and not counts.to_send:
-        yield (
-            "Nobody is left to mail: other jobs have sent them this message, or will. To send it "
-            "once more, order it --again"
-        )
-    if report.waiting:
-        why = plain(report.waiting.why)
-        at = moment_of(report.waiting.until)
-        yield f"Next look at {at}: {why}" if report.waiting.sent else f"Waiting until {at}: {why}"
-    if report.running and (counts.unsent or report.unreconciled):
-        yield f"It is being sent now; to check on it: mailkit status {job}"
-    elif counts.unsent and report.cancelled:
-        yield (
-            f"Cancelled at {moment_of(report.cancelled)}. To send the rest after all: "
-            f"mailkit resume {job} --cancelled"
-        )
-    elif counts.unsent:
-        why = f"Stopped: {plain(report.stopped)}. " if report.stopped else ""
-        yield f"{why}Send the rest with: mailkit resume {job}"
-    elif report.stopped:
-        yield f"Stopped: {plain(report.stopped)}"
-    elif not (counts.accepted or counts.in_doubt):
-        yield f"Nobody was accepted; for the reasons: mailkit report {job} --csv"
-
-
-def _look(report: Report) -> str:
-    job = shlex.quote(plain(report.job))
-    if report.running:
-        return f"status {job}"
-    return f"status {job} --follow" if report.cancelled else f"resume {job}"
+        yield from (f"  {command}" for command in settling(report, report.doubts[0]))
+    yield from map(str, next_steps(report, moment_of))
 
 
 def _doubt(doubt: Doubt) -> str:

@@ -24,10 +24,11 @@ from mailkit.cli.options import (
     ProviderName,
 )
 from mailkit.cli.run import Exit, opened, run, say
-from mailkit.cli.show import plain, print_json
+from mailkit.cli.show import print_json
 from mailkit.errors import OutcomeUnknown
 from mailkit.message import Message
 from mailkit.providers import open_provider
+from mailkit.text import plain
 
 __all__ = ["send_test"]
 

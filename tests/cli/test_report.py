@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import shlex
 import stat
 import sys
@@ -16,11 +17,15 @@ import pytest
 from mailkit.sandbox import Fault
 
 from ..approval import approve
-from .shop import SEND, Shop
+from .shop import SEND, SENDER, Shop
 
 COMBINATIONS = [
     ["--csv", "--json"],
     ["--csv", "--excel"],
+    ["--html", "--csv"],
+    ["--html", "--json"],
+    ["--html", "--state", "rejected"],
+    ["--html", "--as-recipients"],
     ["--excel", "--as-recipients"],
     ["--state", "rejected", "--json"],
     ["--as-recipients", "--json"],
@@ -124,6 +129,25 @@ def test_places_where_no_file_can_be(shop: Shop) -> None:
     assert shop("report", "autumn", "--output", link).code == 0
     assert link.is_symlink()
     assert (shop.folder / "report").is_file()
+
+
+# a page
+
+
+def test_a_page_is_utf_8_on_stdout_and_in_a_file(shop: Shop) -> None:
+    letter = shop.letter(sender=SENDER, subject="Осень", html="<p>Hi</p>")
+    shop.send(letter, shop.table(["email", "a@example.com", "b"]), "--name", "осень")
+    file = shop.folder / "осень.html"
+    assert shop("report", "осень", "--html", "--output", file).code == 0
+    page = file.read_text(encoding="utf-8")
+    assert page.startswith('<!doctype html>\n<html lang="en"><head><meta charset="utf-8">')
+    assert "Осень" in page
+    with (shop.folder / "piped.html").open("w") as piped:
+        ended = shop.run("report", "осень", "--html", files={"stdout": piped})
+    assert (ended.code, ended.err) == (0, "")
+    piped_page = (shop.folder / "piped.html").read_text(encoding="utf-8")
+    assert re.sub(r"<time.*?</time>", "", piped_page) == re.sub(r"<time.*?</time>", "", page)
+    shop("report", "spring", "--html").check_refusal("the page of no job")
 
 
 # a workbook

@@ -21,11 +21,12 @@ from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.cli.show import jobs_table, plain, planning, report_text, sending_bar
+from mailkit.cli.show import jobs_table, planning, report_text, sending_bar
 from mailkit.errors import OutcomeUnknown, Refused
 from mailkit.message import Message
 from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
+from mailkit.text import plain
 
 from ..bulk.fakes import Act
 from ..cli.shop import PERSONAL, PLAIN, Ended, Shop

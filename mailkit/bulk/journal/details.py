@@ -40,7 +40,7 @@ class Failure(NamedTuple):
     last heard of its delivery. With more ``rows``, the first of a chunk that failed as a whole.
     """
 
-    kind: str
+    kind: RowState | DeliveryStatus
     line: int
     address: str
     reason: str
@@ -64,7 +64,7 @@ class Details:
             (*_STATES, *self.job.ids),
         )
         for state, line, address, reason in found:
-            yield Failure(str(state), line, address, reason)
+            yield Failure(RowState(state), line, address, reason)
         yield from self._chunks()
         found = self.db.execute(
             "SELECT delivery, line, address, coalesce(reason, '') FROM rows "
@@ -72,7 +72,7 @@ class Details:
             (*self.job.ids, *FAILED),
         )
         for delivery, line, address, reason in found:
-            yield Failure(DeliveryStatus(delivery).name.lower(), line, address, reason)
+            yield Failure(DeliveryStatus(delivery), line, address, reason)
 
     def _chunks(self) -> Iterator[Failure]:
         """The chunks that failed as a whole."""
@@ -85,12 +85,11 @@ class Details:
         for state, worker, delivery, rows, own, reason, line, address in found:
             first = (line or 0, address or "")
             if state in (ChunkState.REJECTED, ChunkState.IN_DOUBT):
-                yield Failure(state, *first, reason, rows)
+                yield Failure(RowState(state), *first, reason, rows)
             elif state == ChunkState.SENDING and worker not in self.alive:
                 yield Failure(RowState.IN_DOUBT, *first, reason, rows)
             elif delivery in FAILED and rows > own:
-                kind = DeliveryStatus(delivery).name.lower()
-                yield Failure(kind, *first, reason, rows - own)
+                yield Failure(DeliveryStatus(delivery), *first, reason, rows - own)
 
     def accepted(self) -> Iterator[tuple[float, int]]:
         """When rows were accepted, and how many at once."""
@@ -101,7 +100,7 @@ class Details:
         found = self.db.execute(
             "SELECT coalesce(ended, started), rows FROM chunks "
             f"WHERE job = ? AND state = '{ChunkState.ACCEPTED}' AND rows > 0 UNION ALL "
-            "SELECT coalesce(ended, started), n FROM (SELECT chunk, count(*) AS n FROM "
+            "SELECT coalesce(ended, started), many FROM (SELECT chunk, count(*) AS many FROM "
             f"(SELECT {chunk} AS chunk FROM rows WHERE state = '{RowState.ACCEPTED}' "
             "AND id BETWEEN ? AND ?) AS own GROUP BY chunk) AS moved "
             "JOIN chunks ON chunks.job = ? AND chunks.n = moved.chunk",

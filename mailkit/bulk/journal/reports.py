@@ -151,7 +151,7 @@ class Reports:
             (*states, *job.ids),
         )
         async for rows in found:
-            yield [Failure(str(state), *rest) for state, *rest in rows]
+            yield [Failure(RowState(state), *rest) for state, *rest in rows]
 
     async def rows(
         self, job: JobRecord, *, states: Sequence[RowState] = (), most: int | None = None

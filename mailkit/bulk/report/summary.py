@@ -12,7 +12,7 @@ from mailkit.bulk.journal import ChunkRecord, Counts, JobRecord, Journal, Snapsh
 from mailkit.errors import JournalError
 from mailkit.events import DeliveryStatus
 
-__all__ = ["Doubt", "Report", "Waiting", "make_report"]
+__all__ = ["Doubt", "Report", "Waiting", "make_report", "report_of"]
 
 
 @attrs.frozen
@@ -127,6 +127,11 @@ async def make_report(journal: Journal, name: str) -> Report:
     if found is None:
         await journal.jobs.get(name)  # which says what jobs there are
         raise JournalError(f"the job {name} was planned just now: look again")
+    return report_of(found)
+
+
+def report_of(found: Snapshot) -> Report:
+    """The report of this moment; JournalError if its rows do not add up."""
     job, counts = found.job, found.counts
     if not counts.read == counts.accounted == found.stored:
         raise JournalError(

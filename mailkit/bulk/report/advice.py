@@ -1,0 +1,95 @@
+"""What a report asks for: the sentences, and the commands that do it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+import attrs
+
+from mailkit.bulk.report.summary import Doubt, Report
+from mailkit.text import plain
+
+__all__ = ["Advice", "listing", "next_steps", "remarks", "settling"]
+
+
+@attrs.frozen
+class Advice:
+    """A sentence, and the command that it ends with, if any."""
+
+    text: str
+    command: str | None = None
+
+    def __str__(self) -> str:
+        return self.text if self.command is None else f"{self.text} {self.command}"
+
+
+def remarks(report: Report) -> Iterator[Advice]:
+    """What to know about rows that were accepted or rejected."""
+    job = _job(report)
+    if report.unreconciled:
+        yield Advice(
+            f"{report.unreconciled:,} accepted rows are not yet found in the status lists; "
+            "to look again:",
+            f"mailkit {_look(report)}",
+        )
+    if report.held and not (report.running or report.stopped):
+        yield Advice(
+            "some are rejected for the account's sake, it seems: "
+            f"{plain(report.held)}; if they are rejected for their own:",
+            f"mailkit resume {job} --trust-refusals",
+        )
+    if report.counts.rejected and not (report.running or report.cancelled):
+        yield Advice("to send what was rejected again:", f"mailkit resume {job} --rejected")
+
+
+def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
+    """What the job waits for, and what has to be done so that it goes on; ``at`` writes a time."""
+    job, counts = _job(report), report.counts
+    if report.elsewhere and not counts.to_send:
+        yield Advice(
+            "Nobody is left to mail: other jobs have sent them this message, or will. To send it "
+            "once more, order it --again"
+        )
+    if report.waiting:
+        why, until = plain(report.waiting.why), at(report.waiting.until)
+        sent = report.waiting.sent
+        yield Advice(f"Next look at {until}: {why}" if sent else f"Waiting until {until}: {why}")
+    if report.running and (counts.unsent or report.unreconciled):
+        yield Advice("It is being sent now; to check on it:", f"mailkit status {job}")
+    elif counts.unsent and report.cancelled:
+        yield Advice(
+            f"Cancelled at {at(report.cancelled)}. To send the rest after all:",
+            f"mailkit resume {job} --cancelled",
+        )
+    elif counts.unsent:
+        why = f"Stopped: {plain(report.stopped)}. " if report.stopped else ""
+        yield Advice(f"{why}Send the rest with:", f"mailkit resume {job}")
+    elif report.stopped:
+        yield Advice(f"Stopped: {plain(report.stopped)}")
+    elif not (counts.accepted or counts.in_doubt):
+        yield Advice("Nobody was accepted; for the reasons:", listing(report))
+
+
+def settling(report: Report, doubt: Doubt) -> Sequence[str]:
+    """The two commands one of which ends the doubt."""
+    number = doubt.label.rpartition("#")[2]
+    command = f"mailkit resolve {_job(report)} {number}"
+    return f"{command} --accepted", f"{command} --not-sent"
+
+
+def listing(report: Report, state: str | None = None) -> str:
+    """The command that lists every row, or those in a state."""
+    only = "" if state is None else f" --state {shlex.quote(state)}"
+    return f"mailkit report {_job(report)} --csv{only}"
+
+
+def _look(report: Report) -> str:
+    if report.running:
+        return f"status {_job(report)}"
+    return f"status {_job(report)} --follow" if report.cancelled else f"resume {_job(report)}"
+
+
+def _job(report: Report) -> str:
+    return shlex.quote(plain(report.job))

@@ -1,0 +1,42 @@
+"""How far the rows of a job came, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from mailkit.bulk.report.summary import Report
+from mailkit.events import DeliveryStatus
+
+__all__ = ["FunnelStep", "funnel"]
+
+_ARRIVED = (
+    DeliveryStatus.DELIVERED,
+    DeliveryStatus.OPENED,
+    DeliveryStatus.CLICKED,
+    DeliveryStatus.UNSUBSCRIBED,
+    DeliveryStatus.COMPLAINED,
+)
+
+
+@attrs.frozen
+class FunnelStep:
+    """The rows that came at least as far as ``name`` says."""
+
+    name: str
+    rows: int
+
+
+def funnel(report: Report) -> Sequence[FunnelStep]:
+    """The steps from the rows read to the links clicked: no step has more than the one before."""
+    counts, heard = report.counts, report.deliveries
+    clicked = heard.get(DeliveryStatus.CLICKED, 0)
+    return (
+        FunnelStep("read", counts.read),
+        FunnelStep("to send", counts.to_send),
+        FunnelStep("accepted", counts.accepted),
+        FunnelStep("delivered", sum(heard.get(status, 0) for status in _ARRIVED)),
+        FunnelStep("opened", heard.get(DeliveryStatus.OPENED, 0) + clicked),
+        FunnelStep("clicked", clicked),
+    )

@@ -18,9 +18,10 @@ from rich.text import Text
 
 from mailkit.cli.options import AdoptAs, JournalPath
 from mailkit.cli.run import Exit, hearing, opened, run, say
-from mailkit.cli.show import console, plain, print_json, show_cursor
+from mailkit.cli.show import console, print_json, show_cursor
 from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument
+from mailkit.text import plain
 
 if TYPE_CHECKING:
     from mailkit.webhooks import WebhookCounts, WebhookReceiver

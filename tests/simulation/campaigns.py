@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, Unpack
 
 from mailkit import Message, Quota, SendPulse
 from mailkit.provider import Provider
 from mailkit.providers import sendpulse
-from mailkit.sandbox import Service, Shared
+from mailkit.sandbox import Posting, Service, Shared
 from mailkit.sandbox.sendpulse import SendPulse as SendPulseService
 from mailkit.sandbox.sendpulse import SendPulseSettings
-from mailkit.sandbox.sendpulse.codes import ContactStatus
+from mailkit.sandbox.sendpulse.codes import ContactStatus, WebhookAction
 from mailkit.sandbox.sendpulse.lists import Contact, MailingList
+from mailkit.sandbox.sendpulse.webhook_queue import Webhook
 
-from .sides import URL, Options, Side
+from .sides import LIVELY, STRANGER, URL, Options, Side
 
 __all__ = ["SendPulseSide"]
 
@@ -41,6 +42,7 @@ class SendPulseSide(Side):
     tells_at_once = True
     settles = True
     sending = (LOAD, CREATE)
+    posts = True
     commits = 150
 
     def __init__(self, rng: Random, shared: Shared) -> None:
@@ -93,7 +95,7 @@ class SendPulseSide(Side):
 
     def address(self, rng: Random, n: int) -> str:
         good = rng.random() >= self._bad
-        kind = rng.choice(("p", "p", "bounce") if good else self.never)
+        kind = rng.choice(self.mailed if good else self.never)
         address = f"{kind}{n}@example.com"
         if kind == "left":
             self._others.add(Contact(address, ContactStatus.UNSUBSCRIBED, 0.0))
@@ -125,8 +127,23 @@ class SendPulseSide(Side):
     def left_out(self, address: str) -> bool:
         return any(address in one.unsent for one in self._account.campaigns.values())
 
-    def tick(self) -> None:
-        self._service.tick(self._service.shared.clock.now())
+    def post_to(self, url: str, posting: Posting) -> None:
+        self.mailed = LIVELY
+        self.settings.posting = posting
+        hooks = self._account.webhook_queue.by_id
+        for action in WebhookAction:
+            hook = Webhook(self._account.new_id(), url, action)
+            hooks[hook.id] = hook
+
+    def forge(self, row: Mapping[str, object], n: int) -> Mapping[str, object]:
+        forged = {**row, "event": "spam", "timestamp": 1_800_000_000 + n}
+        match n % 3:
+            case 0:  # nobody of this campaign
+                return {**forged, "email": STRANGER}
+            case 1:  # a campaign that others have made
+                return {"email": STRANGER, **forged, "task_id": "7"}
+            case _:  # none at all
+                return {"email": STRANGER, **forged, "task_id": ""}
 
     def check(self) -> None:
         """Lists and campaigns were created once, and nobody is in two campaigns."""

@@ -114,6 +114,8 @@ class Network:
             reply = world.side.service.refused(words)
         else:
             reply = world.side.service.act(world.side.service.parse(raw))
+        if world.postman is not None:
+            world.postman.look()
         return Response(reply.status, dict(reply.headers), msgspec.json.encode(reply.value))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import traceback
 from collections import Counter
 from collections.abc import Coroutine, Iterator
@@ -13,16 +15,22 @@ from unittest.mock import patch
 import attrs
 
 from mailkit import Quota, Report, resolve
-from mailkit.bulk.journal import RowRecord
+from mailkit.bulk.journal import RowRecord, RowState
 from mailkit.bulk.report import make_report
 from mailkit.core import lateness
 from mailkit.errors import InvalidArgument
+from mailkit.events import DeliveryStatus
 
+from ..outcomes import SUPPRESSING, truth_of
 from .observers import SLOWEST, observe, start_or_resume, verdicts
 from .process import Died
+from .sides import LEAVE
 from .vandals import Backup
+from .webhooks import RECEIVER, Postman
 from .world import SPOILED, World
 
+LOG = logging.getLogger("mailkit.webhooks")
+RESOLVED = "resolved by a person"
 LIVES = 40
 CALM = 8
 """After so many lives the others have gone, so that the job comes to its end."""
@@ -34,7 +42,10 @@ def play(seed: int) -> Counter[str]:
     happened: Counter[str] = Counter()
     made_up = SimpleNamespace(monotonic=lambda: world.loop.now)
     try:
-        with patch.multiple(lateness, time=made_up, _BOOT=None):
+        with (
+            patch.multiple(lateness, time=made_up, _BOOT=None),
+            patch.object(LOG, "disabled", True),
+        ):
             _play(world, happened)
     finally:
         world.close()
@@ -48,14 +59,15 @@ def _play(world: World, happened: Counter[str]) -> None:
         _play_until_restored(world, world.restored, happened)
     else:
         _play_to_the_end(world, happened)
-    for process in list(world.processes):
-        world.end(process)
+    _end_all(world)
     failures = [one for one in world.loop.failures if not isinstance(one, Died)]
     assert not failures, failures
     happened[f"worlds of {world.side.name}"] += 1
     happened["commits"] += world.commits
     happened["made-up seconds"] += round(world.loop.now)
     happened["requests"] += sum(len(network.arrivals) for network in world.networks)
+    if world.postman is not None:
+        happened.update(world.postman.happened)
 
 
 def attempt(seed: int) -> tuple[int, Counter[str] | str]:
@@ -83,13 +95,32 @@ def _play_to_the_end(world: World, happened: Counter[str]) -> None:
         if len(looks) == len(world.jobs):
             if all(look.done for look in looks.values()):
                 break
+            if world.postman is not None and world.rng.random() < 0.5:
+                _alone(world, world.postman.emptied())
+                _alone(world, _check_doubts(world))
             if not world.side.settles:
                 _alone(world, _end_doubts(world, looks, happened))
     assert len(looks) == len(world.jobs), "a job vanished"
     assert all(look.done for look in looks.values()), looks
+    if world.postman is not None:
+        looks = _hear_everything(world, world.postman)
+    _alone(world, _check_suppressed(world))
     _check_end(world)
     happened["rows"] += world.count
     happened["rejected"] += sum(look.report.counts.rejected for look in looks.values())
+
+
+def _hear_everything(world: World, postman: Postman) -> dict[str, _Look]:
+    """The others have gone, and the receiver lives until all is told."""
+    _end_all(world)
+    postman.calm_down()
+    _alone(world, postman.emptied())
+    looks = {name: _alone(world, _look(world, name)) for name in world.jobs}
+    for name, look in looks.items():
+        _check(world, look.report, name)
+        assert look.done, f"{name} was done before the last events: {look}"
+    _alone(world, _check_deliveries(world))
+    return looks
 
 
 def _play_until_restored(world: World, how: str, happened: Counter[str]) -> None:
@@ -102,8 +133,9 @@ def _play_until_restored(world: World, how: str, happened: Counter[str]) -> None
         _live(world, "job", happened, mortal=True)
     if backup is None:
         return
-    for process in list(world.processes):
-        world.end(process)
+    if world.postman is not None:
+        world.postman.close()
+    _end_all(world)
     world.loop.run_until_complete(asyncio.sleep(SLOWEST))  # requests that were held up have acted
     world.disk.close()
     if backup.accepted == world.side.accepted:
@@ -111,10 +143,18 @@ def _play_until_restored(world: World, how: str, happened: Counter[str]) -> None
     backup.restore(how)
     happened[f"restored with {how}"] += 1
     accepted = world.side.accepted
+    if world.postman is not None:
+        world.postman = Postman(world)
+        world.postman.look()
     for _ in range(3):
         _live(world, "job", happened, mortal=False)
     _check_mailed(world)
     assert world.side.accepted == accepted, f"the journal was used after {how}"
+
+
+def _end_all(world: World) -> None:
+    for process in list(world.processes):
+        world.end(process)
 
 
 def _others(world: World, life: int, happened: Counter[str]) -> None:
@@ -122,7 +162,10 @@ def _others(world: World, life: int, happened: Counter[str]) -> None:
     for process in list(world.processes):
         if process.failure is not None:
             raise process.failure
-        if life >= CALM or (
+        if process.name == RECEIVER:  # it comes back by itself
+            if world.rng.random() < 0.2:
+                world.end(process)
+        elif life >= CALM or (
             process.name not in ("moved", "hard-linked") and world.rng.random() < 0.1
         ):
             world.end(process)
@@ -207,13 +250,55 @@ def _check_row(world: World, row: RowRecord) -> None:
             world.condemned.add(row.address)
             assert len(world.condemned) <= world.condemnable, f"nobody rejected {row}"
     elif row.state == "suppressed":
-        assert row.address.startswith((*side.opted_out, "bounce")), f"nobody opted {row} out"
+        assert row.address.startswith((*side.opted_out, *LEAVE)), f"nobody opted {row} out"
     elif row.state == "accepted" and not mailed:
         never = (SPOILED, *side.never)
         assert row.address.startswith(never), f"{row.address} was never mailed"
         told = side.unnamed + (side.refused if side.tells_at_once else ())
         known = row.address.startswith(told)
-        assert not known or row.reason == "resolved by a person", f"{row.address} was not taken"
+        assert not known or row.reason == RESOLVED, f"{row.address} was not taken"
+
+
+async def _check_doubts(world: World) -> None:
+    """Of nobody who is in doubt has anything been said."""
+    told = truth_of(world.side.service.outcomes(world.side.now()))
+    async with world.disk.opened() as journal:
+        for name in world.jobs:
+            record = await journal.jobs.get(name)
+            async for rows in journal.reports.rows(record, states=[RowState.IN_DOUBT]):
+                known = [row.address for row in rows if row.address in told]
+                assert not known, f"{known} are in doubt, although events tell of them"
+
+
+async def _check_deliveries(world: World) -> None:
+    """Whoever got an email is accepted in one job, with the last that became of it. A person's word
+    names no campaign, so of what that became nothing is known.
+    """
+    accepted: list[tuple[str, DeliveryStatus | None]] = []
+    unknown: set[str] = set()
+    async with world.disk.opened() as journal:
+        for name in world.jobs:
+            async for rows in journal.reports.rows(await journal.jobs.get(name)):
+                for row in rows:
+                    if row.state == RowState.ACCEPTED:
+                        accepted.append((row.address, row.delivery))
+                        if world.side.settles and row.reason == RESOLVED:
+                            unknown.add(row.address)
+    outcomes = truth_of(world.side.service.outcomes(math.inf))
+    truth = sorted((address, end) for address, end in outcomes.items() if address not in unknown)
+    told = sorted(one for one in accepted if one[0] in outcomes and one[0] not in unknown)
+    assert told == truth, set(told) ^ set(truth)
+
+
+async def _check_suppressed(world: World) -> None:
+    """Suppressed are those of our rows that bounced hard, left or complained, and nobody else."""
+    gone: set[str] = set()
+    async with world.disk.opened() as journal:
+        for name in world.jobs:
+            async for rows in journal.reports.rows(await journal.jobs.get(name)):
+                gone |= {row.address for row in rows if row.delivery in SUPPRESSING}
+        suppressed = {one.address async for one in journal.suppressions.list()}
+    assert suppressed == gone, suppressed ^ gone
 
 
 async def _end_doubts(world: World, looks: dict[str, _Look], happened: Counter[str]) -> None:

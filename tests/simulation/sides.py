@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, ClassVar, TypedDict, Unpack
 
@@ -12,13 +12,23 @@ from mailkit.core.clock import Clock
 from mailkit.core.http import Transport
 from mailkit.provider import Provider
 from mailkit.providers import devino, smsby
-from mailkit.sandbox import Service, Shared, Truth
+from mailkit.sandbox import Posting, Service, Shared, Truth
 from mailkit.sandbox.devino import Devino as DevinoService
 from mailkit.sandbox.devino import DevinoSettings
 from mailkit.sandbox.smsby import SmsBy as SmsByService
 from mailkit.sandbox.smsby import SmsBySettings
 
-__all__ = ["NO_MONEY", "URL", "DevinoSide", "Options", "Side", "SmsBySide"]
+__all__ = [
+    "LEAVE",
+    "LIVELY",
+    "NO_MONEY",
+    "STRANGER",
+    "URL",
+    "DevinoSide",
+    "Options",
+    "Side",
+    "SmsBySide",
+]
 
 URL = "http://127.0.0.1"
 NO_MONEY = "insufficient funds"
@@ -26,6 +36,13 @@ PERSONAL = Message(sender="a@b.by", subject="Hi {{ name }}", html="<p>{{ name }}
 COMMON = Message(sender="a@b.by", subject="Hi", text="Hi")
 MERGED = Message(sender="a@b.by", subject="Hi", html="<p>{{ name }}</p> {{ unsubscribe }}")
 LINKED = Message(sender="a@b.by", subject="Hi", html="<p>Hi</p> {{ unsubscribe }}")
+
+
+LIVELY = ("p", "bounce", "complaint", "opens", "clicks", "slow", "unsubscribes", "returns")
+"""How addresses begin of which there is much to say."""
+LEAVE = ("bounce", "complaint", "unsubscribes", "returns", "leaves")
+"""How those begin who get one email, and no second one."""
+STRANGER = "stranger@example.com"
 
 
 class Options(TypedDict):
@@ -60,10 +77,14 @@ class Side(ABC):
     """Whether the wall clock may be set without anybody being kept waiting or left out for it."""
     commits: ClassVar[int] = 60
     """The commits of a process within which it may die."""
+    posts: ClassVar[bool] = False
+    """Whether it has webhooks."""
     service: Service[Any]
 
     def __init__(self, rng: Random, shared: Shared) -> None:
         self.truth: Truth = shared.truth
+        self.mailed: Sequence[str] = ("p", "p", "bounce")
+        """How the addresses begin that get an email, each as often as it is here."""
 
     @abstractmethod
     def client(self, rows: int, **options: Unpack[Options]) -> Provider:
@@ -107,8 +128,21 @@ class Side(ABC):
         """Whether the service has accepted the message, and then not sent it to this address."""
         return False
 
-    def tick(self) -> None:  # noqa: B027 - most have nothing to do
+    def now(self) -> float:
+        """The service's time."""
+        return self.service.shared.clock.now()
+
+    def tick(self) -> None:
         """Let happen what is due by now."""
+        self.service.tick(self.now())
+
+    def post_to(self, url: str, posting: Posting) -> None:
+        """Have the service post there; people of whom there is more to say come from now on."""
+        raise NotImplementedError
+
+    def forge(self, row: Mapping[str, object], n: int) -> Mapping[str, object]:
+        """An event that is none of ours, although it looks like this one."""
+        raise NotImplementedError
 
     def check(self) -> None:  # noqa: B027 - nor to add
         """What must hold at the service besides: AssertionError if it doesn't."""
@@ -160,6 +194,7 @@ class DevinoSide(Side):
     unnamed = ("missing",)
     tells_at_once = True
     sending = ("devino.messages.send",)
+    posts = True
 
     def __init__(self, rng: Random, shared: Shared) -> None:
         super().__init__(rng, shared)
@@ -177,7 +212,29 @@ class DevinoSide(Side):
 
     def address(self, rng: Random, n: int) -> str:
         good = rng.random() >= self._partial
-        return f"{rng.choice(('p', 'p', 'bounce') if good else self.never)}{n}@example.com"
+        return f"{rng.choice(self.mailed if good else self.never)}{n}@example.com"
+
+    def post_to(self, url: str, posting: Posting) -> None:
+        self.mailed = (*LIVELY, "expires", "leaves")
+        self.settings.callback_url, self.settings.posting = url, posting
+
+    def forge(self, row: Mapping[str, object], n: int) -> Mapping[str, object]:
+        names = {name.lower(): name for name in row}
+        forged = {**row, names["status"]: "COMPLAINED", names["ts"]: 1_800_000_000_000 + n}
+        token = str(forged.pop("mailkit"))
+        journal, *rest, of_row = token.split("/")
+        match n % 4:
+            case 0:  # the address of somebody else
+                return {**forged, "mailkit": token, names["email"]: STRANGER}
+            case 1:  # another journal's
+                return {
+                    **forged,
+                    "mailkit": "/".join(["0123456789"[: len(journal)], *rest, of_row]),
+                }
+            case 2:  # another row's
+                return {**forged, "mailkit": "/".join([journal, *rest, f"{int(of_row) + 1}"])}
+            case _:  # of a message that was sent without mailkit
+                return forged
 
     def limit_money(self, emails: int) -> None:
         self.settings.balance = emails

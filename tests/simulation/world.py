@@ -26,6 +26,7 @@ from .observers import OBSERVERS
 from .process import Process
 from .sides import NO_MONEY, DevinoSide, SmsBySide
 from .vandals import RESTORES, VANDALS
+from .webhooks import HOOK, Postman, posting
 
 START = 1_800_000_000.0
 SPOILED = "spoiled"
@@ -51,6 +52,10 @@ class World:
         self.truth = Truth()
         clock = SandboxClock(start=START, real=self.loop.time)
         self.side = SIDES[seed % len(SIDES)](rng, Shared(clock, self.truth, rng))
+        self.postman: Postman | None = None
+        if self.side.posts and rng.random() < 0.6:
+            self.side.post_to(HOOK, posting(rng))
+            self.postman = Postman(self)
         file = rng.random() < 0.3
         self.disk = Disk(self, file=file)
         self.clock = LoopClock(self.loop, START)
@@ -125,6 +130,8 @@ class World:
     def close(self) -> None:
         """Kill whoever is left, and remove the files."""
         try:
+            if self.postman is not None:
+                self.postman.close()
             for process in list(self.processes):
                 self.end(process)
         finally:

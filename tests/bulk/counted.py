@@ -11,32 +11,54 @@ from mailkit.events import FINAL
 Counters = tuple[int, int, int]
 
 
-async def counters(journal: Journal) -> dict[tuple[int, int], Counters]:
-    """The counters of every accepted chunk, as the journal has them."""
+async def checked(journal: Journal) -> None:
+    """The counters of all chunks that were handed out are those of their rows; and chunks without
+    any are neither sent nor in doubt.
+    """
+    found, own = await counters(journal, every=True), await counted(journal, every=True)
+    assert found == own
+
+    def work(db: Connection) -> list[object]:
+        return db.execute(
+            "SELECT job, n, state FROM chunks WHERE rows = 0 AND anew = 0 "
+            "AND state IN ('planned', 'in doubt', 'rejected')"
+        ).fetchall()
+
+    assert await journal._db.read(work) == []
+
+
+async def counters(journal: Journal, *, every: bool = False) -> dict[tuple[int, int], Counters]:
+    """The counters of every accepted chunk, as the journal has them; or of ``every`` one, of those
+    that are not accepted their rows alone.
+    """
 
     def work(db: Connection) -> dict[tuple[int, int], Counters]:
         found = db.execute(
-            "SELECT job, n, rows, own_delivery_rows, unfinished FROM chunks "
-            "WHERE state = 'accepted'"
+            "SELECT job, n, rows, own_delivery_rows, unfinished, state FROM chunks "
+            "WHERE state = 'accepted' OR ?",
+            (every,),
         )
-        return {(job, n): (rows, own, moving) for job, n, rows, own, moving in found}
+        return {
+            (job, n): (rows, own, moving) if state == "accepted" else (rows, 0, 0)
+            for job, n, rows, own, moving, state in found
+        }
 
     return await journal._db.read(work)
 
 
-async def counted(journal: Journal) -> dict[tuple[int, int], Counters]:
+async def counted(journal: Journal, *, every: bool = False) -> dict[tuple[int, int], Counters]:
     """The same, from nothing but the rows and the chunks' ranges."""
 
     def work(db: Connection) -> dict[tuple[int, int], Counters]:
         chunks = db.execute("SELECT job, n, state, first, last, delivery FROM chunks").fetchall()
         found: dict[tuple[int, int], Counter[str]] = {
-            (job, n): Counter() for job, n, state, *_ in chunks if state == "accepted"
+            (job, n): Counter() for job, n, state, *_ in chunks if every or state == "accepted"
         }
         for row_id, state, chunk, delivery in db.execute(
             "SELECT id, state, chunk, delivery FROM rows"
         ):
             for job, n, chunk_state, first, last, common in chunks:
-                if job != row_id >> 32 or chunk_state != "accepted":
+                if job != row_id >> 32 or (job, n) not in found:
                     continue
                 mine = (
                     chunk == n if chunk is not None else state is None and first <= row_id <= last
@@ -46,6 +68,8 @@ async def counted(journal: Journal) -> dict[tuple[int, int], Counters]:
                 follows = state is None
                 heard = delivery if delivery is not None else common if follows else 0
                 found[job, n]["rows"] += follows
+                if chunk_state != "accepted":
+                    continue
                 found[job, n]["own"] += follows and delivery is not None
                 found[job, n]["unfinished"] += state != "rejected" and heard not in FINAL
         return {key: (one["rows"], one["own"], one["unfinished"]) for key, one in found.items()}

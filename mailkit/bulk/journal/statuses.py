@@ -310,15 +310,17 @@ def _reject_others(db: Connection, job: JobRecord, n: int, others: ChunkStatus) 
     (common,) = db.execute(
         "SELECT delivery FROM chunks WHERE job = ? AND n = ?", (job.id, n)
     ).fetchone()
+    rows = following(db, job, n, "id, delivery").fetchall()
     heard = [
         RowChange(row_id, RowState.ACCEPTED, None, own or common)
-        for row_id, own in following(db, job, n, "id, delivery").fetchall()
+        for row_id, own in rows
         if own or common
     ]
     change(db, n, heard)
+    state = ChunkState.REJECTED if len(heard) < len(rows) else ChunkState.EMPTY
     db.execute(
-        f"UPDATE chunks SET state = '{ChunkState.REJECTED}', reason = ? WHERE job = ? AND n = ?",
-        (others.reason, job.id, n),
+        "UPDATE chunks SET state = ?, reason = ? WHERE job = ? AND n = ?",
+        (state, others.reason, job.id, n),
     )
 
 

@@ -124,8 +124,8 @@ def _introduce(
         print_json(msgspec.json.encode(where).decode())
         sys.stdout.flush()
         return
-    print(f"Listening on {url}{place}; what comes goes into {plain(journal)}")
-    print(f"Have these addresses called, with your host and the secret of {VARIABLE}:")
+    print(f"Listening on {url}{place}; events go into {plain(journal)}")
+    print(f"Register these addresses, with your host and the secret in {VARIABLE}:")
     for provider in receiver.providers:
         print(f"  {provider:<10} https://YOUR-HOST{place}/{provider}/${VARIABLE}")
     print(f"Health: {url}{place}/health   End: Ctrl-C", flush=True)
@@ -151,21 +151,21 @@ def _sentence(counts: WebhookCounts) -> str:
     fates = {
         "applied": counts.applied,
         "repeated": counts.repeated,
-        "kept until their message is known": counts.parked,
-        "about messages of others": counts.foreign,
+        "waiting for their job": counts.parked,
+        "about other messages": counts.foreign,
         "not about messages": counts.other,
     }
     if not any(attrs.astuple(counts)):
         return "nothing has come"
     events = ", ".join(f"{count:,} {fate}" for fate, count in fates.items() if count)
     told = f"{_many(counts.events, 'event')} in {_many(counts.posts, 'post')}"
-    not_taken = {
-        "not readable": counts.broken,
+    reasons = {
+        "unreadable": counts.broken,
         "without the secret": counts.strangers,
-        "that could not be written": counts.unwritten,
+        "while the journal could not be written": counts.unwritten,
     }
-    refused = ", ".join(f"{count:,} {why}" for why, count in not_taken.items() if count)
-    return told + (f": {events}" if events else "") + (f"; not taken: {refused}" if refused else "")
+    others = ", ".join(f"{count:,} {why}" for why, count in reasons.items() if count)
+    return told + (f": {events}" if events else "") + (f"; turned away: {others}" if others else "")
 
 
 def _many(count: int, what: str) -> str:

@@ -91,7 +91,11 @@ def webhook_items(body: bytes) -> Iterator[WebhookItem]:
     tree = php_list(_decode(body))
     for n, raw in enumerate(tree if isinstance(tree, list) else [tree], 1):
         if not isinstance(raw, dict):
-            place = f"item {n} of the webhook's body" if isinstance(tree, list) else "its body"
+            place = (
+                f"item {n} of the webhook's body"
+                if isinstance(tree, list)
+                else "the webhook's body"
+            )
             raise InvalidArgument(f"{place} is not a JSON object")
         if _is_deep(raw):
             raise InvalidArgument(f"item {n} of the webhook's body is nested too deeply")

@@ -69,6 +69,9 @@ class WebhookReceiver:
         given = wrapped(secret)
         del secret  # before anything can raise: a traceback can show local variables
         secrets = Secrets(given)
+        place: object = journal
+        if not isinstance(place, str | Path | Journal | None):
+            raise InvalidArgument("journal: give a path or an open Journal")
         check_number(max_size, "max_size", least=1, whole=True)
         check_number(body_timeout, "body_timeout", least=0)
         check_number(concurrency, "concurrency", least=1, whole=True)
@@ -211,7 +214,7 @@ class WebhookReceiver:
             events = await self._events(provider, body)
         except Rejection as rejection:
             self._count(broken=1)
-            _log.warning("%s: %s", provider, rejection)
+            _log.warning("a post of %s was turned away: %s", provider, rejection)
             raise
         recorded = await journal.events.record(
             events, now=self._clock.now(), handlers=self._handlers.names

@@ -292,7 +292,13 @@ async def test_an_open_journal_is_not_closed(journal: Journal, clock: FakeClock)
 
 @pytest.mark.parametrize(
     "more",
-    [{"max_size": 0}, {"body_timeout": -1}, {"concurrency": 0.5}, {"handler_timeout": "1"}],
+    [
+        {"journal": 5},
+        {"max_size": 0},
+        {"body_timeout": -1},
+        {"concurrency": 0.5},
+        {"handler_timeout": "1"},
+    ],
 )
 def test_arguments_that_can_not_work(more: dict[str, object]) -> None:
     with pytest.raises(InvalidArgument, match=next(iter(more))):

@@ -168,6 +168,17 @@ async def test_what_is_not_http(running: Running, data: bytes) -> None:
     await running.check_good()
 
 
+async def test_a_head_that_never_ends(
+    receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailkit.webhooks.aiohttp_app._IDLE", 0.05)
+    async with as_the_command(receiver) as port:
+        for data in (b"", b"POST", head(length=5)[:-2]):
+            async with connected(port) as connection:
+                await connection.send(data)
+                assert await connection.closed()
+
+
 async def test_other_methods_and_the_health(running: Running) -> None:
     async with connected(running.port) as connection:
         await connection.send(b"GET /webhooks/health HTTP/1.1\r\nHost: shop.test\r\n\r\n")

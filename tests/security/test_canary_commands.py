@@ -65,6 +65,7 @@ COMMANDS: list[list[str]] = [
     ["report", "autumn", "--json"],
     ["report", "autumn", "--csv"],
     ["report", "autumn", "--as-recipients"],
+    ["report", "autumn", "--html"],
     ["resume", "autumn"],
     ["resolve", "autumn", "1", "--not-sent"],
     ["resume", "autumn", "--json"],

@@ -291,6 +291,7 @@ def _over_time(page: _Page) -> Markup | None:
                 "summary",
                 "The numbers of both charts: ",
                 _data(timeline.rows, "accepted-over-time"),
+                " rows",
             ),
             _table(
                 ("from", "accepted", "in all", f"a {unit}"),

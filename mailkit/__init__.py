@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mailkit.bulk.sender import BulkSender
     from mailkit.bulk.settings import EngineSettings
     from mailkit.bulk.single import SampleResult
-    from mailkit.bulk.source import RecipientSource, read_recipients
+    from mailkit.bulk.source import RecipientSource, read_recipients, read_suppressions
     from mailkit.core.quota import Quota
     from mailkit.errors import MailkitError
     from mailkit.events import DeliveryStatus
@@ -64,6 +64,7 @@ __all__ = [
     "excel_report",
     "html_report",
     "read_recipients",
+    "read_suppressions",
     "replan_rejected",
     "resolve",
 ]
@@ -95,6 +96,7 @@ _HOMES = {
     "excel_report": "bulk.report.workbook",
     "html_report": "bulk.report.page",
     "read_recipients": "bulk.source",
+    "read_suppressions": "bulk.source",
     "replan_rejected": "bulk.resolve",
     "resolve": "bulk.resolve",
 }

@@ -5,6 +5,9 @@ many lines, and the people in those lines vanish. A row that can't be read keeps
 reason, and reading goes on with the next line. A row with too few fields is one of those: which
 of its values is missing can't be known.
 
+A list of addresses alone may do without a header, and its other columns don't matter: only what
+hides an address makes a row of it unreadable.
+
 An apostrophe before an address is taken off: programs put it there for a spreadsheet's sake, and
 no mailbox begins with one. A report that was saved has them before values, too.
 """
@@ -12,6 +15,7 @@ no mailbox begins with one. A report that was saved has them before values, too.
 from __future__ import annotations
 
 import csv
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -43,10 +47,17 @@ class _Misread(csv.Error):
 
 class CsvRows:
     """Lists of rows, one for each block of lines; ``columns``, without the address's, are known
-    with the first list.
+    with the first list. ``addresses``: it is a list of addresses alone.
     """
 
-    def __init__(self, lines: Lines, blocks: Iterator[list[str]], delimiter: str | None) -> None:
+    def __init__(
+        self,
+        lines: Lines,
+        blocks: Iterator[list[str]],
+        delimiter: str | None,
+        *,
+        addresses: bool = False,
+    ) -> None:
         self.columns: tuple[str, ...] = ()
         self._name = lines.name
         self._lines = lines
@@ -57,6 +68,8 @@ class CsvRows:
         self._email = 0
         self._kept: list[int] = []
         self._is_report = False
+        self._addresses = addresses
+        self._has_header = True
         self._line = 1  # the physical number of the next line to read
         self._open: list[str] = []  # the lines of a row that goes on in the next block
         self._reread = 0
@@ -89,16 +102,35 @@ class CsvRows:
             except (csv.Error, StopIteration):
                 broken = True
                 continue
-            if (_has_email(names), len(names)) > (_has_email(header), len(header)):
+            if self._clarity(names) > self._clarity(header):
                 header, used, self._delimiter = names, reader.line_num, delimiter
         if not header or (broken and not _has_email(header)) or len(lines[0]) > LONGEST:
             raise InvalidArgument(
                 f"{self._name}, line {self._line}: the header can't be read; "
                 "are its quotes closed, is it one line of column names?"
             )
+        if self._addresses and not _has_email(header):
+            self._set_column(header)
+            return lines
         self._set_columns(header)
         self._line += used
         return lines[used:]
+
+    def _clarity(self, names: list[str]) -> tuple[bool, bool, int]:
+        """How well a delimiter makes sense of the first line; the greater the better."""
+        is_clear = self._addresses and any(map(_may_be_address, names))
+        return _has_email(names), is_clear, len(names)
+
+    def _set_column(self, first: list[str]) -> None:
+        """The first line is no header: the address stands where it has one."""
+        found = [n for n, cell in enumerate(first) if _may_be_address(cell)]
+        if len(found) != 1:
+            what = "several addresses" if found else "neither an address nor a column 'email'"
+            raise InvalidArgument(
+                f"{self._name}, line {self._line} has {what}: put one address a line, or name "
+                "their column email in a line above them"
+            )
+        self._width, self._email, self._has_header = len(first), found[0], False
 
     def _set_columns(self, header: list[str]) -> None:
         self._is_report = tuple(header[-len(FACTS) :]) == FACTS
@@ -117,6 +149,8 @@ class CsvRows:
             )
         spellings = Counter(unicodedata.normalize("NFC", name) for name in header if name)
         twice = [name for name, n in spellings.items() if n > 1]
+        if self._addresses:
+            twice = []
         if twice or len(emails) > 1:
             names = twice or [header[n] for n in emails]
             raise InvalidArgument(
@@ -178,6 +212,9 @@ class CsvRows:
                 if len(fields) != width or (nul and any("\0" in field for field in fields)):
                     if lines[before].isspace():
                         continue
+                    if done - before == 1 and not nul and self._shows_address(fields):
+                        rows.append(Row(first + before, fields[email].removeprefix("'"), ()))
+                        continue
                     fault = "NUL bytes" if len(fields) == width else _ragged(len(fields), width)
                     if done - before > 1:
                         done, span = before, done - before
@@ -199,6 +236,14 @@ class CsvRows:
         finally:
             self._line = first + done
 
+    def _shows_address(self, fields: list[str]) -> bool:
+        """Whether a row of another width than the first line hides no address: it has more fields,
+        or there is no header that says how many it should have.
+        """
+        if not self._addresses or len(fields) <= self._email:
+            return False
+        return len(fields) > self._width or not self._has_header
+
     def _unreadable(self, reason: str) -> Row:
         self._line += 1
         return Row(self._line - 1, "", (), reason)
@@ -210,6 +255,9 @@ class CsvRows:
                 f"{self._name}: too many rows open a quote that is not closed, up to line "
                 f"{self._line - 1}; mend the quotes of this file"
             )
+
+
+_may_be_address = re.compile(r"(?:[^<>]*<)?[^\s;,|<>@]+@[^\s;,|<>]+>?").fullmatch
 
 
 def _has_email(names: list[str]) -> bool:

@@ -69,17 +69,28 @@ class Lines:
     """The blocks of lines of ``file``: a path, which is opened and closed here, or a binary or
     text file object, which stays open.
 
-    A byte-order mark decides the encoding, else ``encoding``, else it is UTF-8. ``name`` stands
-    in the errors, all InvalidArgument. ``bytes_read`` of ``size`` (None where that can't be
-    known) tell how far reading is.
+    A byte-order mark decides the encoding, else ``encoding``, else it is UTF-8; if ``lenient``,
+    what is not UTF-8 is replaced. ``name`` stands in the errors, all InvalidArgument, as does
+    ``option``, which is the command line's for the encoding. ``bytes_read`` of ``size`` (None where
+    that can't be known) tell how far reading is.
     """
 
-    def __init__(self, file: Path | Readable, name: str, encoding: str | None = None) -> None:
+    def __init__(
+        self,
+        file: Path | Readable,
+        name: str,
+        encoding: str | None = None,
+        *,
+        lenient: bool = False,
+        option: str = "--encoding",
+    ) -> None:
         self.name = name
         self.bytes_read = 0
         self.size: int | None = None
         self._file = file
         self._encoding = encoding
+        self._errors = "replace" if lenient else "strict"
+        self._option = option
         self._line_ends = 0
         self._after_cr = False
 
@@ -106,7 +117,7 @@ class Lines:
                 raise InvalidArgument(
                     f"{self.name} has NUL bytes in its first line: it is no text, or UTF-16 "
                     "without a mark; for the latter pass encoding='utf-16-le' "
-                    "(--encoding utf-16-le)"
+                    f"({self._option} utf-16-le)"
                 )
             yield first
             break
@@ -139,9 +150,10 @@ class Lines:
         for magic, what in _MAGIC:
             if data.startswith(magic):
                 raise InvalidArgument(f"{self.name} is {what}")
-        marked = (encoding for mark, encoding in _MARKS if data.startswith(mark))
-        encoding = next(marked, self._encoding or "utf-8")
-        decoder = codecs.getincrementaldecoder(encoding)()
+        marked = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
+        encoding = marked or self._encoding or "utf-8"
+        errors = "strict" if marked or self._encoding else self._errors
+        decoder = codecs.getincrementaldecoder(encoding)(errors)
         while True:
             try:
                 text = decoder.decode(data, not data)
@@ -185,7 +197,7 @@ class Lines:
         return (
             f"{self.name} is not {encoding}: line {line}, byte {at} of the file is "
             f"0x{error.object[error.start]:02x}; pass the encoding it has, as encoding='cp1251' "
-            "(--encoding cp1251)"
+            f"({self._option} cp1251)"
         )
 
 

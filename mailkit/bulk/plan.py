@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 import anyio
 import attrs
@@ -27,6 +28,7 @@ from mailkit.bulk.journal import (
 )
 from mailkit.bulk.rate import quota_of
 from mailkit.bulk.source import RecipientSource, Row
+from mailkit.bulk.suppression_list import unwanted
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch, Provider
 from mailkit.core.quota import Quota
@@ -264,15 +266,9 @@ def _cut(text: str) -> str:
 async def _suppress(
     journal: Journal, job: JobRecord, source: RecipientSource, clock: Clock
 ) -> None:
-    async for batch in source.batches(ROWS_A_COMMIT):
-        keys = []
-        for row in batch:
-            try:
-                keys.append(dedupe_key(normalize(row.address)))
-            except InvalidArgument as error:
-                why = row.reason or error
-                raise InvalidArgument(f"suppressions, line {row.line}: {why}") from None
-        await journal.planning.suppress(job, keys, clock.now())
+    async with aclosing(unwanted(source)) as batches:
+        async for people in batches:
+            await journal.planning.suppress(job, [one.key for one in people], clock.now())
 
 
 async def _forget(journal: Journal, job: JobRecord) -> None:

@@ -398,7 +398,7 @@ def _check_given(
     _check_kind(message, Message, "message", "Message(sender=…, subject=…, html=…)")
     _check_kind(recipients, RecipientSource, "recipients", "read_recipients(…)")
     if suppress is not None:
-        _check_kind(suppress, RecipientSource, "suppress", "read_recipients(…)")
+        _check_kind(suppress, RecipientSource, "suppress", "read_suppressions(…)")
 
 
 def _check_kind(value: object, kind: type | UnionType, what: str, remedy: str) -> None:

@@ -34,7 +34,7 @@ from mailkit.bulk.rows import Item, Row, row_of
 from mailkit.errors import InvalidArgument
 from mailkit.message import Recipient
 
-__all__ = ["Item", "RecipientSource", "Row", "read_recipients"]
+__all__ = ["Item", "RecipientSource", "Row", "read_recipients", "read_suppressions"]
 
 Format = Literal["csv", "jsonl"]
 
@@ -52,12 +52,12 @@ _BLOCKS = 16  # of a file, at most, in one batch
 class RecipientSource(ABC):
     """Rows from one place; made by `read_recipients`.
 
-    ``name`` is the file's name without suffix, or ``stdin``, ``file`` or ``recipients``.
-    ``rows_read`` counts the rows given so far, unreadable ones too.
+    ``name`` is the file's name without suffix, or ``stdin``, ``file`` or ``recipients``, ``shown``
+    how errors call it. ``rows_read`` counts the rows given so far, unreadable ones too.
     """
 
     def __init__(self, name: str, *, once: bool) -> None:
-        self.name = name
+        self.name = self.shown = name
         self.rows_read = 0
         self._once = once
         self._begun = False
@@ -119,16 +119,24 @@ class _FileSource(RecipientSource):
         encoding: str | None,
         delimiter: str | None,
         format: Format | None,
+        addresses: bool,
     ) -> None:
         super().__init__(name, once=not isinstance(file, Path) or _is_stream(file))
         self._file = file
-        self._shown = shown
+        self._shown = self.shown = shown
+        self._addresses = addresses
         self._encoding = encoding
         self._delimiter = delimiter
         self._format = format
-        self._lines = Lines(file, shown, encoding)
+        self._lines = self._new_lines()
         self._reader: CsvRows | JsonRows | None = None
         self._ahead: tuple[list[Row] | None, Generator[list[Row], None, None]] | None = None
+
+    def _new_lines(self) -> Lines:
+        if not self._addresses:
+            return Lines(self._file, self._shown, self._encoding)
+        option = "mailkit suppress import --encoding"
+        return Lines(self._file, self._shown, self._encoding, lenient=True, option=option)
 
     @property
     def progress(self) -> float | None:
@@ -167,7 +175,7 @@ class _FileSource(RecipientSource):
     def _read(self) -> Generator[list[Row], None, None]:
         """Runs in worker threads, a block at a time."""
         self._begin()
-        lines = self._lines = Lines(self._file, self._shown, self._encoding)
+        lines = self._lines = self._new_lines()
         with closing(iter(lines)) as line_blocks:
             first = []
             for block in islice(line_blocks, _BLOCKS):
@@ -176,7 +184,7 @@ class _FileSource(RecipientSource):
                     break
             blocks = chain(first, line_blocks)
             if (self._format or _sniffed(chain.from_iterable(first), self._shown)) == "csv":
-                self._reader = CsvRows(lines, blocks, self._delimiter)
+                self._reader = CsvRows(lines, blocks, self._delimiter, addresses=self._addresses)
             elif self._delimiter is not None:
                 raise InvalidArgument(f"{self._shown} is JSON lines, which have no delimiter")
             else:
@@ -185,7 +193,7 @@ class _FileSource(RecipientSource):
             for rows in self._reader:
                 any_rows = any_rows or bool(rows)
                 yield rows
-            if not any_rows:
+            if not any_rows and not self._addresses:
                 raise InvalidArgument(f"{self._shown} has a header and nothing below it")
 
 
@@ -254,6 +262,34 @@ def read_recipients(
     walked in the event loop's thread: give an async one where the next item must be waited for.
     Raises InvalidArgument.
     """
+    return _read(source, encoding, delimiter, format, addresses=False)
+
+
+def read_suppressions(
+    source: str | Path | Readable | Iterable[Item] | AsyncIterable[Item],
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    format: Format | None = None,
+) -> RecipientSource:
+    """Addresses that must not be mailed, from whatever `read_recipients` takes, and from a plain
+    list of addresses, one a line.
+
+    A file needs no header, its other columns don't matter, and a header with nobody below it is
+    nobody. Without ``encoding``, what is not UTF-8 does no harm outside of an address. Raises
+    InvalidArgument.
+    """
+    return _read(source, encoding, delimiter, format, addresses=True)
+
+
+def _read(
+    source: str | Path | Readable | Iterable[Item] | AsyncIterable[Item],
+    encoding: str | None,
+    delimiter: str | None,
+    format: Format | None,
+    *,
+    addresses: bool,
+) -> RecipientSource:
     if encoding is not None:
         check_encoding(encoding)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
@@ -285,5 +321,11 @@ def read_recipients(
     else:
         return _ItemSource(source)
     return _FileSource(
-        file, name, shown=shown, encoding=encoding, delimiter=delimiter, format=format
+        file,
+        name,
+        shown=shown,
+        encoding=encoding,
+        delimiter=delimiter,
+        format=format,
+        addresses=addresses,
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailkit.cli import cancel, demo, jobs, listen, plan, report, sandbox, send, test
+from mailkit.cli import cancel, demo, jobs, listen, plan, report, sandbox, send, suppress, test
 
 __all__ = ["app"]
 
@@ -43,6 +43,7 @@ app.command()(cancel.cancel)
 app.command()(jobs.status)
 app.command()(report.report)
 app.command()(jobs.resolve)
+app.add_typer(suppress.suppress, name="suppress")
 app.command()(listen.listen)
 app.command()(sandbox.sandbox)
 app.command()(demo.demo)

@@ -79,7 +79,8 @@ Again = Annotated[
     ),
 ]
 Suppress = Annotated[
-    str | None, typer.Option(help="A list of addresses that this job must not mail.")
+    str | None,
+    typer.Option(help="Whom this job must not mail: addresses one a line, CSV or JSONL."),
 ]
 Encoding = Annotated[str | None, typer.Option(help="The list's encoding, as cp1251.")]
 Delimiter = Annotated[str | None, typer.Option(help="What separates the list's columns.")]

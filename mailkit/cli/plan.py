@@ -17,7 +17,7 @@ from mailkit.bulk.job import Job
 from mailkit.bulk.reasons import ReasonGroup
 from mailkit.bulk.rehearsal import Plan, Sample
 from mailkit.bulk.sender import BulkSender
-from mailkit.bulk.source import read_recipients
+from mailkit.bulk.source import read_recipients, read_suppressions
 from mailkit.cli.excerpt import shown
 from mailkit.cli.options import (
     Account,
@@ -79,7 +79,7 @@ def plan(
         source = read_recipients(
             "-" if recipients == "-" else Path(recipients), encoding=encoding, delimiter=delimiter
         )
-        unwanted = None if suppress is None else read_recipients(Path(suppress))
+        unwanted = None if suppress is None else read_suppressions(Path(suppress))
         found: Plan | None = None
         job: Job | None = None
         async with (

@@ -15,7 +15,7 @@ from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
-from mailkit.bulk.source import read_recipients
+from mailkit.bulk.source import read_recipients, read_suppressions
 from mailkit.cli.options import (
     Account,
     AdoptAs,
@@ -95,7 +95,7 @@ def send(
         source = read_recipients(
             "-" if recipients == "-" else Path(recipients), encoding=encoding, delimiter=delimiter
         )
-        unwanted = None if suppress is None else read_recipients(Path(suppress))
+        unwanted = None if suppress is None else read_suppressions(Path(suppress))
         settings = EngineSettings(
             concurrency=concurrency, track=duration(track), ignore_send_at=ignore_send_at
         )

@@ -430,7 +430,7 @@ async def test_whatever_happens_nobody_is_mailed_twice_and_nobody_is_lost(
         ({"message": "hello"}, "message: give Message"),
         ({"recipients": ["a@b.by"]}, "recipients: give read_recipients.*, not a list"),
         ({"recipients": "list.csv"}, "recipients: give read_recipients.*, not a str"),
-        ({"suppress": ["a@b.by"]}, "suppress: give read_recipients"),
+        ({"suppress": ["a@b.by"]}, "suppress: give read_suppressions"),
     ],
 )
 async def test_arguments_of_another_kind_are_refused_with_the_remedy(

@@ -515,6 +515,13 @@ async def test_of_suppressions_with_a_wrong_address_none_is_added(journal: Journ
     assert [one async for one in journal.suppressions.list()] == []
 
 
+async def test_suppressions_may_have_a_reason_each(journal: Journal) -> None:
+    people = [("A@example.com", "left"), ("b@example.com", "bounced"), ("a@example.com", "again")]
+    assert await journal.suppressions.load(people, now=5.0) == 2
+    found = {one.address: one.reason async for one in journal.suppressions.list()}
+    assert found == {"a@example.com": "left", "b@example.com": "bounced"}
+
+
 async def test_suppressions_of_one_job_are_not_in_the_store(journal: Journal) -> None:
     job = await planning(journal, people(3))
     await journal.planning.suppress(job, ["p1@example.com"], 1.0)

@@ -39,7 +39,11 @@ class Suppressions:
 
         An address that can't be one raises InvalidArgument, and none is added.
         """
-        rows = [(dedupe_key(normalize(address)), reason, now) for address in addresses]
+        return await self.load(((address, reason) for address in addresses), now=now)
+
+    async def load(self, people: Iterable[tuple[str, str]], *, now: float) -> int:
+        """The same for addresses with a reason of their own each."""
+        rows = [(dedupe_key(normalize(address)), reason, now) for address, reason in people]
 
         def work(db: Connection) -> int:
             return db.executemany(

@@ -1,0 +1,58 @@
+"""Whom a list of suppressions names: all of them, or a sentence about the line that can't be read.
+
+Nobody whose line can't be read may be mailed for that reason, so one such line refuses the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import NamedTuple
+
+from mailkit.address import Address, dedupe_key
+from mailkit.bulk.source import RecipientSource, Row
+from mailkit.bulk.spreadsheets import original
+from mailkit.errors import InvalidArgument
+
+__all__ = ["Unwanted", "unwanted"]
+
+_BATCH = 1_000
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
+class Unwanted(NamedTuple):
+    """Somebody who must not be mailed: the key of the address, and why, if the list says so."""
+
+    key: str
+    reason: str
+
+
+async def unwanted(source: RecipientSource) -> AsyncGenerator[list[Unwanted], None]:
+    """Everybody in the list, in batches; InvalidArgument for a line that can't be read."""
+    columns = await source.columns()
+    column = None if columns is None or "reason" not in columns else columns.index("reason")
+    async with aclosing(source.batches(_BATCH)) as batches:
+        async for batch in batches:
+            yield [Unwanted(_key(source, row), _reason(row, column)) for row in batch]
+
+
+def _key(source: RecipientSource, row: Row) -> str:
+    why, remedy = row.reason, "correct or remove the line"
+    if why is None:
+        try:
+            return dedupe_key(Address.parse(row.address).email)
+        except InvalidArgument as error:
+            why = str(error)
+    if _REPLACED in row.address:
+        why = "the address is not in UTF-8"
+        remedy = "save the file as UTF-8, or say its encoding to mailkit suppress import"
+    raise InvalidArgument(
+        f"{source.shown}, line {row.line}: {why}; {remedy}: nobody was suppressed"
+    )
+
+
+def _reason(row: Row, column: int | None) -> str:
+    if isinstance(row.values, dict):
+        return row.values.get("reason", "").strip()
+    has_one = column is not None and column < len(row.values)
+    return original(row.values[column]).strip() if has_one and column is not None else ""

@@ -1,0 +1,178 @@
+"""``mailkit suppress``: addresses that no job of the journal mails."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailkit.bulk.journal.suppressions import Suppression
+from mailkit.bulk.source import read_suppressions
+from mailkit.bulk.spreadsheets import harmless
+from mailkit.bulk.suppression_list import unwanted
+from mailkit.cli.options import AdoptAs, Delimiter, Encoding, JournalPath
+from mailkit.cli.run import Exit, opened, run
+from mailkit.cli.show import as_utf8
+from mailkit.text import header_text, plain
+
+__all__ = ["suppress"]
+
+suppress = typer.Typer(
+    no_args_is_help=True,
+    help="Manage the addresses that no job of the journal mails, whatever its list says.",
+)
+
+Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="The addresses.")]
+Reason = Annotated[str, typer.Option(help="Why, as the reports of later jobs say it.")]
+
+
+@suppress.command()
+def add(
+    addresses: Addresses,
+    reason: Reason = "by hand",
+    journal: JournalPath = None,
+    adopt: AdoptAs = None,
+) -> None:
+    """Suppress these addresses."""
+
+    async def command() -> int:
+        why = header_text(reason, "--reason")
+        async with opened(journal, adopt=adopt, make=True) as store:
+            new = await store.suppressions.add(addresses, reason=why, now=time.time())
+        _say_added(new, len(addresses) - new)
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+@suppress.command("import")
+def import_list(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="LIST",
+            help="The addresses: one a line, CSV or JSONL; - is stdin. A column reason says why.",
+        ),
+    ],
+    reason: Annotated[
+        str | None, typer.Option(help="Why, where the list does not say it; else imported.")
+    ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    journal: JournalPath = None,
+    adopt: AdoptAs = None,
+) -> None:
+    """Suppress everybody in a list, or nobody if one of its lines can't be read."""
+
+    async def command() -> int:
+        why = header_text(reason or "imported", "--reason")
+        people = read_suppressions(
+            source if source == "-" else Path(source), encoding=encoding, delimiter=delimiter
+        )
+        found: dict[str, str] = {}
+        async with aclosing(unwanted(people)) as batches:
+            async for batch in batches:
+                for one in batch:
+                    found.setdefault(one.key, one.reason or why)
+        async with opened(journal, adopt=adopt, make=True) as store:
+            new = await store.suppressions.load(found.items(), now=time.time())
+        _say_added(new, len(found) - new)
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+@suppress.command()
+def remove(addresses: Addresses, journal: JournalPath = None, adopt: AdoptAs = None) -> None:
+    """Let later jobs mail these addresses again."""
+
+    async def command() -> int:
+        async with opened(journal, adopt=adopt) as store:
+            removed = await store.suppressions.remove(addresses)
+        missing = len(addresses) - removed
+        rest = f"; {missing:,} {_was(missing)} not suppressed" if missing else ""
+        print(f"{_addresses(removed)} removed{rest}")
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+@suppress.command("list")
+def show(
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="As CSV, which import takes again.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON list.")] = False,
+    journal: JournalPath = None,
+    adopt: AdoptAs = None,
+) -> None:
+    """Show every suppressed address, since when and why."""
+    if as_csv and as_json:
+        raise typer.BadParameter("--csv and --json are two forms: give one of them")
+
+    async def command() -> int:
+        async with opened(journal, adopt=adopt) as store:
+            found = store.suppressions.list()
+            if as_csv:
+                await _print_csv(found)
+            elif as_json:
+                await _print_json(found)
+            else:
+                await _print_lines(found)
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+async def _print_csv(found: AsyncIterator[Suppression]) -> None:
+    as_utf8()
+    shown = plain if sys.stdout.isatty() else str
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(("email", "reason", "since"))
+    async for one in found:
+        out.writerow(shown(harmless(cell)) for cell in (one.address, one.reason, _since(one)))
+
+
+async def _print_json(found: AsyncIterator[Suppression]) -> None:
+    as_utf8()
+    before = "["
+    async for one in found:
+        row = {"email": one.address, "reason": one.reason, "since": _since(one)}
+        print(f"{before}{json.dumps(row)}", end="")  # ASCII: nothing steers a terminal
+        before = ",\n"
+    print("[]" if before == "[" else "]")
+
+
+async def _print_lines(found: AsyncIterator[Suppression]) -> None:
+    empty = True
+    async for one in found:
+        empty = False
+        since = datetime.fromtimestamp(one.since, UTC).astimezone()
+        print(plain(f"{since:%Y-%m-%d %H:%M}  {one.address}  {one.reason}"))
+    if empty:
+        print("no address is suppressed")
+
+
+def _since(one: Suppression) -> str:
+    return datetime.fromtimestamp(one.since, UTC).isoformat(timespec="seconds")
+
+
+def _say_added(new: int, before: int) -> None:
+    rest = f"; {before:,} {_was(before)} suppressed already" if before else ""
+    print(f"{_addresses(new)} added{rest}")
+
+
+def _addresses(count: int) -> str:
+    return f"{count:,} address" if count == 1 else f"{count:,} addresses"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

@@ -1,3 +1,4 @@
+import gc
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -8,10 +9,25 @@ from aiohttp import ClientResponse
 from aioresponses import aioresponses
 from hypothesis import settings
 
+from .examples import EVERYDAY, LONG
+
 # A busy machine is no failure. ``--hypothesis-profile long`` looks for rare examples.
-settings.register_profile("everyday", deadline=None, max_examples=50)
-settings.register_profile("long", deadline=None, max_examples=1000)
+settings.register_profile("everyday", deadline=None, max_examples=EVERYDAY)
+settings.register_profile("long", deadline=None, max_examples=LONG)
 settings.load_profile("everyday")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """All that is imported and collected stays to the end: nobody need look through it for garbage,
+    neither now nor in the tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class _Response(ClientResponse):

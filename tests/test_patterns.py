@@ -34,6 +34,8 @@ def uses(name: str) -> Iterator[tuple[str, re.Pattern[Any], str]]:
                     yield place, one, method
             elif isinstance(pattern := getattr(one, "__self__", None), re.Pattern):
                 yield place, pattern, one.__name__
+    if not re.search(r"\bre\.", source):
+        return
     for node in ast.walk(ast.parse(source)):
         match node:  # re.sub(r"…", …)
             case ast.Call(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.attachment import Attachment
@@ -29,6 +29,7 @@ from mailkit.message import Message
 from mailkit.provider import Sent
 from mailkit.testing import FakeClock
 
+from ..examples import examples
 from .counted import counted, counters
 from .fakes import MESSAGE, FakeProvider, memory_journal, people
 from .jobs import die, take
@@ -464,7 +465,7 @@ ACTS = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@examples(15)
 @given(script=st.lists(OUTCOMES, max_size=20), acts=st.lists(ACTS, min_size=2, max_size=10))
 async def test_whatever_jobs_send_it_nobody_is_mailed_twice_and_nobody_is_lost(
     script: list[str], acts: list[tuple[str, int, set[int]]]

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.bulk.journal import Journal
@@ -36,6 +36,7 @@ from mailkit.message import Message
 from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
 
+from ..examples import examples
 from .fakes import MESSAGE, Act, FakeProvider, memory_journal, people
 from .jobs import die, take
 
@@ -387,7 +388,7 @@ OUTCOMES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(script=st.lists(OUTCOMES, max_size=40), count=st.integers(1, 40), senders=st.integers(1, 4))
 async def test_whatever_happens_nobody_is_mailed_twice_and_nobody_is_lost(
     script: list[str], count: int, senders: int

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.bulk.estimate import Duration, Step, duration, steps_of, tasks_of
 from mailkit.core.quota import REQUESTS
 from mailkit.provider import SEND, Limits, Quota, Scope, Stage
 
+from ..examples import examples
 from .test_stages import STAGES
 
 HOUR = 3600.0
@@ -94,7 +95,7 @@ def fits(taken: list[tuple[float, int]], at: float, amount: int, quota: Quota) -
 
 
 @given(steps=some_steps, quotas=quotas)
-@settings(deadline=None, max_examples=300)
+@examples(150)
 def test_it_is_the_time_of_a_simulated_window(steps: list[Step], quotas: dict[str, Quota]) -> None:
     taken: dict[str, list[tuple[float, int]]] = {name: [] for name in quotas}
     now = 0.0

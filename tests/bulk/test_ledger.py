@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.bulk.journal.ledger import BUCKETS, GRACE, LOOK, Account, Busy, Grant, Ledger
@@ -18,6 +18,7 @@ from mailkit.core.quota import SLACK, Quota
 from mailkit.errors import InvalidArgument
 from mailkit.testing import FakeClock
 
+from ..examples import examples
 from .fakes import memory_journal
 
 T = TypeVar("T")
@@ -293,7 +294,7 @@ ACTS = st.lists(
 PAIR = {"campaigns": Quota(2, 60.0), "requests": Quota(3, 10.0)}
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(ACTS)
 def test_never_above_a_quota_whatever_happens(acts: list[tuple[str, int]]) -> None:
     """Requests arrive at any time until they end; a dead process's until its deadline."""

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal
@@ -19,6 +19,7 @@ from mailkit.bulk.journal.statuses import merge
 from mailkit.events import DeliveryStatus
 from mailkit.provider import PollResult, RowStatus, Sent
 
+from ..examples import examples
 from .counted import counted, counters
 from .fakes import memory_journal, people
 from .jobs import planned, snapshot, take
@@ -83,7 +84,7 @@ async def seen(journal: Journal) -> tuple[dict[str, str], dict[str, int]]:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(40)
 @given(polls=polls, late=st.integers(0, 6))
 async def test_states_deliveries_and_counters_are_those_of_the_model(
     polls: list[list[RowStatus]], late: int
@@ -106,7 +107,7 @@ async def test_states_deliveries_and_counters_are_those_of_the_model(
             assert (await counters(journal))[job.id, 1][2] == merged.unfinished
 
 
-@settings(max_examples=30, deadline=None)
+@examples(15)
 @given(polls=polls, order=st.randoms(use_true_random=False))
 async def test_the_order_in_which_statuses_come_does_not_matter(
     polls: list[list[RowStatus]], order: random.Random

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailkit.bulk.journal import Journal, RowRecord, RowState
@@ -24,9 +24,19 @@ from mailkit.errors import (
 from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
 
+from ..examples import examples
 from .fakes import MESSAGE, FakeProvider, memory_journal, people
 
 ONE = EngineSettings(concurrency=1)
+
+
+def in_turn(words: Sequence[str], sums: Sequence[int]) -> list[tuple[str, int, int]]:
+    """Each of the words with each sum; one request at a time and eight take turns."""
+    return [
+        (one, money, (1, 8)[(n + m) % 2])
+        for n, one in enumerate(words)
+        for m, money in enumerate(sums)
+    ]
 
 
 @pytest.fixture
@@ -112,9 +122,10 @@ async def test_a_row_of_bad_addresses_at_the_end_of_the_only_chunk_is_not_the_ac
     assert report.complete
 
 
-@pytest.mark.parametrize("words", ["insufficient funds", "limit 4711 of the day is reached"])
-@pytest.mark.parametrize("senders", [1, 8])
-@pytest.mark.parametrize("money", [0, 700, 1000, 1490])
+@pytest.mark.parametrize(
+    ("words", "money", "senders"),
+    in_turn(["insufficient funds", "limit 4711 of the day is reached"], [0, 700, 1000, 1490]),
+)
 async def test_when_the_money_ends_nobody_is_rejected_and_resume_sends_the_rest(
     journal: Journal, words: str, senders: int, money: int
 ) -> None:
@@ -137,9 +148,10 @@ async def test_when_the_money_ends_nobody_is_rejected_and_resume_sends_the_rest(
     assert once(provider, 1500)
 
 
-@pytest.mark.parametrize("words", ["code 57", "limit hit for {}", "request {}: 57"])
-@pytest.mark.parametrize("senders", [1, 8])
-@pytest.mark.parametrize("money", [0, 700, 730, 1470, 1490])
+@pytest.mark.parametrize(
+    ("words", "money", "senders"),
+    in_turn(["code 57", "limit hit for {}", "request {}: 57"], [0, 700, 730, 1470, 1490]),
+)
 async def test_money_that_ends_row_by_row_in_unknown_words_rejects_nobody(
     journal: Journal, senders: int, money: int, words: str
 ) -> None:
@@ -390,7 +402,7 @@ async def test_a_probe_whose_outcome_is_unknown_is_in_doubt_alone(journal: Journ
     assert max(provider.mailed.values()) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(data=st.data())
 async def test_whoever_is_bad_and_whenever_the_money_ends(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 60))
@@ -480,7 +492,7 @@ async def test_wherever_a_job_with_bad_rows_is_cut_off_a_resume_mails_the_others
 WORDS = st.sampled_from([None, None, "code 1", "code 2", "no", "never", "bad address", "for {}"])
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(
     count=st.integers(1, 150),
     rows=st.integers(1, 80),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit import BulkSender, Journal, Message, Plan, read_recipients
@@ -25,6 +25,7 @@ from mailkit.errors import (
 from mailkit.provider import Cost, Dispatch, Limits, Quota
 from mailkit.testing import FakeClock, ScriptedProvider
 
+from ..examples import examples
 from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
 from .jobs import states
 from .test_stages import STAGES, ListProvider
@@ -69,7 +70,7 @@ async def kept(journal: Journal) -> dict[str, int]:
     return await journal._db.read(work)
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(
     rows=st.lists(st.sampled_from([*people(6), "P1@example.com", "x", "y", ""]), min_size=1),
     before=st.lists(st.sampled_from(people(6)), max_size=3),

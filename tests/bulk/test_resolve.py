@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.bulk.journal import (
@@ -30,6 +30,7 @@ from mailkit.errors import InvalidArgument, OutcomeUnknown, Refused
 from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
 
+from ..examples import examples
 from .counted import counted, counters
 from .fakes import MESSAGE, Act, FakeProvider, memory_journal, people
 from .jobs import die, planned, planning, take
@@ -342,7 +343,7 @@ WORDS = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@examples(15)
 @given(
     script=st.lists(OUTCOMES, max_size=30),
     words=st.lists(WORDS, max_size=8),

@@ -169,16 +169,14 @@ async def test_any_write_may_fail_once(kind: str, tmp_path: Path) -> None:
         await _fails(Story(tmp_path / f"{nth}.db"), Disk(nth, ERRORS[kind]))
 
 
-async def test_every_second_write_may_be_the_last_that_the_disk_heard_of(tmp_path: Path) -> None:
+async def test_every_third_write_may_be_the_last_that_the_disk_heard_of(tmp_path: Path) -> None:
     kinds = list(ERRORS.values())
-    for nth in range(1, await _writes(tmp_path / "clean.db") + 1, 2):
-        await _fails(Story(tmp_path / f"{nth}.db"), Disk(nth, kinds[nth // 2 % 4], lasting=True))
+    for nth in range(1, await _writes(tmp_path / "clean.db") + 1, 3):
+        await _fails(Story(tmp_path / f"{nth}.db"), Disk(nth, kinds[nth // 3 % 4], lasting=True))
 
 
-async def test_every_other_write_may_be_done_although_it_fails(
-    tmp_path: Path,
-) -> None:
-    for nth in range(2, await _writes(tmp_path / "clean.db") + 1, 2):
+async def test_every_third_write_may_be_done_although_it_fails(tmp_path: Path) -> None:
+    for nth in range(2, await _writes(tmp_path / "clean.db") + 1, 3):
         await _fails(Story(tmp_path / f"{nth}.db"), Disk(nth, ERRORS["I/O error"], late=True))
 
 
@@ -187,7 +185,7 @@ async def test_any_write_of_the_journals_own_threads_may_fail(
     lasting: bool, tmp_path: Path
 ) -> None:
     last = await _writes(tmp_path / "clean.db")  # about: works that meet share a commit
-    for nth in range(1, last, 5):
+    for nth in range(1 + 4 * lasting, last, 8):
         await _fails(Story(tmp_path / f"{nth}.db", None), Disk(nth, lasting=lasting))
 
 

@@ -83,7 +83,8 @@ def run_together(
     try:
         if db.in_transaction:  # the last one, which could not be undone then
             db.execute("ROLLBACK")
-        db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        if begin == WRITE:
+            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         db.execute(begin)
         if file is not None:
             file.begin()
@@ -300,6 +301,9 @@ class SqliteStore:
             raise JournalError("the journal is closed: what uses it must end before that")
         work = Work(run, durable)
         executor.submit(work)
+        if work.future.done():  # it ran here, and others have their turn all the same
+            await asyncio.sleep(0)
+            return cast("T", work.future.result())
         # Shielded: a cancelled wait must not cancel the future that the executor is going to fill.
         end: asyncio.Future[T] = asyncio.wrap_future(work.future)
         # Whose wait is cancelled does not hear that the work failed, and that is no leak.

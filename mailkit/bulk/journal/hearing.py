@@ -84,6 +84,9 @@ class _Hearing:
         self._job = job
         self._chunks = chunks
         self._now = now
+        self._deliveries: list[tuple[int | None, int]] = []
+        self._changes: list[tuple[int, RowChange]] = []
+        self._suppressed: list[tuple[str, int]] = []
         self._shifts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
 
     def hear(self, news: Sequence[tuple[_Row, News]]) -> None:
@@ -98,8 +101,11 @@ class _Hearing:
         for n, some in accepted.items():
             self._hear_accepted(n, some)
         self._hear_others(others)
-        left = self._shift()
-        for n in left:
+        # Touching no other column spares the indexes.
+        self._db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", self._deliveries)
+        change(self._db, self._changes)
+        suppress(self._db, self._job, self._suppressed, self._now)
+        for n in self._shift():
             close_if_left(self._db, self._job, n)
 
     def _hear_accepted(self, n: int, news: Sequence[tuple[_Row, News]]) -> None:
@@ -113,16 +119,14 @@ class _Hearing:
             self._moves(rows[row_id], n, rows[row_id].state, delivery)
         for row_id, state, _, delivery in found.changes:
             self._moves(rows[row_id], n, state, delivery)
-        self._db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", found.deliveries)
-        change(self._db, n, found.changes)
-        suppress(self._db, self._job, found.suppressed, self._now)
+        self._deliveries += found.deliveries
+        self._changes += [(n, one) for one in found.changes]
+        self._suppressed += found.suppressed
 
     def _hear_others(self, news: Sequence[tuple[_Row, News]]) -> None:
         """Rows whose chunk is not accepted, or that are in none: they are accepted by themselves,
         as part of the chunk in which they were sent.
         """
-        changes: dict[int, list[RowChange]] = defaultdict(list)
-        suppressed: list[tuple[str, int]] = []
         for row, one in news:
             before = row.delivery or 0
             delivery = max(before, one.status)
@@ -134,13 +138,10 @@ class _Hearing:
             if n is None:
                 continue
             why = one.reason or None
-            changes[n].append(RowChange(row.id, RowState.ACCEPTED, why, delivery))
+            self._changes.append((n, RowChange(row.id, RowState.ACCEPTED, why, delivery)))
             self._moves(row, n, RowState.ACCEPTED, delivery)
             if suppresses(delivery) and delivery != before:
-                suppressed.append((row.key, delivery))
-        for n, some in changes.items():
-            change(self._db, n, some)
-        suppress(self._db, self._job, suppressed, self._now)
+                self._suppressed.append((row.key, delivery))
 
     def _moves(self, row: _Row, n: int, state: str | None, delivery: int | None) -> None:
         """The row leaves the count of its chunk, and comes into that of chunk ``n``."""

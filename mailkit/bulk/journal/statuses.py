@@ -6,7 +6,7 @@ Once a chunk has been sent, ``recount`` writes its counters, ``rows``, ``own_del
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 import msgspec
@@ -191,18 +191,15 @@ class Statuses:
             silent = [row_id for row_id, own in rows if not (own or common)]
             mailed, unsent, held = len(rows) - len(silent), len(silent), None
             if silent and (mailed, unsent) == (others.mailed, others.unsent):
-                change(
-                    db,
-                    n,
-                    [
-                        RowChange(id, RowState.REJECTED, named.get(id) or others.reason, 0)
-                        for id in silent
-                    ],
-                )
+                changes = [
+                    RowChange(id, RowState.REJECTED, named.get(id) or others.reason, 0)
+                    for id in silent
+                ]
+                _change(db, n, changes)
                 held, reconciled = others.reason if others.held else None, 1
             elif silent and others.in_doubt and late:
                 changes = [RowChange(id, RowState.IN_DOUBT, others.reason, 0) for id in silent]
-                change(db, n, changes)
+                _change(db, n, changes)
                 reconciled = 1
             elif not silent:
                 reconciled = 1
@@ -277,7 +274,7 @@ def _write(db: Connection, job: JobRecord, n: int, found: ReconcileResult, now: 
     suppress(db, job, found.suppressed, now)
     # Touching no other column spares the indexes.
     db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", found.deliveries)
-    change(db, n, found.changes)
+    _change(db, n, found.changes)
     return recount(db, job, n)
 
 
@@ -316,7 +313,7 @@ def _reject_others(db: Connection, job: JobRecord, n: int, others: ChunkStatus) 
         for row_id, own in rows
         if own or common
     ]
-    change(db, n, heard)
+    _change(db, n, heard)
     state = ChunkState.REJECTED if len(heard) < len(rows) else ChunkState.EMPTY
     db.execute(
         "UPDATE chunks SET state = ?, reason = ? WHERE job = ? AND n = ?",
@@ -337,7 +334,7 @@ def _raise_delivery(db: Connection, job: JobRecord, n: int, delivery: int) -> No
 
 def override(db: Connection, job: JobRecord, n: int, changes: Sequence[RowChange]) -> None:
     """Give rows of the chunk a state of their own (or None: the chunk's again), and count."""
-    change(db, n, changes)
+    _change(db, n, changes)
     recount(db, job, n)
 
 
@@ -405,13 +402,17 @@ def _span(db: Connection, job: JobRecord, n: int) -> tuple[int, int, int]:
     return found
 
 
-def change(db: Connection, n: int, changes: Sequence[RowChange]) -> None:
-    """Write rows of the chunk; who counts it again is the caller."""
+def _change(db: Connection, n: int, changes: Iterable[RowChange]) -> None:
+    change(db, ((n, one) for one in changes))
+
+
+def change(db: Connection, changes: Iterable[tuple[int, RowChange]]) -> None:
+    """Write rows of these chunks; who counts them again is the caller."""
     db.executemany(
         "UPDATE rows SET reason = CASE WHEN coalesce(state, '') = ? THEN coalesce(?, reason) "
         "ELSE ? END, state = ?, delivery = ?, chunk = coalesce(?, chunk) WHERE id = ?",
         [
             (state or "", why, why, state, heard, None if state is None else n, row_id)
-            for row_id, state, why, heard in changes
+            for n, (row_id, state, why, heard) in changes
         ],
     )

@@ -7,6 +7,7 @@ A chunk's key names job, chunk and attempt as no other journal does. A row's tok
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ def journal_id(db: Connection) -> str:
     return str(journal)
 
 
+@lru_cache(maxsize=1_000)  # of a batch, many are about one chunk
 def key_of(journal: str, job: int, chunk: int, attempt: int) -> str:
     """The key of a chunk, as it was sent in this attempt."""
     named = f"{journal}/{job}/{chunk}/{attempt}"

@@ -63,7 +63,7 @@ class CsvRows:
         self._lines = lines
         self._blocks = blocks
         self._delimiter = delimiter or ","
-        self._delimiters = delimiter or _DELIMITERS
+        self._delimiters = delimiter or (_DELIMITERS + "|" * addresses)
         self._width = 0
         self._email = 0
         self._kept: list[int] = []

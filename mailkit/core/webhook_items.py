@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 
-import attrs
 import msgspec
 
 from mailkit.address import InvalidAddress, normalize
@@ -20,28 +19,31 @@ from mailkit.errors import InvalidArgument
 __all__ = ["WebhookItem", "webhook_items"]
 
 _BOM = b"\xef\xbb\xbf"
+_CONTAINERS = (dict, list)
 _DEEPEST = 32  # levels of an item: the known ones have three
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _LAST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 
-@attrs.frozen
 class WebhookItem:
     """One item of a webhook's body, number ``n`` from 1. A key is found in any case; one in the
     case that is asked for comes first.
     """
 
-    n: int
-    raw: Mapping[str, object] = attrs.field(repr=False)
-    _folded: Mapping[str, object] = attrs.field(init=False, repr=False)
+    __slots__ = ("_folded", "n", "raw")
 
-    def __attrs_post_init__(self) -> None:
-        folded = {key.lower(): value for key, value in self.raw.items()}
-        object.__setattr__(self, "_folded", folded)
+    def __init__(self, n: int, raw: Mapping[str, object]) -> None:
+        self.n = n
+        self.raw = raw
+        self._folded: Mapping[str, object] | None = None
 
     def value(self, key: str) -> object:
         """The value as it came; None if there is none."""
-        return self.raw[key] if key in self.raw else self._folded.get(key.lower())
+        if key in self.raw:
+            return self.raw[key]
+        if self._folded is None:
+            self._folded = {name.lower(): value for name, value in self.raw.items()}
+        return self._folded.get(key.lower())
 
     def text(self, key: str) -> str | None:
         """Text without white space around it, also that of a number; None for all else."""
@@ -57,17 +59,11 @@ class WebhookItem:
     def address(self, key: str) -> str | None:
         """The address in its one spelling, or the text as it came if it isn't an address."""
         found = self.text(key)
-        if found is None:
-            return None
-        try:
-            return normalize(found)
-        except InvalidAddress:
-            return found
+        return None if found is None else _normalized(found)
 
     def need_address(self, key: str) -> str:
         """The same, where an item without it can't be an event: InvalidArgument."""
-        self.need(key)
-        return self.address(key) or ""
+        return _normalized(self.need(key))
 
     def time(self, key: str, *, per_second: int = 1) -> datetime | None:
         """The moment, as a number or text, of which ``per_second`` make a second since 1970; None
@@ -122,10 +118,17 @@ def _text(value: object) -> str | None:
     return str(value)
 
 
+def _normalized(text: str) -> str:
+    try:
+        return normalize(text)
+    except InvalidAddress:
+        return text
+
+
 def _is_deep(raw: object) -> bool:
     level = [raw]
     for _ in range(_DEEPEST):
-        level = [part for one in level for part in _parts(one) if isinstance(part, dict | list)]
+        level = [part for one in level for part in _parts(one) if isinstance(part, _CONTAINERS)]
         if not level:
             return False
     return True

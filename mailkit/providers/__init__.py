@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import EntryPoint, entry_points
 
-from mailkit.core.dispatch import Provider, ProviderClass
+from mailkit.core.dispatch import Provider, ProviderClass, WebhookProviderClass
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import WebhookEvent
 
@@ -51,9 +51,8 @@ def webhook_parsers() -> Mapping[str, WebhookParser]:
         except InvalidArgument as error:
             _log.warning("%s", error)
             continue
-        parser: WebhookParser | None = getattr(kind, "parse_webhook", None)
-        if parser is not None:
-            parsers[name] = parser
+        if isinstance(kind, WebhookProviderClass):
+            parsers[name] = kind.parse_webhook
     return parsers
 
 

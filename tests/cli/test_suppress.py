@@ -95,6 +95,7 @@ def test_only_adding_makes_a_journal(shop: Shop) -> None:
         "email,name,name\na@b.by,A,B\nx@b.by,A,B\n",
         '{"email": "a@b.by"}\n{"email": "x@b.by", "n": 5}\n',
         UTF8,
+        UTF8.replace(";", "|"),
         UTF8.encode("cp1251"),
         UTF8.encode("cp866"),
         UTF8.encode("utf-16"),

@@ -88,6 +88,13 @@ def test_ci_runs_the_first_two_commands_word_for_word() -> None:
     assert "grep '^python3 -m venv' README.md" in (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 
+def test_ci_runs_what_depends_on_python_s_own_expressions_on_the_system_s_python_too() -> None:
+    ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    named = re.findall(r"\btests/[\w/.]+", "".join(re.findall(r"own\+?=\((.*)\)", ci)))
+    assert {"tests/cli", "tests/test_patterns.py", "tests/test_template.py"} <= set(named)
+    assert all((ROOT / path).exists() for path in named)
+
+
 def test_every_extra_that_is_named_exists() -> None:
     advice = README + (ROOT / "mailkit/cli/__init__.py").read_text(encoding="utf-8")
     named = {extra for names in re.findall(r"\[([a-z,]+)\]'", advice) for extra in names.split(",")}

@@ -76,6 +76,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such sockets")
 @pytest.mark.parametrize("name", SERVED)
 async def test_who_unsubscribes_is_not_mailed_any_more(name: str, tmp_path: Path) -> None:
     with served(SERVED[name], tmp_path) as (browser, log):

@@ -15,6 +15,7 @@ from mailkit.bulk.journal import Journal
 from mailkit.errors import InvalidArgument, JournalError
 from mailkit.testing import FakeClock
 from mailkit.webhooks import WebhookCounts, WebhookReceiver
+from mailkit.webhooks.calling import Caller
 from mailkit.webhooks.exchange import Disconnected
 
 from ..approval import approve
@@ -285,6 +286,33 @@ async def test_a_journal_that_can_not_be_opened(
     place.unlink()
     assert (await post(receiver)).status == 200
     await receiver.aclose()
+
+
+async def test_a_start_that_fails_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Journal] = []
+    close = Journal.close
+
+    async def watched(journal: Journal) -> None:
+        closed.append(journal)
+        await close(journal)
+
+    async def fail(caller: Caller) -> None:
+        raise JournalError("the disk is full")
+
+    monkeypatch.setattr(Journal, "close", watched)
+    receiver = WebhookReceiver(tmp_path / "journal.db", secret=SECRET)
+    with monkeypatch.context() as patch:
+        patch.setattr(Caller, "start", fail)
+        assert (await post(receiver)).status == 503
+    assert len(closed) == 1
+    assert (await post(receiver)).status == 200
+    await receiver.aclose()
+
+
+def test_whose_webhooks_it_takes(receiver: WebhookReceiver) -> None:
+    assert receiver.providers == ["devino", "sendpulse"]
 
 
 async def test_an_open_journal_is_not_closed(journal: Journal, clock: FakeClock) -> None:

@@ -240,6 +240,36 @@ async def test_a_server_does_not_start_on_a_journal_that_can_not_be_used(
     assert str(place) in failed["message"]  # type: ignore[index]
 
 
+@pytest.mark.parametrize("raw", [True, False])
+async def test_the_scope_shows_no_secret_to_whoever_logs_it_later(
+    receiver: WebhookReceiver, raw: bool
+) -> None:
+    path = f"/webhooks/devino/{SECRET}"
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": f"a=b&secret={SECRET}".encode(),
+        "headers": [],
+    }
+    if raw:
+        scope["raw_path"] = path.encode()
+    said: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body()}
+
+    async def send(message: dict[str, object]) -> None:
+        said.append(message)
+
+    async with receiver:
+        await receiver(scope, receive, send)  # type: ignore[arg-type]
+    assert [message.get("status") for message in said] == [200, None]
+    assert scope["path"] == "/webhooks/devino/hidden"
+    assert scope["query_string"] == b"a=b&secret=hidden"
+    assert scope.get("raw_path") == (b"/webhooks/devino/hidden" if raw else None)
+
+
 async def test_other_scopes(receiver: WebhookReceiver) -> None:
     said: list[object] = []
 

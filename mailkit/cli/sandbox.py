@@ -31,6 +31,15 @@ def sandbox(
             "several are possible, and --fault help lists them.",
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A service's setting, e.g. devino.callback_url=http://127.0.0.1:8080/… or "
+            "sendpulse.posting.repeated=0.2; can be repeated.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the services as a local server that mails nobody; prints the environment variables to
@@ -38,6 +47,7 @@ def sandbox(
     """
 
     from mailkit.sandbox import Fault, Sandbox  # no other command needs a server
+    from mailkit.sandbox.adjusting import parsed
 
     if fault == ["help"]:
         _list_faults(as_json=as_json)
@@ -45,6 +55,7 @@ def sandbox(
     try:
         faults = [Fault.parse(one) for one in fault or ()]
         server = Sandbox(port=port, speed=speed)
+        server.adjust(dict(map(parsed, settings or ())))
     except (TypeError, ValueError) as error:  # before typer 0.29 "nan" is in every range
         raise typer.BadParameter(str(error.args[0])) from None
 

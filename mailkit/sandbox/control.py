@@ -5,7 +5,7 @@ body: a browser never sends that type for another site's page without asking fir
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -41,6 +41,7 @@ class Control:
     faults: Faults
     url: Callable[[], str]
     outcomes: Callable[..., Iterable[Outcome]]
+    adjust: Callable[[Mapping[str, object]], None]
     deliver: Callable[[], Awaitable[int]]
     backlog: Callable[[], Backlog]
     reset: Callable[[], None]
@@ -161,6 +162,19 @@ async def advance(control: Control, request: web.BaseRequest, body: bytes) -> ob
     return {"now": control.clock.now()}
 
 
+@endpoint("settings", "POST /sandbox/settings")
+async def settings(control: Control, request: web.BaseRequest, body: bytes) -> object:
+    """Change settings by their names, such as `{"devino.callback_url": "http://…"}`."""
+    changes = read_json(body)
+    if not isinstance(changes, dict):
+        raise BadRequest("the body must be a JSON object")
+    try:
+        control.adjust(changes)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    return {"set": len(changes)}
+
+
 @endpoint("deliver", "POST /sandbox/deliver")
 async def deliver(control: Control, request: web.BaseRequest, body: bytes) -> object:
     """Post what the services have for customers' own addresses; what waits then, and is lost."""
@@ -202,6 +216,7 @@ _ENDPOINTS: Endpoints[_Handler] = Endpoints(
     add_faults,
     clear_faults,
     advance,
+    settings,
     deliver,
     reset,
 )

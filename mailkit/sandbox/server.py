@@ -3,13 +3,14 @@
 import asyncio
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from aiohttp import web
 
+from mailkit.sandbox.adjusting import adjust
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.control import PREFIX, Control
 from mailkit.sandbox.endpoints import Match
@@ -85,6 +86,7 @@ class Sandbox:
             faults=self.faults,
             url=lambda: self.url,
             outcomes=self.outcomes,
+            adjust=self.adjust,
             backlog=lambda: self.scheduler.backlog,
             deliver=self.deliver,
             reset=self.reset,
@@ -132,6 +134,13 @@ class Sandbox:
             self.truth.clear()
             self.requests.clear()
             self.scheduler.deliveries.clear()
+
+    def adjust(self, changes: Mapping[str, object]) -> None:
+        """Change settings by their names, such as `{"devino.posting.repeated": 0.2}`; ValueError
+        says what is wrong with one, and none is changed.
+        """
+        with self._lock:
+            adjust(self.services, changes)
 
     def outcomes(self, *, in_the_end: bool = False, service: str | None = None) -> list[Outcome]:
         """What has become of each email by now, or will have `in_the_end`, for one service or all,

@@ -69,6 +69,23 @@ def test_a_fault_that_the_sandbox_does_not_have(order: str, code: int, shop: Sho
     assert (ended.code, ended.out) == (code, "")
 
 
+@pytest.mark.parametrize("setting", ["smsby.balance", "smsby.colour=1", "smsby.balance=much"])
+def test_a_setting_that_the_sandbox_does_not_have(setting: str, shop: Shop) -> None:
+    ended = shop("sandbox", "--port", "0", "--set", setting)
+    assert (ended.code, ended.out) == (2, "")
+
+
+def test_settings_of_the_sandbox(shop: Shop) -> None:
+    settings = ("--set", "smsby.balance=0", "--set", "smsby.no_money=No money is left")
+    with shop.spawn("sandbox", "--port", "0", "--json", *settings) as process:
+        assert process.stdout is not None
+        shop.environment.update(json.loads(process.stdout.readline()))
+        ended = shop.send(shop.letter(), shop.customers(3))
+        assert (ended.code, "No money is left" in ended.out + ended.err) == (1, True)
+        process.terminate()
+        assert end_of(process).code == 0
+
+
 def test_the_sandbox_as_json(shop: Shop) -> None:
     with shop.spawn("sandbox", "--port", "0", "--json") as process:
         assert process.stdout is not None

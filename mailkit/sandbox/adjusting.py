@@ -1,0 +1,47 @@
+"""Changing the services' settings by their names, while the sandbox runs."""
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+import attrs
+import msgspec
+
+from mailkit.sandbox.service import Service
+
+
+def adjust(services: Mapping[str, Service[Any]], changes: Mapping[str, object]) -> None:
+    """Set each of these, such as `devino.posting.repeated`; ValueError says what is wrong with one,
+    and none is set.
+    """
+    for owner, name, value in [_found(services, path, value) for path, value in changes.items()]:
+        setattr(owner, name, value)
+
+
+def parsed(text: str) -> tuple[str, object]:
+    """The name and value in `NAME=VALUE`; the value may be JSON, else it is the text itself."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not a setting: use NAME=VALUE")
+    try:
+        return name, msgspec.json.decode(value)
+    except ValueError:
+        return name, value
+
+
+def _found(
+    services: Mapping[str, Service[Any]], path: str, value: object
+) -> tuple[object, str, object]:
+    """Whose attribute the setting is, its name, and the value in its type."""
+    service, *names = path.split(".")
+    owner: Any = services[service].settings if service in services else None
+    while len(names) > 1 and owner is not None:
+        owner = getattr(owner, names.pop(0), None)
+    fields = attrs.fields_dict(type(owner)) if attrs.has(type(owner)) else {}
+    if len(names) != 1 or names[0] not in fields:
+        known = f": use one of {', '.join(fields)}" if fields else ""
+        raise ValueError(f"there is no setting {path!r}{known}")
+    try:
+        wanted = get_type_hints(type(owner))[names[0]]
+        return owner, names[0], msgspec.convert(value, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{path}: {error}") from None

@@ -90,7 +90,7 @@ def test_ci_runs_the_first_two_commands_word_for_word() -> None:
 
 def test_ci_runs_what_depends_on_python_s_own_expressions_on_the_system_s_python_too() -> None:
     ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    named = re.findall(r"\btests/[\w/.]+", "".join(re.findall(r"own\+?=\((.*)\)", ci)))
+    named = re.findall(r"\btests/[\w/.]+", " ".join(re.findall(r"own\+?=\((.*)\)", ci)))
     assert {"tests/cli", "tests/test_patterns.py", "tests/test_template.py"} <= set(named)
     assert all((ROOT / path).exists() for path in named)
 

@@ -182,8 +182,9 @@ class WebhookReceiver:
         except Disconnected:
             return Answer(400, "the request was cut off", close=True)
         except JournalError as error:
-            self._count(unwritten=1)
-            _log.error("a post can't be taken: %s", error)
+            if not request.route.health:  # who asks for that sees it
+                self._count(unwritten=1)
+                _log.error("a post can't be taken: %s", error)
             return Answer(503, "the journal can't be written now", {"Retry-After": "60"})
         except Exception as error:  # noqa: BLE001 - a server would log it with what it holds
             _log.error("a post can't be taken: %s", place_of(error))

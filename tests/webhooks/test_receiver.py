@@ -225,7 +225,8 @@ async def test_a_journal_that_can_not_be_written(
         answer = await post(receiver)
         assert (answer.status, answer.headers) == (503, {"Retry-After": "60"})
         assert (await post(receiver, method="GET", path="/w/health")).status == 503
-    assert "the disk is full" in caplog.text
+    assert caplog.text.count("the disk is full") == 1
+    assert receiver.counts == WebhookCounts(unwritten=1)
     assert (await post(receiver)).status == 200
     assert events(receiver) == (1, 0)
     assert (await post(receiver, method="GET", path="/w/health")).status == 200

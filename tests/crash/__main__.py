@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .attacks import ATTACKS
 from .crowd import prove_crowd
+from .flood import prove_flood
 from .frozen import calls_of, prove_frozen
 from .judge import BROKEN, Verdict
 from .large import MANY, prove_large
@@ -53,12 +54,20 @@ def main() -> int:
         metavar="REQUESTS",
         help="instead: six processes under the quotas of one journal, until so many have arrived",
     )
+    parser.add_argument(
+        "--events",
+        type=int,
+        metavar="NUMBER",
+        help="instead: so many events, posted to a receiver that is killed five times",
+    )
     parser.add_argument("--seed", type=int, help="this job alone, once more")
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--step", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.permits:
         return _permits(options.permits, options.seed or 1)
+    if options.events:
+        return _flood(options.events, options.seed or 1)
     if options.large:
         options.rows, options.step = MANY, 1  # one job after the other
     if options.seed is not None:
@@ -88,6 +97,15 @@ def _permits(requests: int, seed: int) -> int:
         f"the idlest of those that lived all along; above: {rush.above or 'none'}"
     )
     return 1 if rush.above or rush.unfairness > FAIR else 0
+
+
+def _flood(events: int, seed: int) -> int:
+    with sandbox() as place, tempfile.TemporaryDirectory() as folder:
+        flood = prove_flood(seed, place, Path(folder), events, kills=5)
+    print(flood)
+    for one in flood.wrong[:10]:
+        print(f"BROKEN: {one}")
+    return 1 if flood.wrong else 0
 
 
 def work(options: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from .account import look_into, opt_out
 from .clocks import FastClock
 from .commands import CommandLine
 from .life import ENGINE, ENGINE_DONE, JOB, JOINED, SENDERS, Errand, live
+from .listener import hear_the_rest, outcomes_of, untrue
 from .observers import HOURS, LOOK, look_into_dashboard
 from .processes import Entry, Log
 from .sandbox import Place, ask, mailed, over_quota, settle, skip
@@ -31,6 +32,7 @@ __all__ = ["People", "Verdict", "agrees", "audit", "finish", "judge", "note_doub
 DOUBT = "is in doubt"
 ROUNDS = 12
 DAY = 24 * 3600.0
+LIVELY = ("bounce", "complaint", "opens", "clicks", "slow", "unsubscribes", "returns")
 STRANGE = 40
 """So many people of a list, at most, are such that the service has its own ways with them."""
 REFUSALS = frozenset({"InvalidArgument", "JobExists"})
@@ -56,6 +58,7 @@ class Verdict:
     lost: int = 0
     vanished: int = 0
     wrong_ends: int = 0
+    untrue: int = 0
     too_many_doubts: int = 0
     damaged: int = 0
     silent: int = 0
@@ -78,6 +81,7 @@ BROKEN: Mapping[str, str] = {
     "lost": "lost",
     "vanished": "jobs vanished",
     "wrong_ends": "wrong end states",
+    "untrue": "untrue deliveries or suppressions",
     "too_many_doubts": "more in doubt than were in flight",
     "damaged": "journals damaged",
     "silent": "ended without a word",
@@ -119,19 +123,23 @@ def close(
         path.unlink()
 
 
-def write_lists(errand: Errand, rows: int, rng: Random) -> Mapping[str, People]:
+def write_lists(
+    errand: Errand, rows: int, rng: Random, *, lively: bool = False
+) -> Mapping[str, People]:
     """The job's list; the same one with one more row; and one of other people: the lines of each
-    by the name of the job.
+    by the name of the job. Of ``lively`` people there is much to say.
     """
     stem = errand.list.stem
-    lines = write_list(errand, rows, rng, f"p{stem}")
+    lines = write_list(errand, rows, rng, f"p{stem}", lively=lively)
     more = {**lines, rows + 2: (f"more-p{stem}@example.com", Kind.GOOD)}
     _write(errand.corrected.list, more)
-    others = write_list(errand.second, rows // 2, rng, f"q{stem}")
+    others = write_list(errand.second, rows // 2, rng, f"q{stem}", lively=lively)
     return {JOB: lines, "corrected": more, "second": others}
 
 
-def write_list(errand: Errand, rows: int, rng: Random, whom: str) -> People:
+def write_list(
+    errand: Errand, rows: int, rng: Random, whom: str, *, lively: bool = False
+) -> People:
     """A list with duplicates and addresses that are never mailed."""
     people: People = {}
     first = ""
@@ -145,6 +153,8 @@ def write_list(errand: Errand, rows: int, rng: Random, whom: str) -> People:
             address, kind = "no-at-sign", Kind.MALFORMED
         elif chance < 0.1 and first:
             address, kind = first.upper(), Kind.DUPLICATE
+        elif chance < 0.3 and lively:
+            address = f"{rng.choice(LIVELY)}-{address}"
         else:
             first = first or address
         people[n + 2] = address, kind
@@ -161,8 +171,12 @@ def _write(path: Path, people: People) -> None:
         file.writelines(f"{address},N{n}\n" for n, (address, _) in people.items())
 
 
-def finish(errand: Errand, jobs: Sequence[Errand], verdict: Verdict) -> None:
-    """Send the rest and end the doubts, until every row of these jobs has a known outcome."""
+def finish(
+    errand: Errand, jobs: Sequence[Errand], verdict: Verdict, *, hears: bool = False
+) -> None:
+    """Send the rest and end the doubts, until every row of these jobs has a known outcome. Who
+    ``hears`` of what was sent has no doubt about it, before any person looks.
+    """
     ask(errand.url, "faults", method="DELETE")
     settle(errand.url)
     if errand.subject.settles:  # hours later, the engine ends all doubts
@@ -178,6 +192,11 @@ def finish(errand: Errand, jobs: Sequence[Errand], verdict: Verdict) -> None:
             note_doubts(errand)
             doubts = {one.who: int(one.text) for one in errand.log.entries() if one.what == DOUBT}
             verdict.doubts, verdict.rows_in_doubt = len(doubts), sum(doubts.values())
+            if hears and not errand.subject.settles:
+                verdict.lost += hear_the_rest(errand.place)
+                doubted = asyncio.run(_doubted(errand, jobs))
+                verdict.untrue += len(doubted)
+                verdict.notes += doubted
         if asyncio.run(_end_doubts(errand, jobs, verdict)):
             skip(errand.url, DAY)
             return
@@ -239,6 +258,37 @@ async def _look_them_up(journal: Journal, errand: Errand, report: Report) -> Non
     for chunk, was in sent.items():
         accepted = was or hopeless[chunk]
         await resolve(journal, errand.job, chunk, accepted=accepted, clock=clock)
+
+
+async def _doubted(errand: Errand, jobs: Sequence[Errand]) -> list[str]:
+    """Rows in doubt of which events have told."""
+    truth = outcomes_of(errand.place, errand.subject.name)
+    journal = await Journal.open(errand.journal)
+    found: list[str] = []
+    try:
+        known = {record.name: record for record in await journal.jobs.list()}
+        for one in jobs:
+            if one.job in known:
+                rows = journal.reports.rows(known[one.job], states=[RowState.IN_DOUBT])
+                found += [
+                    f"{row.address} is in doubt, although events tell of it"
+                    async for some in rows
+                    for row in some
+                    if row.address in truth
+                ]
+    finally:
+        await journal.close()
+    return found
+
+
+def compare(verdict: Verdict, errand: Errand, jobs: Sequence[Errand]) -> None:
+    """Let everything be heard, and compare what became of each email with the truth."""
+    verdict.lost += hear_the_rest(errand.place)
+    subject = errand.subject
+    truth = outcomes_of(errand.place, subject.name)
+    wrong = untrue(errand.journal, truth, [one.job for one in jobs], settles=subject.settles)
+    verdict.untrue += len(wrong)
+    verdict.notes += wrong[:5]
 
 
 async def vanished(
@@ -317,8 +367,8 @@ def accepted_chunks(path: Path) -> list[str]:
 
 
 def _right(subject: Subject, row: RowRecord, kind: Kind, sent: bool, *, other: bool) -> bool:
-    if other and row.state == "duplicate" and kind is not Kind.MALFORMED:
-        return True  # whoever has it from the first job
+    if other and row.state in ("duplicate", "suppressed") and kind is not Kind.MALFORMED:
+        return True  # whoever has it from the first job, and may have left since
     return subject.right(row, kind, sent)
 
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
+import attrs
+
 from mailkit.errors import MailkitError
 
 from .attacks import ATTACKS, Attack, back_up, strike
@@ -20,6 +22,7 @@ from .judge import (
     allowed_doubts,
     audit,
     close,
+    compare,
     finish,
     judge,
     note_doubts,
@@ -28,8 +31,9 @@ from .judge import (
     write_lists,
 )
 from .life import SENDERS, Errand, Moment, live, typed
+from .listener import LISTEN, Listening, register
 from .observers import DISTURBING, is_planned, observe
-from .processes import CRASHED, Forked
+from .processes import CRASHED, Forked, ended
 from .sandbox import Place, ask, requests
 from .scenes import Scene
 from .subjects import Kind, Subject, Transition
@@ -47,8 +51,11 @@ def prove(
     """Play the job of this seed to its end, in a folder of its own."""
     rng = Random(seed)
     verdict = Verdict(seed)
+    scene = attrs.evolve(scene, listens=scene.listens and subject.posts and scene.attack is None)
     errand = prepare(f"{seed}", subject, place, folder)
-    lists = write_lists(errand, 8 * rows if scene.typed else rows, rng)
+    lists = write_lists(errand, 8 * rows if scene.typed else rows, rng, lively=scene.listens)
+    if scene.listens and subject.name == "sendpulse":
+        asyncio.run(register(place))
     for act in subject.acts:
         faults = [
             {"kind": "reset_after_acting", "after": rng.randint(0, 8), "times": RESETS},
@@ -60,7 +67,10 @@ def prove(
             _kill_again_and_again(verdict, errand, scene, others, rng, kills)
         else:
             _attack(verdict, errand, ATTACKS[scene.attack], rng)
-    if scene.attack is None:
+    if scene.listens:
+        with ended([_listen(errand)]):
+            _judge(verdict, errand, scene, lists)
+    elif scene.attack is None:
         _judge(verdict, errand, scene, lists)
     else:
         asyncio.run(audit(verdict, errand, whole=False))
@@ -165,8 +175,10 @@ def _judge(verdict: Verdict, errand: Errand, scene: Scene, lists: Mapping[str, P
         gone = asyncio.run(vanished(errand, jobs, lists))
         verdict.vanished += len(gone)
         verdict.notes += gone
-        finish(errand, jobs, verdict)
+        finish(errand, jobs, verdict, hears=scene.listens)
         asyncio.run(judge(verdict, errand, jobs, lists))
+        if scene.listens:
+            compare(verdict, errand, jobs)
     except MailkitError as error:  # nobody disturbs it now
         verdict.unexpected += 1
         verdict.notes.append(f"in the end: {type(error).__name__}: {error}")
@@ -189,27 +201,36 @@ class _Others:
 
     def _begin(self, name: str) -> Forked:
         self._count += 1
+        if name == LISTEN:
+            return _listen(self._errand)
         return observe(name, self._errand, f"{self._seed} {name} {self._count}")
 
     def again(self, rng: Random) -> None:
-        """Kill one of them, unless it holds the journal's file in its hands."""
+        """Kill one of them, unless it holds the journal's file in its hands, and who listens."""
         if not self.processes:
             return
-        n = rng.randrange(len(self.processes))
-        if self.processes[n].name not in DISTURBING:
-            self.processes[n].kill()
-            self.processes[n] = self._begin(self.processes[n].name)
+        chosen = rng.randrange(len(self.processes))
+        for n, process in enumerate(self.processes):
+            if process.name == LISTEN or (n == chosen and process.name not in DISTURBING):
+                process.kill()
+                self.processes[n] = self._begin(process.name)
 
     def end(self) -> None:
         """Those that disturb end their turn; the others are killed."""
         for process in self.processes:
             code = process.end() if process.name in DISTURBING else process.kill()
-            assert code in (0, -signal.SIGKILL), f"{process.name} ended with {code}"
+            refused = process.name == LISTEN and code == 1  # the journal was away, or linked
+            assert refused or code in (0, -signal.SIGKILL), f"{process.name} ended with {code}"
+
+
+def _listen(errand: Errand) -> Forked:
+    return Listening(errand.place, errand.journal, errand.command.errors)
 
 
 @contextmanager
 def _observed(errand: Errand, scene: Scene, seed: int) -> Iterator[_Others]:
-    others = _Others(errand, scene.observers, seed)
+    listening = (LISTEN,) if scene.listens else ()
+    others = _Others(errand, (*scene.observers, *listening), seed)
     try:
         yield others
     finally:

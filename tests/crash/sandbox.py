@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -14,7 +15,7 @@ from typing import Any
 import attrs
 import msgspec
 
-from mailkit.sandbox import Sandbox, SendPulseSettings
+from mailkit.sandbox import DevinoSettings, Posting, Sandbox, SendPulseSettings
 
 __all__ = [
     "CAMPAIGNS",
@@ -33,34 +34,69 @@ __all__ = [
 ROOT = Path(__file__).parent.parent.parent
 SPEED = 100.0
 """So fast the sandbox's time runs: SendPulse takes minutes for what the others do at once."""
+SECRET = "a-secret-of-the-crash-proof"
+HOUR = 3600.0
 CAMPAIGNS, WINDOW = 4, 60.0
 """SendPulse's quota here, and its seconds."""
 
 
 @attrs.frozen
 class Place:
-    """Where the sandbox is, and the environment that the command line needs to find it."""
+    """Where the sandbox is, the environment by which the command line finds it, and the port that
+    it posts events to.
+    """
 
     url: str
     environment: Mapping[str, str]
+    hook: int
+
+    def hook_url(self, provider: str) -> str:
+        """Where the events of this provider are posted."""
+        return hook_url(self.hook, provider)
+
+
+def hook_url(port: int, provider: str) -> str:
+    """Where ``mailkit listen`` takes them."""
+    return f"http://127.0.0.1:{port}/webhooks/{provider}/{SECRET}"
 
 
 @contextmanager
 def sandbox() -> Iterator[Place]:
     """A sandbox for the length of the block."""
-    command = [sys.executable, "-m", "tests.crash.sandbox"]
+    hook = free_port()
+    command = [sys.executable, "-m", "tests.crash.sandbox", str(hook)]
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stdin=nothing) as process:
         try:
             assert process.stdout is not None
             settings = msgspec.json.decode(process.stdout.readline(), type=dict[str, str])
-            yield Place(settings["MAILKIT_SMSBY_URL"], settings)
+            settings["MAILKIT_WEBHOOK_SECRET"] = SECRET
+            yield Place(settings["MAILKIT_SMSBY_URL"], settings, hook)
         finally:
             process.terminate()
 
 
-async def _serve() -> None:
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+async def _serve(hook: int) -> None:
+    posting = Posting(
+        every=20.0,
+        repeated=0.2,
+        late=0.2,
+        late_by=HOUR,
+        shuffled=True,
+        retries=(*[60.0 * 2**n for n in range(6)], *[HOUR] * 300),
+        timeout=2.0,
+    )
+    devino = DevinoSettings(callback_url=hook_url(hook, "devino"), posting=posting)
     settings = SendPulseSettings(
+        posting=posting,
         requests_per_second=None,  # whoever looks into the dashboard makes requests, too
         campaigns_per_hour=CAMPAIGNS,
         hour=WINDOW,
@@ -71,7 +107,7 @@ async def _serve() -> None:
         moderation=30.0,
         sending=10.0,
     )
-    server = Sandbox(speed=SPEED, sendpulse=settings)
+    server = Sandbox(speed=SPEED, devino=devino, sendpulse=settings)
     await server.start()
     print(msgspec.json.encode(server.environment()).decode(), flush=True)
     await server.serve_forever()
@@ -120,4 +156,4 @@ def settle(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(int(sys.argv[1])))

@@ -95,7 +95,8 @@ class Subject:
     which sends a chunk, ``acts_a_chunk`` how many there are for ROWS_A_CHUNK. ``strange`` maps
     beginnings of addresses that the service has its own ways with to their kinds; ``sending`` are
     the writes once a job is planned, ``speed`` is that of its clock, ``looks_a_second`` how
-    often the observers take their turn. ``settles``: no doubt is left to a person.
+    often the observers take their turn. ``settles``: no doubt is left to a person. ``posts``: it
+    has webhooks.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Subject:
     speed: float = 1.0
     looks_a_second: float = 30.0
     settles: bool = False
+    posts: bool = False
 
     @property
     def transitions(self) -> Sequence[Transition]:
@@ -194,6 +196,7 @@ SUBJECTS = {
         SENDING,
         {"invalid": Kind.REFUSED, "missing": Kind.UNNAMED, "unsubscribed": Kind.UNTOLD},
         tells_at_once=True,
+        posts=True,
     ),
     "sendpulse": Subject(
         "sendpulse",
@@ -217,6 +220,7 @@ SUBJECTS = {
         speed=SPEED,
         looks_a_second=10.0,
         settles=True,
+        posts=True,
     ),
 }
 

@@ -16,6 +16,7 @@ from mailkit.bulk.journal.chunks import Chunks
 
 from .attacks import ATTACKS
 from .crowd import prove_crowd
+from .flood import prove_flood
 from .frozen import calls_of, look_beside, prove_frozen
 from .judge import Verdict, close, finish, judge, prepare, write_lists
 from .life import Moment, live
@@ -104,6 +105,14 @@ def test_processes_that_send_one_job_together_are_killed_at_random(
         if joined:
             break
     assert joined
+
+
+def test_events_that_a_killed_receiver_takes_while_a_job_is_sent_are_all_heard(
+    place: Place, tmp_path: Path
+) -> None:
+    flood = prove_flood(3, place, tmp_path, 1_200, kills=2)
+    assert not flood.wrong, flood
+    assert (flood.kills, flood.sent_meanwhile > 0) == (2, True)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -178,6 +178,14 @@ async def test_a_bounce_is_a_delivery_of_an_accepted_row(world: World) -> None:
     assert (bounced.state, bounced.reason) == ("accepted", "550 mailbox does not exist")
 
 
+async def test_whoever_was_refused_stays_rejected_while_others_are_followed(world: World) -> None:
+    await world.send([*people(2), "slow@example.com", "invalid@example.com"])
+    report = await world.follow()
+    assert (report.counts.accepted, report.counts.rejected) == (3, 1)
+    assert (await world.rows())["invalid@example.com"].delivery is None
+    assert await world.agrees()
+
+
 async def test_an_address_that_was_taken_and_forgotten_is_in_doubt_after_the_deadline(
     world: World,
 ) -> None:

@@ -145,7 +145,9 @@ class SmsByDispatch:
         return None
 
     async def poll(self, reference: str, cursor: str | None) -> PollResult:
-        """The chunk's status lists; once all rows are found, only those of unfinished messages."""
+        """The chunk's status lists; once all rows are found, only those of unfinished messages that
+        refused nobody: whoever was refused counts as undelivered there, as if it had been sent.
+        """
         if cursor is not None:
             return await self._look_again(cursor.split())
         messages = await self._polling.bulk.status(reference)
@@ -156,7 +158,7 @@ class SmsByDispatch:
             statuses += found
             statuses += self._refusals(message.errors)
             if _moving(found):
-                moving.append(message.message_id)
+                moving.append(None if message.errors else message.message_id)
         return PollResult(statuses, _cursor(moving))
 
     async def test(self, row: TaskRow) -> Sent:

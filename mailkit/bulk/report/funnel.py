@@ -29,7 +29,7 @@ class FunnelStep:
 
 
 def funnel(report: Report) -> Sequence[FunnelStep]:
-    """The steps from the rows read to the links clicked: no step has more than the one before."""
+    """The steps from the rows read to the links clicked."""
     counts, heard = report.counts, report.deliveries
     clicked = heard.get(DeliveryStatus.CLICKED, 0)
     return (

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from mailkit import BulkSender, EngineSettings, Journal, Message, Report
+from mailkit import BulkSender, EngineSettings, Journal, Message, Report, resolve
 from mailkit.bulk.cancel import cancel
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.reasons import Reasons
@@ -202,6 +202,15 @@ class _Watched(FakeDispatch):
         result = await super().perform(task)
         await self.look(task)
         return result
+
+
+async def test_rows_that_a_person_counts_as_accepted_have_a_time_too(journal: Journal) -> None:
+    acts: list[Any] = [OutcomeUnknown("lost")] * 2
+    await sent(journal, people(7), FakeProvider(acts=acts))
+    await resolve(journal, "autumn", 1, accepted=True)
+    await resolve(journal, "autumn", accepted=True, addresses=["p4@example.com"])
+    _, report = await read(journal)
+    assert (report.counts.accepted, report.counts.in_doubt) == (5, 2)
 
 
 async def test_a_job_that_is_cancelled(journal: Journal) -> None:

@@ -17,7 +17,7 @@ from random import Random
 
 import attrs
 
-from mailkit import BulkSender, Journal, read_recipients, resolve
+from mailkit import BulkSender, Journal, html_report, read_recipients, resolve
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.report import make_report
@@ -88,7 +88,7 @@ def _status(errand: Errand, rng: Random) -> None:
 
 
 def _report(errand: Errand, rng: Random) -> None:
-    """``mailkit report --csv``: every row that was read is there."""
+    """``mailkit report`` as CSV and as a page: every row that was read is there."""
 
     async def turn() -> None:
         async with opened(errand.journal) as journal:
@@ -98,6 +98,7 @@ def _report(errand: Errand, rng: Random) -> None:
                     rows += len(some)
                 if rows != record.read:
                     raise JournalError(f"{rows} rows of {record.read} do not add up")
+                await html_report(journal, record.name)
 
     asyncio.run(turn())
 

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
-from mailkit import Job, Journal, Progress, read_recipients, resolve
+from mailkit import Job, Journal, Progress, html_report, read_recipients, resolve
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.report import make_report
 from mailkit.errors import JobExists, MailkitError
 
+from ..bulk.report.pages import Page
 from .vandals import VANDALS
 
 if TYPE_CHECKING:
@@ -34,12 +35,13 @@ async def _status(world: World, journal: Journal) -> None:
 
 
 async def _report(world: World, journal: Journal) -> None:
-    """Every row that was read is in the report, once."""
+    """Every row that was read is in the report, once, and in the sums of its page."""
     for record in await journal.jobs.list():
         ids: list[int] = []
         async for rows in journal.reports.rows(record):
             ids += (row.line for row in rows)
         assert len(ids) == len(set(ids)) == record.read
+        Page.read(await html_report(journal, record.name)).check_sums()
 
 
 async def _rival(world: World, journal: Journal) -> None:

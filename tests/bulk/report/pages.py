@@ -63,6 +63,20 @@ class Page(HTMLParser):
         first = f"{prefix}-"
         return {i.removeprefix(first): n for i, n in self.numbers.items() if i.startswith(first)}
 
+    def check_sums(self) -> None:
+        """All its numbers are of one moment: each state's rows have their reasons, and the sum is
+        that of the rows read.
+        """
+        rows = self.of("rows")
+        read, total = rows.pop("read"), rows.pop("sum")
+        assert read == total == sum(rows.values())
+        assert self.numbers.get("accepted-over-time", 0) <= rows["accepted"]
+        reasons, heard = self.of("why"), self.of("delivery")
+        for kind in ("invalid", "duplicate", "suppressed", "rejected"):
+            assert reasons.pop(kind, 0) == rows[kind]
+        for kind, failed in reasons.items():
+            assert heard[kind.removeprefix("delivery-")] == failed
+
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         assert tag in ELEMENTS or "title" in (tag, *self.open[-1:]), tag
         assert {name for name, _ in attributes} <= ATTRIBUTES, (tag, attributes)

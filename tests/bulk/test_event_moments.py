@@ -482,3 +482,33 @@ async def test_strangers_are_not_suppressed_and_who_is_allowed_again_stays_so(
     await journal.suppressions.remove(["p0@example.com"])
     await say(journal, taken, status=gone)  # known: it says nothing new
     assert [one async for one in journal.suppressions.list()] == []
+
+
+async def test_who_opts_out_while_other_jobs_wait_is_not_mailed_by_them(journal: Journal) -> None:
+    first = await planned(journal, people(2), "a")
+    waiting = await planned(journal, [*people(4), "last@example.com"], "b")
+    waiting = await journal.workers.join(waiting)
+    taken = await take(journal, first)
+    await say(journal, taken, 1, status=DeliveryStatus.UNSUBSCRIBED)
+    await journal.suppressions.add(people(4)[2:], reason="asked by phone", now=NOW)
+    sent = []
+    while isinstance(found := await journal.chunks.take(waiting, NOW), Taken):
+        sent.append([row.address for row in found.task.rows])
+        await journal.chunks.accept(waiting, found.ticket, NOW, Sent(None))
+    assert sent == [["p0@example.com"], ["last@example.com"]]
+    assert await counts(journal, waiting) == Counts(5, suppressed=3, accepted=2)
+    rows = [row async for rows in journal.reports.rows(waiting) for row in rows]
+    assert [row.reason for row in rows] == [
+        None, "unsubscribed (job a)", "asked by phone", "asked by phone", None,
+    ]  # fmt: skip
+
+
+async def test_who_opts_out_while_a_list_is_loaded_is_left_to_the_service(
+    journal: Journal,
+) -> None:
+    job = await planned(journal, people(2))
+    listed = await journal.chunks.take(job, NOW, CAMPAIGNS, limits=LIMITS)
+    assert isinstance(listed, Taken)
+    await journal.chunks.advance(job, listed, Done("list 1"), CAMPAIGNS)
+    await journal.suppressions.add(people(1), reason="asked by phone", now=NOW)
+    assert (await sent_campaign(journal, job, "77")).count == 2

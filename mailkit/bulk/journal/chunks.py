@@ -17,7 +17,7 @@ import msgspec
 
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.ledger import Busy, Grant, Ledger
-from mailkit.bulk.journal.outcomes import accept, leave_out, settle
+from mailkit.bulk.journal.outcomes import accept, leave_out, leave_out_unwanted, settle
 from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.permits import permits_for
 from mailkit.bulk.journal.records import (
@@ -111,7 +111,11 @@ class Chunks:
             check_alive(db, job)
             assert job.worker is not None  # noqa: S101 - check_alive looked
             job.worker.lock.check()
-            (stopped,) = db.execute("SELECT stopped FROM jobs WHERE id = ?", (job.id,)).fetchone()
+            stopped, unwanted = db.execute(
+                "SELECT stopped, suppressed <> (SELECT value FROM meta WHERE key = 'suppressed') "
+                "FROM jobs WHERE id = ?",
+                (job.id,),
+            ).fetchone()
             if stopped is not None:
                 return Stopped(stopped)
             waits: list[Later] = []
@@ -131,6 +135,8 @@ class Chunks:
                 chunk, grant = _Planned(*row), None
                 if anew:
                     parts.begin_anew(db, job, chunk.n)
+                    continue
+                if unwanted and not chunk.stage and leave_out_unwanted(db, job, chunk.n):
                     continue
                 if ledger is not None:
                     found = permits_for(db, job, stages[chunk.stage], chunk.rows, ledger, asked)

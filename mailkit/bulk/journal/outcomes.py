@@ -13,13 +13,13 @@ from mailkit.bulk.journal.hearing import close_if_left
 from mailkit.bulk.journal.matching import RowChange
 from mailkit.bulk.journal.parking import claim
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, RowState, Ticket
-from mailkit.bulk.journal.row_ids import row_id
-from mailkit.bulk.journal.statuses import override
+from mailkit.bulk.journal.row_ids import number_of, row_id
+from mailkit.bulk.journal.statuses import following, override
 from mailkit.bulk.journal.store import Connection
 from mailkit.core.dispatch import Sent
 from mailkit.errors import JournalError
 
-__all__ = ["accept", "check_ticket", "leave_out", "settle"]
+__all__ = ["accept", "check_ticket", "leave_out", "leave_out_unwanted", "settle"]
 
 _UNDER_WAY = f"('{ChunkState.LOADING}', '{ChunkState.SENDING}', '{ChunkState.IN_DOUBT}')"
 
@@ -115,11 +115,24 @@ def leave_out(
         "UPDATE chunks SET rows = rows - ? WHERE job = ? AND n = ?", (left.rowcount, job.id, n)
     )
     emptied = db.execute(
-        f"UPDATE chunks SET state = '{ChunkState.EMPTY}' WHERE job = ? AND n = ? AND rows = 0",
+        f"UPDATE chunks SET state = '{ChunkState.EMPTY}', role = NULL WHERE job = ? AND n = ? "
+        "AND rows = 0",
         (job.id, n),
     )
     if emptied.rowcount:
         parts.forget(db, job, n)
+
+
+def leave_out_unwanted(db: Connection, job: JobRecord, n: int) -> bool:
+    """Rows of people who were suppressed since the job was planned; whether there were any."""
+    reason = (
+        "(SELECT min(reason) FROM suppressions WHERE suppressions.job = 0 "
+        "AND suppressions.key = coalesce(rows.key, rows.address))"
+    )
+    found = following(db, job, n, f"id, {reason}").fetchall()
+    unwanted = {number_of(id): why for id, why in found if why is not None}
+    leave_out(db, job, n, RowState.SUPPRESSED, unwanted)
+    return bool(unwanted)
 
 
 def _taken_before(db: Connection, job: JobRecord, reference: str | None) -> str | None:

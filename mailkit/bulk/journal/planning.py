@@ -92,7 +92,18 @@ class Planning:
         )
 
     async def mark_suppressed(self, job: JobRecord) -> None:
-        """Rows whose address is in the suppression store become ``suppressed``."""
+        """Rows whose address is in the suppression store become ``suppressed``; those that are put
+        there later do when they are taken to be sent.
+        """
+
+        def note(db: Connection) -> None:
+            db.execute(
+                "UPDATE jobs SET suppressed = (SELECT value FROM meta WHERE key = 'suppressed') "
+                "WHERE id = ?",
+                (job.id,),
+            )
+
+        await self._store.write(note, durable=False)
         await self._mark(
             RowState.SUPPRESSED,
             "SELECT rows.id, min(suppressions.reason) FROM rows JOIN suppressions "

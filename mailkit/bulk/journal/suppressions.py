@@ -45,14 +45,7 @@ class Suppressions:
         """The same for addresses with a reason of their own each."""
         rows = [(dedupe_key(normalize(address)), reason, now) for address, reason in people]
 
-        def work(db: Connection) -> int:
-            return db.executemany(
-                "INSERT INTO suppressions (job, key, reason, since) VALUES (0, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING",
-                rows,
-            ).rowcount
-
-        return await self._store.write(work)
+        return await self._store.write(lambda db: _add(db, rows))
 
     async def remove(self, addresses: Iterable[str]) -> int:
         """Allow these addresses again; returns how many were suppressed."""
@@ -84,8 +77,22 @@ def suppress(db: Connection, job: JobRecord, people: Sequence[tuple[str, int]], 
     """Suppress people by their keys, since messages of the job have got so far; in the caller's
     transaction.
     """
-    db.executemany(
+    if people:
+        _add(
+            db,
+            [(key, f"{SUPPRESSES[delivery]} (job {job.name})", now) for key, delivery in people],
+        )
+
+
+def _add(db: Connection, rows: Sequence[tuple[str, str, float]]) -> int:
+    """Add keys with reason and time, and let jobs that are planned already know; gives how many
+    were new.
+    """
+    added = db.executemany(
         "INSERT INTO suppressions (job, key, reason, since) VALUES (0, ?, ?, ?) "
         "ON CONFLICT DO NOTHING",
-        [(key, f"{SUPPRESSES[delivery]} (job {job.name})", now) for key, delivery in people],
-    )
+        rows,
+    ).rowcount
+    if added:
+        db.execute("UPDATE meta SET value = value + 1 WHERE key = 'suppressed'")
+    return added

@@ -20,7 +20,8 @@ OLDEST = 3
 _TABLES = """
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,                -- id: as in its witness, commits: the durable ones so far,
-                                         -- lost: the jobs that only the witness knows
+                                         -- lost: the jobs that only the witness knows,
+                                         -- suppressed: how often suppressions were added
     value
 ) WITHOUT ROWID;
 
@@ -41,7 +42,8 @@ CREATE TABLE jobs (
     stopped     TEXT,                    -- why the last engine stopped before the end
     cancelled   REAL,                    -- when a person did so; NULL: it is not
     held        TEXT,                    -- rows are rejected for the account's sake, in these words
-    rate        TEXT                     -- recipients in a time, such as 5000/h; NULL: no limit
+    rate        TEXT,                    -- recipients in a time, such as 5000/h; NULL: no limit
+    suppressed  INTEGER NOT NULL DEFAULT 0  -- meta.suppressed as the list was compared with them
 );
 CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint);
 CREATE INDEX jobs_by_content ON jobs (content);
@@ -219,7 +221,7 @@ def create(db: sqlite3.Connection, journal: str) -> None:
     """
     for statement in _STATEMENTS:
         db.execute(statement)
-    db.execute("INSERT INTO meta VALUES ('id', ?), ('commits', 0)", (journal,))
+    db.execute("INSERT INTO meta VALUES ('id', ?), ('commits', 0), ('suppressed', 0)", (journal,))
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 
@@ -262,6 +264,8 @@ def _from_4(db: sqlite3.Connection) -> None:
     _add_column(db, "jobs", "cancelled", "REAL")
     _add_column(db, "jobs", "held", "TEXT")
     _add_column(db, "chunks", "anew", "INTEGER NOT NULL DEFAULT 0")
+    _add_column(db, "jobs", "suppressed", "INTEGER NOT NULL DEFAULT 0")
+    db.execute("INSERT INTO meta VALUES ('suppressed', 0) ON CONFLICT DO NOTHING")
 
 
 def _create_missing(db: sqlite3.Connection) -> None:

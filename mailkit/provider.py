@@ -34,6 +34,7 @@ from mailkit.core.client import Client
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import (
     SEND,
+    TOKEN_BYTES,
     ChunkStatus,
     Cost,
     Dispatch,
@@ -77,6 +78,7 @@ from mailkit.template import InvalidRow, Placeholder, Template, check_columns, r
 
 __all__ = [
     "SEND",
+    "TOKEN_BYTES",
     "Attempt",
     "Auth",
     "BasicAuth",

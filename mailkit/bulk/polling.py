@@ -36,6 +36,8 @@ FIRST_LOOK, LAST_LOOK = 5.0, 300.0
 WAITED_OUT = 24 * 3600.0
 """So long a chunk is asked about of which the provider says that it is not done yet."""
 ASKED_AT_ONCE = 100
+HURRY_SECONDS = 300.0
+"""So soon a chunk is asked about that waits for the provider, once a webhook says that it moves."""
 LONGEST_STEP = 3600.0  # of a wait until a time of the wall clock, which may be set meanwhile
 
 
@@ -84,6 +86,7 @@ class Polling:
         self._began = self._begins = 0.0  # this run; the provider, where send_at is set
         self._track_until: float | None = None
         self._waiting: dict[int, str] = {}
+        self._hurry_at = 0.0
         self.settling = 0
         """How many chunks in doubt may yet be settled."""
 
@@ -152,7 +155,9 @@ class Polling:
                 continue
             wait = self._polls[0].due - self._clock.monotonic()
             if wait > 0:
-                await self._changed.wait(wait)
+                await self._changed.wait(min(wait, HURRY_SECONDS) if self._waiting else wait)
+                if self._waiting and self._clock.monotonic() >= self._hurry_at:
+                    await self._hurry()
                 continue
             poll = heapq.heappop(self._polls)
             self._polling += 1
@@ -164,6 +169,19 @@ class Polling:
             finally:
                 self._polling -= 1
                 self._changed.notify()
+
+    async def _hurry(self) -> None:
+        """Ask at once about the chunks of which webhooks say that they are in another state."""
+        steady = self._clock.monotonic()
+        self._hurry_at = steady + HURRY_SECONDS
+        moved = await self._journal.statuses.moved(self._job, self._clock.now())
+        if moved & self._waiting.keys():
+            self._polls = [
+                attrs.evolve(one, due=min(one.due, steady)) if one.n in moved else one
+                for one in self._polls
+            ]
+            heapq.heapify(self._polls)
+            self._changed.notify()
 
     async def _settle(self, poll: _Poll, doubt: Taken) -> None:
         """Ask what became of a chunk in doubt; it may be planned again until that is decided."""

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from mailkit.bulk.journal import Journal, RowRecord
+from mailkit.bulk.journal import Journal, Recorded, RowRecord
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import AuthenticationFailed, MailkitError, Unavailable
-from mailkit.events import ChunkAccepted, DeliveryStatus, JobEvent
+from mailkit.events import CampaignEvent, ChunkAccepted, DeliveryStatus, JobEvent
 from mailkit.message import Message
 from mailkit.provider import (
     ChunkStatus,
@@ -169,6 +169,19 @@ async def test_what_is_waited_for_is_told_to_everybody(world: World) -> None:
         assert report.waiting is not None
         assert (report.waiting.why, report.waiting.sent) == ("the moderators look at it", True)
         assert report.statistics == {"queued": 3}
+
+
+async def test_a_campaign_of_which_a_webhook_speaks_is_asked_about_soon(world: World) -> None:
+    world.shop.polls = [world.shop.again(3_000.0), world.shop.ends(SENT)]
+    async with world.sender() as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(3)), name="autumn")
+        await until_waiting(job)
+        event = CampaignEvent(provider="fake", name="task", reference="1", status="sent")
+        recorded = await world.journal.events.record([event], now=world.clock.now())
+        assert recorded == Recorded(applied=1)
+        assert (await job.wait()).deliveries == {DeliveryStatus.SENT: 3}
+    first, second = world.shop.looks
+    assert second - first < 3_000
 
 
 async def test_moderation_is_not_waited_for_longer_than_a_day(world: World) -> None:

@@ -198,7 +198,7 @@ def _hear(db: Connection, job: JobRecord, news: Sequence[News], now: float) -> i
 
 
 def _hurry(db: Connection, events: Sequence[CampaignEvent], now: float) -> int:
-    """Requests that came into another state: the provider is asked about them at once."""
+    """Requests that came into another state: whoever follows them asks about them soon."""
     known = 0
     for event in events:
         chunk = _chunk(db, event.provider, event.reference)

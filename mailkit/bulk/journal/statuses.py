@@ -101,6 +101,21 @@ class Statuses:
 
         return await self._store.read(work)
 
+    async def moved(self, job: JobRecord, now: float) -> frozenset[int]:
+        """The accepted chunks that wait for the provider no more: their time has come, or a webhook
+        said that they are in another state.
+        """
+
+        def work(db: Connection) -> frozenset[int]:
+            found = db.execute(
+                f"SELECT n FROM chunks WHERE job = ? AND state = '{ChunkState.ACCEPTED}' "
+                "AND until <= ?",
+                (job.id, now),
+            )
+            return frozenset(n for (n,) in found)
+
+        return await self._store.read(work)
+
     async def reconcile(
         self,
         job: JobRecord,

@@ -25,6 +25,7 @@ from mailkit.bulk.job import Job
 from mailkit.bulk.journal import InlineExecutor, Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import Dispatch, Provider, Scope, check_stages
 from mailkit.core.options import ClientOptions
@@ -39,6 +40,7 @@ MESSAGE = Message("Shop <news@shop.example>", "Autumn", html="<p>Hello {{ name }
 NAME = 'Жанна <&"\\[%{ ' * 5
 MOST_ROWS = 20  # of a chunk: the checks make some hundred of them
 OUTLASTS_A_CLIENT = 4  # requests: a client tries three times
+_FEW = EngineSettings(concurrency=3)  # requests at once: there are two chunks and a half
 _numbers = count()
 
 
@@ -159,7 +161,9 @@ class _World:
         clock, wire = self.clock, Wire(self.clock, strikes)
         async with self.bench.connect({"clock": clock, "transport": wire}) as client:
             provider = WatchedProvider(client, clock)
-            async with BulkSender(provider, journal=self.journal, clock=clock) as sender:
+            async with BulkSender(
+                provider, journal=self.journal, settings=_FEW, clock=clock
+            ) as sender:
                 yield sender, wire
 
     async def _states(self) -> dict[str, str]:

@@ -477,7 +477,7 @@ async def test_waiting_for_a_pipe_can_be_cancelled() -> None:
 
 async def test_the_event_loop_goes_on_while_a_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "big.csv"
-    file.write_text("email,name\n" + "user@shop.by,Anna\n" * 200_000)
+    file.write_text("email,name\n" + "user@shop.by,Anna\n" * 50_000)
     turns = 0
 
     async def count() -> None:
@@ -487,7 +487,7 @@ async def test_the_event_loop_goes_on_while_a_file_is_read(tmp_path: Path) -> No
             turns += 1
 
     counting = asyncio.create_task(count())
-    assert len(await rows_of(read_recipients(file))) == 200_000
+    assert len(await rows_of(read_recipients(file))) == 50_000
     counting.cancel()
     assert turns > 10
 

@@ -147,13 +147,16 @@ class _Hearing:
         """The row leaves the count of its chunk, and comes into that of chunk ``n``."""
         if row.chunk is not None:
             common = self._chunks[row.chunk].delivery
-            self._count(row.chunk, -1, _counted(row.state, row.delivery, common))
-        self._count(n, 1, _counted(state, delivery, self._chunks[n].delivery))
-
-    def _count(self, n: int, times: int, counted: tuple[int, int, int]) -> None:
+            follows, own, moving = _counted(row.state, row.delivery, common)
+            shift = self._shifts[row.chunk]
+            shift[0] -= follows
+            shift[1] -= own
+            shift[2] -= moving
+        follows, own, moving = _counted(state, delivery, self._chunks[n].delivery)
         shift = self._shifts[n]
-        for at, one in enumerate(counted):
-            shift[at] += times * one
+        shift[0] += follows
+        shift[1] += own
+        shift[2] += moving
 
     def _shift(self) -> list[int]:
         """Shift the counters; gives the chunks that rows have left."""

@@ -23,6 +23,7 @@ from mailkit.providers.sendpulse import SendPulse
 __all__ = ["BENCHES"]
 
 ROWS = 50_000
+NEAR = 2_000  # so many messages go out at about the same time, and are spoken of together
 BATCH, BATCHES = 100, 30
 NOW = 1_790_000_000
 REFERENCE = "7000001"
@@ -82,10 +83,11 @@ def sendpulse(n: int, token: str, to: str) -> dict[str, Any]:
 
 
 def bodies(tokens: Sequence[str], item: Item, seed: int) -> Iterator[bytes]:
-    """Posts of new events about rows anywhere in the job."""
+    """Posts of new events, each about messages that went out at about the same time."""
     rng, n = Random(seed), 0
     while True:
-        rows = rng.sample(range(ROWS), BATCH)
+        first = n % (ROWS - NEAR)
+        rows = rng.sample(range(first, first + NEAR), BATCH)
         items = [item(n + at, tokens[row], address(row + 1)) for at, row in enumerate(rows)]
         n += BATCH
         yield json.dumps(items).encode()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import attrs
 import pytest
@@ -19,7 +21,7 @@ from mailkit.events import (
 from mailkit.provider import Sent
 
 from .fakes import memory_journal, people
-from .jobs import planned, snapshot, states, take
+from .jobs import at, planned, snapshot, states, take
 
 AT = datetime(2026, 10, 1, 12, tzinfo=UTC)
 OPENED = DeliveryEvent(
@@ -165,3 +167,18 @@ async def test_batches_of_any_size(count: int) -> None:
         assert await record(journal, *events) == Recorded(applied=100 * count)
         accepted = [one for one in (await states(journal, job)).values() if one == "accepted"]
         assert len(accepted) == 100 * count
+
+
+async def test_of_two_receivers_one_writes_an_event_down(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    async with at(path) as first, at(path) as second:
+        job = await planned(first, people(20), chunk=20)
+        taken = await take(first, job)
+        events = [about(taken.task.token(row), row.address) for row in taken.task.rows]
+        batches = [events[n : n + 5] for n in range(0, 20, 5)]
+        found = await asyncio.gather(
+            *(record(first, *batch) for batch in batches),
+            *(record(second, *batch) for batch in reversed(batches)),
+        )
+        assert sum(one.applied for one in found) == sum(one.repeated for one in found) == 20
+        assert (await first.reports.counts(job)).accepted == 20

@@ -8,7 +8,7 @@ import pytest
 
 from .job import PROVIDERS, send, write
 
-ROWS = 300
+ROWS = 200
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -2,7 +2,8 @@
 
 A post comes late and out of order, twice, cut off, or not at all; its response is lost, or its
 receiver dies over it; nobody may be there to take it. Whatever did not get a 200 is posted again.
-Between them come posts about what this journal never sent.
+Between them come posts about what this journal never sent. In some worlds a handler, which
+fails now and then, is called for each event.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import asyncio
 import contextlib
 import contextvars
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mailkit.events import WebhookEvent
 from mailkit.sandbox import Posting, WebhookPost
 from mailkit.webhooks import WebhookReceiver
 
@@ -57,6 +59,9 @@ class Postman:
         self._outside = contextvars.copy_context()  # no process's: it dies with none
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._has_handler = Random(f"{world.seed} handler").random() < 0.3
+        self._told: set[bytes] = set()
+        self._handled: set[bytes] = set()
         self._door: Callable[[bytes, int], asyncio.Task[int]] | None = None
         self._forged = 0
         self._is_calm = False
@@ -79,6 +84,15 @@ class Postman:
             for task in self._tasks:
                 assert not task.done(), task.result()
             await asyncio.sleep(_EMPTIED)
+
+    async def handled(self) -> None:
+        """Wait until all calls of the handler were made; AssertionError if it never heard of an
+        event.
+        """
+        async with self._world.disk.opened() as journal:
+            while await journal.handler_calls.waiting():  # noqa: ASYNC110 - in another process
+                await asyncio.sleep(_EMPTIED)
+        assert not self._has_handler or self._told <= self._handled, "an event was never handled"
 
     def calm_down(self) -> None:
         """From now on every post arrives, and the receiver lives."""
@@ -112,6 +126,9 @@ class Postman:
         await asyncio.sleep(world.rng.expovariate(1))
         taken = await self._try(msgspec.json.encode(post.value))
         self.happened["posts taken" if taken else "posts not taken"] += 1
+        if taken:
+            assert isinstance(post.value, list)
+            self._told.update(map(_canonical, post.value))
         if taken and not self._is_calm and world.rng.random() < 0.2:
             await self._forge(post.value)
         post.ended(post, world.side.now(), is_taken=taken)
@@ -173,6 +190,15 @@ class Postman:
             if process.failure is None and process in world.processes:
                 world.processes.remove(process)
 
+    async def _handle(self, event: WebhookEvent) -> None:
+        """The shop's own part, which may take long or fail."""
+        rng = self._world.rng
+        await asyncio.sleep(rng.expovariate(1 / 10))
+        if not self._is_calm and rng.random() < 0.2:
+            raise RuntimeError
+        self._handled.add(_canonical(event.raw))
+        self.happened["handlers called"] += 1
+
     async def _receive(self) -> None:
         """One life of a receiver; after a while, or an error of the journal, it ends."""
         world, context = self._world, contextvars.copy_context()
@@ -186,6 +212,8 @@ class Postman:
 
         async with world.disk.opened() as journal:
             receiver = WebhookReceiver(journal, secret=_SECRET, clock=world.clock)
+            if self._has_handler:
+                receiver.on(WebhookEvent, name="shop")(self._handle)
             try:
                 async with receiver:
                     self._door = door
@@ -196,6 +224,10 @@ class Postman:
                     await asyncio.gather(*answers)  # what is under way is answered
             finally:
                 self._door = None
+
+
+def _canonical(row: Mapping[str, object]) -> bytes:
+    return msgspec.json.encode(row, order="sorted")
 
 
 async def _answer(

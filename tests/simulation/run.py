@@ -97,10 +97,12 @@ def _play_to_the_end(world: World, happened: Counter[str]) -> None:
         if len(looks) == len(world.jobs):
             if all(look.done for look in looks.values()):
                 break
-            if world.postman is not None and world.rng.random() < 0.5:
+            heard = world.postman is not None and world.rng.random() < 0.5
+            if heard and world.postman is not None:
                 _alone(world, world.postman.emptied())
-                _alone(world, _check_doubts(world))
             if not world.side.settles:
+                if heard:
+                    _alone(world, _check_doubts(world))
                 _alone(world, _end_doubts(world, looks, happened))
     assert len(looks) == len(world.jobs), "a job vanished"
     assert all(look.done for look in looks.values()), looks
@@ -263,7 +265,7 @@ def _check_row(world: World, row: RowRecord) -> None:
 
 
 async def _check_doubts(world: World) -> None:
-    """Of nobody who is in doubt has anything been said."""
+    """Of nobody who is in doubt has anything been said, by events that name their rows."""
     told = truth_of(world.side.service.outcomes(world.side.now()))
     async with world.disk.opened() as journal:
         for name in world.jobs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from mailkit.bulk.journal import Journal
+from mailkit.bulk.journal import Details, JobState, Journal
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import FINAL
 
@@ -12,11 +12,16 @@ Counters = tuple[int, int, int]
 
 
 async def checked(journal: Journal) -> None:
-    """The counters of all chunks that were handed out are those of their rows; and chunks without
-    any are neither sent nor in doubt.
+    """The counters of all chunks that were handed out are those of their rows; chunks without any
+    are neither sent nor in doubt; and rows have come to where they are by what rose.
     """
     found, own = await counters(journal, every=True), await counted(journal, every=True)
     assert found == own
+    for job in await journal.jobs.list():
+        if job.state is JobState.PLANNED:
+            snapshot = await journal.reports.snapshot(job.name)
+            assert snapshot is not None
+            assert await risen(journal, job.name) == snapshot.deliveries
 
     def work(db: Connection) -> list[object]:
         return db.execute(
@@ -25,6 +30,21 @@ async def checked(journal: Journal) -> None:
         ).fetchall()
 
     assert await journal._db.read(work) == []
+
+
+async def risen(journal: Journal, name: str) -> dict[int, int]:
+    """How many rows are in each status, by what rose into it, less what rose out of it."""
+
+    def look(_: object, details: Details) -> dict[int, int]:
+        total: Counter[int] = Counter()
+        for _, before, after, rows in details.rises():
+            total[before] -= rows
+            total[after] += rows
+        return {status: rows for status, rows in total.items() if status and rows}
+
+    found = await journal.reports.details(name, look)
+    assert found is not None
+    return found
 
 
 async def counters(journal: Journal, *, every: bool = False) -> dict[tuple[int, int], Counters]:

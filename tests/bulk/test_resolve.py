@@ -31,7 +31,7 @@ from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
 
 from ..examples import examples
-from .counted import counted, counters
+from .counted import checked, counted, counters
 from .fakes import MESSAGE, Act, FakeProvider, memory_journal, people
 from .jobs import die, planned, planning, take
 
@@ -184,7 +184,7 @@ async def test_rows_in_doubt_one_by_one_are_resolved_one_by_one(journal: Journal
         "accepted",
         "accepted",
     ]
-    assert await counters(journal) == await counted(journal)
+    await checked(journal)
     report = await resume(journal, provider)
     assert [row.address for row in provider.chunks[-1].rows] == ["p2@example.com"]
     assert (report.counts.accepted, report.counts.in_doubt) == (4, 1)
@@ -260,7 +260,7 @@ async def rejected_job(journal: Journal) -> JobRecord:
 async def test_a_rejected_chunk_and_rejected_rows_are_ordered_again(journal: Journal) -> None:
     job = await rejected_job(journal)
     assert await replan_rejected(journal, "a") == ReplanResult(rows=6, elsewhere=0)
-    assert await counters(journal) == await counted(journal)
+    await checked(journal)
     counts = await journal.reports.counts(job)
     assert counts == Counts(15, accepted=6, in_doubt=3, unsent=6)
     again = [await take(journal, job), await take(journal, job)]
@@ -412,4 +412,4 @@ async def agrees(journal: Journal, provider: FakeProvider, count: int) -> None:
     for row in await rows_of(journal):
         if row.state != "in doubt":
             assert provider.mailed[row.address] == (row.state == "accepted"), row
-    assert await counters(journal) == await counted(journal)
+    await checked(journal)

@@ -1,4 +1,5 @@
-"""What a report for people adds to the numbers: why rows failed, and when others were accepted.
+"""What a report for people adds to the numbers: why rows failed, when others were accepted, and
+when deliveries rose.
 
 Read row by row, within the transaction that the numbers come from: however many there are, no more
 than one is in memory.
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import attrs
 
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
+from mailkit.bulk.journal.rises import MINUTE
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import DeliveryStatus
 
@@ -109,3 +111,13 @@ class Details:
         for at, rows in found:
             if at is not None:
                 yield at, rows
+
+    def rises(self) -> Iterator[tuple[float, int, int, int]]:
+        """When deliveries rose, to the minute: from which status to which, of how many rows; 0 is
+        the status of those of which nothing was heard before.
+        """
+        found = self.db.execute(
+            "SELECT minute, before, after, rows FROM rises WHERE job = ?", (self.job.id,)
+        )
+        for minute, before, after, rows in found:
+            yield minute * MINUTE, before, after, rows

@@ -175,7 +175,7 @@ def _hear_by_token(db: Connection, events: Sequence[DeliveryEvent], now: float) 
         job = jobs[place.job]
         if job is not None and job.provider == event.provider:
             row, key = row_id(job.id, place.row), key_of(event.address or "")
-            news[job.id].append(News(row, place.chunk, key, event.status, event.reason))
+            news[job.id].append(_news(event, row, place.chunk, key))
     return sum(_hear(db, job, news[id], now) for id, job in jobs.items() if job is not None)
 
 
@@ -185,11 +185,16 @@ def _hear_by_reference(
     keys = [key_of(event.address or "") for event in events]
     rows = rows_at(db, job, n, set(keys))
     news = [
-        News(rows[key], n, key, event.status, event.reason)
+        _news(event, rows[key], n, key)
         for key, event in zip(keys, events, strict=True)
         if key in rows
     ]
     return _hear(db, job, news, now)
+
+
+def _news(event: DeliveryEvent, row: int, chunk: int, key: str) -> News:
+    at = None if event.at is None else event.at.timestamp()
+    return News(row, chunk, key, event.status, event.reason, at)
 
 
 def _hear(db: Connection, job: JobRecord, news: Sequence[News], now: float) -> int:

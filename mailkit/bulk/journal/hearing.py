@@ -24,6 +24,7 @@ from mailkit.bulk.journal.records import (
     PartState,
     RowState,
 )
+from mailkit.bulk.journal.rises import Rises
 from mailkit.bulk.journal.statuses import FIRST_FINAL, change
 from mailkit.bulk.journal.store import Connection
 from mailkit.bulk.journal.suppressions import suppress, suppresses
@@ -34,13 +35,16 @@ __all__ = ["News", "close_if_left", "hear"]
 
 
 class News(NamedTuple):
-    """What is said of the row with this id and key, as part of this ``chunk``."""
+    """What is said of the row with this id and key, as part of this ``chunk``; ``at`` is when it
+    happened, if that is known.
+    """
 
     row: int
     chunk: int
     key: str
     status: DeliveryStatus
     reason: str
+    at: float | None
 
 
 @attrs.frozen
@@ -64,13 +68,16 @@ def hear(db: Connection, job: JobRecord, news: Sequence[News], now: float) -> se
     What names another address is about nobody.
     """
     rows = {(row.id, row.key): row for row in _rows(db, job, {one.row for one in news})}
-    latest: dict[int, News] = {}
+    said: dict[int, list[News]] = defaultdict(list)
     for one in news:
-        known = latest.get(one.row)
-        if (one.row, one.key) in rows and (known is None or one.status > known.status):
-            latest[one.row] = one
-    told = [(row, latest[row.id]) for row in rows.values() if row.id in latest]
-    _Hearing(db, job, _chunks(db, job, told), now).hear(told)
+        if (one.row, one.key) in rows:
+            said[one.row].append(one)
+    told = [
+        (row, max(said[row.id], key=lambda one: one.status))
+        for row in rows.values()
+        if row.id in said
+    ]
+    _Hearing(db, job, _chunks(db, job, told), said, now).hear(told)
     return set(rows)
 
 
@@ -78,16 +85,23 @@ class _Hearing:
     """One transaction's news of one job."""
 
     def __init__(
-        self, db: Connection, job: JobRecord, chunks: Mapping[int, _Chunk], now: float
+        self,
+        db: Connection,
+        job: JobRecord,
+        chunks: Mapping[int, _Chunk],
+        said: Mapping[int, Sequence[News]],
+        now: float,
     ) -> None:
         self._db = db
         self._job = job
         self._chunks = chunks
+        self._said = said
         self._now = now
         self._deliveries: list[tuple[int | None, int]] = []
         self._changes: list[tuple[int, RowChange]] = []
         self._suppressed: list[tuple[str, int]] = []
         self._shifts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self._rises = Rises(job, now)
 
     def hear(self, news: Sequence[tuple[_Row, News]]) -> None:
         accepted: dict[int, list[tuple[_Row, News]]] = defaultdict(list)
@@ -105,6 +119,7 @@ class _Hearing:
         self._db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", self._deliveries)
         change(self._db, self._changes)
         suppress(self._db, self._job, self._suppressed, self._now)
+        self._rises.write(self._db)
         for n in self._shift():
             close_if_left(self._db, self._job, n)
 
@@ -145,6 +160,7 @@ class _Hearing:
 
     def _moves(self, row: _Row, n: int, state: str | None, delivery: int | None) -> None:
         """The row leaves the count of its chunk, and comes into that of chunk ``n``."""
+        common = 0
         if row.chunk is not None:
             common = self._chunks[row.chunk].delivery
             follows, own, moving = _counted(row.state, row.delivery, common)
@@ -157,6 +173,14 @@ class _Hearing:
         shift[0] += follows
         shift[1] += own
         shift[2] += moving
+        self._rise(row, _heard(row.state, row.delivery, common))
+
+    def _rise(self, row: _Row, before: int) -> None:
+        """Each status that the row reached for the first time, at its own time."""
+        for one in sorted(self._said[row.id], key=lambda one: one.status):
+            if one.status > before:
+                self._rises.add(before, one.status, at=one.at)
+                before = one.status
 
     def _shift(self) -> list[int]:
         """Shift the counters; gives the chunks that rows have left."""
@@ -171,10 +195,17 @@ class _Hearing:
 def _counted(state: str | None, delivery: int | None, common: int) -> tuple[int, int, int]:
     """What a row adds to the counters of its chunk; see `statuses.recount`."""
     if state is None:
-        heard = common if delivery is None else delivery
+        heard = _heard(state, delivery, common)
         return 1, int(delivery is not None), int(heard < FIRST_FINAL)
     moving = state in SENT_STATES and state != RowState.REJECTED and (delivery or 0) < FIRST_FINAL
     return 0, 0, int(moving)
+
+
+def _heard(state: str | None, delivery: int | None, common: int) -> int:
+    """The delivery of a row: its own, or that of the chunk that it follows."""
+    if delivery is not None:
+        return delivery
+    return common if state is None else 0
 
 
 def _rows(db: Connection, job: JobRecord, ids: Iterable[int]) -> list[_Row]:

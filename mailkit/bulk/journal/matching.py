@@ -57,7 +57,8 @@ class ReconcileResult:
     none of their own, own deliveries alone as (delivery, row id), and whole rows. ``missing`` rows
     were never named; ``reconciled`` says that nobody is looked for any longer. ``held`` has the
     words in which rows were refused for the account's sake, if any were. ``suppressed`` are the
-    keys of people who are not to be mailed any more, with the deliveries that say so.
+    keys of people who are not to be mailed any more, with the deliveries that say so. ``rises`` has
+    how many rows went from one delivery to another.
     """
 
     delivery: int
@@ -67,6 +68,7 @@ class ReconcileResult:
     reconciled: bool
     held: str | None = None
     suppressed: Sequence[tuple[str, int]] = ()
+    rises: Mapping[tuple[int, int], int] = attrs.field(factory=dict)
 
 
 def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) -> ReconcileResult:
@@ -86,6 +88,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     missing = 0
     held: str | None = None
     suppressed: list[tuple[str, int]] = []
+    rises: Counter[tuple[int, int]] = Counter()
     rejected: dict[int, tuple[str, str]] = {}
     for row_id, key, state, own in chunk.rows:
         delivery = own if own is not None else common if state is None else 0
@@ -104,6 +107,8 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
             if state != RowState.REJECTED and not named:
                 changed.append(RowChange(row_id, RowState.REJECTED, reason or "refused", 0))
                 rejected[row_id] = key, reason
+                if delivery:
+                    rises[delivery, 0] += 1
                 if account:
                     held = held or reason
             elif state is None:
@@ -111,8 +116,10 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
             continue
         before = delivery
         delivery = max(delivery, news or _TAKEN)
-        if delivery >= _SUPPRESSES and delivery != before:
-            suppressed.append((key, delivery))
+        if delivery != before:
+            rises[before, delivery] += 1
+            if delivery >= _SUPPRESSES:
+                suppressed.append((key, delivery))
         now = RowState.ACCEPTED if state == RowState.ACCEPTED else None
         if now != state or (reason and delivery != before):
             changed.append(RowChange(row_id, now, reason or None, delivery))
@@ -123,7 +130,9 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     held = held or next(iter(suspects(rejected).values()), None)
     common, deliveries = _shared(common, following, settled=not chunk.all)
     reconciled = chunk.reconciled or doubt is not None or not missing
-    return ReconcileResult(common, deliveries, changed, missing, reconciled, held, suppressed)
+    return ReconcileResult(
+        common, deliveries, changed, missing, reconciled, held, suppressed, rises
+    )
 
 
 def _shared(

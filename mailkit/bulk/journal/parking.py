@@ -35,12 +35,20 @@ def may_be_ours(db: Connection, provider: str) -> bool:
 def park(db: Connection, reference: str, events: Iterable[DeliveryEvent], now: float) -> None:
     """Keep what is said of messages of this reference: of each the latest."""
     db.executemany(
-        "INSERT INTO parked (provider, reference, key, delivery, reason, at) "
-        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (provider, reference, key) DO UPDATE "
-        "SET delivery = excluded.delivery, reason = excluded.reason "
+        "INSERT INTO parked (provider, reference, key, delivery, reason, happened, at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (provider, reference, key) DO UPDATE "
+        "SET delivery = excluded.delivery, reason = excluded.reason, happened = excluded.happened "
         "WHERE excluded.delivery > parked.delivery",
         [
-            (one.provider, reference, key_of(one.address or ""), one.status, one.reason, now)
+            (
+                one.provider,
+                reference,
+                key_of(one.address or ""),
+                one.status,
+                one.reason,
+                None if one.at is None else one.at.timestamp(),
+                now,
+            )
             for one in events
         ],
     )
@@ -50,14 +58,15 @@ def claim(db: Connection, job: JobRecord, n: int, reference: str, now: float) ->
     """The chunk has this reference: what was kept for it is about its rows."""
     which = (job.provider, reference)
     parked = db.execute(
-        "SELECT key, delivery, reason FROM parked WHERE provider = ? AND reference = ?", which
+        "SELECT key, delivery, reason, happened FROM parked WHERE provider = ? AND reference = ?",
+        which,
     ).fetchall()
     if not parked:
         return
     rows = rows_at(db, job, n, [key for key, *_ in parked])
     news = [
-        News(rows[key], n, key, DeliveryStatus(delivery), reason)
-        for key, delivery, reason in parked
+        News(rows[key], n, key, DeliveryStatus(delivery), reason, happened)
+        for key, delivery, reason, happened in parked
         if key in rows
     ]
     hear(db, job, news, now)

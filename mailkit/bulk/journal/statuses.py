@@ -6,6 +6,7 @@ Once a chunk has been sent, ``recount`` writes its counters, ``rows``, ``own_del
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
@@ -20,6 +21,7 @@ from mailkit.bulk.journal.matching import (
 )
 from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.records import SENT_STATES, ChunkState, JobRecord, RowState
+from mailkit.bulk.journal.rises import Rises
 from mailkit.bulk.journal.store import Connection, Cursor, Store
 from mailkit.bulk.journal.suppressions import suppress
 from mailkit.core.dispatch import ChunkStatus, PollResult, RowStatus
@@ -140,7 +142,7 @@ class Statuses:
                     (msgspec.json.encode(polled.statistics).decode(), job.id, n),
                 )
             if polled.again is not None or polled.others is not None:
-                found = _merge_whole(db, job, n, polled)
+                found = _merge_whole(db, job, n, polled, now)
             else:
                 found = merge(db, job, n, polled, now, doubt)
             return found if trusted else _keep_held(db, job, found)
@@ -287,13 +289,19 @@ def merge(
 def _write(db: Connection, job: JobRecord, n: int, found: ReconcileResult, now: float) -> int:
     """Write what changes in rows, and count the chunk anew; gives its ``unfinished``."""
     suppress(db, job, found.suppressed, now)
+    rises = Rises(job, now)
+    for (before, after), rows in found.rises.items():
+        rises.add(before, after, rows=rows)
+    rises.write(db)
     # Touching no other column spares the indexes.
     db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", found.deliveries)
     _change(db, n, found.changes)
     return recount(db, job, n)
 
 
-def _merge_whole(db: Connection, job: JobRecord, n: int, polled: PollResult) -> MergeResult:
+def _merge_whole(
+    db: Connection, job: JobRecord, n: int, polled: PollResult, now: float
+) -> MergeResult:
     """What the provider says of the chunk as a whole, whoever follows it."""
     until = None if polled.again is None else polled.again.timestamp()
     others, cursor = polled.others, polled.cursor
@@ -308,9 +316,9 @@ def _merge_whole(db: Connection, job: JobRecord, n: int, polled: PollResult) -> 
         _reject_others(db, job, n, others)
         held = others.reason if others.held else None
     elif others is not None and others.delivery is not None:
-        rows = following(db, job, n, "id").fetchall()
-        if others.mailed is None or others.mailed >= len(rows):
-            _raise_delivery(db, job, n, int(others.delivery))
+        heard = Counter(own for (own,) in following(db, job, n, "delivery"))
+        if others.mailed is None or others.mailed >= heard.total():
+            _raise_delivery(db, job, n, int(others.delivery), heard, now)
     (done,) = db.execute(
         "SELECT reconciled FROM chunks WHERE job = ? AND n = ?", (job.id, n)
     ).fetchone()
@@ -336,11 +344,26 @@ def _reject_others(db: Connection, job: JobRecord, n: int, others: ChunkStatus) 
     )
 
 
-def _raise_delivery(db: Connection, job: JobRecord, n: int, delivery: int) -> None:
-    """All rows that follow the chunk have come so far at least."""
+def _raise_delivery(
+    db: Connection,
+    job: JobRecord,
+    n: int,
+    delivery: int,
+    heard: Mapping[int | None, int],
+    now: float,
+) -> None:
+    """All rows that follow the chunk have come so far at least; ``heard`` counts them by their own
+    deliveries.
+    """
     first, last, common = _span(db, job, n)
     if delivery <= common:
         return
+    rises = Rises(job, now)
+    for own, rows in heard.items():
+        before = common if own is None else own
+        if before < delivery:
+            rises.add(before, delivery, rows=rows)
+    rises.write(db)
     db.execute("UPDATE chunks SET delivery = ? WHERE job = ? AND n = ?", (delivery, job.id, n))
     less = "UPDATE rows SET delivery = NULL WHERE delivery <= ? AND state IS NULL AND "
     db.execute(f"{less} id BETWEEN ? AND ? AND chunk IS NULL", (delivery, first, last))

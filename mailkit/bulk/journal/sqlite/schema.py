@@ -132,6 +132,15 @@ CREATE TABLE suppressions (
     PRIMARY KEY (job, key)
 ) WITHOUT ROWID;
 
+CREATE TABLE rises (                     -- deliveries over time: see rises.py
+    job    INTEGER NOT NULL,
+    minute INTEGER NOT NULL,             -- since 1970
+    before INTEGER NOT NULL,             -- the rows' DeliveryStatus, as the next
+    after  INTEGER NOT NULL,
+    rows   INTEGER NOT NULL,
+    PRIMARY KEY (job, minute, before, after)
+) WITHOUT ROWID;
+
 CREATE TABLE heard (                     -- the events of webhooks, so that a repeat is known
     mark BLOB PRIMARY KEY,               -- when it happened, and a digest: see events.py
     at   REAL NOT NULL                   -- when it came
@@ -144,7 +153,8 @@ CREATE TABLE parked (                    -- events about messages that may yet t
     key       TEXT NOT NULL,             -- of the address
     delivery  INTEGER NOT NULL,
     reason    TEXT NOT NULL,
-    at        REAL NOT NULL,
+    happened  REAL,                      -- when, by the provider's word
+    at        REAL NOT NULL,             -- when it came
     UNIQUE (provider, reference, key)
 );
 

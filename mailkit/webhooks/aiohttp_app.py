@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,6 +20,20 @@ _IDLE = 30.0
 """Seconds that a connection may take to send a request's head, and be idle between two."""
 _LINGER = 1.0
 """Seconds in which what is left of a refused body is thrown away, so that the answer arrives."""
+
+
+class _Brief(logging.Filter):
+    """Errors of connections in a line each: strangers can cause as many as they like."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[0] is not None:
+            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[0].__name__}", ()
+            record.exc_info = None
+        return True
+
+
+_log = logging.getLogger("mailkit.webhooks.connections")
+_log.addFilter(_Brief())
 
 
 def make_app(receiver: Receiver, *, unpacked: bool = True) -> web.Application:
@@ -61,6 +76,7 @@ async def listening(receiver: Receiver, host: str, port: int) -> AsyncIterator[s
     runner = web.AppRunner(
         make_app(receiver, unpacked=False),
         access_log=None,  # the command shows counts instead
+        logger=_log,
         auto_decompress=False,
         keepalive_timeout=_IDLE,
         lingering_time=_LINGER,

@@ -1,8 +1,9 @@
-"""Access logs without secrets: whatever server writes them, and whoever answers the request."""
+"""Servers' logs without secrets: of requests, and of errors that quote them."""
 
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import Any
 
 from mailkit.webhooks.routes import Routes
@@ -11,11 +12,15 @@ __all__ = ["Masking"]
 
 _LOGGERS = (
     "aiohttp.access",
+    "aiohttp.server",
     "django.request",
     "django.server",
     "gunicorn.access",
+    "gunicorn.error",
     "hypercorn.access",
+    "hypercorn.error",
     "uvicorn.access",
+    "uvicorn.error",
 )
 
 
@@ -27,7 +32,7 @@ class Masking(logging.Filter):
         self._routes = routes
 
     def install(self) -> None:
-        """Filter the access logs of the usual servers from now on."""
+        """Filter the logs of the usual servers from now on."""
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(self)
 
@@ -37,7 +42,10 @@ class Masking(logging.Filter):
             logging.getLogger(name).removeFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Mask its message, its arguments, and the fields that a server adds."""
+        """Mask its message, its arguments, its traceback, and the fields that a server adds."""
+        if record.exc_info:
+            record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+            record.exc_info = None  # else whoever writes the record would format it again
         for name, value in list(vars(record).items()):
             setattr(record, name, self._masked(value))
         return True

@@ -237,6 +237,29 @@ def test_a_process_with_every_log_on_shows_nothing(shop: Shop) -> None:
     assert SECRET[:8] not in everything
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "POST {path} HTTP/9",
+        "POST {path}\x01 HTTP/1.1\r\nHost: shop.test",
+        "POST {path} HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\nno size",
+        "POST {path} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2",
+    ],
+)
+def test_what_is_not_http_costs_a_line_at_most_and_shows_no_secret(shop: Shop, head: str) -> None:
+    with listening(shop) as shown:
+        with socket.create_connection(("127.0.0.1", shown.port), timeout=30) as connection:
+            connection.sendall(
+                head.format(path=f"/webhooks/devino/{SECRET}").encode() + b"\r\n\r\n"
+            )
+            assert connection.recv(1000).split()[1] == b"400"
+        shown.process.terminate()
+        ended = end_of(shown.process)
+    assert ended.code == 0
+    assert SECRET[:8] not in f"{ended}"
+    assert len(ended.err.splitlines()) <= 1
+
+
 def test_a_job_is_sent_while_it_listens(shop: Shop, tmp_path: Path) -> None:
     with listening(shop) as shown:
         assert shop.send(shop.letter(), shop.customers(20), "--name", "autumn").code == 0

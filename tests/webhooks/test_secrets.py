@@ -132,3 +132,17 @@ def test_access_logs_are_masked(line: str, shown: str, caplog: pytest.LogCapture
     assert vars(caplog.records[0])["line"] == shown
     logging.getLogger("uvicorn.access").info(line)
     assert caplog.records[-1].getMessage() == line
+
+
+def test_errors_of_a_server_are_masked(caplog: pytest.LogCaptureFixture) -> None:
+    masking = Masking(ROUTES)
+    masking.install()
+    try:
+        try:
+            raise ValueError(f"b'POST /w/devino/{SECRET} HTTP/9'")
+        except ValueError:
+            logging.getLogger("aiohttp.server").exception("Error handling request")
+    finally:
+        masking.remove()
+    assert "b'POST /w/devino/hidden HTTP/9'" in caplog.text
+    assert SECRET[:8] not in caplog.text

@@ -512,3 +512,76 @@ async def test_who_opts_out_while_a_list_is_loaded_is_left_to_the_service(
     await journal.chunks.advance(job, listed, Done("list 1"), CAMPAIGNS)
     await journal.suppressions.add(people(1), reason="asked by phone", now=NOW)
     assert (await sent_campaign(journal, job, "77")).count == 2
+
+
+async def twins(journal: Journal) -> tuple[JobRecord, JobRecord]:
+    """A job that rejected everybody, and another one that has the same to send to the same people,
+    since they seemed to be free.
+    """
+    first = await planned(journal, people(4), "a")
+    while isinstance(taken := await journal.chunks.take(first, NOW), Taken):
+        refused = {row.n: "refused" for row in taken.task.rows}
+        await journal.chunks.accept(first, taken.ticket, NOW, Sent(f"a{taken.task.chunk}", refused))
+    second = await planned(journal, people(4), "b")
+    await journal._db.write(lambda db: db.execute("UPDATE jobs SET content = ?", (b"same",)))
+    return first, second
+
+
+async def proven(journal: Journal, job: JobRecord, how: str) -> None:
+    """Word comes that somebody of the job's second chunk has the message after all."""
+    if how == "event":
+        await journal.events.record([campaign_event("a2", "p3@example.com")], now=NOW)
+    else:
+        status = RowStatus("p3@example.com", DeliveryStatus.SENT, False, "")
+        await journal.statuses.reconcile(job, 2, PollResult([status]), now=NOW)
+    assert (await counts(journal, job)).accepted == 1
+
+
+@pytest.mark.parametrize("how", ["event", "poll"])
+async def test_who_was_mailed_after_all_is_left_out_by_a_job_that_waits(
+    journal: Journal, how: str
+) -> None:
+    first, second = await twins(journal)
+    second = await journal.workers.join(second)
+    await proven(journal, first, how)
+    sent: list[str] = []
+    while isinstance(taken := await journal.chunks.take(second, NOW), Taken):
+        sent += [row.address for row in taken.task.rows]
+        await journal.chunks.accept(second, taken.ticket, NOW, Sent(None))
+    assert sent == people(3)
+    assert await counts(journal, second) == Counts(4, duplicate=1, accepted=3)
+    rows = [row async for rows in journal.reports.rows(second) for row in rows]
+    assert rows[3].reason == "already sent by job a"
+    assert [one async for one in journal.suppressions.list()] == []
+
+
+@pytest.mark.parametrize("how", ["event", "poll"])
+async def test_who_was_mailed_after_all_is_in_no_list_that_is_sent_to(
+    journal: Journal, how: str
+) -> None:
+    first, second = await twins(journal)
+    second = await journal.workers.join(second)
+    loaded: dict[str, list[str]] = {}
+    heard = False
+    while isinstance(
+        taken := await journal.chunks.take(second, NOW, CAMPAIGNS, limits=LIMITS), Taken
+    ):
+        match taken.task.stage.name:
+            case "list":
+                done = Done(f"list {taken.task.label} {taken.task.attempt} {len(loaded)}")
+                loaded[str(done.cursor)] = []
+                await journal.chunks.advance(second, taken, done, CAMPAIGNS)
+            case "load":
+                loaded[str(taken.task.cursor)] += [row.address for row in taken.task.rows]
+                await journal.chunks.advance(second, taken, Done(), CAMPAIGNS)
+                if not heard and "p3@example.com" in loaded[str(taken.task.cursor)]:
+                    await proven(journal, first, how)
+                    heard = True
+            case _:
+                sent = loaded[str(taken.task.cursor)]
+                assert "p3@example.com" not in sent
+                await journal.chunks.accept(
+                    second, taken.ticket, NOW, Sent(f"b{len(sent)}{taken.task.chunk}")
+                )
+    assert heard
+    assert await counts(journal, second) == Counts(4, duplicate=1, accepted=3)

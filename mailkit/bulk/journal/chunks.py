@@ -136,7 +136,7 @@ class Chunks:
                 if anew:
                     parts.begin_anew(db, job, chunk.n)
                     continue
-                if unwanted and not chunk.stage and leave_out_unwanted(db, job, chunk.n):
+                if unwanted and _left_out(db, job, chunk, stages[chunk.stage]):
                     continue
                 if ledger is not None:
                     found = permits_for(db, job, stages[chunk.stage], chunk.rows, ledger, asked)
@@ -347,6 +347,16 @@ class Chunks:
         await self._store.write(
             lambda db: settle(db, job, ticket, state, reason, now), durable=False
         )
+
+
+def _left_out(db: Connection, job: JobRecord, chunk: _Planned, stage: Stage) -> bool:
+    """Whether rows had to be left out of the chunk: it is looked at before its first stage, and
+    before it is sent.
+    """
+    prepared = chunk.stage > 0
+    if prepared and stage.repeatable:
+        return False
+    return leave_out_unwanted(db, job, chunk.n, prepared=prepared)
 
 
 def _outside(stages: Sequence[int]) -> str:

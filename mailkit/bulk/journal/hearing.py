@@ -27,7 +27,7 @@ from mailkit.bulk.journal.records import (
 from mailkit.bulk.journal.rises import Rises
 from mailkit.bulk.journal.statuses import FIRST_FINAL, change
 from mailkit.bulk.journal.store import Connection
-from mailkit.bulk.journal.suppressions import suppress, suppresses
+from mailkit.bulk.journal.suppressions import keep_from_twins, suppress, suppresses
 from mailkit.core.dispatch import RowStatus
 from mailkit.events import DeliveryStatus
 
@@ -100,6 +100,7 @@ class _Hearing:
         self._deliveries: list[tuple[int | None, int]] = []
         self._changes: list[tuple[int, RowChange]] = []
         self._suppressed: list[tuple[str, int]] = []
+        self._found: list[str] = []
         self._shifts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
         self._rises = Rises(job, now)
 
@@ -119,6 +120,7 @@ class _Hearing:
         self._db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", self._deliveries)
         change(self._db, self._changes)
         suppress(self._db, self._job, self._suppressed, self._now)
+        keep_from_twins(self._db, self._job, self._found, self._now)
         self._rises.write(self._db)
         for n in self._shift():
             close_if_left(self._db, self._job, n)
@@ -137,6 +139,7 @@ class _Hearing:
         self._deliveries += found.deliveries
         self._changes += [(n, one) for one in found.changes]
         self._suppressed += found.suppressed
+        self._found += found.found
 
     def _hear_others(self, news: Sequence[tuple[_Row, News]]) -> None:
         """Rows whose chunk is not accepted, or that are in none: they are accepted by themselves,
@@ -152,6 +155,8 @@ class _Hearing:
                 n = row.chunk
             if n is None:
                 continue
+            if row.state != RowState.ACCEPTED:
+                self._found.append(row.key)
             why = one.reason or None
             self._changes.append((n, RowChange(row.id, RowState.ACCEPTED, why, delivery)))
             self._moves(row, n, RowState.ACCEPTED, delivery)

@@ -58,7 +58,8 @@ class ReconcileResult:
     were never named; ``reconciled`` says that nobody is looked for any longer. ``held`` has the
     words in which rows were refused for the account's sake, if any were. ``suppressed`` are the
     keys of people who are not to be mailed any more, with the deliveries that say so. ``rises`` has
-    how many rows went from one delivery to another.
+    how many rows went from one delivery to another. ``found`` are the keys of people who were
+    rejected, as it seemed.
     """
 
     delivery: int
@@ -69,6 +70,7 @@ class ReconcileResult:
     held: str | None = None
     suppressed: Sequence[tuple[str, int]] = ()
     rises: Mapping[tuple[int, int], int] = attrs.field(factory=dict)
+    found: Sequence[str] = ()
 
 
 def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) -> ReconcileResult:
@@ -88,6 +90,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     missing = 0
     held: str | None = None
     suppressed: list[tuple[str, int]] = []
+    found: list[str] = []
     rises: Counter[tuple[int, int]] = Counter()
     rejected: dict[int, tuple[str, str]] = {}
     for row_id, key, state, own in chunk.rows:
@@ -114,6 +117,8 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
             elif state is None:
                 following.append((delivery, own, row_id))
             continue
+        if state == RowState.REJECTED:
+            found.append(key)
         before = delivery
         delivery = max(delivery, news or _TAKEN)
         if delivery != before:
@@ -131,7 +136,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     common, deliveries = _shared(common, following, settled=not chunk.all)
     reconciled = chunk.reconciled or doubt is not None or not missing
     return ReconcileResult(
-        common, deliveries, changed, missing, reconciled, held, suppressed, rises
+        common, deliveries, changed, missing, reconciled, held, suppressed, rises, found
     )
 
 

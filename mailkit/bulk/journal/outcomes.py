@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import in_parts, index
+from mailkit.bulk.journal.elsewhere import ALREADY
 from mailkit.bulk.journal.hearing import close_if_left
 from mailkit.bulk.journal.matching import RowChange
 from mailkit.bulk.journal.parking import claim
@@ -123,16 +124,25 @@ def leave_out(
         parts.forget(db, job, n)
 
 
-def leave_out_unwanted(db: Connection, job: JobRecord, n: int) -> bool:
-    """Rows of people who were suppressed since the job was planned; whether there were any."""
+def leave_out_unwanted(db: Connection, job: JobRecord, n: int, *, prepared: bool) -> bool:
+    """Rows of people who were suppressed since the job was planned, or whom another job turned out
+    to have mailed; in a chunk that is ``prepared``, of the latter alone, and it begins anew.
+    Whether there were any.
+    """
     reason = (
-        "(SELECT min(reason) FROM suppressions WHERE suppressions.job = 0 "
-        "AND suppressions.key = coalesce(rows.key, rows.address))"
+        "(SELECT min(reason) FROM suppressions WHERE suppressions.key = coalesce(rows.key, "
+        f"rows.address) AND suppressions.job IN ({job.id if prepared else f'0, {job.id}'}))"
     )
-    found = following(db, job, n, f"id, {reason}").fetchall()
-    unwanted = {number_of(id): why for id, why in found if why is not None}
-    leave_out(db, job, n, RowState.SUPPRESSED, unwanted)
-    return bool(unwanted)
+    mailed: dict[int, str] = {}
+    suppressed: dict[int, str] = {}
+    for id, why in following(db, job, n, f"id, {reason}").fetchall():
+        if why is not None:
+            (mailed if why.startswith(ALREADY) else suppressed)[number_of(id)] = why
+    leave_out(db, job, n, RowState.DUPLICATE, mailed)
+    leave_out(db, job, n, RowState.SUPPRESSED, suppressed)
+    if prepared and mailed:
+        close_if_left(db, job, n)
+    return bool(mailed or suppressed)
 
 
 def _taken_before(db: Connection, job: JobRecord, reference: str | None) -> str | None:

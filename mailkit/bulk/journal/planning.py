@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from mailkit.bulk.journal.elsewhere import questions
+from mailkit.bulk.journal.elsewhere import ALREADY, questions
 from mailkit.bulk.journal.jobs import Twin, twins
 from mailkit.bulk.journal.ownership import check_alive
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
@@ -93,7 +93,7 @@ class Planning:
 
     async def mark_suppressed(self, job: JobRecord) -> None:
         """Rows whose address is in the suppression store become ``suppressed``; those that are put
-        there later do when they are taken to be sent.
+        there later do when they are taken to be sent. Whom other jobs have mailed is asked next.
         """
 
         def note(db: Connection) -> None:
@@ -109,8 +109,9 @@ class Planning:
             "SELECT rows.id, min(suppressions.reason) FROM rows JOIN suppressions "
             "  ON suppressions.key = coalesce(rows.key, rows.address) "
             "  AND suppressions.job IN (0, ?) "
-            "  WHERE rows.id BETWEEN ? AND ? AND rows.state IS NULL GROUP BY rows.id",
-            (job.id, *job.ids),
+            "  WHERE rows.id BETWEEN ? AND ? AND rows.state IS NULL "
+            "  AND suppressions.reason NOT LIKE ? GROUP BY rows.id",
+            (job.id, *job.ids, f"{ALREADY}%"),
         )
 
     async def mark_elsewhere(self, job: JobRecord) -> Sequence[Twin]:

@@ -23,7 +23,7 @@ from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.records import SENT_STATES, ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.rises import Rises
 from mailkit.bulk.journal.store import Connection, Cursor, Store
-from mailkit.bulk.journal.suppressions import suppress
+from mailkit.bulk.journal.suppressions import keep_from_twins, suppress
 from mailkit.core.dispatch import ChunkStatus, PollResult, RowStatus
 from mailkit.events import DeliveryStatus
 
@@ -289,6 +289,7 @@ def merge(
 def _write(db: Connection, job: JobRecord, n: int, found: ReconcileResult, now: float) -> int:
     """Write what changes in rows, and count the chunk anew; gives its ``unfinished``."""
     suppress(db, job, found.suppressed, now)
+    keep_from_twins(db, job, found.found, now)
     rises = Rises(job, now)
     for (before, after), rows in found.rises.items():
         rises.add(before, after, rows=rows)

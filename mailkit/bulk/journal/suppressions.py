@@ -6,11 +6,19 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mailkit.address import dedupe_key, normalize
+from mailkit.bulk.journal.elsewhere import ALREADY
 from mailkit.bulk.journal.records import JobRecord
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.events import DeliveryStatus
 
-__all__ = ["SUPPRESSES", "Suppression", "Suppressions", "suppress", "suppresses"]
+__all__ = [
+    "SUPPRESSES",
+    "Suppression",
+    "Suppressions",
+    "keep_from_twins",
+    "suppress",
+    "suppresses",
+]
 
 SUPPRESSES: Mapping[int, str] = {
     DeliveryStatus.HARD_BOUNCE: "bounced",
@@ -84,12 +92,26 @@ def suppress(db: Connection, job: JobRecord, people: Sequence[tuple[str, int]], 
         )
 
 
-def _add(db: Connection, rows: Sequence[tuple[str, str, float]]) -> int:
+def keep_from_twins(db: Connection, job: JobRecord, keys: Sequence[str], now: float) -> None:
+    """People whom the job seemed not to have mailed, but did: other jobs that send the same, and
+    have planned these people meanwhile, leave them out. In the caller's transaction.
+    """
+    if not keys:
+        return
+    twins = db.execute(
+        "SELECT id FROM jobs WHERE id <> ? AND content = (SELECT content FROM jobs WHERE id = ?)",
+        (job.id, job.id),
+    ).fetchall()
+    for (twin,) in twins:
+        _add(db, [(key, f"{ALREADY}{job.name}", now) for key in keys], job=twin)
+
+
+def _add(db: Connection, rows: Sequence[tuple[str, str, float]], *, job: int = 0) -> int:
     """Add keys with reason and time, and let jobs that are planned already know; gives how many
     were new.
     """
     added = db.executemany(
-        "INSERT INTO suppressions (job, key, reason, since) VALUES (0, ?, ?, ?) "
+        f"INSERT INTO suppressions (job, key, reason, since) VALUES ({job}, ?, ?, ?) "
         "ON CONFLICT DO NOTHING",
         rows,
     ).rowcount

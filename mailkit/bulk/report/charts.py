@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from mailkit.bulk.report.markup import Markup, joined, tag
 
-__all__ = ["area", "bar", "columns", "stack"]
+__all__ = ["area", "bar", "columns", "key", "lines", "stack"]
 
 HEIGHT = 100
 
@@ -63,6 +63,27 @@ def area(values: Sequence[float], label: str) -> Markup:
         tag("path", d=f"M{line}", class_="line", vector_effect="non-scaling-stroke"),
         label=label,
     )
+
+
+def lines(series: Sequence[tuple[str, Sequence[float]]], label: str) -> Markup:
+    """Several kinds of values as lines of one scale, each reached at the end of its span."""
+    most = max(max(values) for _, values in series) or 1
+    count = len(series[0][1])
+    paths = (
+        _line(kind, [(0.0, 0.0), *((n, HEIGHT * one / most) for n, one in enumerate(values, 1))])
+        for kind, values in series
+    )
+    return _svg(count, HEIGHT, "plot", *_grid(count), *paths, label=label)
+
+
+def key(kind: str) -> Markup:
+    """A piece of a line, for the words that say what it is."""
+    return _svg(20, 10, "key", _line(kind, [(0, HEIGHT - 5), (20, HEIGHT - 5)]), hidden=True)
+
+
+def _line(kind: str, points: Iterable[tuple[float, float]]) -> Markup:
+    path = " L".join(f"{_short(x)},{_short(HEIGHT - y)}" for x, y in points)
+    return tag("path", d=f"M{path}", class_=f"line {kind}", vector_effect="non-scaling-stroke")
 
 
 def _grid(width: int) -> Iterable[Markup]:

@@ -9,15 +9,16 @@ import attrs
 from mailkit.bulk.report.summary import Report
 from mailkit.events import DeliveryStatus
 
-__all__ = ["FunnelStep", "funnel"]
+__all__ = ["ARRIVED", "FunnelStep", "funnel"]
 
-_ARRIVED = (
+ARRIVED = (
     DeliveryStatus.DELIVERED,
     DeliveryStatus.OPENED,
     DeliveryStatus.CLICKED,
     DeliveryStatus.UNSUBSCRIBED,
     DeliveryStatus.COMPLAINED,
 )
+"""The deliveries of messages that came to their people."""
 
 
 @attrs.frozen
@@ -36,7 +37,7 @@ def funnel(report: Report) -> Sequence[FunnelStep]:
         FunnelStep("read", counts.read),
         FunnelStep("to send", counts.to_send),
         FunnelStep("accepted", counts.accepted),
-        FunnelStep("delivered", sum(heard.get(status, 0) for status in _ARRIVED)),
+        FunnelStep("delivered", sum(heard.get(status, 0) for status in ARRIVED)),
         FunnelStep("opened", heard.get(DeliveryStatus.OPENED, 0) + clicked),
         FunnelStep("clicked", clicked),
     )

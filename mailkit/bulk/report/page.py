@@ -12,14 +12,19 @@ import attrs
 
 from mailkit.bulk.journal import Details, Journal, RowState, Snapshot
 from mailkit.bulk.journal.details import FAILED
+from mailkit.bulk.journal.suppressions import SUPPRESSES
 from mailkit.bulk.reasons import Kind, ReasonGroup, Reasons
 from mailkit.bulk.report.advice import Advice, listing, next_steps, remarks, settling
-from mailkit.bulk.report.charts import area, bar, columns, stack
-from mailkit.bulk.report.funnel import funnel
+from mailkit.bulk.report.charts import bar, stack
+from mailkit.bulk.report.elements import data, id_of, number, percent, section, table, words
+from mailkit.bulk.report.funnel import ARRIVED, funnel
 from mailkit.bulk.report.markup import Markup, joined, tag, void
+from mailkit.bulk.report.over_time import over_time
 from mailkit.bulk.report.summary import Doubt, Report, report_of
-from mailkit.bulk.report.timeline import Timeline, timeline_of
+from mailkit.bulk.report.timeline import Deliveries, Timeline, deliveries_of, timeline_of
+from mailkit.bulk.report.times import Times
 from mailkit.errors import JournalError
+from mailkit.events import DeliveryStatus
 
 __all__ = ["SHOWN", "html_report"]
 
@@ -32,7 +37,12 @@ class _Page:
     report: Report
     reasons: Reasons
     timeline: Timeline | None
+    deliveries: Deliveries | None
     now: datetime
+
+    @property
+    def times(self) -> Times:
+        return Times.local(self.now)
 
 
 async def html_report(journal: Journal, name: str, *, now: datetime | None = None) -> str:
@@ -48,7 +58,10 @@ async def html_report(journal: Journal, name: str, *, now: datetime | None = Non
         for failure in details.failures():
             reasons.add(failure)
         at = datetime.now(UTC) if now is None else now
-        return _Page(report_of(found), reasons, timeline_of(details.accepted), at)
+        offset = int(Times.local(at).offset.total_seconds())
+        timeline = timeline_of(details.accepted, offset)
+        deliveries = deliveries_of(details.rises, offset)
+        return _Page(report_of(found), reasons, timeline, deliveries, at)
 
     page = await journal.reports.details(name, look)
     if page is None:
@@ -75,9 +88,9 @@ def _html(page: _Page) -> str:
     )
     sections = (
         _sum(page),
-        _doubts(page.report),
+        _doubts(page.report, page.times),
         _funnel(page.report),
-        _over_time(page),
+        over_time(page.report, page.timeline, page.deliveries, page.times),
         _deliveries(page.report),
         _counted(page.report),
         _failures(page),
@@ -87,9 +100,9 @@ def _html(page: _Page) -> str:
 
 
 def _header(page: _Page) -> Markup:
-    report = page.report
+    report, times = page.report, page.times
     badges = [tag("span", words, class_=f"badge {kind}") for words, kind in _badges(report)]
-    steps = [_advice(one) for one in (*next_steps(report, _moment), *remarks(report))]
+    steps = [_advice(one) for one in (*next_steps(report, times.words), *remarks(report))]
     return tag(
         "header",
         tag("h1", tag("bdi", report.job)),
@@ -98,9 +111,10 @@ def _header(page: _Page) -> Markup:
         tag(
             "p",
             f"over {report.provider}, begun ",
-            _time(report.created),
+            times.tag(report.created),
             "; as of ",
-            _time(page.now),
+            times.tag(page.now),
+            f" (all times are {times.zone})",
             class_="facts",
         ),
         tag("ul", *steps, class_="steps") if steps else None,
@@ -131,27 +145,27 @@ def _sum(page: _Page) -> Markup:
         tag(
             "tr",
             tag("th", _dot(_class(state)), state, scope="row"),
-            _number(counts.of(state), _id("rows", state)),
-            tag("td", _percent(counts.of(state), counts.read)),
+            number(counts.of(state), id_of("rows", state)),
+            tag("td", percent(counts.of(state), counts.read)),
         )
         for state in RowState
     ]
     agrees = counts.read == counts.accounted
     elsewhere = [
-        tag("li", _data(rows), " of the duplicates: ", tag("bdi", why))
+        tag("li", data(rows), " of the duplicates: ", tag("bdi", why))
         for why, rows in [*report.elsewhere.items()][:SHOWN]
     ]
-    return _section(
+    return section(
         "Every row is accounted for",
         stack(shares, ", ".join(f"{counts.of(state):,} {state}" for state in RowState))
         if counts.read
         else None,
-        _table(
+        table(
             ("state", "rows", "share"),
             tag(
                 "tr",
                 tag("th", "rows read", scope="row"),
-                _number(counts.read, "rows-read"),
+                number(counts.read, "rows-read"),
                 tag("td"),
                 class_="read",
             ),
@@ -159,7 +173,7 @@ def _sum(page: _Page) -> Markup:
             tag(
                 "tr",
                 tag("th", "sum", scope="row"),
-                _number(counts.accounted, "rows-sum"),
+                number(counts.accounted, "rows-sum"),
                 tag("td", "= rows read" if agrees else "≠ ROWS READ"),
                 class_="sum",
             ),
@@ -171,24 +185,24 @@ def _sum(page: _Page) -> Markup:
     )
 
 
-def _doubts(report: Report) -> Markup | None:
+def _doubts(report: Report, times: Times) -> Markup | None:
     if not report.doubts:
         return None
     worst = sorted(report.doubts, key=lambda doubt: -doubt.rows)[:SHOWN]
     more = len(report.doubts) - len(worst)
-    return _section(
+    return section(
         "In doubt",
         tag(
             "p",
             "Nobody knows whether these were sent, so they are not sent again. Look for the label "
             f"in {report.provider}'s dashboard, then run the command that says what you found.",
         ),
-        *(_doubt(report, doubt) for doubt in worst),
+        *(_doubt(report, doubt, times) for doubt in worst),
         _rest(f"{more:,} more. ", report, RowState.IN_DOUBT) if more else None,
     )
 
 
-def _doubt(report: Report, doubt: Doubt) -> Markup:
+def _doubt(report: Report, doubt: Doubt, times: Times) -> Markup:
     accepted, not_sent = settling(report, doubt)
     people = [tag("bdi", doubt.first)]
     if doubt.rows > 1:
@@ -196,8 +210,8 @@ def _doubt(report: Report, doubt: Doubt) -> Markup:
     return tag(
         "article",
         tag("h3", tag("bdi", doubt.label)),
-        tag("p", _data(doubt.rows), " row: " if doubt.rows == 1 else " rows: ", *people),
-        tag("p", "sent ", _time(doubt.started), ": " if doubt.reason else "", doubt.reason)
+        tag("p", data(doubt.rows), " row: " if doubt.rows == 1 else " rows: ", *people),
+        tag("p", "sent ", times.tag(doubt.started), ": " if doubt.reason else "", doubt.reason)
         if doubt.started
         else tag("p", doubt.reason),
         tag(
@@ -218,8 +232,8 @@ def _funnel(report: Report) -> Markup:
         tag(
             "tr",
             tag("th", step.name, scope="row"),
-            _number(step.rows, _id("funnel", step.name)),
-            tag("td", _percent(step.rows, before.rows)),
+            number(step.rows, id_of("funnel", step.name)),
+            tag("td", percent(step.rows, before.rows)),
             tag("td", bar(step.rows / most, "accepted"), class_="wide"),
         )
         for before, step in zip((steps[0], *steps), steps, strict=False)
@@ -231,84 +245,20 @@ def _funnel(report: Report) -> Markup:
         note = tag(
             "p",
             "Of those accepted, ",
-            _data(heard),
+            data(heard),
             " have a status of their own so far. Someone who unsubscribed or complained counts as "
             "delivered; whether they opened it before is not kept.",
             class_="note",
         )
-    return _section(
+    return section(
         "From the list to the click",
-        _table(
+        table(
             ("step", "rows", "of those before", ""),
             *rows,
             caption="How far the rows came",
             numbers=1,
         ),
         note,
-    )
-
-
-def _over_time(page: _Page) -> Markup | None:
-    timeline = page.timeline
-    if timeline is None:
-        return None
-    unit = timeline.unit[0]
-    spans, last = timeline.spans, timeline.spans[-1]
-    rates = [timeline.rate(span) for span in spans]
-    ends = (_time_of(spans[0].begin), _time_of(last.begin + timeline.width))
-    rows = [
-        tag(
-            "tr",
-            tag("th", _time_of(span.begin), scope="row"),
-            _number(span.rows),
-            _number(span.total),
-            tag("td", _rate(rate), class_="number"),
-        )
-        for span, rate in zip(spans, rates, strict=True)
-    ]
-    missing = page.report.counts.accepted - timeline.rows
-    titles = [f"{_moment(_at(span.begin))}: {span.rows:,} rows" for span in spans]
-    return _section(
-        "Over time",
-        _chart(
-            "Accepted",
-            f"{timeline.rows:,} rows",
-            area([span.total for span in spans], f"{timeline.rows:,} rows accepted over time"),
-            ends,
-        ),
-        _chart(
-            "Throughput",
-            f"at most {_rate(max(rates))} rows a {unit}",
-            columns(rates, titles, f"Rows accepted a {unit}, at most {_rate(max(rates))}"),
-            ends,
-        ),
-        tag("p", _data(missing), " more were accepted at a time that is not known.")
-        if missing
-        else None,
-        tag(
-            "details",
-            tag(
-                "summary",
-                "The numbers of both charts: ",
-                _data(timeline.rows, "accepted-over-time"),
-                " rows",
-            ),
-            _table(
-                ("from", "accepted", "in all", f"a {unit}"),
-                *rows,
-                caption=f"Rows accepted in each {_length(timeline.width)}",
-                numbers=3,
-            ),
-        ),
-    )
-
-
-def _chart(name: str, most: str, plot: Markup, ends: tuple[Markup, Markup]) -> Markup:
-    return tag(
-        "figure",
-        tag("figcaption", tag("strong", name), tag("span", most)),
-        plot,
-        tag("p", *ends, class_="axis"),
     )
 
 
@@ -319,20 +269,20 @@ def _deliveries(report: Report) -> Markup | None:
     rows = [
         tag(
             "tr",
-            tag("th", _words(status.name), scope="row"),
-            _number(heard, _id("delivery", _words(status.name))),
-            tag("td", _percent(heard, accepted)),
+            tag("th", words(status.name), scope="row"),
+            number(heard, id_of("delivery", words(status.name))),
+            tag("td", percent(heard, accepted)),
             tag(
                 "td",
-                bar(min(heard / accepted, 1), "rejected" if status in FAILED else "accepted"),
+                bar(min(heard / accepted, 1), _color(status)),
                 class_="wide",
             ),
         )
         for status, heard in report.deliveries.items()
     ]
-    return _section(
+    return section(
         "Deliveries",
-        _table(
+        table(
             ("last heard", "rows", "of accepted", ""),
             *rows,
             caption="The last status of each row",
@@ -341,17 +291,26 @@ def _deliveries(report: Report) -> Markup | None:
     )
 
 
+def _color(status: DeliveryStatus) -> str:
+    """What came is green, what failed red; nobody writes again to whoever did not want it."""
+    if status in FAILED:
+        return "rejected"
+    if status in SUPPRESSES:
+        return "suppressed"
+    return "accepted" if status in ARRIVED else "unsent"
+
+
 def _counted(report: Report) -> Markup | None:
     if not report.statistics:
         return None
     rows = [
-        tag("tr", tag("th", _words(name), scope="row"), _number(n))
+        tag("tr", tag("th", words(name), scope="row"), number(n))
         for name, n in report.statistics.items()
     ]
-    return _section(
+    return section(
         f"Counted by {report.provider}",
         tag("p", "The service's own numbers, which name nobody.", class_="note"),
-        _table(
+        table(
             ("event", "emails"),
             *rows,
             caption="The service's own numbers",
@@ -366,11 +325,11 @@ def _failures(page: _Page) -> Markup | None:
     tables = [
         _reasons(page.report, kind, groups) for kind in kinds if (groups := page.reasons.of(kind))
     ]
-    return _section("Why the others failed", *tables) if tables else None
+    return section("Why the others failed", *tables) if tables else None
 
 
 def _reasons(report: Report, kind: Kind, groups: Sequence[ReasonGroup]) -> Markup:
-    title = f"{'' if isinstance(kind, RowState) else 'delivery: '}{_words(kind.name)}"
+    title = f"{'' if isinstance(kind, RowState) else 'delivery: '}{words(kind.name)}"
     rows = []
     for group in groups[:SHOWN]:
         first = group.examples[0]
@@ -378,7 +337,7 @@ def _reasons(report: Report, kind: Kind, groups: Sequence[ReasonGroup]) -> Marku
             tag(
                 "tr",
                 tag("td", tag("bdi", group.reason or "no reason given"), class_="reason"),
-                _number(group.rows),
+                number(group.rows),
                 tag("td", f"line {first.line:,}: ", tag("bdi", first.address or "(no address)")),
             )
         )
@@ -387,9 +346,9 @@ def _reasons(report: Report, kind: Kind, groups: Sequence[ReasonGroup]) -> Marku
         tag(
             "h3",
             f"{title[:1].upper()}{title[1:]}: ",
-            _data(sum(group.rows for group in groups), _id("why", title)),
+            data(sum(group.rows for group in groups), id_of("why", title)),
         ),
-        _table(("reason", "rows", "such as"), *rows, caption=f"{title}, by reason", numbers=1),
+        table(("reason", "rows", "such as"), *rows, caption=f"{title}, by reason", numbers=1),
         _rest(f"{more:,} more reasons. " if more > 0 else "", report, kind),
     )
 
@@ -404,43 +363,9 @@ def _footer(page: _Page) -> Markup:
     return tag(
         "footer",
         "Made by mailkit ",
-        _time(page.now),
+        page.times.tag(page.now),
         ". This page loads nothing from elsewhere. It holds addresses: keep it like the list.",
     )
-
-
-def _section(title: str, *children: Markup | None) -> Markup:
-    return tag("section", tag("h2", title), *children)
-
-
-def _table(
-    names: Sequence[str], *rows: Markup, caption: str, numbers: int, kind: str | None = None
-) -> Markup:
-    """``numbers`` columns of numbers stand after the first."""
-    heads = (
-        tag("th", name, scope="col", class_="number" if 1 <= n <= numbers else None)
-        if name
-        else tag("td")
-        for n, name in enumerate(names)
-    )
-    return tag(
-        "div",
-        tag(
-            "table",
-            tag("caption", caption),
-            tag("thead", tag("tr", *heads)),
-            tag("tbody", *rows),
-            class_=kind,
-        ),
-        class_="scroll",
-        tabindex="0",
-        role="region",
-        aria_label=caption,
-    )
-
-
-def _dot(kind: str) -> Markup:
-    return tag("span", class_=f"dot {kind}", aria_hidden="true")
 
 
 def _advice(advice: Advice) -> Markup:
@@ -454,60 +379,13 @@ def _command(command: str) -> Markup:
     return tag("code", Markup(" ".join(words)))
 
 
-def _number(n: int, id: str | None = None) -> Markup:
-    return tag("td", _data(n, id), class_="number")
-
-
-def _data(n: int, id: str | None = None) -> Markup:
-    return tag("data", f"{n:,}", value=n, id=id)
+def _dot(kind: str) -> Markup:
+    return tag("span", class_=f"dot {kind}", aria_hidden="true")
 
 
 def _share(n: int, of: int) -> float:
     return n / of if of else 0.0
 
 
-def _percent(n: int, of: int) -> str:
-    if not of:
-        return ""
-    return "<0.1%" if 0 < n / of < 0.001 else f"{n / of:.1%}"
-
-
-def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 10 or rate == int(rate) else f"{rate:,.1f}"
-
-
-def _length(seconds: int) -> str:
-    for name, unit in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        if seconds % unit == 0:
-            n = seconds // unit
-            return name if n == 1 else f"{n} {name}s"
-    raise AssertionError
-
-
 def _class(state: RowState) -> str:
     return state.replace(" ", "-")
-
-
-def _id(*words: str) -> str:
-    return "-".join(words).replace(": ", "-").replace(" ", "-")
-
-
-def _words(name: str) -> str:
-    return name.lower().replace("_", " ")
-
-
-def _at(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _time_of(seconds: float) -> Markup:
-    return _time(_at(seconds))
-
-
-def _time(at: datetime) -> Markup:
-    return tag("time", _moment(at), datetime=at.astimezone(UTC).isoformat(timespec="seconds"))
-
-
-def _moment(at: datetime) -> str:
-    """The local time with its offset: a page is read on other days, in other places."""
-    return at.astimezone().isoformat(" ", "seconds")

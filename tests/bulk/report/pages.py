@@ -71,6 +71,8 @@ class Page(HTMLParser):
         read, total = rows.pop("read"), rows.pop("sum")
         assert read == total == sum(rows.values())
         assert self.numbers.get("accepted-over-time", 0) <= rows["accepted"]
+        for line in ("delivered", "opened", "clicked", "failed"):
+            assert self.numbers.get(f"{line}-over-time", 0) <= rows["accepted"]
         reasons, heard = self.of("why"), self.of("delivery")
         for kind in ("invalid", "duplicate", "suppressed", "rejected"):
             assert reasons.pop(kind, 0) == rows[kind]

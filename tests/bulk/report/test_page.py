@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -127,8 +128,74 @@ async def test_deliveries_the_funnel_and_the_service_s_own_numbers(journal: Jour
     found, _ = await read(journal)
     funnel = found.of("funnel")
     assert (funnel["delivered"], funnel["opened"], funnel["clicked"]) == (15, 6, 3)
+    assert [found.numbers[f"{one}-over-time"] for one in ("delivered", "opened", "clicked")] == [
+        15,
+        6,
+        3,
+    ]
+    assert found.numbers["failed-over-time"] == 12
     assert "550 … no" in found.text
     assert "red irected" in found.text
+
+
+async def test_deliveries_whose_times_are_not_known_are_said_to_be_so(journal: Journal) -> None:
+    """A journal that was made before they were kept has those that came since."""
+    await sent(journal, people(30), FakeProvider(chunk_rows=30))
+    await journal._db.write(lambda db: db.execute("DELETE FROM rises").rowcount)
+    found, _ = await read(journal)
+    assert not any("over-time" in id and "accepted" not in id for id in found.numbers)
+    job = await journal.workers.join(await journal.jobs.get("autumn"))
+    opened = [RowStatus(address, DeliveryStatus.OPENED, False, "") for address in people(3)]
+    await journal.statuses.reconcile(job, 1, PollResult(opened), now=600.0)
+    found, _ = await read(journal)
+    assert found.numbers["opened-over-time"] == 3
+    assert "delivered-over-time" not in found.numbers
+    assert "30 more were delivered, or failed, at a time that is not known." in found.text
+
+
+async def test_deliveries_of_a_long_time_leave_the_page_small(journal: Journal) -> None:
+    await sent(journal, people(2))
+    job = await journal.jobs.get("autumn")
+    rises = [
+        (job.id, 29_000_000 + minute, before, after, 7)
+        for minute in range(0, 90 * 24 * 60, 10)
+        for before, after in ((0, 40), (40, 50), (50, 60), (0, 73))
+    ]
+    sql = "INSERT INTO rises VALUES (?, ?, ?, ?, ?)"
+    await journal._db.write(lambda db: db.executemany(sql, rises).rowcount)
+    html = await html_report(journal, "autumn", now=NOW)
+    found = Page.read(html)
+    assert found.numbers["clicked-over-time"] == 7 * 90 * 24 * 6
+    assert len(html) < 50_000
+
+
+async def test_who_opts_out_is_not_shown_as_a_success(journal: Journal) -> None:
+    await sent(journal, people(39), Postman(chunk_rows=13))
+    html = await html_report(journal, "autumn", now=NOW)
+    colors = dict(re.findall(r'id="delivery-([\w-]+)".*?<rect [^>]*class="([\w-]+)"', html))
+    assert {status for status, color in colors.items() if color == "accepted"} == {
+        "delivered",
+        "opened",
+        "clicked",
+    }
+    assert {colors["unsubscribed"], colors["complained"]} == {"suppressed"}
+    assert {colors["hard-bounce"], colors["expired"]} == {"rejected"}
+
+
+async def test_times_are_in_one_zone_that_is_said_once(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Minsk")
+    time.tzset()
+    try:
+        acts: list[Any] = [OutcomeUnknown("lost")]
+        await sent(journal, people(12), FakeProvider(acts=acts, chunk_rows=3))
+        found = Page.read(await html_report(journal, "autumn", now=NOW))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "as of Jan 2, 2030, 06:04:05 (all times are UTC+03:00)" in found.text
+    assert found.text.count("+0") == 1
 
 
 async def test_doubts_with_their_commands(journal: Journal) -> None:
@@ -231,7 +298,7 @@ async def test_a_job_whose_people_have_the_message_from_another(journal: Journal
 
 async def test_a_job_without_a_row() -> None:
     report = exit_codes.report()
-    found = Page.read(page._html(page._Page(report, Reasons(), None, NOW)))
+    found = Page.read(page._html(page._Page(report, Reasons(), None, None, NOW)))
     assert {*found.of("rows").values(), *found.of("funnel").values()} == {0}
     assert "nobody was accepted" in found.text
 

@@ -20,7 +20,7 @@ from mailkit.bulk.report import make_report, page
 from mailkit.bulk.report.page import html_report
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import AccountRefused, InvalidArgument, OutcomeUnknown, Refused
-from mailkit.events import DeliveryStatus
+from mailkit.events import DeliveryEvent, DeliveryStatus
 from mailkit.provider import Dispatch, PollResult, RowStatus, Sent, Task
 from mailkit.testing import FakeClock
 
@@ -167,6 +167,32 @@ async def test_deliveries_of_a_long_time_leave_the_page_small(journal: Journal) 
     found = Page.read(html)
     assert found.numbers["clicked-over-time"] == 7 * 90 * 24 * 6
     assert len(html) < 50_000
+
+
+@pytest.mark.parametrize("how", ["event", "poll"])
+async def test_a_bounce_is_shown_with_the_words_of_the_mail_server(
+    journal: Journal, how: str
+) -> None:
+    await sent(journal, people(3), FakeProvider(chunk_rows=3))
+    bounce, words = DeliveryStatus.HARD_BOUNCE, "550 5.1.1 mailbox does not exist"
+    for address in people(2):
+        if how == "event":
+            event = DeliveryEvent(
+                provider="fake",
+                name="hard_bounces",
+                at=NOW,
+                address=address,
+                status=bounce,
+                reference="1",
+                reason=words,
+            )
+            await journal.events.record([event], now=NOW.timestamp())
+            continue
+        job = await journal.workers.join(await journal.jobs.get("autumn"))
+        polled = PollResult([RowStatus(address, bounce, False, words)])
+        await journal.statuses.reconcile(job, 1, polled, now=NOW.timestamp())
+    found, _ = await read(journal)
+    assert f"{words} 2 line 2: p0@example.com" in found.text
 
 
 async def test_who_opts_out_is_not_shown_as_a_success(journal: Journal) -> None:

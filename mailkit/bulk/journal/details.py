@@ -14,6 +14,7 @@ import attrs
 
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.rises import MINUTE
+from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import DeliveryStatus
 
@@ -79,19 +80,26 @@ class Details:
     def _chunks(self) -> Iterator[Failure]:
         """The chunks that failed as a whole."""
         found = self.db.execute(
-            "SELECT state, worker, delivery, rows, own_delivery_rows, coalesce(reason, ''), "
+            "SELECT n, state, worker, delivery, rows, own_delivery_rows, coalesce(reason, ''), "
             "(SELECT line FROM rows WHERE id = first), (SELECT address FROM rows WHERE id = first) "
             "FROM chunks WHERE job = ? AND rows > 0 ORDER BY n",
             (self.job.id,),
         )
-        for state, worker, delivery, rows, own, reason, line, address in found:
+        for n, state, worker, delivery, rows, own, reason, line, address in found:
             first = (line or 0, address or "")
             if state in (ChunkState.REJECTED, ChunkState.IN_DOUBT):
                 yield Failure(RowState(state), *first, reason, rows)
             elif state == ChunkState.SENDING and worker not in self.alive:
                 yield Failure(RowState.IN_DOUBT, *first, reason, rows)
             elif delivery in FAILED and rows > own:
-                yield Failure(DeliveryStatus(delivery), *first, reason, rows - own)
+                yield from self._following(n, DeliveryStatus(delivery))
+
+    def _following(self, n: int, delivery: DeliveryStatus) -> Iterator[Failure]:
+        """The rows whose delivery is that of their chunk; each may have words of its own."""
+        columns = "delivery, line, address, coalesce(reason, '')"
+        for own, *rest in following(self.db, self.job, n, columns):
+            if own is None:
+                yield Failure(delivery, *rest)
 
     def accepted(self) -> Iterator[tuple[float, int]]:
         """When rows were accepted, and how many at once."""

@@ -225,5 +225,7 @@ def _chunk(db: Connection, provider: str, reference: str) -> tuple[JobRecord, in
         "AND provider = ? ORDER BY job, n LIMIT 1",
         (reference, provider),
     ).fetchone()
-    job = None if found is None else by_id(db, found[0])
+    if found is None:
+        return None
+    job = by_id(db, found[0])
     return None if job is None else (job, found[1])

@@ -192,7 +192,7 @@ async def test_a_bounce_is_shown_with_the_words_of_the_mail_server(
         polled = PollResult([RowStatus(address, bounce, False, words)])
         await journal.statuses.reconcile(job, 1, polled, now=NOW.timestamp())
     found, _ = await read(journal)
-    assert f"{words} 2 line 2: p0@example.com" in found.text
+    assert f"{words} 2 line 1: p0@example.com" in found.text
 
 
 async def test_who_opts_out_is_not_shown_as_a_success(journal: Journal) -> None:

@@ -268,3 +268,11 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
         with suppress(InvalidArgument):
             address = Address.parse(candidate)
             assert header_text(str(address), "header") == str(address)
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\ufeff", "\u200e", "\u202a", "\u2060", " \xad\xa0"])
+def test_what_can_t_be_seen_around_an_address_is_no_part_of_it(unseen: str) -> None:
+    assert normalize(f"{unseen}a@b.by{unseen}") == "a@b.by"
+    assert Address.parse(f"{unseen}Ann <{unseen}a@b.by>{unseen}").email == "a@b.by"
+    with pytest.raises(InvalidAddress):
+        normalize(f"a{unseen}a@b.by")

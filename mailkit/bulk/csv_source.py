@@ -5,8 +5,11 @@ many lines, and the people in those lines vanish. A row that can't be read keeps
 reason, and reading goes on with the next line. A row with too few fields is one of those: which
 of its values is missing can't be known.
 
-A list of addresses alone may do without a header, and its other columns don't matter: only what
-hides an address makes a row of it unreadable.
+A list of addresses alone may do without a header. Each line of it may then have several, and so it
+may below the one column ``email``. Columns with another name don't matter; what hides an address
+makes a row unreadable.
+
+A first line ``sep=;``, which Excel writes and hides, is the delimiter.
 
 An apostrophe before an address is taken off: programs put it there for a spreadsheet's sake, and
 no mailbox begins with one. A report that was saved has them before values, too.
@@ -21,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
+from mailkit.bulk.address_line import addresses_in, holds_address
 from mailkit.bulk.lines import LONGEST, Lines
 from mailkit.bulk.rows import EMAIL_NAMES, Row
 from mailkit.bulk.spreadsheets import FACTS, original
@@ -70,6 +74,7 @@ class CsvRows:
         self._is_report = False
         self._addresses = addresses
         self._has_header = True
+        self._alone = False  # whole lines are addresses and nothing else
         self._line = 1  # the physical number of the next line to read
         self._open: list[str] = []  # the lines of a row that goes on in the next block
         self._reread = 0
@@ -81,9 +86,14 @@ class CsvRows:
         yield self._rows(self._open, last=True)
 
     def _from_first_text(self) -> list[str]:
+        told = False
         for block in self._blocks:
             for n, line in enumerate(block):
-                if line.strip():
+                if not told and (delimiter := _excel(line)):
+                    told = True
+                    if len(self._delimiters) > 1:
+                        self._delimiter = self._delimiters = delimiter[1]
+                elif line.strip():
                     return block[n:]
                 self._line += 1
         raise InvalidArgument(f"{self._name} is empty")
@@ -104,7 +114,13 @@ class CsvRows:
                 continue
             if self._clarity(names) > self._clarity(header):
                 header, used, self._delimiter = names, reader.line_num, delimiter
-        if not header or (broken and not _has_email(header)) or len(lines[0]) > LONGEST:
+        is_long = len(lines[0]) > LONGEST
+        if self._addresses and not is_long and not _has_email(header) and addresses_in(lines[0]):
+            found = [n for n, cell in enumerate(header) if _may_be_address(cell)]
+            self._width, self._email = (len(header), found[0]) if found else (1, 0)
+            self._has_header, self._alone = False, True
+            return lines
+        if not header or (broken and not _has_email(header)) or is_long:
             raise InvalidArgument(
                 f"{self._name}, line {self._line}: the header can't be read; "
                 "are its quotes closed, is it one line of column names?"
@@ -130,7 +146,8 @@ class CsvRows:
                 f"{self._name}, line {self._line} has {what}: put one address a line, or name "
                 "their column email in a line above them"
             )
-        self._width, self._email, self._has_header = len(first), found[0], False
+        self._width, self._email = len(first), found[0]
+        self._has_header, self._alone = False, True
 
     def _set_columns(self, header: list[str]) -> None:
         self._is_report = tuple(header[-len(FACTS) :]) == FACTS
@@ -161,6 +178,7 @@ class CsvRows:
         self._email = emails[0]
         # A column without a name can't be used: its values are left out.
         self._kept = [n for n, name in enumerate(header) if name and n != self._email]
+        self._alone = self._addresses and self._width == 1
         self.columns = tuple(header[n] for n in self._kept)
 
     def _rows(self, lines: list[str], *, last: bool) -> list[Row]:
@@ -191,7 +209,11 @@ class CsvRows:
                 if after == len(lines) and not last and length <= LONGEST:
                     self._open = seen
                     break
-                rows.append(self._unreadable(_reason(error, len(seen))))
+                if found := self._all_addresses(lines[before]):
+                    rows += [Row(self._line, address, ()) for address in found]
+                    self._line += 1
+                else:
+                    rows.append(self._unreadable(_reason(error, len(seen))))
                 start = before + 1
                 self._count_reread(length - len(seen[0]))
         return rows
@@ -209,6 +231,13 @@ class CsvRows:
         try:
             for fields in reader:
                 before, done = done, start + reader.line_num
+                if self._addresses:
+                    if done - before == 1 and (found := self._all_addresses(lines[before])):
+                        rows += [Row(first + before, address, ()) for address in found]
+                        continue
+                    if self._hides_address(fields):
+                        rows.append(Row(first + before, "", (), _SEVERAL))
+                        continue
                 if len(fields) != width or (nul and any("\0" in field for field in fields)):
                     if lines[before].isspace():
                         continue
@@ -236,6 +265,15 @@ class CsvRows:
         finally:
             self._line = first + done
 
+    def _all_addresses(self, line: str) -> list[str] | None:
+        """The addresses of a line that may have several, if it has nothing else."""
+        return addresses_in(line) if self._alone and "\0" not in line else None
+
+    def _hides_address(self, fields: list[str]) -> bool:
+        """Whether a cell that has no column of a name holds what may be an address."""
+        named = {self._email, *self._kept}
+        return any(holds_address(cell) for n, cell in enumerate(fields) if n not in named)
+
     def _shows_address(self, fields: list[str]) -> bool:
         """Whether a row of another width than the first line hides no address: it has more fields,
         or there is no header that says how many it should have.
@@ -257,6 +295,11 @@ class CsvRows:
             )
 
 
+_SEVERAL = (
+    "an address outside of the addresses' column; put addresses alone on a line, or name every "
+    "column in a line above them"
+)
+_excel = re.compile(r"""["']?sep=(.)["']?[,;\t ]*[\r\n]*""", re.IGNORECASE).fullmatch
 _may_be_address = re.compile(r"(?:[^<>]*<)?[^\s;,|<>@]+@[^\s;,|<>]+>?").fullmatch
 
 

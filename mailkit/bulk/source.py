@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import sys
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -53,12 +54,14 @@ class RecipientSource(ABC):
     """Rows from one place; made by `read_recipients`.
 
     ``name`` is the file's name without suffix, or ``stdin``, ``file`` or ``recipients``, ``shown``
-    how errors call it. ``rows_read`` counts the rows given so far, unreadable ones too.
+    how errors call it. ``rows_read`` counts the rows given so far, unreadable ones too. ``ignored``
+    counts, once a list of suppressions was read, the addresses in other columns than ``email``.
     """
 
     def __init__(self, name: str, *, once: bool) -> None:
         self.name = self.shown = name
         self.rows_read = 0
+        self.ignored: Counter[str] = Counter()
         self._once = once
         self._begun = False
 
@@ -272,8 +275,8 @@ def read_suppressions(
     delimiter: str | None = None,
     format: Format | None = None,
 ) -> RecipientSource:
-    """Addresses that must not be mailed, from whatever `read_recipients` takes, and from a plain
-    list of addresses, one a line.
+    """Addresses that must not be mailed, from whatever `read_recipients` takes, and from plain
+    lines of addresses, such as a mail program copies: ``Ann <a@b.by>; c@d.by``.
 
     A file needs no header, its other columns don't matter, and a header with nobody below it is
     nobody. Without ``encoding``, what is not UTF-8 does no harm outside of an address. Raises

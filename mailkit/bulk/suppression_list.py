@@ -5,11 +5,12 @@ Nobody whose line can't be read may be mailed for that reason, so one such line 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
 from mailkit.address import Address, dedupe_key
+from mailkit.bulk.address_line import addresses_in, holds_address
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.bulk.spreadsheets import original
 from mailkit.errors import InvalidArgument
@@ -28,11 +29,16 @@ class Unwanted(NamedTuple):
 
 
 async def unwanted(source: RecipientSource) -> AsyncGenerator[list[Unwanted], None]:
-    """Everybody in the list, in batches; InvalidArgument for a line that can't be read."""
+    """Everybody in the list, in batches; InvalidArgument for a line that can't be read. Addresses
+    in other columns are counted in the source's ``ignored``.
+    """
     columns = await source.columns()
+    source.ignored.clear()
     column = None if columns is None or "reason" not in columns else columns.index("reason")
     async with aclosing(source.batches(_BATCH)) as batches:
         async for batch in batches:
+            for row in batch:
+                source.ignored.update(_ignored(row, columns or ()))
             yield [Unwanted(_key(source, row), _reason(row, column)) for row in batch]
 
 
@@ -40,7 +46,10 @@ def _key(source: RecipientSource, row: Row) -> str:
     why, remedy = row.reason, "correct or remove the line"
     if why is None:
         try:
-            return dedupe_key(Address.parse(row.address).email)
+            address = Address.parse(row.address)
+            if not holds_address(address.name) or addresses_in(row.address):
+                return dedupe_key(address.email)
+            why = "an address for the name of another one"
         except InvalidArgument as error:
             why = str(error)
     if _REPLACED in row.address:
@@ -49,6 +58,13 @@ def _key(source: RecipientSource, row: Row) -> str:
     raise InvalidArgument(
         f"{source.shown}, line {row.line}: {why}; {remedy}: nobody was suppressed"
     )
+
+
+def _ignored(row: Row, columns: Sequence[str]) -> Iterator[str]:
+    """The columns, besides the address's, that have addresses in this row."""
+    cells = row.values
+    values = cells.items() if isinstance(cells, dict) else zip(columns, cells, strict=False)
+    return (name for name, value in values if "@" in value and addresses_in(value))
 
 
 def _reason(row: Row, column: int | None) -> str:

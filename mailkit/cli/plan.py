@@ -37,6 +37,7 @@ from mailkit.cli.options import (
 from mailkit.cli.run import CutOff, Exit, graceful, opened, run
 from mailkit.cli.send import follow_job
 from mailkit.cli.show import SHOWN, planning, print_json
+from mailkit.cli.suppress import say_ignored
 from mailkit.message import Message
 from mailkit.providers import open_provider
 from mailkit.text import plain
@@ -101,6 +102,7 @@ def plan(
                         began = await begin(
                             parsed, source, name=name, again=again, suppress=unwanted, rate=rate
                         )
+                    say_ignored(unwanted)
                     found, job = began if isinstance(began, tuple) else (began, None)
                     if job is not None:
                         return await _uploaded(sender, found, job, recipients, as_json=as_json)

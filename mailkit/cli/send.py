@@ -42,6 +42,7 @@ from mailkit.cli.show import (
     report_text,
     sending_bar,
 )
+from mailkit.cli.suppress import say_ignored
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
 from mailkit.events import JobEvent, SendingHeld
@@ -102,9 +103,11 @@ def send(
 
         async def start(sender: BulkSender) -> Job:
             with planning(source, quiet=as_json):
-                return await sender.start(
+                job = await sender.start(
                     parsed, source, name=name, again=again, suppress=unwanted, rate=rate
                 )
+            say_ignored(unwanted)
+            return job
 
         async with (
             open_provider(provider, account) as client,

@@ -15,15 +15,15 @@ from typing import Annotated
 import typer
 
 from mailkit.bulk.journal.suppressions import Suppression
-from mailkit.bulk.source import read_suppressions
+from mailkit.bulk.source import RecipientSource, read_suppressions
 from mailkit.bulk.spreadsheets import harmless
 from mailkit.bulk.suppression_list import unwanted
 from mailkit.cli.options import AdoptAs, Delimiter, Encoding, JournalPath
-from mailkit.cli.run import Exit, opened, run
+from mailkit.cli.run import Exit, opened, run, say
 from mailkit.cli.show import as_utf8
 from mailkit.text import header_text, plain
 
-__all__ = ["suppress"]
+__all__ = ["say_ignored", "suppress"]
 
 suppress = typer.Typer(
     no_args_is_help=True,
@@ -59,7 +59,7 @@ def import_list(
         str,
         typer.Argument(
             metavar="LIST",
-            help="The addresses: one a line, CSV or JSONL; - is stdin. A column reason says why.",
+            help="The addresses, as lines, CSV or JSONL; - is stdin. A column reason says why.",
         ),
     ],
     reason: Annotated[
@@ -85,6 +85,7 @@ def import_list(
         async with opened(journal, adopt=adopt, make=True) as store:
             new = await store.suppressions.load(found.items(), now=time.time())
         _say_added(new, len(found) - new)
+        say_ignored(people)
         return Exit.DONE
 
     raise typer.Exit(run(command))
@@ -130,6 +131,18 @@ def show(
         return Exit.DONE
 
     raise typer.Exit(run(command))
+
+
+def say_ignored(source: RecipientSource | None) -> None:
+    """A line on stderr for each column of the list whose addresses were not suppressed."""
+    if source is None:
+        return
+    for column, count in source.ignored.items():
+        say(
+            f"mailkit: {_addresses(count)} in the column {column!r} of {plain(source.shown)} "
+            f"{_was(count)} ignored: only the column email counts; to suppress these, too, import "
+            "that column as a list of its own"
+        )
 
 
 async def _print_csv(found: AsyncIterator[Suppression]) -> None:

@@ -671,3 +671,12 @@ async def test_any_bytes_are_rows_or_refused(data: bytes, format: Any) -> None:
             assert str(error)  # noqa: PT017
         else:
             assert all(math.isfinite(row.line) for row in rows)
+
+
+@pytest.mark.parametrize("first", ["sep=;", "\ufeffSEP=;", '"sep=;"', "\nsep=;\n"])
+async def test_the_delimiter_in_excel_s_first_line_holds(first: str) -> None:
+    lines = f"{first}\nemail;a,b,c\na@b.by;x\n".encode()
+    [row] = await read(lines)
+    assert (row.line, row.address, row.values) == (3 + first.count("\n"), "a@b.by", ("x",))
+    [row] = await read(lines.replace(b";", b"\t"))
+    assert row.values == ("x",)

@@ -89,6 +89,23 @@ def test_only_adding_makes_a_journal(shop: Shop) -> None:
         "a@b.by\nAnn <x@b.by>\n",
         "Ann <a@b.by>;gone\nx@b.by\n",
         'a@b.by,gone\nx@b.by,"spam, twice"\n',
+        "a@b.by, x@b.by",
+        "a@b.by x@b.by;\n",
+        "a@b.by\nx@b.by,a@b.by\n",
+        "a@b.by\na@b.by; x@b.by\n",
+        "a@b.by; Ann <x@b.by>, <a@b.by>",
+        "email\na@b.by,x@b.by\n",
+        "E-mail\na@b.by;x@b.by;;\n",
+        '"Ann, B." <a@b.by>; "Bob" <x@b.by>\n',
+        "a@b.by\n\"Ann\" <a@b.by>; 'x@b.by'\n",
+        "Petrova, Ann <a@b.by>\nBob <x@b.by>\n",
+        'A@b.by <a@b.by>\n"x@b.by" <X@b.by>\n',
+        "sep=;\nemail;name\na@b.by;Ann\nx@b.by;Bob\n",
+        "\ufeffSEP=|\r\nname|email\r\nAnn|a@b.by\r\nBob|x@b.by\r\n",
+        '"sep=\t"\na@b.by\tgone, left\nx@b.by\tspam\n',
+        "a@b.by\u200b\n\ufeffx@b.by\n",
+        "email,name\n\u2060a@b.by,\n\u202ax@b.by\u202c,Bob\n",
+        "\u200eAnn <a@b.by>\u200e; Bob <x@b.by>\u200b\n",
         "gone;a@b.by;1\nspam, twice;x@b.by;2\n",
         "name\temail\nAnn\ta@b.by\nBob\tx@b.by\tmore\n",
         "email;name\na@b.by;\nx@b.by;Bob;;\n",
@@ -115,6 +132,23 @@ def test_lists_of_all_kinds_are_read_alike_by_import_and_send(
     assert (ended.json["suppressed"], ended.json["accepted"]) == (2, 1)
     done(shop("suppress", "import", file))
     assert sorted(suppressed(shop)) == PEOPLE
+
+
+def test_addresses_in_other_columns_are_told(shop: Shop) -> None:
+    file = stop(shop, "email,email2,reason\na@b.by,c@b.by,left\nx@b.by,d@b.by,asked y@b.by\n")
+    ended = shop("suppress", "import", file)
+    assert ended.code == 0
+    assert sorted(suppressed(shop)) == PEOPLE
+    approve("suppress: addresses in another column", ended.err, file=file)
+    listed = shop.folder / "list.csv"
+    listed.write_text("email\na@b.by\nc@b.by\n")
+    letter = shop.letter(**PLAIN)
+    for command in ("plan", "send"):
+        sent = shop(command, letter, listed, "--provider", "smsby", "--suppress", file)
+        assert (sent.code, sent.err) == (0, ended.err)
+    lines = '{"email": "a@b.by", "other": "c@b.by"}\n'
+    ended = shop("suppress", "import", stop(shop, lines, "stop.jsonl"))
+    assert "1 address in the column 'other'" in ended.err
 
 
 def test_a_list_on_stdin_in_any_encoding_and_with_any_delimiter(shop: Shop) -> None:
@@ -146,7 +180,13 @@ def test_a_header_with_nobody_below_it_is_nobody(content: str, shop: Shop) -> No
         ("an address with two @", "a@b.by\nx@@b.by\n"),
         ("a first line that is nothing", "nobody\na@b.by\n"),
         ("a header without email", "name;mail\nAnn;a@b.by\n"),
-        ("two addresses a line", "a@b.by, x@b.by\n"),
+        ("two addresses and more on a line", "a@b.by;gone\nx@b.by;left;b@b.by\n"),
+        ("two addresses and more on the first line", "a@b.by, x@b.by, gone\n"),
+        ("an address in text", "a@b.by;ask x@b.by\n"),
+        ("an address in a column without a name", "email;\na@b.by;x@b.by\n"),
+        ("an address behind the last column", "email;name\na@b.by;Ann;x@b.by\n"),
+        ("an address for a name", "c@b.by <a@b.by>\n"),
+        ("another address in a quoted name", 'a@b.by\n"c@b.by" <x@b.by>\n'),
         ("an open quote", 'a@b.by\n"x@b.by\n'),
         ("a row without its address", "email;name\na@b.by;Ann\nx@b.by\n"),
         ("a line of JSON", '{"email": "a@b.by"}\n{"mail": "x@b.by"}\n'),

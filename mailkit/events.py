@@ -66,14 +66,16 @@ class WebhookEvent:
     """What a provider's webhook says happened, once.
 
     ``name`` is the provider's own word, such as ``BOUNCED`` or ``hard_bounces``; ``at`` is in UTC,
-    or None if it does not say when. ``raw`` is the original, with the fields that mailkit does not
-    know.
+    or None if it does not say when. ``token`` is what mailkit sent along with the email that it is
+    about: whatever it says of that one, the provider has it. ``raw`` is the original, with the
+    fields that mailkit does not know.
     """
 
     provider: str
     name: str
     at: datetime | None = None
     address: str | None = None
+    token: str | None = None
     raw: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
 
     @property
@@ -98,15 +100,14 @@ class DeliveryEvent(WebhookEvent):
     """How far one email got.
 
     What it was sent with is named as the provider does: ``reference``, its name for the request
-    (SendPulse's campaign); ``message_id``, that for the one email (Devino's); ``token``, what
-    mailkit sent along. ``reason`` is in the words of the receiving server, or of who unsubscribed.
-    ``link`` was followed; ``device`` has some of device, platform, browser and browser_version.
+    (SendPulse's campaign); ``message_id``, that for the one email (Devino's). ``reason`` is in the
+    words of the receiving server, or of who unsubscribed. ``link`` was followed; ``device`` has
+    some of device, platform, browser and browser_version.
     """
 
     status: DeliveryStatus
     reference: str | None = None
     message_id: str | None = None
-    token: str | None = None
     reason: str = ""
     link: str | None = None
     device: Mapping[str, str] = attrs.field(factory=dict, hash=False)
@@ -125,7 +126,7 @@ class SubscriptionEvent(WebhookEvent):
     list_id: str | None = None
 
     def _marks(self) -> tuple[str | None, ...]:
-        return (self.list_id,)
+        return self.list_id, self.token
 
 
 @attrs.frozen(kw_only=True)

@@ -195,6 +195,8 @@ class Polling:
 
     async def _settled(self, poll: _Poll, doubt: Taken) -> _Poll | None:
         """Ask once; gives when to ask again, if so."""
+        heard_of = await self._journal.chunks.heard_of(self._job, doubt.task.chunk)
+        doubt = attrs.evolve(doubt, task=attrs.evolve(doubt.task, heard_of=heard_of))
         try:
             found = await self._dispatch.settle(doubt.task)
         except AuthenticationFailed as error:
@@ -210,10 +212,10 @@ class Polling:
                 until = await self._journal.chunks.held_up_until(self._job, doubt.ticket)
                 if now < until.timestamp():
                     found = Wait(until, found.why)
-            mine = await shielded(self._journal.chunks.settle(self._job, doubt.ticket, now, found))
-            if mine and isinstance(found, Sent) and found.reference is not None:
+            found = await shielded(self._journal.chunks.settle(self._job, doubt, now, found))
+            if isinstance(found, Sent) and found.reference is not None:
                 self.sent(doubt.task.chunk, found.reference, found.cursor)
-            if not mine or not isinstance(found, Wait):
+            if not isinstance(found, Wait):
                 return None  # it is settled, by this worker or by somebody else
             wait = min(max(found.until.timestamp() - now, 0.1), LONGEST_STEP)
             cursor = found.cursor or doubt.task.cursor

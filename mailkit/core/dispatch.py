@@ -140,7 +140,9 @@ class Task:
     before, or this one before a wait, has left for this one; at a stage of the scope JOB,
     ``cursors`` has those of all chunks that are not sent yet. ``looks`` counts how often
     `Dispatch.settle` has asked to look again. ``again``: a stage that is not repeatable was tried
-    before, and said to be not acted upon. ``job_id`` is the job's number in its journal.
+    before, and said to be not acted upon. Then, and while it is in doubt, ``heard_of`` has the
+    references under which webhooks speak of these people, and which no chunk has: this one may have
+    been taken under one of them. ``job_id`` is the job's number in its journal.
     """
 
     job: str
@@ -156,6 +158,7 @@ class Task:
     started: datetime | None = None
     looks: int = 0
     again: bool = False
+    heard_of: Sequence[str] = ()
     job_id: int = 0
 
     def token(self, row: TaskRow) -> str:

@@ -48,6 +48,7 @@ async def serve_asgi(receiver: Receiver, scope: Scope, receive: Receive, send: S
     elif scope["type"] == "http":
         await _answer(receiver, scope, receive, send)
     elif scope["type"] == "websocket":
+        _hide(receiver.routes, receiver.routes.find(scope["path"]), scope)
         await send({"type": "websocket.close", "code": 1000})
     else:
         raise ValueError(f"unknown ASGI scope {scope['type']!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import attrs
 import pytest
 
 from mailkit.bulk.journal import (
@@ -18,7 +19,7 @@ from mailkit.bulk.journal import (
 )
 from mailkit.core.dispatch import ChunkStatus, Done, Limits, Scope, Stage
 from mailkit.events import CampaignEvent, DeliveryEvent, DeliveryStatus
-from mailkit.provider import PollResult, RowStatus, Sent, Task
+from mailkit.provider import NotTaken, PollResult, RowStatus, Sent, Task, Wait
 
 from .counted import checked
 from .fakes import memory_journal, people
@@ -331,7 +332,7 @@ async def test_events_wait_for_a_chunk_whose_reference_is_not_known_yet(journal:
     recorded = await journal.events.record(late[:1], now=NOW)
     assert recorded == Recorded(parked=1)
     assert (await snapshot(journal, job)).deliveries == {}
-    assert await journal.chunks.settle(job, taken.ticket, LATER, Sent("77"))
+    assert await journal.chunks.settle(job, taken, LATER, Sent("77"))
     assert (await snapshot(journal, job)).deliveries == {
         DeliveryStatus.SENT: 1, DeliveryStatus.OPENED: 2,
     }  # fmt: skip
@@ -468,7 +469,7 @@ async def test_who_bounces_or_opts_out_is_suppressed_for_every_later_job(
     assert (await counts(journal, later)).suppressed == len(found)
 
 
-async def test_strangers_are_not_suppressed_and_who_is_allowed_again_stays_so(
+async def test_strangers_are_not_suppressed_and_who_opts_out_once_more_is(
     journal: Journal,
 ) -> None:
     job = await planned(journal, people(2))
@@ -478,10 +479,13 @@ async def test_strangers_are_not_suppressed_and_who_is_allowed_again_stays_so(
     strange = campaign_event("78", "p0@example.com", gone)
     await journal.events.record([strange], now=NOW)
     assert [one async for one in journal.suppressions.list()] == []
-    await journal.events.record([campaign_event("77", "p0@example.com", gone)], now=NOW)
+    event = campaign_event("77", "p0@example.com", gone)
+    await journal.events.record([event], now=NOW)
     await journal.suppressions.remove(["p0@example.com"])
-    await say(journal, taken, status=gone)  # known: it says nothing new
+    await journal.events.record([event], now=NOW)  # a repeat
     assert [one async for one in journal.suppressions.list()] == []
+    await say(journal, taken, status=gone)
+    assert [one.address async for one in journal.suppressions.list()] == ["p0@example.com"]
 
 
 async def test_who_opts_out_while_other_jobs_wait_is_not_mailed_by_them(journal: Journal) -> None:
@@ -503,7 +507,7 @@ async def test_who_opts_out_while_other_jobs_wait_is_not_mailed_by_them(journal:
     ]  # fmt: skip
 
 
-async def test_who_opts_out_while_a_list_is_loaded_is_left_to_the_service(
+async def test_who_opts_out_once_a_list_is_loaded_is_in_none_that_is_sent_to(
     journal: Journal,
 ) -> None:
     job = await planned(journal, people(2))
@@ -511,7 +515,27 @@ async def test_who_opts_out_while_a_list_is_loaded_is_left_to_the_service(
     assert isinstance(listed, Taken)
     await journal.chunks.advance(job, listed, Done("list 1"), CAMPAIGNS)
     await journal.suppressions.add(people(1), reason="asked by phone", now=NOW)
-    assert (await sent_campaign(journal, job, "77")).count == 2
+    sent = await sent_campaign(journal, job, "77")
+    assert (sent.count, sent.cursor) == (1, "list 2")
+    assert await counts(journal, job) == Counts(2, suppressed=1, accepted=1)
+
+
+async def test_a_chunk_is_not_planned_again_while_webhooks_may_speak_of_it(
+    journal: Journal,
+) -> None:
+    job = await planned(journal, people(2))
+    taken = await take(journal, job)
+    await journal.chunks.doubt(job, taken.ticket, NOW, "reset")
+    early = [campaign_event("77", "p1@example.com"), campaign_event("78", "else@example.com")]
+    assert (await journal.events.record(early, now=NOW)).parked == 2
+    absent = NotTaken("there is none")
+    assert await journal.chunks.heard_of(job, 1) == ["77"]
+    assert isinstance(await journal.chunks.settle(job, taken, LATER, absent), Wait)
+    assert (await counts(journal, job)).in_doubt == 2
+    asked = attrs.evolve(taken, task=attrs.evolve(taken.task, heard_of=("77",)))
+    assert await journal.chunks.settle(job, asked, LATER, absent) == absent
+    again = await take(journal, job)
+    assert (again.task.again, again.task.heard_of) == (True, ["77"])
 
 
 async def twins(journal: Journal) -> tuple[JobRecord, JobRecord]:

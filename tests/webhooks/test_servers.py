@@ -279,8 +279,10 @@ async def test_other_scopes(receiver: WebhookReceiver) -> None:
     async def send(message: object) -> None:
         said.append(message)
 
-    await receiver({"type": "websocket", "path": "/"}, receive, send)
+    scope = {"type": "websocket", "path": f"/devino/{SECRET}"}
+    await receiver(scope, receive, send)
     assert said == [{"type": "websocket.close", "code": 1000}]
+    assert scope["path"] == "/devino/hidden"
     with pytest.raises(ValueError, match="telepathy"):
         await receiver({"type": "telepathy"}, receive, send)
 

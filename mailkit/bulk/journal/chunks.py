@@ -19,6 +19,7 @@ from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.ledger import Busy, Grant, Ledger
 from mailkit.bulk.journal.outcomes import accept, leave_out, leave_out_unwanted, settle
 from mailkit.bulk.journal.ownership import check_alive, living
+from mailkit.bulk.journal.parking import references_about
 from mailkit.bulk.journal.permits import permits_for
 from mailkit.bulk.journal.records import (
     ChunkState,
@@ -51,6 +52,8 @@ from mailkit.core.lateness import elapsed
 __all__ = ["Chunks", "Taken"]
 
 _FIELDS = msgspec.json.Decoder(list[str])
+_ASK_AGAIN = 1.0
+"""Seconds until the provider is asked about references that are new."""
 
 
 @attrs.frozen
@@ -287,42 +290,57 @@ class Chunks:
                 (job.id,),
             ).fetchall()
             return [
-                _handed_out(db, job, _Planned(*row), stages[row[5]])
+                _handed_out(db, job, _Planned(*row, in_doubt=True), stages[row[5]])
                 for *row, worker in found
                 if worker not in others and row[5] < len(stages) and stages[row[5]].settles
             ]
 
         return await self._store.read(work)
 
-    async def settle(
-        self, job: JobRecord, ticket: Ticket, now: float, outcome: Sent | NotTaken | Wait
-    ) -> bool:
-        """What the provider says of a chunk in doubt; whether it was still in doubt.
+    async def heard_of(self, job: JobRecord, n: int) -> list[str]:
+        """The references under which webhooks speak of the chunk's people, and which no chunk
+        has.
+        """
+        return await self._store.read(lambda db: references_about(db, job, n))
 
-        A Wait leaves it in doubt.
+    async def settle(
+        self, job: JobRecord, taken: Taken, now: float, outcome: Sent | NotTaken | Wait
+    ) -> Sent | NotTaken | Wait | None:
+        """What the provider says of a chunk in doubt; gives what is recorded of that, or None if it
+        was no longer in doubt.
+
+        A Wait leaves it in doubt. It is one as well if it was not taken, and its people are heard
+        of meanwhile under references that the provider was not asked about.
         """
         assert job.worker is not None  # noqa: S101 - a worker asked the provider
-        worker = job.worker.id
+        worker, ticket = job.worker.id, taken.ticket
 
-        def work(db: Connection) -> bool:
+        def work(db: Connection) -> Sent | NotTaken | Wait | None:
             check_alive(db, job)
             mine = db.execute(
                 "UPDATE chunks SET worker = ? WHERE job = ? AND n = ? AND takes = ? "
                 f"AND state = '{ChunkState.IN_DOUBT}'",
                 (worker, job.id, *ticket),
             )
-            if mine.rowcount == 1:
-                if isinstance(outcome, Sent):
-                    accept(db, job, ticket, now, outcome)
-                elif isinstance(outcome, NotTaken):
-                    settle(db, job, ticket, ChunkState.PLANNED, outcome.why, now)
-                else:
-                    db.execute(
-                        "UPDATE chunks SET looks = looks + 1, cursor = coalesce(?, cursor) "
-                        "WHERE job = ? AND n = ?",
-                        (outcome.cursor, job.id, ticket.chunk),
-                    )
-            return mine.rowcount == 1
+            if mine.rowcount != 1:
+                return None
+            found = outcome
+            if isinstance(found, NotTaken):
+                news = {*references_about(db, job, ticket.chunk)} - {*taken.task.heard_of}
+                if news:
+                    until = datetime.fromtimestamp(now + _ASK_AGAIN, UTC)
+                    found = Wait(until, "webhooks speak of its recipients")
+            if isinstance(found, Sent):
+                accept(db, job, ticket, now, found)
+            elif isinstance(found, NotTaken):
+                settle(db, job, ticket, ChunkState.PLANNED, found.why, now)
+            else:
+                db.execute(
+                    "UPDATE chunks SET looks = looks + 1, cursor = coalesce(?, cursor) "
+                    "WHERE job = ? AND n = ?",
+                    (found.cursor, job.id, ticket.chunk),
+                )
+            return found
 
         return await self._store.write(work)
 
@@ -353,10 +371,9 @@ def _left_out(db: Connection, job: JobRecord, chunk: _Planned, stage: Stage) -> 
     """Whether rows had to be left out of the chunk: it is looked at before its first stage, and
     before it is sent.
     """
-    prepared = chunk.stage > 0
-    if prepared and stage.repeatable:
+    if chunk.stage > 0 and stage.repeatable:
         return False
-    return leave_out_unwanted(db, job, chunk.n, prepared=prepared)
+    return leave_out_unwanted(db, job, chunk.n)
 
 
 def _outside(stages: Sequence[int]) -> str:
@@ -389,6 +406,7 @@ class _Planned:
     started: float | None
     looks: int
     rows: int
+    in_doubt: bool = attrs.field(default=False, kw_only=True)
 
 
 def _handed_out(
@@ -406,6 +424,7 @@ def _handed_out(
     if stage.has_rows or between is not None:
         rows = _task_rows(db, job, chunk.n, between)
         count = len(rows)
+    again = not stage.repeatable and chunk.takes > 1
     task = Task(
         job=job.name,
         chunk=chunk.n,
@@ -419,7 +438,8 @@ def _handed_out(
         cursors=cursors,
         started=_moment(chunk.started),
         looks=chunk.looks,
-        again=not stage.repeatable and chunk.takes > 1,
+        again=again,
+        heard_of=references_about(db, job, chunk.n) if again or chunk.in_doubt else (),
         job_id=job.id,
     )
     return Taken(task, Ticket(chunk.n, chunk.takes), chunk.root, chunk.role == Role.AGAIN)

@@ -24,7 +24,7 @@ from mailkit.bulk.journal.records import ChunkState, JobRecord
 from mailkit.bulk.journal.row_ids import row_id
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.journal.tokens import journal_id, place_of
-from mailkit.events import CampaignEvent, DeliveryEvent, WebhookEvent
+from mailkit.events import CampaignEvent, DeliveryEvent, DeliveryStatus, WebhookEvent
 
 __all__ = ["Events", "HandlersOf", "Recorded"]
 
@@ -133,17 +133,17 @@ def _call(db: Connection, events: Sequence[WebhookEvent], handlers: HandlersOf, 
 
 
 def _write(db: Connection, events: Sequence[WebhookEvent], now: float) -> Recorded:
-    by_token: list[DeliveryEvent] = []
+    by_token: list[WebhookEvent] = []
     by_reference: dict[tuple[str, str], list[DeliveryEvent]] = defaultdict(list)
     campaigns: list[CampaignEvent] = []
     other = 0
     for event in events:
         if isinstance(event, CampaignEvent):
             campaigns.append(event)
-        elif not isinstance(event, DeliveryEvent):
-            other += 1
         elif event.token is not None:
             by_token.append(event)
+        elif not isinstance(event, DeliveryEvent):
+            other += 1
         elif event.reference is not None and event.address:
             by_reference[event.provider, event.reference].append(event)
     applied = _hear_by_token(db, by_token, now) + _hurry(db, campaigns, now)
@@ -159,7 +159,7 @@ def _write(db: Connection, events: Sequence[WebhookEvent], now: float) -> Record
     return Recorded(applied=applied, parked=parked, foreign=foreign, other=other)
 
 
-def _hear_by_token(db: Connection, events: Sequence[DeliveryEvent], now: float) -> int:
+def _hear_by_token(db: Connection, events: Sequence[WebhookEvent], now: float) -> int:
     """Events that say by themselves which rows they are about; gives how many are true of them."""
     if not events:
         return 0
@@ -192,8 +192,11 @@ def _hear_by_reference(
     return _hear(db, job, news, now)
 
 
-def _news(event: DeliveryEvent, row: int, chunk: int, key: str) -> News:
+def _news(event: WebhookEvent, row: int, chunk: int, key: str) -> News:
+    """What the event says of its row: at the least that the provider has it."""
     at = None if event.at is None else event.at.timestamp()
+    if not isinstance(event, DeliveryEvent):
+        return News(row, chunk, key, DeliveryStatus.QUEUED, "", at)
     return News(row, chunk, key, event.status, event.reason, at)
 
 

@@ -108,6 +108,8 @@ class _Hearing:
         accepted: dict[int, list[tuple[_Row, News]]] = defaultdict(list)
         others: list[tuple[_Row, News]] = []
         for row, one in news:
+            if suppresses(one.status):  # also who opted out before, and was allowed again since
+                self._suppressed.append((row.key, one.status))
             chunk = None if row.chunk is None else self._chunks[row.chunk]
             if chunk is not None and chunk.state == ChunkState.ACCEPTED:
                 accepted[row.chunk or 0].append((row, one))
@@ -138,7 +140,6 @@ class _Hearing:
             self._moves(rows[row_id], n, state, delivery)
         self._deliveries += found.deliveries
         self._changes += [(n, one) for one in found.changes]
-        self._suppressed += found.suppressed
         self._found += found.found
 
     def _hear_others(self, news: Sequence[tuple[_Row, News]]) -> None:
@@ -160,8 +161,6 @@ class _Hearing:
             why = one.reason or None
             self._changes.append((n, RowChange(row.id, RowState.ACCEPTED, why, delivery)))
             self._moves(row, n, RowState.ACCEPTED, delivery)
-            if suppresses(delivery) and delivery != before:
-                self._suppressed.append((row.key, delivery))
 
     def _moves(self, row: _Row, n: int, state: str | None, delivery: int | None) -> None:
         """The row leaves the count of its chunk, and comes into that of chunk ``n``."""

@@ -124,14 +124,13 @@ def leave_out(
         parts.forget(db, job, n)
 
 
-def leave_out_unwanted(db: Connection, job: JobRecord, n: int, *, prepared: bool) -> bool:
+def leave_out_unwanted(db: Connection, job: JobRecord, n: int) -> bool:
     """Rows of people who were suppressed since the job was planned, or whom another job turned out
-    to have mailed; in a chunk that is ``prepared``, of the latter alone, and it begins anew.
-    Whether there were any.
+    to have mailed. Whether there were any; what was prepared for the chunk begins anew then.
     """
     reason = (
         "(SELECT min(reason) FROM suppressions WHERE suppressions.key = coalesce(rows.key, "
-        f"rows.address) AND suppressions.job IN ({job.id if prepared else f'0, {job.id}'}))"
+        f"rows.address) AND suppressions.job IN (0, {job.id}))"
     )
     mailed: dict[int, str] = {}
     suppressed: dict[int, str] = {}
@@ -140,7 +139,7 @@ def leave_out_unwanted(db: Connection, job: JobRecord, n: int, *, prepared: bool
             (mailed if why.startswith(ALREADY) else suppressed)[number_of(id)] = why
     leave_out(db, job, n, RowState.DUPLICATE, mailed)
     leave_out(db, job, n, RowState.SUPPRESSED, suppressed)
-    if prepared and mailed:
+    if mailed or suppressed:
         close_if_left(db, job, n)
     return bool(mailed or suppressed)
 

@@ -11,10 +11,11 @@ from mailkit.bulk.journal.addressees import rows_at
 from mailkit.bulk.journal.hearing import News, hear
 from mailkit.bulk.journal.matching import key_of
 from mailkit.bulk.journal.records import ChunkState, JobRecord
+from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import DeliveryEvent, DeliveryStatus
 
-__all__ = ["claim", "forget_parked", "may_be_ours", "park"]
+__all__ = ["claim", "forget_parked", "may_be_ours", "park", "references_about"]
 
 _FORGOTTEN = 200  # at most, each time
 
@@ -71,6 +72,18 @@ def claim(db: Connection, job: JobRecord, n: int, reference: str, now: float) ->
     ]
     hear(db, job, news, now)
     db.execute("DELETE FROM parked WHERE provider = ? AND reference = ?", which)
+
+
+def references_about(db: Connection, job: JobRecord, n: int) -> list[str]:
+    """The references under which events of the chunk's people are kept: one may be the chunk's."""
+    parked = db.execute(
+        "SELECT reference, key FROM parked WHERE provider = ? ORDER BY reference", (job.provider,)
+    ).fetchall()
+    if not parked:
+        return []
+    rows = following(db, job, n, "coalesce(key, address)").fetchall()
+    people = {key for (key,) in rows}
+    return list(dict.fromkeys(reference for reference, key in parked if key in people))
 
 
 def forget_parked(db: Connection, before: float) -> None:

@@ -44,30 +44,32 @@ def parse_webhook(body: bytes) -> Sequence[WebhookEvent]:
 
 def _event(item: WebhookItem) -> WebhookEvent:
     name = item.need("status")
-    at = item.time("ts", per_second=1000)
-    status = _STATUSES.get(name.upper())
-    if status is not None:
+    at, token = item.time("ts", per_second=1000), _token(item)
+    status, address = _STATUSES.get(name.upper()), item.address("email")
+    if status is not None and address is not None:
         return DeliveryEvent(
             provider=_NAME,
             name=name,
             at=at,
-            address=item.need_address("email"),
+            address=address,
             raw=item.raw,
             status=status,
             message_id=item.text("messageId"),
-            token=_token(item),
+            token=token,
         )
     if name.upper() == _SUBSCRIBED:
         return SubscriptionEvent(
             provider=_NAME,
             name=name,
             at=at,
-            address=item.need_address("email"),
+            address=address,
+            token=token,
             raw=item.raw,
             subscribed=True,
         )
-    address = item.address("email")
-    return UnknownEvent(provider=_NAME, name=name, at=at, address=address, raw=item.raw)
+    return UnknownEvent(
+        provider=_NAME, name=name, at=at, address=address, token=token, raw=item.raw
+    )
 
 
 def _token(item: WebhookItem) -> str | None:

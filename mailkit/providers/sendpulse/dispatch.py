@@ -47,6 +47,7 @@ from mailkit.errors import (
 )
 from mailkit.message import Message
 from mailkit.providers.sendpulse import fields
+from mailkit.providers.sendpulse.campaign_reports import Campaign
 from mailkit.providers.sendpulse.campaign_results import poll_result, row_status
 from mailkit.providers.sendpulse.campaigns import Stats
 from mailkit.providers.sendpulse.chunk_list import (
@@ -349,9 +350,23 @@ class SendPulseDispatch:
         return NotTaken(f"there is no campaign {name} at SendPulse")
 
     async def _campaigns(self, client: SendPulse, task: Task, chunk: ChunkList) -> list[int]:
-        """The campaigns of the chunk's name."""
+        """The campaigns of the chunk's name: of its list, which may not show a new one for a while,
+        and of those that webhooks have named. Raises Unavailable if one of these can't be read.
+        """
         name, campaigns = name_of(task), client.mailing_lists.iter_campaigns(chunk.id)
-        return [one.id async for one in campaigns if one.name.strip() == name]
+        found = {one.id async for one in campaigns if one.name.strip() == name}
+        for reference in task.heard_of:
+            if reference.isdecimal() and int(reference) not in found:
+                campaign = await self._campaign(client, int(reference))
+                found |= {campaign.id} if campaign.name.strip() == name else set()
+        return sorted(found)
+
+    async def _campaign(self, client: SendPulse, id: int) -> Campaign:
+        try:
+            return await client.campaigns.get(id)
+        except NotFound as error:
+            why = f"SendPulse has sent webhooks for campaign {id}, but does not show it"
+            raise Unavailable(why, error.context) from error
 
     async def poll(self, reference: str, cursor: str | None) -> PollResult:
         """The campaign's status and statistics."""

@@ -45,13 +45,13 @@ def parse_webhook(body: bytes) -> Sequence[WebhookEvent]:
 
 def _event(item: WebhookItem) -> WebhookEvent:
     name, at = item.need("event"), item.time("timestamp")
-    known = name.lower()
-    if known in _STATUSES:
+    known, address = name.lower(), item.address("email")
+    if known in _STATUSES and address is not None:
         return DeliveryEvent(
             provider=_NAME,
             name=name,
             at=at,
-            address=item.need_address("email"),
+            address=address,
             raw=item.raw,
             status=_STATUSES[WebhookAction(known)],
             reference=item.text("task_id"),
@@ -64,7 +64,7 @@ def _event(item: WebhookItem) -> WebhookEvent:
             provider=_NAME,
             name=name,
             at=at,
-            address=item.need_address("email"),
+            address=address,  # a contact may have a phone number alone
             raw=item.raw,
             subscribed=known == WebhookAction.NEW_EMAILS,
             list_id=item.text("book_id"),
@@ -79,5 +79,4 @@ def _event(item: WebhookItem) -> WebhookEvent:
             status=item.need("status"),
             explanation=item.text("status_explain") or "",
         )
-    address = item.address("email")
     return UnknownEvent(provider=_NAME, name=name, at=at, address=address, raw=item.raw)

@@ -17,6 +17,7 @@ from mailkit.errors import (
     OutcomeUnknown,
     QuotaExhausted,
     Refused,
+    Unavailable,
     Unsupported,
 )
 from mailkit.message import Message
@@ -424,6 +425,30 @@ async def test_a_campaign_is_looked_for_before_it_is_created_again(world: World)
     world.clock.advance(60)
     other = await world.do(SEND, cursor=cursor, again=True, key="other")
     assert other != sent
+    assert world.sandbox.requests[CREATE] == 2
+
+
+async def test_a_campaign_that_its_list_does_not_show_yet_is_found_by_what_webhooks_say(
+    world: World,
+) -> None:
+    cursor = await world.ready(*ROWS)
+    sent = await world.do(SEND, cursor=cursor)
+    assert isinstance(sent, Sent)
+    (made,) = world.sandbox.sendpulse.account.campaigns.values()
+    made.lists = []
+    told = (str(sent.reference),)
+    doubt = task(SEND, started=world.at(-5_000), cursor=cursor, heard_of=told)
+    assert await world.dispatch.settle(doubt) == sent
+    world.clock.advance(60)
+    assert await world.do(SEND, again=True, cursor=cursor, heard_of=told) == sent
+    assert world.sandbox.requests[CREATE] == 1
+    world.clock.advance(60)
+    with pytest.raises(Unavailable, match="webhooks for campaign 4711, but does not show it"):
+        await world.do(SEND, again=True, cursor=cursor, heard_of=("4711",))
+    assert world.sandbox.requests[CREATE] == 1
+    made.name = "another one"  # which webhooks speak of as well
+    world.clock.advance(60)
+    assert await world.do(SEND, again=True, cursor=cursor, heard_of=told) != sent
     assert world.sandbox.requests[CREATE] == 2
 
 

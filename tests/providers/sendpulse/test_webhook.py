@@ -111,8 +111,6 @@ def test_numbers_and_text_make_no_other_event() -> None:
     [
         ({"event": None}, "event"),
         ({"event": {"name": "open"}}, "event"),
-        ({"email": None}, "email"),
-        ({"event": "delete", "email": " "}, "email"),
         ({"event": "task_status_update", "task_id": "", "status": "sending"}, "task_id"),
         ({"event": "task_status_update", "status": None}, "status"),
     ],
@@ -123,6 +121,23 @@ def test_an_item_without_what_makes_it_an_event_is_refused(
     with pytest.raises(InvalidArgument, match=f"item 2 .* {missing}") as caught:
         parse(OPEN, {**OPEN, **changes})
     assert "ann" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"email": None}, UnknownEvent),
+        ({"event": "delete", "email": " "}, SubscriptionEvent),
+        ({"event": "new_emails", "email": None, "phone": "375291112233"}, SubscriptionEvent),
+    ],
+)
+def test_an_item_without_an_address_costs_no_other_item(
+    changes: dict[str, object], kind: type[WebhookEvent]
+) -> None:
+    one, other = parse(OPEN, {**OPEN, **changes})
+    assert isinstance(one, DeliveryEvent)
+    assert isinstance(other, kind)
+    assert other.address is None
 
 
 @pytest.mark.parametrize("at", [None, "soon", -1, 10**30, 1e300, "NaN", 1767225600000])

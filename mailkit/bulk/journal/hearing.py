@@ -68,15 +68,14 @@ def hear(db: Connection, job: JobRecord, news: Sequence[News], now: float) -> se
     What names another address is about nobody.
     """
     rows = {(row.id, row.key): row for row in _rows(db, job, {one.row for one in news})}
-    said: dict[int, list[News]] = defaultdict(list)
+    said: dict[int, list[News]] = defaultdict(list)  # of each row, the latest first
     for one in news:
         if (one.row, one.key) in rows:
             said[one.row].append(one)
-    told = [
-        (row, max(said[row.id], key=lambda one: one.status))
-        for row in rows.values()
-        if row.id in said
-    ]
+    for some in said.values():
+        if len(some) > 1:
+            some.sort(key=lambda one: -one.status)
+    told = [(row, said[row.id][0]) for row in rows.values() if row.id in said]
     _Hearing(db, job, _chunks(db, job, told), said, now).hear(told)
     return set(rows)
 
@@ -181,7 +180,7 @@ class _Hearing:
 
     def _rise(self, row: _Row, before: int) -> None:
         """Each status that the row reached for the first time, at its own time."""
-        for one in sorted(self._said[row.id], key=lambda one: one.status):
+        for one in reversed(self._said[row.id]):
             if one.status > before:
                 self._rises.add(before, one.status, at=one.at)
                 before = one.status

@@ -3,7 +3,8 @@
 The text between them is never changed. A value is HTML-escaped in an html body and plain in a
 text body and in the subject, where control characters are refused. A value that is empty or all
 white space is replaced by the default; without one its row is invalid. ``{{ unsubscribe }}`` is
-reserved for the service's own link.
+reserved for the service's own link, or for an address that may hold placeholders itself, which are
+filled in percent-encoded.
 """
 
 from __future__ import annotations
@@ -12,15 +13,25 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
+from urllib.parse import quote
 
 import attrs
 
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
-from mailkit.text import control_character
+from mailkit.text import control_character, header_text
 
-__all__ = ["InvalidRow", "Placeholder", "Renderer", "Template", "check_columns", "rewrite"]
+__all__ = [
+    "InvalidRow",
+    "LinkTemplate",
+    "Placeholder",
+    "Renderer",
+    "Template",
+    "check_columns",
+    "rewrite",
+]
 
 UNSUBSCRIBE = "unsubscribe"
 
@@ -55,13 +66,15 @@ class Placeholder(NamedTuple):
         return self.default
 
 
-def _split(text: str, place: str) -> Iterator[str | Placeholder]:
+def _split(
+    text: str, place: str, braces: str = "&#123;&#123; in html"
+) -> Iterator[str | Placeholder]:
     """The text as it is, and the placeholders between; InvalidArgument names line and column."""
     end = 0
     while (start := text.find("{{", end)) >= 0:
         found = _placeholder(text, start)
         if found is None:
-            raise InvalidArgument(_complaint(text, start, place))
+            raise InvalidArgument(_complaint(text, start, place, braces))
         if start > end:
             yield text[end:start]
         name, single, double = found.groups()
@@ -71,7 +84,7 @@ def _split(text: str, place: str) -> Iterator[str | Placeholder]:
         yield text[end:]
 
 
-def _complaint(text: str, start: int, place: str) -> str:
+def _complaint(text: str, start: int, place: str, braces: str) -> str:
     line = text.count("\n", 0, start) + 1
     column = start - text.rfind("\n", 0, start)
     end = text.find("}}", start)
@@ -81,8 +94,35 @@ def _complaint(text: str, start: int, place: str) -> str:
         fault += f": a field's name can't have {odd.group()!r}, so that its column must be renamed"
     return (
         f"{place}, line {line}, column {column}: {excerpt!r} {fault}; write {{{{ field }}}} or "
-        "{{ field | 'default' }}, and braces that are meant as such as &#123;&#123; in html"
+        f"{{{{ field | 'default' }}}}, and braces that are meant as such as {braces}"
     )
+
+
+@attrs.frozen
+class LinkTemplate:
+    """An http(s) address, cut at its placeholders. ``place`` is the setting that it comes from."""
+
+    pieces: tuple[str | Placeholder, ...]
+    place: str
+    fields: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str, place: str) -> LinkTemplate:
+        """Cut an address; InvalidArgument names the place."""
+        if not header_text(text, place).lower().startswith(("https://", "http://")):
+            raise InvalidArgument(f"{place}: not an http(s) address; write it as https://host/page")
+        pieces = tuple(_split(text, place, "%7B%7B"))
+        names = dict.fromkeys(piece.name for piece in pieces if isinstance(piece, Placeholder))
+        if UNSUBSCRIBE in names:
+            raise InvalidArgument(f"{place}: {{{{ unsubscribe }}}} is this address itself")
+        return cls(pieces, place, tuple(names))
+
+    def check(self, columns: Sequence[str]) -> None:
+        """Raise InvalidArgument if a placeholder has no column."""
+        try:
+            check_columns(self, columns)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"{self.place}: {error}") from None
 
 
 @attrs.frozen
@@ -120,14 +160,22 @@ class Template:
             UNSUBSCRIBE in names,
         )
 
-    def compile(self, columns: Sequence[str], *, unsubscribe: str | None = None) -> Renderer:
+    def compile(
+        self, columns: Sequence[str], *, unsubscribe: str | LinkTemplate | None = None
+    ) -> Renderer:
         """A renderer for rows with these columns. ``unsubscribe`` is the link that replaces the
         reserved placeholder. InvalidArgument for a placeholder without a column.
         """
         check_columns(self, columns)
         if self.unsubscribe and unsubscribe is None:
             raise InvalidArgument("the message has {{ unsubscribe }}, and there is no link for it")
-        link = unsubscribe or ""
+        link: Sequence[str | Placeholder]
+        if isinstance(unsubscribe, LinkTemplate):
+            link = unsubscribe.pieces
+            if self.unsubscribe:
+                unsubscribe.check(columns)
+        else:
+            link = (unsubscribe or "",)
         places = {unicodedata.normalize("NFC", name): n for n, name in enumerate(columns)}
         way = _HTML if self.html else _TEXT
         return Renderer(
@@ -146,7 +194,7 @@ class Template:
         return self.compile(self.fields, unsubscribe=unsubscribe)(row)
 
 
-def check_columns(template: Template, columns: Sequence[str]) -> None:
+def check_columns(template: Template | LinkTemplate, columns: Sequence[str]) -> None:
     """Raise InvalidArgument if a placeholder has no column, naming both and the nearest name."""
     known = [unicodedata.normalize("NFC", name) for name in columns]
     among = frozenset(known)
@@ -193,6 +241,10 @@ def _one_line(value: str, name: str) -> str:
     return value
 
 
+def _percent_encoded(value: str, name: str) -> str:
+    return quote(value, safe="")
+
+
 _Way = tuple[Callable[[str], object], Callable[[str, str], str]]
 """How values are written: a quick check that is true for most that need no change (and never
 for a blank one), and what makes the others safe."""
@@ -200,6 +252,11 @@ for a blank one), and what makes the others safe."""
 _SUBJECT: _Way = (re.compile(r"[\w,.!?-]++(?: [\w,.!?-]++)*").fullmatch, _one_line)
 _HTML: _Way = (re.compile(r"[^\s&<>\"'][^&<>\"']*+").fullmatch, _escaped)
 _TEXT: _Way = (re.compile(r"\S").match, _as_it_is)
+_LINK: _Way = (re.compile(r"[A-Za-z0-9._~-]++").fullmatch, _percent_encoded)
+
+
+_Slot = tuple[int, int, Callable[[str], object], Callable[[str], str]]
+"""The part that it fills, the value's place, whether a value is safe, and what makes it so."""
 
 
 class _CompiledTemplate:
@@ -209,44 +266,51 @@ class _CompiledTemplate:
         self,
         pieces: Sequence[str | Placeholder],
         places: Mapping[str, int],
-        link: str,
+        link: Sequence[str | Placeholder],
         way: _Way,
     ) -> None:
-        self.is_safe, self._make_safe = way
         self._parts: list[str] = []
-        self.slots: list[tuple[int, int, Placeholder]] = []
+        self.slots: list[_Slot] = []
         for piece in pieces:
             if isinstance(piece, str):
                 self._parts.append(piece)
-            elif piece.name == UNSUBSCRIBE:
-                self._parts.append(self._make_safe(link, UNSUBSCRIBE))
+            elif piece.name != UNSUBSCRIBE:
+                self._add(piece, places, way)
             else:
-                self.slots.append((len(self._parts), places[piece.name], piece))
-                self._parts.append("")
+                for part in link:
+                    if isinstance(part, str):
+                        self._parts.append(way[1](part, UNSUBSCRIBE))
+                    else:
+                        self._add(part, places, _LINK)
         # Encoded once: the text between the slots is most of a message.
         self._encoded = [part.encode() for part in self._parts]
         self.size = sum(map(len, self._encoded))  # without what fills the slots
 
+    def _add(self, slot: Placeholder, places: Mapping[str, int], way: _Way) -> None:
+        is_safe, make_safe = way
+        made_safe = partial(_made_safe, slot, make_safe)
+        self.slots.append((len(self._parts), places[slot.name], is_safe, made_safe))
+        self._parts.append("")
+
     def text(self, values: Sequence[str]) -> str:
         parts = self._parts.copy()
-        is_safe = self.is_safe
-        for at, place, slot in self.slots:
+        for at, place, is_safe, made_safe in self.slots:
             value = values[place]
-            parts[at] = value if is_safe(value) else self.made_safe(value, slot)
+            parts[at] = value if is_safe(value) else made_safe(value)
         return "".join(parts)
 
     def encoded(self, values: Sequence[str]) -> bytes:
         parts = self._encoded.copy()
-        is_safe = self.is_safe
-        for at, place, slot in self.slots:
+        for at, place, is_safe, made_safe in self.slots:
             value = values[place]
-            parts[at] = (value if is_safe(value) else self.made_safe(value, slot)).encode()
+            parts[at] = (value if is_safe(value) else made_safe(value)).encode()
         return b"".join(parts)
 
-    def made_safe(self, value: str, slot: Placeholder) -> str:
-        if not value or value.isspace():
-            value = slot.blank()
-        return self._make_safe(value, slot.name)
+
+def _made_safe(slot: Placeholder, make_safe: Callable[[str, str], str], value: str) -> str:
+    if not value or value.isspace():
+        value = slot.blank()
+    return make_safe(value, slot.name)
 
 
 class Renderer:
@@ -257,11 +321,7 @@ class Renderer:
         self._body = body.text
         self._encoded = body.encoded
         self._size = subject.size + body.size
-        self._slots = [
-            (template, template.is_safe, place, slot)
-            for template in (subject, body)
-            for _, place, slot in template.slots
-        ]
+        self._slots = [*subject.slots, *body.slots]
 
     def __call__(self, values: Sequence[str]) -> tuple[str, str]:
         """Subject and body."""
@@ -274,9 +334,9 @@ class Renderer:
     def size(self, values: Sequence[str]) -> int:
         """The bytes of both in UTF-8, without making them."""
         size = self._size
-        for template, is_safe, place, slot in self._slots:
+        for _, place, is_safe, made_safe in self._slots:
             value = values[place]
             if not is_safe(value):
-                value = template.made_safe(value, slot)
+                value = made_safe(value)
             size += len(value) if value.isascii() else len(value.encode())
         return size

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
-from mailkit.template import InvalidRow, Placeholder, Template, check_columns, rewrite
+from mailkit.template import (
+    InvalidRow,
+    LinkTemplate,
+    Placeholder,
+    Template,
+    check_columns,
+    rewrite,
+)
 
 
 def template(body: str = "Hello", subject: str = "Hi", *, text: bool = False) -> Template:
@@ -236,3 +243,45 @@ def test_any_body_is_read_as_a_slow_reader_reads_it(body: str) -> None:
 def test_long_garbage_is_refused(body: str) -> None:
     with pytest.raises(InvalidArgument):
         template(body)
+
+
+def test_a_link_s_own_placeholders_are_filled_in_percent_encoded() -> None:
+    link = LinkTemplate.parse("https://x.by/{a}?e={{ email }}&n={{ имя | 'я' }}", "unsubscribe_url")
+    assert link.fields == ("email", "имя")
+    message = Message("a@b.by", "Hi", html="<a href='{{ unsubscribe }}'>{{ имя | '-' }}</a>")
+    render = Template.parse(message).compile(("email", "имя"), unsubscribe=link)
+    values = ("a+b@x.by", "A&B /")
+    page = "https://x.by/{a}?e=a%2Bb%40x.by&amp;n=A%26B%20%2F"
+    assert render(values) == ("Hi", f"<a href='{page}'>A&amp;B /</a>")
+    assert render.encoded(values)[1].decode() == render(values)[1]
+    assert render.size(values) == sum(len(text.encode()) for text in render(values))
+    assert "n=%D1%8F'>-<" in render(("a@b.by", ""))[1]
+    text = Template.parse(Message("a@b.by", "Hi", text="{{ unsubscribe }}"))
+    assert text.compile(("email", "имя"), unsubscribe=link)(values)[1] == page.replace("amp;", "")
+    with pytest.raises(InvalidRow):
+        text.compile(("email",), unsubscribe=LinkTemplate.parse("https://{{ email }}", "x"))([""])
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "shop.by/u",
+        "ftp://shop.by",
+        "https://shop.by/{{ email",
+        "https://shop.by/{{ a.b() }}",
+        "https://shop.by/{{ unsubscribe }}",
+        "https://shop.by/\n",
+    ],
+)
+def test_a_link_that_can_t_be_one_is_refused_by_its_place(link: str) -> None:
+    with pytest.raises(InvalidArgument, match=r"^PLACE"):
+        LinkTemplate.parse(link, "PLACE")
+
+
+def test_a_link_s_placeholder_needs_a_column_if_the_message_has_the_link() -> None:
+    link = LinkTemplate.parse("https://shop.by/{{ nmae }}", "PLACE")
+    message = Message("a@b.by", "Hi", html="{{ unsubscribe }}")
+    with pytest.raises(InvalidArgument, match=r"^PLACE: \{\{ nmae \}\}.*did you mean \{\{ name"):
+        Template.parse(message).compile(("email", "name"), unsubscribe=link)
+    without = Template.parse(Message("a@b.by", "Hi", html="-"))
+    assert without.compile(("email",), unsubscribe=link)(["a@b.by"]) == ("Hi", "-")

@@ -6,10 +6,11 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from mailkit.bulk.rows import EMAIL_NAMES
+from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
-from mailkit.template import InvalidRow, Template, check_columns
+from mailkit.template import InvalidRow, LinkTemplate, Template, check_columns
 
-__all__ = ["Columns"]
+__all__ = ["Columns", "link_of"]
 
 GAPS = 10_000_000  # empty values that rows with ever new keys may cost
 
@@ -19,12 +20,15 @@ class Columns:
     the message uses and then the others as they appear.
     """
 
-    def __init__(self, template: Template, header: Sequence[str] | None) -> None:
+    def __init__(
+        self, template: Template, header: Sequence[str] | None, link: LinkTemplate | None = None
+    ) -> None:
         self.fixed = header is not None
-        self.names = [name for name in template.fields if name != "email"]
+        used = dict.fromkeys((*template.fields, *(link.fields if link else ())))
+        self.names = [name for name in used if name != "email"]
         if header is not None:
             self.names = list(header)
-        self._template = template
+        self._template, self._link = template, link
         self._seen: set[str] = set(header or ())
         self._index = {_spelling(name): index for index, name in enumerate(self.names)}
         self._aliases = False
@@ -71,7 +75,16 @@ class Columns:
     def check(self) -> None:
         """No row had a field that the message uses: InvalidArgument names it."""
         if not self.fixed:
-            check_columns(self._template, ("email", *sorted(self._seen)))
+            names = ("email", *sorted(self._seen))
+            check_columns(self._template, names)
+            if self._link is not None:
+                self._link.check(names)
+
+
+def link_of(provider: Provider, template: Template) -> LinkTemplate | None:
+    """What the provider puts in place of ``{{ unsubscribe }}``, if mailkit fills that in."""
+    link = getattr(provider, "unsubscribe_link", None) if template.unsubscribe else None
+    return link if isinstance(link, LinkTemplate) else None
 
 
 def _spelling(name: str) -> str:

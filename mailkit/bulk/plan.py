@@ -17,7 +17,7 @@ import attrs
 import msgspec
 
 from mailkit.address import dedupe_key, normalize
-from mailkit.bulk.columns import Columns
+from mailkit.bulk.columns import Columns, link_of
 from mailkit.bulk.journal import (
     InvalidRecord,
     JobRecord,
@@ -141,7 +141,7 @@ async def drafted(
         )
     quota = None if rate is None else quota_of(rate)
     template = Template.parse(message)
-    columns = Columns(template, await recipients.columns())
+    columns = Columns(template, await recipients.columns(), link_of(provider, template))
     dispatch = provider.dispatch(message, columns.names)
     await dispatch.prepare()
     await journal.jobs.sweep()

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import attrs
 
 from mailkit.address import normalize
-from mailkit.bulk.columns import Columns
+from mailkit.bulk.columns import Columns, link_of
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.core.dispatch import Provider, Sent, TaskRow
 from mailkit.errors import AccountRefused, ErrorContext, InvalidArgument, OutcomeUnknown, Refused
@@ -45,7 +45,8 @@ async def send_single(
     message = attrs.evolve(message, send_at=None)
     address = normalize(address)
     template = Template.parse(message)
-    columns = Columns(template, None if recipients is None else await recipients.columns())
+    header = None if recipients is None else await recipients.columns()
+    columns = Columns(template, header, link_of(provider, template))
     row = None if recipients is None else await _row(recipients, number)
     try:
         values = [""] * len(columns.names) if row is None else columns.values(row.values)

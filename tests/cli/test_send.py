@@ -287,3 +287,32 @@ def test_a_long_hold_is_told_where_there_is_no_bar(shop: Shop) -> None:
         assert end_of(process).code == 4
     [moment] = re.findall(r"until ((?:[\d-]+ )?[\d:]+): ", line)
     approve("send: a long hold", line, moment=moment)
+
+
+VARIABLE = "MAILKIT_SMSBY_UNSUBSCRIBE_URL"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("list.csv", "email,key\na+1@b.by,x&y\nc@d.by,2\n"),
+        ("list.jsonl", '{"email": "a+1@b.by", "key": "x&y"}\n{"email": "c@d.by", "key": 2}\n'),
+    ],
+)
+def test_each_recipient_has_a_link_of_its_own(name: str, content: str, shop: Shop) -> None:
+    listed = shop.folder / name
+    listed.write_text(content)
+    letter = shop.letter(**PLAIN | {"html": "<a href='{{ unsubscribe }}'>x</a>"})
+    to = ("--provider", "smsby")
+    for wrong in ("https://shop.by/{{ nmae }}", "https://shop.by/{{ key", "shop.by/u"):
+        ended = shop("send", letter, listed, *to, environment={VARIABLE: wrong})
+        assert (ended.code, shop.sandbox.truth.emails) == (1, 0)
+        assert VARIABLE in ended.err
+    page = "https://shop.by/{id}?e={{ email }}&k={{ key }}"
+    ended = shop("send", letter, listed, *to, environment={VARIABLE: page})
+    assert ended.code == 0
+    bodies = {email.address: email.text for email in shop.sandbox.truth.kept}
+    assert bodies == {
+        "a+1@b.by": "<a href='https://shop.by/{id}?e=a%2B1%40b.by&amp;k=x%26y'>x</a>",
+        "c@d.by": "<a href='https://shop.by/{id}?e=c%40d.by&amp;k=2'>x</a>",
+    }

@@ -38,7 +38,7 @@ from mailkit.providers.smsby.mailing_lists import (
 )
 from mailkit.providers.smsby.subscriptions import Subscriptions
 from mailkit.providers.smsby.templates import Template, Templates
-from mailkit.text import header_text
+from mailkit.template import LinkTemplate
 
 __all__ = [
     "BulkError",
@@ -56,6 +56,8 @@ __all__ = [
 ]
 
 _URL = "https://app.sms.by"
+_LINK = "unsubscribe_url"
+_LINK_VARIABLE = "MAILKIT_SMSBY_UNSUBSCRIBE_URL"
 
 
 class Options(ClientOptions, total=False):
@@ -70,7 +72,8 @@ class Options(ClientOptions, total=False):
     limits: ChunkLimits
     """How much one request of a bulk send carries."""
     unsubscribe_url: str | None
-    """What ``{{ unsubscribe }}`` becomes in a bulk send."""
+    """What ``{{ unsubscribe }}`` becomes in a bulk send: an http(s) address. Its own placeholders,
+    such as ``?e={{ email }}``, are filled in for each recipient, percent-encoded."""
 
 
 class SmsBy(Client):
@@ -96,7 +99,7 @@ class SmsBy(Client):
         in_query = {ImportContacts} if options.pop("imports_in_query", False) else ()
         self._chunk_limits = options.pop("limits", ChunkLimits())
         unsubscribe = options.pop("unsubscribe_url", None)
-        self._unsubscribe = header_text(unsubscribe or "", "unsubscribe_url") or None
+        self.unsubscribe_link = LinkTemplate.parse(unsubscribe, _LINK) if unsubscribe else None
         shared: ClientOptions = options
         super().__init__(
             url=base_url(url, "url"),
@@ -112,7 +115,7 @@ class SmsBy(Client):
         Raises Unsupported for attachments, InvalidArgument for placeholders without a column.
         """
         return SmsByDispatch(
-            self, message, columns, limits=self._chunk_limits, unsubscribe=self._unsubscribe
+            self, message, columns, limits=self._chunk_limits, unsubscribe=self.unsubscribe_link
         )
 
     @classmethod
@@ -128,7 +131,9 @@ class SmsBy(Client):
                 "MAILKIT_SMSBY_TOKEN is not set: put the API key of your sms.by account there, "
                 "or pass token=…"
             )
-        page = os.environ.get("MAILKIT_SMSBY_UNSUBSCRIBE_URL") or None
-        options.setdefault("unsubscribe_url", page)
+        page = os.environ.get(_LINK_VARIABLE) if "unsubscribe_url" not in options else None
         url = base_url(os.environ.get("MAILKIT_SMSBY_URL") or _URL, "MAILKIT_SMSBY_URL")
-        return cls(token, url, **options)
+        client = cls(token, url, **options)
+        if page:
+            client.unsubscribe_link = LinkTemplate.parse(page, _LINK_VARIABLE)
+        return client

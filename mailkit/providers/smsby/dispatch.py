@@ -1,7 +1,8 @@
 """sms.by's part in a bulk send: one bulk.send a chunk, then its status lists.
 
-A message without placeholders goes out in the mode ``bulk``; any other is rendered here, a
-message for each recipient, in the mode ``personal``.
+A message without placeholders goes out in the mode ``bulk``; any other, also one whose link for
+``{{ unsubscribe }}`` has some, is rendered here, a message for each recipient, in the mode
+``personal``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from mailkit.events import FINAL
 from mailkit.message import Message
 from mailkit.providers.smsby.bulk import BulkError, PersonalMessage
 from mailkit.providers.smsby.emails import EmailStatus
-from mailkit.template import Template
+from mailkit.template import LinkTemplate, Template
 
 if TYPE_CHECKING:
     from mailkit.providers.smsby import SmsBy
@@ -67,7 +68,7 @@ class SmsByDispatch:
         columns: Sequence[str],
         *,
         limits: ChunkLimits,
-        unsubscribe: str | None,
+        unsubscribe: LinkTemplate | None,
     ) -> None:
         if message.attachments:
             raise Unsupported(
@@ -85,7 +86,8 @@ class SmsByDispatch:
         self._polling = client
         self._message = message
         self._render = template.compile(("email", *columns), unsubscribe=unsubscribe)
-        self._personal = bool(template.fields)
+        linked = unsubscribe.fields if unsubscribe and template.unsubscribe else ()
+        self._personal = bool(template.fields or linked)
         common = 0 if self._personal else len(message.subject) + len(message.body.encode())
         self.limits = Limits(
             limits.personal_rows if self._personal else limits.bulk_rows,

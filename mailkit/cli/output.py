@@ -98,9 +98,12 @@ def _check(path: Path, place: Path, *, overwrite: bool, journal: Path | None) ->
 
 
 def _belongs(place: Path, journal: Path) -> bool:
-    """Whether it is the journal, or has the name of a file next to it."""
-    if place.parent == journal.parent and place.name.startswith(f"{journal.name}-"):
-        return True
+    """Whether it is the journal, has the name of a file next to it, or is in such a folder."""
+    for part in (place, *place.parents):
+        if part.name.startswith(f"{journal.name}-"):
+            with suppress(OSError):
+                if part.parent.samefile(journal.parent):
+                    return True
     with suppress(OSError):
         return place.samefile(journal)
     return place == journal

@@ -24,6 +24,17 @@ from mailkit.text import plain
 
 __all__ = ["report"]
 
+_SUFFIXES = {
+    ".html": "--html",
+    ".htm": "--html",
+    ".csv": "--csv",
+    ".tsv": "--csv",
+    ".json": "--json",
+    ".xlsx": "--excel",
+    ".xls": "--excel",
+}
+"""Which report a file of this name is."""
+
 
 def report(
     job: JobName,
@@ -64,6 +75,11 @@ def report(
         raise typer.BadParameter("--overwrite is about the file of --output: give that, too")
     if as_excel and place is None and sys.stdout.isatty():
         raise typer.BadParameter("a workbook is not for a terminal: name a file with --output")
+    if state is not None and not state.strip(" ,"):
+        raise typer.BadParameter(
+            "--state is empty: name a state, such as rejected, or leave it out"
+        )
+    _check_suffix(place, given, rows=as_recipients or state is not None)
     states = [name for name in (state or "").split(",") if name.strip()]
 
     async def command() -> int:
@@ -93,6 +109,18 @@ def _check(given: Sequence[str], *, state: bool, as_recipients: bool) -> None:
         raise typer.BadParameter(f"--as-recipients is CSV: give it without {given[0]}")
     if state and given not in ([], ["--csv"], ["--excel"]):
         raise typer.BadParameter(f"{given[0]} has no rows: give --state with --csv or --excel")
+
+
+def _check_suffix(place: Path | None, given: Sequence[str], *, rows: bool) -> None:
+    """A file's name must not say that it is another kind of report."""
+    suffix = "" if place is None else place.suffix.lower()
+    says = _SUFFIXES.get(suffix)
+    is_kind = given[0] if given else "--csv" if rows else "a report for people"
+    if says is not None and says != is_kind:
+        raise typer.BadParameter(
+            f"--output: the name ends with {suffix}, and {is_kind} is something else: give {says}, "
+            "or another name"
+        )
 
 
 def _say_cut(found: WorkbookResult) -> int:

@@ -30,6 +30,13 @@ COMBINATIONS = [
     ["--state", "rejected", "--json"],
     ["--as-recipients", "--json"],
     ["--overwrite"],
+    ["--csv", "--state", ""],
+    ["--as-recipients", "--state", " ,"],
+    ["--excel", "--output", "x.csv"],
+    ["--csv", "--output", "x.XLSX"],
+    ["--as-recipients", "--output", "x.html"],
+    ["--json", "--output", "x.csv"],
+    ["--output", "x.csv"],
 ]
 
 
@@ -91,23 +98,25 @@ def test_a_file_that_exists_stays_unless_it_is_to_be_overwritten(shop: Shop) -> 
 
 def test_a_report_that_fails_leaves_no_file(shop: Shop) -> None:
     sent(shop)
-    file = shop.folder / "report.csv"
+    file = shop.folder / "report.txt"
     assert shop("report", "spring", "--output", file).code == 1
     assert shop("report", "autumn", "--state", "nonsense", "--output", file).code == 1
     assert {*shop.folder.glob("*report*"), *shop.folder.glob(".mailkit-*")} == set()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX's files")
-@pytest.mark.parametrize("suffix", ["", "-wal", "-takes", "-shm", "-locks", "-new"])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-takes", "-shm", "-locks", "-new", "-locks/1"])
 def test_the_journal_is_never_overwritten(shop: Shop, suffix: str) -> None:
     sent(shop)
     link = shop.folder / "link"
+    Path(f"{shop.journal}-locks").mkdir(exist_ok=True)
     link.symlink_to(f"{shop.journal}{suffix}")
     for place in (Path(f"{shop.journal}{suffix}"), link):
         ended = shop("report", "autumn", "--output", place, "--overwrite")
         assert (ended.code, ended.out) == (1, "")
     assert shop("report", "autumn").code == 0
     assert not Path(f"{shop.journal}-new").exists()
+    assert not Path(f"{shop.journal}-locks", "1").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX's files")

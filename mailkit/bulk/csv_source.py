@@ -12,7 +12,8 @@ makes a row unreadable.
 A first line ``sep=;``, which Excel writes and hides, is the delimiter.
 
 An apostrophe before an address is taken off: programs put it there for a spreadsheet's sake, and
-no mailbox begins with one. A report that was saved has them before values, too.
+no mailbox begins with one. A report that was saved has them before values, too; of two columns of
+one name there, the list's own counts.
 """
 
 from __future__ import annotations
@@ -153,6 +154,9 @@ class CsvRows:
         self._is_report = tuple(header[-len(FACTS) :]) == FACTS
         if self._is_report:
             header = [original(name).strip() for name in header]
+            if not self._addresses:  # a report of a list that has such columns itself keeps those
+                own = set(header[: -len(FACTS)])
+                header[-len(FACTS) :] = ["" if name in own else name for name in FACTS]
         emails = [n for n, name in enumerate(header) if name.casefold() in EMAIL_NAMES]
         if not emails:
             found = ", ".join(repr(name) for name in header[:20]) + ", …" * (len(header) > 20)

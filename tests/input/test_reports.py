@@ -90,6 +90,22 @@ def test_a_report_that_is_saved_and_sent_is_read_as_it_was(tmp_path: Path) -> No
     assert second.values("=name") == values
 
 
+def test_a_report_of_a_list_with_columns_of_the_same_names_can_be_sent(tmp_path: Path) -> None:
+    own = {name: f"own {name}" for name in ("delivery", "state", "x", "line", "reason", "chunk")}
+    for n, columns in enumerate(([*own], ["state"], ["reason", "x"])):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        values = {name: own[name] for name in columns}
+        keep(folder / "journal.db", [("a@b.by", values)])
+        file = folder / "again.csv"
+        file.write_bytes(report(folder / "journal.db", "--csv").encode())
+        second = asyncio.run(travel(read_recipients(file)))
+        assert second.mailed == ["a@b.by"]
+        assert {name: second.values(name) for name in columns} == {
+            k: [v] for k, v in values.items()
+        }
+
+
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_an_apostrophe_before_an_address_is_a_spreadsheet_s(delimiter: str) -> None:
     addresses = ["+a@b.by", "-c@d.by", "=e@f.by", "anna@b.by", "o'neil@b.by"]

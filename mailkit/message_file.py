@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ _LARGEST = 1_000_000  # bytes of message.toml
 _LARGEST_TOGETHER = 50_000_000  # bytes of the attachments
 _LONGEST = 4096  # characters of a path
 _DOTS = 100
+_EXAMPLE = datetime(2030, 5, 1, 10, tzinfo=timezone(timedelta(hours=3)))
 
 # Each begun string or comment matches, be it at the end of the text, so that no two looks cross.
 _quoted = re.compile(
@@ -86,6 +88,11 @@ def _fields(words: dict[str, Any], folder: Path) -> dict[str, Any]:
     for word in ("sender", "subject"):
         if word not in words:
             raise InvalidArgument(f'{word} is missing; write {word} = "…"')
+    if not isinstance(words.get("send_at", _EXAMPLE), datetime):
+        raise InvalidArgument(
+            "send_at: write a date and time without quotes and with an offset, such as send_at = "
+            f"{_EXAMPLE.isoformat()}"
+        )
     for body in ("html", "text"):
         file = words.pop(f"{body}_file", None)
         if file is None:

@@ -54,7 +54,8 @@ def _key(source: RecipientSource, row: Row) -> str:
             why = str(error)
     if _REPLACED in row.address:
         why = "the address is not in UTF-8"
-        remedy = "save the file as UTF-8, or say its encoding to mailkit suppress import"
+        option = "mailkit suppress import --encoding cp1251"
+        remedy = f"save the file as UTF-8, or pass its encoding, such as {option}"
     raise InvalidArgument(
         f"{source.shown}, line {row.line}: {why}; {remedy}: nobody was suppressed"
     )

@@ -132,7 +132,7 @@ def moment(value: datetime, wire_format: WireFormat) -> str:
     if wire_format.zone is None:
         raise InvalidArgument(
             "send_at: SendPulse reads dates in the account's own zone, which is not known here; "
-            "give it to the client as zone='Europe/Minsk'"
+            "give it, such as Europe/Minsk, as zone=… or MAILKIT_SENDPULSE_ZONE"
         )
     try:
         exact = value.astimezone(UTC)

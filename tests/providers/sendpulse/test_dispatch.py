@@ -535,7 +535,7 @@ async def test_a_campaign_is_taken_back(world: World) -> None:
         (
             Message(SENDER, "Hi", html="x", send_at=datetime(2040, 1, 1, tzinfo=UTC)),
             InvalidArgument,
-            "zone='Europe/Minsk'",
+            r"Europe/Minsk, as zone=… or MAILKIT_SENDPULSE_ZONE",
         ),
         (Message(SENDER, "Hi", html="{{ nobody }}"), InvalidArgument, "no column of that name"),
     ],

@@ -71,7 +71,7 @@ async def html_report(journal: Journal, name: str, *, now: datetime | None = Non
 
 
 def _html(page: _Page) -> str:
-    style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+    style = resources.files("mailkit.bulk.report").joinpath("style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     head = tag(

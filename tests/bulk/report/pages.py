@@ -79,10 +79,10 @@ class Page(HTMLParser):
         for kind, failed in reasons.items():
             assert heard[kind.removeprefix("delivery-")] == failed
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in ELEMENTS or "title" in (tag, *self.open[-1:]), tag
-        assert {name for name, _ in attributes} <= ATTRIBUTES, (tag, attributes)
-        found = dict(attributes)
+        assert {name for name, _ in attrs} <= ATTRIBUTES, (tag, attrs)
+        found = dict(attrs)
         assert all((value or "").isprintable() for value in found.values())
         if tag == "meta":
             if found.get("http-equiv") is not None:

@@ -161,7 +161,7 @@ async def test_what_is_planned_again_or_in_doubt_is_the_rest(journal: Journal, h
             await journal.chunks.put_back(job, taken.ticket, NOW, "dns")
             assert await counts(journal, job) == Counts(3, accepted=1, unsent=2)
         case "held":
-            everybody = {n: "no money" for n in range(1, 4)}
+            everybody = dict.fromkeys(range(1, 4), "no money")
             await journal.chunks.accept(job, taken.ticket, NOW, Sent(None, held=everybody))
             assert await counts(journal, job) == Counts(3, accepted=1, unsent=2)
         case _:

@@ -172,6 +172,11 @@ class CsvRows:
         twice = [name for name, n in spellings.items() if n > 1]
         if self._addresses:
             twice = []
+            if any(map(holds_address, header)):
+                raise InvalidArgument(
+                    f"{self._name}, line {self._line} has a column 'email' and an address: put the "
+                    "names of the columns into a line above the addresses"
+                )
         if twice or len(emails) > 1:
             names = twice or [header[n] for n in emails]
             raise InvalidArgument(
@@ -246,7 +251,9 @@ class CsvRows:
                     if lines[before].isspace():
                         continue
                     if done - before == 1 and not nul and self._shows_address(fields):
-                        rows.append(Row(first + before, fields[email].removeprefix("'"), ()))
+                        values = tuple([fields[n] for n in self._kept])
+                        address = fields[email].removeprefix("'")
+                        rows.append(Row(first + before, address, values))
                         continue
                     fault = "NUL bytes" if len(fields) == width else _ragged(len(fields), width)
                     if done - before > 1:

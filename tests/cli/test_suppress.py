@@ -146,6 +146,8 @@ def test_addresses_in_other_columns_are_told(shop: Shop) -> None:
     for command in ("plan", "send"):
         sent = shop(command, letter, listed, "--provider", "smsby", "--suppress", file)
         assert (sent.code, sent.err) == (0, ended.err)
+    wide = "email,other\na@b.by,c@b.by,,\n"
+    assert "1 address in the column 'other'" in shop("suppress", "import", stop(shop, wide)).err
     lines = '{"email": "a@b.by", "other": "c@b.by"}\n'
     ended = shop("suppress", "import", stop(shop, lines, "stop.jsonl"))
     assert "1 address in the column 'other'" in ended.err
@@ -182,6 +184,7 @@ def test_a_header_with_nobody_below_it_is_nobody(content: str, shop: Shop) -> No
         ("a header without email", "name;mail\nAnn;a@b.by\n"),
         ("two addresses and more on a line", "a@b.by;gone\nx@b.by;left;b@b.by\n"),
         ("two addresses and more on the first line", "a@b.by, x@b.by, gone\n"),
+        ("an address in the header", "email, a@b.by\nx@b.by\n"),
         ("an address in text", "a@b.by;ask x@b.by\n"),
         ("an address in a column without a name", "email;\na@b.by;x@b.by\n"),
         ("an address behind the last column", "email;name\na@b.by;Ann;x@b.by\n"),

@@ -18,12 +18,17 @@ def _is_a_state(node: ast.expr) -> bool:
 def test_values_are_bound_in_every_statement_of_the_journal() -> None:
     """Statements are put together from names and question marks; values travel beside them."""
     constants = {"_COLUMNS", "columns", "WHERE", "where", "state", "sending", "table", "column",
-                 "VERSION", "begin", "following", "which", "parts", "condition", "looks",
+                 "VERSION", "begin", "SENT", "_HEARD", "chunk", "following", "which", "parts",
+                 "condition", "looks",
                  "WAL_LIMIT", "_SENT", "_UNDER_WAY", "_UNSENT", "joined", "kept", "others",
                  "theirs"}  # fmt: skip
     marks = {
         "', '.join('?' * len(states))",
         "', '.join('?' * len(rows))",
+        "', '.join('?' * len(some))",
+        "', '.join('?' * len(_STATES))",
+        "', '.join('?' * len(FAILED))",
+        "_one_of(handlers)",
         "', '.join('?' * len(places))",
         "_outside(passed_over)",
         "'FULL' if durable else 'NORMAL'",

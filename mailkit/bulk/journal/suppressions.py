@@ -111,9 +111,9 @@ def _add(db: Connection, rows: Sequence[tuple[str, str, float]], *, job: int = 0
     were new.
     """
     added = db.executemany(
-        f"INSERT INTO suppressions (job, key, reason, since) VALUES ({job}, ?, ?, ?) "
+        "INSERT INTO suppressions (job, key, reason, since) VALUES (?, ?, ?, ?) "
         "ON CONFLICT DO NOTHING",
-        rows,
+        [(job, *row) for row in rows],
     ).rowcount
     if added:
         db.execute("UPDATE meta SET value = value + 1 WHERE key = 'suppressed'")

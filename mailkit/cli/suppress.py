@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from mailkit.bulk.address_line import addresses_in
 from mailkit.bulk.journal.suppressions import Suppression
 from mailkit.bulk.source import RecipientSource, read_suppressions
 from mailkit.bulk.spreadsheets import harmless
@@ -34,6 +35,13 @@ Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="The 
 Reason = Annotated[str, typer.Option(help="Why, as the reports of later jobs say it.")]
 
 
+def _people(given: Sequence[str]) -> list[str]:
+    """The addresses as people paste them: with a name, several in one, with a spreadsheet's
+    apostrophe.
+    """
+    return [address for text in given for address in addresses_in(text) or [text]]
+
+
 @suppress.command()
 def add(
     addresses: Addresses,
@@ -44,10 +52,10 @@ def add(
     """Suppress these addresses."""
 
     async def command() -> int:
-        why = header_text(reason, "--reason")
+        why, people = header_text(reason, "--reason"), _people(addresses)
         async with opened(journal, adopt=adopt, make=True) as store:
-            new = await store.suppressions.add(addresses, reason=why, now=time.time())
-        _say_added(new, len(addresses) - new)
+            new = await store.suppressions.add(people, reason=why, now=time.time())
+        _say_added(new, len(people) - new)
         return Exit.DONE
 
     raise typer.Exit(run(command))
@@ -96,9 +104,10 @@ def remove(addresses: Addresses, journal: JournalPath = None, adopt: AdoptAs = N
     """Let later jobs mail these addresses again."""
 
     async def command() -> int:
+        people = _people(addresses)
         async with opened(journal, adopt=adopt) as store:
-            removed = await store.suppressions.remove(addresses)
-        missing = len(addresses) - removed
+            removed = await store.suppressions.remove(people)
+        missing = len(people) - removed
         rest = f"; {missing:,} {_was(missing)} not suppressed" if missing else ""
         print(f"{_addresses(removed)} removed{rest}")
         return Exit.DONE

@@ -46,9 +46,17 @@ def test_addresses_are_added_with_a_reason_and_removed(shop: Shop) -> None:
     approve("suppress: added and removed", out)
 
 
+def test_addresses_are_taken_as_people_paste_them(shop: Shop) -> None:
+    done(shop("suppress", "add", "'+plus@b.by", "Petrova, Anna <A@b.by>; x@b.by"))
+    assert [*suppressed(shop)] == ["+plus@b.by", "a@b.by", "x@b.by"]
+    done(shop("suppress", "remove", "Anna <a@b.by>", "'+plus@b.by"))
+    assert [*suppressed(shop)] == ["x@b.by"]
+
+
 def test_of_addresses_with_a_wrong_one_none_is_added(shop: Shop) -> None:
     shop("suppress", "add", "a@b.by", "nobody").check_refusal("suppress a wrong address")
     shop("suppress", "add", "a@b.by", "--reason", "a\nb").check_refusal("suppress: two lines")
+    shop("suppress", "add", "a@b.by", "*@b.by").check_refusal("suppress a whole domain")
     assert suppressed(shop) == {}
 
 

@@ -9,6 +9,7 @@ from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal.elsewhere import ALREADY
 from mailkit.bulk.journal.records import JobRecord
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
 
 __all__ = [
@@ -51,8 +52,13 @@ class Suppressions:
 
     async def load(self, people: Iterable[tuple[str, str]], *, now: float) -> int:
         """The same for addresses with a reason of their own each."""
-        rows = [(dedupe_key(normalize(address)), reason, now) for address, reason in people]
-
+        rows: list[tuple[str, str, float]] = []
+        for address, reason in people:
+            if address.startswith("*@"):
+                raise InvalidArgument(
+                    f"{address} would be one address: a whole domain can't be suppressed"
+                )
+            rows.append((dedupe_key(normalize(address)), reason, now))
         return await self._store.write(lambda db: _add(db, rows))
 
     async def remove(self, addresses: Iterable[str]) -> int:

@@ -139,7 +139,7 @@ class CsvRows:
         return _has_email(names), is_clear, len(names)
 
     def _set_column(self, first: list[str]) -> None:
-        """The first line is no header: the address stands where it has one."""
+        """The first line is not a header: the address is in the column where this line has one."""
         found = [n for n, cell in enumerate(first) if _may_be_address(cell)]
         if len(found) != 1:
             what = "several addresses" if found else "neither an address nor a column 'email'"
@@ -286,8 +286,8 @@ class CsvRows:
         return any(holds_address(cell) for n, cell in enumerate(fields) if n not in named)
 
     def _shows_address(self, fields: list[str]) -> bool:
-        """Whether a row of another width than the first line hides no address: it has more fields,
-        or there is no header that says how many it should have.
+        """Whether the address of a row of another width than the first line can be read: it has
+        more fields than that, or the list has no header that says how many it should have.
         """
         if not self._addresses or len(fields) <= self._email:
             return False

@@ -70,8 +70,8 @@ class Lines:
     text file object, which stays open.
 
     A byte-order mark decides the encoding, else ``encoding``, else it is UTF-8; if ``lenient``,
-    what is not UTF-8 is replaced. ``name`` stands in the errors, all InvalidArgument, as does
-    ``option``, which is the command line's for the encoding. ``bytes_read`` of ``size`` (None where
+    what is not UTF-8 is replaced. Errors, all InvalidArgument, say ``name``, and ``option``,
+    which is the command line's for the encoding. ``bytes_read`` of ``size`` (None where
     that can't be known) tell how far reading is.
     """
 

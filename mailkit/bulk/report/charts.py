@@ -1,5 +1,5 @@
 """Charts as inline SVG: shapes alone, which stretch to any width. Their words are HTML around them,
-and their numbers stand in a table as well.
+and their numbers are in a table as well.
 """
 
 from __future__ import annotations

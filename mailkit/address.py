@@ -16,7 +16,7 @@ from functools import lru_cache
 import attrs
 
 from mailkit.errors import InvalidArgument
-from mailkit.text import header_text
+from mailkit.text import BLANKS, header_text
 
 __all__ = ["Address", "InvalidAddress", "dedupe_key", "normalize"]
 
@@ -32,13 +32,6 @@ _not_in_local_part = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]").search
 
 _plain_name = re.compile(r"[\w !#$%&'*+/=?^`{|}~-]++").fullmatch
 _quoted_name = re.compile(r'"((?:[^"\\]++|\\.)*)"').fullmatch
-
-# White space, and what can't be seen: soft hyphens, zero widths, marks of order and direction.
-_SPACES = (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B))
-_SPACES = (*_SPACES, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
-_UNSEEN = (0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F))
-_UNSEEN = (*_UNSEEN, *range(0x2060, 0x2070), 0xFEFF)
-_AROUND = "".join(map(chr, _SPACES + _UNSEEN))
 
 _LONGEST = 254
 _LONGEST_LOCAL = 64
@@ -102,7 +95,7 @@ class Address:
         """
         if isinstance(value, Address):
             return value
-        text = header_text(value, "address").strip(_AROUND)
+        text = header_text(value, "address").strip(BLANKS)
         if not text.endswith(">"):
             return cls(text)
         name, bracket, email = text[:-1].rpartition("<")
@@ -130,7 +123,7 @@ def _display_name(name: str, text: str) -> str:
 
 
 def _look_closer(text: str) -> str:
-    address = text.strip(_AROUND)
+    address = text.strip(BLANKS)
     fault = _fault(address)
     if fault:
         raise InvalidAddress(text, fault)

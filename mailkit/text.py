@@ -1,14 +1,42 @@
-"""Text that can be sent: what may be in a header, and what UTF-8 can hold."""
+"""Text that can be sent: what may be in a header, what UTF-8 can hold, and what can be seen."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from mailkit.errors import InvalidArgument
 
-__all__ = ["control_character", "header_text", "plain", "utf8"]
+__all__ = ["BLANKS", "column_name", "control_character", "header_text", "plain", "stripped", "utf8"]
+
+# Soft hyphens, zero widths, marks of order and direction. Those within a name are no part of it.
+_HIDDEN = "\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_hidden = re.compile(f"[{_HIDDEN}]")
+
+_SPACES = (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B))
+_SPACES = (*_SPACES, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
+_UNSEEN = (0x1A, 0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x180E, *range(0x200B, 0x2010))
+_UNSEEN = (*_UNSEEN, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x2800, 0x3164)
+_UNSEEN = (*_UNSEEN, 0xFEFF, 0xFFA0)
+
+BLANKS = "".join(map(chr, _SPACES + _UNSEEN))
+"""White space, and what can't be seen: zero widths, marks of direction, the fillers of scripts."""
 
 _control = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
+
+
+def stripped(text: str) -> str:
+    """A value without the `BLANKS` at its ends."""
+    return text.strip(BLANKS)
+
+
+def column_name(text: str) -> str:
+    """What a column, a key or a placeholder is called; two that look alike are one: no blanks at
+    the ends, single spaces within, nothing that can't be seen, NFC.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _hidden.sub("", text))
+    return " ".join(text.strip(BLANKS).split())
 
 
 def control_character(text: str) -> str | None:

@@ -37,7 +37,7 @@ from mailkit.message import Message
 from mailkit.template import InvalidRow, Template
 from mailkit.text import header_text
 
-__all__ = ["Draft", "drafted", "plan"]
+__all__ = ["Draft", "content_of", "drafted", "fingerprint_of", "plan", "suppress_for"]
 
 ROWS_A_COMMIT = 1_000
 LONGEST_NAME = 200
@@ -57,6 +57,7 @@ async def plan(
     suppress: RecipientSource | None,
     clock: Clock,
     rate: str | None = None,
+    resumable: bool = False,
 ) -> JobRecord:
     """Read the list into a new job and cut it into chunks; gives the job, with its planner.
 
@@ -72,6 +73,7 @@ async def plan(
         suppress=suppress,
         clock=clock,
         rate=rate,
+        resumable=resumable,
     ) as draft:
         return await draft.finish(await draft.cut())
 
@@ -132,8 +134,11 @@ async def drafted(
     suppress: RecipientSource | None,
     clock: Clock,
     rate: str | None = None,
+    resumable: bool = False,
 ) -> AsyncIterator[Draft]:
-    """Read the list into a new job, which is forgotten if the block raises anything."""
+    """Read the list into a new job, which is forgotten if the block raises anything. With
+    ``resumable``, a job of the same message and list is one to be resumed, a cancelled one too.
+    """
     _check_name(name)
     if message.send_at is not None and message.send_at.timestamp() <= clock.now():
         raise InvalidArgument(
@@ -152,20 +157,20 @@ async def drafted(
         _encode(message.to_json()).decode(),
         again=again,
         now=clock.now(),
-        content=_content(message),
+        content=content_of(message),
         rate=rate,
     )
     try:
         if suppress is not None:
-            await _suppress(journal, job, suppress, clock)
-        rows = _Rows(job, columns, dispatch)
+            await suppress_for(journal, job, suppress, clock)
+        rows = _Rows(job.ids[0], columns, dispatch)
         async for batch in recipients.batches(ROWS_A_COMMIT):
             await journal.planning.add(job, *rows.planned(batch))
             await clock.sleep(0.001)  # other processes on the journal get their turn
         rows.check()
         fingerprint = rows.fingerprint(message)
         if not again:
-            await journal.jobs.refuse_twin(fingerprint)
+            await journal.jobs.refuse_twin(fingerprint, cancelled=resumable)
         await journal.planning.mark_duplicates(job)
         await journal.planning.mark_suppressed(job)
         stem = None if name else _stem(recipients.name)
@@ -191,7 +196,20 @@ def _stem(source: str) -> str:
     return re.sub(r"[^\w.-]+", "-", source)[:40].lstrip("-") or "list"
 
 
-def _content(message: Message) -> bytes:
+async def fingerprint_of(
+    provider: Provider, message: Message, recipients: RecipientSource, clock: Clock
+) -> bytes:
+    """What a job of this message and list has as its fingerprint; nothing is written."""
+    template = Template.parse(message)
+    columns = Columns(template, await recipients.columns(), link_of(provider, template))
+    rows = _Rows(0, columns, provider.dispatch(attrs.evolve(message, send_at=None), columns.names))
+    async for batch in recipients.batches(ROWS_A_COMMIT):
+        rows.planned(batch)
+        await clock.sleep(0)
+    return rows.fingerprint(message)
+
+
+def content_of(message: Message) -> bytes:
     """What makes a message this one: all that is sent, not when, and not how it is tracked."""
     return attrs.evolve(message, send_at=None, track_opens=None, track_clicks=None).fingerprint()
 
@@ -199,8 +217,8 @@ def _content(message: Message) -> bytes:
 class _Rows:
     """Turns rows as read into rows as planned, and remembers what list it was."""
 
-    def __init__(self, job: JobRecord, columns: Columns, dispatch: Dispatch) -> None:
-        self._next = job.ids[0] + 1
+    def __init__(self, before: int, columns: Columns, dispatch: Dispatch) -> None:
+        self._next = before + 1
         self._columns = columns
         self._dispatch = dispatch
         self.limit = dispatch.limits.size - dispatch.limits.base
@@ -263,9 +281,10 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 
-async def _suppress(
+async def suppress_for(
     journal: Journal, job: JobRecord, source: RecipientSource, clock: Clock
 ) -> None:
+    """Have the job leave out the people of this list."""
     async with aclosing(unwanted(source)) as batches:
         async for people in batches:
             await journal.planning.suppress(job, [one.key for one in people], clock.now())

@@ -24,10 +24,11 @@ from mailkit.bulk.journal import (
     Journal,
     LedgerPermits,
 )
-from mailkit.bulk.plan import drafted, plan
+from mailkit.bulk.plan import drafted, plan, suppress_for
 from mailkit.bulk.rate import quota_of
 from mailkit.bulk.rehearsal import Plan, rehearse, what_is_left
 from mailkit.bulk.report import Report, make_report
+from mailkit.bulk.resuming import check_not_cancelled, check_same, find_planned, find_same
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.single import SampleResult, send_single
 from mailkit.bulk.source import RecipientSource
@@ -36,7 +37,7 @@ from mailkit.core.checks import check_number
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Provider
 from mailkit.core.quota import Quota
-from mailkit.errors import InvalidArgument, Unsupported
+from mailkit.errors import InvalidArgument, JobExists, Unsupported
 from mailkit.events import JobHook
 from mailkit.message import Message
 
@@ -155,6 +156,67 @@ class BulkSender:
             rate=rate,
         )
         return await self._run(record, self._settings, prepared=True)
+
+    async def start_or_resume(
+        self,
+        message: Message,
+        recipients: RecipientSource,
+        *,
+        name: str | None = None,
+        suppress: RecipientSource | None = None,
+        rate: str | None = None,
+    ) -> Job:
+        """Start the job as ``start`` does, or go on with it as ``resume`` does if it is there: for
+        whoever orders the same again and again, such as cron. One that has ended is not asked for
+        anything more.
+
+        It is the job of this ``name``, else the one of this message and list. While another process
+        plans it, this one waits, and then joins. ``suppress`` and ``rate`` hold from now on.
+        JobExists if the job of this name has another message or list, InvalidArgument if it was
+        cancelled.
+        """
+        _check_given(message, recipients, suppress)
+        self._check_track(self._settings)
+        record = await self._ordered(message, recipients, name)
+        while record is None:
+            try:
+                record = await plan(
+                    self.journal,
+                    self._provider,
+                    message,
+                    recipients,
+                    name=name,
+                    again=False,
+                    suppress=suppress,
+                    clock=self._clock,
+                    rate=rate,
+                    resumable=True,
+                )
+            except JobExists as error:  # it was there all along, or is now
+                if name is None:
+                    record = await self.journal.jobs.get(error.name)
+                elif name == error.name:
+                    record = await self._ordered(message, recipients, name)
+                else:
+                    raise
+            else:
+                return await self._run(record, self._settings, prepared=True)
+        check_not_cancelled(record)
+        if suppress is not None:
+            await suppress_for(self.journal, record, suppress, self._clock)
+        return await self.resume(record.name, rate=rate)
+
+    async def _ordered(
+        self, message: Message, recipients: RecipientSource, name: str | None
+    ) -> JobRecord | None:
+        journal, provider, clock = self.journal, self._provider, self._clock
+        if name is None:
+            return await find_same(journal, provider, message, recipients, clock=clock)
+        record = await find_planned(journal, name, clock=clock)
+        if record is not None:
+            self._check_own(record)
+            await check_same(record, provider, message, recipients, clock=clock)
+        return record
 
     async def plan(
         self,
@@ -319,16 +381,27 @@ class BulkSender:
 
     async def _known(self, name: str) -> JobRecord:
         record = await self.journal.jobs.get(name)
+        self._check_own(record)
+        return record
+
+    def _check_own(self, record: JobRecord) -> None:
         if record.provider != self._provider.name:
             raise InvalidArgument(
-                f"the job {name} was begun with {record.provider}, not {self._provider.name}"
+                f"the job {record.name} was begun with {record.provider}, not {self._provider.name}"
             )
         if record.account != self._provider.account:
             raise InvalidArgument(
-                f"the job {name} was begun with another account of {record.provider}; if the "
-                f"credential was only renewed, name the account: account={record.account!r}"
+                f"the job {record.name} was begun with another account of {record.provider}; if "
+                "the credential was only renewed, name the account: "
+                f"account={record.account!r}"
             )
-        return record
+
+    async def _has_ended(self, record: JobRecord) -> bool:
+        """Whether the provider need not be asked for anything more."""
+        if self._settings.track:
+            return False
+        counts, unreconciled = await self.journal.reports.progress(record)
+        return not (counts.unsent or counts.in_doubt or unreconciled)
 
     def _permits(self, rate: Quota | None = None) -> LedgerPermits | None:
         """Those of the account, in the journal; None without quotas."""
@@ -359,7 +432,7 @@ class BulkSender:
             given = attrs.evolve(message, send_at=None) if settings.ignore_send_at else message
             permits = self._permits(None if record.rate is None else quota_of(record.rate))
             dispatch = self._bound(permits).dispatch(given, record.columns)
-            if not prepared:
+            if not (prepared or (sends and not rejected and await self._has_ended(record))):
                 await dispatch.prepare()
             record = await self.journal.workers.join(record, sends=sends)
         finally:

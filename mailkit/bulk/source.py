@@ -66,6 +66,11 @@ class RecipientSource(ABC):
         self._begun = False
 
     @property
+    def once(self) -> bool:
+        """Whether it can be read only once, as stdin and iterators can."""
+        return self._once
+
+    @property
     def progress(self) -> float | None:
         """How much of a file is read, from 0 to 1; None where that can't be known."""
         return None

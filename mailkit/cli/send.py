@@ -60,6 +60,14 @@ Track = Annotated[
 IgnoreSendAt = Annotated[
     bool, typer.Option("--ignore-send-at", help="Send now, whatever the message's send_at says.")
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the job if this message and list have one, and start it if not: give the "
+        "same command as often as you like.",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected rows are an error.")]
 
 
@@ -68,6 +76,7 @@ def send(
     recipients: Recipients,
     provider: ProviderName,
     name: NewName = None,
+    resume: Resume = False,
     again: Again = False,
     ignore_send_at: IgnoreSendAt = False,
     strict: Strict = False,
@@ -90,6 +99,8 @@ def send(
     4 stopped with rows unsent, 1 error, nobody accepted included, 2 usage, 130 Ctrl-C while nothing
     was being sent.
     """
+    if resume and again:
+        raise typer.BadParameter("--resume and --again are two orders: give one of them")
 
     async def command() -> int:
         parsed = Message.from_toml(message)
@@ -103,9 +114,14 @@ def send(
 
         async def start(sender: BulkSender) -> Job:
             with planning(source, quiet=as_json):
-                job = await sender.start(
-                    parsed, source, name=name, again=again, suppress=unwanted, rate=rate
-                )
+                if resume:
+                    job = await sender.start_or_resume(
+                        parsed, source, name=name, suppress=unwanted, rate=rate
+                    )
+                else:
+                    job = await sender.start(
+                        parsed, source, name=name, again=again, suppress=unwanted, rate=rate
+                    )
             say_ignored(unwanted)
             return job
 

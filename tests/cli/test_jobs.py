@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from mailkit.sandbox import Fault
 
 from ..approval import approve
-from .shop import PERSONAL, SEND, SENDER, Ended, Shop, customer
+from .shop import PERSONAL, SEND, SENDER, Ended, Shop, customer, end_of, kill
 
 
 def rows_of(ended: Ended) -> list[dict[str, str]]:
@@ -215,6 +216,38 @@ def test_resume_reports_as_send_does(shop: Shop, words: list[str]) -> None:
     ended = shop("resume", "autumn", *words)
     assert (ended.code, ended.err) == (0, "")
     assert ended == shop("report", "autumn", *words)
+
+
+def test_send_resume_is_one_command_for_all_of_a_job_s_life(shop: Shop) -> None:
+    """As cron gives it: killed, given again, given at the same time, and when all is done."""
+    files = [shop.letter(), shop.customers(1200)]
+    words: list[str | Path] = [
+        "send",
+        *files,
+        "--provider",
+        "smsby",
+        "--resume",
+        "--json",
+        "--concurrency",
+        "1",
+    ]
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.3, times=1))
+    with shop.spawn(*words) as process:
+        shop.until_requests(1, process)
+        kill(process)
+    shop.settled()
+    with shop.spawn(*words) as process:
+        codes = {shop(*words).code, end_of(process).code}
+    assert codes == {3}
+    report = shop(*words).json
+    assert (report["accepted"], report["in_doubt"]) == (700, 500)
+    assert shop.sandbox.truth.mailed == {customer(n): 1 for n in range(1200)}
+    assert shop("resolve", report["job"], "1", "--accepted").code == 0
+    shop.sandbox.smsby.settings.token = "renewed"  # what has ended asks for nothing
+    assert shop(*words).code == 0
+    ended = shop(*words, "--again")
+    assert ended.code == 2
+    assert "two orders" in ended.err
 
 
 def test_a_letter_of_plain_text_goes_out_as_it_is(shop: Shop) -> None:

@@ -16,7 +16,7 @@ from mailkit import BulkSender, EngineSettings, Journal, Message, read_recipient
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import Taken
 from mailkit.core.dispatch import Task
-from mailkit.errors import JobExists, MailkitError
+from mailkit.errors import MailkitError
 from mailkit.events import ChunkAccepted, JobEvent
 
 from .clocks import FastClock
@@ -191,7 +191,5 @@ async def _run(errand: Errand, who: str, begin: Begin) -> int:
 
 
 async def start_or_resume(sender: BulkSender, errand: Errand) -> Job:
-    try:
-        return await sender.start(errand.message, read_recipients(errand.list), name=errand.job)
-    except JobExists:
-        return await sender.resume(errand.job)
+    recipients = read_recipients(errand.list)
+    return await sender.start_or_resume(errand.message, recipients, name=errand.job)

@@ -155,6 +155,31 @@ class Jobs:
             raise InvalidArgument(f"there is no job {name}; {known}")
         return job
 
+    async def planned(self, name: str) -> JobRecord | None:
+        """The planned job of this name, or None; JobExists while another process plans it."""
+        job, is_planned = await self._store.read(lambda db: self._look(db, name))
+        if job is not None and is_planned:
+            raise exists(job)
+        return None if job is None or job.state is JobState.PLANNING else job
+
+    async def any_of(self, content: bytes) -> bool:
+        """Whether the journal has a planned job with this content."""
+
+        def work(db: Connection) -> bool:
+            found = db.execute(
+                f"SELECT 1 FROM jobs WHERE content = ? AND state = '{JobState.PLANNED}' LIMIT 1",
+                (content,),
+            )
+            return found.fetchone() is not None
+
+        return await self._store.read(work)
+
+    async def same(self, fingerprint: bytes) -> JobRecord | None:
+        """The first planned job of this message and list, or None; a cancelled one only if there
+        is no other.
+        """
+        return await self._store.read(lambda db: _same(db, fingerprint))
+
     async def list(self) -> list[JobRecord]:
         """Every planned job, the newest first."""
 
@@ -262,9 +287,11 @@ class Jobs:
 
         return await self._store.write(work)
 
-    async def refuse_twin(self, fingerprint: bytes) -> None:
-        """JobExists if the journal has a job of this message and list that is not cancelled."""
-        await self._store.read(lambda db: _refuse_twin(db, fingerprint))
+    async def refuse_twin(self, fingerprint: bytes, *, cancelled: bool = False) -> None:
+        """JobExists if the journal has a job of this message and list; one that is cancelled counts
+        only with ``cancelled``.
+        """
+        await self._store.read(lambda db: _refuse_twin(db, fingerprint, cancelled=cancelled))
 
     async def forget(self, job: JobRecord) -> None:
         """Remove the job that this worker planned, unless others have joined; the worker leaves."""
@@ -310,18 +337,24 @@ class Jobs:
         await self._store.write(rest)
 
 
-def _refuse_twin(db: Connection, fingerprint: bytes) -> None:
-    twin = db.execute(
-        f"SELECT name FROM jobs WHERE fingerprint = ? AND state = '{JobState.PLANNED}' "
-        "AND cancelled IS NULL ORDER BY id",
+def _refuse_twin(db: Connection, fingerprint: bytes, *, cancelled: bool = False) -> None:
+    twin = _same(db, fingerprint)
+    if twin is not None and (cancelled or twin.cancelled is None):
+        raise JobExists(
+            f"this message has gone to this list already, as the job {twin.name}: "
+            "resume that one, or order it --again",
+            name=twin.name,
+        )
+
+
+def _same(db: Connection, fingerprint: bytes) -> JobRecord | None:
+    """The first job of this message and list that is not cancelled, else the last one that is."""
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM jobs WHERE fingerprint = ? AND state = '{JobState.PLANNED}' "
+        "ORDER BY cancelled IS NOT NULL, CASE WHEN cancelled IS NULL THEN id ELSE -id END LIMIT 1",
         (fingerprint,),
     ).fetchone()
-    if twin is not None:
-        raise JobExists(
-            f"this message has gone to this list already, as the job {twin[0]}: "
-            "resume that one, or order it --again",
-            name=twin[0],
-        )
+    return None if row is None else _record(row)
 
 
 def check_wanted(job: JobRecord) -> None:

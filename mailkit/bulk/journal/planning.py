@@ -68,9 +68,10 @@ class Planning:
         await self._store.write(work, durable=False)
 
     async def suppress(self, job: JobRecord, keys: Sequence[str], now: float) -> None:
-        """Add addresses that this job alone must not mail."""
+        """Add addresses that this job alone must not mail, also one that is planned already."""
 
         def work(db: Connection) -> None:
+            db.execute("UPDATE jobs SET suppressed = -1 WHERE id = ?", (job.id,))  # compare again
             db.executemany(
                 "INSERT INTO suppressions (job, key, reason, since) "
                 "VALUES (?, ?, 'named for this job', ?) ON CONFLICT DO NOTHING",

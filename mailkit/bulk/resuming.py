@@ -1,0 +1,87 @@
+"""The job of whoever orders the same again and again, as cron does: there already, or not yet."""
+
+from __future__ import annotations
+
+import attrs
+import msgspec
+
+from mailkit.bulk.journal import JobRecord, Journal
+from mailkit.bulk.plan import content_of, fingerprint_of
+from mailkit.bulk.source import RecipientSource
+from mailkit.core.clock import Clock
+from mailkit.core.dispatch import Provider
+from mailkit.errors import InvalidArgument, JobExists
+from mailkit.message import Message
+
+__all__ = ["check_not_cancelled", "check_same", "find_planned", "find_same"]
+
+LOOK_SECONDS = 0.5
+
+
+async def find_planned(journal: Journal, name: str, *, clock: Clock) -> JobRecord | None:
+    """The job of this name, or None. Waits while another process plans it."""
+    while True:
+        try:
+            return await journal.jobs.planned(name)
+        except JobExists:  # as soon as it is planned, this process can join in
+            await clock.sleep(LOOK_SECONDS)
+
+
+async def check_same(
+    job: JobRecord,
+    provider: Provider,
+    message: Message,
+    recipients: RecipientSource,
+    *,
+    clock: Clock,
+) -> None:
+    """JobExists, which says what differs, if the job is of another message or list."""
+    if differing := _differing(job, message):
+        raise JobExists(
+            f"the job {job.name} has another message, with another {' and '.join(differing)}: give "
+            "this one another name",
+            name=job.name,
+        )
+    if job.fingerprint != await fingerprint_of(provider, message, recipients, clock):
+        raise JobExists(
+            f"the job {job.name} has another list than {recipients.shown}: give this one another "
+            "name",
+            name=job.name,
+        )
+
+
+async def find_same(
+    journal: Journal,
+    provider: Provider,
+    message: Message,
+    recipients: RecipientSource,
+    *,
+    clock: Clock,
+) -> JobRecord | None:
+    """The job of this message and list, whatever its name; None if there is none, or if that can't
+    be said without reading what can be read only once.
+    """
+    passed = message.send_at is not None and message.send_at.timestamp() <= clock.now()
+    if recipients.once and not passed:
+        return None
+    if not await journal.jobs.any_of(content_of(message)):
+        return None
+    return await journal.jobs.same(await fingerprint_of(provider, message, recipients, clock))
+
+
+def check_not_cancelled(job: JobRecord) -> None:
+    """InvalidArgument if a person ended the job: to order it again is not to undo that."""
+    if job.cancelled is not None:
+        raise InvalidArgument(
+            f"the job {job.name} was cancelled: nothing more of it is sent, unless somebody "
+            "resumes it as a cancelled one"
+        )
+
+
+def _differing(job: JobRecord, message: Message) -> list[str]:
+    """The words of the message that the job has otherwise."""
+    known = Message.from_json(msgspec.json.decode(job.message))
+    if known.fingerprint() == message.fingerprint():
+        return []
+    words = [field.name for field in attrs.fields(Message)]
+    return [word for word in words if getattr(known, word) != getattr(message, word)]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from email import message_from_bytes
 from functools import partial
+from inspect import iscoroutinefunction
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -22,7 +23,7 @@ import pytest
 from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
-from mailkit.core.call import Bound, result_type
+from mailkit.core.call import AsyncMethod, result_type
 from mailkit.core.client import Client
 from mailkit.providers.devino import Devino, MessageRecipient
 from mailkit.providers.sendpulse import SendPulse, Variables
@@ -129,11 +130,11 @@ def declared(row: Mapping[str, Any], place: str, *, required: bool = False) -> s
     }
 
 
-def method_of(client: Client, row: Mapping[str, Any]) -> Bound[..., Any]:
+def method_of(client: Client, row: Mapping[str, Any]) -> AsyncMethod[..., Any]:
     service, resource, name = row["id"].split(".")
     assert client.name == service
-    method = getattr(getattr(client, resource), name)
-    assert isinstance(method, Bound)
+    method: AsyncMethod[..., Any] = getattr(getattr(client, resource), name)
+    assert iscoroutinefunction(method)
     return method
 
 

@@ -19,7 +19,7 @@ Names in the path fill the path; what else a class declares is the query of a GE
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import (
     Any,
@@ -29,7 +29,6 @@ from typing import (
     Literal,
     ParamSpec,
     Protocol,
-    Self,
     TypeVar,
     cast,
     dataclass_transform,
@@ -41,15 +40,17 @@ from typing import (
 import attrs
 import msgspec
 
+from mailkit.core.arguments import argument
 from mailkit.core.frames import clear_frames
 from mailkit.core.reading import Pick
 from mailkit.core.wire import Refusal
 from mailkit.core.wire_format import WireFormat
 
 __all__ = [
-    "Bound",
+    "AsyncMethod",
     "Call",
     "CallResult",
+    "Caller",
     "Gone",
     "Method",
     "Raw",
@@ -190,6 +191,11 @@ def result_type(call: type[Call[Any]]) -> Any:
     raise TypeError(f"{call.__name__} does not say Call[...] among its bases")
 
 
+def _checked(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """The fields with a check of their arguments' types."""
+    return [one.evolve(converter=argument(one.name, cls)) for one in fields]
+
+
 class Verb:
     """A decorator that makes a class of fields a call of one HTTP method.
 
@@ -231,10 +237,12 @@ class Verb:
         )
 
         def declare(cls: type[C]) -> type[C]:
-            call = attrs.frozen(cls, kw_only=cls.__kw_only__)
+            call = attrs.frozen(cls, kw_only=cls.__kw_only__, field_transformer=_checked)
             call.__route__, call.__codec__ = route, None
             fields = attrs.fields(cast("Any", call))
             call.__files__ = tuple(one.name for one in fields if one.metadata.get("file"))
+            hints = {one.name: one.type for one in fields if one.type is not None}
+            cast("Any", call).__init__.__annotations__ = {**hints, "return": None}
             return call
 
         return declare
@@ -277,61 +285,52 @@ class resource(Generic[R_co]):  # noqa: N801 - reads as a keyword in the class b
         self.name = name
 
     @overload
-    def __get__(self, client: None, owner: type) -> Self: ...
+    def __get__(self, client: None, owner: type) -> type[R_co]: ...
     @overload
     def __get__(self, client: Caller, owner: type) -> R_co: ...
-    def __get__(self, client: Caller | None, owner: type) -> Self | R_co:
+    def __get__(self, client: Caller | None, owner: type) -> type[R_co] | R_co:
         if client is None:
-            return self
+            return self.cls
         made = vars(client)[self.name] = self.cls(client, self.name)
         return made
 
 
-class Bound(Generic[P, T_co]):
+class RawMethod(Protocol[P, T_co]):
+    """The ``raw`` variant of a method: the value with the HTTP status and the headers."""
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> CallResult[T_co]:
+        """Carry the call out."""
+        ...
+
+
+class AsyncMethod(Protocol[P, T_co]):
     """A method of a resource: awaiting it carries the call out and returns the value."""
 
-    def __init__(
-        self,
-        call: Callable[P, Call[T_co]],
-        client: Caller,
-        name: str,
-        signature: inspect.Signature,
-    ) -> None:
-        self.call = call
-        self.client = client
-        self.name = name
-        self.__name__ = name.rpartition(".")[2]
-        self.__doc__ = call.__doc__
-        self.__signature__ = signature
+    __name__: str
+    __signature__: inspect.Signature
+    route: Route
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co:
         """Carry the call out and return what its response holds."""
-        try:
-            call = self.call(*args, **kwargs)
-        except BaseException as error:
-            clear_frames(error)
-            raise
-        finally:
-            del args, kwargs  # there may be secrets, and tracebacks can show names' values
-        return (await self.client.exchange(call, self.name)).value
+        ...
 
-    async def raw(self, *args: P.args, **kwargs: P.kwargs) -> CallResult[T_co]:
+    @property
+    def call(self) -> Callable[P, Call[T_co]]:
+        """The class of its calls."""
+        ...
+
+    @property
+    def raw(self) -> RawMethod[P, T_co]:
         """The same, with the HTTP status and the headers."""
-        try:
-            call = self.call(*args, **kwargs)
-        except BaseException as error:
-            clear_frames(error)
-            raise
-        finally:
-            del args, kwargs
-        return await self.client.exchange(call, self.name)
-
-    def __repr__(self) -> str:
-        return f"<{self.name}{self.__signature__}>"
+        ...
 
 
 class Method(Generic[P, T_co]):
-    """A call's place in a resource; keeps the constructor's signature for both type checkers."""
+    """A call's place in a resource; keeps the constructor's signature for both type checkers.
+
+    What a resource has is a coroutine function with the name, the arguments and the words of the
+    call: those are what help, tracebacks, warnings and mocks show.
+    """
 
     def __init__(self, call: Callable[P, Call[T_co]]) -> None:
         self.call = call
@@ -351,16 +350,90 @@ class Method(Generic[P, T_co]):
         """What the verb decorator said."""
         return cast("type[Call[T_co]]", self.call).__route__
 
-    @overload
-    def __get__(self, group: None, owner: type[Resource]) -> Self: ...
-    @overload
-    def __get__(self, group: Resource, owner: type[Resource]) -> Bound[P, T_co]: ...
-    def __get__(self, group: Resource | None, owner: type[Resource]) -> Self | Bound[P, T_co]:
-        if group is None:
-            return self
-        bound = Bound(self.call, group.client, f"{group.name}.{self.name}", self.signature)
-        vars(group)[self.name] = bound  # the next look-up finds it without coming here
-        return bound
+    def __get__(self, group: Resource | None, owner: type[Resource]) -> AsyncMethod[P, T_co]:
+        client = _NOBODY if group is None else group.client
+        name = f"{owner.__name__ if group is None else group.name}.{self.name}"
+        bound: Any = self.carrying_out(client, name)
+        bound.raw = self.carrying_out_raw(client, name)
+        for function, shown in ((bound, name), (bound.raw, f"{name}.raw")):
+            function.__code__ = function.__code__.replace(co_name=shown, co_qualname=shown)
+            function.__name__, function.__qualname__ = shown.rpartition(".")[2], shown
+            function.__module__, function.__doc__ = self.call.__module__, self.__doc__
+            function.__signature__ = self.signature
+        bound.call, bound.route = self.call, self.route
+        if group is not None:
+            vars(group)[self.name] = bound  # the next look-up finds it without coming here
+        return cast("AsyncMethod[P, T_co]", bound)
+
+    def carrying_out(self, client: Caller, name: str) -> Callable[P, Awaitable[T_co]]:
+        """A coroutine function that returns what the response holds."""
+        make = self.call
+
+        async def carry_out(*args: P.args, **kwargs: P.kwargs) -> T_co:
+            try:
+                call = make(*args, **kwargs)
+            except BaseException as error:
+                self._explain(error, name, args, kwargs)
+                raise
+            finally:
+                del args, kwargs  # there may be secrets, and tracebacks can show names' values
+            return (await client.exchange(call, name)).value
+
+        return carry_out
+
+    def carrying_out_raw(
+        self, client: Caller, name: str
+    ) -> Callable[P, Awaitable[CallResult[T_co]]]:
+        """The same, with what surrounds that."""
+
+        async def carry_out(*args: P.args, **kwargs: P.kwargs) -> CallResult[T_co]:
+            try:
+                call = self.made(name, *args, **kwargs)
+            finally:
+                del args, kwargs
+            return await client.exchange(call, name)
+
+        return carry_out
+
+    def made(self, name: str, /, *args: P.args, **kwargs: P.kwargs) -> Call[T_co]:
+        """The call as a value."""
+        try:
+            return self.call(*args, **kwargs)
+        except BaseException as error:
+            self._explain(error, name, args, kwargs)
+            raise
+        finally:
+            del args, kwargs
+
+    def _explain(
+        self, error: BaseException, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        """Take the values out of the frames; TypeError, as of any function, for arguments that the
+        call has not got or that are missing.
+        """
+        clear_frames(error)
+        if not isinstance(error, TypeError):
+            return
+        try:
+            self.signature.bind(*args, **kwargs)
+        except TypeError as misfit:
+            fault = str(misfit)
+        else:
+            return
+        finally:
+            del args, kwargs
+        raise TypeError(f"{name}(): {fault}") from None
+
+
+class _Nobody:
+    """Stands for the client where a method is looked up in the class."""
+
+    async def exchange(self, call: Call[T], name: str) -> CallResult[T]:
+        """Refuse."""
+        raise TypeError(f"{name} is a method of a client's resource: look it up in a client")
+
+
+_NOBODY = _Nobody()
 
 
 def method(call: Callable[P, Call[T_co]]) -> Method[P, T_co]:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import inspect
-from typing import TypeVar
+import pydoc
+from types import FunctionType
+from typing import Any, TypeVar
+from unittest.mock import AsyncMock, create_autospec
 
 import attrs
 import pytest
@@ -29,7 +32,7 @@ def test_a_method_has_the_arguments_and_the_words_of_its_call() -> None:
     signature = inspect.signature(library.books.list)
     assert list(signature.parameters) == ["limit", "status", "lent"]
     assert signature.return_annotation == list[Book]
-    assert repr(library.books.get).startswith("<books.get(id: ")
+    assert repr(library.books.get).startswith("<function books.get at ")
 
 
 def test_keyword_only_calls_take_no_positional_arguments() -> None:
@@ -48,6 +51,62 @@ def test_resources_and_methods_are_made_once_for_a_client() -> None:
 def test_the_route_stands_at_the_method() -> None:
     route = Books.add.route
     assert (route.verb, route.path, route.repeatable) == ("POST", "/books", False)
+
+
+async def test_help_tracebacks_and_warnings_name_the_call() -> None:
+    library = Library(Script())
+    add = library.books.add
+    for function, name in ((add, "books.add"), (add.raw, "books.add.raw")):
+        assert isinstance(function, FunctionType)
+        assert inspect.iscoroutinefunction(function)
+        assert (function.__qualname__, function.__code__.co_name) == (name, name)
+        assert function.__module__ == AddBook.__module__
+        waiting = function(title="T")
+        assert waiting.__qualname__ == name
+        waiting.close()
+    text = pydoc.plain(pydoc.render_doc(library.books.add))
+    assert "add(*, title: 'str', body: 'str | None' = None" in text
+    assert "Add a book and return its id." in text
+    assert "add(*, title: 'str'" in pydoc.plain(pydoc.render_doc(Books))
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "words"),
+    [
+        ({}, "missing a required argument: 'title'"),
+        (
+            {"title": "T", "titel": "T"},
+            "got an unexpected keyword argument 'titel'",
+        ),
+    ],
+)
+async def test_arguments_that_the_call_has_not_got_are_a_type_error(
+    kwargs: dict[str, Any], words: str
+) -> None:
+    library = Library(Script())
+    for add in (library.books.add, library.books.add.raw):
+        with pytest.raises(TypeError, match=rf"^books\.add\(\): {words}$"):
+            await add(**kwargs)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["class", "instance"])
+async def test_a_mock_of_a_client_awaits_as_the_client_does(whole: bool) -> None:
+    library = create_autospec(Library(Script()) if whole else Library, instance=True)
+    assert isinstance(library.books.add, AsyncMock)
+    library.books.add.return_value = 7
+    assert await library.books.add(title="T") == 7
+    library.books.add.assert_awaited_once_with(title="T")
+    with pytest.raises(TypeError, match="title"):
+        library.books.add(titel="T")
+    with pytest.raises(AttributeError):
+        library.books.append()
+    library.books.add.raw.return_value = CallResult(200, {}, 8)
+    assert (await library.books.add.raw(title="T")).value == 8
+
+
+async def test_a_method_of_the_class_belongs_to_no_client() -> None:
+    with pytest.raises(TypeError, match="look it up in a client"):
+        await Books.list()
 
 
 async def test_raw_has_status_and_headers_around_the_value() -> None:

@@ -186,8 +186,6 @@ class Odd:
 )
 def test_a_value_without_a_declared_format_is_refused(value: Any) -> None:
     with pytest.raises(InvalidArgument, match="can't be sent"):
-        sent(AddBook(title="x", readers=value if isinstance(value, list) else [value]))
-    with pytest.raises(InvalidArgument, match="can't be sent"):
         sent(Form("x", when=value))
 
 
@@ -199,6 +197,6 @@ def test_half_a_surrogate_pair_is_refused_in_json() -> None:
 def test_none_is_left_out_but_not_where_a_value_is_needed() -> None:
     none: Any = None
     assert sent(Form("x", when=none)).body == sent(Form("x")).body
-    for call in (AddBook(title=none), Form(none)):
-        with pytest.raises(InvalidArgument, match="give a value, not None"):
-            sent(call)
+    for make in (lambda: AddBook(title=none), lambda: Form(none)):
+        with pytest.raises(InvalidArgument, match="give text, not None"):
+            make()

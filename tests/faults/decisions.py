@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from random import Random
 from typing import Any
 
-from mailkit.core.call import Bound, CallResult
+from mailkit.core.call import CallResult
 from mailkit.core.classify import Failure, classify, error_of
 from mailkit.core.client import Client
 from mailkit.core.codec import build_exchange
@@ -47,7 +48,7 @@ class Decisions:
         self.name = name
         self.provider, group, method = name.split(".")
         bound = getattr(getattr(client, group), method)
-        assert isinstance(bound, Bound)
+        assert iscoroutinefunction(bound)
         args, kwargs = ARGUMENTS[name][0]
         call = bound.call(*args, **kwargs)
         exchange = build_exchange(call, name, client._wire_format, client._url, client._auth.fields)

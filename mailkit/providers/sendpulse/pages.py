@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import attrs
 
 from mailkit.address import Address
-from mailkit.core.call import Bound, Call, CallResult, Method, Raw, Resource
+from mailkit.core.call import Call, Caller, CallResult, Method, Raw
 from mailkit.core.reading import decode, php_list
 from mailkit.core.wire import Unreadable
 from mailkit.errors import BadResponse, ErrorContext, InvalidArgument, RequestError
@@ -124,47 +124,41 @@ def all_done(call: BatchCall, raw: Raw) -> BatchResult:
     return BatchResult(tuple(fields.plain_addresses(call.emails)))
 
 
-class _InBatches(Bound[P, BatchResult]):
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> BatchResult:
-        """Carry the call out in as many requests as it takes, one after the other."""
-        call: Any = self.call(*args, **kwargs)
-        emails = fields.plain_addresses(call.emails)  # a wrong one must not come up half-way
-        done: list[str] = []
-        failed: dict[str, RequestError] = {}
-        for start in range(0, len(emails), _PAGE):
-            batch = emails[start : start + _PAGE]
-            try:
-                await self.client.exchange(attrs.evolve(call, emails=batch), self.name)
-            except RequestError as error:
-                failed |= dict.fromkeys(batch, error)
-            else:
-                done += batch
-        if not done:
-            raise next(iter(failed.values()))
-        return BatchResult(tuple(done), failed)
-
-    async def raw(self, *args: P.args, **kwargs: P.kwargs) -> CallResult[BatchResult]:
-        """One request, and so at most 100 addresses."""
-        call: Any = self.call(*args, **kwargs)
-        if len(call.emails) > _PAGE:
-            raise InvalidArgument(f"emails: raw() is one request, of at most {_PAGE} addresses")
-        return cast("CallResult[BatchResult]", await self.client.exchange(call, self.name))
-
-
 class _BatchMethod(Method[P, BatchResult]):
-    @overload
-    def __get__(self, group: None, owner: type[Resource]) -> _BatchMethod[P]: ...
-    @overload
-    def __get__(self, group: Resource, owner: type[Resource]) -> _InBatches[P]: ...
-    def __get__(
-        self, group: Resource | None, owner: type[Resource]
-    ) -> _BatchMethod[P] | _InBatches[P]:
-        if group is None:
-            return self
-        name = f"{group.name}.{self.name}"
-        bound = _InBatches(self.call, group.client, name, self.signature)
-        vars(group)[self.name] = bound
-        return bound
+    def carrying_out(self, client: Caller, name: str) -> Callable[P, Awaitable[BatchResult]]:
+        """As many requests as it takes, one after the other."""
+
+        async def carry_out(*args: P.args, **kwargs: P.kwargs) -> BatchResult:
+            call: Any = self.made(name, *args, **kwargs)
+            emails = fields.plain_addresses(call.emails)  # a wrong one must not come up half-way
+            done: list[str] = []
+            failed: dict[str, RequestError] = {}
+            for start in range(0, len(emails), _PAGE):
+                batch = emails[start : start + _PAGE]
+                try:
+                    await client.exchange(attrs.evolve(call, emails=batch), name)
+                except RequestError as error:
+                    failed |= dict.fromkeys(batch, error)
+                else:
+                    done += batch
+            if not done:
+                raise next(iter(failed.values()))
+            return BatchResult(tuple(done), failed)
+
+        return carry_out
+
+    def carrying_out_raw(
+        self, client: Caller, name: str
+    ) -> Callable[P, Awaitable[CallResult[BatchResult]]]:
+        """One request, and so at most 100 addresses."""
+
+        async def carry_out(*args: P.args, **kwargs: P.kwargs) -> CallResult[BatchResult]:
+            call: Any = self.made(name, *args, **kwargs)
+            if len(call.emails) > _PAGE:
+                raise InvalidArgument(f"emails: raw() is one request, of at most {_PAGE} addresses")
+            return cast("CallResult[BatchResult]", await client.exchange(call, name))
+
+        return carry_out
 
 
 def batched(call: Callable[P, Call[BatchResult]]) -> _BatchMethod[P]:

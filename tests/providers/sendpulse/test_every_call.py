@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from types import NoneType
 from typing import Any
 
 import pytest
 
-from mailkit.core.call import Bound, resource, result_type
+from mailkit.core.call import AsyncMethod, resource, result_type
 from mailkit.errors import BadResponse, OutcomeUnknown
 from mailkit.providers.sendpulse import BatchResult, SendPulse
 
@@ -31,10 +32,10 @@ CALLS = {name: calls[0] for name, calls in ARGUMENTS.items()} | {
 }
 
 
-def method(sendpulse: SendPulse, name: str) -> Bound[..., Any]:
+def method(sendpulse: SendPulse, name: str) -> AsyncMethod[..., Any]:
     _, group, last = name.split(".")
-    found = getattr(getattr(sendpulse, group), last)
-    assert isinstance(found, Bound)
+    found: AsyncMethod[..., Any] = getattr(getattr(sendpulse, group), last)
+    assert iscoroutinefunction(found)
     return found
 
 

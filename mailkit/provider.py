@@ -74,7 +74,7 @@ from mailkit.core.wire import (
 )
 from mailkit.core.wire_format import WireFormat, time_zone
 from mailkit.core.words import about_account, about_failure
-from mailkit.template import InvalidRow, Placeholder, Template, check_columns, rewrite
+from mailkit.template import InvalidRow, Piece, Placeholder, Template, rewrite
 
 __all__ = [
     "SEND",
@@ -106,6 +106,7 @@ __all__ = [
     "NotTaken",
     "Permit",
     "Permits",
+    "Piece",
     "Placeholder",
     "PollResult",
     "Provider",
@@ -139,7 +140,6 @@ __all__ = [
     "address",
     "arg",
     "base_url",
-    "check_columns",
     "credential",
     "decode",
     "delete",

@@ -10,7 +10,7 @@ from typing import Any, cast
 Then = Callable[[int], bool]
 """What must match from a place on."""
 
-CHARS = list("aAmz159 \t\n\0é.,:;-_@{}[]|='\"\\%<&")
+CHARS = list("aAmz159 \t\n\0é.,:;-_@{}[]|='\"\\%<&/?#“\u200b")
 """What stands for a set of characters: one of these that is in it."""
 
 _parser, _compiler = cast("Any", re)._parser, cast("Any", re)._compiler
@@ -54,7 +54,9 @@ def sample(pattern: re.Pattern[Any], random: Random) -> Any:
                 return chr(what) if isinstance(empty, str) else bytes([what])
             case "AT" | "ASSERT" | "ASSERT_NOT":
                 return empty
-        chars = CHARS if isinstance(empty, str) else [char.encode("latin1") for char in CHARS]
+        chars: list[Any] = [*CHARS]
+        if isinstance(empty, bytes):
+            chars = [char.encode("latin1") for char in CHARS if char < "\u0100"]
         return random.choice([char for char in chars if matcher.leaf(kind, what).match(char)])
 
     return made(matcher.tree)

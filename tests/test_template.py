@@ -1,8 +1,7 @@
 """Templates: values go in at the placeholders, and nothing else ever changes."""
 
 import html
-import unicodedata
-from itertools import takewhile
+import re
 from typing import Any
 
 import pytest
@@ -16,9 +15,9 @@ from mailkit.template import (
     LinkTemplate,
     Placeholder,
     Template,
-    check_columns,
     rewrite,
 )
+from mailkit.text import column_name
 
 
 def template(body: str = "Hello", subject: str = "Hi", *, text: bool = False) -> Template:
@@ -38,22 +37,53 @@ def test_values_go_in_at_the_placeholders() -> None:
     assert letter.render({"name": "Anna", "city": "Minsk"}) == render(("Minsk", "", "Anna"))
 
 
-@pytest.mark.parametrize(
+NAMES_OF_COLUMNS = (
     "name",
-    [
-        "name",
-        "имя",
-        "first name",
-        "first-name",
-        "first.name",
-        "_1",
-        "2024",
-        "И\u0306мя",
-        "ім'я"[:2],
-    ],
+    "имя",
+    "first name",
+    "a.b-c_d",
+    "_1",
+    "2024",
+    "И\u0306мя",
+    "ім'я",
+    "Name (full)",
+    "Имя/Фамилия",
+    "city, country",
+    "№ заказа",
+    "Скидка, %",
+    "R&D",
+    "a|b",
+    "price | net",
+    "url",
+    "'quoted'",
+    '12"',
+    "[x] {y} z",
+    "<b>",
+    "a\n b",
+    "{{",
 )
-def test_any_plain_column_name_can_be_a_placeholder(name: str) -> None:
-    assert rendered(f"<{{{{{name}}}}}|{{{{  {name}\n}}}}>", **{name: "x"}) == "<x|x>"
+
+
+def test_any_column_s_name_can_be_a_placeholder_letter_for_letter_and_in_any_case() -> None:
+    columns = [*NAMES_OF_COLUMNS[:-1], "email"]
+    for name in columns:
+        render = template(f"<{{{{{name}}}}}|{{{{  {name.swapcase()} \n| 'd' }}}}>").compile(columns)
+        values = ["x" if one == name else "" for one in columns]
+        assert render(values)[1] == "<x|x>", name
+
+
+def test_a_name_is_read_as_editors_for_html_write_it() -> None:
+    for written in ("R&amp;D  cost", "R&amp;D&nbsp;cost", "R%26D%20cost", "R&D\u200b cost\ufeff"):
+        render = template(f"{{{{ {written} }}}}").compile(["email", "R&D cost"])
+        assert render(["", "5"])[1] == "5", written
+
+
+def test_of_two_columns_that_differ_in_case_the_one_as_written_counts() -> None:
+    render = template("{{ name }}{{ Name }}").compile(["name", "Name"])
+    assert render(["a", "b"])[1] == "ab"
+    with pytest.raises(InvalidArgument, match=r"several .*: \{\{ name \}\} and \{\{ Name \}\}"):
+        template("{{ NAME }}").compile(["name", "Name"])
+    assert template("{{ email }}").compile(["email", "email"])(["address", "other"])[1] == "address"
 
 
 def test_accents_set_apart_and_joined_are_one_name() -> None:
@@ -103,8 +133,14 @@ def test_the_unsubscribe_link_is_no_field() -> None:
     assert render(["x"])[1] == "<a href='https://shop.by/?a=1&amp;b=2'>x</a>"
     with pytest.raises(InvalidArgument, match="there is no link for it"):
         letter.compile(["name"])
-    with pytest.raises(InvalidArgument, match="it has no default"):
-        template("{{ unsubscribe | 'x' }}")
+    assert template("{{ Unsubscribe }}").unsubscribe
+    for body in (
+        "{{ unsubscribe | 'x' }}",
+        "{{ unsubscribe | url }}",
+        "<a href='https://x.by/?to={{ unsubscribe }}'>",
+    ):
+        with pytest.raises(InvalidArgument, match="a whole address"):
+            template(body)
 
 
 def test_braces_that_open_nothing_stay() -> None:
@@ -118,14 +154,15 @@ def test_braces_that_open_nothing_stay() -> None:
         ("ok\n  {{ name", r"line 2, column 3: '\{\{ name' has no end"),
         ("a {{ }} b", r"line 1, column 3: '\{\{ \}\}' is not"),
         ("{{{ name }}}", "line 1, column 1"),
-        ("{{ name | upper }}", "line 1, column 1"),
         ("{{ name | 'x }}", "is not a placeholder"),
         ("{{ name | 'x\" }}", "is not a placeholder"),
-        ("{{ first\nname }}", "is not a placeholder"),
-        ("{{ name() }}", "is not a placeholder"),
-        ("{{ city, country | 'x' }}", r"name can't have ','.* renamed; write"),
-        ("{{ and/or }}", "name can't have '/'"),
+        ("{{ name | “x” }}", "is not a placeholder"),
+        ("{{ name | &quot;x&quot; }}", "is not a placeholder"),
+        ("{{ name | 'x' | 'y' }}", "is not a placeholder"),
+        ("{{ | 'x' }}", "is not a placeholder"),
+        ("{{ name {{ city }}", "is not a placeholder"),
         ("{{ name }", "has no end"),
+        ("{{ " + "x" * 2_000 + "}}", "is not a placeholder"),
     ],
 )
 def test_a_malformed_placeholder_is_refused_with_its_place(body: str, place: str) -> None:
@@ -142,22 +179,123 @@ def test_the_subject_is_checked_too() -> None:
 def test_a_placeholder_without_a_column_names_both_and_the_nearest() -> None:
     letter = template("{{ nmae }}")
     with pytest.raises(InvalidArgument) as caught:
-        check_columns(letter, ["Name", "city"])
+        letter.resolved(["Name", "city"])
     sentence = "{{ nmae }}: the list has no column of that name; did you mean {{ Name }}?"
     assert str(caught.value) == f"{sentence} it has Name, city"
     with pytest.raises(InvalidArgument, match="it has none but the address"):
         letter.compile([])
     with pytest.raises(InvalidArgument, match=r"it has c0, c1, .*, …"):
-        check_columns(letter, [f"c{n}" for n in range(100_000)])
-    check_columns(letter, ["x", "nmae"])
+        letter.resolved([f"c{n}" for n in range(100_000)])
+    assert letter.resolved(["x", "nmae"]).fields == ("nmae",)
+
+
+def test_what_is_no_filter_and_html_within_the_braces_are_named() -> None:
+    for body, sentence in {
+        "{{ name | upper }}": "'upper' can't stand behind |; write {{ Name | 'default' }} or",
+        "{{ name | default: 'x' }}": "can't stand behind |",
+        "{{ <b>name</b> }}": "html within the braces; write {{ name }}",
+    }.items():
+        with pytest.raises(InvalidArgument, match=re.escape(sentence)):
+            template(body).compile(["Name"])
 
 
 def test_placeholders_can_be_rewritten_for_another_service() -> None:
-    body = "Hi {{ name | 'you' }}, {{ a }} } {"
-    assert rewrite(body, lambda name, default: f"[{name}]") == "Hi [name], [a] } {"
-    assert rewrite(body, lambda name, default: default or "-") == "Hi you, - } {"
-    with pytest.raises(InvalidArgument, match="template, line 1"):
-        rewrite("{{", lambda name, default: "")
+    body = template("Hi {{ name | 'you' }}, {{ a }} } {").body
+    assert rewrite(body, lambda slot: f"[{slot.name}]") == "Hi [name], [a] } {"
+    assert rewrite(body, lambda slot: slot.default or "-") == "Hi you, - } {"
+
+
+# Addresses
+
+
+ADDRESSES = {
+    "<a href='https://s.by/u?e={{ x }}'>{{ x }}</a>": "<a href='https://s.by/u?e=Q'>E</a>",
+    '<IMG alt="{{ x }}" SRC = "//s.by/a/{{ x }}.png">': '<IMG alt="E" SRC = "//s.by/a/P.png">',
+    "<a href=https://s.by/?a={{ x }}&b={{ x }}>": "<a href=https://s.by/?a=Q&b=Q>",
+    "<a href='{{ x }}'><a href={{ x }}><a href=' {{ x }}'>": "<a href='E'><a href=E><a href=' E'>",
+    "<a href='https://{{ x }}.by/{{ x }}#{{ x }}'>": "<a href='https://E.by/P#Q'>",
+    "<a href='https://s.by:{{ x }}'>": "<a href='https://s.by:E'>",
+    "<a href='{{ x }}?e={{ x }}'>": "<a href='E?e=Q'>",
+    "<a href='{{ x }}/{{ x }}'>": "<a href='E/E'>",
+    "<a href='/u/{{ x }}'><a href='#{{ x }}'>": "<a href='/u/E'><a href='#E'>",
+    "<a href='mailto:{{ x }}?subject={{ x }}'>": "<a href='mailto:E?subject=Q'>",
+    "<a href='viber://chat?n&#61;1&amp;e={{ x }}'>": "<a href='viber://chat?n&#61;1&amp;e=Q'>",
+    "<p title='https://s.by/?{{ x }}'>https://s.by/?{{ x }}":
+        "<p title='https://s.by/?E'>https://s.by/?E",
+    "<!--[if mso]><a href='https://s.by/?{{ x }}'><![endif]-->":
+        "<!--[if mso]><a href='https://s.by/?Q'><![endif]-->",
+    "<a title='>' data-href='//s.by/{{ x }}' href='//s.by/{{ x }}'>":
+        "<a title='>' data-href='//s.by/E' href='//s.by/P'>",
+    "<a {{ x }} href='//s.by/{{ x }}'/>{{ x }}": "<a E href='//s.by/P'/>E",
+    "a < b href='//s.by/{{ x }}' {{ x | url }}": "a < b href='//s.by/E' Q",
+    "<a href='//s.by/{{ x | url }}'>{{ y | url | 'ж' }}{{ y | '/' | url }}":
+        "<a href='//s.by/Q'>%D0%B6%2F",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "expected"), ADDRESSES.items())
+def test_values_are_percent_encoded_in_addresses(body: str, expected: str) -> None:
+    value = "a+b@c/d&'"
+    forms = {
+        "E": html.escape(value),
+        "Q": "a%2Bb%40c%2Fd%26%27",
+        "P": "a%2Bb%40c/d%26%27",
+    }
+    expected = re.sub(r"\b[EQP]\b", lambda form: forms[form[0]], expected)
+    letter = template(body)
+    render = letter.compile(["x", "y"])
+    assert render([value, ""])[1] == expected
+    assert render.encoded([value, ""])[1].decode() == expected
+    assert render.size([value, ""]) == len(f"Hi{expected}".encode())
+
+
+def test_a_text_body_and_the_subject_encode_where_it_is_said() -> None:
+    letter = template("https://s.by/?{{ x }}&{{ x | url }}", "{{ x | url }}", text=True)
+    assert letter.render({"x": "a b"}) == ("a%20b", "https://s.by/?a b&a%20b")
+    with pytest.raises(InvalidRow, match="no value for"):
+        letter.render({"x": " "})
+
+
+# Other services
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "*|NAME|*", "*|name|*", "%name%", "%NAME%", "%%name%%", "%recipient.name%",
+        "[name]", "[Name]", "[[name]]", "[%name%]", "[subscriber:name]",
+        "{name}", "{ Name }", "${name}", "#{name}", "{$name}", "{%name%}",
+        "<%= name %>", "<%name%>", "&lt;%= name %&gt;", "<<name>>", "&lt;&lt;Name&gt;&gt;",
+        "##name##", "%7B%7Bname%7D%7D", "%7b%7b%20name%20%7d%7d",
+    ],
+)  # fmt: skip
+def test_another_service_s_tag_for_a_column_is_refused_with_the_right_spelling(tag: str) -> None:
+    for letter in (
+        template(f"50% off. <p>{tag}</p>"),
+        template(subject=f"Hi {tag}, 5% off"),
+        template(f"{{{{ name }}}} {tag}", text=True),
+        template(f"{{{{ name | '{tag}' }}}}"),
+    ):
+        with pytest.raises(InvalidArgument, match=r"write \{\{ name \}\}"):
+            letter.compile(["email", "name"])
+
+
+def test_what_names_no_column_is_no_tag() -> None:
+    body = (
+        "<style>p{name} a[name]{} @media x{y}</style><script>f(`${name}`)</script>{color:red} [1] "
+        "[if mso] 50 % off 20 %name x%20name%20y 5%name% %D0%B0 *|FNAME|* {{ name }} } ${5} <% x %>"
+    )
+    assert template(body).compile(["email", "name", "off 20", "D0"])(["", "x", "", ""])
+
+
+def test_all_tags_are_named_at_once_and_each_once() -> None:
+    letter = template("%name% %name% [city]", "Hi *|NAME|*")
+    with pytest.raises(InvalidArgument) as caught:
+        letter.compile(["name", "city"])
+    assert str(caught.value).startswith(
+        "subject has *|NAME|*, write {{ name }}; html has %name%, write {{ name }}; "
+        "html has [city], write {{ city }} ("
+    )
 
 
 LITERALS = st.text(max_size=30).filter(
@@ -179,7 +317,7 @@ def test_rendering_never_changes_the_text_between(
     letter = template(body)
     assert letter.render(values) == ("Hi", expected + end + ".")
     assert letter.compile(list(values))(list(values.values())) == letter.render(values)
-    assert rewrite(body, lambda name, default: f"{{{{ {name} | '{default}' }}}}") == body
+    assert rewrite(letter.body, lambda slot: f"{{{{ {slot.name} | '{slot.default}' }}}}") == body
 
 
 def read_slowly(text: str) -> list[str | Placeholder] | None:
@@ -188,33 +326,77 @@ def read_slowly(text: str) -> list[str | Placeholder] | None:
     pieces: list[str | Placeholder] = [before] if before else []
     if not opened:
         return pieces
-    inside = text.lstrip()
-    name = "".join(takewhile(lambda char: char in " .-" or char == "_" or is_word(char), inside))
-    inside = inside[len(name) :].lstrip()
-    name, default = name.rstrip(" "), None
-    if inside.startswith("|"):
-        inside = inside[1:].lstrip()
-        quote, inside = inside[:1], inside[1:]
-        if not quote or quote not in "'\"" or quote not in inside:
+    for at in range(len(text)):
+        if text.startswith("{{", at) or not text.startswith(("|", "}}"), at):
+            if text.startswith("{{", at):
+                return None
+            continue
+        filters = read_filters(text[at:])
+        if filters is None:
+            continue
+        default, keeps, left = filters
+        name, rest = column_name(text[:at]), read_slowly(left)
+        last = name.rpartition("|")[2].lstrip() if "|" in name else ""
+        if not name or text.startswith("{") or last.startswith(("'", '"')) or rest is None:
             return None
-        default, _, inside = inside.partition(quote)
-        inside = inside.lstrip()
-    rest = read_slowly(inside[2:])
-    if not name or name.startswith(" ") or not inside.startswith("}}") or rest is None:
-        return None
-    return [*pieces, Placeholder(unicodedata.normalize("NFC", name), default), *rest]
+        return [*pieces, Placeholder(name, default, keeps), *rest]
+    return None
 
 
-def is_word(char: str) -> bool:
-    return char.isalnum() or "\u0300" <= char <= "\u036f"
+def read_filters(text: str) -> tuple[str | None, str | None, str] | None:
+    """The default, what a value keeps, and what follows the end of the placeholder."""
+    default: str | None = None
+    keeps: str | None = None
+    while text.startswith("|"):
+        text = text[1:].lstrip()
+        if text.startswith("url"):
+            keeps, text = "", text[3:].lstrip()
+            continue
+        quote, text = text[:1], text[1:]
+        if default is not None or not quote or quote not in "'\"" or quote not in text:
+            return None
+        default, _, text = text.partition(quote)
+        text = text.lstrip()
+    return (default, keeps, text[2:]) if text.startswith("}}") else None
 
 
 TOKENS = st.sampled_from(
-    ["{{", "}}", "{", "}", "|", "'", '"', " ", "\n", "\t", "a", "имя", "И\u0306", "_", ".-", "?"]
+    [
+        "{{",
+        "}}",
+        "{",
+        "}",
+        "|",
+        "'",
+        '"',
+        " ",
+        "\n",
+        "\t",
+        "a",
+        "имя",
+        "И\u0306",
+        "_",
+        ".-",
+        "?",
+        "url",
+    ]
 )
 PLACEHOLDERS = st.tuples(
-    st.sampled_from(["a", "a b", "a  b c", "имя", "И\u0306", "-.", "a\nb", "", "a|", "a'"]),
-    st.sampled_from(["", "|''", "| 'b' ", ' | "}}"', "\n|\n'{{ c }}'\t", "| 'b", "|b", "||''"]),
+    st.sampled_from(["a", "a b", "a  b c", "имя", "И\u0306", "-.", "a\nb", "", "a|", "a'", "{a"]),
+    st.sampled_from(
+        [
+            "",
+            "|''",
+            "| 'b' ",
+            ' | "}}"',
+            "\n|\n'{{ c }}'\t",
+            "| 'b",
+            "|b",
+            "||''",
+            "|url",
+            "|''| url",
+        ]
+    ),
     st.sampled_from(["", " ", "  \n\t"]),
 ).map(lambda parts: f"{{{{{parts[2]}{parts[0]}{parts[2]}{parts[1]}}}}}")
 
@@ -238,6 +420,8 @@ def test_any_body_is_read_as_a_slow_reader_reads_it(body: str) -> None:
         "{{ " + "a" * 1_000_000,
         "{{ a" + " a" * 500_000,
         "{{ a | '" + "x" * 1_000_000,
+        "{{ a " + "|'" * 500_000,
+        "{{ a }}" * 100_000 + "{{",
     ],
 )
 def test_long_garbage_is_refused(body: str) -> None:
@@ -268,14 +452,27 @@ def test_a_link_s_own_placeholders_are_filled_in_percent_encoded() -> None:
         "shop.by/u",
         "ftp://shop.by",
         "https://shop.by/{{ email",
-        "https://shop.by/{{ a.b() }}",
+        "https://shop.by/{{ a | 'b }}",
         "https://shop.by/{{ unsubscribe }}",
         "https://shop.by/\n",
+        "https://",
+        "https:///x",
+        "https://shop.by/a b",
+        "https://shop.by/'>\"",
+        "<https://shop.by>",
+        "{{ link }}",
     ],
 )
 def test_a_link_that_can_t_be_one_is_refused_by_its_place(link: str) -> None:
     with pytest.raises(InvalidArgument, match=r"^PLACE"):
         LinkTemplate.parse(link, "PLACE")
+
+
+def test_a_link_s_tags_of_other_services_are_refused() -> None:
+    for tag in ("{email}", "%email%", "*|EMAIL|*", "[email]"):
+        link = LinkTemplate.parse(f"https://shop.by/?e={tag}", "PLACE")
+        with pytest.raises(InvalidArgument, match=r"^PLACE has .*, write \{\{ email \}\}"):
+            template("{{ unsubscribe }}").compile(("email",), unsubscribe=link)
 
 
 def test_a_link_s_placeholder_needs_a_column_if_the_message_has_the_link() -> None:

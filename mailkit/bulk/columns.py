@@ -2,49 +2,68 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from mailkit.bulk.rows import EMAIL_NAMES
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
-from mailkit.template import InvalidRow, LinkTemplate, Template, check_columns
+from mailkit.template import InvalidRow, LinkTemplate, Template, readings
+from mailkit.text import column_name
 
 __all__ = ["Columns", "link_of"]
 
 GAPS = 10_000_000  # empty values that rows with ever new keys may cost
+SHAPES = 1_000  # rows' keys, in their order, that are remembered
+
+
+class _Shape(NamedTuple):
+    """Where the values of rows with certain keys go, in the keys' order; and which columns have the
+    value of another one, too.
+    """
+
+    places: Sequence[int]
+    copies: Sequence[tuple[int, int]]
 
 
 class Columns:
     """The fields' order: a table's header, or, where rows are mappings, first the fields that
     the message uses and then the others as they appear.
+
+    A key of a row is a field by its name, or else in any case, as in a table.
     """
 
     def __init__(
         self, template: Template, header: Sequence[str] | None, link: LinkTemplate | None = None
     ) -> None:
         self.fixed = header is not None
-        used = dict.fromkeys((*template.fields, *(link.fields if link else ())))
-        self.names = [name for name in used if name != "email"]
-        if header is not None:
-            self.names = list(header)
         self._template, self._link = template, link
-        self._seen: set[str] = set(header or ())
-        self._index = {_spelling(name): index for index, name in enumerate(self.names)}
-        self._aliases = False
+        used = dict.fromkeys((*template.fields, *(link.fields if link else ())))
+        self._used = [name for name in used if "email" not in readings(name)]
+        self.names = list(self._used if header is None else header)
+        self._index = {column_name(name): place for place, name in enumerate(self.names)}
+        self._read = {reading: name for name in self._used for reading in readings(name)}
+        self._seen: dict[str, None] = {}
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._given = self._gaps = 0
         if header is not None:
-            check_columns(template, ("email", *header))
+            self._check(header)
 
     def values(self, fields: tuple[str, ...] | Mapping[str, str]) -> Sequence[str]:
         """The values in the columns' order; raises InvalidRow for names that can't be columns'."""
         if isinstance(fields, tuple):
             return fields
-        if self._aliases or not fields.keys() <= self._seen:
-            self._add(fields)
+        keys = tuple(fields)
+        shape = self._shapes.get(keys)
+        if shape is None:
+            shape = self._shape(keys)
+            if len(self._shapes) >= SHAPES:
+                self._shapes.clear()
+            self._shapes[keys] = shape
         values = [""] * len(self.names)
-        for name, value in fields.items():
-            values[self._index[name]] = value
+        for place, value in zip(shape.places, fields.values(), strict=True):
+            values[place] = value
+        for place, source in shape.copies:
+            values[place] = values[source]
         self._given += len(fields)
         self._gaps += len(values) - len(fields)
         if self._gaps > max(GAPS, 100 * self._given):
@@ -54,39 +73,65 @@ class Columns:
             )
         return values
 
-    def _add(self, fields: Mapping[str, str]) -> None:
-        spellings: dict[str, str] = {}
-        for name in fields:  # in their order, which is the same in every process
-            spelling = _spelling(name)
-            if spelling.casefold() in EMAIL_NAMES:
-                raise InvalidRow(f"a field {name[:80]!r} beside the address")
-            if spelling in spellings:
-                twin = spellings[spelling]
-                raise InvalidRow(f"the fields {twin[:80]!r} and {name[:80]!r} have one name")
-            spellings[spelling] = name
-        for spelling, name in spellings.items():
-            self._seen.add(name)
-            if spelling not in self._index:
-                self._index[spelling] = len(self.names)
-                self.names.append(name.strip())
-            self._index[name] = self._index[spelling]
-            self._aliases = self._aliases or name != spelling
+    def _shape(self, keys: Sequence[str]) -> _Shape:
+        spellings = {column_name(key): key for key in keys}
+        self._seen |= dict.fromkeys(spellings)
+        if email := next((key for key in spellings if key.casefold() == "email"), None):
+            raise InvalidRow(f"a field {spellings[email][:80]!r} beside the address")
+        if len(spellings) < len(keys):
+            self._check_twins(keys)
+        stands_for: dict[str, str] = {}  # a key of another spelling, for a field that is used
+        copies = []
+        for name in self._used:
+            if name in spellings:
+                continue
+            found = [key for key in spellings if key.casefold() in readings(name)]
+            if len(found) > 1:
+                raise InvalidRow(
+                    f"the fields {found[0][:80]!r} and {found[1][:80]!r} are both "
+                    f"{{{{ {name[:80]} }}}}: write one as it is"
+                )
+            for key in found:
+                if key in self._index or key in stands_for:
+                    source = self._index[stands_for.get(key, key)]
+                    copies.append((self._index[name], source))
+                else:
+                    stands_for[key] = name
+        places = []
+        for key in keys:
+            spelling = column_name(key)
+            name = stands_for.get(spelling, spelling)
+            if name not in self._index:
+                self._index[name] = len(self.names)
+                self.names.append(name)
+            places.append(self._index[name])
+        return _Shape(places, copies)
+
+    def _check_twins(self, keys: Sequence[str]) -> None:
+        """Two keys of one name matter if the message uses it; else the last one counts."""
+        seen: dict[str, str] = {}
+        for key in keys:  # in their order, which is the same in every process
+            spelling = column_name(key)
+            if spelling in seen and any(reading in self._read for reading in readings(spelling)):
+                raise InvalidRow(
+                    f"the fields {seen[spelling][:80]!r} and {key[:80]!r} have one name"
+                )
+            seen[spelling] = key
 
     def check(self) -> None:
-        """No row had a field that the message uses: InvalidArgument names it."""
+        """No row had a field that the message uses, or another service's tag names one that they
+        had: InvalidArgument says which.
+        """
         if not self.fixed:
-            names = ("email", *sorted(self._seen))
-            check_columns(self._template, names)
-            if self._link is not None:
-                self._link.check(names)
+            self._check(sorted(self._seen))
+
+    def _check(self, names: Sequence[str]) -> None:
+        self._template.resolved(("email", *names))
+        if self._link is not None:
+            self._link.resolved(("email", *names))
 
 
 def link_of(provider: Provider, template: Template) -> LinkTemplate | None:
     """What the provider puts in place of ``{{ unsubscribe }}``, if mailkit fills that in."""
     link = getattr(provider, "unsubscribe_link", None) if template.unsubscribe else None
     return link if isinstance(link, LinkTemplate) else None
-
-
-def _spelling(name: str) -> str:
-    """What two names of one column share; also how a table's header would be read again."""
-    return unicodedata.normalize("NFC", name.strip())

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from mailkit.errors import InvalidArgument, Unsupported
@@ -26,7 +25,6 @@ from mailkit.template import (
     InvalidRow,
     Placeholder,
     Template,
-    check_columns,
     rewrite,
 )
 
@@ -51,12 +49,12 @@ class Macros:
                 "Devino fills fields into the body alone, not into the subject: take the "
                 "placeholders out of the subject"
             )
-        check_columns(template, columns)
-        self._columns = [unicodedata.normalize("NFC", name) for name in columns]
-        self._taken = {*MACROS, *self._literal(message)}
+        template = template.resolved(columns)
+        self._columns = columns
+        self._taken = {*MACROS, *self._literal(template)}
         self._names: dict[Placeholder, str] = {}
         self._numbers: dict[str, int] = {}
-        self.body = rewrite(message.body, self._macro)
+        self.body = rewrite(template.body, self._macro)
         if MACROS["unsubscribe"] not in self.body:
             raise InvalidArgument(
                 "the body has no {{ unsubscribe }}, and Devino sends nothing without it: put it "
@@ -64,16 +62,17 @@ class Macros:
             )
         self._escape = escape and message.html is not None
         self._filled = {*MACROS, *(macro.casefold() for macro in self._names.values())}
-        places = {name: place for place, name in enumerate(self._columns)}
-        self._slots = [(macro, places[slot.name], slot) for slot, macro in self._names.items()]
+        self._slots = [
+            (macro, slot.place, slot, slot.keeps is not None) for slot, macro in self._names.items()
+        ]
 
     def values(self, row: Sequence[str]) -> dict[str, str]:
         """The merge fields for a recipient's values, in the order of the columns; or InvalidRow."""
         filled = {}
-        for macro, place, slot in self._slots:
+        for macro, place, slot, encoded in self._slots:
             value = row[place]
-            if not value or value.isspace():
-                value = slot.blank()
+            if encoded or not value or value.isspace():
+                value = slot.fill(value)
             if self._escape:
                 value = html.escape(value).replace("[", "&#91;")
             elif "[" in value:
@@ -95,12 +94,11 @@ class Macros:
                     f"the value of {{{{ {name} }}}} has [{word}], which Devino may take for a macro"
                 )
 
-    def _macro(self, name: str, default: str | None) -> str:
-        if name == UNSUBSCRIBE:
+    def _macro(self, slot: Placeholder) -> str:
+        if slot.name == UNSUBSCRIBE:
             return MACROS["unsubscribe"]
-        slot = Placeholder(name, default)
         if slot not in self._names:
-            self._names[slot] = self._free(name if _fit(name) else "field")
+            self._names[slot] = self._free(slot.name if _fit(slot.name) else "field")
         return f"[{self._names[slot]}]"
 
     def _free(self, base: str) -> str:
@@ -114,11 +112,12 @@ class Macros:
         self._taken.add(macro.casefold())
         return macro
 
-    def _literal(self, message: Message) -> set[str]:
+    def _literal(self, template: Template) -> set[str]:
         """The words in brackets that are not our macros, in lower case."""
         columns = {name.casefold(): name for name in self._columns}
         words = set()
-        for word in _bracketed(message.body):
+        text = "\n".join(piece for piece in template.body if isinstance(piece, str))
+        for word in _bracketed(text):
             key = word.strip().casefold()
             if key in MACROS and f"[{word}]" != MACROS[key]:
                 raise InvalidArgument(f"the body has [{word}]: Devino's macro is {MACROS[key]}")

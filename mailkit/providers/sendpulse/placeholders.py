@@ -12,7 +12,6 @@ certain: the column's own letters, and more behind them where the name is taken.
 from __future__ import annotations
 
 import html
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import count, product
@@ -25,7 +24,6 @@ from mailkit.template import (
     InvalidRow,
     Placeholder,
     Template,
-    check_columns,
     rewrite,
 )
 from mailkit.text import control_character
@@ -34,6 +32,11 @@ __all__ = ["Placeholders"]
 
 _RESERVED = ("email", "phone", "unsubscribe", "webversion")
 """What the service may fill in by itself, or keep elsewhere than among a contact's variables."""
+
+_LOADED_OTHERWISE = (
+    "the contacts of this job were loaded by another version of mailkit, with fewer variables than "
+    "the message has now: finish the job with that version, or cancel it and start it again"
+)
 
 _Way = Callable[[str, str], str]
 """Writes a value; its second argument is the field's name."""
@@ -56,8 +59,7 @@ class Placeholders:
         escape: bool = True,
         names: Iterable[str] | None = None,
     ) -> None:
-        template = Template.parse(message)
-        check_columns(template, columns)
+        template = Template.parse(message).resolved(columns)
         subject = (piece for piece in template.subject if not isinstance(piece, str))
         if any(slot.name == UNSUBSCRIBE for slot in subject):
             raise InvalidArgument("the subject has {{ unsubscribe }}: a link belongs into the html")
@@ -66,11 +68,10 @@ class Placeholders:
         self._taken = {name.casefold() for name in _RESERVED}
         self._longer: dict[str, Iterator[str]] = {}
         self._names: dict[tuple[Placeholder, _Way], str] = {}
-        self.subject = rewrite(message.subject, partial(self._variable, _in_subject))
-        self.html = rewrite(message.body, partial(self._variable, _in_html if escape else _plain))
-        places = {unicodedata.normalize("NFC", name): at for at, name in enumerate(columns)}
+        self.subject = rewrite(template.subject, partial(self._variable, _in_subject))
+        self.html = rewrite(template.body, partial(self._variable, _in_html if escape else _plain))
         self._slots = [
-            (variable, places[slot.name], slot, write)
+            (variable, slot.place, slot, slot.keeps is not None, write)
             for (slot, write), variable in self._names.items()
         ]
 
@@ -84,10 +85,10 @@ class Placeholders:
     def values(self, row: Sequence[str]) -> dict[str, str]:
         """The variables for a recipient's values, in the order of the columns; or InvalidRow."""
         filled = {}
-        for variable, place, slot, write in self._slots:
+        for variable, place, slot, encoded, write in self._slots:
             value = row[place]
-            if not value or value.isspace():
-                value = slot.blank()
+            if encoded or not value or value.isspace():
+                value = slot.fill(value)
             filled[variable] = write(value, slot.name)
         return filled
 
@@ -99,12 +100,15 @@ class Placeholders:
             body = body.replace(_braced(variable), value)
         return subject, body
 
-    def _variable(self, write: _Way, name: str, default: str | None) -> str:
-        if name == UNSUBSCRIBE:
+    def _variable(self, write: _Way, placeholder: Placeholder) -> str:
+        if placeholder.name == UNSUBSCRIBE:
             return self._link
-        slot = Placeholder(name, default), write
+        slot = placeholder, write
         if slot not in self._names:
-            self._names[slot] = self._free(name) if self._given is None else next(self._given)
+            name = self._free(placeholder.name) if self._given is None else next(self._given, None)
+            if name is None:
+                raise InvalidArgument(_LOADED_OTHERWISE)
+            self._names[slot] = name
         return _braced(self._names[slot])
 
     def _free(self, column: str) -> str:

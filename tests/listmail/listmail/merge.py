@@ -6,7 +6,6 @@ The service has no defaults and escapes nothing, so both are done here, contact 
 from __future__ import annotations
 
 import html
-import unicodedata
 from collections.abc import Sequence
 
 from mailkit import Message
@@ -19,23 +18,22 @@ class MergeFields:
     """Subject and html as the service takes them, and each recipient's values."""
 
     def __init__(self, message: Message, columns: Sequence[str]) -> None:
-        self.render = Template.parse(message).compile(columns)  # refuses what has no column
-        self._places = {unicodedata.normalize("NFC", name): n for n, name in enumerate(columns)}
+        template = Template.parse(message).resolved(columns)  # refuses what has no column
+        self.render = template.compile(columns)
         self._slots: list[Placeholder] = []
-        self.subject = rewrite(message.subject, self._field)
+        self.subject = rewrite(template.subject, self._field)
         self._plain = len(self._slots)
-        self.html = rewrite(message.body, self._field)
+        self.html = rewrite(template.body, self._field)
 
     def values(self, row: Sequence[str]) -> dict[str, str]:
         """The fields for a recipient's values, in the order of the columns; or InvalidRow."""
         self.render(row)  # what no message of mailkit may hold is refused there
         fields = {}
         for n, slot in enumerate(self._slots):
-            value = row[self._places[slot.name]]
-            value = value if value.strip() else slot.blank()
+            value = slot.fill(row[slot.place])
             fields[f"f{n}"] = value if n < self._plain else html.escape(value)
         return fields
 
-    def _field(self, name: str, default: str | None) -> str:
-        self._slots.append(Placeholder(name, default))
+    def _field(self, slot: Placeholder) -> str:
+        self._slots.append(slot)
         return f"[[f{len(self._slots) - 1}]]"

@@ -1,0 +1,136 @@
+"""Which column a placeholder means, and what looks like another service's placeholder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from html import unescape
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from mailkit.errors import InvalidArgument
+from mailkit.text import column_name
+
+__all__ = ["ColumnNames", "ForeignTag", "foreign_tags", "readings"]
+
+_SHOWN = 20  # columns in an error
+_NEAR = 1_000  # columns among which the nearest name is looked for
+
+
+def readings(name: str) -> Sequence[str]:
+    """The names that a placeholder's may stand for, without regard to case: as it is, and as an
+    editor for html has written it, with its own signs for ``&`` and for blanks.
+    """
+    found = [name]
+    if "&" in name:
+        found.append(unescape(name))
+    if "%" in name:
+        found.append(unquote(name))
+    return [column_name(one).casefold() for one in found]
+
+
+class ColumnNames:
+    """The columns of a list. A placeholder's name is that of a column letter for letter, or else of
+    the only one that it equals without regard to case.
+    """
+
+    def __init__(self, columns: Iterable[str]) -> None:
+        self.columns = list(columns)
+        self._exact: dict[str, int] = {}
+        self._folded: dict[str, list[int]] = {}
+        for place, name in enumerate(map(column_name, self.columns)):
+            if self._exact.setdefault(name, place) == place:  # of two, the first: the address
+                self._folded.setdefault(name.casefold(), []).append(place)
+
+    def find(self, name: str) -> Sequence[int]:
+        """The places of the columns that a placeholder of this name may mean."""
+        if (exact := self._exact.get(name)) is not None:
+            return (exact,)
+        found = (self._folded.get(reading) for reading in readings(name))
+        return next(filter(None, found), ())
+
+    def place(self, name: str) -> int:
+        """The place of the one that it means; InvalidArgument says why there is not one."""
+        found = self.find(name)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            several = " and ".join(f"{{{{ {self.columns[one][:80]} }}}}" for one in found[:3])
+            raise InvalidArgument(
+                f"{_shown(name)}: the list has several columns of that name, in other letters; "
+                f"write one as it is in the list: {several}"
+            )
+        raise InvalidArgument(self._missing(name))
+
+    def _missing(self, name: str) -> str:
+        head, bar, filter_ = name.partition("|")
+        if bar and (places := self.find(column_name(head))):
+            head = self.columns[places[0]]
+            return (
+                f"{_shown(name)}: {filter_.strip()[:80]!r} can't stand behind |; write "
+                f"{{{{ {head} | 'default' }}}} or {{{{ {head} | url }}}}"
+            )
+        if (bare := column_name(_markup("", name))) != name and self.find(bare):
+            return f"{_shown(name)}: there is html within the braces; write {{{{ {bare} }}}}"
+        from difflib import get_close_matches  # an import that only an error needs
+
+        known = list(self._exact)
+        folded = {column.casefold(): column for column in known[:_NEAR]}
+        near = get_close_matches(name.casefold(), folded, 1)
+        hint = f"; did you mean {{{{ {folded[near[0]]} }}}}?" if near else ";"
+        shown = ", ".join(one[:80] for one in known[:_SHOWN]) + ", …" * (len(known) > _SHOWN)
+        return (
+            f"{_shown(name)}: the list has no column of that name{hint} "
+            f"it has {shown or 'none but the address'}"
+        )
+
+
+_markup = re.compile(r"<[^<>]*+>").sub
+
+
+def _shown(name: str) -> str:
+    return f"{{{{ {name if len(name) <= 80 else name[:80] + '…'} }}}}"
+
+
+class ForeignTag(NamedTuple):
+    """What another service would fill in, such as ``*|NAME|*``, and the column that it names."""
+
+    tag: str
+    column: str
+
+
+# The signs of other services around a name, which is the one group; no pattern looks far.
+_TAGS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\*\|([^|*\n]{1,200}+)\|\*",
+        r"<%([^%<>\n]{1,200}+)%>",
+        r"&lt;%([^%<>\n]{1,200}+)%&gt;",
+        r"<<([^<>\n]{1,200}+)>>",
+        r"&lt;&lt;([^<>&\n]{1,200}+)&gt;&gt;",
+        r"%7[Bb]%7[Bb]([^{}<>\"'\n]{1,200}?)%7[Dd]%7[Dd]",  # our own, from an editor of links
+        r"%%([^%\n]{1,200}+)%%",
+        r"(?<![\d%{\[])%(?![0-9A-Fa-f]{2}%)(?=([^%\s](?:[^%\n]{0,200}[^%\s])?)%)",
+        r"\[([^\[\]\n]{1,200}+)\]",
+        r"[$#]?(?<!\{)\{([^{}\n]{1,200}+)\}(?!\})",
+        r"##([^#\n]{1,200}+)##",
+    )
+)
+_SIGNS = " \t$%#=:-"  # which some have within
+_owner = re.compile(r"(?:recipient|contact|subscriber|customer|user|person)[.:]", re.IGNORECASE)
+
+
+def foreign_tags(text: str, names: ColumnNames) -> Iterator[ForeignTag]:
+    """The tags of other services in the text that name a column, each once. Braces that name none
+    are style sheets, scripts, or simply braces.
+    """
+    seen = set[str]()
+    for pattern in _TAGS:
+        for found in pattern.finditer(text):
+            inner = found[1].strip(_SIGNS)
+            tag = found[0] if len(found[0]) > 1 else f"%{found[1]}%"
+            for name in (found[1], inner, _owner.sub("", inner, count=1)):
+                columns = names.find(column_name(name)) if tag not in seen else ()
+                if columns:
+                    seen.add(tag)
+                    yield ForeignTag(tag, names.columns[columns[0]])

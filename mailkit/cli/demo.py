@@ -6,7 +6,6 @@ import csv
 import random
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import typer
 
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import Journal, RowState
+from mailkit.bulk.scratch import temporary_folder
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.cli.options import AsJson
@@ -51,7 +51,7 @@ def demo(
     """Send a made-up list through a sandbox, and compare the report with the sandbox's truth."""
 
     async def command() -> int:
-        with tempfile.TemporaryDirectory(prefix="mailkit-demo-") as folder, _sandbox() as settings:
+        with temporary_folder("mailkit-demo-") as folder, _sandbox() as settings:
             return await _demo(Path(folder), settings, rows, as_json=as_json)
 
     raise typer.Exit(run(command))

@@ -37,7 +37,7 @@ def status(
     """Show the progress of all jobs, or of one."""
 
     async def command() -> int:
-        async with opened(journal, adopt=adopt) as store:
+        async with opened(journal, adopt=adopt, look=not follow) as store:
             if job is None:
                 names = [record.name for record in await store.jobs.list()]
                 reports = [await make_report(store, name) for name in names]

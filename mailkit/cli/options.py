@@ -37,6 +37,7 @@ JournalPath = Annotated[
         envvar="MAILKIT_JOURNAL",
         show_default="in the user's state directory",
         dir_okay=False,
+        readable=False,  # that it can't be read is no wrong usage
     ),
 ]
 AdoptAs = Annotated[
@@ -62,7 +63,8 @@ Rate = Annotated[
 ]
 
 MessageFile = Annotated[
-    Path, typer.Argument(metavar="MESSAGE", help="The message: a message.toml.")
+    Path,
+    typer.Argument(metavar="MESSAGE", help="The message: a message.toml.", readable=False),
 ]
 Recipients = Annotated[
     str, typer.Argument(metavar="LIST", help="The list: CSV or JSONL; - is stdin.")

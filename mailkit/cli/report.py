@@ -83,7 +83,7 @@ def report(
     states = [name for name in (state or "").split(",") if name.strip()]
 
     async def command() -> int:
-        async with opened(journal, adopt=adopt) as store:
+        async with opened(journal, adopt=adopt, look=True) as store:
             if as_excel:
                 with binary_output(place, overwrite=overwrite, journal=store.path) as file:
                     return _say_cut(await excel_report(store, job, file, states=states))

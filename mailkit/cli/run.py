@@ -131,10 +131,13 @@ def _loop() -> Callable[[Coroutine[Any, Any, int]], int]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    path: Path | None, *, adopt: Adopt | None = None, make: bool = False
+    path: Path | None, *, adopt: Adopt | None = None, make: bool = False, look: bool = False
 ) -> AsyncIterator[Journal]:
-    """The journal, closed afterwards; one that isn't there yet is made only by a send."""
-    journal = await Journal.open(path, adopt=adopt, create=make)
+    """The journal, closed afterwards; one that isn't there yet is made only by a send. Whoever only
+    wants to ``look`` finds it on a read-only file system, too.
+    """
+    only = look and adopt is None
+    journal = await Journal.open(path, adopt=adopt, create=make, read_only=only)
     try:
         yield journal
     finally:

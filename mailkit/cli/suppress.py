@@ -129,7 +129,7 @@ def show(
         raise typer.BadParameter("--csv and --json are two forms: give one of them")
 
     async def command() -> int:
-        async with opened(journal, adopt=adopt) as store:
+        async with opened(journal, adopt=adopt, look=True) as store:
             found = store.suppressions.list()
             if as_csv:
                 await _print_csv(found)

@@ -43,6 +43,7 @@ from mailkit.bulk.journal.reports import Reports, Snapshot
 from mailkit.bulk.journal.resolving import Chosen, ReplanResult, Resolving
 from mailkit.bulk.journal.sqlite.finding import ELSEWHERE
 from mailkit.bulk.journal.sqlite.opening import Connector
+from mailkit.bulk.journal.sqlite.places import is_writable
 from mailkit.bulk.journal.sqlite.store import (
     READ,
     WRITE,
@@ -101,12 +102,12 @@ def default_path() -> Path:
     """``MAILKIT_JOURNAL``, else ``journal.db`` in the user's state directory."""
     if named := os.environ.get("MAILKIT_JOURNAL"):
         return Path(named)
-    folder = None
     with contextlib.suppress(RuntimeError):
-        folder = platformdirs.user_state_path("mailkit")
-    if folder is None or not folder.is_absolute():
-        raise JournalError(f"this user has no home directory for a journal; {ELSEWHERE}")
-    return folder / "journal.db"
+        # A relative XDG_STATE_HOME counts as none, as its specification has it.
+        for folder in (platformdirs.user_state_path("mailkit"), Path("~/.local/state/mailkit")):
+            if (place := folder.expanduser()).is_absolute():
+                return place / "journal.db"
+    raise JournalError(f"this user has no home directory for a journal; {ELSEWHERE}")
 
 
 class Journal:
@@ -153,6 +154,7 @@ class Journal:
         *,
         adopt: Adopt | Literal["latest", "older"] | None = None,
         create: bool = True,
+        read_only: bool = False,
         executor: Callable[[Connector], Executor] | None = None,
     ) -> Journal:
         """Open the journal at ``path``, made if it isn't there (unless ``create`` is False),
@@ -161,8 +163,9 @@ class Journal:
         None is the default place (see default_path); ``":memory:"`` keeps nothing on the disk.
         ``adopt`` is a person's word on a copied file, or one that was put back, whose original is
         gone for good: ``"latest"`` if nothing was sent with that since; else ``"older"``, and all
-        that this one was about to send is in doubt. ``executor`` replaces the two threads that the
-        journal works in. JournalError says why a file can't be used.
+        that this one was about to send is in doubt. With ``read_only`` the caller writes nothing,
+        so that the journal may be where nothing can be written. ``executor`` replaces the two
+        threads that the journal works in. JournalError says why a file can't be used.
         """
         place = None if path == ":memory:" else _resolved(path)
         if adopt not in (None, *Adopt):
@@ -175,6 +178,9 @@ class Journal:
             return cls(SqliteStore(connect.file, only, only))
 
         def start() -> SqliteStore:
+            if read_only and place and os.path.lexists(place) and not is_writable(place):
+                only = ThreadExecutor(connect.onlooker, READ)
+                return SqliteStore(connect.file, only, only)
             writer = ThreadExecutor(connect, WRITE, connect.file)
             try:
                 reader = writer if place is None else ThreadExecutor(connect.reader, READ)

@@ -8,7 +8,6 @@ one. Here every cell is text, and stays what it was: nothing is run, no zero is 
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -23,6 +22,7 @@ import attrs
 from mailkit.bulk.journal import JobRecord, Journal, RowRecord, RowState
 from mailkit.bulk.report.summary import Report, make_report
 from mailkit.bulk.report.table import cells_of, header_of, read_states
+from mailkit.bulk.scratch import temporary_folder
 from mailkit.bulk.spreadsheets import FACTS
 from mailkit.errors import InvalidArgument
 
@@ -69,7 +69,7 @@ async def excel_report(
             "take --csv"
         )
     report = await make_report(journal, name)
-    with tempfile.TemporaryDirectory(prefix="mailkit-") as folder:
+    with temporary_folder("mailkit-") as folder:
         place = Path(folder, "report.xlsx")
         book = Workbook(place, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
         try:

@@ -45,6 +45,22 @@ class JournalFile:
         self._number: int | None = None
         self._written = False
         self._witness: int | None = None
+        self._stood: tuple[int, int] | None = None
+
+    def look_on(self) -> str:
+        """The mode of connections to a file that can't be written to where it is.
+
+        Without a -wal SQLite must be told that nobody writes to it, which is so unless it can be
+        written elsewhere; that shows when it is closed.
+        """
+        if os.path.lexists(self._wal):
+            return "ro"
+        self._stood = self._state()
+        return "ro&immutable=1"
+
+    def _state(self) -> tuple[int, int]:
+        found = os.lstat(self._main)
+        return found.st_size, found.st_mtime_ns
 
     def connect(self, mode: str = "rw") -> sqlite3.Connection:
         """A connection of SQLite's, known to those who fork."""
@@ -153,10 +169,12 @@ class JournalFile:
             self.check()
 
     def close(self) -> None:
-        """Let go of the witness."""
+        """Let go of the witness. JournalError if what was only looked at was written to."""
         descriptor, self._witness = self._witness, None
         if descriptor is not None:
             os.close(descriptor)
+        if self._stood is not None and self._stood != self._state():
+            raise JournalError(f"{self.path} was written to while it was read: look again")
 
     def _changed(self, name: str, what: str) -> JournalError:
         return JournalError(

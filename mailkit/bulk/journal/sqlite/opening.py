@@ -17,6 +17,7 @@ from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.sqlite import adopting, troubles, witness
 from mailkit.bulk.journal.sqlite.file import WAL_LIMIT, JournalFile
 from mailkit.bulk.journal.sqlite.finding import ELSEWHERE, find, gone
+from mailkit.bulk.journal.sqlite.places import has_temporary_folder, why_not_writable
 from mailkit.bulk.journal.sqlite.schema import OLDEST, VERSION, create, upgrade
 from mailkit.bulk.journal.sqlite.witness import Origin, Witness
 from mailkit.errors import JournalError
@@ -48,7 +49,7 @@ class Connector:
         with _told(path):
             found = find(path, create=self._create)
             origin = Origin.of(path, found)
-            fault = _look(self.file, origin) if found.st_size else None
+            fault = _look(self.file, origin, "ro") if found.st_size else None
             if fault is not None and self._adopt is None:
                 raise JournalError(fault)
             with _connected(self.file) as db:
@@ -65,9 +66,29 @@ class Connector:
         """A connection that only reads, once the other one is there."""
         assert self.file is not None  # noqa: S101 - in memory, one connection does both
         with _told(self.file.path), _connected(self.file) as db:
+            if not has_temporary_folder():  # whoever else is in this process can't have one either
+                folder = str(self.file.path.parent).replace("'", "''")
+                db.execute(f"PRAGMA temp_store_directory = '{folder}'")
             db.execute("PRAGMA query_only = ON")
             _check(db, self.file.path)
             self.file.check()
+        return db
+
+    def onlooker(self) -> sqlite3.Connection:
+        """The only connection to a journal that can't be written to where it is."""
+        assert self.file is not None  # noqa: S101 - what is in memory can be written
+        path = self.file.path
+        with _told(path):
+            origin = Origin.of(path, find(path, create=False))
+            mode = self.file.look_on()
+            if fault := _look(self.file, origin, mode):
+                raise JournalError(fault)
+            with _connected(self.file, mode) as db:
+                if not has_temporary_folder():
+                    db.execute("PRAGMA temp_store = MEMORY")
+                db.execute("PRAGMA query_only = ON")
+                if not _check(db, path):
+                    raise JournalError(f"there is no journal at {path}: it is empty")
         return db
 
 
@@ -83,6 +104,8 @@ def _told(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
             raise JournalError(f"{path} is not a journal; {ELSEWHERE}") from None
+        if troubles.is_about_place(error) and (why := why_not_writable(path)):
+            raise JournalError(f"the journal {path} can't be used: {why}") from error
         raise troubles.told(error, f"the journal {path} can't be used") from error
 
 
@@ -99,13 +122,13 @@ def _connected(file: JournalFile, mode: str = "rw") -> Iterator[sqlite3.Connecti
         raise
 
 
-def _look(file: JournalFile, origin: Origin) -> str | None:
+def _look(file: JournalFile, origin: Origin, mode: str) -> str | None:
     """Why the journal may not know everything that was sent; None if it does, or is a new one."""
     testimony = witness.read(witness.place(file.path))
     if testimony is not None and (copy := adopting.copied(file.path, origin, testimony)):
         return copy
     fault = None
-    with _connected(file, "ro") as db:
+    with _connected(file, mode) as db:
         if _check(db, file.path, older=True):
             if testimony is None:  # it may have been made since that look, with its witness
                 testimony = witness.read(witness.place(file.path))
@@ -124,7 +147,12 @@ def _check(db: sqlite3.Connection, path: Path, *, older: bool = False) -> bool:
     if tables and not {"jobs", "rows", "chunks"} <= tables:
         raise JournalError(f"{path} is a database, but not a journal; {ELSEWHERE}")
     found = _version(db)
-    if tables and not (OLDEST if older else VERSION) <= found <= VERSION:
+    if tables and not older and OLDEST <= found < VERSION:
+        raise JournalError(
+            f"{path} was written by an older mailkit: open it once where it can be written to, "
+            "which upgrades it"
+        )
+    if tables and not OLDEST <= found <= VERSION:
         raise JournalError(
             f"{path} is not a journal that this mailkit can read "
             f"(its version is {found}, not {VERSION}); {ELSEWHERE}"

@@ -6,7 +6,7 @@ import sqlite3
 
 from mailkit.errors import JournalError
 
-__all__ = ["is_broken", "told"]
+__all__ = ["is_about_place", "is_broken", "told"]
 
 _OF_ONE_WORK = (
     sqlite3.DataError,
@@ -19,7 +19,8 @@ _REMEDIES = {
     sqlite3.SQLITE_BUSY: "another process keeps it locked: end that one",
     sqlite3.SQLITE_CANTOPEN: "its folder must be writable too",
     sqlite3.SQLITE_CORRUPT: "the file is damaged: look at it with PRAGMA integrity_check",
-    sqlite3.SQLITE_FULL: "free some space on its disk, and in the folder for temporary files",
+    sqlite3.SQLITE_FULL: "free some space on its disk, and in the folder for temporary files, "
+    "which SQLITE_TMPDIR names",
     sqlite3.SQLITE_IOERR: "look at its disk",
     sqlite3.SQLITE_READONLY: "make the file and its folder writable",
     sqlite3.SQLITE_IOERR_GETTEMPPATH: "SQLITE_TMPDIR must name a folder for temporary files",
@@ -29,6 +30,12 @@ _REMEDIES = {
 def is_broken(error: Exception) -> bool:
     """Whether it says something about the database (disk, lock, memory), not about one work."""
     return isinstance(error, sqlite3.Error | MemoryError) and not isinstance(error, _OF_ONE_WORK)
+
+
+def is_about_place(error: sqlite3.Error) -> bool:
+    """Whether the file, or one next to it, could not be written or made."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 def told(error: sqlite3.Error, what: str) -> JournalError:

@@ -49,7 +49,7 @@ async def sent(journal: Journal, provider: str, chunk: int, reference: str | Non
         await journal.planning.add(job, rows, [])
     await journal.planning.cut(job, rows=chunk, size=None)
     job = await journal.jobs.finish_planning(
-        job, columns=[], fingerprint=provider.encode(), stem=None, again=False
+        job, columns=[], fingerprint=provider.encode(), name=None, again=False
     )
     tokens: list[str] = []
     while isinstance(taken := await journal.chunks.take(job, NOW), Taken):

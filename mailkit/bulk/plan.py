@@ -87,7 +87,8 @@ class Draft:
     dispatch: Dispatch
     columns: Sequence[str]
     fingerprint: bytes
-    stem: str | None
+    name: str | None
+    stem: str
     again: bool
     rate: Quota | None
 
@@ -110,6 +111,7 @@ class Draft:
                     self.job,
                     columns=self.columns,
                     fingerprint=self.fingerprint,
+                    name=self.name,
                     stem=self.stem,
                     again=self.again,
                     seen=seen,
@@ -170,11 +172,11 @@ async def drafted(
         rows.check()
         fingerprint = rows.fingerprint(message)
         if not again:
-            await journal.jobs.refuse_twin(fingerprint, cancelled=resumable)
+            await journal.jobs.refuse_twin(fingerprint, ended=resumable)
         await journal.planning.mark_duplicates(job)
         await journal.planning.mark_suppressed(job)
-        stem = None if name else _stem(recipients.name)
-        yield Draft(job, journal, dispatch, columns.names, fingerprint, stem, again, quota)
+        stem = _stem(recipients.name)
+        yield Draft(job, journal, dispatch, columns.names, fingerprint, name, stem, again, quota)
     except BaseException:
         await _forget(journal, job)
         raise

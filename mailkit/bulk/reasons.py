@@ -33,6 +33,18 @@ class ReasonGroup:
     rows: int
     examples: Sequence[Failure]
 
+    def to_dict(self) -> dict[str, object]:
+        """The same as plain values, ready for JSON."""
+        return {
+            "state": self.kind,
+            "reason": self.reason,
+            "rows": self.rows,
+            "examples": [
+                {"state": row.kind, "line": row.line, "address": row.address, "reason": row.reason}
+                for row in self.examples
+            ],
+        }
+
 
 class Reasons:
     """Groups of rows; addresses and numbers in a reason don't make it another one. A kind has so

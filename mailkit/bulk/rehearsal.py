@@ -62,15 +62,7 @@ class Plan:
             "rows": self.counts.read,
             **{state: counts[state] for state in states},
             "to_send": self.counts.to_send,
-            "left_out": [
-                {
-                    "state": group.kind,
-                    "reason": group.reason,
-                    "rows": group.rows,
-                    "examples": [_example(row) for row in group.examples],
-                }
-                for group in self.left_out
-            ],
+            "left_out": [group.to_dict() for group in self.left_out],
             "messages": [attrs.asdict(sample) for sample in self.samples],
             "chunks": self.chunks,
             "requests": self.requests,
@@ -131,10 +123,6 @@ def _sample(message: Message, dispatch: Dispatch, row: RowRecord) -> Sample:
     return Sample(
         row.line, row.address, subject, body if is_html else None, None if is_html else body
     )
-
-
-def _example(row: Failure) -> dict[str, object]:
-    return {"state": row.kind, "line": row.line, "address": row.address, "reason": row.reason}
 
 
 async def _left_out(found: AsyncIterator[Sequence[Failure]]) -> Sequence[ReasonGroup]:

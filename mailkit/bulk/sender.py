@@ -135,9 +135,10 @@ class BulkSender:
         """Plan the job (read and check the whole list) and begin to send it.
 
         The credentials are tried first. ``name`` defaults to one made from message and list.
-        JobExists if the name, or the same message with the same list, is in the journal, and
-        people whom another job there has sent the same message, or will, are duplicates: unless
-        ``again``. ``suppress`` names addresses that this job must not mail, beside the journal's
+        JobExists if the name, or the same message with the same list, is in the journal; not if
+        nothing of that job was or may have been sent, and nothing is left to send: it gives way.
+        People whom another job has sent the same message, or will, are duplicates. ``again`` sends
+        all the same. ``suppress`` names addresses that this job must not mail, beside the journal's
         own suppressions. ``rate`` is how many recipients the account mails at most in which time,
         as ``100/min``, ``5000/h`` or ``20000/d``; it stays with the job. InvalidArgument and
         Unsupported say what to fix: nothing was sent.
@@ -172,8 +173,8 @@ class BulkSender:
 
         It is the job of this ``name``, else the one of this message and list. While another process
         plans it, this one waits, and then joins. ``suppress`` and ``rate`` hold from now on.
-        JobExists if the job of this name has another message or list, InvalidArgument if it was
-        cancelled.
+        JobExists if the job of this name has another message or list, unless it gives way, as in
+        ``start``; InvalidArgument if it was cancelled.
         """
         _check_given(message, recipients, suppress)
         self._check_track(self._settings)
@@ -215,7 +216,12 @@ class BulkSender:
         record = await find_planned(journal, name, clock=clock)
         if record is not None:
             self._check_own(record)
-            await check_same(record, provider, message, recipients, clock=clock)
+            try:
+                await check_same(record, provider, message, recipients, clock=clock)
+            except JobExists:
+                if record.cancelled is None and await journal.jobs.is_over_without_anybody(record):
+                    return None  # it gives way
+                raise
         return record
 
     async def plan(

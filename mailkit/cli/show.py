@@ -29,8 +29,9 @@ from rich.text import Text
 from mailkit.bulk.job import Progress
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.moments import moment
+from mailkit.bulk.reasons import ReasonGroup
 from mailkit.bulk.report import Doubt, Report
-from mailkit.bulk.report.advice import next_steps, remarks, settling
+from mailkit.bulk.report.advice import Advice, grouped, listing, next_steps, remarks, settling
 from mailkit.bulk.source import RecipientSource
 from mailkit.text import plain
 
@@ -172,8 +173,9 @@ def report_text(report: Report) -> Iterator[str]:
         yield f"  {state:<12}{counts.of(state):>14,}"
     agrees = "= rows read" if counts.accounted == counts.read else "≠ ROWS READ"
     yield f"  {'sum':<12}{counts.accounted:>14,}  {agrees}"
-    others = [f"{rows:,} {plain(why)}" for why, rows in report.elsewhere.items()]
-    yield from _some(others, "  of the duplicates: ")
+    if not report.without_anybody:
+        others = [f"{rows:,} {plain(why)}" for why, rows in report.elsewhere.items()]
+        yield from _some(others, "  of the duplicates: ")
     if report.deliveries:
         heard = (
             f"{status.name.lower().replace('_', ' ')} {rows:,}"
@@ -185,14 +187,31 @@ def report_text(report: Report) -> Iterator[str]:
             f"{plain(name).replace('_', ' ')} {n:,}" for name, n in report.statistics.items()
         )
         yield f"  counted by {report.provider}: {', '.join(counted)}"
-    yield from _some([plain(text) for text in report.rejections], "  rejected: ")
-    yield from (f"  {one}" for one in remarks(report))
+    for state, groups in grouped(report):
+        yield f"{state}:"
+        yield from _some([plain(_group(group)) for group in groups], "  ")
+        yield f"  to list them: {listing(report, state)}"
+    yield from map(_sentence, remarks(report))
     if report.doubts:
         yield "in doubt:"
         yield from _some([_doubt(doubt) for doubt in report.doubts], "  ")
         yield "Look in the provider's dashboard whether they were sent, then say what you found:"
         yield from (f"  {command}" for command in settling(report, report.doubts[0]))
-    yield from map(str, next_steps(report, moment_of))
+    yield from map(_sentence, next_steps(report, moment_of))
+
+
+def _sentence(advice: Advice) -> str:
+    text = str(advice)
+    return text[:1].upper() + text[1:]
+
+
+def _group(group: ReasonGroup) -> str:
+    reason = f"{group.rows:,} {group.reason or 'no reason given'}"
+    if not group.examples:
+        return reason
+    such, first = "" if group.rows == 1 else "such as ", group.examples[0]
+    line = f"line {first.line:,}: " if first.line else ""
+    return f"{reason} ({such}{line}{first.address or 'no address'})"
 
 
 def _doubt(doubt: Doubt) -> str:
@@ -220,7 +239,7 @@ def _state(report: Report) -> str:
     if report.running:
         return "running"
     if report.complete:
-        return "done"
+        return "nobody accepted" if report.without_anybody else "done"
     return "cancelled" if report.cancelled else ""
 
 

@@ -22,7 +22,7 @@ async def at(
         await opened.close()
 
 
-async def planning(journal: Journal, rows: Sequence[str], name: str = "a") -> JobRecord:
+async def planning(journal: Journal, rows: Sequence[str], name: str | None = "a") -> JobRecord:
     """A job with these rows, its planning not ended; what has no @ in it is invalid."""
     job = await journal.jobs.create(name, "fake", "shop", "{}", again=False, now=1.0)
     numbered = [(job.ids[0] + n, n, row) for n, row in enumerate(rows, 1)]
@@ -51,7 +51,7 @@ async def planned(
 async def finish(journal: Journal, job: JobRecord) -> JobRecord:
     """The job, planned."""
     return await journal.jobs.finish_planning(
-        job, columns=["name"], fingerprint=job.name.encode(), stem=None, again=False
+        job, columns=["name"], fingerprint=job.name.encode(), name=None, again=False
     )
 
 

@@ -47,7 +47,7 @@ async def test_chunks_are_full(sizes: list[int | None], rows: int, size: int) ->
             )
             await journal.planning.cut(job, rows=rows, size=size)
             job = await journal.jobs.finish_planning(
-                job, columns=[], fingerprint=b"a", stem=None, again=False
+                job, columns=[], fingerprint=b"a", name=None, again=False
             )
             job = await journal.workers.join(job)
             chunks: list[list[int]] = []

@@ -161,7 +161,7 @@ async def test_what_a_request_waits_for_is_durable_and_the_rest_follows(tmp_path
     assert set(seen) == {False}
     seen.clear()
     job = await journal.jobs.finish_planning(
-        job, columns=[], fingerprint=b"", stem=None, again=False
+        job, columns=[], fingerprint=b"", name=None, again=False
     )
     job = await journal.workers.join(job)
     first, second = await take(journal, job), await take(journal, job)
@@ -313,14 +313,14 @@ async def test_a_name_is_taken_from_the_first_moment_on(journal: Journal) -> Non
 async def test_a_job_is_told_apart_by_its_message_and_list(journal: Journal) -> None:
     job = await planned(journal, people(1), "first")
     assert job.fingerprint == b"first"
-    twin = await planning(journal, people(1), "twin")
+    twin = await planning(journal, people(1), None)
     with pytest.raises(JobExists, match="as the job first: resume that one") as refused:
         await journal.jobs.finish_planning(
-            twin, columns=[], fingerprint=b"first", stem=None, again=False
+            twin, columns=[], fingerprint=b"first", name=None, stem="list", again=False
         )
     assert refused.value.name == "first"
     twin = await journal.jobs.finish_planning(
-        twin, columns=[], fingerprint=b"first", stem="list", again=True
+        twin, columns=[], fingerprint=b"first", name=None, stem="list", again=True
     )
     assert twin.name == f"list-{b'first'.hex()[:8]}"
 

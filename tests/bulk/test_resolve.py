@@ -322,7 +322,7 @@ async def test_rows_are_packed_by_their_bytes_too(journal: Journal) -> None:
     await journal._db.write(lambda db: db.execute(*larger))
     await journal.planning.cut(job, rows=4, size=40)
     job = await journal.jobs.finish_planning(
-        job, columns=[], fingerprint=b"", stem=None, again=False
+        job, columns=[], fingerprint=b"", name=None, again=False
     )
     while isinstance(chunk := await journal.chunks.take(job, 2.0), Taken):
         everybody = {row.n: "blocked" for row in chunk.task.rows}

@@ -121,6 +121,19 @@ async def test_another_message_or_list_under_the_name_says_what_differs(shop: Sh
 
 
 @pytest.mark.parametrize("name", NAMES)
+async def test_a_list_that_was_wrong_as_a_whole_may_be_corrected(
+    shop: Shop, name: str | None
+) -> None:
+    wrong = ["no-at-sign", "", "a@b@c"]
+    first = await shop.order(read_recipients(wrong), name=name)
+    for recipients in (read_recipients(wrong), read_recipients(iter(wrong))):
+        assert await shop.order(recipients, name=name) == first
+    assert (await shop.order(name=name)).counts.accepted == 5
+    assert (await shop.order(name=name)).counts.accepted == 5
+    shop.check_each_once()
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_cancelled_job_stays_cancelled(shop: Shop, name: str | None) -> None:
     shop.provider.script(AccountRefused("no money left"))
     job = (await shop.order(name=name)).job

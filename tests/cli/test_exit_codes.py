@@ -88,8 +88,17 @@ def test_a_run_in_which_nobody_was_accepted_is_an_error(shop: Shop, kind: str) -
     for command in ("resume", "status", "report"):
         assert shop(command, "autumn") == ended
     assert shop("report", "autumn", "--csv").code == 0
-    assert shop("status").code == 0
+    assert "nobody accepted" in shop("status").out
     assert shop.sandbox.truth.emails == 0
+    again = shop.send(shop.letter(), people, "--name", "autumn", "--json")
+    assert (again.code, again.err) == (1, "")
+    counts = {group["state"]: 0 for group in again.json["reasons"]}
+    for group in again.json["reasons"]:
+        counts[group["state"]] += group["rows"]
+    assert counts == {state: n for state in counts if (n := again.json[state])}
+    corrected = shop.send(shop.letter(), shop.customers(2), "--name", "autumn")
+    assert (corrected.code, corrected.err) == (0, "")
+    assert shop.report("autumn")["accepted"] == shop.sandbox.truth.emails == 2
 
 
 def test_a_list_of_suppressed_people_is_one_of_those(shop: Shop) -> None:

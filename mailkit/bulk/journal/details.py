@@ -40,7 +40,7 @@ _STATES = (
 
 class Failure(NamedTuple):
     """A row that was not accepted, or not delivered, and why; ``kind`` is its state, or what was
-    last heard of its delivery. With more ``rows``, the first of a chunk that failed as a whole.
+    last heard of its delivery. With more ``rows``, the first of those that failed together.
     """
 
     kind: RowState | DeliveryStatus
@@ -76,6 +76,22 @@ class Details:
         )
         for delivery, line, address, reason in found:
             yield Failure(DeliveryStatus(delivery), line, address, reason)
+
+    def left_out(self) -> Iterator[Failure]:
+        """Of the rows that were left out or rejected by themselves in the same words, the first;
+        not of the duplicates.
+        """
+        states = (RowState.INVALID, RowState.SUPPRESSED, RowState.REJECTED)
+        found = self.db.execute(
+            "SELECT same.state, line, address, words, many FROM (SELECT state, "
+            "coalesce(reason, '') AS words, count(*) AS many, min(id) AS first FROM rows "
+            f"WHERE state IN ({', '.join('?' * len(states))}) AND id BETWEEN ? AND ? "
+            "GROUP BY state, coalesce(reason, '')) AS same JOIN rows ON rows.id = same.first "
+            "ORDER BY same.first",
+            (*states, *self.job.ids),
+        )
+        for state, *rest in found:
+            yield Failure(RowState(state), *rest)
 
     def _chunks(self) -> Iterator[Failure]:
         """The chunks that failed as a whole."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import attrs
 import msgspec
 
+from mailkit.bulk.journal.names import (
+    exists,
+    free_name,
+    is_being_planned,
+    is_over_without_anybody,
+    is_provisional,
+    make_way,
+    provisional,
+)
 from mailkit.bulk.journal.ownership import check_alive, living, register
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState
 from mailkit.bulk.journal.store import Connection, Store
@@ -93,16 +101,19 @@ class Jobs:
         """A new job in the state ``planning``, and the worker that plans it.
 
         ``content`` is the same for jobs that send the same. JobExists if the name is taken; with
-        ``again`` the new job gets the next free name, as ``autumn-2``. Without a name it has a
-        provisional one until its planning ends.
+        ``again`` the new job gets the next free name, as ``autumn-2``. Without a name, or with that
+        of a job that is over without anybody, it has a provisional one until its planning ends.
         """
 
         def work(db: Connection) -> JobRecord:
-            chosen = name or f".{secrets.token_hex(8)}"
+            chosen = name or provisional()
             if (found := find(db, chosen)) is not None:
-                if not again:
-                    raise exists(found)
-                chosen = _free_name(db, chosen)
+                if is_over_without_anybody(db, self._store.locks, found):
+                    chosen = provisional()
+                elif again:
+                    chosen = free_name(db, chosen)
+                else:
+                    raise exists(db, found)
             db.execute(
                 "INSERT INTO jobs (name, provider, account, state, message, columns, content, "
                 f"read, planner, created, rate) VALUES (?, ?, ?, '{JobState.PLANNING}', ?, '[]', "
@@ -159,7 +170,7 @@ class Jobs:
         """The planned job of this name, or None; JobExists while another process plans it."""
         job, is_planned = await self._store.read(lambda db: self._look(db, name))
         if job is not None and is_planned:
-            raise exists(job)
+            raise is_being_planned(job)
         return None if job is None or job.state is JobState.PLANNING else job
 
     async def any_of(self, content: bytes) -> bool:
@@ -178,7 +189,7 @@ class Jobs:
         """The first planned job of this message and list, or None; a cancelled one only if there
         is no other.
         """
-        return await self._store.read(lambda db: _same(db, fingerprint))
+        return await self._store.read(lambda db: next(iter(_same(db, fingerprint)), None))
 
     async def list(self) -> list[JobRecord]:
         """Every planned job, the newest first."""
@@ -255,43 +266,75 @@ class Jobs:
         *,
         columns: Sequence[str],
         fingerprint: bytes,
-        stem: str | None,
+        name: str | None,
+        stem: str | None = None,
         again: bool,
         seen: Sequence[Twin] | None = None,
     ) -> JobRecord:
         """Make the job ``planned``: from here on it is sent.
 
         JobExists if the journal has a job of this message and list, unless ``again``; Overtaken
-        if the job's twins are not as they were ``seen``. With a ``stem`` the job's provisional
-        name is replaced: by the stem and a hash of both.
+        if the job's twins are not as they were ``seen``. The job gets the ``name`` that was asked
+        for, also from one that is over without anybody: JobExists if it is taken by now, unless
+        ``again``. Else its name is made of the ``stem`` and a hash of both.
         """
 
         def work(db: Connection) -> JobRecord:
             check_alive(db, job)
             if not again:
-                _refuse_twin(db, fingerprint)
+                self._refuse_twin(db, fingerprint)
             if seen is not None and twins(db, job) != seen:
                 raise Overtaken
-            name = job.name
-            if stem is not None:
-                name = _free_name(db, f"{stem}-{fingerprint.hex()[:8]}")
+            wanted = name or f"{stem}-{fingerprint.hex()[:8]}"
+            chosen = self._named(db, job, wanted, numbered=again or name is None)
             db.execute(
                 f"UPDATE jobs SET state = '{JobState.PLANNED}', columns = ?, fingerprint = ?, "
-                "name = ? "
-                "WHERE id = ?",
-                (_json(columns), fingerprint, name, job.id),
+                "name = ? WHERE id = ?",
+                (_json(columns), fingerprint, chosen, job.id),
             )
-            planned = find(db, name)
+            planned = find(db, chosen)
             assert planned is not None  # noqa: S101 - updated above
             return attrs.evolve(planned, worker=job.worker)
 
         return await self._store.write(work)
 
-    async def refuse_twin(self, fingerprint: bytes, *, cancelled: bool = False) -> None:
-        """JobExists if the journal has a job of this message and list; one that is cancelled counts
-        only with ``cancelled``.
+    def _named(self, db: Connection, job: JobRecord, name: str, *, numbered: bool) -> str:
+        """The job's own name, if it has one; else this one, or ``numbered``, the next free one."""
+        if not is_provisional(job.name):
+            return job.name
+        found = find(db, name)
+        if found is None or found.id == job.id:
+            return name
+        if is_over_without_anybody(db, self._store.locks, found):
+            make_way(db, found, job)
+            return name
+        if numbered:
+            return free_name(db, name)
+        raise exists(db, found)
+
+    async def is_over_without_anybody(self, job: JobRecord) -> bool:
+        """Whether nothing of the job was or may have been sent, and nothing is going to be."""
+        return await self._store.read(
+            lambda db: is_over_without_anybody(db, self._store.locks, job)
+        )
+
+    async def refuse_twin(self, fingerprint: bytes, *, ended: bool = False) -> None:
+        """JobExists if the journal has a job of this message and list; one that is cancelled, or
+        over without anybody, counts only with ``ended``.
         """
-        await self._store.read(lambda db: _refuse_twin(db, fingerprint, cancelled=cancelled))
+        await self._store.read(lambda db: self._refuse_twin(db, fingerprint, ended=ended))
+
+    def _refuse_twin(self, db: Connection, fingerprint: bytes, *, ended: bool = False) -> None:
+        for twin in _same(db, fingerprint):
+            over = twin.cancelled is not None or is_over_without_anybody(
+                db, self._store.locks, twin
+            )
+            if ended or not over:
+                raise JobExists(
+                    f"this message has gone to this list already, as the job {twin.name}: "
+                    "resume that one, or order it --again",
+                    name=twin.name,
+                )
 
     async def forget(self, job: JobRecord) -> None:
         """Remove the job that this worker planned, unless others have joined; the worker leaves."""
@@ -337,24 +380,16 @@ class Jobs:
         await self._store.write(rest)
 
 
-def _refuse_twin(db: Connection, fingerprint: bytes, *, cancelled: bool = False) -> None:
-    twin = _same(db, fingerprint)
-    if twin is not None and (cancelled or twin.cancelled is None):
-        raise JobExists(
-            f"this message has gone to this list already, as the job {twin.name}: "
-            "resume that one, or order it --again",
-            name=twin.name,
-        )
-
-
-def _same(db: Connection, fingerprint: bytes) -> JobRecord | None:
-    """The first job of this message and list that is not cancelled, else the last one that is."""
-    row = db.execute(
+def _same(db: Connection, fingerprint: bytes) -> Sequence[JobRecord]:
+    """The jobs of this message and list: the first that is not cancelled, and the last that is,
+    come before their like.
+    """
+    found = db.execute(
         f"SELECT {_COLUMNS} FROM jobs WHERE fingerprint = ? AND state = '{JobState.PLANNED}' "
-        "ORDER BY cancelled IS NOT NULL, CASE WHEN cancelled IS NULL THEN id ELSE -id END LIMIT 1",
+        "ORDER BY cancelled IS NOT NULL, CASE WHEN cancelled IS NULL THEN id ELSE -id END",
         (fingerprint,),
-    ).fetchone()
-    return None if row is None else _record(row)
+    ).fetchall()
+    return [*map(_record, found)]
 
 
 def check_wanted(job: JobRecord) -> None:
@@ -364,28 +399,6 @@ def check_wanted(job: JobRecord) -> None:
             f"the job {job.name} is cancelled: to send the rest after all, resume it with "
             "cancelled=True"
         )
-
-
-def exists(job: JobRecord) -> JobExists:
-    """The refusal to start a name that is taken."""
-    if job.state is JobState.PLANNING:
-        return JobExists(f"the job {job.name} is being planned by another process", name=job.name)
-    return JobExists(f"the job {job.name} exists: resume it, or order it --again", name=job.name)
-
-
-def _free_name(db: Connection, base: str) -> str:
-    for name in _numbered(base):
-        if find(db, name) is None:
-            return name
-    raise AssertionError
-
-
-def _numbered(base: str) -> Iterator[str]:
-    yield base
-    number = 2
-    while True:
-        yield f"{base}-{number}"
-        number += 1
 
 
 def _json(value: object) -> str:

@@ -8,10 +8,12 @@ from datetime import datetime
 
 import attrs
 
+from mailkit.bulk.journal import RowState
+from mailkit.bulk.reasons import ReasonGroup
 from mailkit.bulk.report.summary import Doubt, Report
 from mailkit.text import plain
 
-__all__ = ["Advice", "listing", "next_steps", "remarks", "settling"]
+__all__ = ["Advice", "grouped", "listing", "next_steps", "remarks", "settling"]
 
 
 @attrs.frozen
@@ -23,6 +25,15 @@ class Advice:
 
     def __str__(self) -> str:
         return self.text if self.command is None else f"{self.text} {self.command}"
+
+
+def grouped(report: Report) -> Iterator[tuple[RowState, Sequence[ReasonGroup]]]:
+    """Why rows were invalid or rejected, and, if nobody was mailed, why they were left out."""
+    for state in RowState:
+        groups = [group for group in report.reasons if group.kind is state]
+        others = state in (RowState.DUPLICATE, RowState.SUPPRESSED)
+        if groups and (report.without_anybody or not others):
+            yield state, groups
 
 
 def remarks(report: Report) -> Iterator[Advice]:
@@ -68,8 +79,8 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
         yield Advice(f"{why}Send the rest with:", f"mailkit resume {job}")
     elif report.stopped:
         yield Advice(f"Stopped: {plain(report.stopped)}")
-    elif not (counts.accepted or counts.in_doubt):
-        yield Advice("Nobody was accepted; for the reasons:", listing(report))
+    elif report.without_anybody:
+        yield Advice(f"Nobody was accepted; the name {plain(report.job)} is free for another list")
 
 
 def settling(report: Report, doubt: Doubt) -> Sequence[str]:

@@ -8,11 +8,23 @@ from datetime import UTC, datetime
 import attrs
 import msgspec
 
-from mailkit.bulk.journal import ChunkRecord, Counts, JobRecord, Journal, Snapshot
+from mailkit.bulk.journal import (
+    ChunkRecord,
+    Counts,
+    Details,
+    Failure,
+    JobRecord,
+    Journal,
+    RowState,
+    Snapshot,
+)
+from mailkit.bulk.reasons import ReasonGroup, Reasons
 from mailkit.errors import JournalError
 from mailkit.events import DeliveryStatus
 
 __all__ = ["Doubt", "Report", "Waiting", "make_report", "report_of"]
+
+SAME_ADDRESS = "an earlier row has the address"
 
 
 @attrs.frozen
@@ -52,7 +64,8 @@ class Report:
     chunks were refused whole. ``waiting`` says for what the next request has to wait, and until
     when. ``stopped`` is why the last engine ended early, ``running`` whether one is at work now,
     ``cancelled`` when a person cancelled the job. ``held`` are the provider's words if rows are
-    rejected for the account's sake, it seems, and not for their own.
+    rejected for the account's sake, it seems, and not for their own. ``reasons`` says why rows were
+    left out or rejected: those of each state, the most frequent first.
     """
 
     job: str
@@ -71,6 +84,13 @@ class Report:
     running: bool
     cancelled: datetime | None = None
     held: str | None = None
+    reasons: Sequence[ReasonGroup] = ()
+
+    @property
+    def without_anybody(self) -> bool:
+        """Whether the job is over, and nobody of it was or may have been mailed."""
+        counts = self.counts
+        return not (counts.accepted or counts.in_doubt or counts.unsent or self.running)
 
     @property
     def complete(self) -> bool:
@@ -88,6 +108,7 @@ class Report:
             "rows": counts.pop("read"),
             **counts,
             "elsewhere": dict(self.elsewhere),
+            "reasons": [group.to_dict() for group in self.reasons],
             "unreconciled": self.unreconciled,
             "deliveries": {status.name.lower(): n for status, n in self.deliveries.items()},
             "statistics": dict(self.statistics),
@@ -123,14 +144,14 @@ async def make_report(journal: Journal, name: str) -> Report:
     InvalidArgument if there is no such job; JournalError if its rows do not add up, which must
     never happen.
     """
-    found = await journal.reports.snapshot(name)
-    if found is None:
+    report = await journal.reports.details(name, report_of)
+    if report is None:
         await journal.jobs.get(name)  # which says what jobs there are
         raise JournalError(f"the job {name} was planned just now: look again")
-    return report_of(found)
+    return report
 
 
-def report_of(found: Snapshot) -> Report:
+def report_of(found: Snapshot, details: Details) -> Report:
     """The report of this moment; JournalError if its rows do not add up."""
     job, counts = found.job, found.counts
     if not counts.read == counts.accounted == found.stored:
@@ -157,7 +178,30 @@ def report_of(found: Snapshot) -> Report:
         running=found.running,
         held=job.held,
         cancelled=None if job.cancelled is None else datetime.fromtimestamp(job.cancelled, UTC),
+        reasons=_reasons(found, details),
     )
+
+
+def _reasons(found: Snapshot, details: Details) -> Sequence[ReasonGroup]:
+    """Duplicates have no examples: each has another line in its reason."""
+    reasons = Reasons()
+    for failure in details.left_out():
+        reasons.add(failure)
+    for chunk in found.rejected:
+        first = (0, chunk.first_address or "", chunk.reason or "")
+        reasons.add(Failure(RowState.REJECTED, *first, chunk.rows))
+    duplicates = [
+        ReasonGroup(RowState.DUPLICATE, why, rows, ()) for why, rows in found.elsewhere.items()
+    ]
+    others = found.counts.duplicate - sum(found.elsewhere.values())
+    if others:
+        duplicates.append(ReasonGroup(RowState.DUPLICATE, SAME_ADDRESS, others, ()))
+    duplicates.sort(key=lambda group: -group.rows)
+    return [
+        group
+        for state in RowState
+        for group in (duplicates if state is RowState.DUPLICATE else reasons.of(state))
+    ]
 
 
 def _waiting(found: Snapshot) -> Waiting | None:

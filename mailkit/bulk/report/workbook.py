@@ -8,7 +8,7 @@ one. Here every cell is text, and stays what it was: nothing is run, no zero is 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -20,6 +20,7 @@ import anyio.to_thread
 import attrs
 
 from mailkit.bulk.journal import JobRecord, Journal, RowRecord, RowState
+from mailkit.bulk.report.advice import grouped, listing
 from mailkit.bulk.report.summary import Report, make_report
 from mailkit.bulk.report.table import cells_of, header_of, read_states
 from mailkit.bulk.scratch import temporary_folder
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 __all__ = ["WorkbookResult", "excel_report"]
+
+SHOWN = 50
+"""The reasons of each state that the first sheet has at most."""
 
 ROWS, COLUMNS, CHARACTERS = 1_048_576, 16_384, 32_767  # of a sheet, and of a cell
 WIDTHS = {"email": 32, "line": 9, "state": 11, "reason": 48, "chunk": 9, "delivery": 13}
@@ -109,6 +113,7 @@ def _summary(book: Workbook, report: Report) -> None:
         ("rows read", counts.read),
         *((state, counts.of(state)) for state in RowState),
         ("sum", counts.accounted),
+        *_reasons(report),
         *((f"delivery: {status.name.lower()}", rows) for status, rows in deliveries.items()),
         *((f"counted by {report.provider}: {what}", n) for what, n in report.statistics.items()),
         ("not yet found in the status lists", report.unreconciled or None),
@@ -126,6 +131,14 @@ def _summary(book: Workbook, report: Report) -> None:
             sheet.write_number(at, 1, value, number)
         else:
             sheet.write_string(at, 1, _text(value), left)
+
+
+def _reasons(report: Report) -> Iterator[tuple[str, str | int]]:
+    """Why rows were left out or rejected, and the command that lists those."""
+    for state, groups in grouped(report):
+        for group in groups[:SHOWN]:
+            yield f"{state}: {group.reason or 'no reason given'}", group.rows
+        yield f"to list what is {state}", listing(report, state)
 
 
 class _Table:

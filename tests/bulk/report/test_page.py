@@ -249,7 +249,7 @@ async def test_the_page_of_a_job_with_many_doubts_has_the_largest(
 @pytest.mark.parametrize(
     ("items", "provider", "words"),
     [
-        (["x", "y"], FakeProvider(), "Nobody was accepted; for the reasons"),
+        (["x", "y"], FakeProvider(), "the name autumn is free"),
         (people(4), FakeProvider(refuses=lambda task: "no money left"), "no money left"),
         (people(4), FakeProvider(acts=[AccountRefused("blocked")]), "Send the rest with"),
         (people(4), FakeProvider(acts=[OutcomeUnknown("?")] * 2), "in doubt"),

@@ -1,0 +1,118 @@
+"""Which names are taken: not that of a job of which nothing was or may have been sent.
+
+Such a job is over without anybody: its rows are invalid, duplicate, suppressed or rejected, or it
+was cancelled before anything was sent. It stays until another job is planned under its name, and
+that is known to be one; so whoever corrects a list still sees what was wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+
+from mailkit.bulk.journal.locks import Locks
+from mailkit.bulk.journal.ownership import living
+from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, RowState
+from mailkit.bulk.journal.store import Connection
+from mailkit.errors import JobExists
+
+__all__ = [
+    "exists",
+    "free_name",
+    "is_being_planned",
+    "is_over_without_anybody",
+    "is_provisional",
+    "make_way",
+    "provisional",
+]
+
+_provisional = re.compile(r"\.[0-9a-f]{16}").fullmatch
+_SENT = f"'{ChunkState.SENDING}', '{ChunkState.ACCEPTED}', '{ChunkState.IN_DOUBT}'"
+_UNSENT = f"'{ChunkState.PLANNED}', '{ChunkState.LOADING}'"
+
+
+def provisional() -> str:
+    """A name that nobody else gives, for a job until its planning ends."""
+    return f".{secrets.token_hex(8)}"
+
+
+def is_provisional(name: str) -> bool:
+    """Whether this is one of those."""
+    return _provisional(name) is not None
+
+
+def is_over_without_anybody(db: Connection, locks: Locks, job: JobRecord) -> bool:
+    """Whether nothing of the job was or may have been sent, and nothing is going to be."""
+    if job.state is not JobState.PLANNED or living(db, locks, job.id):
+        return False
+    return not _has_rows(db, job, _SENT if job.cancelled is not None else f"{_SENT}, {_UNSENT}")
+
+
+def _has_rows(db: Connection, job: JobRecord, states: str) -> bool:
+    """Whether rows follow a chunk in one of these states, or were accepted or are in doubt by
+    themselves.
+    """
+    found = db.execute(
+        f"SELECT 1 FROM chunks WHERE job = ? AND rows > 0 AND state IN ({states}) UNION ALL "
+        f"SELECT 1 FROM rows WHERE state IN ('{RowState.ACCEPTED}', '{RowState.IN_DOUBT}') "
+        "AND id BETWEEN ? AND ? LIMIT 1",
+        (job.id, *job.ids),
+    )
+    return found.fetchone() is not None
+
+
+def make_way(db: Connection, old: JobRecord, new: JobRecord) -> None:
+    """The job ``new``, which is planned, is to have the name of one that is over without anybody.
+
+    That one is forgotten if it never had anybody to mail, else it gets the next free name. Whoever
+    looks for the new one's chunks at the provider must not find the old one's: they count as sent
+    once more.
+    """
+    (attempt,) = db.execute(
+        "SELECT coalesce(max(attempt), 0) FROM chunks WHERE job = ?", (old.id,)
+    ).fetchone()
+    if attempt:
+        db.execute("UPDATE jobs SET name = ? WHERE id = ?", (free_name(db, old.name), old.id))
+        db.execute("UPDATE chunks SET attempt = attempt + ? WHERE job = ?", (attempt, new.id))
+        return
+    db.execute("DELETE FROM workers WHERE job = ?", (old.id,))  # they are all dead
+    db.execute(
+        f"UPDATE jobs SET name = ?, state = '{JobState.PLANNING}', planner = 0 WHERE id = ?",
+        (provisional(), old.id),
+    )
+
+
+def is_being_planned(job: JobRecord) -> JobExists:
+    """The refusal to start a name that another process has just taken."""
+    return JobExists(f"the job {job.name} is being planned by another process", name=job.name)
+
+
+def exists(db: Connection, job: JobRecord) -> JobExists:
+    """The refusal to start a name that is taken."""
+    name = job.name
+    if job.state is JobState.PLANNING:
+        return is_being_planned(job)
+    if _has_rows(db, job, _SENT):
+        return JobExists(f"the job {name} exists: resume it, or order it --again", name=name)
+    return JobExists(
+        f"the job {name} exists, and nothing of it was sent so far: resume it with its own message "
+        "and list; or cancel it, and another one can have its name",
+        name=name,
+    )
+
+
+def free_name(db: Connection, base: str) -> str:
+    """The first of ``base``, ``base-2``, ``base-3`` that no job has."""
+    for name in _numbered(base):
+        if db.execute("SELECT 1 FROM jobs WHERE name = ?", (name,)).fetchone() is None:
+            return name
+    raise AssertionError
+
+
+def _numbered(base: str) -> Iterator[str]:
+    yield base
+    number = 2
+    while True:
+        yield f"{base}-{number}"
+        number += 1

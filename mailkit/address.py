@@ -31,7 +31,10 @@ _local_part = re.compile(rf"{_ATOM}(?:\.{_ATOM})*").fullmatch
 _not_in_local_part = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]").search
 
 _plain_name = re.compile(r"[\w !#$%&'*+/=?^`{|}~-]++").fullmatch
-_quoted_name = re.compile(r'"((?:[^"\\]++|\\.)*)"').fullmatch
+_name_part = re.compile(r'"((?:[^"\\]++|\\.)*)"|([^"]++)').match
+_encoded_word = re.compile(r"=\?[^?\s]++\?[A-Za-z]\?[^?\s]*+\?=").search
+
+_in_single_quotes = re.compile("'.+'").fullmatch
 
 _LONGEST = 254
 _LONGEST_LOCAL = 64
@@ -90,13 +93,15 @@ class Address:
 
     @classmethod
     def parse(cls, value: Address | str) -> Address:
-        """Read ``news@shop.by``, ``Shop <news@shop.by>`` or ``"Shop, Inc." <news@shop.by>``;
-        an Address comes back as it is. One address only.
+        """Read ``news@shop.by``, ``Shop <news@shop.by>`` or ``"Shop, Inc." <news@shop.by>``, also
+        with a name in encoded words; an Address comes back as it is. One address only.
         """
         if isinstance(value, Address):
             return value
         text = header_text(value, "address").strip(BLANKS)
         if not text.endswith(">"):
+            if fault := _beside_address(text):
+                raise InvalidAddress(text, fault)
             return cls(text)
         name, bracket, email = text[:-1].rpartition("<")
         if not bracket:
@@ -106,20 +111,57 @@ class Address:
     def __str__(self) -> str:
         if not self.name:
             return self.email
-        if _plain_name(self.name):
+        if _plain_name(self.name) and not _in_single_quotes(self.name):
             return f"{self.name} <{self.email}>"
         escaped = self.name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}" <{self.email}>'
 
 
 def _display_name(name: str, text: str) -> str:
-    if quoted := _quoted_name(name):
-        return re.sub(r"\\(.)", r"\1", quoted[1])
-    if '"' in name:
-        raise InvalidAddress(text, "unbalanced quotes in the name")
-    if "<" in name or ("@" in name and ("," in name or ";" in name)):
-        raise InvalidAddress(text, "more than one address; give one")
-    return name
+    """The name as it is shown: quotes, their backslashes and encoded words read."""
+    shown, at = "", 0
+    while at < len(name):
+        found = _name_part(name, at)
+        if found is None:
+            raise InvalidAddress(text, "a quote in the name that is not closed")
+        quoted, bare = found.groups()
+        if bare and ("<" in bare or ("@" in bare and ("," in bare or ";" in bare))):
+            raise InvalidAddress(text, "more than one address; give one")
+        shown += bare or re.sub(r"\\(.)", r"\1", quoted or "")
+        at = found.end()
+    if _encoded_word(shown):
+        return _decoded(shown, text)
+    return name[1:-1] if _in_single_quotes(name) else shown
+
+
+def _decoded(name: str, text: str) -> str:
+    from email.errors import HeaderParseError  # imports that few names need
+    from email.header import decode_header, make_header
+
+    try:
+        return str(make_header(decode_header(name)))
+    except (HeaderParseError, LookupError, ValueError):
+        reason = "an encoded word in the name that can't be read; write the name itself"
+        raise InvalidAddress(text, reason) from None
+
+
+def _beside_address(text: str) -> str | None:
+    """What stands beside the address in a text that does not end with a bracket, and how to write
+    it; None if nothing does.
+    """
+    example = "write it as Name <address>"
+    if "<" in text and ">" in text:
+        return f"text behind the angle brackets; {example}"
+    if "&lt;" in text:
+        return f"&lt; in place of <; {example}"
+    if text.endswith(")") and "(" in text and "@" in text:
+        return f"a name in parentheses; {example}"
+    words = text.split()
+    if text.count("@") > 1 and (len(words) > 1 or "," in text or ";" in text):
+        return "more than one address; give one"
+    if len(words) > 1 and "@" in words[-1] and "@" not in "".join(words[:-1]):
+        return f"a name, and no angle brackets around the address; {example}"
+    return None
 
 
 def _look_closer(text: str) -> str:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timezone
 from pathlib import Path
@@ -21,12 +22,35 @@ from mailkit.text import header_text, utf8
 
 __all__ = ["Message", "Recipient"]
 
+_header_name = re.compile(r"[!-9;-~]++").fullmatch
+_OWN = frozenset({"from", "to", "cc", "bcc", "subject", "reply-to", "sender", "date"})
+
 
 def _sender(value: Address | str) -> Address:
     try:
         return Address.parse(value)
     except InvalidArgument as error:
         raise InvalidArgument(f"sender: {error}") from None
+
+
+def _reply_to(value: Address | str | None) -> Address | None:
+    try:
+        return None if value is None else Address.parse(value)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"reply_to: {error}") from None
+
+
+def _headers(values: Mapping[str, str]) -> Mapping[str, str]:
+    if not isinstance(cast("object", values), Mapping):
+        raise InvalidArgument(f"headers: give names and texts, not {type(values).__name__}")
+    for name, text in values.items():
+        if not isinstance(cast("object", name), str) or not _header_name(name):
+            raise InvalidArgument(f"headers: {name!r} can't be the name of a header")
+        if name.lower() in _OWN:
+            raise InvalidArgument(f"headers: {name} comes from the other parts of the message")
+        if "{{" in header_text(text, f"headers: {name}"):
+            raise InvalidArgument(f"headers: {name} has a placeholder; headers take none")
+    return dict(values)
 
 
 def _attachments(values: Iterable[Attachment | Path | str]) -> tuple[Attachment, ...]:
@@ -55,13 +79,17 @@ def _fixed_offset(value: datetime | None) -> datetime | None:
 
 @attrs.frozen
 class Message:
-    """A message to one or to many: sender, subject and exactly one body, ``html`` or ``text``.
+    """A message to one or to many: sender, subject and a body, ``html`` or ``text``.
 
-    ``sender`` is an Address, or text as ``Shop <news@shop.by>``. ``attachments`` are Attachments
-    or paths. ``send_at`` is a datetime with an offset, which it keeps; None sends at once.
-    ``track_opens`` and ``track_clicks`` are True, False, or None for the service's own default.
-    Subject and body may hold placeholders, ``{{ field }}``. Whatever can't be sent raises
-    InvalidArgument here, with the place and the remedy.
+    ``sender`` is an Address, or text as ``Shop <news@shop.by>``; so is ``reply_to``. ``headers``
+    maps names, such as ``List-Unsubscribe``, to texts. ``attachments`` are Attachments or paths.
+    ``send_at`` is a datetime with an offset, which it keeps; None sends at once. ``track_opens``
+    and ``track_clicks`` are True, False, or None for the service's own default. Subject and body
+    may hold placeholders, ``{{ field }}``.
+
+    Whatever can't be sent raises InvalidArgument here, with the place and the remedy. What not
+    every service takes, such as reply_to, headers or both bodies, is refused by those that don't,
+    before anything is sent.
     """
 
     sender: Address = attrs.field(converter=_sender)
@@ -74,26 +102,31 @@ class Message:
     send_at: datetime | None = attrs.field(default=None, converter=_fixed_offset, kw_only=True)
     track_opens: bool | None = attrs.field(default=None, kw_only=True)
     track_clicks: bool | None = attrs.field(default=None, kw_only=True)
+    reply_to: Address | None = attrs.field(default=None, converter=_reply_to, kw_only=True)
+    headers: Mapping[str, str] = attrs.field(
+        factory=dict[str, str], converter=_headers, kw_only=True, eq=dict, hash=False
+    )
 
     def __attrs_post_init__(self) -> None:
         header_text(self.subject, "subject")
         if not self.subject.strip():
             raise InvalidArgument("subject: it is empty; give the message one")
-        if (self.html is None) == (self.text is None):
-            found = "neither" if self.html is None else "both"
-            raise InvalidArgument(f"give the message one body, html or text; it has {found}")
-        place = "text" if self.html is None else "html"
-        if not isinstance(self.body, str):
-            raise InvalidArgument(f"{place}: give text, not {type(self.body).__name__}")
-        if not utf8(self.body, place).strip():
-            raise InvalidArgument(f"{place}: it is empty; give the message a body")
+        if self.html is None and self.text is None:
+            raise InvalidArgument("give the message a body, html or text; it has neither")
+        for place, body in (("html", self.html), ("text", self.text)):
+            if body is None:
+                continue
+            if not isinstance(cast("object", body), str):
+                raise InvalidArgument(f"{place}: give text, not {type(body).__name__}")
+            if not utf8(body, place).strip():
+                raise InvalidArgument(f"{place}: it is empty; give the message a body")
         for word in ("track_opens", "track_clicks"):
             if not isinstance(value := getattr(self, word), bool | None):
                 raise InvalidArgument(f"{word}: give True, False or None, not {value!r}")
 
     @property
     def body(self) -> str:
-        """The one body there is, ``html`` or ``text``."""
+        """``html``, or ``text`` if that is the only one."""
         return cast("str", self.text if self.html is None else self.html)
 
     @classmethod
@@ -110,7 +143,12 @@ class Message:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a journal: attachments in base64, ``send_at`` as ISO 8601."""
-        return {
+        more: dict[str, Any] = {}  # which older journals don't have: fingerprints stay the same
+        if self.reply_to is not None:
+            more["reply_to"] = {"email": self.reply_to.email, "name": self.reply_to.name}
+        if self.headers:
+            more["headers"] = dict(self.headers)
+        return more | {
             "sender": {"email": self.sender.email, "name": self.sender.name},
             "subject": self.subject,
             "html": self.html,
@@ -136,6 +174,7 @@ class Message:
                 **{
                     **data,
                     "sender": Address(**data["sender"]),
+                    "reply_to": data.get("reply_to") and Address(**data["reply_to"]),
                     "attachments": [
                         Attachment(
                             file["name"],

@@ -10,33 +10,19 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from mailkit.attachment import Attachment, read_file
 from mailkit.errors import InvalidArgument
+from mailkit.toml_words import KEYS, syntax_hint, type_fault, unknown_key
 
 __all__ = ["read_fields"]
 
-_WORDS = (
-    "sender",
-    "subject",
-    "html",
-    "html_file",
-    "text",
-    "text_file",
-    "attachments",
-    "send_at",
-    "track_opens",
-    "track_clicks",
-)
 _LARGEST = 1_000_000  # bytes of message.toml
 _LARGEST_TOGETHER = 50_000_000  # bytes of the attachments
 _LONGEST = 4096  # characters of a path
 _DOTS = 100
-_EXAMPLE = datetime(2030, 5, 1, 10, tzinfo=timezone(timedelta(hours=3)))
 
 # Each begun string or comment matches, be it at the end of the text, so that no two looks cross.
 _quoted = re.compile(
@@ -72,27 +58,22 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError names line and column
-        end = f"line {text.count(chr(10)) + 1}, the end of the file"
-        fault = str(error).replace("end of document", end)
-        raise InvalidArgument(f"this is not TOML: {fault}") from None
+        end = f"at line {text.count(chr(10)) + 1}, the end of the file"
+        fault, hint = str(error).replace("at end of document", end), syntax_hint(text, str(error))
+        raise InvalidArgument(f"this is not TOML: {fault}{hint and '; '}{hint}") from None
     except RecursionError:
         raise InvalidArgument("this is not a message: it is nested too deeply") from None
 
 
 def _fields(words: dict[str, Any], folder: Path) -> dict[str, Any]:
-    for word in words:
-        if word not in _WORDS:
-            near = get_close_matches(word, _WORDS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(_WORDS)}"
-            raise InvalidArgument(f"unknown key {word[:80]!r}; {hint}")
+    for word, value in words.items():
+        if word not in KEYS:
+            raise InvalidArgument(unknown_key(word, value))
+        if fault := type_fault(word, value):
+            raise InvalidArgument(fault)
     for word in ("sender", "subject"):
         if word not in words:
             raise InvalidArgument(f'{word} is missing; write {word} = "…"')
-    if not isinstance(words.get("send_at", _EXAMPLE), datetime):
-        raise InvalidArgument(
-            "send_at: write a date and time without quotes and with an offset, such as send_at = "
-            f"{_EXAMPLE.isoformat()}"
-        )
     for body in ("html", "text"):
         file = words.pop(f"{body}_file", None)
         if file is None:
@@ -101,8 +82,6 @@ def _fields(words: dict[str, Any], folder: Path) -> dict[str, Any]:
             raise InvalidArgument(f"give {body} or {body}_file, not both")
         words[body] = _text(_path(file, folder, f"{body}_file"), f"{body}_file")
     attachments = words.get("attachments", [])
-    if not isinstance(attachments, list):
-        raise InvalidArgument('attachments: give a list of paths, e.g. ["price.pdf"]')
     words["attachments"] = _attachments(_path(file, folder, "attachments") for file in attachments)
     return words
 
@@ -121,8 +100,8 @@ def _attachments(paths: Iterable[Path]) -> list[Attachment]:
     return files
 
 
-def _path(value: object, folder: Path, place: str) -> Path:
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
+def _path(value: str, folder: Path, place: str) -> Path:
+    if not 0 < len(value) <= _LONGEST:
         raise InvalidArgument(f'{place}: give a path in quotes, e.g. "letter.html"')
     path = folder / value
     if not _is_within(path, folder, place):
@@ -145,6 +124,8 @@ def _is_within(path: Path, folder: Path, place: str) -> bool:
 
 def _text(path: Path, place: str) -> str:
     content = read_file(path, place)
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InvalidArgument(f"{place}: {path} is UTF-16; save it as UTF-8")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

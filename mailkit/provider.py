@@ -58,6 +58,7 @@ from mailkit.core.fields import FileLike, address, one_line
 from mailkit.core.forms import File
 from mailkit.core.hooks import Attempt, Hook
 from mailkit.core.http import Session, Transport
+from mailkit.core.message_parts import MessagePart, check_parts
 from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.quota import Permit, Permits, Quota
 from mailkit.core.reading import decode
@@ -102,6 +103,7 @@ __all__ = [
     "Hook",
     "InvalidRow",
     "Limits",
+    "MessagePart",
     "Missing",
     "NotTaken",
     "Permit",
@@ -140,6 +142,7 @@ __all__ = [
     "address",
     "arg",
     "base_url",
+    "check_parts",
     "credential",
     "decode",
     "delete",

@@ -205,6 +205,13 @@ def test_long_garbage_is_refused(garbage: str, monkeypatch: pytest.MonkeyPatch) 
         (r'"The \"Shop\" \\ Minsk" <news@shop.by>', "news@shop.by", r'The "Shop" \ Minsk'),
         ('"Shop <old>" <news@shop.by>', "news@shop.by", "Shop <old>"),
         ("news@shop.by <news@shop.by>", "news@shop.by", "news@shop.by"),
+        ('"Shop" Minsk, "Inc." <news@shop.by>', "news@shop.by", "Shop Minsk, Inc."),
+        ("'Shop' <news@shop.by>", "news@shop.by", "Shop"),
+        ("O'Neil's <news@shop.by>", "news@shop.by", "O'Neil's"),
+        ("=?utf-8?B?0JzQsNCz?= <news@shop.by>", "news@shop.by", "Маг"),
+        ("=?koi8-r?Q?=ED=C1?=  =?utf-8?q?_x?= <news@shop.by>", "news@shop.by", "Ма x"),
+        ('"=?utf-8?q?a=2C_b?=" <news@shop.by>', "news@shop.by", "a, b"),
+        ("Why =? <news@shop.by>", "news@shop.by", "Why =?"),
     ],
 )
 def test_an_address_is_read_with_its_name(text: str, email: str, name: str) -> None:
@@ -233,6 +240,27 @@ def test_an_address_comes_back_as_it_is() -> None:
 def test_what_is_not_one_address_is_refused(text: str) -> None:
     with pytest.raises(InvalidAddress):
         Address.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('"Shop <news@shop.by>', "a quote in the name that is not closed"),
+        ("Shop news@shop.by", "no angle brackets around the address; write it as Name <address>"),
+        ('"Shop, Inc." news@shop.by', "no angle brackets around the address"),
+        ("news@shop.by (Shop)", "a name in parentheses; write it as Name <address>"),
+        ("<news@shop.by> Shop", "text behind the angle brackets"),
+        ("Shop <news@shop.by>;", "text behind the angle brackets"),
+        ("Shop &lt;news@shop.by&gt;", "&lt; in place of <"),
+        ("a@b.by, c@d.by", "more than one address; give one"),
+        ("=?utf-9?q?x?= <news@shop.by>", "an encoded word in the name that can't be read"),
+        ("=?utf-8?b?x?= <news@shop.by>", "an encoded word in the name that can't be read"),
+    ],
+)
+def test_what_stands_beside_an_address_is_named(text: str, reason: str) -> None:
+    with pytest.raises(InvalidAddress) as caught:
+        Address.parse(text)
+    assert reason in caught.value.reason
 
 
 @pytest.mark.parametrize(

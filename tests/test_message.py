@@ -51,8 +51,8 @@ def test_a_message_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"html": None}, "one body, html or text; it has neither"),
-        ({"text": "Hi"}, "one body, html or text; it has both"),
+        ({"html": None}, "a body, html or text; it has neither"),
+        ({"text": " "}, "text: it is empty"),
         ({"html": " \n"}, "html: it is empty"),
         ({"html": None, "text": ""}, "text: it is empty"),
         ({"html": b"<p>"}, "html: give text, not bytes"),
@@ -71,6 +71,12 @@ def test_a_message_cannot_be_changed() -> None:
         ({"attachments": "price.pdf"}, "attachments: give a list, even of one"),
         ({"attachments": [b"%PDF"]}, "bytes need a name"),
         ({"attachments": [5]}, "give a path, bytes or an Attachment, not int"),
+        ({"reply_to": "Anna"}, "reply_to: 'Anna' is not an e-mail address: no @"),
+        ({"headers": ["X-A: 1"]}, "headers: give names and texts, not list"),
+        ({"headers": {"X A": "1"}}, "headers: 'X A' can't be the name of a header"),
+        ({"headers": {"X-A": "1\n2"}}, "headers: X-A has a line break"),
+        ({"headers": {"X-A": "{{ name }}"}}, "headers: X-A has a placeholder"),
+        ({"headers": {"Reply-To": "a@b.by"}}, "Reply-To comes from the other parts"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_with_the_place(
@@ -169,7 +175,9 @@ def full() -> Message:
 
 
 def test_a_message_survives_the_journal() -> None:
-    assert Message.from_json(json.loads(json.dumps(full().to_json()))) == full()
+    for letter in (full(), attrs.evolve(full(), reply_to="A <a@b.by>", headers={"X-A": "1"})):
+        assert Message.from_json(json.loads(json.dumps(letter.to_json()))) == letter
+        assert hash(letter) == hash(attrs.evolve(letter))
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
@@ -237,9 +245,18 @@ def test_equal_messages_have_equal_fingerprints_and_others_not(tmp_path: Path) -
         {"send_at": None},
         {"track_opens": None},
         {"track_clicks": False},
+        {"text": "Hi"},
+        {"reply_to": "a@b.by"},
+        {"headers": {"X-A": "1"}},
     ]
     others = [attrs.evolve(letter, **change) for change in changes]
-    assert len({letter.fingerprint(), *(other.fingerprint() for other in others)}) == 10
+    assert len({letter.fingerprint(), *(other.fingerprint() for other in others)}) == 13
+
+
+def test_a_fingerprint_is_the_same_in_every_version() -> None:
+    """Else a list that an older one mailed would be mailed the same message again."""
+    letter = Message("Shop <a@b.by>", "Hi", html="<p>ж</p>")
+    assert letter.fingerprint().hex() == "c2caff65e46d2608ebe8a0036f988f66"
 
 
 def test_a_fingerprint_is_the_same_in_another_process() -> None:
@@ -301,29 +318,22 @@ HEAD = "sender = 'a@b.by'\nsubject = 'Hi'\n"
     ("text", "sentence"),
     [
         (HEAD + "htm = 'x'", "unknown key 'htm'; did you mean html?"),
-        (HEAD + "colour = 'x'", "unknown key 'colour'; the keys are sender, subject"),
+        (HEAD + "colour = 'x'", "unknown key 'colour'; the keys are sender, reply_to"),
         (HEAD + "html = 'x", r"this is not TOML: .*line 3"),
         (HEAD + "html = 'x'\nhtml = 'y'", r"this is not TOML: .*line 4"),
-        (HEAD, "one body, html or text; it has neither"),
+        (HEAD, "a body, html or text; it has neither"),
         (HEAD + "html = 'x'\nhtml_file = 'y'", "give html or html_file, not both"),
-        (HEAD + "html = 'x'\ntext = 'y'", "it has both"),
-        (HEAD + "html = 5", "html: give text, not int"),
-        (HEAD + "html_file = 5", "html_file: give a path in quotes"),
         (HEAD + "html_file = 'none.html'", r"html_file: there is no file .*none\.html"),
         (HEAD + "html_file = '.'", "html_file: .* is a directory"),
         (HEAD + "html_file = 'latin.html'", r"latin\.html is not UTF-8 \(byte 4, line 2\)"),
-        (HEAD + "html = 'x'\nattachments = 'price.pdf'", "attachments: give a list of paths"),
-        (HEAD + "html = 'x'\nattachments = [5]", "attachments: give a path in quotes"),
+        (HEAD + "html = 'x'\nattachments = ['']", "attachments: give a path in quotes"),
         (HEAD + "html = 'x'\nattachments = ['none.pdf']", r"there is no file .*none\.pdf"),
-        (HEAD + "html = 'x'\nsend_at = 2030-05-01T10:00:00", "has no time zone"),
-        (HEAD + "html = 'x'\nsend_at = 2030-05-01", "without quotes and with an offset"),
-        (HEAD + "html = 'x'\nsend_at = '2030'", "send_at = 2030-05-01T10"),
-        (HEAD + "html = 'x'\ntrack_opens = 'yes'", "track_opens: give True, False or None"),
         ("subject = 'Hi'\nhtml = 'x'", "sender is missing"),
         ("sender = 'a@b.by'\nhtml = 'x'", "subject is missing"),
         (HEAD + 'html = "x"\nx = ' + "[" * 5000, "nested too deeply|not TOML"),
         (HEAD.encode() + "html = 'Привет'".encode("cp1251"), r"is not UTF-8 \(byte 42, line 3\)"),
         (b"PK\x03\x04\xff\0", "is not UTF-8"),
+        (HEAD.encode("utf-16"), r"is UTF-16; save it as UTF-8"),
     ],
 )
 def test_a_file_that_is_no_message_is_refused_with_a_sentence(
@@ -334,6 +344,83 @@ def test_a_file_that_is_no_message_is_refused_with_a_sentence(
     with pytest.raises(InvalidArgument, match=sentence) as caught:
         Message.from_toml(file)
     assert str(file) in str(caught.value)
+
+
+KINDS = {
+    "html = 5": 'html: 5 is a number; write text in quotes: html = "5"',
+    "html = true": "html: true without quotes; write text in quotes: html = ",
+    "html_file = 5": "html_file: 5 is a number; write text in quotes",
+    "text = ['x']": "text: this is an array; write text in quotes",
+    "reply_to = 2030-05-01": "reply_to: 2030-05-01 is a date; write text in quotes",
+    "reply_to = {name='A', email='a@b.by'}": "reply_to: this is a table; write text in quotes",
+    "attachments = 'price.pdf'": 'write an array of texts in quotes: attachments = ["price.pdf"]',
+    "attachments = ['a', 5]": "this is an array, in which 5 is a number",
+    "headers = 'X-A: 1'": "headers: 'X-A: 1' is text in quotes; write a table of texts",
+    "headers = {X-A = 1.5}": "headers: this is a table, in which 1.5 is a number",
+    "track_opens = 'yes'": "write true or false without quotes: track_opens = true",
+    "track_opens = 0": "0 is a number; write true or false without quotes: track_opens = false",
+    "track_clicks = 'False'": "track_clicks = false",
+    "send_at = '2031-05-01T10:00:00+03:00'": "quotes, as send_at = 2031-05-01T10:00:00+03:00",
+    "send_at = '2031-05-01 10:00'": "with an offset, such as send_at = 2031-05-01T10:00:00+03:00",
+    "send_at = '01.05.2031 10:00'": "such as send_at = 2031-05-01T10:00:00+03:00",
+    "send_at = 'tomorrow'": "without quotes and with an offset, such as send_at = 2030-",
+    "send_at = 2031-05-01T10:00:00": "write it with one, as send_at = 2031-05-01T10:00:00+03:00",
+    "send_at = 2031-05-01": "2031-05-01 has no time; write both, as send_at = 2031-05-01T10:00:00",
+    "send_at = 10:00:00": "10:00:00 is a time; write a date and time with an offset",
+    "send_at = 1900000000": "1900000000 is a number; write a date and time with an offset",
+    "from = 'x'": "unknown key 'from'; did you mean sender?",
+    "Text = 'x'": "unknown key 'Text'; did you mean text?",
+    "body = 'x'": "did you mean html or text?",
+    "to = 'x'": "unknown key 'to'; the list says who gets the message",
+    "List-Unsubscribe = 'x'": "a header belongs into headers: headers = {",
+    "[message]": "unknown section [message]; a message has none",
+}
+SYNTAX = {
+    "text = Hello": 'line 3, column 8); text needs quotes, as text = "…"',
+    "text =": 'text needs quotes, as text = "…"',
+    "text = “Hello”": 'write straight quotes, as text = "…"',
+    'text = "Hello”': 'write straight quotes, as text = "…"',
+    "track_opens = True": "write true or false in small letters, as track_opens = true",
+    "track_opens = no": "as track_opens = false",
+    "text = True": "write true or false in small letters",
+    'text = "Hello\nAnna"': 'text of several lines needs three quotes, as text = """…"""',
+    'html = "<a href="x">"': "text with quotes in it needs others around it, as html = '''…'''",
+    "text = 'it's'": "text with quotes in it needs others around it",
+    "text = 'Hello": "(at line 3, the end of the file); a quote is not closed",
+    'html_file = "C:\\letters\\x.html"': "a backslash changes what follows it",
+    'text = "\a"': "it has a character that can't be seen",
+    "attachments = [a.pdf]": 'write it as attachments = ["price.pdf"]',
+    "send_at = 2031-05-01 10:00": "write a date and time with seconds and an offset, as send_at =",
+    "text = 'a'\ntext = 'b'": "a key is there twice",
+    "text: Hello": 'write = in place of the colon, as subject = "Hi"',
+    "; text": "a comment begins with #",
+    "тext = 'x'": "a key has letters, digits, _ and - alone; type it anew",
+    "Hello": 'write a line for each key, as subject = "Hi"',
+}
+FILES = {
+    '{"sender": "a@b.by"}': "this looks like JSON",
+    "<html>": "this looks like HTML: name it in a message.toml",
+    "email;name\na@b.by;Anna": "this looks like a list: the message comes first",
+}
+
+
+def test_values_of_the_wrong_kind_and_what_is_not_toml_are_explained_in_its_words(
+    tmp_path: Path,
+) -> None:
+    inputs = {HEAD + text: sentence for text, sentence in {**KINDS, **SYNTAX}.items()}
+    for text, sentence in {**inputs, **FILES}.items():
+        with pytest.raises(InvalidArgument) as caught:
+            Message.from_toml(toml(tmp_path, text))
+        assert sentence in str(caught.value), text
+        assert "end of the file after" not in str(caught.value)
+
+
+def test_all_that_a_message_may_have_can_be_in_its_file(tmp_path: Path) -> None:
+    more = "text = 'y'\nreply_to = 'Anna <a@b.by>'\n[headers]\nList-Unsubscribe = '<https://x.by>'"
+    found = Message.from_toml(toml(tmp_path, f"{HEAD}html = 'x'\n{more}"))
+    assert (found.html, found.text, found.body) == ("x", "y", "x")
+    assert found.reply_to == Address("a@b.by", "Anna")
+    assert found.headers == {"List-Unsubscribe": "<https://x.by>"}
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ mailed is compared with the report.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
+from typing import Any
 
 import attrs
 
@@ -28,7 +29,9 @@ from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import Dispatch, Provider, Scope, check_stages
+from mailkit.core.message_parts import MessagePart
 from mailkit.core.options import ClientOptions
+from mailkit.errors import Unsupported
 from mailkit.message import Message
 from mailkit.testing.clock import FakeClock
 from mailkit.testing.watched import WatchedProvider
@@ -56,6 +59,7 @@ class Bench:
     was started, ``advance`` lets time pass there. ``message`` has the placeholder ``{{ name }}``
     and no other. ``refuses`` is an address that the service refuses, wherever it does; ``forgets``
     is one that it takes and never mails, so that stages are needed which else are optional.
+    ``takes`` names the parts of a message that are not for every service, and that it sends.
     """
 
     connect: Connect
@@ -64,6 +68,7 @@ class Bench:
     message: Message = MESSAGE
     refuses: str | None = None
     forgets: str | None = None
+    takes: Collection[MessagePart] = ()
 
 
 Check = Callable[[Bench], Awaitable[None]]
@@ -211,6 +216,26 @@ async def stages_are_sound(bench: Bench) -> None:
             raise Violation(f"stage {stage.name}: say in limits.part_rows how large a part may be")
 
 
+async def what_it_does_not_take_is_refused_by_name(bench: Bench) -> None:
+    """reply_to, headers and a second body are Unsupported, unless the service takes them."""
+    parts: dict[MessagePart, dict[str, Any]] = {
+        "reply_to": {"reply_to": "Anna <anna@shop.example>"},
+        "headers": {"headers": {"List-Unsubscribe": "<https://shop.example>"}},
+        "both bodies": {"html": "<p>Hello {{ name }}</p>", "text": "Hello {{ name }}"},
+    }
+    async with bench.connect({}) as client:
+        for part, change in parts.items():
+            if part in bench.takes:
+                continue
+            try:
+                client.dispatch(attrs.evolve(bench.message, **change), ["name"])
+            except Unsupported as error:
+                if not all(word in str(error) for word in change):
+                    raise Violation(f"{part} is refused, but not by its name: {error}") from None
+            else:
+                raise Violation(f"{part}: it is neither refused nor one of Bench.takes")
+
+
 async def everybody_is_mailed_once(bench: Bench) -> None:
     """Two chunks and a half arrive, are accepted, and are found in the status lists."""
     async with _world(bench) as world:
@@ -305,6 +330,7 @@ async def lost_questions_are_asked_again(bench: Bench) -> None:
 
 CHECKS: Sequence[Check] = (
     stages_are_sound,
+    what_it_does_not_take_is_refused_by_name,
     everybody_is_mailed_once,
     a_refused_row_costs_nobody_else,
     what_was_not_sent_is_sent_later,

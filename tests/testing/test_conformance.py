@@ -41,6 +41,7 @@ from mailkit.testing.conformance import (
     an_unknown_outcome_mails_nobody_twice,
     everybody_is_mailed_once,
     stages_are_sound,
+    what_it_does_not_take_is_refused_by_name,
 )
 
 FEW = Limits(rows=4, size=10_000, base=100, part_rows=2)
@@ -177,6 +178,12 @@ class HasTwoStagesThatSend(ListmailDispatch):
     stages = (*BEFORE, SEND, attrs.evolve(SEND, name="send once more"))
 
 
+class DropsWhatItDoesNotTake(ListmailDispatch):
+    def __init__(self, client: Listmail, message: Message, *args: Any, **options: Any) -> None:
+        message = attrs.evolve(message, reply_to=None, headers={}, text=None)
+        super().__init__(client, message, *args, **options)
+
+
 class WantsPartsOfNoSize(ListmailDispatch):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -212,6 +219,7 @@ class FaultyListmail:
         (WaitsInNoTimeZone, everybody_is_mailed_once, "needs a time zone"),
         (SaysDoneWhenItIsSent, everybody_is_mailed_once, "returned Done, and Sent or Wait was"),
         (LoadsSomebodyElse, everybody_is_mailed_once, "not in the list: "),
+        (DropsWhatItDoesNotTake, what_it_does_not_take_is_refused_by_name, "neither refused nor"),
         (HasTwoStagesThatSend, stages_are_sound, "must be repeatable"),
         (WantsPartsOfNoSize, stages_are_sound, "part_rows"),
     ],

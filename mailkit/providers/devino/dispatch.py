@@ -29,6 +29,7 @@ from mailkit.core.dispatch import (
     TaskRow,
     Wait,
 )
+from mailkit.core.message_parts import check_parts
 from mailkit.core.words import about_account
 from mailkit.errors import (
     AuthenticationFailed,
@@ -116,6 +117,7 @@ class DevinoDispatch:
         uploads: Uploads,
         escape: bool,
     ) -> None:
+        check_parts(message, "Devino")
         if message.send_at is not None:
             raise Unsupported("Devino sends at once: take send_at out and start the job then")
         if message.track_opens is not None or message.track_clicks is not None:

@@ -35,6 +35,7 @@ from mailkit.core.dispatch import (
     TaskRow,
     Wait,
 )
+from mailkit.core.message_parts import check_parts
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import (
     AccountRefused,
@@ -132,6 +133,7 @@ class SendPulseDispatch:
         escape: bool,
         wire_format: WireFormat,
     ) -> None:
+        check_parts(message, "SendPulse")
         if message.html is None:
             raise Unsupported("SendPulse sends html only: give the message html instead of text")
         if len(message.attachments) > _ATTACHMENTS:

@@ -26,6 +26,7 @@ from mailkit.core.dispatch import (
     TaskRow,
     Wait,
 )
+from mailkit.core.message_parts import check_parts
 from mailkit.core.words import about_account
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import FINAL
@@ -70,6 +71,7 @@ class SmsByDispatch:
         limits: ChunkLimits,
         unsubscribe: LinkTemplate | None,
     ) -> None:
+        check_parts(message, "sms.by")
         if message.attachments:
             raise Unsupported(
                 "sms.by takes no attachments in bulk: link to the files instead, or send the "

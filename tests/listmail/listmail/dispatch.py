@@ -30,6 +30,7 @@ from mailkit.provider import (
     Task,
     TaskRow,
     Wait,
+    check_parts,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class ListmailDispatch:
     def __init__(
         self, client: Listmail, message: Message, columns: Sequence[str], *, limits: Limits
     ) -> None:
+        check_parts(message, "Listmail")  # reply_to, headers and a second body
         unsupported = {
             "text": message.html is None,
             "attachments": bool(message.attachments),

@@ -1,0 +1,242 @@
+"""What is wrong with a message.toml, in the words of TOML: what stands there and what to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta, timezone
+from difflib import get_close_matches
+
+__all__ = ["KEYS", "syntax_hint", "type_fault", "unknown_key"]
+
+_MOMENT = datetime(2030, 5, 1, 10, tzinfo=timezone(timedelta(hours=3)))
+
+_EXAMPLES = {
+    "sender": '"Shop <news@shop.by>"',
+    "reply_to": '"Anna <anna@shop.by>"',
+    "subject": '"Autumn lamps"',
+    "html": '"<p>Hello</p>"',
+    "html_file": '"letter.html"',
+    "text": '"Hello"',
+    "text_file": '"letter.txt"',
+    "attachments": '["price.pdf"]',
+    "headers": '{ List-Unsubscribe = "<https://shop.by/bye>" }',
+    "send_at": _MOMENT.isoformat(),
+    "track_opens": "true",
+    "track_clicks": "true",
+}
+KEYS = tuple(_EXAMPLES)
+"""What a message.toml may have."""
+
+_TEXTS = ("sender", "reply_to", "subject", "html", "html_file", "text", "text_file")
+_TRUTHS = ("track_opens", "track_clicks")
+
+_MEANT = {
+    "from": "sender",
+    "from_email": "sender",
+    "sender_email": "sender",
+    "reply-to": "reply_to",
+    "replyto": "reply_to",
+    "title": "subject",
+    "topic": "subject",
+    "body": "html or text",
+    "content": "html or text",
+    "message": "html or text",
+    "attachment": "attachments",
+    "files": "attachments",
+    "date": "send_at",
+    "send_date": "send_at",
+    "schedule": "send_at",
+    "track_open": "track_opens",
+    "track_click": "track_clicks",
+}
+_ELSEWHERE = {
+    "name": 'a name is a part of the sender: sender = "Shop <news@shop.by>"',
+    "from_name": 'a name is a part of the sender: sender = "Shop <news@shop.by>"',
+    "sender_name": 'a name is a part of the sender: sender = "Shop <news@shop.by>"',
+    "to": "the list says who gets the message",
+    "cc": "the list says who gets the message",
+    "bcc": "the list says who gets the message",
+    "recipients": "the list says who gets the message",
+    "preheader": "put it at the beginning of the html",
+    "list": "the list is an argument of its own",
+    "list-unsubscribe": 'a header belongs into headers: headers = { List-Unsubscribe = "…" }',
+}
+
+
+def unknown_key(word: str, value: object) -> str:
+    """Why a key can't stand in a message, and what may be meant by it."""
+    if isinstance(value, Mapping):
+        return f"unknown section [{word[:80]}]; a message has none: take this line out"
+    key, known = word.lower(), f"unknown key {word[:80]!r}; "
+    if key in _ELSEWHERE:
+        return known + _ELSEWHERE[key]
+    near = get_close_matches(key, KEYS, 1)
+    meant = key if key in KEYS else _MEANT.get(key) or (near[0] if near else "")
+    return known + (f"did you mean {meant}?" if meant else f"the keys are {', '.join(KEYS)}")
+
+
+def type_fault(word: str, value: object) -> str | None:
+    """What is wrong with the kind of a key's value; None if it is right."""
+    if word in _TEXTS:
+        good = isinstance(value, str)
+    elif word in _TRUTHS:
+        good = isinstance(value, bool)
+    elif word == "attachments":
+        good = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    elif word == "headers":
+        good = isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+    else:
+        return _moment_fault(value)
+    if good:
+        return None
+    return f"{word}: {_kind(value)}; write {_form(word)}: {word} = {_right(word, value)}"
+
+
+def _form(word: str) -> str:
+    if word in _TRUTHS:
+        return "true or false without quotes"
+    if word in ("attachments", "headers"):
+        kind = "an array" if word == "attachments" else "a table"
+        return f"{kind} of texts in quotes"
+    return "text in quotes"
+
+
+def _right(word: str, value: object) -> str:
+    """The value as it may be meant, else an example."""
+    if word in _TRUTHS:
+        return "false" if str(value).strip().lower() in ("false", "no", "off", "0") else "true"
+    if word == "attachments" and isinstance(value, str) and value:
+        return f'["{value[:80]}"]'
+    if word == "sender" and isinstance(value, Mapping):
+        email, name = value.get("email") or value.get("address"), value.get("name")
+        if isinstance(email, str) and isinstance(name, str):
+            return f'"{name[:80]} <{email[:80]}>"'
+    if word in _TEXTS and isinstance(value, int | float) and not isinstance(value, bool):
+        return f'"{str(value)[:80]}"'
+    return _EXAMPLES[word]
+
+
+def _kind(value: object) -> str:
+    match value:
+        case bool():
+            return f"{str(value).lower()} without quotes"
+        case int() | float():
+            return f"{str(value)[:40]} is a number"
+        case str():
+            return f"{value[:40]!r} is text in quotes"
+        case datetime():
+            return f"{value.isoformat()} is a date and time"
+        case date():
+            return f"{value.isoformat()} is a date"
+        case time():
+            return f"{value.isoformat()} is a time"
+        case list() | dict():
+            kind = "an array" if isinstance(value, list) else "a table"
+            parts = value if isinstance(value, list) else value.values()
+            odd = next((one for one in parts if not isinstance(one, str | list | dict)), None)
+            return f"this is {kind}" if odd is None else f"this is {kind}, in which {_kind(odd)}"
+        case _:
+            return "this is something else"
+
+
+def _moment_fault(value: object) -> str | None:
+    if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            return None
+        right = value.replace(tzinfo=_MOMENT.tzinfo).isoformat()
+        return (
+            f"send_at: {value.isoformat()} has no offset, so that its time zone is not known; "
+            f"write it with one, as send_at = {right}"
+        )
+    if isinstance(value, date):
+        right = datetime.combine(value, _MOMENT.timetz()).isoformat()
+        return f"send_at: {value.isoformat()} has no time; write both, as send_at = {right}"
+    if isinstance(value, str):
+        meant = _read(value)
+        if meant is not None and meant.tzinfo is not None:
+            return f"send_at: write it without quotes, as send_at = {meant.isoformat()}"
+        right = (meant or _MOMENT).replace(tzinfo=_MOMENT.tzinfo).isoformat()
+        return (
+            f"send_at: write a date and time without quotes and with an offset, such as send_at = "
+            f"{right}"
+        )
+    return (
+        f"send_at: {_kind(value)}; write a date and time with an offset, such as send_at = "
+        f"{_MOMENT.isoformat()}"
+    )
+
+
+def _read(text: str) -> datetime | None:
+    text = text.strip()
+    for read in (
+        datetime.fromisoformat,
+        lambda text: datetime.strptime(text, "%d.%m.%Y %H:%M"),
+        lambda text: datetime.strptime(text, "%d.%m.%Y"),
+    ):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return None
+
+
+_place = re.compile(r"\(at line (\d++), column (\d++)\)").search
+_assigned = re.compile(r"[ \t]*+([A-Za-z0-9_-]++)[ \t]*+=[ \t]*+(.*+)").match
+_with_colon = re.compile(r"[ \t]*+[\w-]++[ \t]*+:").match
+_truth = re.compile(r"(?:true|false|yes|no|on|off)\b", re.IGNORECASE).match
+_straight = re.compile(r"[“”„«»‘’`]").search
+
+
+def syntax_hint(text: str, fault: str) -> str:
+    """What to write in place of what TOML can't read, or "" if nobody knows."""
+    begin = text.lstrip()[:1]
+    if begin in ("{", "<"):
+        return (
+            'this looks like JSON, and a message is TOML: a line for each key, as subject = "Hi"'
+            if begin == "{"
+            else 'this looks like HTML: name it in a message.toml, as html_file = "letter.html"'
+        )
+    if "Cannot overwrite" in fault and '""' not in text:
+        return "a key is there twice"
+    if "character" in fault and "\\n" not in fault and "\\" in fault:
+        return "it has a character that can't be seen: type the line anew"
+    lines, found = text.rstrip().split("\n"), _place(fault)
+    line = lines[int(found[1]) - 1] if found and int(found[1]) <= len(lines) else lines[-1]
+    if not (assigned := _assigned(line)):
+        return _key_hint(line, lines[0])
+    return _value_hint(assigned[1], assigned[2].rstrip(), fault)
+
+
+def _key_hint(line: str, first: str) -> str:
+    if "=" not in first and any(mark in first for mark in ",;\t@"):
+        return "this looks like a list: the message comes first, and then the list"
+    if _with_colon(line):
+        return 'write = in place of the colon, as subject = "Hi"'
+    if line.lstrip().startswith((";", "//")):
+        return "a comment begins with #"
+    if "=" in line:
+        return "a key has letters, digits, _ and - alone; type it anew"
+    return 'write a line for each key, as subject = "Hi"'
+
+
+def _value_hint(key: str, value: str, fault: str) -> str:
+    if key == "send_at":
+        right = f"send_at = {_MOMENT.isoformat()}"
+        return f"write a date and time with seconds and an offset, as {right}"
+    if (key in _TRUTHS and not value.startswith('"')) or _truth(value):
+        key = key if key in _TRUTHS else _TRUTHS[0]
+        return f"write true or false in small letters, as {key} = {_right(key, value)}"
+    if _straight(value) and value.count('"') + value.count("'") < 2:
+        return f'write straight quotes, as {key} = "…"'
+    if not value or value[0] not in "\"'[{":
+        return f'text needs quotes, as {key} = "…"'
+    if value[0] in "[{":
+        return f"write it as {key} = {_EXAMPLES.get(key, _EXAMPLES['attachments'])}"
+    if "Unescaped" in fault or "hex value" in fault:
+        return "a backslash changes what follows it: write two, or / in a path"
+    if "at end of document" in fault:
+        return "a quote is not closed"
+    if value.count(value[0]) > 2:
+        return f"text with quotes in it needs others around it, as {key} = '''…'''"
+    return f'text of several lines needs three quotes, as {key} = """…"""'

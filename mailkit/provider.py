@@ -32,6 +32,7 @@ from mailkit.core.call import (
 from mailkit.core.classify import EnvelopeReader
 from mailkit.core.client import Client
 from mailkit.core.clock import Clock
+from mailkit.core.diagnosis import Check, Expected
 from mailkit.core.dispatch import (
     SEND,
     TOKEN_BYTES,
@@ -86,6 +87,7 @@ __all__ = [
     "Bearer",
     "Call",
     "CallResult",
+    "Check",
     "ChunkStatus",
     "Client",
     "ClientOptions",
@@ -94,6 +96,7 @@ __all__ = [
     "Dispatch",
     "Done",
     "EnvelopeReader",
+    "Expected",
     "FieldToken",
     "File",
     "FileLike",

@@ -85,6 +85,9 @@ async def test_the_command_line_sends_through_it(site: Path, tmp_path: Path) -> 
         assert server.mailed == {"anna@example.com": 1, "bounce-full@example.com": 1}
         (campaign,) = server.campaigns.values()
         assert campaign.email("anna@example.com") == ("Hi Anna", "<p>Hello Anna</p>")
+        code, out, err = await mailkit(site, tmp_path, server, "doctor", "--provider", "listmail")
+        assert (code, err) == (0, "")
+        assert "\n  ok                account: there is money\n" in out
 
 
 async def test_wrong_credentials_are_a_sentence(site: Path, tmp_path: Path) -> None:

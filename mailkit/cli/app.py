@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from mailkit.cli import cancel, demo, jobs, listen, plan, report, sandbox, send, suppress, test
+from mailkit.cli import (
+    cancel,
+    demo,
+    doctor,
+    jobs,
+    listen,
+    plan,
+    report,
+    sandbox,
+    send,
+    suppress,
+    test,
+)
 
 __all__ = ["app"]
 
@@ -44,6 +56,7 @@ app.command()(jobs.status)
 app.command()(report.report)
 app.command()(jobs.resolve)
 app.add_typer(suppress.suppress, name="suppress")
+app.command()(doctor.doctor)
 app.command()(listen.listen)
 app.command()(sandbox.sandbox)
 app.command()(demo.demo)

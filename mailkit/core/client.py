@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from random import SystemRandom
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Unpack
 
 import anyio.to_thread
 import attrs
 
 from mailkit.core.auth import Auth
-from mailkit.core.call import Call, CallResult, Resource, reads_files
+from mailkit.core.call import Call, CallResult, Raw, Resource, reads_files
 from mailkit.core.checks import number
 from mailkit.core.classify import EnvelopeReader, Failure, already_done, classify, error_of
 from mailkit.core.clock import Clock
@@ -27,10 +27,13 @@ from mailkit.core.options import ClientOptions
 from mailkit.core.quota import REQUESTS, LocalPermits, Permit, Permits, Quota, request_quotas
 from mailkit.core.retry import Outcome, Policy, delay
 from mailkit.core.secret import Secret, scrub
-from mailkit.core.wire import Response
+from mailkit.core.wire import Refusal, Response
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import ErrorContext, InvalidArgument, NotSent, OutcomeUnknown, QuotaExhausted
 from mailkit.text import header_text
+
+if TYPE_CHECKING:
+    from mailkit.core.diagnosis import Check
 
 __all__ = ["Client"]
 
@@ -60,6 +63,8 @@ class Client:
 
     name: ClassVar[str]
     """The provider's short name."""
+    checks: ClassVar[Sequence[Check]] = ()
+    """What ``mailkit doctor`` reads of an account."""
     account: str = ""
     """Whose quotas and messages these are."""
     _url = ""  # both have a value here, so that a client that could not be made has a repr
@@ -126,6 +131,24 @@ class Client:
         """
         other = self._copy()
         other._permits = permits
+        return other
+
+    def shown(self, look: Callable[[Response, Raw | Refusal | None], object]) -> Self:
+        """This client, which shows each response to ``look``, and what is in its envelope: None if
+        it is not the service's.
+        """
+        other, unwrap = self._copy(), self._unwrap
+
+        def seen(response: Response) -> Raw | Refusal:
+            try:
+                found = unwrap(response)
+            except BaseException:
+                look(response, None)
+                raise
+            look(response, found)
+            return found
+
+        other._unwrap = seen
         return other
 
     async def __aenter__(self) -> Self:

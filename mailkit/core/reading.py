@@ -38,7 +38,7 @@ from mailkit.core.wire import Unreadable
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["Pick", "Reader", "decode", "new_id", "php_list"]
+__all__ = ["ITSELF", "Pick", "Reader", "decode", "is_model", "new_id", "php_list"]
 
 T = TypeVar("T")
 
@@ -46,7 +46,8 @@ Pick = str | Callable[[Any], Any]
 """What of a response's JSON is the value: the name of its key, or a function that may raise
 Unreadable."""
 
-_OWN = "_structure"
+ITSELF = "_structure"
+"""How a type reads itself."""
 _Id = Annotated[int, msgspec.Meta(ge=1)]
 _ZERO_DATES = ("0000-00-00", "-0001-11-30")  # MySQL's, and what PHP makes of it
 
@@ -115,9 +116,9 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any] | None:
 
 def _is_odd(kind: Any, seen: frozenset[Any] = frozenset()) -> bool:
     """Whether msgspec would misread something in the type instead of rejecting it."""
-    if hasattr(kind, _OWN):
+    if hasattr(kind, ITSELF):
         return True
-    if _is_model(kind) and kind not in seen:
+    if is_model(kind) and kind not in seen:
         if attrs.has(kind) and any("wire" in field.metadata for field in attrs.fields(kind)):
             return True
         return any(_is_odd(hint, seen | {kind}) for hint in get_type_hints(kind).values())
@@ -137,12 +138,12 @@ def _converter() -> Converter:
     converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
     converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
     for predicate, factory in (
-        (_is_model, _model),
+        (is_model, _model),
         (_is_collection, _collection),
         (_is_open_code, _open_code),
     ):
         converter.register_structure_hook_factory(predicate, factory)
-    use_class_methods(converter, _OWN)
+    use_class_methods(converter, ITSELF)
     return converter
 
 
@@ -159,7 +160,8 @@ def _text(value: Any, _: Any = None) -> str:
     return str(value)
 
 
-def _is_model(kind: Any) -> bool:
+def is_model(kind: Any) -> bool:
+    """Whether it is a class with fields."""
     return attrs.has(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
 
 

@@ -14,7 +14,13 @@ from mailkit.core.dispatch import Provider, ProviderClass, WebhookProviderClass
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import WebhookEvent
 
-__all__ = ["WebhookParser", "open_provider", "webhook_parsers"]
+__all__ = [
+    "WebhookParser",
+    "open_provider",
+    "provider_class",
+    "provider_names",
+    "webhook_parsers",
+]
 
 WebhookParser = Callable[[bytes], Sequence[WebhookEvent]]
 
@@ -28,15 +34,27 @@ def open_provider(name: str, account: str | None) -> AbstractAsyncContextManager
     Raises InvalidArgument for a provider that is not installed, or can't be imported, and
     Unsupported for one without a bulk send.
     """
-    installed = entry_points(group=_GROUP)
-    found = [point for point in installed if point.name == name]
-    names = ", ".join(sorted(installed.names)) or "none"
-    if not found:
-        raise InvalidArgument(f"unknown provider {name!r}: use one of {names}")
-    kind = _load(found)
+    kind = provider_class(name)
     if not hasattr(kind, "dispatch"):
+        names = ", ".join(provider_names())
         raise Unsupported(f"{name} has no bulk send yet: the installed providers are {names}")
     return kind.from_env(account=account)
+
+
+def provider_names() -> Sequence[str]:
+    """The providers that are installed."""
+    return sorted(entry_points(group=_GROUP).names)
+
+
+def provider_class(name: str) -> ProviderClass:
+    """The client's class of this provider; InvalidArgument if it is not installed, or can't be
+    imported.
+    """
+    found = [point for point in entry_points(group=_GROUP) if point.name == name]
+    if not found:
+        names = ", ".join(provider_names()) or "none"
+        raise InvalidArgument(f"unknown provider {name!r}: use one of {names}")
+    return _load(found)
 
 
 def webhook_parsers() -> Mapping[str, WebhookParser]:

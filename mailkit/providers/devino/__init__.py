@@ -18,6 +18,7 @@ from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
+from mailkit.providers.devino.checks import CHECKS
 from mailkit.providers.devino.dispatch import ChunkLimits, DevinoDispatch, Uploads
 from mailkit.providers.devino.envelope import unwrap
 from mailkit.providers.devino.files import Files, UploadedFile
@@ -62,6 +63,7 @@ class Devino(Client):
     """
 
     name = "devino"
+    checks = CHECKS
     can_poll = False
 
     messages = resource(Messages)

@@ -38,6 +38,7 @@ from mailkit.providers.sendpulse.campaign_reports import (
     ExternalStat,
 )
 from mailkit.providers.sendpulse.campaigns import Campaigns, CreateCampaignResult, Stats
+from mailkit.providers.sendpulse.checks import CHECKS
 from mailkit.providers.sendpulse.codes import (
     CampaignPhase,
     CampaignStatus,
@@ -147,6 +148,7 @@ class SendPulse(Client):
     """
 
     name = "sendpulse"
+    checks = CHECKS
     can_poll = True
 
     mailing_lists = resource(MailingLists)

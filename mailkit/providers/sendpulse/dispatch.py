@@ -67,6 +67,7 @@ from mailkit.providers.sendpulse.list_contacts import NewContact
 from mailkit.providers.sendpulse.mailing_lists import Cost as CampaignCost
 from mailkit.providers.sendpulse.models import Contact
 from mailkit.providers.sendpulse.placeholders import Placeholders
+from mailkit.providers.sendpulse.senders import inactive
 
 if TYPE_CHECKING:
     from mailkit.providers.sendpulse import SendPulse
@@ -100,7 +101,6 @@ _BLACKLIST_IS_GOOD = 600.0  # seconds
 _LOOKED_AT_ANEW = ChunkList(0)  # the list does not matter any more
 
 _bad_address = re.compile(r"(?i)argument emails? is invalid").match
-_inactive = re.compile(r"(?i)not.?active|inactive|wait|pending|не.?актив|ожида").search
 
 
 @attrs.frozen
@@ -194,8 +194,8 @@ class SendPulseDispatch:
         """Look whether the sender may send, and how many emails the tariff allows a campaign."""
         sender = self._message.sender.email
         senders = {one.email.lower(): one.status for one in await self._client.senders.list()}
-        if sender.lower() not in senders or _inactive(senders[sender.lower()]):
-            active = ", ".join(email for email, status in senders.items() if not _inactive(status))
+        if sender.lower() not in senders or inactive(senders[sender.lower()]):
+            active = ", ".join(email for email, status in senders.items() if not inactive(status))
             raise InvalidArgument(
                 f"sender: {sender} is not an active sender of the SendPulse account; it has "
                 f"{active or 'none'}"

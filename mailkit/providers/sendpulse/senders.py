@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 
 from mailkit.address import Address
@@ -10,7 +12,10 @@ from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.error_codes import GONE
 
-__all__ = ["Sender", "Senders"]
+__all__ = ["Sender", "Senders", "inactive"]
+
+inactive = re.compile(r"(?i)not.?active|inactive|wait|pending|не.?актив|ожида").search
+"""Whether a sender's status, in the service's words, means that it can't be used."""
 
 
 @attrs.frozen

@@ -27,6 +27,7 @@ from mailkit.providers.smsby.bulk import (
     PersonalMessage,
     SendBulkResult,
 )
+from mailkit.providers.smsby.checks import CHECKS
 from mailkit.providers.smsby.dispatch import ChunkLimits, SmsByDispatch
 from mailkit.providers.smsby.emails import Emails, EmailStatus, SendEmailResult, SendToListResult
 from mailkit.providers.smsby.envelope import unwrap
@@ -83,6 +84,7 @@ class SmsBy(Client):
     """
 
     name = "smsby"
+    checks = CHECKS
     can_poll = True
 
     emails = resource(Emails)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Self, Unpack
 
-from listmail.account import Account
+from listmail.account import CHECKS, Account
 from listmail.campaigns import Campaigns
 from listmail.dispatch import ListmailDispatch
 from listmail.envelope import unwrap
@@ -37,6 +37,7 @@ class Listmail(Client):
 
     name = "listmail"
     can_poll = True
+    checks = CHECKS
 
     lists = resource(MailingLists)
     campaigns = resource(Campaigns)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from mailkit.provider import Call, Resource, get, method
+from mailkit.provider import Call, Check, Resource, get, method
 
-__all__ = ["Account", "AccountInfo"]
+__all__ = ["CHECKS", "Account", "AccountInfo"]
 
 
 @attrs.frozen
@@ -26,3 +26,10 @@ class Account(Resource):
     """The account."""
 
     get = method(GetAccount)
+
+
+def _affordable(found: AccountInfo) -> str:
+    return "there is money" if found.balance >= found.price else "there is no money"
+
+
+CHECKS = (Check("account", GetAccount(), _affordable),)

@@ -13,7 +13,8 @@ from mailkit.bulk.engine import Engine
 from mailkit.bulk.journal import Counts, JobRecord, Journal
 from mailkit.bulk.report import Report, make_report
 from mailkit.core.clock import Clock
-from mailkit.errors import JournalError, MailkitError
+from mailkit.core.loops import running_loop
+from mailkit.errors import InvalidArgument, JournalError, MailkitError
 
 __all__ = ["Job", "Progress"]
 
@@ -52,6 +53,7 @@ class Job:
         self._record = record
         self._engine = engine
         self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._ended = anyio.Event()
         self._failure: BaseException | None = None
         self._report: Report | None = None
@@ -69,6 +71,7 @@ class Job:
 
     async def progress(self, every: float = 0.2) -> AsyncIterator[Progress]:
         """A look at the job each ``every`` seconds, and a last one when the run has ended."""
+        self._check_loop()
         began = self._clock.monotonic()
         first: int | None = None
         while True:
@@ -94,6 +97,7 @@ class Job:
         An early end is told by ``Report.stopped``; only a failure of the journal, or a bug,
         raises.
         """
+        self._check_loop()
         self._waiting += 1
         try:
             await self._ended.wait()
@@ -109,8 +113,21 @@ class Job:
             self._waiting -= 1
 
     def stop(self) -> None:
-        """Hand nothing more over; requests under way end first, the rest stays unsent."""
-        self._engine.stop()
+        """Hand nothing more over; requests under way end first, the rest stays unsent. May be
+        called from any thread.
+        """
+        if running_loop() is self._loop:
+            self._engine.stop()
+        else:
+            with contextlib.suppress(RuntimeError):  # its event loop is closed: it has ended
+                self._loop.call_soon_threadsafe(self._engine.stop)
+
+    def _check_loop(self) -> None:
+        if running_loop() is not self._loop:
+            raise InvalidArgument(
+                f"the job {self.name} runs in another event loop: wait for it there; the journal's "
+                "reports can be read from anywhere"
+            )
 
     async def end(self, *, quiet: bool) -> None:
         """The run has ended. A failure that nobody has heard of through ``wait`` is raised, unless

@@ -36,6 +36,7 @@ from mailkit.bulk.telling import Teller
 from mailkit.core.checks import check_number
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Provider
+from mailkit.core.loops import running_loop
 from mailkit.core.quota import Quota
 from mailkit.errors import InvalidArgument, JobExists, Unsupported
 from mailkit.events import JobHook
@@ -83,6 +84,7 @@ class BulkSender:
         self._rng = rng
         self._journal: Journal | None = None
         self._jobs: list[Job] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks = asyncio.TaskGroup()
 
     async def __aenter__(self) -> BulkSender:
@@ -90,6 +92,7 @@ class BulkSender:
             self._journal = self._place
         else:
             self._journal = await Journal.open(self._place)
+        self._loop = asyncio.get_running_loop()
         self._provider = self._bound(self._permits())
         self._jobs, self._tasks = [], asyncio.TaskGroup()
         await self._tasks.__aenter__()
@@ -115,10 +118,15 @@ class BulkSender:
 
     @property
     def journal(self) -> Journal:
-        """The open journal; only inside the ``async with`` block."""
+        """The open journal; only inside the ``async with`` block, and in its event loop."""
         if self._journal is None:
             raise InvalidArgument(
                 "use the BulkSender inside its block: async with BulkSender(...) as sender"
+            )
+        if running_loop() not in (None, self._loop):
+            raise InvalidArgument(
+                "the BulkSender works in the event loop that entered its block: use it there, or "
+                "make another one for this loop; they can share a journal"
             )
         return self._journal
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import attrs
 
 from mailkit.core.clock import Clock
+from mailkit.core.loops import PerLoop
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Request
 from mailkit.errors import InvalidArgument, QuotaExhausted, RequestError
@@ -167,22 +168,29 @@ class Grant:
 
 
 @attrs.define(eq=False)
+class _Flight:
+    """The one fetch that the requests of an event loop wait for, and how the last one ended."""
+
+    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    fetched: int = 0
+    failed: RequestError | None = None
+
+
+@attrs.define(eq=False)
 class _Tokens:
     """The tokens of an account: one for all clients that were made from one another."""
 
-    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     now: Secret = attrs.field(factory=lambda: Secret(""))
     until: float = -inf
     last: deque[Secret] = attrs.field(factory=lambda: deque(maxlen=_REMEMBERED))
-    fetched: int = 0
-    failed: RequestError | None = None
+    flights: PerLoop[_Flight] = attrs.field(factory=lambda: PerLoop(_Flight))
 
 
 class Bearer:
     """A token in memory, fetched when there is none, when it is about to expire, or after a 401.
 
-    However many requests need a token at once, one of them fetches it and the others wait for the
-    result. After a failure, the next request that needs a token tries again.
+    However many requests of an event loop need a token at once, one of them fetches it and the
+    others wait for the result. After a failure, the next request that needs a token tries again.
     """
 
     fields = _NONE
@@ -231,25 +239,25 @@ class Bearer:
         return request.headers.get("Authorization") == f"Bearer {self._tokens.now.reveal()}"
 
     async def _fetch_once(self) -> None:
-        tokens = self._tokens
-        seen = tokens.fetched
-        async with tokens.lock:
+        tokens, flight = self._tokens, self._tokens.flights.here()
+        seen = flight.fetched
+        async with flight.lock:
             # If a fetch had no result (it was cancelled, or would not wait for a quota), the next
             # in line takes over.
-            if tokens.fetched == seen:
-                tokens.failed = None
+            if flight.fetched == seen:
+                flight.failed = None
                 try:
                     grant = await self._fetch()
                 except RequestError as error:
                     if isinstance(error, QuotaExhausted) and error.status is None:
                         raise
-                    tokens.failed = copy.copy(error)
+                    flight.failed = copy.copy(error)
                 else:
                     tokens.now = grant.token
                     tokens.last.append(grant.token)
                     tokens.until = self._clock.monotonic() + max(
                         grant.expires_in - self._early, grant.expires_in / 2
                     )
-                tokens.fetched += 1
-            if tokens.failed is not None:
-                raise copy.copy(tokens.failed)  # each with a traceback of its own
+                flight.fetched += 1
+            if flight.failed is not None:
+                raise copy.copy(flight.failed)  # each with a traceback of its own

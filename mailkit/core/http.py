@@ -12,21 +12,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from typing import Any, Protocol
 
 import aiohttp
 import anyio
+import attrs
 from yarl import URL
 
 from mailkit.core.checks import check_number
 from mailkit.core.frames import strip_frames
 from mailkit.core.lateness import is_too_late
+from mailkit.core.proxies import DIRECT, VARIABLE, Proxies
 from mailkit.core.unpack import ENCODINGS, BadBody, Body
 from mailkit.core.wire import Request, Response, Upload
 from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown, RequestError
@@ -62,6 +65,7 @@ class _Sending:
 
     def __init__(self, request: Request, timeout: float, task: asyncio.Task[Any]) -> None:
         self._request = request
+        self._process = os.getpid()
         self._task = task
         self._cancelling = task.cancelling()
         self._loop = loop = task.get_loop()
@@ -112,6 +116,8 @@ class _Sending:
         """There won't be one: nothing of the request may leave from now on. Whether the task was
         cancelled for the time alone, which is undone.
         """
+        if self._process != os.getpid():  # a copy that a fork has made: the parent goes on
+            return False
         self._timer.cancel()
         transport = self._transport
         # One that is not closing went back to the pool, after a response that was of no use.
@@ -123,13 +129,44 @@ class _Sending:
         return self._expired and self._task.uncancel() <= self._cancelling
 
 
+@attrs.frozen
+class _Opened:
+    """A session, what closes it with its event loop, and the proxies that it goes through."""
+
+    session: Session
+    keeper: AsyncGenerator[None] | None = None
+    proxies: Proxies | None = None
+
+
+_inherited: list[Mapping[asyncio.AbstractEventLoop, _Opened]] = []
+"""What this process has from the one that it was forked from: kept, so that nothing closes it."""
+
+
+async def _until_the_loop_ends(session: Session) -> AsyncGenerator[None]:
+    """Closes the session once nobody holds it any more, or when its event loop shuts down: both
+    end an asynchronous generator, and in its own loop.
+    """
+    try:
+        yield
+    finally:
+        await session.close()
+
+
+async def _close_without_loops(opened: dict[asyncio.AbstractEventLoop, _Opened]) -> None:
+    """Close the sessions whose event loop was closed before them, and forget them."""
+    for loop in [*opened]:
+        if loop.is_closed():
+            await opened.pop(loop).session.close()
+
+
 class AiohttpTransport:
     """aiohttp as mailkit needs it: no redirects, no repeats, no cookies, a bounded response.
 
-    ``session`` is used and left open if given, else one is opened at the first request.
-    ``connections`` is the size of its pool, ``keep_alive`` the seconds that an idle connection is
-    kept, ``connect`` the seconds for a place in the pool and a connection, ``largest`` the bytes
-    that an unpacked response may have.
+    ``session`` is used and left open if given, in its own event loop. Else one is opened at the
+    first request in each event loop, and closed with that loop at the latest; to https addresses it
+    goes through the proxy that the environment names. ``connections`` is the size of its pool,
+    ``keep_alive`` the seconds that an idle connection is kept, ``connect`` the seconds for a place
+    in the pool and a connection, ``largest`` the bytes that an unpacked response may have.
     """
 
     def __init__(
@@ -144,8 +181,9 @@ class AiohttpTransport:
         check_number(connections, "connections", least=1, whole=True)
         check_number(connect, "connect", least=0.001)
         check_number(largest, "largest", least=1, whole=True)
-        self._session = session
-        self._owned = session is None
+        self._given = None if session is None else _Opened(session)
+        self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
+        self._process = os.getpid()
         self._closed = False
         self._connections = connections
         self._keep_alive = keep_alive
@@ -175,20 +213,25 @@ class AiohttpTransport:
         pieces: AsyncIterator[bytes] | None,
     ) -> Response:
         known = sys.exception()
-        session = None if self._closed else self._session or self._open()
-        if session is None or session.closed:
-            request.began = False
+        request.began = False
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # no event loop, one of another library's, or one that was forked
+            task = None
+        if task is None:
+            raise InvalidArgument("mailkit runs in tasks of asyncio's event loop, and this is none")
+        opened = None if self._closed else self._given or await self._own(task.get_loop())
+        if opened is None or opened.session.closed:
             raise InvalidArgument("the client is closed: create another one")
-        task = asyncio.current_task()
-        if task is None or session._loop is not task.get_loop():
-            request.began = False
+        if opened.session._loop is not task.get_loop():
             raise NotSent(
-                "not sent: the client belongs to another event loop; create one for each loop"
+                "not sent: the session belongs to another event loop; give one for each loop, or "
+                "none, and mailkit opens its own"
             )
         request.began = None
         sending = _Sending(request, timeout, task)
         try:
-            response = await self._exchange(session, request, timeout, pieces, sending)
+            response = await self._exchange(opened, request, timeout, pieces, sending)
         except BaseException as error:
             timed_out = sending.abandoned() and isinstance(error, asyncio.CancelledError)
             if not isinstance(error, Exception) and not timed_out:
@@ -202,12 +245,13 @@ class AiohttpTransport:
 
     async def _exchange(
         self,
-        session: Session,
+        opened: _Opened,
         request: Request,
         timeout: float,  # noqa: ASYNC109
         pieces: AsyncIterator[bytes] | None,
         sending: _Sending,
     ) -> Response:
+        session, proxies = opened.session, opened.proxies
         response = await session.request(
             request.verb,
             URL(request.url, encoded=True),
@@ -218,6 +262,7 @@ class AiohttpTransport:
             auto_decompress=False,
             timeout=self._timeouts.get(timeout) or self._limits(timeout),
             middlewares=(*session._middlewares, sending),
+            **(proxies.arguments(request.url) if proxies else DIRECT),
         )
         try:
             body = Body(response.headers.get("Content-Encoding", ""), self._largest)
@@ -228,20 +273,44 @@ class AiohttpTransport:
             response.close()  # of effect only if the response was not read to its end
 
     async def aclose(self) -> None:
-        """Close the session if it was opened here."""
+        """Close the sessions that were opened here: that of the running event loop at once, others
+        in their own.
+        """
         self._closed = True
-        if self._owned and self._session is not None:
-            await self._session.close()
+        self._leave_to_the_parent()
+        opened, self._opened = self._opened, {}
+        here = opened.pop(asyncio.get_running_loop(), None)
+        if here is not None and here.keeper is not None:
+            await here.keeper.aclose()
+        await _close_without_loops(opened)
 
-    def _open(self) -> aiohttp.ClientSession:
-        self._session = aiohttp.ClientSession(
+    async def _own(self, loop: asyncio.AbstractEventLoop) -> _Opened:
+        """The session of this event loop, opened if there is none."""
+        opened = self._opened.get(loop)
+        if opened is not None and self._process == os.getpid():
+            return opened
+        self._leave_to_the_parent()
+        await _close_without_loops(self._opened)
+        proxies = Proxies.of_environment()
+        session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._connections, keepalive_timeout=self._keep_alive
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "mailkit"},
         )
-        return self._session
+        keeper = _until_the_loop_ends(session)
+        await anext(keeper)
+        opened = self._opened[loop] = _Opened(session, keeper, proxies)
+        return opened
+
+    def _leave_to_the_parent(self) -> None:
+        """In a forked process: the parent's connections are neither used nor closed here, since
+        both processes have the same sockets.
+        """
+        if self._process != os.getpid():
+            _inherited.append(self._opened)
+            self._process, self._opened = os.getpid(), {}
 
     def _limits(self, timeout: float) -> aiohttp.ClientTimeout:
         if len(self._timeouts) >= 64:
@@ -278,12 +347,30 @@ def _failure(request: Request, error: BaseException) -> RequestError | InvalidAr
         return NotSent(f"not sent: {_reason(error)}")
     if isinstance(error, BadBody):
         return OutcomeUnknown(f"unreadable: {error}")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return OutcomeUnknown(f"unreadable: {_broken_head(error)}")
     return OutcomeUnknown(f"no response: {_reason(error)}")
+
+
+def _broken_head(error: aiohttp.ClientResponseError) -> str:
+    """What is wrong with the status line or the headers of a response."""
+    if found := _too_long(error.message):
+        return f"a line of more than {found[1]} bytes in the response's headers"
+    said = " ".join(error.message.split())[:200]  # may repeat bytes of the response
+    return f"the response's headers are not HTTP: {said.encode(errors='replace').decode()}"
+
+
+_too_long = re.compile(r"Got more than (\d+) bytes").search
 
 
 def _reason(error: BaseException) -> str:
     """The error in words that hold no address."""
     name = type(error).__name__
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy of {VARIABLE} refused the connection with HTTP {error.status}"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        reason = error.os_error.strerror or type(error.os_error).__name__
+        return f"the proxy of {VARIABLE} can't be reached, {reason}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"{name}, {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):

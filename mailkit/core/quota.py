@@ -11,7 +11,8 @@ one quota, it uses up nothing of the others.
 
 from __future__ import annotations
 
-import asyncio
+import os
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ import anyio
 import attrs
 
 from mailkit.core.clock import Clock
+from mailkit.core.loops import Wake
 from mailkit.core.window import Quota, Window
 from mailkit.errors import ErrorContext, InvalidArgument, QuotaExhausted
 
@@ -149,12 +151,12 @@ class _Waiter:
     number: int
     windows: tuple[Window, ...]
     deadline: float
-    wake: asyncio.Event = attrs.field(factory=asyncio.Event)
+    wake: Wake = attrs.field(factory=Wake)
     permit: _Permit | None = None
 
 
 class LocalPermits:
-    """The permits of some quotas, by their names, within this process.
+    """The permits of some quotas, by their names, within this process, for all its event loops.
 
     Waiters for the same quotas form one line. The oldest of all can't be starved: a free permit
     of the scarcest quota that it needs is kept for it, then one of the next scarcest, and so on.
@@ -177,23 +179,39 @@ class LocalPermits:
         self._oldest: _Waiter | None = None
         self._alarm = inf
         """When time alone lets somebody go; the oldest waiter keeps it for all."""
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        """Held by whoever looks at the windows or at the lines, never while it waits."""
 
     async def acquire(
         self, names: tuple[str, ...], max_wait: float | None, deadline: float
     ) -> Permit:
         """A permit of these quotas; see `Permits`."""
-        windows = self._known.get(names)
-        if windows is None:
-            found = tuple(window for name, window in self._windows.items() if name in names)
-            windows = self._known[names] = found
-        if not self._lines:
-            now = self._now()
-            for window in windows:
-                if not window.room(now):
-                    break
-            else:
-                return _Permit(self, windows, deadline, now)
+        if self._process != os.getpid():
+            self._inherit()
+        with self._lock:
+            windows = self._known.get(names)
+            if windows is None:
+                found = tuple(window for name, window in self._windows.items() if name in names)
+                windows = self._known[names] = found
+            if not self._lines:
+                now = self._now()
+                for window in windows:
+                    if not window.room(now):
+                        break
+                else:
+                    return _Permit(self, windows, deadline, now)
         return await self._wait(windows, max_wait, deadline)
+
+    def _inherit(self) -> None:
+        """In a forked process: what the parent had under way is taken for sent just now, and its
+        waiters are not ours. From here on each process counts its own requests alone.
+        """
+        self._process, self._lock = os.getpid(), threading.RLock()
+        now = self._now()
+        self._windows = {name: window.inherited(now) for name, window in self._windows.items()}
+        self._of_requests = {window for name, window in self._windows.items() if name in REQUESTS}
+        self._known, self._lines, self._oldest, self._alarm = {}, {}, None, inf
 
     def _now(self) -> float:
         """The time; a clock that is set back stops here until it has caught up."""
@@ -213,6 +231,11 @@ class LocalPermits:
         while lines:
             waiter = min(map(_first, lines.values()), key=_number)
             windows = waiter.windows
+            if waiter.wake.lost:
+                self._leave(waiter)
+                if windows not in self._lines:
+                    del lines[windows]
+                continue
             if all(window.room(now, window in kept) for window in windows):
                 waiter.permit = _Permit(self, windows, waiter.deadline, now)
                 waiter.wake.set()
@@ -233,38 +256,44 @@ class LocalPermits:
         self, windows: tuple[Window, ...], max_wait: float | None, deadline: float
     ) -> _Permit:
         waiter = _Waiter(next(self._numbers), windows, deadline)
-        now = self._now()
-        give_up = inf if max_wait is None else now + max_wait
-        ahead = {key: len(line) for key, line in self._lines.items() if {*key} <= {*windows}}
-        self._lines.setdefault(windows, OrderedDict())[waiter] = None
+        with self._lock:
+            now = self._now()
+            give_up = inf if max_wait is None else now + max_wait
+            ahead = {key: len(line) for key, line in self._lines.items() if {*key} <= {*windows}}
+            self._lines.setdefault(windows, OrderedDict())[waiter] = None
         try:
-            self._serve()
-            if waiter.permit is None and give_up != inf:
-                self._check(windows, give_up, ahead)
-            while waiter.permit is None:
-                now = self._now()
-                if now >= give_up:
-                    self._check(windows, -inf, {})
-                waiter.wake.clear()
-                until = min(give_up, self._alarm) if waiter is self._oldest else give_up
-                await self._pause(waiter.wake, max(until - now, 0.0))  # time goes on meanwhile
+            with self._lock:
                 self._serve()
+                if waiter.permit is None and give_up != inf:
+                    self._check(windows, give_up, ahead)
+            while waiter.permit is None:
+                waiter.wake.clear()
+                with self._lock:
+                    now = self._now()
+                    if now >= give_up:
+                        self._check(windows, -inf, {})
+                    until = min(give_up, self._alarm) if waiter is self._oldest else give_up
+                if waiter.permit is None:  # nor has another thread given it one just now
+                    await self._pause(waiter.wake, max(until - now, 0.0))  # time goes on meanwhile
+                with self._lock:
+                    self._serve()
         except BaseException:
             if waiter.permit is not None:
                 waiter.permit.release()
             raise
         finally:
-            if waiter.permit is None:
-                self._leave(waiter)
-                self._serve()
+            with self._lock:
+                if waiter.permit is None:
+                    self._leave(waiter)
+                    self._serve()
         assert waiter.permit is not None  # noqa: S101 - the loop ends with one
         return waiter.permit
 
     def _leave(self, waiter: _Waiter) -> None:
-        line = self._lines[waiter.windows]
-        del line[waiter]
+        line = self._lines.get(waiter.windows, OrderedDict())
+        line.pop(waiter, None)  # one whose loop was closed is gone already
         if not line:
-            del self._lines[waiter.windows]
+            self._lines.pop(waiter.windows, None)
 
     def _check(
         self, windows: tuple[Window, ...], give_up: float, ahead: Mapping[tuple[Window, ...], int]
@@ -280,7 +309,7 @@ class LocalPermits:
             return
         raise used_up(quota, self._provider, self._clock.now() + max(soonest - now, 0.0))
 
-    async def _pause(self, wake: asyncio.Event, seconds: float) -> None:
+    async def _pause(self, wake: Wake, seconds: float) -> None:
         if seconds == inf:
             await wake.wait()
             return
@@ -336,16 +365,19 @@ class _Permit:
 
     def refused(self, *, requests: bool, seconds: float | None) -> None:
         """The service says that a quota is used up."""
-        own = self._permits._of_requests
-        now = self._permits._now()
-        meant = [window for window in self._windows if (window in own) == requests]
-        for window in meant or self._windows:
-            quota = window.quota
-            window.block(now + (quota.per_seconds / quota.limit if seconds is None else seconds))
+        with self._permits._lock:
+            own = self._permits._of_requests
+            now = self._permits._now()
+            meant = [window for window in self._windows if (window in own) == requests]
+            for window in meant or self._windows:
+                quota = window.quota
+                pause = quota.per_seconds / quota.limit if seconds is None else seconds
+                window.block(now + pause)
 
     def _end(self, since: float | None) -> None:
-        if not self._ended:
-            self._ended = True
-            for window in self._windows:
-                window.end(since)
-            self._permits._serve()
+        with self._permits._lock:
+            if not self._ended:
+                self._ended = True
+                for window in self._windows:
+                    window.end(since)
+                self._permits._serve()

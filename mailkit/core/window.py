@@ -100,6 +100,14 @@ class Window:
         else:
             ends.append(end)
 
+    def inherited(self, now: float) -> Window:
+        """The same for another process: permits in use there count from now."""
+        other = Window(self.quota)
+        ended = [now + self.quota.per_seconds] * self.in_use
+        other.ends = deque(sorted([*self.ends, *ended]))
+        other.blocked = self.blocked
+        return other
+
     def soonest(self, now: float, ahead: int) -> float:
         """When a request with ``ahead`` others before it may go, if all in use ended now."""
         ended = [now + self.quota.per_seconds] * self.in_use

@@ -353,7 +353,7 @@ async def test_nothing_is_opened_before_the_first_request_nor_after_the_end() ->
 
 
 def test_making_a_transport_needs_no_event_loop() -> None:
-    assert AiohttpTransport(connections=5)._session is None
+    assert not AiohttpTransport(connections=5)._opened
 
 
 @pytest.mark.parametrize("wrong", [{"connections": 0}, {"connect": 0}, {"largest": 0}])

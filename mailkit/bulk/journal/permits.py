@@ -1,7 +1,7 @@
 """Permits from the journal's ledger for the requests of a client.
 
 Those that came with a chunk are handed to its request. For everything else, such as direct calls,
-loads, polls and tokens, whoever needs a permit waits in line: within the process first, and the
+loads, polls and tokens, whoever needs a permit waits in line: within the event loop first, and the
 first there has one place in the journal's. So a process gets no more for having many callers.
 """
 
@@ -25,6 +25,7 @@ from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.signal import Signal
 from mailkit.core.dispatch import Stage
 from mailkit.core.lateness import elapsed
+from mailkit.core.loops import PerLoop, running_loop
 from mailkit.core.quota import REQUESTS, SLACK, Permit, used_up
 from mailkit.errors import MailkitError, OutcomeUnknown, QuotaExhausted
 
@@ -65,10 +66,19 @@ def permits_for(
 
 @attrs.define(eq=False)
 class _Line:
-    """Those of this process who wait for the same quotas, by what each is woken with."""
+    """Those of an event loop who wait for the same quotas, by what each is woken with."""
 
     key: str = attrs.field(factory=lambda: secrets.token_hex(8))
     turns: deque[anyio.Event] = attrs.field(factory=deque)
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """Who waits in an event loop: their lines, and what wakes them when a permit has come back."""
+
+    given_back: Signal
+    returns: int = 0
+    lines: dict[tuple[str, ...], _Line] = attrs.field(factory=dict[tuple[str, ...], _Line])
 
 
 class LedgerPermits:
@@ -79,9 +89,7 @@ class LedgerPermits:
         self._clock = ledger.clock
         self._store = store
         self._known: dict[tuple[str, ...], Needs] = {}
-        self._lines: dict[tuple[str, ...], _Line] = {}
-        self._given_back = Signal(self._clock)
-        self._returns = 0
+        self._waiting = PerLoop(lambda: _Waiting(Signal(self._clock)))
 
     async def acquire(
         self, names: tuple[str, ...], max_wait: float | None, deadline: float
@@ -100,7 +108,7 @@ class LedgerPermits:
         give_up = inf if max_wait is None else now + max_wait
         if give_up <= now:
             return await self._ask(needs, deadline, give_up, None)
-        line = self._lines.setdefault(tuple(needs), _Line())
+        line = self._waiting.here().lines.setdefault(tuple(needs), _Line())
         turn, ahead = anyio.Event(), len(line.turns)
         line.turns.append(turn)
         try:
@@ -142,9 +150,10 @@ class LedgerPermits:
             return
         grant.ended = True
         self._store.post(lambda db: self.ledger.end(db, grant, at))
-        if at is None:
-            self._returns += 1
-            self._given_back.notify()
+        if at is None and running_loop() is not None:
+            waiting = self._waiting.here()
+            waiting.returns += 1
+            waiting.given_back.notify()
 
     def block(self, grant: Grant, *, requests: bool, seconds: float | None) -> None:
         """The service said so just now; see `Permit.refused`."""
@@ -179,9 +188,10 @@ class LedgerPermits:
         """Ask until there is a permit. Whoever gives up leaves the line."""
         quotas = self.ledger.account.quotas
         durable = any(quotas[name].per_seconds >= DURABLE for name in needs)
+        waiting = self._waiting.here()
         try:
             while True:
-                asked, before = elapsed(), self._returns
+                asked, before = elapsed(), waiting.returns
 
                 def work(db: Connection, asked: float = asked) -> Grant | Busy:
                     return self.ledger.ask(db, needs, key=key, deadline=deadline, asked=asked)
@@ -191,8 +201,8 @@ class LedgerPermits:
                     return _Permit(self, found, deadline)
                 self._check(found, give_up)
                 left = give_up - self._clock.monotonic()
-                if self._returns == before:  # else one has come back meanwhile
-                    await self._given_back.wait(min(found.look_in, left))
+                if waiting.returns == before:  # else one has come back meanwhile
+                    await waiting.given_back.wait(min(found.look_in, left))
         except BaseException:
             if key is not None:
                 self._store.post(lambda db: leave(db, key))

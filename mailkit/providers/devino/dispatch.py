@@ -30,6 +30,7 @@ from mailkit.core.dispatch import (
     Wait,
 )
 from mailkit.core.message_parts import check_parts
+from mailkit.core.loops import PerLoop
 from mailkit.core.words import about_account
 from mailkit.errors import (
     AuthenticationFailed,
@@ -74,7 +75,7 @@ class Uploads:
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, bytes], str] = {}
-        self._lock = asyncio.Lock()
+        self._locks = PerLoop(asyncio.Lock)
 
     async def ids(
         self, client: Devino, attachments: Sequence[Attachment], *, anew: bool = False
@@ -84,7 +85,7 @@ class Uploads:
         Raises InvalidArgument for a file that the storage refuses: no message is refused by that.
         """
         keys = [(file.name, blake2b(file.content).digest()) for file in attachments]
-        async with self._lock:
+        async with self._locks.here():
             for key, file in zip(keys, attachments, strict=True):
                 if anew or key not in self._ids:
                     self._ids[key] = await _upload(client, file)

@@ -6,6 +6,7 @@ are those of this machine.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from typing import TypedDict
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,9 @@ from mailkit.errors import InvalidArgument
 __all__ = ["DIRECT", "VARIABLE", "Proxies"]
 
 VARIABLE = "HTTPS_PROXY"
+
+
+_host = re.compile(r"[A-Za-z0-9._:-]+").fullmatch
 
 
 class ProxyArguments(TypedDict, total=False):
@@ -74,7 +78,7 @@ def _split(url: Secret) -> tuple[str, Secret | None]:
     except ValueError:
         host = port = None
         parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https") or not host or not _host(host):
         raise InvalidArgument(
             f"{VARIABLE}: give the address of an HTTP proxy, such as http://proxy.example:3128"
         )

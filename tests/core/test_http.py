@@ -352,6 +352,24 @@ async def test_nothing_is_opened_before_the_first_request_nor_after_the_end() ->
         await transport.send(request("https://h.test/"), 5.0)
 
 
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (
+            b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 9_000 + b"\r\n\r\n",
+            "more than 8190 bytes in the",
+        ),
+        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "headers are not HTTP: Invalid"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "headers are not HTTP: "),
+        (b"hello\r\n\r\n", "headers are not HTTP: "),
+    ],
+)
+async def test_headers_that_cannot_be_read_are_named(head: bytes, words: str) -> None:
+    async with server(answering(head)) as url, transports() as transport:
+        with pytest.raises(OutcomeUnknown, match=f"^unreadable: .*{words}"):
+            await transport.send(request(url), 5.0)
+
+
 def test_making_a_transport_needs_no_event_loop() -> None:
     assert not AiohttpTransport(connections=5)._opened
 

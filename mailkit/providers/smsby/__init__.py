@@ -17,7 +17,7 @@ from mailkit.core.dispatch import Dispatch
 from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.secret import Secret
 from mailkit.core.wire import base_url
-from mailkit.core.wire_format import WireFormat, time_zone
+from mailkit.core.wire_format import time_zone
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 from mailkit.providers.smsby.bulk import (
@@ -31,6 +31,7 @@ from mailkit.providers.smsby.checks import CHECKS
 from mailkit.providers.smsby.dispatch import ChunkLimits, SmsByDispatch
 from mailkit.providers.smsby.emails import Emails, EmailStatus, SendEmailResult, SendToListResult
 from mailkit.providers.smsby.envelope import unwrap
+from mailkit.providers.smsby.fields import SmsByFormat
 from mailkit.providers.smsby.mailing_lists import (
     ImportContacts,
     ImportContactsResult,
@@ -59,6 +60,7 @@ __all__ = [
 _URL = "https://app.sms.by"
 _LINK = "unsubscribe_url"
 _LINK_VARIABLE = "MAILKIT_SMSBY_UNSUBSCRIBE_URL"
+_TOP_VARIABLE = "MAILKIT_SMSBY_TEXT_AT_TOP"
 
 
 class Options(ClientOptions, total=False):
@@ -70,6 +72,9 @@ class Options(ClientOptions, total=False):
     """Long and personal messages go out as multipart, which saves much time: True."""
     imports_in_query: bool
     """Contacts to import go into the query, as the page has it, not into the form: False."""
+    text_at_top: bool
+    """A personal bulk send repeats the subject and message of its first email at the top: the
+    table of the page requires them there, its example has none. False."""
     limits: ChunkLimits
     """How much one request of a bulk send carries."""
     unsubscribe_url: str | None
@@ -99,6 +104,7 @@ class SmsBy(Client):
         zone = time_zone(options.pop("zone", "Europe/Minsk"))
         multipart = options.pop("multipart", True)
         in_query = {ImportContacts} if options.pop("imports_in_query", False) else ()
+        self._text_at_top = options.pop("text_at_top", False)
         self._chunk_limits = options.pop("limits", ChunkLimits())
         unsubscribe = options.pop("unsubscribe_url", None)
         self.unsubscribe_link = LinkTemplate.parse(unsubscribe, _LINK) if unsubscribe else None
@@ -107,7 +113,7 @@ class SmsBy(Client):
             url=base_url(url, "url"),
             auth=FieldToken(token),
             unwrap=unwrap,
-            wire_format=WireFormat(zone, multipart, frozenset(in_query)),
+            wire_format=SmsByFormat(zone, multipart, frozenset(in_query), self._text_at_top),
             **shared,
         )
 
@@ -117,13 +123,19 @@ class SmsBy(Client):
         Raises Unsupported for attachments, InvalidArgument for placeholders without a column.
         """
         return SmsByDispatch(
-            self, message, columns, limits=self._chunk_limits, unsubscribe=self.unsubscribe_link
+            self,
+            message,
+            columns,
+            limits=self._chunk_limits,
+            unsubscribe=self.unsubscribe_link,
+            text_at_top=self._text_at_top,
         )
 
     @classmethod
     def from_env(cls, **options: Unpack[Options]) -> Self:
         """The client with MAILKIT_SMSBY_TOKEN, at MAILKIT_SMSBY_URL if that is set, with
-        MAILKIT_SMSBY_UNSUBSCRIBE_URL for ``{{ unsubscribe }}``.
+        MAILKIT_SMSBY_UNSUBSCRIBE_URL for ``{{ unsubscribe }}``; MAILKIT_SMSBY_TEXT_AT_TOP is 1 for
+        ``text_at_top``.
 
         Raises InvalidArgument if there is no token or the address can't be used.
         """
@@ -133,6 +145,10 @@ class SmsBy(Client):
                 "MAILKIT_SMSBY_TOKEN is not set: put the API key of your sms.by account there, "
                 "or pass token=…"
             )
+        if top := os.environ.get(_TOP_VARIABLE, "").strip():
+            if top not in ("0", "1"):
+                raise InvalidArgument(f"{_TOP_VARIABLE}: give 1 or 0, not {top[:40]!r}")
+            options.setdefault("text_at_top", top == "1")
         page = os.environ.get(_LINK_VARIABLE) if "unsubscribe_url" not in options else None
         url = base_url(os.environ.get("MAILKIT_SMSBY_URL") or _URL, "MAILKIT_SMSBY_URL")
         client = cls(token, url, **options)

@@ -69,7 +69,9 @@ def _deliveries(
     value: Sequence[str | Address] | Sequence[PersonalMessage], wire_format: WireFormat
 ) -> Mapping[str, object]:
     if _personal(value):
-        return _messages_form(cast("Sequence[PersonalMessage]", value))
+        messages = cast("Sequence[PersonalMessage]", value)
+        top = isinstance(wire_format, fields.SmsByFormat) and wire_format.text_at_top
+        return {**(_text_at_top(messages[0]) if top else {}), **_messages_form(messages)}
     return _addresses(cast("Sequence[str | Address]", value))
 
 
@@ -98,6 +100,10 @@ def _messages_form(messages: Iterable[PersonalMessage]) -> Mapping[str, object]:
         form[in_email] = email
         form[in_subject] = subject
     return form
+
+
+def _text_at_top(message: PersonalMessage) -> Mapping[str, object]:
+    return {"subject": header_text(message.subject, "subject"), "message": message.message}
 
 
 @lru_cache(maxsize=4096)

@@ -70,6 +70,7 @@ class SmsByDispatch:
         *,
         limits: ChunkLimits,
         unsubscribe: LinkTemplate | None,
+        text_at_top: bool = False,
     ) -> None:
         check_parts(message, "sms.by")
         if message.attachments:
@@ -90,7 +91,8 @@ class SmsByDispatch:
         self._render = template.compile(("email", *columns), unsubscribe=unsubscribe)
         linked = unsubscribe.fields if unsubscribe and template.unsubscribe else ()
         self._personal = bool(template.fields or linked)
-        common = 0 if self._personal else len(message.subject) + len(message.body.encode())
+        once = text_at_top or not self._personal
+        common = len(message.subject) + len(message.body.encode()) if once else 0
         self.limits = Limits(
             limits.personal_rows if self._personal else limits.bulk_rows,
             limits.size,

@@ -8,6 +8,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol, cast
 
+import attrs
+
 from mailkit.address import Address, normalize
 from mailkit.attachment import Attachment
 from mailkit.core.fields import FileLike, address, one_line
@@ -15,7 +17,24 @@ from mailkit.core.forms import File
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 
-__all__ = ["FileLike", "file", "ids", "long", "moment", "one_line", "recipient", "sender"]
+__all__ = [
+    "FileLike",
+    "SmsByFormat",
+    "file",
+    "ids",
+    "long",
+    "moment",
+    "one_line",
+    "recipient",
+    "sender",
+]
+
+
+@attrs.frozen
+class SmsByFormat(WireFormat):
+    """``text_at_top``: a personal bulk send repeats a subject and a message at its top."""
+
+    text_at_top: bool = False
 
 
 class HasBody(Protocol):

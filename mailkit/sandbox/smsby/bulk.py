@@ -27,7 +27,7 @@ def send(context: Context, fields: PhpArray) -> object:
     kind = fields.text("message_type") or "bulk"
     if kind not in ("bulk", "personal"):
         raise unverified("message_type", "bulk or personal is needed")
-    if kind == "bulk":
+    if kind == "bulk" or context.settings.text_at_top:
         required(fields, "subject", "message")
     sending = new_sending(context, fields)
     entries = fields.get("delivery_list")

@@ -40,6 +40,7 @@ class SmsBySettings:
     message_size: a bulk send is kept as messages of at most this many addresses.
     requests_per_second: more requests than this within a second of sandbox time get HTTP 429.
     max_input_vars: fields of a form or query beyond this number are silently dropped.
+    text_at_top: a personal bulk send needs a subject and a message at its top, as the table says.
     strict: one incorrect address refuses a whole bulk send, instead of being listed as an error.
     balance: the emails that are paid for; a bulk send of more is refused whole. None: no limit.
     no_money: the words of that refusal.
@@ -54,6 +55,7 @@ class SmsBySettings:
     message_size: int = 250
     requests_per_second: float | None = None
     max_input_vars: int = 1000
+    text_at_top: bool = False
     strict: bool = False
     balance: int | None = None
     no_money: str = "Insufficient funds"

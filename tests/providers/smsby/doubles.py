@@ -19,9 +19,21 @@ def sample(name: str, status: int = 200) -> Response:
     return Response(status, {}, (SAMPLES / f"{name}.json").read_bytes())
 
 
-def client(script: Script, *, multipart: bool = True, zone: str = "Europe/Minsk") -> SmsBy:
+def client(
+    script: Script,
+    *,
+    multipart: bool = True,
+    zone: str = "Europe/Minsk",
+    text_at_top: bool = False,
+) -> SmsBy:
     return SmsBy(
-        "TOKEN", transport=script, clock=FakeClock(), multipart=multipart, zone=zone, account="me"
+        "TOKEN",
+        transport=script,
+        clock=FakeClock(),
+        multipart=multipart,
+        zone=zone,
+        text_at_top=text_at_top,
+        account="me",
     )
 
 

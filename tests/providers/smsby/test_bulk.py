@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mailkit import BulkSender, Message, SmsBy, read_recipients
 from mailkit.address import Address
 from mailkit.core.wire import Response
 from mailkit.errors import InvalidArgument, OutcomeUnknown
 from mailkit.events import DeliveryStatus
 from mailkit.providers.smsby import BulkError, PersonalMessage, SendBulkResult
+from mailkit.sandbox import Sandbox, SmsBySettings
 
 from ...core.doubles import Script, response
 from .doubles import client, form, is_multipart, sample
@@ -61,6 +64,55 @@ async def test_personal_letters_are_multipart_unless_that_is_off(multipart: bool
         "delivery_list[1][message]": "",
         "token": "TOKEN",
     }
+
+
+@pytest.mark.parametrize("multipart", [True, False])
+async def test_the_first_message_is_repeated_at_the_top_where_that_is_set(multipart: bool) -> None:
+    script = Script(OK, OK)
+    smsby = client(script, multipart=multipart, text_at_top=True)
+    await smsby.bulk.send(sender="a@b.by", delivery_list=LETTERS)
+    sent = form(script)
+    assert (sent["subject"], sent["message"]) == ("Анна", "1\r\n")
+    assert list(sent)[-1] == "token"
+    await smsby.bulk.send(sender="a@b.by", subject="s", html="h", delivery_list=["a@b.by"])
+
+
+async def test_an_empty_id_is_no_success() -> None:
+    nothing: tuple[object, ...] = ("", None, " ", 0)
+    for uuid in nothing:
+        for tree in (
+            {"uuid": uuid},
+            {"status": "OK", "uuid": uuid},
+            {"success": "OK", "uuid": uuid},
+            {"status": "OK", "result": {"uuid": uuid}},
+            {"status": "success", "data": {"uuid": uuid}},
+        ):
+            with pytest.raises(OutcomeUnknown):
+                await client(Script(response(200, tree))).bulk.send(
+                    sender="a@b.by", subject="s", html="h", delivery_list=["a@b.by"]
+                )
+
+
+async def test_a_job_repeats_a_message_at_the_top_where_the_service_wants_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = Message("news@shop.by", "Hello {{ name }}", html="<p>Hi {{ name }}</p>")
+    people = [{"email": f"n{n}@mail.by", "name": f"N{n}"} for n in range(3)]
+    settings = SmsBySettings(text_at_top=True)
+    async with Sandbox(speed=0, seed=1, smsby=settings) as sandbox:
+        for name, value in sandbox.environment().items():
+            monkeypatch.setenv(name, value)
+        for top, accepted in (("", 0), ("0", 0), ("1", 3)):
+            monkeypatch.setenv("MAILKIT_SMSBY_TEXT_AT_TOP", top)
+            place = tmp_path / f"{top}.db"
+            async with SmsBy.from_env() as smsby, BulkSender(smsby, journal=place) as sender:
+                job = await sender.start(message, read_recipients(people))
+                assert (await job.wait()).counts.accepted == accepted
+        assert sandbox.truth.emails == 3
+        assert not sandbox.truth.mailed_twice
+    monkeypatch.setenv("MAILKIT_SMSBY_TEXT_AT_TOP", "yes")
+    with pytest.raises(InvalidArgument, match="MAILKIT_SMSBY_TEXT_AT_TOP: give 1 or 0, not 'yes'"):
+        SmsBy.from_env()
 
 
 @pytest.mark.parametrize("multipart", [True, False])

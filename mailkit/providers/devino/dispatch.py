@@ -29,8 +29,8 @@ from mailkit.core.dispatch import (
     TaskRow,
     Wait,
 )
-from mailkit.core.message_parts import check_parts
 from mailkit.core.loops import PerLoop
+from mailkit.core.message_parts import check_parts
 from mailkit.core.words import about_account
 from mailkit.errors import (
     AuthenticationFailed,

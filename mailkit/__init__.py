@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from mailkit.address import Address
     from mailkit.attachment import Attachment
     from mailkit.bulk.cancel import cancel
-    from mailkit.bulk.job import Job, Progress
+    from mailkit.bulk.job import Job
     from mailkit.bulk.journal import Counts, Journal
+    from mailkit.bulk.progress import Progress
     from mailkit.bulk.rehearsal import Plan
     from mailkit.bulk.report import Report
     from mailkit.bulk.report.page import html_report
@@ -82,7 +83,7 @@ _HOMES = {
     "MailkitError": "errors",
     "Message": "message",
     "Plan": "bulk.rehearsal",
-    "Progress": "bulk.job",
+    "Progress": "bulk.progress",
     "Quota": "core.quota",
     "Recipient": "message",
     "RecipientSource": "bulk.source",

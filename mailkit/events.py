@@ -25,6 +25,7 @@ __all__ = [
     "JobStarted",
     "JobStopped",
     "SendingHeld",
+    "SendingResumed",
     "SubscriptionEvent",
     "UnknownEvent",
     "WebhookEvent",
@@ -213,6 +214,11 @@ class SendingHeld(JobEvent):
 
     until: datetime
     why: str
+
+
+@attrs.frozen
+class SendingResumed(JobEvent):
+    """Sending goes on, which was held."""
 
 
 @attrs.frozen

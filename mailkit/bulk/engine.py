@@ -28,13 +28,13 @@ from mailkit.bulk.journal import (
     Stopped,
     Taken,
 )
-from mailkit.bulk.moments import moment
 from mailkit.bulk.policy import Next, names, next_step
 from mailkit.bulk.polling import Polling
 from mailkit.bulk.refusals import Refusals
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.signal import Signal, shielded
 from mailkit.bulk.telling import Teller
+from mailkit.bulk.waiting import Waiting
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch, Done, Recut, Sent, Wait, check_stages
 from mailkit.core.lateness import BEGINS_WITHIN, begins_by
@@ -57,6 +57,7 @@ from mailkit.events import (
     JobStarted,
     JobStopped,
     SendingHeld,
+    SendingResumed,
 )
 
 __all__ = ["Engine"]
@@ -137,12 +138,24 @@ class Engine:
         self._tries = self._away = 0
         self.stopped: str | None = None
         self.error: MailkitError | None = None
-        self._waiting: str | None = None
+        self._waiting: Waiting | None = None
+        self._performing = 0
+        self._held_in_journal = False
+        self._told = False  # that it waits
 
     @property
-    def waiting(self) -> str | None:
+    def waiting(self) -> Waiting | None:
         """Why nothing is sent at the moment; if nothing is left to send, what is waited for."""
-        return self._waiting or self._polling.waiting
+        return None if self._performing else self._waiting or self._polling.waiting
+
+    @property
+    def tracks_until(self) -> float | None:
+        """When deliveries are asked for no longer, by the steady clock; None: that is not known."""
+        return self._polling.tracks_until
+
+    def looks_until(self, accepted: float) -> float:
+        """Until when rows are looked for that were accepted then, by the wall clock."""
+        return self._polling.looks_until(accepted)
 
     def stop(self, reason: str = "stopped on request", *, everybody: bool = False) -> None:
         """Begin nothing more; requests under way end first. Other workers go on with the job,
@@ -205,6 +218,8 @@ class Engine:
                 if in_line and not _is_in_line(found):
                     self._changed.notify()  # another one may get what is free
                 in_line = False
+                if not isinstance(found, Later):
+                    self._goes_on(sends=found is not None)
                 match found:
                     case Taken() as taken:
                         await self.hand_over(taken)
@@ -218,21 +233,32 @@ class Engine:
             self._at_work -= 1
             self._changed.notify()
 
+    def _goes_on(self, *, sends: bool) -> None:
+        """There is nothing to wait for any more."""
+        self._waiting = None
+        if self._held_in_journal:
+            self._held_in_journal = False
+            self._journal.workers.hold(self._job, None)
+        if self._told and sends:
+            self._told = False
+            self._tell(SendingResumed(self._job.name))
+
+    def _tell_hold(self, until: datetime, why: str) -> None:
+        self._told = True
+        self._tell(SendingHeld(self._job.name, until, why))
+
     async def _wait_for(self, later: Later) -> bool:
         """Wait until there may be a task. For a permit, one of us looks again for all: whether it
         was this one.
         """
         now = self._clock.now()
-        at = moment(later.until, now)
-        self._waiting = f"{later.why}; resuming at {at}"
+        self._waiting = Waiting(_local(later.until), later.why, quota=later.quota)
         if later.look is None:
             await self._changed.wait(min(max(0.0, later.until - now), STEP_SECONDS))
             return False
-        if later.quota:
-            self._waiting = f"waiting for {later.why}; the next is free at {at}"
-            if later.until > max(now + LOOK_SECONDS, self._held_until + 1.0):
-                self._held_until = later.until
-                self._tell(SendingHeld(self._job.name, _local(later.until), self._waiting))
+        if later.quota and later.until > max(now + LOOK_SECONDS, self._held_until + 1.0):
+            self._held_until = later.until
+            self._tell_hold(_local(later.until), f"{later.why} is used up")
         if self._in_line:
             await self._changed.wait()
             return False
@@ -264,7 +290,6 @@ class Engine:
                 if (why := await self._journal.jobs.stopped(self._job)) is not None:
                     self.stop(why, everybody=True)
             else:
-                self._waiting = None
                 return True
         return False
 
@@ -312,7 +337,7 @@ class Engine:
         self._under_way += 1  # nobody else ends meanwhile
         try:
             if (process := await self._journal.workers.busy(self._job)) is not None:
-                self._waiting = f"waiting for process {process}, which is also sending this job"
+                self._waiting = Waiting(None, f"process {process}, which also sends this job")
                 await self._polling.take_up(everybody=False)
                 await self._clock.sleep(OTHERS_SECONDS)
                 return True
@@ -327,9 +352,11 @@ class Engine:
     async def hand_over(self, taken: Taken) -> None:
         """Have the provider do the task, and do what follows."""
         self._under_way += 1
+        self._performing += 1
         try:
             await self._perform(taken)
         finally:
+            self._performing -= 1
             self._under_way -= 1
             self._changed.notify()
 
@@ -380,7 +407,7 @@ class Engine:
 
     async def _wait(self, taken: Taken, wait: Wait) -> None:
         await shielded(self._journal.chunks.wait(self._job, taken, wait))
-        self._tell(SendingHeld(self._job.name, wait.until.astimezone(), wait.why))
+        self._tell_hold(wait.until.astimezone(), wait.why)
 
     async def _sent(self, taken: Taken, sent: Sent) -> None:
         job, chunk, rows = self._job.name, taken.task.chunk, taken.task.count
@@ -537,9 +564,11 @@ class Engine:
             self.fail(error, f"{text}; resume the job after {until:%Y-%m-%d %H:%M:%S}")
             return
         if self._clock.monotonic() + wait > self._hold_until:
-            self._tell(SendingHeld(self._job.name, until, text))
+            self._waiting = Waiting(until, text)
+            self._held_in_journal = True
+            self._journal.workers.hold(self._job, until.timestamp(), text)
+            self._tell_hold(until, text)
         self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)
-        self._waiting = f"{text}; resuming at {moment(until.timestamp(), self._clock.now())}"
         self._changed.notify()
 
 

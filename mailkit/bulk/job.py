@@ -4,51 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
 
 import anyio
-import attrs
 
 from mailkit.bulk.engine import Engine
-from mailkit.bulk.journal import Counts, JobRecord, Journal
+from mailkit.bulk.journal import Counts, JobRecord, Journal, LeftBehind
+from mailkit.bulk.progress import Pace, Progress, seconds_left
 from mailkit.bulk.report import Report, make_report
 from mailkit.core.clock import Clock
 from mailkit.core.loops import running_loop
 from mailkit.errors import InvalidArgument, JournalError, MailkitError
+from mailkit.events import DeliveryStatus
 
-__all__ = ["Job", "Progress"]
+__all__ = ["Job"]
 
-
-@attrs.frozen
-class Progress:
-    """How far a job is. ``seconds`` is the time since this run began; ``rate`` rows a second.
-
-    ``checked`` of the accepted rows were found in the provider's status list. ``waiting`` says
-    why nothing is being sent at the moment, if so; ``done`` that the run has ended.
-    """
-
-    counts: Counts
-    checked: int
-    seconds: float
-    rate: float
-    waiting: str | None
-    done: bool
-
-    @property
-    def sent(self) -> int:
-        """The rows whose request has ended, whatever its outcome."""
-        return self.counts.to_send - self.counts.unsent
-
-    @property
-    def seconds_left(self) -> float | None:
-        """The time until everything is sent at the rate so far; None while that can't be said."""
-        return self.counts.unsent / self.rate if self.rate else None
+LOOK_SECONDS = 5.0
+"""So often what costs more to find out is looked at for the progress."""
+MOST_CHUNKS = 5_000
+"""Of more chunks it takes too long to say how long their quotas make them last."""
 
 
 class Job:
     """A job that this process runs; made by ``BulkSender.start`` and ``resume``."""
 
-    def __init__(self, journal: Journal, record: JobRecord, engine: Engine, clock: Clock) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        record: JobRecord,
+        engine: Engine,
+        clock: Clock,
+        *,
+        lasts: Callable[[Sequence[int]], float] = lambda chunks: 0.0,
+        tracks: bool = False,
+    ) -> None:
         self._journal = journal
         self._record = record
         self._engine = engine
@@ -58,6 +48,8 @@ class Job:
         self._failure: BaseException | None = None
         self._report: Report | None = None
         self._waiting = 0
+        self._lasts = lasts
+        self._tracks = tracks
 
     @property
     def name(self) -> str:
@@ -73,23 +65,52 @@ class Job:
         """A look at the job each ``every`` seconds, and a last one when the run has ended."""
         self._check_loop()
         began = self._clock.monotonic()
-        first: int | None = None
+        pace, looked, waited = Pace(), -LOOK_SECONDS, False
+        quotas, deliveries = 0.0, dict[DeliveryStatus, int]()
         while True:
             done = self._ended.is_set()
-            counts, unreconciled = await self._journal.reports.progress(self._record)
-            first = counts.unsent if first is None else first
-            seconds = self._clock.monotonic() - began
+            counts, unreconciled, accepted = await self._journal.reports.progress(self._record)
+            now, steady = self._clock.now(), self._clock.monotonic()
+            waiting = None if done else self._engine.waiting
+            waits = waiting is not None
+            if done or waits is not waited or steady >= looked + LOOK_SECONDS:
+                looked, waited = steady, waits
+                quotas = await self._quotas_last(counts)
+                if self._tracks:
+                    deliveries = dict(await self._journal.reports.deliveries(self._record))
+            until = None if waiting is None or waiting.sent else waiting.until
+            wait = 0.0 if until is None else max(until.timestamp() - now, 0.0)
+            rate = pace.rate(counts.unsent, steady, waits=waits)
+            tracks = self._engine.tracks_until
             yield Progress(
                 counts=counts,
                 checked=counts.accepted - unreconciled,
-                seconds=seconds,
-                rate=(first - counts.unsent) / seconds if seconds > 0 else 0.0,
-                waiting=None if done else self._engine.waiting,
+                at=datetime.fromtimestamp(now, UTC),
+                seconds=steady - began,
+                rate=rate,
+                seconds_left=seconds_left(counts.unsent, rate, wait, quotas),
+                looks_until=_moment(accepted and self._engine.looks_until(accepted)),
+                deliveries=deliveries,
+                tracks_until=_moment(tracks and now + tracks - steady),
+                waiting=waiting,
                 done=done,
             )
             if done:
                 return
             await self._clock.sleep_until(self._ended, every)
+
+    async def _quotas_last(self, counts: Counts) -> float:
+        """The seconds that the quotas make the rest last at least, once the first request goes."""
+        if not counts.unsent:
+            return 0.0
+        chunks = await self._journal.reports.chunk_rows(self._record)
+        return self._lasts(chunks) if len(chunks) <= MOST_CHUNKS else 0.0
+
+    def left_behind(self) -> LeftBehind | None:
+        """What would be in doubt if the process ended at once; None: that can't be found out. It
+        blocks until the journal has answered.
+        """
+        return self._journal.reports.left_behind(self._record)
 
     async def wait(self) -> Report:
         """Wait for the run to end, and return the report.
@@ -158,6 +179,10 @@ class Job:
                 raise
         finally:
             self._ended.set()
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _only(error: BaseException) -> BaseException:

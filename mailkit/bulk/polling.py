@@ -14,9 +14,9 @@ import attrs
 
 from mailkit.bulk.deadlines import begins_at, is_late, pause, taken_at
 from mailkit.bulk.journal import DueChunk, JobRecord, Journal, MergeResult, Taken
-from mailkit.bulk.moments import moment
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.signal import Signal, shielded
+from mailkit.bulk.waiting import Waiting
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import (
     AskRows,
@@ -85,15 +85,26 @@ class Polling:
         self._polling = 0
         self._began = self._begins = 0.0  # this run; the provider, where send_at is set
         self._track_until: float | None = None
-        self._waiting: dict[int, str] = {}
+        self._waiting: dict[int, Waiting] = {}
         self._hurry_at = 0.0
         self.settling = 0
         """How many chunks in doubt may yet be settled."""
 
     @property
-    def waiting(self) -> str | None:
+    def waiting(self) -> Waiting | None:
         """What the chunk whose turn is next waits for at the provider, if any does."""
         return next(iter(self._waiting.values()), None)
+
+    @property
+    def tracks_until(self) -> float | None:
+        """When deliveries are asked for no longer, by the steady clock; None: that is not known."""
+        return self._track_until
+
+    def looks_until(self, accepted: float) -> float:
+        """Until when rows are looked for that were accepted then, by the wall clock."""
+        if not self._dispatch.stages[-1].carries_rows:
+            return accepted + WAITED_OUT
+        return max(accepted, self._send_at or 0.0) + self._settings.reconcile
 
     def begin(self) -> None:
         """The run begins."""
@@ -284,8 +295,7 @@ class Polling:
         if self._look_at_clock() > steady and not self._settings.track:
             return  # it is to be sent later: nobody waits for that
         if now - chunk.ended < WAITED_OUT:
-            at = moment(again.timestamp(), now)
-            self._waiting[chunk.n] = f"{why}; the next look is at {at}"
+            self._waiting[chunk.n] = Waiting(again, why, sent=True)
             wait = min(max(again.timestamp() - now, FIRST_POLL), LONGEST_STEP)
             self._schedule(attrs.evolve(poll, due=steady + wait))
 

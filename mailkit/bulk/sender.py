@@ -15,6 +15,7 @@ import msgspec
 
 from mailkit.bulk.cancel import RecallResult, recall
 from mailkit.bulk.engine import Engine
+from mailkit.bulk.estimate import duration, steps_of
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import (
     RECIPIENTS,
@@ -414,7 +415,7 @@ class BulkSender:
         """Whether the provider need not be asked for anything more."""
         if self._settings.track:
             return False
-        counts, unreconciled = await self.journal.reports.progress(record)
+        counts, unreconciled, _ = await self.journal.reports.progress(record)
         return not (counts.unsent or counts.in_doubt or unreconciled)
 
     def _permits(self, rate: Quota | None = None) -> LedgerPermits | None:
@@ -473,7 +474,24 @@ class BulkSender:
         except BaseException:
             await self.journal.workers.leave(record)
             raise
-        job = Job(self.journal, record, engine, self._clock)
+        quotas = dict(self._given.quotas)
+        if record.rate is not None:
+            quotas[RECIPIENTS] = quota_of(record.rate)
+
+        def lasts(chunks: Sequence[int]) -> float:
+            if not quotas:
+                return 0.0
+            last = steps_of(chunks, dispatch.stages[-1:], dispatch.limits, last=[RECIPIENTS])
+            return duration(last, quotas).seconds
+
+        job = Job(
+            self.journal,
+            record,
+            engine,
+            self._clock,
+            lasts=lasts,
+            tracks=bool(settings.track),
+        )
         self._jobs.append(job)
         self._tasks.create_task(job.run(), name=f"mailkit {record.name}")
         return job

@@ -16,6 +16,7 @@ from mailkit.events import (
     JobStarted,
     JobStopped,
     SendingHeld,
+    SendingResumed,
 )
 
 __all__ = ["Teller"]
@@ -56,6 +57,8 @@ def _sentence(event: JobEvent) -> str:
             return f"{job}: chunk {chunk}: {rows} in doubt: {reason}"
         case SendingHeld(until=until, why=why):
             return f"{job}: on hold until {until:%Y-%m-%d %H:%M:%S %Z}: {why}"
+        case SendingResumed():
+            return f"{job}: sending goes on"
         case JobStopped(reason=reason):
             return f"{job}: stopped: {reason}"
         case _:

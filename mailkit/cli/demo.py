@@ -23,9 +23,9 @@ from mailkit.bulk.scratch import temporary_folder
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.cli.options import AsJson
+from mailkit.cli.progress import follow_job, planning
 from mailkit.cli.run import exit_code, graceful, run
 from mailkit.cli.send import print_report
-from mailkit.cli.show import planning, sending_bar
 from mailkit.message import Message
 
 __all__ = ["demo"]
@@ -75,12 +75,10 @@ async def _demo(folder: Path, settings: dict[str, str], rows: int, *, as_json: b
             SmsBy(token=token, url=url) as provider,
             BulkSender(provider, journal=journal) as sender,
         ):
-            with planning(source, quiet=as_json):
+            async with planning(source, quiet=as_json):
                 job = await sender.start(Message.from_toml(message), source, name="autumn")
-            with graceful(job.stop):
-                if not as_json:
-                    await sending_bar(job.name, job.progress())
-                report = await job.wait()
+            with graceful(job.stop, job.left_behind):
+                report = await follow_job(job, quiet=as_json)
         seconds = time.monotonic() - began
         twice, lost, strangers = await _compare(journal, job, url)
     finally:

@@ -14,8 +14,9 @@ from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath, duration
+from mailkit.cli.progress import follow_job
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
-from mailkit.cli.send import follow_job, print_report
+from mailkit.cli.send import print_report
 from mailkit.cli.show import jobs_table, print_json
 from mailkit.providers import open_provider
 from mailkit.text import plain
@@ -55,7 +56,7 @@ def status(
                     BulkSender(provider, journal=store, settings=EngineSettings()) as bulk,
                 ):
                     run_of = await bulk.follow(job, duration(track))
-                    with graceful(run_of.stop):
+                    with graceful(run_of.stop, run_of.left_behind):
                         await follow_job(run_of, quiet=as_json)
             found = await make_report(store, job)
             print_report(found, as_json=as_json)

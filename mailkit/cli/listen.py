@@ -18,7 +18,8 @@ from rich.text import Text
 
 from mailkit.cli.options import AdoptAs, JournalPath
 from mailkit.cli.run import Exit, hearing, opened, run, say
-from mailkit.cli.show import console, print_json, show_cursor
+from mailkit.cli.show import print_json
+from mailkit.cli.terminal import console, show_cursor
 from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument
 from mailkit.text import plain

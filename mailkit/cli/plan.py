@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from math import ceil
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,8 @@ import typer
 
 from mailkit.bulk.estimate import Duration
 from mailkit.bulk.job import Job
+from mailkit.bulk.journal import LeftBehind
+from mailkit.bulk.moments import spoken
 from mailkit.bulk.reasons import ReasonGroup
 from mailkit.bulk.rehearsal import Plan, Sample
 from mailkit.bulk.sender import BulkSender
@@ -34,9 +35,9 @@ from mailkit.cli.options import (
     Recipients,
     Suppress,
 )
+from mailkit.cli.progress import follow_job, planning
 from mailkit.cli.run import CutOff, Exit, graceful, opened, run
-from mailkit.cli.send import follow_job
-from mailkit.cli.show import SHOWN, planning, print_json
+from mailkit.cli.show import SHOWN, print_json
 from mailkit.cli.suppress import say_ignored
 from mailkit.message import Message
 from mailkit.providers import open_provider
@@ -97,8 +98,12 @@ def plan(
                         job.stop()
 
                 begin = sender.upload if upload else sender.plan
-                with graceful(stop):
-                    with planning(source, quiet=as_json):
+
+                def left_behind() -> LeftBehind | None:
+                    return LeftBehind() if job is None else job.left_behind()
+
+                with graceful(stop, left_behind):
+                    async with planning(source, quiet=as_json):
                         began = await begin(
                             parsed, source, name=name, again=again, suppress=unwanted, rate=rate
                         )
@@ -213,20 +218,7 @@ def _cost(plan: Plan) -> Iterator[str]:
 def _time(duration: Duration) -> str:
     if duration.quota is None:
         return "no quota slows it down"
-    return f"at least {_spoken(duration.seconds)}, for the quota of {duration.quota}"
-
-
-def _spoken(seconds: float) -> str:
-    """The seconds as ``2 h 5 min`` or ``40 s``; those of more than an hour in whole minutes."""
-    left = ceil(seconds)
-    if left >= 3600:
-        left = -(-left // 60) * 60
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        number, left = divmod(left, size)
-        if number:
-            parts.append(f"{number:,} {unit}")
-    return " ".join(parts) or "0 s"
+    return f"at least {spoken(duration.seconds)}, for the quota of {duration.quota}"
 
 
 def _number(count: int, word: str) -> str:

@@ -13,9 +13,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, TextIO
 
-from mailkit.bulk.journal import Adopt, Journal
+from mailkit.bulk.journal import Adopt, Journal, LeftBehind
 from mailkit.bulk.report import Report
-from mailkit.cli.show import show_cursor
+from mailkit.cli.terminal import show_cursor
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -145,22 +145,43 @@ async def opened(
 
 
 @contextlib.contextmanager
-def graceful(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C, SIGTERM or SIGHUP stops gently; the second one ends the process at once."""
+def graceful(
+    stop: Callable[[], None], left_behind: Callable[[], LeftBehind | None]
+) -> Iterator[None]:
+    """The first Ctrl-C, SIGTERM or SIGHUP stops gently; the second one ends the process at once,
+    and says what is ``left_behind``.
+    """
     asked = False
 
     def hear() -> None:
         nonlocal asked
         if asked:
-            say("mailkit: ended at once; requests under way are in doubt")
+            code, words = _last(left_behind())
+            say(f"mailkit: ended at once; {words}")
             show_cursor()
-            os._exit(Exit.IN_DOUBT)
+            os._exit(code)
         asked = True
         stop()
         say("mailkit: stopping: requests under way end first (once more ends at once)")
 
     with hearing(hear):
         yield
+
+
+def _last(found: LeftBehind | None) -> tuple[Exit, str]:
+    """The exit code of a process that ends at once, and what becomes of its requests."""
+    if found is None:
+        return Exit.IN_DOUBT, "requests under way are in doubt"
+    if not found.requests:
+        return (
+            Exit.IN_DOUBT if found.in_doubt else Exit.UNSENT,
+            "no request was under way that sends: nothing is in doubt because of this",
+        )
+    requests = "1 request was" if found.requests == 1 else f"{found.requests:,} requests were"
+    rows = "its 1 row is" if found.rows == 1 else f"their {found.rows:,} rows are"
+    if found.requests == 1 and found.rows > 1:
+        rows = f"its {found.rows:,} rows are"
+    return Exit.IN_DOUBT, f"{requests} under way, and {rows} in doubt"
 
 
 @contextlib.contextmanager

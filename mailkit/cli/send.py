@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import anyio
 import typer
 
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import Journal
+from mailkit.bulk.journal import Journal, LeftBehind
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
@@ -33,26 +32,16 @@ from mailkit.cli.options import (
     Suppress,
     duration,
 )
-from mailkit.cli.run import CutOff, exit_code, graceful, opened, run, say
-from mailkit.cli.show import (
-    has_bar,
-    moment_of,
-    planning,
-    print_json,
-    report_text,
-    sending_bar,
-)
+from mailkit.cli.progress import follow_job, planning
+from mailkit.cli.run import CutOff, exit_code, graceful, opened, run
+from mailkit.cli.show import print_json, report_text
 from mailkit.cli.suppress import say_ignored
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
-from mailkit.events import JobEvent, SendingHeld
 from mailkit.message import Message
 from mailkit.providers import open_provider
-from mailkit.text import plain
 
-__all__ = ["follow_job", "print_report", "resume", "send"]
-
-LONG = 60.0  # seconds of a hold that is worth a line
+__all__ = ["print_report", "resume", "send"]
 
 Track = Annotated[
     str | None, typer.Option(help="Keep checking deliveries for this long, e.g. 2h or 30m.")
@@ -113,7 +102,7 @@ def send(
         )
 
         async def start(sender: BulkSender) -> Job:
-            with planning(source, quiet=as_json):
+            async with planning(source, quiet=as_json):
                 if resume:
                     job = await sender.start_or_resume(
                         parsed, source, name=name, suppress=unwanted, rate=rate
@@ -195,8 +184,7 @@ async def _send(
 ) -> int:
     job: Job | None = None
     report: Report | None = None
-    hooks = [] if has_bar(quiet=as_json) else [Holds()]
-    async with BulkSender(client, journal=journal, settings=settings, hooks=hooks) as sender:
+    async with BulkSender(client, journal=journal, settings=settings) as sender:
         with anyio.CancelScope() as planning:
 
             def stop() -> None:
@@ -205,38 +193,16 @@ async def _send(
                 else:
                     job.stop()
 
-            with graceful(stop):
+            def left_behind() -> LeftBehind | None:
+                return LeftBehind() if job is None else job.left_behind()
+
+            with graceful(stop, left_behind):
                 job = await start(sender)
                 report = await follow_job(job, quiet=as_json)
     if job is None or report is None:
         raise CutOff
     print_report(report, as_json=as_json)
     return exit_code(report, failed=job.error is not None, strict=strict)
-
-
-class Holds:
-    """Says on stderr that nothing is sent for a minute or longer, and until when; where there is a
-    bar, that shows it.
-    """
-
-    def __init__(self) -> None:
-        self._until = 0.0
-
-    def __call__(self, event: JobEvent) -> None:
-        """Hear of an event of the job."""
-        if not isinstance(event, SendingHeld):
-            return
-        until = event.until.timestamp()
-        if until >= max(time.time(), self._until) + LONG:
-            self._until = until
-            say(plain(f"mailkit: {event.job}: on hold until {moment_of(event.until)}: {event.why}"))
-
-
-async def follow_job(job: Job, *, quiet: bool) -> Report:
-    """Wait for the job's end, behind a progress bar unless ``quiet``."""
-    if not quiet:
-        await sending_bar(job.name, job.progress())
-    return await job.wait()
 
 
 def print_report(report: Report, *, as_json: bool) -> None:

@@ -1,51 +1,31 @@
-"""What the commands print: the progress bar, the report, the table of jobs."""
+"""What the commands print: the report, the table of jobs."""
 
 from __future__ import annotations
 
 import io
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TextIO, cast
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.progress import (
-    Progress as Bar,
-)
 from rich.table import Table
 from rich.text import Text
 
-from mailkit.bulk.job import Progress
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.moments import moment
 from mailkit.bulk.reasons import ReasonGroup
 from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.report.advice import Advice, grouped, listing, next_steps, remarks, settling
-from mailkit.bulk.source import RecipientSource
 from mailkit.text import plain
 
 __all__ = [
     "SHOWN",
     "as_utf8",
-    "has_bar",
     "jobs_table",
     "moment_of",
-    "planning",
     "print_json",
     "report_text",
-    "sending_bar",
-    "show_cursor",
 ]
 
 SHOWN = 10
@@ -71,97 +51,6 @@ def _escaped(char: str) -> str:
         return char
     units = char.encode("utf-16-be").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
-
-
-class _Forgiving:
-    """A stream for bars: a terminal that has gone away must not end what the bar is about."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with suppress(OSError):
-            self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-
-def console() -> Console:
-    """Where bars go: stderr, so that stdout stays clean for the report."""
-    return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False)
-
-
-def has_bar(*, quiet: bool) -> bool:
-    """Whether progress is shown."""
-    return not quiet and console().is_terminal
-
-
-def show_cursor() -> None:
-    """Undo what a bar has hidden, for a process that ends without a chance to end the bar."""
-    Console(file=cast("TextIO", _Forgiving(sys.__stderr__ or sys.stderr))).show_cursor()
-
-
-class _RowsRead(ProgressColumn):
-    """How many rows of the list have been read so far."""
-
-    def __init__(self, source: RecipientSource) -> None:
-        super().__init__()
-        self._source = source
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{self._source.rows_read:,} rows")
-
-
-@contextmanager
-def planning(source: RecipientSource, *, quiet: bool) -> Iterator[None]:
-    """A line that counts the rows while the list is read and checked, on a terminal and unless
-    ``quiet``.
-    """
-    shown = console()
-    if quiet or not shown.is_terminal:
-        yield
-        return
-    columns = (TextColumn("reading"), SpinnerColumn(), _RowsRead(source), TimeElapsedColumn())
-    with Bar(*columns, console=shown, transient=True) as bar:
-        bar.add_task("")
-        yield
-
-
-async def sending_bar(name: str, steps: AsyncIterator[Progress]) -> None:
-    """A bar of what is sent, and below it of what was found in the status lists; returns at once
-    where there is no terminal.
-    """
-    shown = console()
-    if not shown.is_terminal:
-        return
-    bar = Bar(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-        TimeElapsedColumn(),
-        console=shown,
-    )
-    with bar:
-        sent = bar.add_task(plain(name), total=None, note="")
-        checked = bar.add_task("checked", total=None, note="")
-        async for step in steps:
-            counts = step.counts
-            note = f"{step.sent:,} of {counts.to_send:,}"
-            if step.rate and not step.done:
-                note += f", {step.rate:,.0f} a second"
-            if counts.rejected or counts.in_doubt:
-                note += f", {counts.rejected:,} rejected, {counts.in_doubt:,} in doubt"
-            if step.waiting:
-                note += f" — {plain(step.waiting)}"
-            bar.update(sent, completed=step.sent, total=counts.to_send, note=note)
-            bar.update(checked, completed=step.checked, total=max(counts.accepted, 1))
 
 
 def report_text(report: Report) -> Iterator[str]:
@@ -191,7 +80,7 @@ def report_text(report: Report) -> Iterator[str]:
         yield f"{state}:"
         yield from _some([plain(_group(group)) for group in groups], "  ")
         yield f"  to list them: {listing(report, state)}"
-    yield from map(_sentence, remarks(report))
+    yield from map(_sentence, remarks(report, moment_of))
     if report.doubts:
         yield "in doubt:"
         yield from _some([_doubt(doubt) for doubt in report.doubts], "  ")
@@ -234,8 +123,9 @@ def moment_of(at: datetime) -> str:
 
 def _state(report: Report) -> str:
     """How far a job is, in a few words."""
-    if report.waiting and report.waiting.until.timestamp() > time.time():
-        return f"waiting until {moment_of(report.waiting.until)}"
+    until = report.waiting and report.waiting.until
+    if until and until.timestamp() > time.time():
+        return f"waiting until {moment_of(until)}"
     if report.running:
         return "running"
     if report.complete:

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from mailkit.bulk.job import Job, Progress
+from mailkit.bulk.job import Job
 from mailkit.bulk.journal import InvalidRecord, JobRecord, Journal, PlannedRow, Snapshot, Taken
+from mailkit.bulk.progress import Progress
 
 
 @asynccontextmanager

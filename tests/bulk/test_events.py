@@ -22,6 +22,7 @@ from mailkit.events import (
     JobStarted,
     JobStopped,
     SendingHeld,
+    SendingResumed,
 )
 from mailkit.provider import Sent
 from mailkit.testing import FakeClock
@@ -59,11 +60,12 @@ async def test_each_thing_that_happens_is_told_once_and_in_order(journal: Journa
         OutcomeUnknown("reset"),
         AccountRefused("no money"),
     ]
-    started, held, accepted, doubt, stopped = await events(journal, provider, 12)
+    started, held, resumed, accepted, doubt, stopped = await events(journal, provider, 12)
     assert started == JobStarted("a", "fake", 12)
     assert isinstance(held, SendingHeld)
     assert held.why == "too many"
     assert held.until.timestamp() == pytest.approx(1_000_005, abs=0.1)
+    assert resumed == SendingResumed("a")
     assert accepted == ChunkAccepted("a", 1, 1, 1, 1, "r1")
     assert doubt == ChunkInDoubt("a", 2, 3, "reset")
     assert stopped == JobStopped("a", "the provider can't be used: no money")

@@ -132,13 +132,16 @@ async def test_status_and_report_say_what_is_waited_for(journal: Journal) -> Non
         step = await until_waiting(job)
         clock.autojump = False
         free_at = clock.now() - clock.monotonic() + provider.times["send"][0] + 600
-        assert step.waiting == (
-            "waiting for the quota of 2 campaigns in 10 minutes; the next is free at "
-            f"{moment(free_at, clock.now())}"
+        assert step.waiting is not None
+        assert step.waiting.words(lambda at: moment(at.timestamp(), clock.now())) == (
+            f"next campaign at {moment(free_at, clock.now())}: the quota of 2 campaigns in "
+            "10 minutes is used up"
         )
         report = await make_report(journal, "a")
         assert report.waiting is not None
         assert report.waiting.why == "the quota of 2 campaigns in 10 minutes"
+        assert report.waiting.quota == "campaigns"
+        assert report.waiting.until is not None
         assert report.waiting.until.timestamp() == pytest.approx(free_at)
         held = [event.until.timestamp() for event in events if isinstance(event, SendingHeld)]
         assert held == pytest.approx([free_at])

@@ -190,7 +190,8 @@ async def test_the_first_campaign_is_moderated_and_waited_for(world: World) -> N
     async with world.sender() as sender:
         job = await sender.start(COMMON, read_recipients(people(20)), name="autumn")
         async for step in job.progress(60.0):
-            if "SendPulse's moderators look at the campaign" in (step.waiting or ""):
+            why = step.waiting.why if step.waiting else ""
+            if "SendPulse's moderators look at the campaign" in why:
                 report = await sender.report("autumn")
                 assert report.waiting is not None
                 assert report.waiting.sent

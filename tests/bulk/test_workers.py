@@ -17,6 +17,7 @@ from mailkit.bulk.resolve import replan_rejected, resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
+from mailkit.bulk.waiting import Waiting
 from mailkit.core.lateness import BEGINS_WITHIN, elapsed, is_too_late
 from mailkit.errors import InvalidArgument, JournalError, OutcomeUnknown
 from mailkit.message import Message
@@ -69,7 +70,7 @@ async def test_a_worker_waits_for_what_the_others_have_under_way(journal: Journa
     async with sender(journal, provider, clock) as one:
         job = await one.resume("a")
         step = await until_waiting(job)
-        assert step.waiting == f"waiting for process {os.getpid()}, which is also sending this job"
+        assert step.waiting == Waiting(None, f"process {os.getpid()}, which also sends this job")
         assert step.counts.unsent == 3
         await journal.chunks.put_back(other, taken.ticket, clock.now(), "dns")
         await journal.workers.leave(other)

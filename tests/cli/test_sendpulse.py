@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from mailkit.sandbox import Fault
 
 from ..approval import approve
-from .shop import Shop, kill
+from .shop import Shop, end_of, kill
 
 MESSAGE = {
     "sender": "Shop <news@shop.by>",
@@ -164,3 +166,18 @@ def test_a_job_that_is_killed_again_and_again(shop: Shop) -> None:
     assert set(shop.sandbox.truth.mailed.values()) == {1}
     account = shop.sandbox.sendpulse.account
     assert (len(account.lists), len(account.campaigns)) == (1, 1)
+
+
+def test_ended_at_once_while_lists_are_loaded_nothing_is_in_doubt(shop: Shop) -> None:
+    load = "sendpulse.mailing_lists.add_contacts"
+    shop.sandbox.faults.add(Fault("slow_answer", on=load, seconds=600))
+    with shop.spawn("send", shop.letter(**MESSAGE), shop.table(LIST), *WORDS) as process:
+        assert process.stderr is not None
+        shop.until(lambda: shop.sandbox.requests[load], process)
+        process.send_signal(signal.SIGINT)
+        assert "stopping" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        ended = end_of(process)
+    assert (ended.code, ended.out) == (4, "")
+    approve("signal: ended at once while nothing is sent", ended.err)
+    assert (shop.report()["in_doubt"], shop.sandbox.truth.emails) == (0, 0)

@@ -252,7 +252,9 @@ def test_a_second_signal_ends_at_once(shop: Shop) -> None:
         process.send_signal(signal.SIGINT)
         ended = end_of(process)
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err == "mailkit: ended at once; requests under way are in doubt\n"
+    assert ended.err == (
+        "mailkit: ended at once; 2 requests were under way, and their 1,000 rows are in doubt\n"
+    )
     assert shop.report()["in_doubt"] == 1000
     shop.sandbox.faults.clear()
     resolve_by_truth(shop)  # without a resume before

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from mailkit.bulk.job import Progress
 from mailkit.bulk.journal import Counts, Journal
-from mailkit.bulk.report import Report, make_report
+from mailkit.bulk.progress import Progress
+from mailkit.bulk.report import Report, Waiting, make_report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
-from mailkit.cli.show import jobs_table, planning, report_text, sending_bar
+from mailkit.cli.progress import planning, sending_bar
+from mailkit.cli.show import jobs_table, report_text
 from mailkit.errors import OutcomeUnknown, Refused
 from mailkit.message import Message
 from mailkit.provider import Sent, Task
@@ -32,6 +34,7 @@ from ..bulk.fakes import Act
 from ..cli.shop import PERSONAL, PLAIN, Ended, Shop
 from .journey import Printer
 
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 CODES = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\x00\x7f\u202e\u2028\u2066\ue000"
 NAME = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\x7f\u202e"  # what a file can be called
 
@@ -147,12 +150,12 @@ def test_json_is_one_line_without_control_codes(shop: Shop, journal: Path) -> No
 async def test_the_bar_s_name_and_note_are_printable(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(
-        "mailkit.cli.show.console", lambda: Console(file=screen, force_terminal=True, width=300)
+        "mailkit.cli.progress.console", lambda: Console(file=screen, force_terminal=True, width=300)
     )
 
     async def steps() -> AsyncIterator[Progress]:
-        for done in (False, True):
-            yield Progress(Counts(read=2, unsent=1), 0, 1.0, 1.0, f"wait {CODES}[red]", done)
+        waiting = Waiting(NOW, f"wait {CODES}[red]")
+        yield Progress(Counts(read=2, unsent=1), 0, NOW, 1.0, waiting=waiting)
 
     await sending_bar(f"autumn{CODES}[blink]", steps())
     shown = screen.getvalue()
@@ -163,12 +166,14 @@ async def test_the_bar_s_name_and_note_are_printable(monkeypatch: pytest.MonkeyP
         assert code not in shown
 
 
-def test_the_bar_of_planning_shows_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_the_bar_of_planning_shows_no_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(
-        "mailkit.cli.show.console", lambda: Console(file=screen, force_terminal=True, width=80)
+        "mailkit.cli.progress.console", lambda: Console(file=screen, force_terminal=True, width=80)
     )
-    with planning(read_recipients(tmp_path / f"{NAME}.csv"), quiet=False):
+    async with planning(read_recipients(tmp_path / f"{NAME}.csv"), quiet=False):
         pass
     assert "owned" not in screen.getvalue()
 

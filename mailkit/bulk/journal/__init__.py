@@ -39,7 +39,7 @@ from mailkit.bulk.journal.records import (
     Ticket,
     Worker,
 )
-from mailkit.bulk.journal.reports import Reports, Snapshot
+from mailkit.bulk.journal.reports import LeftBehind, Reports, Snapshot
 from mailkit.bulk.journal.resolving import Chosen, ReplanResult, Resolving
 from mailkit.bulk.journal.sqlite.finding import ELSEWHERE
 from mailkit.bulk.journal.sqlite.opening import Connector
@@ -80,6 +80,7 @@ __all__ = [
     "Journal",
     "Later",
     "LedgerPermits",
+    "LeftBehind",
     "MergeResult",
     "Overtaken",
     "PlannedRow",

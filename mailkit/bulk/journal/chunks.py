@@ -382,7 +382,7 @@ def _outside(stages: Sequence[int]) -> str:
 
 def _later(busy: Busy, now: float) -> Later:
     why, until = f"the quota of {busy.quota}", now + busy.free_in
-    return Later(until, why, quota=True, look=now + busy.look_in)
+    return Later(until, why, quota=busy.quota.name, look=now + busy.look_in)
 
 
 def _soonest(later: Later | None, waits: Sequence[Later]) -> Later | None:

@@ -317,10 +317,10 @@ class Ledger:
         self, db: Connection, moment: _Moment, needs: Needs, key: str, busy: Busy, job: int | None
     ) -> None:
         db.execute(
-            "INSERT INTO waiters (account, key, needs, due, job, until, why) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, key) DO UPDATE SET "
+            "INSERT INTO waiters (account, key, needs, due, job, until, why, quota) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, key) DO UPDATE SET "
             "needs = excluded.needs, due = excluded.due, until = excluded.until, "
-            "why = excluded.why",
+            "why = excluded.why, quota = excluded.quota",
             (
                 moment.account,
                 key,
@@ -329,6 +329,7 @@ class Ledger:
                 job,
                 self.clock.now() + busy.free_in,
                 f"the quota of {busy.quota}",
+                busy.quota.name,
             ),
         )
 

@@ -108,12 +108,13 @@ class Ticket(NamedTuple):
 @attrs.frozen
 class Later:
     """There is a task, but not before ``until`` (seconds since 1970): the provider says so, or for
-    want of permits of a ``quota``. Then a worker has to ``look`` again at that time at the latest.
+    want of permits of the ``quota`` of this name. Then a worker has to ``look`` again at that time
+    at the latest.
     """
 
     until: float
     why: str
-    quota: bool = False
+    quota: str | None = None
     look: float | None = None
 
 

@@ -31,11 +31,14 @@ from mailkit.bulk.journal.records import (
 )
 from mailkit.bulk.journal.row_ids import number_of
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.errors import MailkitError
 from mailkit.events import DeliveryStatus
 
-__all__ = ["Reports", "Snapshot"]
+__all__ = ["LeftBehind", "Reports", "Snapshot"]
 
 T = TypeVar("T")
+
+ANSWER_SECONDS = 3.0
 
 _FIELDS = msgspec.json.Decoder(list[str])
 _COUNTS = msgspec.json.Decoder(dict[str, int])
@@ -45,7 +48,8 @@ _COUNTS = msgspec.json.Decoder(dict[str, int])
 class Snapshot:
     """What is known of a job at one moment. ``stored`` rows really are in the journal, counted one
     by one; ``statistics`` is what the provider counts of the messages of all chunks together;
-    ``waiting`` is when the next task can be taken that has to wait, and for what;
+    ``unreconciled`` rows were accepted, the last of them at ``unreconciled_since``, and are still
+    looked for; ``waiting`` is when the next task can be taken that has to wait, and for what;
     ``asking`` when the provider is asked again about a chunk that it is not done with, and why.
     """
 
@@ -55,12 +59,24 @@ class Snapshot:
     stored: int
     elsewhere: Mapping[str, int]
     unreconciled: int
+    unreconciled_since: float | None
     deliveries: Mapping[DeliveryStatus, int]
     statistics: Mapping[str, int]
     doubts: Sequence[ChunkRecord]
     rejected: Sequence[ChunkRecord]
     waiting: Later | None
     asking: Later | None
+
+
+@attrs.frozen
+class LeftBehind:
+    """What a worker leaves if it ends at once: the ``requests`` that it has under way, and their
+    ``rows``, which are in doubt then; and the job's other rows in doubt.
+    """
+
+    requests: int = 0
+    rows: int = 0
+    in_doubt: int = 0
 
 
 class Reports:
@@ -78,7 +94,7 @@ class Reports:
 
     async def unreconciled(self, job: JobRecord) -> int:
         """The rows of accepted chunks whose first reconciliation is not done."""
-        return await self._store.read(lambda db: unreconciled(db, job))
+        return await self._store.read(lambda db: unreconciled(db, job)[0])
 
     async def snapshot(self, name: str) -> Snapshot | None:
         """All that a report says of the job of this name, read at one moment; None if there is no
@@ -101,11 +117,36 @@ class Reports:
 
         return await self._store.read(work)
 
-    async def progress(self, job: JobRecord) -> tuple[Counts, int]:
-        """The job's rows by state, and how many are not reconciled, at one moment."""
+    async def progress(self, job: JobRecord) -> tuple[Counts, int, float | None]:
+        """The job's rows by state, how many are not reconciled, and when the last of these were
+        accepted, at one moment.
+        """
         return await self._store.read(
-            lambda db: (counts(db, job, self._living(db, job)), unreconciled(db, job))
+            lambda db: (counts(db, job, self._living(db, job)), *unreconciled(db, job))
         )
+
+    async def deliveries(self, job: JobRecord) -> Mapping[DeliveryStatus, int]:
+        """How many rows were last heard of in each delivery status."""
+        return await self._store.read(lambda db: _deliveries(db, job))
+
+    def left_behind(self, job: JobRecord) -> LeftBehind | None:
+        """What the job's worker would leave behind at this moment, by a look that nothing else of
+        this process comes between; None if the journal does not answer in time.
+        """
+
+        def work(db: Connection) -> LeftBehind:
+            found = db.execute(
+                "SELECT count(*), coalesce(sum(rows), 0) FROM chunks "
+                f"WHERE job = ? AND worker = ? AND state = '{ChunkState.SENDING}' AND rows > 0",
+                (job.id, 0 if job.worker is None else job.worker.id),
+            ).fetchone()
+            requests, rows = found
+            return LeftBehind(requests, rows, counts(db, job, self._living(db, job)).in_doubt)
+
+        try:
+            return self._store.ask(work, ANSWER_SECONDS)
+        except (TimeoutError, MailkitError):
+            return None
 
     async def chunks(self, job: JobRecord, *states: ChunkState) -> list[ChunkRecord]:
         """The chunks in these states, in order, with their first and last address."""
@@ -198,13 +239,15 @@ class Reports:
 
 
 def _snapshot(db: Connection, job: JobRecord, alive: Collection[int]) -> Snapshot:
+    rows, ended = unreconciled(db, job)
     return Snapshot(
         job=job,
         running=bool(alive),
         counts=counts(db, job, alive),
         stored=_stored(db, job),
         elsewhere=_elsewhere(db, job),
-        unreconciled=unreconciled(db, job),
+        unreconciled=rows,
+        unreconciled_since=ended,
         deliveries=_deliveries(db, job),
         statistics=_statistics(db, job),
         doubts=doubts(db, job, alive),
@@ -240,14 +283,16 @@ def counts(db: Connection, job: JobRecord, alive: Collection[int]) -> Counts:
     return Counts(read, **{state.name.lower(): rows for state, rows in totals.items()})
 
 
-def unreconciled(db: Connection, job: JobRecord) -> int:
-    """The rows of accepted chunks whose first reconciliation is not done."""
-    found = db.execute(
-        "SELECT coalesce(sum(rows), 0) FROM chunks "
-        f"WHERE job = ? AND state = '{ChunkState.ACCEPTED}' AND reconciled = 0",
+def unreconciled(db: Connection, job: JobRecord) -> tuple[int, float | None]:
+    """The rows of accepted chunks whose first reconciliation is not done, and when the last of
+    these chunks was accepted.
+    """
+    rows, ended = db.execute(
+        "SELECT coalesce(sum(rows), 0), max(ended) FROM chunks "
+        f"WHERE job = ? AND state = '{ChunkState.ACCEPTED}' AND reconciled = 0 AND rows > 0",
         (job.id,),
-    )
-    return int(found.fetchone()[0])
+    ).fetchone()
+    return int(rows), ended
 
 
 def doubts(db: Connection, job: JobRecord, alive: Collection[int]) -> list[ChunkRecord]:
@@ -271,8 +316,16 @@ def doubts(db: Connection, job: JobRecord, alive: Collection[int]) -> list[Chunk
 def _waiting(db: Connection, job: JobRecord, alive: Collection[int]) -> Later | None:
     """When the next task can be taken that has to wait: for the provider, or for a quota."""
     places = [place_of(worker) for worker in alive]
+    marks = ", ".join("?" * len(places))
+    held = db.execute(
+        f"SELECT until, why FROM workers WHERE id IN ({marks}) AND until IS NOT NULL "
+        "ORDER BY until LIMIT 1",
+        (*alive,),
+    ).fetchone()
+    if held is not None:
+        return Later(*held)
     row = db.execute(
-        f"SELECT until, why FROM waiters WHERE key IN ({', '.join('?' * len(places))}) AND EXISTS "
+        f"SELECT until, why, quota FROM waiters WHERE key IN ({marks}) AND EXISTS "
         f"(SELECT 1 FROM chunks WHERE chunks.job = ? AND state = '{ChunkState.PLANNED}') "
         "ORDER BY until LIMIT 1",
         (*places, job.id),

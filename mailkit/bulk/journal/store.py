@@ -84,6 +84,12 @@ class Store(Protocol):
         """Hand the operation over and wait for nothing: it is lost if the process ends first."""
         ...
 
+    def ask(self, run: Callable[[Connection], T], seconds: float) -> T:
+        """Run the operation after all that was handed over, and wait for it here, though nothing
+        else of the event loop goes on meanwhile. TimeoutError after so many seconds.
+        """
+        ...
+
     async def read(self, run: Callable[[Connection], T]) -> T:
         """Run the operation on a snapshot of its own; it must not write."""
         ...

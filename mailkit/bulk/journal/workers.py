@@ -66,6 +66,15 @@ class Workers:
         finally:
             worker.lock.release()
 
+    def hold(self, job: JobRecord, until: float | None, why: str | None = None) -> None:
+        """Let everybody see that this worker sends nothing until then; None: it goes on."""
+        worker = _id(job)
+        self._store.post(
+            lambda db: db.execute(
+                "UPDATE workers SET until = ?, why = ? WHERE id = ?", (until, why, worker)
+            )
+        )
+
     async def living(self, job: JobRecord) -> frozenset[int]:
         """The numbers of the workers that are alive."""
         return await self._store.read(lambda db: living(db, self._store.locks, job.id))

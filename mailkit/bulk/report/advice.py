@@ -36,13 +36,15 @@ def grouped(report: Report) -> Iterator[tuple[RowState, Sequence[ReasonGroup]]]:
             yield state, groups
 
 
-def remarks(report: Report) -> Iterator[Advice]:
-    """What to know about rows that were accepted or rejected."""
+def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
+    """What to know about rows that were accepted or rejected; ``at`` writes a time."""
     job = _job(report)
     if report.unreconciled:
+        rows = f"{report.unreconciled:,} accepted rows are not yet found in the status lists"
+        if report.running and report.looks_until is not None:
+            rows += f", and looked for until {at(report.looks_until)}"
         yield Advice(
-            f"{report.unreconciled:,} accepted rows are not yet found in the status lists; "
-            "to look again:",
+            f"{rows}; to look again:",
             f"mailkit {_look(report)}",
         )
     if report.held and not (report.running or report.stopped):
@@ -64,9 +66,7 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
             "once more, order it --again"
         )
     if report.waiting:
-        why, until = plain(report.waiting.why), at(report.waiting.until)
-        sent = report.waiting.sent
-        yield Advice(f"Next look at {until}: {why}" if sent else f"Waiting until {until}: {why}")
+        yield Advice(plain(report.waiting.words(at)))
     if report.running and (counts.unsent or report.unreconciled):
         yield Advice("It is being sent now; to check on it:", f"mailkit status {job}")
     elif counts.unsent and report.cancelled:

@@ -102,7 +102,9 @@ def _html(page: _Page) -> str:
 def _header(page: _Page) -> Markup:
     report, times = page.report, page.times
     badges = [tag("span", words, class_=f"badge {kind}") for words, kind in _badges(report)]
-    steps = [_advice(one) for one in (*next_steps(report, times.words), *remarks(report))]
+    steps = [
+        _advice(one) for one in (*next_steps(report, times.words), *remarks(report, times.words))
+    ]
     return tag(
         "header",
         tag("h1", tag("bdi", report.job)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import attrs
 import msgspec
@@ -19,6 +19,8 @@ from mailkit.bulk.journal import (
     Snapshot,
 )
 from mailkit.bulk.reasons import ReasonGroup, Reasons
+from mailkit.bulk.settings import EngineSettings
+from mailkit.bulk.waiting import Waiting
 from mailkit.errors import JournalError
 from mailkit.events import DeliveryStatus
 
@@ -43,17 +45,6 @@ class Doubt:
 
 
 @attrs.frozen
-class Waiting:
-    """What the next request waits for, and until when. ``sent``: all is sent, and that request only
-    asks what became of it.
-    """
-
-    until: datetime
-    why: str
-    sent: bool = False
-
-
-@attrs.frozen
 class Report:
     """What became of a job so far.
 
@@ -65,7 +56,9 @@ class Report:
     when. ``stopped`` is why the last engine ended early, ``running`` whether one is at work now,
     ``cancelled`` when a person cancelled the job. ``held`` are the provider's words if rows are
     rejected for the account's sake, it seems, and not for their own. ``reasons`` says why rows were
-    left out or rejected: those of each state, the most frequent first.
+    left out or rejected: those of each state, the most frequent first. Accepted rows that are
+    ``unreconciled`` are looked for until ``looks_until``, or longer if the run was told to; None:
+    the provider takes its time.
     """
 
     job: str
@@ -85,6 +78,7 @@ class Report:
     cancelled: datetime | None = None
     held: str | None = None
     reasons: Sequence[ReasonGroup] = ()
+    looks_until: datetime | None = None
 
     @property
     def without_anybody(self) -> bool:
@@ -110,6 +104,7 @@ class Report:
             "elsewhere": dict(self.elsewhere),
             "reasons": [group.to_dict() for group in self.reasons],
             "unreconciled": self.unreconciled,
+            "looks_until": self.looks_until and self.looks_until.isoformat(timespec="seconds"),
             "deliveries": {status.name.lower(): n for status, n in self.deliveries.items()},
             "statistics": dict(self.statistics),
             "doubts": [
@@ -120,12 +115,7 @@ class Report:
                 for doubt in self.doubts
             ],
             "rejections": list(self.rejections),
-            "waiting": self.waiting
-            and {
-                "until": self.waiting.until.isoformat(timespec="seconds"),
-                "why": self.waiting.why,
-                "sent": self.waiting.sent,
-            },
+            "waiting": self.waiting and self.waiting.to_dict(),
             "stopped": self.stopped,
             "running": self.running,
             "held": self.held,
@@ -179,7 +169,17 @@ def report_of(found: Snapshot, details: Details) -> Report:
         held=job.held,
         cancelled=None if job.cancelled is None else datetime.fromtimestamp(job.cancelled, UTC),
         reasons=_reasons(found, details),
+        looks_until=_looks_until(found),
     )
+
+
+def _looks_until(found: Snapshot) -> datetime | None:
+    if found.unreconciled_since is None or found.asking is not None:
+        return None
+    begun = datetime.fromtimestamp(found.unreconciled_since, UTC)
+    if (send_at := msgspec.json.decode(found.job.message).get("send_at")) is not None:
+        begun = max(begun, datetime.fromisoformat(send_at))
+    return begun + timedelta(seconds=EngineSettings().reconcile)
 
 
 def _reasons(found: Snapshot, details: Details) -> Sequence[ReasonGroup]:
@@ -209,7 +209,7 @@ def _waiting(found: Snapshot) -> Waiting | None:
     if wait is None:
         return None
     until = datetime.fromtimestamp(wait.until, UTC)
-    return Waiting(until, wait.why, sent=found.waiting is None)
+    return Waiting(until, wait.why, sent=found.waiting is None, quota=wait.quota)
 
 
 def _doubt(job: JobRecord, chunk: ChunkRecord) -> Doubt:

@@ -53,6 +53,8 @@ CREATE TABLE workers (
     job   INTEGER NOT NULL,
     process INTEGER NOT NULL,            -- its number in the system, for whoever looks
     sends INTEGER NOT NULL,              -- 0: it only asks what became of what was sent
+    until REAL,                          -- it sends nothing before, and why
+    why   TEXT,
     ended INTEGER NOT NULL DEFAULT 0     -- it left, or was found dead: it never takes again
 );
 CREATE INDEX workers_at_work ON workers (job) WHERE ended = 0;
@@ -217,6 +219,7 @@ CREATE TABLE waiters (
     job     INTEGER,                     -- whose next request this is
     until   REAL,                        -- when a permit is free, as far as is known
     why     TEXT,
+    quota   TEXT,                        -- whose permit that is
     UNIQUE (account, key)
 );
 """
@@ -271,6 +274,8 @@ def _from_4(db: sqlite3.Connection) -> None:
     _create_missing(db)
     _add_column(db, "jobs", "rate", "TEXT")
     _add_column(db, "chunks", "statistics", "TEXT")
+    _add_column(db, "workers", "until", "REAL")
+    _add_column(db, "workers", "why", "TEXT")
     _add_column(db, "jobs", "cancelled", "REAL")
     _add_column(db, "jobs", "held", "TEXT")
     _add_column(db, "chunks", "anew", "INTEGER NOT NULL DEFAULT 0")

@@ -246,6 +246,14 @@ class SqliteStore:
         if self._process == os.getpid() and not self._closed:
             self._writer.submit(Work(run, durable=False))
 
+    def ask(self, run: Callable[[Connection], T], seconds: float) -> T:
+        """Run the work after all that was handed over, and wait for it here, though nothing else of
+        the event loop goes on meanwhile. TimeoutError after so many seconds.
+        """
+        work = Work(run, durable=False)
+        self._writer.submit(work)
+        return cast("T", work.future.result(seconds))
+
     async def read(self, run: Callable[[Connection], T]) -> T:
         """Run the work on a snapshot of its own; it must not write."""
         return await self._submit(self._reader, run, False)

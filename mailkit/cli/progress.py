@@ -1,0 +1,219 @@
+"""What a command says on stderr while it works: bars on a terminal, else a plain line now and then,
+so that a log can be read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from math import ceil
+
+from rich.console import RenderableType
+from rich.progress import (
+    BarColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from mailkit.bulk.job import Job
+from mailkit.bulk.moments import moment, spoken
+from mailkit.bulk.progress import Progress
+from mailkit.bulk.report import Report, Waiting
+from mailkit.bulk.source import RecipientSource
+from mailkit.cli.run import say
+from mailkit.cli.terminal import console
+from mailkit.core.clock import Clock
+from mailkit.text import plain
+
+__all__ = ["Lines", "follow_job", "planning", "sending_bar"]
+
+EVERY = 30.0
+"""Seconds between two lines where there is no terminal."""
+LOOK_EVERY = 1.0
+WORTH_SECONDS = 10.0
+"""A wait of so many seconds is worth a line of its own in a log."""
+
+
+# while the list is read
+
+
+class _RowsRead(ProgressColumn):
+    """How many rows of the list have been read so far."""
+
+    def __init__(self, source: RecipientSource) -> None:
+        super().__init__()
+        self._source = source
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{self._source.rows_read:,} rows")
+
+
+@asynccontextmanager
+async def planning(
+    source: RecipientSource, *, quiet: bool, clock: Clock = Clock()
+) -> AsyncIterator[None]:
+    """A line that counts the rows while the list is read and checked: on a terminal unless
+    ``quiet``; else one every 30 seconds.
+    """
+    shown = console()
+    if shown.is_terminal and not quiet:
+        columns = (TextColumn("reading"), SpinnerColumn(), _RowsRead(source), TimeElapsedColumn())
+        with Bar(*columns, console=shown, transient=True) as bar:
+            bar.add_task("")
+            yield
+        return
+
+    async def count() -> None:
+        while True:
+            await clock.sleep(EVERY)
+            say(f"mailkit: {_time(clock.now())} reading: {source.rows_read:,} rows so far")
+
+    counting = asyncio.create_task(count())
+    try:
+        yield
+    finally:
+        counting.cancel()
+
+
+# while the job is sent
+
+
+async def follow_job(job: Job, *, quiet: bool) -> Report:
+    """Wait for the job's end, behind a bar on a terminal unless ``quiet``, else with lines."""
+    if console().is_terminal and not quiet:
+        await sending_bar(job.name, job.progress())
+    else:
+        lines = Lines(job.name)
+        async for step in job.progress(every=LOOK_EVERY):
+            for line in lines.of(step):
+                say(f"mailkit: {line}")
+    return await job.wait()
+
+
+class _Bars(Bar):
+    """Bars, and lines of text below them."""
+
+    lines: Iterable[str] = ()
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield from super().get_renderables()
+        for line in self.lines:
+            yield Text(f"  {line}")
+
+
+async def sending_bar(name: str, steps: AsyncIterator[Progress]) -> None:
+    """A bar of what is sent, and below it of what was found in the status lists; then what is
+    waited for, until when rows are looked for, and deliveries if they are tracked.
+    """
+    bars = _Bars(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+        TimeElapsedColumn(),
+        console=console(),
+    )
+    with bars:
+        sent = bars.add_task(plain(name), total=None, note="")
+        checked = bars.add_task("checked", total=None, note="")
+        async for step in steps:
+            counts = step.counts
+            bars.lines = [] if step.done else [*_below(step)]
+            bars.update(sent, completed=step.sent, total=counts.to_send, note=_sent(step))
+            note = f"{step.checked:,} of {counts.accepted:,} accepted"
+            bars.update(checked, completed=step.checked, total=max(counts.accepted, 1), note=note)
+
+
+class Lines:
+    """What a log says of the job of this name: one line every 30 seconds, and one whenever a wait
+    begins or ends.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = plain(name)
+        self._next = EVERY
+        self._told: Waiting | None = None
+
+    def of(self, step: Progress) -> Iterator[str]:
+        """The lines that this look at the job is worth."""
+        if step.done:
+            return
+        waits = step.waiting
+        if waits is None:
+            if self._told is not None:
+                yield self._line(step, f"the wait is over, {_sent(step)}")
+            self._told = None
+        elif self._is_new(waits, step.at):
+            self._told = waits
+            yield self._line(step, plain(waits.words(_at(step))))
+        if step.seconds >= self._next:
+            yield self._line(step, "; ".join([_sent(step), *_below(step)]))
+
+    def _is_new(self, waits: Waiting, now: datetime) -> bool:
+        """Whether it is not the wait that was told already, and long enough."""
+        told = self._told
+        if waits.until is None:
+            return told is None or told.why != waits.why
+        since = now if told is None or told.until is None else max(now, told.until)
+        if told is not None and told.why != waits.why:
+            since = now
+        return (waits.until - since).total_seconds() >= WORTH_SECONDS
+
+    def _line(self, step: Progress, text: str) -> str:
+        self._next = step.seconds + EVERY
+        return f"{_time(step.at.timestamp())} {self._name}: {text}"
+
+
+def _sent(step: Progress) -> str:
+    counts = step.counts
+    words = [f"{step.sent:,} of {counts.to_send:,} rows sent"]
+    if counts.unsent and not step.done:
+        if step.rate:
+            words.append(f"{step.rate:,.0f} a second")
+        if step.seconds_left is not None:
+            words.append(f"{_about(step.seconds_left)} left")
+    if counts.rejected or counts.in_doubt:
+        words.append(f"{counts.rejected:,} rejected, {counts.in_doubt:,} in doubt")
+    return ", ".join(words)
+
+
+def _below(step: Progress) -> Iterator[str]:
+    """What else there is to say."""
+    at = _at(step)
+    if step.waiting is not None:
+        yield plain(step.waiting.words(at))
+    if step.unreconciled and step.looks_until is not None:
+        yield (
+            f"{step.unreconciled:,} accepted rows not yet found in the status lists; looked for "
+            f"until {at(step.looks_until)}"
+        )
+    if step.deliveries or step.tracks_until is not None:
+        heard = (
+            f"{status.name.lower().replace('_', ' ')} {rows:,}"
+            for status, rows in step.deliveries.items()
+        )
+        until = "" if step.tracks_until is None else f"; asked until {at(step.tracks_until)}"
+        yield f"delivery: {', '.join(heard) or 'nothing heard'}{until}"
+
+
+def _at(step: Progress) -> Callable[[datetime], str]:
+    """Writes times as they are read at this moment."""
+    now = step.at.timestamp()
+    return lambda at: moment(at.timestamp(), now)
+
+
+def _about(seconds: float) -> str:
+    """The seconds of a guess: those of more than two minutes in whole minutes."""
+    return spoken(seconds if seconds <= 120 else ceil(seconds / 60) * 60)
+
+
+def _time(now: float) -> str:
+    return moment(now, now)

@@ -1,0 +1,40 @@
+"""The terminal that stderr may be."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from typing import TextIO, cast
+
+from rich.console import Console
+
+__all__ = ["console", "show_cursor"]
+
+
+class _Forgiving:
+    """A stream for bars: a terminal that has gone away must not end what the bar is about."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def console() -> Console:
+    """Where bars go: stderr, so that stdout stays clean for the report."""
+    return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False)
+
+
+def show_cursor() -> None:
+    """Undo what a bar has hidden, for a process that ends without a chance to end the bar."""
+    Console(file=cast("TextIO", _Forgiving(sys.__stderr__ or sys.stderr))).show_cursor()

@@ -14,6 +14,7 @@ import attrs
 import msgspec
 import typer
 
+from mailkit.bulk.journal import Account as Quotas
 from mailkit.bulk.journal import Journal
 from mailkit.cli.options import Account, AsJson, JournalPath, ProviderName
 from mailkit.cli.run import Exit, run
@@ -61,7 +62,8 @@ def doctor(
             found, store = await _journal(journal, stack)
             results.append(found)
             if store is not None:
-                client = client.with_permits(store.permits(client))
+                quotas = Quotas(client.name, client.account, client.quotas)
+                client = client.with_permits(store.permits_of(quotas, client.clock))
             _print(found, quiet=as_json)
             async for result in diagnose(client, checks):
                 results.append(result)

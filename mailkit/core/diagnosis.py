@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ from mailkit.errors import (
 __all__ = ["Check", "CheckResult", "CheckState", "Expected", "diagnose", "redacted"]
 
 _EXCERPT = 300
+_WORD = re.compile(r"[^\s<>\"'`]+")
+_QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'")
+_NUMBER = re.compile(r"\d{6,}")
 
 
 class Expected(StrEnum):
@@ -182,7 +186,8 @@ def _shape(response: Response) -> str:
 
 def redacted(text: str) -> str:
     """The text without addresses, quoted words, longer numbers and the user's folder."""
-    text = text.replace(str(Path.home()), "~") if Path.home() != Path("/") else text
-    text = re.sub(r"[^\s<>\"'`]+@[^\s<>\"'`]+", "…@…", text)
-    text = re.sub(r"\"[^\"]*\"|'[^']*(?<!\w)'|'[^' ]*'", "'…'", text)
-    return re.sub(r"\d{6,}", "…", text)[:_EXCERPT]
+    with suppress(RuntimeError):  # there may be none
+        home = str(Path.home())
+        text = text.replace(home, "~") if len(home) > 1 else text
+    text = _WORD.sub(lambda found: "…@…" if "@" in found[0] else found[0], text)
+    return _NUMBER.sub("…", _QUOTED.sub("'…'", text))[:_EXCERPT]

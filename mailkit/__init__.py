@@ -13,6 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mailkit import errors as errors
+    from mailkit import events as events
+    from mailkit import provider as provider
+    from mailkit import providers as providers
+    from mailkit import sandbox as sandbox
+    from mailkit import testing as testing
+    from mailkit import webhooks as webhooks
     from mailkit.address import Address
     from mailkit.attachment import Attachment
     from mailkit.bulk.cancel import cancel
@@ -29,7 +36,9 @@ if TYPE_CHECKING:
     from mailkit.bulk.settings import EngineSettings
     from mailkit.bulk.single import SampleResult
     from mailkit.bulk.source import RecipientSource, read_recipients, read_suppressions
+    from mailkit.core.hooks import Attempt, Hook
     from mailkit.core.quota import Quota
+    from mailkit.core.retry import Outcome
     from mailkit.errors import MailkitError
     from mailkit.events import DeliveryStatus
     from mailkit.message import Message, Recipient
@@ -41,15 +50,18 @@ if TYPE_CHECKING:
 __all__ = [
     "Address",
     "Attachment",
+    "Attempt",
     "BulkSender",
     "Counts",
     "DeliveryStatus",
     "Devino",
     "EngineSettings",
+    "Hook",
     "Job",
     "Journal",
     "MailkitError",
     "Message",
+    "Outcome",
     "Plan",
     "Progress",
     "Quota",
@@ -73,15 +85,18 @@ __all__ = [
 _HOMES = {
     "Address": "address",
     "Attachment": "attachment",
+    "Attempt": "core.hooks",
     "BulkSender": "bulk.sender",
     "Counts": "bulk.journal",
     "DeliveryStatus": "events",
     "Devino": "providers.devino",
     "EngineSettings": "bulk.settings",
+    "Hook": "core.hooks",
     "Job": "bulk.job",
     "Journal": "bulk.journal",
     "MailkitError": "errors",
     "Message": "message",
+    "Outcome": "core.retry",
     "Plan": "bulk.rehearsal",
     "Progress": "bulk.progress",
     "Quota": "core.quota",
@@ -102,12 +117,29 @@ _HOMES = {
     "resolve": "bulk.resolve",
 }
 
+_MODULES = frozenset(
+    ["errors", "events", "provider", "providers", "sandbox", "testing", "webhooks"]
+)
+
+__version__: str
+"""The version of the distribution, as ``pip`` shows it."""
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES, "__version__"})
+
+
 if not TYPE_CHECKING:  # a type checker would take it for any name at all
 
     def __getattr__(name: str) -> object:
         """Import a public name at its first use: ``import mailkit`` costs next to nothing."""
-        if name not in _HOMES:
+        if name in _MODULES:
+            return import_module(f"{__name__}.{name}")
+        if name == "__version__":
+            value: object = import_module("importlib.metadata").version("mailkit-bulk")
+        elif name in _HOMES:
+            value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
         globals()[name] = value
         return value

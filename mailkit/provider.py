@@ -60,9 +60,11 @@ from mailkit.core.forms import File
 from mailkit.core.hooks import Attempt, Hook
 from mailkit.core.http import Session, Transport
 from mailkit.core.message_parts import MessagePart, check_parts
+from mailkit.core.model import Model
 from mailkit.core.options import ClientOptions, secret_from_env
 from mailkit.core.quota import Permit, Permits, Quota
 from mailkit.core.reading import decode
+from mailkit.core.retry import Outcome
 from mailkit.core.secret import Secret
 from mailkit.core.webhook_items import WebhookItem, webhook_items
 from mailkit.core.wire import (
@@ -108,7 +110,9 @@ __all__ = [
     "Limits",
     "MessagePart",
     "Missing",
+    "Model",
     "NotTaken",
+    "Outcome",
     "Permit",
     "Permits",
     "Piece",

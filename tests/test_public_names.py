@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,20 @@ def test_the_fourth_provider_imports_public_modules_alone() -> None:
     sources = (ROOT / "tests/listmail").rglob("*.py")
     text = "".join(source.read_text(encoding="utf-8") for source in sources)
     assert set(re.findall(r"^ *(?:from|import) (mailkit[\w.]*)", text, re.MULTILINE)) <= PUBLIC
+
+
+def test_what_is_public_is_listed_and_reached_without_another_import() -> None:
+    program = (
+        "import mailkit; print(mailkit.__version__, mailkit.errors.NotSent.__name__, "
+        "mailkit.sandbox.Fault.__name__, *dir(mailkit))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, text=True
+    )
+    number, *names = said.stdout.split()
+    assert number == version("mailkit-bulk")
+    modules = {name.split(".")[1] for name in PUBLIC if "." in name}
+    assert {"NotSent", "Fault", "__version__", *mailkit.__all__, *modules} <= {*names}
 
 
 def test_another_name_is_an_attribute_error() -> None:

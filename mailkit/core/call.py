@@ -42,6 +42,7 @@ import msgspec
 
 from mailkit.core.arguments import argument
 from mailkit.core.frames import clear_frames
+from mailkit.core.model import plain_json
 from mailkit.core.reading import Pick
 from mailkit.core.wire import Refusal
 from mailkit.core.wire_format import WireFormat
@@ -119,12 +120,17 @@ class Route:
 class CallResult(Generic[T_co]):
     """A response with what surrounds it: HTTP status, headers (any case) and the value.
 
-    The headers are not part of the repr, since a service may set or repeat credentials there.
+    The headers are not part of the repr and of ``to_dict()``, since a service may set or repeat
+    credentials there.
     """
 
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     value: T_co
+
+    def to_dict(self) -> dict[str, Any]:
+        """The status and the value in JSON's own types."""
+        return {"status": self.status, "value": plain_json(self.value)}
 
 
 def wire(name: str, *also: str) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import attrs
 
@@ -30,5 +30,11 @@ class Attempt:
     seconds: float = 0.0
 
 
-Hook = Callable[[Attempt], None]
-"""Must return at once, and must not raise."""
+class Hook(Protocol):
+    """A function that is called before and after each attempt of a call; must return at once, and
+    must not raise.
+    """
+
+    def __call__(self, attempt: Attempt, /) -> None:
+        """Take note of the attempt."""
+        ...

@@ -8,6 +8,7 @@ import attrs
 
 from mailkit.attachment import Attachment
 from mailkit.core.call import Call, Resource, arg, method, post, wire
+from mailkit.core.model import Model
 from mailkit.errors import InvalidArgument
 from mailkit.providers.devino import fields
 
@@ -15,7 +16,7 @@ __all__ = ["Files", "UploadedFile"]
 
 
 @attrs.frozen
-class UploadedFile:
+class UploadedFile(Model):
     """A file in the storage: ``file_id`` goes into ``messages.send``, ``public_url`` is where
     anybody can read it.
     """

@@ -9,6 +9,7 @@ import attrs
 
 from mailkit.address import Address, dedupe_key, normalize
 from mailkit.core.call import Call, Raw, Resource, arg, method, post
+from mailkit.core.model import Model
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
 from mailkit.core.wire_format import WireFormat
@@ -42,7 +43,7 @@ class MessageRecipient:
 
 
 @attrs.frozen
-class AcceptedRecipient:
+class AcceptedRecipient(Model):
     """A recipient whose message was accepted: the index in the call, and the message's id, which
     the callbacks name.
     """
@@ -53,7 +54,7 @@ class AcceptedRecipient:
 
 
 @attrs.frozen
-class RefusedRecipient:
+class RefusedRecipient(Model):
     """A recipient who was refused: the index in the call, and the service's words."""
 
     index: int
@@ -62,7 +63,7 @@ class RefusedRecipient:
 
 
 @attrs.frozen
-class RecipientInDoubt:
+class RecipientInDoubt(Model):
     """A recipient about whom the response says neither yes nor no: a message may be on its way."""
 
     index: int
@@ -71,7 +72,7 @@ class RecipientInDoubt:
 
 
 @attrs.frozen
-class SendMessagesResult:
+class SendMessagesResult(Model):
     """What happened to each recipient of the call: each one is in one of the three, by index.
 
     Accepted is not sent: with ``check_unsubscription`` a callback may yet say REJECTED.

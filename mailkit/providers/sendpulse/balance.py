@@ -9,13 +9,14 @@ from typing import Any
 import attrs
 
 from mailkit.core.call import Call, Resource, get, method, wire
+from mailkit.core.model import Model
 from mailkit.core.wire import Unreadable
 
 __all__ = ["Balance", "BalanceDetails", "Balances", "EmailTariff", "Money", "Tariff"]
 
 
 @attrs.frozen
-class Balance:
+class Balance(Model):
     """The account's balance in a currency."""
 
     currency: str
@@ -23,7 +24,7 @@ class Balance:
 
 
 @attrs.frozen
-class Money:
+class Money(Model):
     """The account's own money and its bonus."""
 
     main: Decimal | None = None
@@ -32,7 +33,7 @@ class Money:
 
 
 @attrs.frozen
-class EmailTariff:
+class EmailTariff(Model):
     """The tariff for campaigns and what is left of it; ``finished_time`` is naive."""
 
     tariff_name: str = ""
@@ -43,7 +44,7 @@ class EmailTariff:
 
 
 @attrs.frozen
-class Tariff:
+class Tariff(Model):
     """The tariff of another part of the service; ``end_date`` is naive."""
 
     tariff_name: str = ""
@@ -52,7 +53,7 @@ class Tariff:
 
 
 @attrs.frozen
-class BalanceDetails:
+class BalanceDetails(Model):
     """The balance and the tariffs of the service's parts; None for a part that isn't in use."""
 
     balance: Money | None = None

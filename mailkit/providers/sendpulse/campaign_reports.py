@@ -10,6 +10,7 @@ from typing import Literal
 import attrs
 
 from mailkit.core.call import Call, arg, get, wire
+from mailkit.core.model import Model
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.providers.sendpulse import fields
@@ -34,7 +35,7 @@ Order = Literal["asc", "desc"]
 
 
 @attrs.frozen
-class CampaignMessage:
+class CampaignMessage(Model):
     """A campaign's message; ``html`` is the body as plain HTML, where the response has it."""
 
     sender_name: str = ""
@@ -47,7 +48,7 @@ class CampaignMessage:
 
 
 @attrs.frozen
-class ExternalStat:
+class ExternalStat(Model):
     """Whether opens and clicks are counted."""
 
     check_open_email: bool = False
@@ -55,7 +56,7 @@ class ExternalStat:
 
 
 @attrs.frozen
-class Campaign:
+class Campaign(Model):
     """A campaign; ``send_date`` is in the account's zone, and naive."""
 
     id: int
@@ -79,7 +80,7 @@ class Campaign:
 
 
 @attrs.frozen
-class CampaignRecipient:
+class CampaignRecipient(Model):
     """What happened to a campaign's message to one address; ``sent_date`` is naive.
 
     The detailed status can be absent.

@@ -11,6 +11,7 @@ import attrs
 
 from mailkit.address import Address
 from mailkit.core.call import Call, Raw, Resource, arg, delete, method, patch, post, wire
+from mailkit.core.model import Model
 from mailkit.core.reading import Reader, decode, new_id
 from mailkit.core.wire import Unreadable
 from mailkit.core.wire_format import WireFormat
@@ -39,7 +40,7 @@ _TEST_ADDRESSES = 3
 
 
 @attrs.frozen
-class CreateCampaignResult:
+class CreateCampaignResult(Model):
     """The service took the campaign: its id, and what it costs."""
 
     id: int = attrs.field(validator=attrs.validators.gt(0))

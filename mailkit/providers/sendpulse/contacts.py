@@ -10,6 +10,7 @@ import attrs
 
 from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, wire
+from mailkit.core.model import Model
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.error_codes import GONE
@@ -20,7 +21,7 @@ __all__ = ["ContactDetails", "ContactStats", "Contacts", "ListName"]
 
 
 @attrs.frozen
-class ContactDetails:
+class ContactDetails(Model):
     """When and from where an address came into a list; ``add_date`` is naive."""
 
     list_id: int
@@ -30,7 +31,7 @@ class ContactDetails:
 
 
 @attrs.frozen
-class ListName:
+class ListName(Model):
     """A mailing list's id and name."""
 
     id: int
@@ -38,7 +39,7 @@ class ListName:
 
 
 @attrs.frozen
-class ContactStats:
+class ContactStats(Model):
     """An address's messages in numbers, its lists, and whether it is in the blacklist; None where
     the response doesn't say.
     """

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put, wire
+from mailkit.core.model import Model
 from mailkit.core.reading import new_id
 from mailkit.core.wire import Missing
 from mailkit.providers.sendpulse import fields
@@ -35,7 +36,7 @@ __all__ = ["Cost", "MailingList", "MailingLists", "Variable"]
 
 
 @attrs.frozen
-class MailingList:
+class MailingList(Model):
     """A mailing list; ``created`` is in the account's zone, and naive."""
 
     id: int
@@ -52,7 +53,7 @@ class MailingList:
 
 
 @attrs.frozen
-class Variable:
+class Variable(Model):
     """A variable that contacts of a list can have, and its type: string, number or date."""
 
     name: str
@@ -60,7 +61,7 @@ class Variable:
 
 
 @attrs.frozen
-class Cost:
+class Cost(Model):
     """What a campaign to a list would cost.
 
     ``affordable`` says whether there is enough money, ``max_emails_per_task`` how many addresses

@@ -9,6 +9,7 @@ import attrs
 import msgspec
 
 from mailkit.core.call import wire
+from mailkit.core.model import Model
 from mailkit.core.reading import php_list
 from mailkit.providers.sendpulse.codes import CampaignStatus, ContactStatus, RecipientStatus
 
@@ -91,7 +92,7 @@ class FileNames(tuple[str, ...]):
 
 
 @attrs.frozen
-class Contact:
+class Contact(Model):
     """An address in a mailing list.
 
     ``list_id`` and ``email`` are set where the response has them.
@@ -106,7 +107,7 @@ class Contact:
 
 
 @attrs.frozen
-class CampaignName:
+class CampaignName(Model):
     """A campaign of a mailing list: its id, name and status."""
 
     id: int = attrs.field(metadata=wire("task_id"))
@@ -117,7 +118,7 @@ class CampaignName:
 
 
 @attrs.frozen
-class StatusCount:
+class StatusCount(Model):
     """How many of a campaign's messages have a status."""
 
     code: RecipientStatus | int
@@ -126,7 +127,7 @@ class StatusCount:
 
 
 @attrs.frozen
-class LinkClicks:
+class LinkClicks(Model):
     """How often a link was followed; ``url`` is empty for links without an address."""
 
     url: str = attrs.field(default="", metadata=wire("url", "link"))
@@ -134,7 +135,7 @@ class LinkClicks:
 
 
 @attrs.frozen
-class Statistics:
+class Statistics(Model):
     """A campaign in numbers, as far as the response has them.
 
     ``counters`` by the service's words (sent, delivered, opening, …) in a list of campaigns;

@@ -9,6 +9,7 @@ import attrs
 
 from mailkit.address import Address
 from mailkit.core.call import Call, Caller, CallResult, Method, Raw
+from mailkit.core.model import Model
 from mailkit.core.reading import decode, php_list
 from mailkit.core.wire import Unreadable
 from mailkit.errors import BadResponse, ErrorContext, InvalidArgument, RequestError
@@ -100,7 +101,7 @@ def made(tree: Any) -> list[Any]:
 
 
 @attrs.frozen
-class BatchResult:
+class BatchResult(Model):
     """The result of a call in batches: the addresses that are done, and those that are not, each
     with the error of its batch.
     """

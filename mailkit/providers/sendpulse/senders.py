@@ -8,6 +8,7 @@ import attrs
 
 from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post
+from mailkit.core.model import Model
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
 from mailkit.providers.sendpulse.error_codes import GONE
@@ -19,7 +20,7 @@ inactive = re.compile(r"(?i)not.?active|inactive|wait|pending|не.?актив|�
 
 
 @attrs.frozen
-class Sender:
+class Sender(Model):
     """An address that messages may come from, and its status in the service's words."""
 
     email: str

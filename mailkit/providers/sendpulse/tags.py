@@ -12,6 +12,7 @@ import attrs
 
 from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put
+from mailkit.core.model import Model
 from mailkit.core.wire_format import WireFormat
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
@@ -21,7 +22,7 @@ __all__ = ["Tag", "Tags"]
 
 
 @attrs.frozen
-class Tag:
+class Tag(Model):
     """A tag: its name, and its color as ``#f0f4f6``."""
 
     id: int

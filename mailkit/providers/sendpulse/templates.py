@@ -10,6 +10,7 @@ from typing import Any, Literal
 import attrs
 
 from mailkit.core.call import Call, Resource, arg, get, method, post, wire
+from mailkit.core.model import Model
 from mailkit.core.reading import new_id
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
@@ -21,7 +22,7 @@ Owner = Literal["me", "sendpulse"]
 
 
 @attrs.frozen
-class TemplateCategory:
+class TemplateCategory(Model):
     """What the service's own templates are sorted by."""
 
     id: int | None = None
@@ -33,7 +34,7 @@ class TemplateCategory:
 
 
 @attrs.frozen
-class Template:
+class Template(Model):
     """A template. ``real_id`` stays; ``id`` is another one after every edit. Both can be sent.
 
     ``html`` is the message, in the response about one template.

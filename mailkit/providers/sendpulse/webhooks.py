@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from mailkit.core.call import Call, Resource, arg, delete, get, method, post, put
+from mailkit.core.model import Model
 from mailkit.core.secret import Secret
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
@@ -20,7 +21,7 @@ __all__ = ["Webhook", "Webhooks"]
 
 
 @attrs.frozen
-class Webhook:
+class Webhook(Model):
     """An event and the address it is sent to, which is a secret, and not in the repr: anyone who
     knows it can send events too.
     """

@@ -13,6 +13,7 @@ import msgspec
 
 from mailkit.address import Address
 from mailkit.core.call import Call, Raw, Resource, arg, method, post
+from mailkit.core.model import Model
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
 from mailkit.core.wire_format import WireFormat
@@ -35,13 +36,13 @@ class PersonalMessage(NamedTuple):
 
 
 @attrs.frozen
-class SendBulkResult:
+class SendBulkResult(Model):
     """The service accepted the request; ``uuid`` identifies it in ``bulk.status``."""
 
     uuid: str
 
 
-class BulkError(msgspec.Struct, frozen=True, gc=False):
+class BulkError(Model, msgspec.Struct, frozen=True, gc=False):
     """An address that the service did not accept a message for, and why."""
 
     email: str = ""
@@ -54,7 +55,7 @@ class BulkError(msgspec.Struct, frozen=True, gc=False):
 
 
 @attrs.frozen
-class BulkStatus:
+class BulkStatus(Model):
     """One message of a bulk request: ``success`` has the accepted emails, ``errors`` the others."""
 
     message_id: int | None = None

@@ -9,6 +9,7 @@ import msgspec
 
 from mailkit.address import Address
 from mailkit.core.call import Call, Resource, arg, method, post
+from mailkit.core.model import Model
 from mailkit.events import DeliveryStatus
 from mailkit.providers.smsby import fields
 
@@ -34,21 +35,23 @@ _DELIVERY = {
 
 
 @attrs.frozen
-class SendEmailResult:
+class SendEmailResult(Model):
     """The service took the message; ``email_id`` is its number there."""
 
     email_id: int = attrs.field(validator=attrs.validators.gt(0))
 
 
 @attrs.frozen
-class SendToListResult:
+class SendToListResult(Model):
     """The service accepted the message to a list: its number, and how many addresses get it."""
 
     message_id: int = attrs.field(validator=attrs.validators.gt(0))
     count_emails: int | None = None
 
 
-class EmailStatus(msgspec.Struct, frozen=True, gc=False):  # lists of it are long: read at once
+class EmailStatus(
+    Model, msgspec.Struct, frozen=True, gc=False
+):  # lists of it are long: read at once
     """What happened to the message to one address.
 
     ``status`` is the service's own word: DELIVERED, UNDELIVERED and OPEN have been seen, the full

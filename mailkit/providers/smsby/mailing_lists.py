@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from mailkit.core.call import Call, Resource, arg, method, post
+from mailkit.core.model import Model
 from mailkit.core.reading import new_id
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
@@ -21,7 +22,7 @@ Cell = str | int | float | None
 
 
 @attrs.frozen
-class ImportProblem:
+class ImportProblem(Model):
     """A contact that was not accepted: its index in the call, and why."""
 
     index: int
@@ -29,7 +30,7 @@ class ImportProblem:
 
 
 @attrs.frozen
-class ImportContactsResult:
+class ImportContactsResult(Model):
     """How many contacts were new, known and wrong; ``log`` lists the wrong ones."""
 
     inserted: int = 0

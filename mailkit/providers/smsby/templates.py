@@ -5,12 +5,13 @@ from __future__ import annotations
 import attrs
 
 from mailkit.core.call import Call, Resource, method, post
+from mailkit.core.model import Model
 
 __all__ = ["Template", "Templates"]
 
 
 @attrs.frozen
-class Template:
+class Template(Model):
     """A template's number and title."""
 
     id: int

@@ -67,6 +67,24 @@ def test_columns_whose_names_a_macro_can_t_have_get_another() -> None:
     assert list(made.values(("", "a", "b", "c")).values()) == ["a", "b", "c"]
 
 
+def test_a_value_in_an_address_is_a_macro_of_its_own() -> None:
+    made = macros("{{ Name }} <a href='https://x.by/{{ name }}?n={{ name }}'>{{ name | url }}</a>")
+    assert (
+        made.body == "[name] <a href='https://x.by/[name_2]?n=[name_3]'>[name_3]</a>[Unsubscribe]"
+    )
+    assert made.values(("", "a/[b]&", "")) == {
+        "name": "a/&#91;b]&amp;",
+        "name_2": "a/%5Bb%5D%26",
+        "name_3": "a%2F%5Bb%5D%26",
+    }
+
+
+def test_brackets_in_a_placeholder_are_no_macro() -> None:
+    made = macros("{{ Name [city] }}", ("Name [city]", "city"))
+    assert made.body == "[field][Unsubscribe]"
+    assert made.values(("", "x", "y")) == {"field": "x"}
+
+
 def test_other_brackets_stay_and_no_macro_takes_their_word() -> None:
     made = macros("<!--[if mso]> a[href] [field] [WebVersion] {{ имя }}", ("имя",))
     assert made.body == "<!--[if mso]> a[href] [field] [WebVersion] [field_2][Unsubscribe]"

@@ -74,6 +74,20 @@ def test_each_default_and_each_place_has_a_variable_of_its_own() -> None:
         made.values(("x@y.by", " "))
 
 
+def test_a_value_in_an_address_is_a_variable_of_its_own() -> None:
+    body = "{{ Name }} <a href='https://x.by/{{ name }}?n={{ name }}'>{{ name | url }}</a>"
+    made = placeholders(body, "name", escape=False)
+    assert made.html == "{{name}} <a href='https://x.by/{{nameA}}?n={{nameB}}'>{{nameB}}</a>"
+    values = {"name": "a/b&", "nameA": "a/b%26", "nameB": "a%2Fb%26"}
+    assert made.values(("x@y.by", "a/b&")) == values
+
+
+def test_contacts_of_an_older_job_with_fewer_variables_are_refused() -> None:
+    message = Message("Shop <news@shop.by>", "Hi", html="{{ a }}<a href='https://x.by/{{ a }}'>")
+    with pytest.raises(InvalidArgument, match="by another version"):
+        Placeholders(message, ("email", "a"), unsubscribe="", names=["a"])
+
+
 def test_blank_values_are_filled_here() -> None:
     made = placeholders("{{ name | '<you>' }}", "name")
     assert made.values(("x@y.by", " \t")) == {"name": "&lt;you&gt;"}

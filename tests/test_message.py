@@ -423,6 +423,14 @@ def test_all_that_a_message_may_have_can_be_in_its_file(tmp_path: Path) -> None:
     assert found.headers == {"List-Unsubscribe": "<https://x.by>"}
 
 
+def test_the_message_of_the_documentation_is_one(tmp_path: Path) -> None:
+    page = Path(__file__).parent.parent / "docs/messages.md"
+    text = page.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "letter.html").write_text("<p>Hi</p>")
+    (tmp_path / "price.pdf").write_bytes(b"%PDF")
+    assert Message.from_toml(toml(tmp_path, text)).sender.name == "Shop, Inc."
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="there is no file"):
         Message.from_toml(tmp_path / "none.toml")

@@ -206,7 +206,8 @@ class Polling:
 
     async def _settled(self, poll: _Poll, doubt: Taken) -> _Poll | None:
         """Ask once; gives when to ask again, if so."""
-        heard_of = await self._journal.chunks.heard_of(self._job, doubt.task.chunk)
+        about = (self._job, doubt.task.chunk, self._clock.now())
+        heard_of = await self._journal.chunks.heard_of(*about)
         doubt = attrs.evolve(doubt, task=attrs.evolve(doubt.task, heard_of=heard_of))
         try:
             found = await self._dispatch.settle(doubt.task)

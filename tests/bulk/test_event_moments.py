@@ -17,6 +17,7 @@ from mailkit.bulk.journal import (
     Stopped,
     Taken,
 )
+from mailkit.bulk.journal.parking import KEPT
 from mailkit.core.dispatch import ChunkStatus, Done, Limits, Scope, Stage
 from mailkit.events import CampaignEvent, DeliveryEvent, DeliveryStatus
 from mailkit.provider import NotTaken, PollResult, RowStatus, Sent, Task, Wait
@@ -529,7 +530,8 @@ async def test_a_chunk_is_not_planned_again_while_webhooks_may_speak_of_it(
     early = [campaign_event("77", "p1@example.com"), campaign_event("78", "else@example.com")]
     assert (await journal.events.record(early, now=NOW)).parked == 2
     absent = NotTaken("there is none")
-    assert await journal.chunks.heard_of(job, 1) == ["77"]
+    assert await journal.chunks.heard_of(job, 1, NOW) == ["77"]
+    assert await journal.chunks.heard_of(job, 1, NOW + KEPT + 1) == []
     assert isinstance(await journal.chunks.settle(job, taken, LATER, absent), Wait)
     assert (await counts(journal, job)).in_doubt == 2
     asked = attrs.evolve(taken, task=attrs.evolve(taken.task, heard_of=("77",)))

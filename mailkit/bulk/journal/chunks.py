@@ -290,18 +290,18 @@ class Chunks:
                 (job.id,),
             ).fetchall()
             return [
-                _handed_out(db, job, _Planned(*row, in_doubt=True), stages[row[5]])
+                _handed_out(db, job, _Planned(*row), stages[row[5]])
                 for *row, worker in found
                 if worker not in others and row[5] < len(stages) and stages[row[5]].settles
             ]
 
         return await self._store.read(work)
 
-    async def heard_of(self, job: JobRecord, n: int) -> list[str]:
+    async def heard_of(self, job: JobRecord, n: int, now: float) -> list[str]:
         """The references under which webhooks speak of the chunk's people, and which no chunk
         has.
         """
-        return await self._store.read(lambda db: references_about(db, job, n))
+        return await self._store.read(lambda db: references_about(db, job, n, now))
 
     async def settle(
         self, job: JobRecord, taken: Taken, now: float, outcome: Sent | NotTaken | Wait
@@ -326,7 +326,7 @@ class Chunks:
                 return None
             found = outcome
             if isinstance(found, NotTaken):
-                news = {*references_about(db, job, ticket.chunk)} - {*taken.task.heard_of}
+                news = {*references_about(db, job, ticket.chunk, now)} - {*taken.task.heard_of}
                 if news:
                     until = datetime.fromtimestamp(now + _ASK_AGAIN, UTC)
                     found = Wait(until, "webhooks speak of its recipients")
@@ -406,7 +406,6 @@ class _Planned:
     started: float | None
     looks: int
     rows: int
-    in_doubt: bool = attrs.field(default=False, kw_only=True)
 
 
 def _handed_out(
@@ -439,7 +438,7 @@ def _handed_out(
         started=_moment(chunk.started),
         looks=chunk.looks,
         again=again,
-        heard_of=references_about(db, job, chunk.n) if again or chunk.in_doubt else (),
+        heard_of=references_about(db, job, chunk.n, chunk.started or 0.0) if again else (),
         job_id=job.id,
     )
     return Taken(task, Ticket(chunk.n, chunk.takes), chunk.root, chunk.role == Role.AGAIN)

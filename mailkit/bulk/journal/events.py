@@ -19,7 +19,7 @@ from mailkit.bulk.journal.addressees import in_parts, rows_at
 from mailkit.bulk.journal.hearing import News, hear
 from mailkit.bulk.journal.jobs import by_id
 from mailkit.bulk.journal.matching import key_of
-from mailkit.bulk.journal.parking import forget_parked, may_be_ours, park
+from mailkit.bulk.journal.parking import KEPT, forget_parked, may_be_ours, park
 from mailkit.bulk.journal.records import ChunkState, JobRecord
 from mailkit.bulk.journal.row_ids import row_id
 from mailkit.bulk.journal.store import Connection, Store
@@ -31,8 +31,6 @@ __all__ = ["Events", "HandlersOf", "Recorded"]
 HandlersOf = Callable[[WebhookEvent], Sequence[str]]
 """The names of the handlers that an event has."""
 
-KEPT = 7 * 24 * 3600.0
-"""So long a repeat is known, and an event waits for its chunk."""
 _FORGET_EVERY = 3600.0
 _LATEST = 2**32 - 1
 
@@ -88,7 +86,7 @@ class Events:
             recorded = attrs.evolve(_write(db, new, now), repeated=len(events) - len(new))
             if handlers is not None:
                 _call(db, new, handlers, now)
-            forget_parked(db, now - KEPT)
+            forget_parked(db, now)
             if now >= self._forget_at:
                 _forget(db, now - KEPT)
             return recorded

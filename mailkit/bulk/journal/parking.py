@@ -15,7 +15,10 @@ from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import DeliveryEvent, DeliveryStatus
 
-__all__ = ["claim", "forget_parked", "may_be_ours", "park", "references_about"]
+__all__ = ["KEPT", "claim", "forget_parked", "may_be_ours", "park", "references_about"]
+
+KEPT = 7 * 24 * 3600.0
+"""The seconds that an event waits for its chunk, and that a repeat is known for."""
 
 _FORGOTTEN = 200  # at most, each time
 
@@ -74,10 +77,11 @@ def claim(db: Connection, job: JobRecord, n: int, reference: str, now: float) ->
     db.execute("DELETE FROM parked WHERE provider = ? AND reference = ?", which)
 
 
-def references_about(db: Connection, job: JobRecord, n: int) -> list[str]:
+def references_about(db: Connection, job: JobRecord, n: int, now: float) -> list[str]:
     """The references under which events of the chunk's people are kept: one may be the chunk's."""
     parked = db.execute(
-        "SELECT reference, key FROM parked WHERE provider = ? ORDER BY reference", (job.provider,)
+        "SELECT reference, key FROM parked WHERE provider = ? AND at >= ? ORDER BY reference",
+        (job.provider, now - KEPT),
     ).fetchall()
     if not parked:
         return []
@@ -86,9 +90,9 @@ def references_about(db: Connection, job: JobRecord, n: int) -> list[str]:
     return list(dict.fromkeys(reference for reference, key in parked if key in people))
 
 
-def forget_parked(db: Connection, before: float) -> None:
-    """Forget what came before then, some of it each time: the oldest first."""
+def forget_parked(db: Connection, now: float) -> None:
+    """Forget what is too old, some of it each time: the oldest first."""
     db.execute(
         "DELETE FROM parked WHERE id IN (SELECT id FROM parked ORDER BY id LIMIT ?) AND at < ?",
-        (_FORGOTTEN, before),
+        (_FORGOTTEN, now - KEPT),
     )

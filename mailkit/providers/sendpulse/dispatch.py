@@ -97,10 +97,16 @@ _TIMEOUT = 60.0  # seconds for the request that creates a campaign
 _ARRIVES = timedelta(seconds=10 + _TIMEOUT, minutes=10)
 """After so long, counted from its take, a campaign that is not there was never created."""
 _BETWEEN_LOOKS = timedelta(minutes=1)
+_SHOWN = timedelta(days=1)
+"""After so long, a campaign that webhooks speak of and SendPulse does not show is a riddle."""
 _BLACKLIST_IS_GOOD = 600.0  # seconds
 _LOOKED_AT_ANEW = ChunkList(0)  # the list does not matter any more
 
 _bad_address = re.compile(r"(?i)argument emails? is invalid").match
+
+
+class _NotShown(Unavailable):
+    """Webhooks speak of a campaign that SendPulse does not show."""
 
 
 @attrs.frozen
@@ -330,15 +336,21 @@ class SendPulseDispatch:
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
         """The campaign is found by its name among those of its list. It counts as never created if
-        it is absent at two looks, long after its request could have arrived.
+        it is absent at two looks, long after its request could have arrived; not if webhooks speak
+        of one that SendPulse does not show for a day: then a person must look.
         """
         name, chunk = name_of(task), ChunkList.of(task.cursor)
-        found = await self._campaigns(self._client, task, chunk)
+        now = datetime.fromtimestamp(self._client.clock.now(), UTC)
+        try:
+            found = await self._campaigns(self._client, task, chunk)
+        except _NotShown:
+            if task.started is None or now < task.started + _SHOWN:
+                raise
+            return None
         if len(found) > 1:
             return None
         if found:
             return Sent(str(found[0]), cursor=task.cursor)
-        now = datetime.fromtimestamp(self._client.clock.now(), UTC)
         why = f"no campaign {name} at SendPulse so far"
         arrives = now if task.started is None else task.started + _ARRIVES
         if now < arrives:
@@ -368,7 +380,7 @@ class SendPulseDispatch:
             return await client.campaigns.get(id)
         except NotFound as error:
             why = f"SendPulse has sent webhooks for campaign {id}, but does not show it"
-            raise Unavailable(why, error.context) from error
+            raise _NotShown(why, error.context) from error
 
     async def poll(self, reference: str, cursor: str | None) -> PollResult:
         """The campaign's status and statistics."""

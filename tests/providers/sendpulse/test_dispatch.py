@@ -452,6 +452,18 @@ async def test_a_campaign_that_its_list_does_not_show_yet_is_found_by_what_webho
     assert world.sandbox.requests[CREATE] == 2
 
 
+async def test_a_campaign_that_only_webhooks_know_is_for_a_person_after_a_day(world: World) -> None:
+    cursor = await world.ready(*ROWS)
+    began = world.at(0)
+    doubt = task(SEND, started=began, cursor=cursor, heard_of=("4711",))
+    for seconds in (700, 80_000):
+        world.clock.advance(seconds)
+        with pytest.raises(Unavailable, match="campaign 4711"):
+            await world.dispatch.settle(doubt)
+    world.clock.advance(10_000)
+    assert await world.dispatch.settle(doubt) is None
+
+
 async def test_two_campaigns_of_one_name_are_for_a_person(world: World) -> None:
     cursor = await world.ready(*ROWS)
     await world.do(SEND, cursor=cursor)

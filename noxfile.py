@@ -1,7 +1,10 @@
 """Every chore of the project: ``nox -l`` lists them, ``nox -s tests`` runs the tests."""
 
 import os
+import shutil
+import tempfile
 from itertools import chain
+from pathlib import Path
 
 import nox
 
@@ -9,6 +12,7 @@ nox.options.sessions = ["tests", "lint", "types"]
 nox.options.default_venv_backend = "venv"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
+ROOM = 4_000_000_000  # bytes
 
 
 def groups(*names: str) -> tuple[str, ...]:
@@ -21,23 +25,31 @@ def oldest(requirement: str) -> str:
     return versions.replace(">=", "==") + "".join(marker)
 
 
-def parallel() -> tuple[str, ...]:
-    """More workers than cores: many tests wait for a process."""
-    return "-n", str(3 * (os.cpu_count() or 1) // 2 + 1), "--dist", "worksteal"
+def pytest(session: nox.Session, *options: str) -> None:
+    """Run the tests with more workers than cores, since many wait for a process, and with their
+    files in memory where there is room: they make thousands of journals, and each commit of one
+    waits for its disk.
+    """
+    workers = str(3 * (os.cpu_count() or 1) // 2 + 1)
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
+    with tempfile.TemporaryDirectory(dir=memory if has_room else None) as folder:
+        command = ("pytest", "-n", workers, "--dist", "worksteal", *options, *session.posargs)
+        session.run(*command, env={"TMPDIR": folder})
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests, on all cores."""
     session.install("-e", ".[cli,excel,fast]", *groups("tests"))
-    session.run("pytest", *parallel(), *session.posargs)
+    pytest(session)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """The tests once more, and which lines and branches of mailkit they never reach."""
     session.install("-e", ".[cli,excel,fast]", *groups("tests"))
-    session.run("pytest", *parallel(), "--cov", "--cov-report=term:skip-covered", *session.posargs)
+    pytest(session, "--cov", "--cov-report=term:skip-covered")
 
 
 @nox.session
@@ -47,7 +59,7 @@ def minimums(session: nox.Session) -> None:
     extras = chain(*project["optional-dependencies"].values())
     allowed = (*project["dependencies"], *extras, *groups("tests"))
     session.install("-e", ".[cli,excel,fast]", *map(oldest, allowed))
-    session.run("pytest", *parallel(), *session.posargs)
+    pytest(session)
 
 
 @nox.session

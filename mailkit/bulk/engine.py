@@ -36,7 +36,7 @@ from mailkit.bulk.signal import Signal, shielded
 from mailkit.bulk.telling import Teller
 from mailkit.bulk.waiting import Waiting
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import Dispatch, Done, Recut, Sent, Wait, check_stages
+from mailkit.core.dispatch import Dispatch, Done, Recut, Scope, Sent, Wait, check_stages
 from mailkit.core.lateness import BEGINS_WITHIN, begins_by
 from mailkit.core.words import about_recipient
 from mailkit.errors import (
@@ -147,6 +147,12 @@ class Engine:
     def waiting(self) -> Waiting | None:
         """Why nothing is sent at the moment; if nothing is left to send, what is waited for."""
         return None if self._performing else self._waiting or self._polling.waiting
+
+    @property
+    def loads_until(self) -> int | None:
+        """The stage at which rows are loaded already; None: the request that sends has them."""
+        parts = [n for n, stage in enumerate(self._stages) if stage.scope is Scope.PART]
+        return parts[-1] + 1 if parts else None
 
     @property
     def tracks_until(self) -> float | None:

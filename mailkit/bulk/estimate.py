@@ -65,11 +65,16 @@ def steps_of(
                 yield Step(1, {**takes, **dict.fromkeys(last, rows)})
 
 
-def duration(steps: Iterable[Step], quotas: Mapping[str, Quota]) -> Duration:
+def duration(
+    steps: Iterable[Step],
+    quotas: Mapping[str, Quota],
+    before: Mapping[str, Sequence[tuple[float, int]]] = {},
+) -> Duration:
     """When the last of these requests may go, if each goes as soon as its quotas let it, and takes
-    no time. What takes more of a quota than its limit waits until nothing of it is used.
+    no time. What takes more of a quota than its limit waits until nothing of it is used. ``before``
+    is what was taken of some quotas already: since how many seconds from now, and how much.
     """
-    used = {name: _Used(quota) for name, quota in quotas.items()}
+    used = {name: _Used(quota, before.get(name, ())) for name, quota in quotas.items()}
     waited: dict[str, float] = defaultdict(float)
     now = 0.0
     for step in steps:
@@ -89,10 +94,10 @@ def duration(steps: Iterable[Step], quotas: Mapping[str, Quota]) -> Duration:
 class _Used:
     """What was taken of a quota within its last window."""
 
-    def __init__(self, quota: Quota) -> None:
+    def __init__(self, quota: Quota, taken: Iterable[tuple[float, int]] = ()) -> None:
         self.quota = quota
-        self._taken: deque[tuple[float, int]] = deque()
-        self._sum = 0
+        self._taken = deque(sorted(taken))
+        self._sum = sum(amount for _, amount in self._taken)
 
     def free_at(self, amount: int) -> float:
         """When so much more is free; what is used until then is forgotten."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import anyio
@@ -36,7 +36,7 @@ class Job:
         engine: Engine,
         clock: Clock,
         *,
-        lasts: Callable[[Sequence[int]], float] = lambda chunks: 0.0,
+        lasts: Callable[[Sequence[int]], Awaitable[float]],
         tracks: bool = False,
     ) -> None:
         self._journal = journal
@@ -92,6 +92,7 @@ class Job:
                 looks_until=_moment(accepted and self._engine.looks_until(accepted)),
                 deliveries=deliveries,
                 tracks_until=_moment(tracks and now + tracks - steady),
+                loaded=await self._loaded(counts),
                 waiting=waiting,
                 done=done,
             )
@@ -99,12 +100,18 @@ class Job:
                 return
             await self._clock.sleep_until(self._ended, every)
 
+    async def _loaded(self, counts: Counts) -> int | None:
+        stage = self._engine.loads_until
+        if stage is None:
+            return None
+        return await self._journal.reports.loaded(self._record, stage) if counts.unsent else 0
+
     async def _quotas_last(self, counts: Counts) -> float:
-        """The seconds that the quotas make the rest last at least, once the first request goes."""
+        """The seconds that the quotas make the rest last at least."""
         if not counts.unsent:
             return 0.0
         chunks = await self._journal.reports.chunk_rows(self._record)
-        return self._lasts(chunks) if len(chunks) <= MOST_CHUNKS else 0.0
+        return await self._lasts(chunks) if len(chunks) <= MOST_CHUNKS else 0.0
 
     def left_behind(self) -> LeftBehind | None:
         """What would be in doubt if the process ended at once; None: that can't be found out. It

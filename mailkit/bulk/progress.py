@@ -22,8 +22,9 @@ class Progress:
 
     ``checked`` of the accepted rows were found in the provider's status list; the others are looked
     for until ``looks_until``. ``deliveries`` are counted, and asked for until ``tracks_until``, if
-    the run tracks them. ``waiting`` says why nothing is being sent at the moment, if so; ``done``
-    that the run has ended.
+    the run tracks them. So many of the unsent rows are ``loaded``; None: the request that sends has
+    them. ``waiting`` says why nothing is being sent at the moment, if so; ``done`` that the run has
+    ended.
     """
 
     counts: Counts
@@ -35,6 +36,7 @@ class Progress:
     looks_until: datetime | None = None
     deliveries: Mapping[DeliveryStatus, int] = attrs.field(factory=dict)
     tracks_until: datetime | None = None
+    loaded: int | None = None
     waiting: Waiting | None = None
     done: bool = False
 
@@ -69,11 +71,11 @@ class Pace:
 
 
 def seconds_left(unsent: int, rate: float, waits: float, quotas: float) -> float | None:
-    """The time until so many rows are sent: once what is waited for is over, at this rate, but not
+    """The time until so many rows are sent: at this rate, once what is waited for is over, but not
     before the quotas allow it; None if neither is known.
     """
     if not unsent:
         return 0.0
     if not (rate or quotas):
         return None
-    return waits + max(unsent / rate if rate else 0.0, quotas)
+    return max(waits + (unsent / rate if rate else 0.0), quotas)

@@ -478,11 +478,11 @@ class BulkSender:
         if record.rate is not None:
             quotas[RECIPIENTS] = quota_of(record.rate)
 
-        def lasts(chunks: Sequence[int]) -> float:
-            if not quotas:
+        async def lasts(chunks: Sequence[int]) -> float:
+            if permits is None:
                 return 0.0
             last = steps_of(chunks, dispatch.stages[-1:], dispatch.limits, last=[RECIPIENTS])
-            return duration(last, quotas).seconds
+            return duration(last, quotas, await permits.used()).seconds
 
         job = Job(
             self.journal,

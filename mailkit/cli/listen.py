@@ -16,10 +16,11 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
+from mailkit.cli import terminal
 from mailkit.cli.options import AdoptAs, JournalPath
 from mailkit.cli.run import Exit, hearing, opened, run, say
 from mailkit.cli.show import print_json
-from mailkit.cli.terminal import console, show_cursor
+from mailkit.cli.terminal import console
 from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument
 from mailkit.text import plain
@@ -112,7 +113,7 @@ def _why(error: OSError) -> str:
 def _hear(ended: asyncio.Event) -> None:
     if ended.is_set():
         say("mailkit: ended at once; what was not answered is posted again")
-        show_cursor()
+        terminal.leave()
         os._exit(Exit.ERROR)
     ended.set()
 

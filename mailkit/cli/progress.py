@@ -188,6 +188,8 @@ def _sent(step: Progress) -> str:
 def _below(step: Progress) -> Iterator[str]:
     """What else there is to say."""
     at = _at(step)
+    if step.loaded is not None and step.loaded < step.counts.unsent:
+        yield f"{step.loaded:,} of {step.counts.unsent:,} unsent rows loaded"
     if step.waiting is not None:
         yield plain(step.waiting.words(at))
     if step.unreconciled and step.looks_until is not None:

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from mailkit.bulk.journal import Adopt, Journal, LeftBehind
 from mailkit.bulk.report import Report
-from mailkit.cli.terminal import show_cursor
+from mailkit.cli import terminal
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -158,7 +158,7 @@ def graceful(
         if asked:
             code, words = _last(left_behind())
             say(f"mailkit: ended at once; {words}")
-            show_cursor()
+            terminal.leave()
             os._exit(code)
         asked = True
         stop()

@@ -8,7 +8,7 @@ from typing import TextIO, cast
 
 from rich.console import Console
 
-__all__ = ["console", "show_cursor"]
+__all__ = ["console", "leave"]
 
 
 class _Forgiving:
@@ -35,6 +35,9 @@ def console() -> Console:
     return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False)
 
 
-def show_cursor() -> None:
-    """Undo what a bar has hidden, for a process that ends without a chance to end the bar."""
-    Console(file=cast("TextIO", _Forgiving(sys.__stderr__ or sys.stderr))).show_cursor()
+def leave() -> None:
+    """Show the cursor and end the line, for a process that ends without a chance to end its bar."""
+    shown = Console(file=cast("TextIO", _Forgiving(sys.__stderr__ or sys.stderr)))
+    shown.show_cursor()
+    if shown.is_terminal:
+        shown.line()

@@ -41,6 +41,12 @@ def test_recipients_count_by_the_row() -> None:
     assert duration([*steps, Step(1, {"recipients": 1})], rate).seconds == 4 * HOUR
 
 
+def test_what_was_taken_before_counts_until_its_window_is_over() -> None:
+    before = {"campaigns": [(-3_000.0, 2), (-4_000.0, 9), (-600.0, 1)]}
+    found = [duration([Step(n, {"campaigns": 1})], QUOTAS, before).seconds for n in range(1, 7)]
+    assert found == [0.0, 600.0, 600.0, 3_000.0, HOUR, 600.0 + HOUR]
+
+
 def test_the_quota_that_costs_the_most_time_is_named() -> None:
     steps = [Step(1000, {"requests": 1}), Step(5, {"campaigns": 1}), Step(100, {"requests": 1})]
     assert duration(steps, QUOTAS) == Duration(99 + HOUR + 9, "campaigns")

@@ -137,6 +137,7 @@ async def test_status_and_report_say_what_is_waited_for(journal: Journal) -> Non
             f"next campaign at {moment(free_at, clock.now())}: the quota of 2 campaigns in "
             "10 minutes is used up"
         )
+        assert step.seconds_left == pytest.approx(free_at - clock.now())
         report = await make_report(journal, "a")
         assert report.waiting is not None
         assert report.waiting.why == "the quota of 2 campaigns in 10 minutes"

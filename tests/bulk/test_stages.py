@@ -48,7 +48,7 @@ from mailkit.provider import (
 from mailkit.testing import FakeClock
 
 from .fakes import MESSAGE, memory_journal, people
-from .jobs import die
+from .jobs import die, until_waiting
 
 STAGES = (
     Stage("list", repeatable=True, carries_rows=False),
@@ -308,8 +308,10 @@ async def test_a_wait_is_in_the_journal_and_is_kept(journal: Journal, shop: List
     async with BulkSender(shop, journal=journal, clock=shop.clock) as sender:
         job = await sender.start(MESSAGE, read_recipients(people(6)), name="a")
         looking = asyncio.create_task(look())
+        step = await until_waiting(job)
         report = await job.wait()
         await looking
+    assert (step.waiting and step.waiting.why, step.loaded) == ("the list is locked", 6)
     assert report.complete
     assert "the list is locked" in {one.waiting and one.waiting.why for one in seen}
     assert shop.clock.now() >= begun + 600
@@ -322,6 +324,7 @@ async def test_a_barrier_that_refuses_stops_before_anybody_is_mailed(
     shop.acts["afford"] = [lambda task: AccountRefused("the balance is short by 12.50")]
     report = await send(journal, shop, people(15))
     assert report.counts.unsent == 15
+    assert await journal.reports.loaded(await journal.jobs.get("a"), 3) == 15
     assert not shop.mailed
     assert report.stopped is not None
     assert "the balance is short by 12.50" in report.stopped

@@ -139,14 +139,28 @@ class Ledger:
 
     def look(self, db: Connection, needs: Needs, ahead: int) -> Busy:
         """When one could go with so many others of the same needs before it; changes nothing."""
+        moment = self._now(db)
+        line, _ = _line(db, moment, None, tidy=False)
+        return self._busy(db, moment, [*line, *[needs] * ahead], needs)
+
+    def used(self, db: Connection) -> dict[str, list[tuple[float, int]]]:
+        """What counts of each quota at this moment: since how many seconds from now, and how much;
+        changes nothing.
+        """
+        moment = self._now(db)
+        return {
+            name: [(at - moment.now, amount) for at, amount in _counted(db, moment, name, quota)]
+            for name, quota in self.account.quotas.items()
+        }
+
+    def _now(self, db: Connection) -> _Moment:
+        """What time it is, without a lock."""
         found = db.execute(
             "SELECT id, base, mark FROM accounts WHERE provider = ? AND account = ?",
             (self.account.provider, self.account.name),
         ).fetchone()
         number, zero, mark = found or (0, 0.0, 0.0)
-        moment = _Moment(number, 0, zero, max(mark, zero + self.clock.elapsed()))
-        line, _ = _line(db, moment, None, tidy=False)
-        return self._busy(db, moment, [*line, *[needs] * ahead], needs)
+        return _Moment(number, 0, zero, max(mark, zero + self.clock.elapsed()))
 
     def end(self, db: Connection, grant: Grant, at: float | None) -> None:
         """The request was over at this reading of the clock, or certainly not sent (None)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
@@ -119,6 +119,12 @@ class LedgerPermits:
             line.turns.remove(turn)
             if line.turns:
                 line.turns[0].set()
+
+    async def used(self) -> Mapping[str, Sequence[tuple[float, int]]]:
+        """What counts of each quota at this moment: since how many seconds from now, below zero if
+        that is past, and how much.
+        """
+        return await self._store.read(self.ledger.used)
 
     @contextmanager
     def using(self, grant: Grant) -> Iterator[None]:

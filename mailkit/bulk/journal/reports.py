@@ -26,6 +26,7 @@ from mailkit.bulk.journal.records import (
     JobRecord,
     JobState,
     Later,
+    PartState,
     RowRecord,
     RowState,
 )
@@ -166,6 +167,27 @@ class Reports:
                 (job.id,),
             )
             return [rows for (rows,) in found]
+
+        return await self._store.read(work)
+
+    async def loaded(self, job: JobRecord, stage: int) -> int:
+        """How many rows that are left to send have come as far as this stage, at least as parts of
+        their chunks.
+        """
+
+        def work(db: Connection) -> int:
+            (rows,) = db.execute(
+                "SELECT coalesce(sum(rows), 0) FROM chunks WHERE job = ? AND stage >= ? "
+                f"AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}')",
+                (job.id, stage),
+            ).fetchone()
+            found = db.execute(
+                "SELECT min(chunks.rows), count(*), sum(CASE WHEN parts.state = ? THEN 1 ELSE 0 "
+                "END) FROM parts JOIN chunks ON chunks.job = parts.job AND chunks.n = parts.chunk "
+                "WHERE parts.job = ? AND chunks.stage < ? GROUP BY parts.chunk",
+                (PartState.DONE, job.id, stage),
+            )
+            return int(rows + sum(rows * done // parts for rows, parts, done in found))
 
         return await self._store.read(work)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import attrs
 
@@ -65,7 +65,8 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
             "Nobody is left to mail: other jobs have sent them this message, or will. To send it "
             "once more, order it --again"
         )
-    if report.waiting:
+    until = report.waiting and report.waiting.until
+    if report.waiting and (report.running or (until and until > datetime.now(UTC))):
         yield Advice(plain(report.waiting.words(at)))
     if report.running and (counts.unsent or report.unreconciled):
         yield Advice("It is being sent now; to check on it:", f"mailkit status {job}")

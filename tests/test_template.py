@@ -199,6 +199,15 @@ def test_what_is_no_filter_and_html_within_the_braces_are_named() -> None:
             template(body).compile(["Name"])
 
 
+def test_a_name_that_is_also_a_name_with_a_filter_is_refused() -> None:
+    for column in ("price | url", "Price|'x'"):
+        for others in ([], ["price"]):
+            with pytest.raises(InvalidArgument, match="rename the column"):
+                template(f"{{{{ {column} }}}}").compile([column, *others])
+        assert template("{{ price }}").compile([column, "price"])(["", "5"])[1] == "5"
+    assert template("{{ a | b | url }}").compile(["a | b"])(["&"])[1] == "%26"
+
+
 def test_placeholders_can_be_rewritten_for_another_service() -> None:
     body = template("Hi {{ name | 'you' }}, {{ a }} } {").body
     assert rewrite(body, lambda slot: f"[{slot.name}]") == "Hi [name], [a] } {"
@@ -215,6 +224,7 @@ ADDRESSES = {
     "<a href='{{ x }}'><a href={{ x }}><a href=' {{ x }}'>": "<a href='E'><a href=E><a href=' E'>",
     "<a href='https://{{ x }}.by/{{ x }}#{{ x }}'>": "<a href='https://E.by/P#Q'>",
     "<a href='https://s.by:{{ x }}'>": "<a href='https://s.by:E'>",
+    "<a href='{{ x }}&n={{ x }}'>": "<a href='E&n=Q'>",
     "<a href='{{ x }}?e={{ x }}'>": "<a href='E?e=Q'>",
     "<a href='{{ x }}/{{ x }}'>": "<a href='E/E'>",
     "<a href='/u/{{ x }}'><a href='#{{ x }}'>": "<a href='/u/E'><a href='#E'>",
@@ -262,7 +272,8 @@ def test_a_text_body_and_the_subject_encode_where_it_is_said() -> None:
 @pytest.mark.parametrize(
     "tag",
     [
-        "*|NAME|*", "*|name|*", "%name%", "%NAME%", "%%name%%", "%recipient.name%",
+        "*|NAME|*", "*|name|*", "*|FIRST_NAME|*", "%first-name%", "{firstname}", "[R&amp;D]",
+        "%name%", "%NAME%", "%%name%%", "%recipient.name%",
         "[name]", "[Name]", "[[name]]", "[%name%]", "[subscriber:name]",
         "{name}", "{ Name }", "${name}", "#{name}", "{$name}", "{%name%}",
         "<%= name %>", "<%name%>", "&lt;%= name %&gt;", "<<name>>", "&lt;&lt;Name&gt;&gt;",
@@ -276,8 +287,8 @@ def test_another_service_s_tag_for_a_column_is_refused_with_the_right_spelling(t
         template(f"{{{{ name }}}} {tag}", text=True),
         template(f"{{{{ name | '{tag}' }}}}"),
     ):
-        with pytest.raises(InvalidArgument, match=r"write \{\{ name \}\}"):
-            letter.compile(["email", "name"])
+        with pytest.raises(InvalidArgument, match=r"write \{\{ (name|First name|R&D) \}\}"):
+            letter.compile(["email", "name", "First name", "R&D"])
 
 
 def test_what_names_no_column_is_no_tag() -> None:

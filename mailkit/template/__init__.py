@@ -188,11 +188,14 @@ def _may_be_blank(piece: Piece) -> bool:
 
 def _resolved(pieces: Iterable[Piece], names: ColumnNames) -> tuple[Piece, ...]:
     return tuple(
-        one
-        if isinstance(one, str) or one.name == UNSUBSCRIBE
-        else one._replace(name=names.columns[place := names.place(one.name)], place=place)
+        one if isinstance(one, str) or one.name == UNSUBSCRIBE else _placed(one, names)
         for one in pieces
     )
+
+
+def _placed(slot: Placeholder, names: ColumnNames) -> Placeholder:
+    place = names.place(slot.name, filtered=slot.default is not None or slot.keeps == "")
+    return slot._replace(name=names.columns[place], place=place)
 
 
 def _check_tags(parts: Iterable[tuple[str, Iterable[Piece]]], names: ColumnNames) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from mailkit.errors import InvalidArgument
+from mailkit.template.placeholders import is_filter
 from mailkit.text import column_name
 
 __all__ = ["ColumnNames", "ForeignTag", "foreign_tags", "readings"]
@@ -38,6 +39,7 @@ class ColumnNames:
         self.columns = list(columns)
         self._exact: dict[str, int] = {}
         self._folded: dict[str, list[int]] = {}
+        self._barred = [name for name in self.columns if "|" in name]
         for place, name in enumerate(map(column_name, self.columns)):
             if self._exact.setdefault(name, place) == place:  # of two, the first: the address
                 self._folded.setdefault(name.casefold(), []).append(place)
@@ -49,8 +51,12 @@ class ColumnNames:
         found = (self._folded.get(reading) for reading in readings(name))
         return next(filter(None, found), ())
 
-    def place(self, name: str) -> int:
-        """The place of the one that it means; InvalidArgument says why there is not one."""
+    def place(self, name: str, *, filtered: bool = False) -> int:
+        """The place of the one that it means; InvalidArgument says why there is not one.
+        ``filtered``: something follows the name, behind a bar.
+        """
+        if filtered:
+            self._check_twin(name)
         found = self.find(name)
         if len(found) == 1:
             return found[0]
@@ -61,6 +67,16 @@ class ColumnNames:
                 f"write one as it is in the list: {several}"
             )
         raise InvalidArgument(self._missing(name))
+
+    def _check_twin(self, name: str) -> None:
+        """A column may be called what else is a name and what follows it."""
+        for column in self._barred:
+            head, _, rest = column.partition("|")
+            if column_name(head).casefold() == name.casefold() and is_filter(f"|{rest}"):
+                raise InvalidArgument(
+                    f"{_shown(column)} is the name of a column, and may also mean {_shown(name)} "
+                    "with a filter: rename the column"
+                )
 
     def _missing(self, name: str) -> str:
         head, bar, filter_ = name.partition("|")
@@ -117,6 +133,7 @@ _TAGS = tuple(
     )
 )
 _SIGNS = " \t$%#=:-"  # which some have within
+_between = re.compile(r"[ _.-]++").sub
 _owner = re.compile(r"(?:recipient|contact|subscriber|customer|user|person)[.:]", re.IGNORECASE)
 
 
@@ -124,13 +141,19 @@ def foreign_tags(text: str, names: ColumnNames) -> Iterator[ForeignTag]:
     """The tags of other services in the text that name a column, each once. Braces that name none
     are style sheets, scripts, or simply braces.
     """
+    known = {_squeezed(name): name for name in reversed(names.columns)}
     seen = set[str]()
     for pattern in _TAGS:
         for found in pattern.finditer(text):
-            inner = found[1].strip(_SIGNS)
             tag = found[0] if len(found[0]) > 1 else f"%{found[1]}%"
+            inner = found[1].strip(_SIGNS)
             for name in (found[1], inner, _owner.sub("", inner, count=1)):
-                columns = names.find(column_name(name)) if tag not in seen else ()
-                if columns:
+                column = known.get(_squeezed(unescape(unquote(name))))
+                if column is not None and tag not in seen:
                     seen.add(tag)
-                    yield ForeignTag(tag, names.columns[columns[0]])
+                    yield ForeignTag(tag, column)
+
+
+def _squeezed(name: str) -> str:
+    """The name as tags have it: ``FIRST_NAME`` for ``First name``."""
+    return _between("", column_name(name).casefold()) or name

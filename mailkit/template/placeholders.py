@@ -10,7 +10,7 @@ from urllib.parse import quote
 from mailkit.errors import InvalidArgument
 from mailkit.text import column_name
 
-__all__ = ["UNSUBSCRIBE", "InvalidRow", "Piece", "Placeholder", "rewrite", "split"]
+__all__ = ["UNSUBSCRIBE", "InvalidRow", "Piece", "Placeholder", "is_filter", "rewrite", "split"]
 
 UNSUBSCRIBE = "unsubscribe"
 
@@ -91,6 +91,11 @@ def rewrite(pieces: Iterable[Piece], by: Callable[[Placeholder], str]) -> str:
     its own; all else stays as it is.
     """
     return "".join(piece if isinstance(piece, str) else by(piece) for piece in pieces)
+
+
+def is_filter(text: str) -> bool:
+    """Whether this, from a bar on, can follow the name in a placeholder."""
+    return _end(f"{text}}}}}") is not None
 
 
 def _read(text: str, start: int, place: str, braces: str) -> tuple[Placeholder, int]:

@@ -103,6 +103,6 @@ class _Reader:
 def _kept(before: str) -> str | None:
     before = html.unescape(before).strip()
     host = _host(before)
-    if "?" in before or (host and "#" in before):
+    if "?" in before or "&" in before or (host and "#" in before):
         return ""
     return "/" if host else None

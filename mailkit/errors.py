@@ -115,7 +115,11 @@ class NotSent(RequestError):
 
 
 class OutcomeUnknown(RequestError):
-    """The service may have acted on the request, and no response says; mailkit never repeats it."""
+    """The service may have acted on the request, and no response says; mailkit never repeats it.
+
+    A TimeoutError of ``asyncio.wait_for`` around a call means the same, unless the note on the
+    CancelledError that caused it says that nothing was sent.
+    """
 
 
 class BadResponse(RequestError):

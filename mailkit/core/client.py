@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from inspect import iscoroutinefunction
 from math import inf
 from random import SystemRandom
 from types import TracebackType
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Unpack
 import anyio.to_thread
 import attrs
 
+from mailkit.core.arguments import check_options
 from mailkit.core.auth import Auth
 from mailkit.core.call import Call, CallResult, Raw, Resource, reads_files
 from mailkit.core.checks import number
 from mailkit.core.classify import EnvelopeReader, Failure, already_done, classify, error_of
 from mailkit.core.clock import Clock
 from mailkit.core.codec import Exchange, build_exchange
-from mailkit.core.frames import clear_frames
+from mailkit.core.frames import clear_frames, place_of
 from mailkit.core.hooks import Attempt
 from mailkit.core.http import AiohttpTransport
 from mailkit.core.lateness import begins_by
@@ -58,7 +60,7 @@ class Client:
 
     A call that may be repeated is tried up to three times within 60 seconds; any other only if it
     certainly did nothing. Raises the errors of `mailkit.errors`. Hooks are called before and
-    after each attempt and must not raise.
+    after each attempt; what they raise is logged.
     """
 
     name: ClassVar[str]
@@ -83,6 +85,10 @@ class Client:
             raise TypeError(
                 f"{type(self).__name__} got an unexpected option: {', '.join(sorted(unknown))}"
             )
+        check_options(options, ClientOptions)
+        hooks = options.get("hooks", ())
+        if not all(map(callable, hooks)) or any(map(iscoroutinefunction, hooks)):
+            raise InvalidArgument("hooks: give functions that return at once, not async ones")
         account = options.get("account") or auth.secrets[0].fingerprint()
         self.account = header_text(account, "account")
         named = {**request_quotas(options.get("requests")), **(quotas or {})}
@@ -95,7 +101,7 @@ class Client:
             options.get("session"), connections=options.get("connections", 100)
         )
         self._wire_format = wire_format
-        self._hooks = tuple(options.get("hooks", ()))
+        self._hooks = tuple(hooks)
         self._random = options.get("random") or SystemRandom()
         self._limits = _Limits(options.get("timeout", 30.0))
         self._permits: Permits | None = None
@@ -174,7 +180,12 @@ class Client:
         return scrub(text, self._auth.secrets)
 
     async def exchange(self, call: Call[T], name: str) -> CallResult[T]:
-        """Carry a call out under this name; what the methods of the resources do."""
+        """Carry a call out under this name; what the methods of the resources do.
+
+        Who cancels it, as ``asyncio.wait_for`` and ``asyncio.timeout`` do, gets no answer: a
+        message may be on its way. A note on the CancelledError says whether nothing was sent.
+        ``with_options(timeout=…)`` limits the time with an error that says what is known.
+        """
         try:
             return await self._exchange(call, name)
         except BaseException as error:
@@ -191,42 +202,51 @@ class Client:
         timeout = self._limits.timeout
         start = self.clock.monotonic()
         renewed = unknown = False
-        while True:
-            exchange.attempt += 1
-            end = await self._attempt(exchange, timeout)
-            if unknown and isinstance(end, Failure):
-                end = already_done(end, exchange.route.gone, exchange.read)
-            if isinstance(end, CallResult):
-                return end
-            unknown = unknown or end.outcome is Outcome.UNKNOWN
-            unauthorized = end.response is not None and end.response.status == 401
-            if unauthorized and not renewed and (repeatable or end.outcome is Outcome.REFUSED):
-                renewed = True
-                if await self._auth.renew(exchange.request):
-                    continue
-            elapsed = self.clock.monotonic() - start
-            wait = delay(
-                end.outcome,
-                later=end.refusal.later,
-                retry_after=end.retry_after,
-                attempt=exchange.attempt,
-                elapsed=elapsed,
-                repeatable=repeatable,
-                policy=policy,
-                random=self._random,
-            )
-            if wait is None:
-                raise error_of(
-                    end,
-                    provider=self.name,
-                    call=name,
-                    repeatable=repeatable,
-                    secrets=self._secrets(exchange),
-                    now=self.clock.now(),
+        try:
+            while True:
+                exchange.attempt += 1
+                end = await self._attempt(exchange, timeout)
+                if unknown and isinstance(end, Failure):
+                    end = already_done(end, exchange.route.gone, exchange.read)
+                if isinstance(end, CallResult):
+                    return end
+                unknown = unknown or end.outcome is Outcome.UNKNOWN
+                exchange.request.began = (
+                    unknown  # from here on, what is known if the wait is cancelled
                 )
-            await self.clock.sleep(wait)
-            if repeatable:  # for others, a response that comes late is better than none
-                timeout = min(timeout, max(policy.total - elapsed - wait, 1.0))
+                unauthorized = end.response is not None and end.response.status == 401
+                if unauthorized and not renewed and (repeatable or end.outcome is Outcome.REFUSED):
+                    renewed = True
+                    if await self._auth.renew(exchange.request):
+                        continue
+                elapsed = self.clock.monotonic() - start
+                wait = delay(
+                    end.outcome,
+                    later=end.refusal.later,
+                    retry_after=end.retry_after,
+                    attempt=exchange.attempt,
+                    elapsed=elapsed,
+                    repeatable=repeatable,
+                    policy=policy,
+                    random=self._random,
+                )
+                if wait is None:
+                    raise error_of(
+                        end,
+                        provider=self.name,
+                        call=name,
+                        repeatable=repeatable,
+                        secrets=self._secrets(exchange),
+                        now=self.clock.now(),
+                    )
+                await self.clock.sleep(wait)
+                if repeatable:  # for others, a response that comes late is better than none
+                    timeout = min(timeout, max(policy.total - elapsed - wait, 1.0))
+        except asyncio.CancelledError as error:
+            sent = unknown or exchange.request.began is not False
+            fate = "the service may have acted, look there" if sent else "nothing was sent"
+            error.add_note(f"{self.name}.{name} was cancelled: {fate}")
+            raise
 
     def _copy(self) -> Self:
         other = object.__new__(type(self))
@@ -246,8 +266,8 @@ class Client:
         request.began = False
         start = self.clock.monotonic()
         try:
-            for hook in self._hooks:
-                hook(self._seen(exchange))
+            if self._hooks:
+                self._call_hooks(self._seen(exchange))
             if permit is None:
                 response = await self._transport.send(request, timeout)
             else:
@@ -354,8 +374,15 @@ class Client:
             status,
             seconds,
         )
+        self._call_hooks(self._seen(exchange, outcome, status, seconds))
+
+    def _call_hooks(self, attempt: Attempt) -> None:
+        """Whatever a hook does, it says nothing of the attempt."""
         for hook in self._hooks:
-            hook(self._seen(exchange, outcome, status, seconds))
+            try:
+                hook(attempt)
+            except Exception as error:  # noqa: BLE001 - a message may be on its way
+                _log.error("a hook of %s failed: %s", attempt.call, place_of(error))
 
 
 def _note_refusal(permit: Permit, end: Failure) -> None:

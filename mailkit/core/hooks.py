@@ -31,8 +31,8 @@ class Attempt:
 
 
 class Hook(Protocol):
-    """A function that is called before and after each attempt of a call; must return at once, and
-    must not raise.
+    """A function that is called before and after each attempt of a call; must return at once. What
+    it raises is logged, and changes nothing.
     """
 
     def __call__(self, attempt: Attempt, /) -> None:

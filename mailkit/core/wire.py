@@ -136,6 +136,8 @@ def base_url(url: str, what: str) -> str:
     ``what`` names the address in the error's text.
     """
     unusable = InvalidArgument(f"{what}: not an http(s) address; write it as https://host")
+    if not isinstance(url, str):
+        raise unusable
     # Two readers of addresses, this one and the transport's, must find the same host in it.
     if not _plain(url.strip()):
         raise unusable

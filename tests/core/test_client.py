@@ -267,6 +267,62 @@ async def test_hooks_see_each_attempt_before_and_after() -> None:
     }
 
 
+class Stuck(Script):
+    """Waits for ever, after or before the request began."""
+
+    def __init__(self, *, began: bool) -> None:
+        super().__init__()
+        self.began = began
+
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+        request.began = self.began
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("began", "fate"),
+    [(True, "the service may have acted, look there"), (False, "nothing was sent")],
+)
+async def test_a_timeout_from_outside_says_what_is_known(began: bool, fate: str) -> None:
+    library = Library(Stuck(began=began))
+    with pytest.raises(TimeoutError) as caught:
+        await asyncio.wait_for(library.books.add(title="T"), 0.001)
+    cause = caught.value.__cause__ or caught.value.__context__
+    assert isinstance(cause, asyncio.CancelledError)
+    assert cause.__notes__ == [f"library.books.add was cancelled: {fate}"]
+
+
+async def test_who_is_cancelled_between_two_attempts_knows_of_the_first() -> None:
+    class Waits(FakeClock):
+        async def sleep(self, seconds: float) -> None:
+            raise asyncio.CancelledError
+
+    for act, call, fate in (
+        (UNSENT, lambda books: books.add(title="T"), "nothing was sent"),
+        (LATER, lambda books: books.add(title="T"), "nothing was sent"),
+        (LOST, lambda books: books.get(1), "the service may have acted, look there"),
+    ):
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await call(Library(Script(act), Waits()).books)
+        assert caught.value.__notes__[0].endswith(fate)
+
+
+async def test_what_a_hook_raises_is_logged_and_changes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def hook(attempt: Attempt) -> None:
+        raise ZeroDivisionError(CANARY)
+
+    seen: list[Attempt] = []
+    script = Script(OK)
+    assert await Library(script, hooks=[hook, seen.append]).books.add(title="T") == 7
+    assert len(script.requests) == 1
+    assert len(seen) == 2
+    assert caplog.text.count("a hook of books.add failed: ZeroDivisionError at ") == 2
+    assert CANARY not in caplog.text
+
+
 async def test_attempts_are_logged_at_debug(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "mailkit")
     await Library(Script(OK)).books.get("a/b")

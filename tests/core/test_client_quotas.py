@@ -232,24 +232,6 @@ def test_each_attempt_takes_its_own_permits() -> None:
     play(work, Down)
 
 
-def test_a_hook_that_raises_before_a_request_costs_no_permit() -> None:
-    async def work(service: Service) -> None:
-        library = library_of(service, requests=Quota(1, 3600.0))
-
-        def hook(attempt: Attempt) -> None:
-            raise ZeroDivisionError
-
-        broken = library.with_options()
-        broken._hooks = (hook,)
-        for _ in range(3):
-            with pytest.raises(ZeroDivisionError):
-                await broken.books.list()
-        await library.books.list()
-        assert service.loop.now < 1
-
-    play(work, Service)
-
-
 # Everything at once.
 
 

@@ -32,6 +32,35 @@ def test_an_unknown_option_is_named(make: Callable[..., Client]) -> None:
         make(size=1, color="red", timeout=3)
 
 
+async def later(attempt: object) -> None: ...
+
+
+@each_client
+def test_options_of_another_type_are_named(make: Callable[..., Client]) -> None:
+    wrong: dict[str, list[object]] = {
+        "account": [5, b"x"],
+        "requests": ["x", 5, ["x"]],
+        "session": ["x", 5],
+        "connections": ["x", 1.5],
+        "timeout": ["x", [5]],
+        "hooks": ["x", 5, [5], [later]],
+        "clock": ["x", 5],
+        "random": ["x", 5],
+        "limits": ["x", 5],
+    }
+    for name, values in wrong.items():
+        for value in values:
+            with pytest.raises(InvalidArgument, match=rf"^{name}\b.*: give "):
+                make(**{name: value})
+
+
+@pytest.mark.parametrize("url", [5, None, b"https://h", ["https://h"]])
+def test_an_address_that_is_no_text_is_refused(url: Any) -> None:
+    for make in (lambda: SmsBy("t", url), lambda: Devino("k", url)):
+        with pytest.raises(InvalidArgument, match="url: not an http"):
+            make()
+
+
 @each_client
 def test_the_account_is_a_hash_of_the_credential_unless_it_is_named(
     make: Callable[..., Client],

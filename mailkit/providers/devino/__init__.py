@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Self, Unpack
 
+from mailkit.core.arguments import check_options
 from mailkit.core.auth import HeaderKey, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client
@@ -74,6 +75,7 @@ class Devino(Client):
     def __init__(self, api_key: str | Secret, url: str = _URL, **options: Unpack[Options]) -> None:
         api_key = Secret(api_key)  # before anything can raise: a traceback can show local variables
         api_key = credential(api_key, "api_key")
+        check_options(options, Options)
         self._chunk_limits = options.pop("limits", ChunkLimits())
         self._escape = options.pop("escape", True)
         self._uploads = Uploads()

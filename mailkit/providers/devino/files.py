@@ -21,7 +21,7 @@ class UploadedFile(Model):
     anybody can read it.
     """
 
-    file_id: str = attrs.field(metadata=wire("fileid"))
+    file_id: str = attrs.field(metadata=wire("fileid"), validator=attrs.validators.min_len(1))
     public_url: str = attrs.field(default="", metadata=wire("publicurl"))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Self, Unpack
 
+from mailkit.core.arguments import check_options
 from mailkit.core.auth import Auth, Bearer, Grant, HeaderKey, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client
@@ -175,6 +176,7 @@ class SendPulse(Client):
     ) -> None:
         # Secrets before anything can raise: a traceback can show local variables.
         client_id, client_secret, api_key = map(_secret, (client_id, client_secret, api_key))
+        check_options(options, Options)
         pair: tuple[Secret, Secret] | None = None
         if api_key is not None and client_id is None and client_secret is None:
             auth: Auth = HeaderKey(credential(api_key, "api_key"), "Bearer")

@@ -15,6 +15,7 @@ from mailkit.core.wire import Unreadable
 from mailkit.errors import BadResponse, ErrorContext, InvalidArgument, RequestError
 from mailkit.providers.sendpulse import fields
 from mailkit.providers.sendpulse.envelope import confirmed
+from mailkit.text import header_text
 
 __all__ = [
     "BatchCall",
@@ -69,7 +70,7 @@ async def paged(page: Callable[[int, int], Awaitable[Sequence[T]]]) -> AsyncIter
 
 async def named(items: AsyncIterator[N], name: str) -> N | None:
     """The first item of this name, or None; the service drops blanks around names."""
-    wanted = name.strip()
+    wanted = header_text(name, "name").strip()
     async for item in items:
         if item.name.strip() == wanted:
             return item

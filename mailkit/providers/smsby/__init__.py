@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Self, Unpack
 
+from mailkit.core.arguments import check_options
 from mailkit.core.auth import FieldToken, credential
 from mailkit.core.call import resource
 from mailkit.core.client import Client
@@ -101,6 +102,7 @@ class SmsBy(Client):
     def __init__(self, token: str | Secret, url: str = _URL, **options: Unpack[Options]) -> None:
         token = Secret(token)  # before anything can raise: a traceback can show local variables
         token = credential(token, "token")
+        check_options(options, Options)
         zone = time_zone(options.pop("zone", "Europe/Minsk"))
         multipart = options.pop("multipart", True)
         in_query = {ImportContacts} if options.pop("imports_in_query", False) else ()

@@ -201,10 +201,13 @@ def syntax_hint(text: str, fault: str) -> str:
         return "a key is there twice"
     if "character" in fault and "\\n" not in fault and "\\" in fault:
         return "it has a character that can't be seen: type the line anew"
+    if "Unescaped" in fault or "hex value" in fault:
+        return "a backslash changes what follows it: write two, or / in a path"
     lines, found = text.rstrip().split("\n"), _place(fault)
     line = lines[int(found[1]) - 1] if found and int(found[1]) <= len(lines) else lines[-1]
     if not (assigned := _assigned(line)):
-        return _key_hint(line, lines[0])
+        is_open = "Unterminated" in fault or 'Expected "' in fault
+        return "a quote is not closed" if is_open else _key_hint(line, lines[0])
     return _value_hint(assigned[1], assigned[2].rstrip(), fault)
 
 
@@ -233,8 +236,6 @@ def _value_hint(key: str, value: str, fault: str) -> str:
         return f'text needs quotes, as {key} = "…"'
     if value[0] in "[{":
         return f"write it as {key} = {_EXAMPLES.get(key, _EXAMPLES['attachments'])}"
-    if "Unescaped" in fault or "hex value" in fault:
-        return "a backslash changes what follows it: write two, or / in a path"
     if "at end of document" in fault:
         return "a quote is not closed"
     if value.count(value[0]) > 2:

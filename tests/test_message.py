@@ -389,6 +389,8 @@ SYNTAX = {
     "text = 'Hello": "(at line 3, the end of the file); a quote is not closed",
     'html_file = "C:\\letters\\x.html"': "a backslash changes what follows it",
     'text = "\a"': "it has a character that can't be seen",
+    'html = """\n<p>\\p</p>\n"""': "a backslash changes what follows it",
+    'html = """\n<p>': "a quote is not closed",
     "attachments = [a.pdf]": 'write it as attachments = ["price.pdf"]',
     "send_at = 2031-05-01 10:00": "write a date and time with seconds and an offset, as send_at =",
     "text = 'a'\ntext = 'b'": "a key is there twice",

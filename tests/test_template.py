@@ -194,6 +194,10 @@ def test_what_is_no_filter_and_html_within_the_braces_are_named() -> None:
         "{{ name | upper }}": "'upper' can't stand behind |; write {{ Name | 'default' }} or",
         "{{ name | default: 'x' }}": "can't stand behind |",
         "{{ <b>name</b> }}": "html within the braces; write {{ name }}",
+        "{{ $name }}": "write {{ Name }}, as in the list",
+        "{{ .Name }}": "write {{ Name }}, as in the list",
+        "{{ name() }}": "write {{ Name }}, as in the list",
+        "{{ contact.name }}": "write {{ Name }}, as in the list",
     }.items():
         with pytest.raises(InvalidArgument, match=re.escape(sentence)):
             template(body).compile(["Name"])
@@ -272,7 +276,8 @@ def test_a_text_body_and_the_subject_encode_where_it_is_said() -> None:
 @pytest.mark.parametrize(
     "tag",
     [
-        "*|NAME|*", "*|name|*", "*|FIRST_NAME|*", "%first-name%", "{firstname}", "[R&amp;D]",
+        "*|NAME|*", "*|name|*", "*|FIRST_NAME|*", "*|IF:NAME|*", "{% if name %}",
+        "%first-name%", "{firstname}", "[R&amp;D]",
         "%name%", "%NAME%", "%%name%%", "%recipient.name%",
         "[name]", "[Name]", "[[name]]", "[%name%]", "[subscriber:name]",
         "{name}", "{ Name }", "${name}", "#{name}", "{$name}", "{%name%}",

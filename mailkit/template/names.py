@@ -88,6 +88,9 @@ class ColumnNames:
             )
         if (bare := column_name(_markup("", name))) != name and self.find(bare):
             return f"{_shown(name)}: there is html within the braces; write {{{{ {bare} }}}}"
+        bare = column_name(_owner("", name.strip(_SIGNS + "&^()'\"")))
+        if bare != name and (places := self.find(bare)):
+            return f"{_shown(name)}: write {{{{ {self.columns[places[0]]} }}}}, as in the list"
         from difflib import get_close_matches  # an import that only an error needs
 
         known = list(self._exact)
@@ -132,9 +135,12 @@ _TAGS = tuple(
         r"##([^#\n]{1,200}+)##",
     )
 )
-_SIGNS = " \t$%#=:-"  # which some have within
+_SIGNS = " \t$%#=:@.!?/*|-"  # which some have within
 _between = re.compile(r"[ _.-]++").sub
-_owner = re.compile(r"(?:recipient|contact|subscriber|customer|user|person)[.:]", re.IGNORECASE)
+_owner = re.compile(
+    r"^(?:recipient|contact|subscriber|customer|user|person|row|item|if|ifnot|elseif)[.: ]",
+    re.IGNORECASE,
+).sub
 
 
 def foreign_tags(text: str, names: ColumnNames) -> Iterator[ForeignTag]:
@@ -147,7 +153,7 @@ def foreign_tags(text: str, names: ColumnNames) -> Iterator[ForeignTag]:
         for found in pattern.finditer(text):
             tag = found[0] if len(found[0]) > 1 else f"%{found[1]}%"
             inner = found[1].strip(_SIGNS)
-            for name in (found[1], inner, _owner.sub("", inner, count=1)):
+            for name in (found[1], inner, _owner("", inner)):
                 column = known.get(_squeezed(unescape(unquote(name))))
                 if column is not None and tag not in seen:
                     seen.add(tag)

@@ -41,7 +41,7 @@ def status(
         async with opened(journal, adopt=adopt, look=not follow) as store:
             if job is None:
                 names = [record.name for record in await store.jobs.list()]
-                reports = [await make_report(store, name) for name in names]
+                reports = [await make_report(store, name, reasons=as_json) for name in names]
                 if as_json:
                     print_json(msgspec.json.encode([one.to_dict() for one in reports]).decode())
                 elif reports:

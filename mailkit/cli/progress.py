@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from math import ceil
+from math import ceil, inf
 
 from rich.console import RenderableType
 from rich.progress import (
@@ -40,6 +40,7 @@ EVERY = 30.0
 LOOK_EVERY = 1.0
 WORTH_SECONDS = 10.0
 """A wait of so many seconds is worth a line of its own in a log."""
+OVER_SECONDS = 5.0
 
 
 # while the list is read
@@ -140,31 +141,41 @@ class Lines:
     def __init__(self, name: str) -> None:
         self._name = plain(name)
         self._next = EVERY
-        self._told: Waiting | None = None
+        self._told: dict[str, Waiting] = {}  # since something was sent
+        self._sent = 0
+        self._over_at = inf
 
     def of(self, step: Progress) -> Iterator[str]:
         """The lines that this look at the job is worth."""
         if step.done:
             return
+        if self._is_over(step):
+            self._told.clear()
+            yield self._line(step, f"the wait is over, {_sent(step)}")
         waits = step.waiting
-        if waits is None:
-            if self._told is not None:
-                yield self._line(step, f"the wait is over, {_sent(step)}")
-            self._told = None
-        elif self._is_new(waits, step.at):
-            self._told = waits
+        if waits is not None and self._is_new(waits, step.at):
+            self._told[waits.why] = waits
+            self._sent = step.sent
             yield self._line(step, plain(waits.words(_at(step))))
         if step.seconds >= self._next:
             yield self._line(step, "; ".join([_sent(step), *_below(step)]))
 
+    def _is_over(self, step: Progress) -> bool:
+        """Whether what was waited for has come: something is sent, or nothing waits for a while.
+        A look at what a list or a campaign is doing is not the end of a wait for it.
+        """
+        if step.waiting is not None:
+            self._over_at = inf
+        elif self._told:
+            self._over_at = min(self._over_at, step.seconds + OVER_SECONDS)
+        return bool(self._told) and (step.sent > self._sent or step.seconds >= self._over_at)
+
     def _is_new(self, waits: Waiting, now: datetime) -> bool:
-        """Whether it is not the wait that was told already, and long enough."""
-        told = self._told
-        if waits.until is None:
-            return told is None or told.why != waits.why
+        """Whether it is not a wait that was told already, and long enough."""
+        told = self._told.get(waits.why)
+        if waits.until is None or (told is not None and waits.sent):
+            return told is None
         since = now if told is None or told.until is None else max(now, told.until)
-        if told is not None and told.why != waits.why:
-            since = now
         return (waits.until - since).total_seconds() >= WORTH_SECONDS
 
     def _line(self, step: Progress, text: str) -> str:

@@ -50,10 +50,25 @@ def test_a_wait_is_told_when_it_begins_and_when_it_ends() -> None:
     """Nothing in between, though it is looked at each second, and though its end moves a little."""
     campaign = {"why": "the quota of 4 campaigns in 60 minutes", "quota": "campaigns"}
     waits = [step(n, waiting=wait(65 + n / 600, **campaign)) for n in range(1, 20)]
-    assert said(step(0), *waits, step(20), step(21)) == [
+    assert said(step(0), *waits, step(20), step(25), step(26)) == [
         "12:00:01 autumn: next campaign at 13:05:00: the quota of 4 campaigns in 60 minutes is "
         "used up",
-        "12:00:20 autumn: the wait is over, 300 of 900 rows sent",
+        "12:00:25 autumn: the wait is over, 300 of 900 rows sent",
+    ]
+
+
+def test_a_look_in_between_does_not_end_a_wait_but_what_is_sent_does() -> None:
+    """Nor does it begin anew because the next look is at another list, or later."""
+    lists = [wait(1 + n / 30, f"list {n % 2} is loading") for n in range(4)]
+    looks = [step(n, waiting=lists[n // 2] if n % 2 else None) for n in range(8)]
+    moderated = [step(30 + n, waiting=wait(2 + n, "moderators", sent=True)) for n in range(4)]
+    sent = step(29, waiting=None)
+    sent = attrs.evolve(sent, counts=attrs.evolve(COUNTS, accepted=301, unsent=599))
+    assert [line.partition("autumn: ")[2] for line in said(*looks, sent, *moderated)] == [
+        "waiting until 12:01:00: list 0 is loading",
+        "waiting until 12:01:02: list 1 is loading",
+        "the wait is over, 301 of 900 rows sent",
+        "next look at 12:02:00: moderators",
     ]
 
 

@@ -22,12 +22,14 @@ _UNSEEN = (*_UNSEEN, 0xFEFF, 0xFFA0)
 BLANKS = "".join(map(chr, _SPACES + _UNSEEN))
 """White space, and what can't be seen: zero widths, marks of direction, the fillers of scripts."""
 
+_PLAIN_BLANKS = "".join(filter(str.isascii, BLANKS))
+
 _control = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
 
 
 def stripped(text: str) -> str:
     """A value without the `BLANKS` at its ends."""
-    return text.strip(BLANKS)
+    return text.strip(_PLAIN_BLANKS if text.isascii() else BLANKS)  # the first takes half the time
 
 
 def column_name(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A line of addresses alone, as people paste them: bare or in angle brackets after a name, with
+"""A cell or line of addresses, as people paste them: bare or in angle brackets after a name, with
 commas, semicolons, bars, quotes or white space between them.
 """
 
@@ -6,7 +6,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["addresses_in", "holds_address"]
+from mailkit.address import InvalidAddress, dedupe_key, normalize
+from mailkit.errors import InvalidArgument
+
+__all__ = ["address_of", "address_shown", "addresses_in", "holds_address", "may_be_address"]
+
+_LONGEST_LINE = 10_000  # characters in which an address to show is looked for
 
 _entry = re.compile(
     r"""
@@ -19,6 +24,34 @@ _rest = re.compile(r"[\s,;|\"\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*
 
 holds_address = re.compile(r"[^\s@]@[^\s@]").search
 """Whether a text has what may be an address in it."""
+
+may_be_address = re.compile(r"(?:[^<>]*<)?[^\s;,|<>@]+@[^\s;,|<>]+>?").fullmatch
+"""Whether a text may be an address, with a name or without."""
+
+_shown = re.compile(r"[\w.+%-]++@[\w-]++(?:\.[\w-]++)+").findall
+
+
+def address_of(cell: str) -> str:
+    """The one address of a cell, in its one spelling: bare, after a name, or as a link
+    (``mailto:``). Raises InvalidAddress.
+    """
+    try:
+        return normalize(cell)
+    except InvalidArgument:
+        found = addresses_in(cell) if "@" in cell else None
+        if found is None:
+            raise
+    people = {dedupe_key(normalize(address)): address for address in reversed(found)}
+    if len(people) > 1:
+        raise InvalidAddress(cell, f"{len(people)} addresses in one cell; give each a row")
+    [address] = people.values()
+    return normalize(address)
+
+
+def address_shown(line: str) -> str:
+    """The address in a line that can't be read, if it has one and no other."""
+    found = set(_shown(line[:_LONGEST_LINE]))
+    return found.pop() if len(found) == 1 else ""
 
 
 def addresses_in(line: str) -> list[str] | None:
@@ -46,7 +79,10 @@ def addresses_in(line: str) -> list[str] | None:
 
 def _unquoted(address: str) -> str:
     """Without an apostrophe before it, or one on each side, as mail programs and spreadsheets put
-    them."""
+    them, and without what makes a link of it.
+    """
     if address.startswith("'"):
-        return address[1:].removesuffix("'")
+        address = address[1:].removesuffix("'")
+    if address[:7].lower() == "mailto:":
+        address = address[7:].partition("?")[0]
     return address

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from mailkit.bulk.rows import Partial
+from mailkit.bulk.source import RecipientSource
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
 from mailkit.template import InvalidRow, LinkTemplate, Template, readings
+from mailkit.template.names import ColumnNames
 from mailkit.text import column_name
 
-__all__ = ["Columns", "link_of"]
+__all__ = ["Columns", "columns_of", "link_of"]
 
 GAPS = 10_000_000  # empty values that rows with ever new keys may cost
 SHAPES = 1_000  # rows' keys, in their order, that are remembered
@@ -29,29 +32,45 @@ class Columns:
     """The fields' order: a table's header, or, where rows are mappings, first the fields that
     the message uses and then the others as they appear.
 
-    A key of a row is a field by its name, or else in any case, as in a table.
+    A key of a row is a field by its name, or else in any case, as in a table. ``address_column`` is
+    what a table calls the addresses' column: a message may use that name, too. Then the addresses
+    are a column as well, the last one (``has_addresses``).
     """
 
     def __init__(
-        self, template: Template, header: Sequence[str] | None, link: LinkTemplate | None = None
+        self,
+        template: Template,
+        header: Sequence[str] | None,
+        link: LinkTemplate | None = None,
+        address_column: str | None = None,
     ) -> None:
         self.fixed = header is not None
         self._template, self._link = template, link
         used = dict.fromkeys((*template.fields, *(link.fields if link else ())))
         self._used = [name for name in used if "email" not in readings(name)]
         self.names = list(self._used if header is None else header)
+        own = [] if header is None or address_column is None else [address_column]
+        self.has_addresses = any(
+            ColumnNames(own).find(name) and not ColumnNames(self.names).find(name)
+            for name in self._used
+        )
+        if self.has_addresses:
+            self.names += own
         self._index = {column_name(name): place for place, name in enumerate(self.names)}
         self._read = {reading: name for name in self._used for reading in readings(name)}
         self._seen: dict[str, None] = {}
         self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._given = self._gaps = 0
         if header is not None:
-            self._check(header)
+            self._check([*self.names, *own])
 
     def values(self, fields: tuple[str, ...] | Mapping[str, str]) -> Sequence[str]:
         """The values in the columns' order; raises InvalidRow for names that can't be columns'."""
         if isinstance(fields, tuple):
             return fields
+        if self.fixed and type(fields) is Partial:
+            self._check_faults(fields)
+            return list(fields.values())  # a table's row has them all, in order
         keys = tuple(fields)
         shape = self._shapes.get(keys)
         if shape is None:
@@ -59,6 +78,8 @@ class Columns:
             if len(self._shapes) >= SHAPES:
                 self._shapes.clear()
             self._shapes[keys] = shape
+        if type(fields) is Partial:
+            self._check_faults(fields)
         values = [""] * len(self.names)
         for place, value in zip(shape.places, fields.values(), strict=True):
             values[place] = value
@@ -72,6 +93,18 @@ class Columns:
                 "give all rows the same keys"
             )
         return values
+
+    def with_address(self, values: Sequence[str], address: str) -> Sequence[str]:
+        """The values, and the address in the place that its own column has."""
+        return [*values[: len(self.names) - 1], address]
+
+    def _check_faults(self, fields: Partial) -> None:
+        """What is no text matters only if the message uses it."""
+        keys = ColumnNames(fields)
+        for name in self._used:
+            for place in keys.find(name):
+                if fault := fields.faults.get(keys.columns[place]):
+                    raise InvalidRow(f"the value of {{{{ {name[:80]} }}}} is {fault}")
 
     def _shape(self, keys: Sequence[str]) -> _Shape:
         spellings = {column_name(key): key for key in keys}
@@ -129,6 +162,14 @@ class Columns:
         self._template.resolved(("email", *names))
         if self._link is not None:
             self._link.resolved(("email", *names))
+
+
+async def columns_of(
+    recipients: RecipientSource, template: Template, link: LinkTemplate | None
+) -> Columns:
+    """The columns of this list, for a message."""
+    header = await recipients.columns()
+    return Columns(template, header, link, recipients.address_column)
 
 
 def link_of(provider: Provider, template: Template) -> LinkTemplate | None:

@@ -1,110 +1,149 @@
 """Recipients from JSON lines: an object a line, with a key ``email`` and fields beside it.
 
-Numbers and booleans become the text they are in JSON, null becomes empty. A line that holds
-anything else keeps its number and a reason.
+Numbers and booleans become the text they are in JSON, null becomes empty. What else a value may be
+is no text, which matters only to a message that uses it. A line that is no object keeps its number,
+a reason, and the address that stands in it, if that is clear.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
 import msgspec
 
+from mailkit.bulk.address_line import address_shown
+from mailkit.bulk.headers import Naming
 from mailkit.bulk.lines import LONGEST
-from mailkit.bulk.rows import Row, email_key
+from mailkit.bulk.rows import Keys, Partial, Row, checked, text_of
 from mailkit.errors import InvalidArgument
+from mailkit.text import BLANKS
 
 __all__ = ["JsonRows"]
 
-_texts = msgspec.json.Decoder(dict[str, str]).decode
-_raws = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_text = msgspec.json.Decoder(str).decode
+_texts = msgspec.json.Decoder(dict[str, str])
 
 
 class JsonRows:
     """Lists of rows, one for each block of lines."""
 
-    def __init__(self, name: str, blocks: Iterator[list[str]]) -> None:
+    def __init__(self, name: str, blocks: Iterator[list[str]], naming: Naming) -> None:
         self._name = name
         self._blocks = blocks
+        self._keys = Keys(naming)
 
     def __iter__(self) -> Iterator[list[Row]]:
         before = 0
         empty = True
         for block in self._blocks:
-            rows = [
-                _row_of(line, number)
-                for number, line in enumerate(block, before + 1)
-                if not line.isspace()
-            ]
+            rows = self._quick(block, before + 1)
+            if rows is None:
+                rows = [
+                    self._row(line, number)
+                    for number, line in enumerate(block, before + 1)
+                    if line.strip(BLANKS)
+                ]
             before += len(block)
             empty = empty and not rows
             yield rows
         if empty:
             raise InvalidArgument(f"{self._name} is empty")
+        self._keys.check(self._name)
+
+    def _quick(self, lines: list[str], first: int) -> list[Row] | None:
+        """The rows of lines that have nothing but objects of texts; None if they may have more."""
+        text = "".join(lines)
+        count = len(lines)
+        if len(text) > LONGEST or not text.startswith("{") or text.count("\n{") != count - 1:
+            return None
+        if "\\u0000" in text or "\\\\" in text:
+            return None
+        try:
+            objects = _texts.decode_lines(text)
+        except (ValueError, RecursionError):
+            return None
+        # Two quotes for each key and each text: if there are more, a key may stand there twice.
+        quotes = text.count('"') - text.count('\\"')
+        if len(objects) != count or quotes != 4 * sum(map(len, objects)):
+            return None
+        chars = None if text.isascii() and "\\u" not in text else BLANKS
+        for fields in objects:
+            values = list(fields.values())
+            stripped = list(map(_strip, values, repeat(chars)))
+            if stripped != values:
+                fields.update(zip(fields, stripped, strict=True))
+        row = self._keys.row
+        return [row(number, fields) for number, fields in enumerate(objects, first)]
+
+    def _row(self, line: str, number: int) -> Row:
+        if len(line) > LONGEST:
+            return Row(number, "", (), f"a line of more than {LONGEST:,} characters")
+        try:
+            return self._keys.row(number, _fields(line))
+        except (ValueError, RecursionError) as error:
+            return Row(number, address_shown(line), (), _reason(line, error))
 
 
-def _row_of(line: str, number: int) -> Row:
-    if len(line) > LONGEST:
-        return Row(number, "", (), f"a line of more than {LONGEST:,} characters")
-    try:
-        fields = _fields(line)
-    except (ValueError, RecursionError) as error:
-        return Row(number, "", (), _reason(line, error))
-    key = email_key(fields)
-    if key is None:
-        return Row(number, "", (), "no key 'email'")
-    return Row(number, fields.pop(key), fields)
+_strip = str.strip
 
 
-def _fields(line: str) -> dict[str, str]:
-    try:
-        fields = _texts(line)
-        texts = len(fields)
-    except msgspec.ValidationError:
-        raws = {key: bytes(raw) for key, raw in _raws(line).items()}
-        fields = {key: _scalar(key, raw) for key, raw in raws.items()}
-        texts = sum(raw[:1] == b'"' for raw in raws.values())
-    # Two quotes for each key and each text: if there are more, one may be escaped, or a key may
-    # stand there twice, which only a slower look can tell.
-    if line.count('"') != 2 * (len(fields) + texts):
-        json.loads(line, object_pairs_hook=_refuse_twins)
-    return fields
+class _Object(list[tuple[str, Any]]):
+    """A JSON object."""
+
+
+class _NoNumber:
+    """NaN or an infinity, which JSON doesn't have and many programs write."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_Object, parse_int=str, parse_float=str, parse_constant=_NoNumber
+).decode
 
 
 class _Refused(ValueError):
     """A line that is JSON and no row."""
 
 
-def _scalar(key: str, raw: bytes) -> str:
-    if raw[:1] == b'"':
-        return _text(raw)
-    if raw in (b"null", b"true", b"false") or raw[:1] in b"-0123456789":
-        return "" if raw == b"null" else raw.decode()
-    kind = "a list" if raw[:1] == b"[" else "an object"
-    raise _Refused(f"{kind} for the value of {key!r}; give text or a number")
+def _fields(line: str) -> dict[str, str]:
+    pairs = _decode(line)
+    if not isinstance(pairs, _Object):
+        raise _Refused('JSON, but no object; write {"email": …}')
+    fields = Partial()
+    for name, value in pairs:
+        try:
+            key = checked(name)
+        except ValueError:
+            continue  # no placeholder can use it
+        try:
+            if key in fields:
+                raise ValueError("given twice; give it once")
+            fields[key] = _text(value)
+        except ValueError as error:
+            fields.leave_out(key, str(error))
+    return fields if fields.faults else dict(fields)
 
 
-def _refuse_twins(pairs: list[tuple[str, Any]]) -> None:
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise _Refused(f"the key {key!r} twice")
-        seen.add(key)
+def _text(value: object) -> str:
+    match value:
+        case _NoNumber():
+            raise ValueError(f"{value.name}; give text or a number")
+        case _Object():
+            raise ValueError("an object; give text or a number")
+        case _:
+            return text_of(value)
 
 
 def _reason(line: str, error: Exception) -> str:
-    """Why the line is no row, in the words of the reader that says it best."""
-    if isinstance(error, _Refused):
-        return str(error)
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as fault:
-        return f"no JSON: {fault.msg} at character {fault.colno}"
-    except (ValueError, RecursionError):
-        return "JSON that is nested too deeply, or has too long a number"
-    if not isinstance(value, dict):
-        return 'JSON, but no object; write {"email": …}'
-    return "no JSON: NaN, Infinity or half a surrogate pair"
+    """Why the line is no row."""
+    match error:
+        case _Refused():
+            return str(error)
+        case json.JSONDecodeError():
+            return f"no JSON: {error.msg} at character {error.colno}"
+        case _:
+            return "JSON that is nested too deeply, or has too long a number"

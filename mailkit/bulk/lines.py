@@ -14,6 +14,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from mailkit.bulk.blanks import has_rare_blanks
+from mailkit.bulk.kinds import kind_of_bytes
 from mailkit.errors import InvalidArgument
 
 __all__ = ["LONGEST", "Lines", "Readable", "check_encoding"]
@@ -29,20 +31,6 @@ _MARKS = (
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_MAGIC = (
-    (b"PK\x03\x04", "an Excel workbook or another zip archive; save it as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save it as CSV"),
-    (b"\x1f\x8b", "a gzip archive; unpack it first"),
-    (b"BZh", "a bzip2 archive; unpack it first"),
-    (b"\xfd7zXZ", "an xz archive; unpack it first"),
-    (b"7z\xbc\xaf", "a 7-Zip archive; unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it first"),
-    (b"Rar!", "a RAR archive; unpack it first"),
-    (b"%PDF", "a PDF; export the list as CSV"),
-    (b"SQLite format 3", "a SQLite database; pass its rows as an iterable"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
 )
 
 
@@ -69,10 +57,11 @@ class Lines:
     """The blocks of lines of ``file``: a path, which is opened and closed here, or a binary or
     text file object, which stays open.
 
-    A byte-order mark decides the encoding, else ``encoding``, else it is UTF-8; if ``lenient``,
-    what is not UTF-8 is replaced. Errors, all InvalidArgument, say ``name``, and ``option``,
-    which is the command line's for the encoding. ``bytes_read`` of ``size`` (None where
-    that can't be known) tell how far reading is.
+    A byte-order mark decides the encoding, else ``encoding``, else it is UTF-8; what is not UTF-8
+    is read as ``fallback``, if that is given, or else replaced if ``lenient``. Errors, all
+    InvalidArgument, say ``name``, and ``option``, which is the command line's for the encoding.
+    ``bytes_read`` of ``size`` (None where that can't be known) tell how far reading is,
+    ``rare_blanks`` that the text has had blanks outside of ASCII.
     """
 
     def __init__(
@@ -83,14 +72,17 @@ class Lines:
         *,
         lenient: bool = False,
         option: str = "--encoding",
+        fallback: str | None = None,
     ) -> None:
         self.name = name
         self.bytes_read = 0
+        self.rare_blanks = False
         self.size: int | None = None
         self._file = file
         self._encoding = encoding
         self._errors = "replace" if lenient else "strict"
         self._option = option
+        self._fallback = fallback
         self._line_ends = 0
         self._after_cr = False
 
@@ -127,12 +119,13 @@ class Lines:
         for text in texts:
             if not text.isascii():
                 try:
-                    text.encode()
+                    encoded = text.encode()
                 except UnicodeEncodeError:
                     raise InvalidArgument(
                         f"{self.name} has bytes that its encoding could not read; open it with "
                         "the encoding it has"
                     ) from None
+                self.rare_blanks = self.rare_blanks or has_rare_blanks(encoded)
             yield text
 
     def _texts(self, file: Readable) -> Iterator[str]:
@@ -147,17 +140,23 @@ class Lines:
             return
         while len(data) < _HEAD and (more := self._read(file)):
             data += more
-        for magic, what in _MAGIC:
-            if data.startswith(magic):
-                raise InvalidArgument(f"{self.name} is {what}")
+        if what := kind_of_bytes(data):
+            raise InvalidArgument(f"{self.name} is {what}")
         marked = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
         encoding = marked or self._encoding or "utf-8"
-        errors = "strict" if marked or self._encoding else self._errors
+        told = marked or self._encoding
+        fallback = None if told else self._fallback
+        errors = "strict" if told or fallback else self._errors
         decoder = codecs.getincrementaldecoder(encoding)(errors)
         while True:
             try:
                 text = decoder.decode(data, not data)
             except UnicodeDecodeError as error:
+                if fallback:
+                    data = decoder.getstate()[0] + data
+                    decoder = codecs.getincrementaldecoder(fallback)("replace")
+                    fallback = None
+                    continue
                 raise InvalidArgument(self._undecodable(error, encoding)) from None
             except UnicodeError as error:  # UTF-16 that ends within a character
                 raise InvalidArgument(f"{self.name} is not {encoding}: {error}") from None

@@ -16,8 +16,9 @@ import anyio
 import attrs
 import msgspec
 
-from mailkit.address import dedupe_key, normalize
-from mailkit.bulk.columns import Columns, link_of
+from mailkit.address import dedupe_key
+from mailkit.bulk.address_line import address_of
+from mailkit.bulk.columns import Columns, columns_of, link_of
 from mailkit.bulk.journal import (
     InvalidRecord,
     JobRecord,
@@ -148,7 +149,7 @@ async def drafted(
         )
     quota = None if rate is None else quota_of(rate)
     template = Template.parse(message)
-    columns = Columns(template, await recipients.columns(), link_of(provider, template))
+    columns = await columns_of(recipients, template, link_of(provider, template))
     dispatch = provider.dispatch(message, columns.names)
     await dispatch.prepare()
     await journal.jobs.sweep()
@@ -203,7 +204,7 @@ async def fingerprint_of(
 ) -> bytes:
     """What a job of this message and list has as its fingerprint; nothing is written."""
     template = Template.parse(message)
-    columns = Columns(template, await recipients.columns(), link_of(provider, template))
+    columns = await columns_of(recipients, template, link_of(provider, template))
     rows = _Rows(0, columns, provider.dispatch(attrs.evolve(message, send_at=None), columns.names))
     async for batch in recipients.batches(ROWS_A_COMMIT):
         rows.planned(batch)
@@ -238,14 +239,17 @@ class _Rows:
             try:
                 values = self._columns.values(named)
             except InvalidRow as error:
-                address, reason, values = "", error.reason, ()
+                reason, values = error.reason, ()
             if values:
                 fields = _encode(values).decode()
             if "\0" in address or ("\\u0000" in fields and "\0" in "".join(values)):
                 address, reason, fields = "", "NUL bytes", ""  # as in a table
             if reason is None:
                 try:
-                    address = normalize(given)
+                    address = address_of(given)
+                    if self._columns.has_addresses:
+                        values = self._columns.with_address(values, address)
+                        fields = _encode(values).decode()
                     size = measure(address, values)
                 except (InvalidArgument, InvalidRow) as error:
                     reason = str(getattr(error, "reason", error))

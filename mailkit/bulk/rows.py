@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from numbers import Number
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from mailkit.bulk.headers import Naming, address_columns, look_alike
 from mailkit.errors import InvalidArgument
 from mailkit.message import Recipient
+from mailkit.text import column_name, stripped
 
-__all__ = ["EMAIL_NAMES", "Item", "Row", "email_key", "row_of"]
-
-EMAIL_NAMES = frozenset({"email", "e-mail"})
-"""What the address's column or key is called, in any case."""
+__all__ = ["Item", "Keys", "Partial", "Row", "checked", "row_of", "text_of"]
 
 Item = Recipient | str | Mapping[str, Any] | tuple[str, Mapping[str, Any]]
 """What an iterable may give: a Recipient, an address, a mapping with ``email``, or a pair of an
@@ -22,6 +21,8 @@ address and a mapping. Database rows with ``keys()``, as sqlite3.Row, count as m
 """
 
 _SCALARS = (Number, date, time, UUID)
+_SHAPES = 1_000  # rows' keys, in their order, that are remembered
+_row = tuple.__new__  # a third of the cost of Row(…)
 _NO_NUMBERS = frozenset({"nan", "snan", "inf", "infinity"})
 
 
@@ -30,7 +31,8 @@ class Row(NamedTuple):
 
     ``line`` is the physical line it begins in, or for iterables the item's number, from 1.
     ``values`` stand in the order of the source's columns (a tuple, CSV), or under their names (a
-    dict, all else). A row that can't be read has a ``reason``, and neither address nor values.
+    dict, all else), without blanks at their ends. A row that can't be read has a ``reason``, no
+    values, and the address only if it can be seen.
     """
 
     line: int
@@ -39,52 +41,173 @@ class Row(NamedTuple):
     reason: str | None = None
 
 
-def row_of(item: Item, number: int) -> Row:
+class Partial(dict[str, str]):
+    """The values of a row some of which are no text. They are empty here; ``faults`` says of which
+    fields and why, which matters only to a message that uses one of them.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.faults: dict[str, str] = {}
+
+    def leave_out(self, name: str, why: str) -> None:
+        """The field has no text."""
+        self[name] = ""
+        self.faults[name] = why
+
+
+class Keys:
+    """Which key of a row has the address, and which keys get other names. An address of another
+    name than ``email`` is a field of that name, too. ``missing`` are those of the caller's own
+    names that no row had so far.
+    """
+
+    def __init__(self, naming: Naming) -> None:
+        self.missing = {*naming.renamed, *([] if naming.email is None else [naming.email])}
+        self._naming = naming
+        self._is_plain = not self.missing
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
+
+    def row(self, line: int, fields: dict[str, str]) -> Row:
+        """The row of fields that are text, or left out as none."""
+        if self._is_plain and "email" in fields:
+            address, faults = fields.pop("email"), getattr(fields, "faults", None)
+            if faults and "email" in faults:
+                return Row(line, "", (), f"the address is {faults['email']}")
+            return _row(Row, (line, address, fields, None))
+        shape = self._shape(tuple(fields))
+        if shape.email is None:
+            return Row(line, "", (), shape.reason)
+        if isinstance(fields, Partial) and shape.email in fields.faults:
+            return Row(line, "", (), f"the address is {fields.faults[shape.email]}")
+        address = fields[shape.email]
+        if column_name(shape.email).casefold() == "email":
+            del fields[shape.email]
+        return Row(line, address, self.renamed(fields))
+
+    def renamed(self, fields: dict[str, str]) -> dict[str, str]:
+        """The fields by their new names."""
+        if not self._naming.renamed:
+            return fields
+        names = self._shape(tuple(fields)).names
+        changed = Partial((names.get(name, name), value) for name, value in fields.items())
+        if not isinstance(fields, Partial):
+            return dict(changed)
+        changed.faults = {names.get(name, name): why for name, why in fields.faults.items()}
+        return changed
+
+    def check(self, shown: str) -> None:
+        """Every name that the caller knows was there: else InvalidArgument."""
+        if self.missing:
+            names = ", ".join(map(repr, sorted(self.missing)))
+            raise InvalidArgument(f"no row of {shown} has the key {names}: is it written so?")
+
+    def _shape(self, keys: tuple[str, ...]) -> _Shape:
+        shape = self._shapes.get(keys)
+        if shape is None:
+            if len(self._shapes) >= _SHAPES:
+                self._shapes.clear()
+            shape = self._shapes[keys] = self._new_shape(keys)
+        return shape
+
+    def _new_shape(self, keys: tuple[str, ...]) -> _Shape:
+        names: dict[str, str] = {}
+        for old, new in self._naming.renamed.items():
+            for key in keys_called(old, keys):
+                names[key] = new
+                self.missing.discard(old)
+        wanted = self._naming.email
+        if wanted is not None:
+            found = keys_called(wanted, keys) or [key for key in keys if names.get(key) == wanted]
+            if not found:
+                return _Shape(None, f"no key {wanted!r}", names)
+            self.missing.discard(wanted)
+            return _Shape(found[0], "", names)
+        new_names = [column_name(names.get(key, key)) for key in keys]
+        found = [key for key, name in zip(keys, new_names, strict=True) if name == "email"]
+        found = found or [keys[n] for n in address_columns(new_names)]
+        if len(found) == 1:
+            return _Shape(found[0], "", names)
+        if found:
+            several = " and ".join(repr(key[:80]) for key in found[:20])
+            return _Shape(
+                None, f"the keys {several}: say which has the address with email_column", names
+            )
+        odd = look_alike(new_names)
+        return _Shape(None, f"no key 'email'{odd and ': '}{odd}", names)
+
+
+class _Shape(NamedTuple):
+    """What rows with certain keys are like: the address's key or the reason why there is none, and
+    the keys that have new names.
+    """
+
+    email: str | None
+    reason: str
+    names: Mapping[str, str]
+
+
+def keys_called(name: str, keys: Sequence[str]) -> list[str]:
+    """The keys of this name as columns have it, else in any case."""
+    exact = [key for key in keys if column_name(key) == name]
+    folded = name.casefold()
+    return exact or [key for key in keys if column_name(key).casefold() == folded]
+
+
+def row_of(item: Item, number: int, keys: Keys) -> Row:
     """The row of a caller's item; InvalidArgument if it is none of the kinds in `Item`."""
-    line = number
-    fields: Any
     match item:
         case str():
-            address, fields = item, {}
+            return _addressed(number, item, {})
         case Recipient():
-            address, fields, line = item.address, _besides(item), item.line or number
-        case (str() as address, Mapping() as fields):
-            fields = _besides(Recipient(address, fields))
+            line, address, given = item.line or number, item.address, item.fields
+        case (str() as address, Mapping() as given):
+            line = number
         case _ if hasattr(item, "keys"):
-            fields = {key: item[key] for key in item.keys()}  # noqa: SIM118 - sqlite3.Row
-            key = email_key(fields)
-            if key is None:
-                return Row(line, "", (), "no key 'email'")
-            address = fields.pop(key)
+            return keys.row(number, _fields({key: item[key] for key in item.keys()}))  # noqa: SIM118 - sqlite3.Row
         case _:
             raise InvalidArgument(
                 f"item {number} of the recipients is a {type(item).__name__}; give a Recipient, an "
                 "address, a mapping with 'email', or a pair of an address and a mapping"
             )
+    fields = _fields(given)
+    if fields.get("email") == stripped(address):  # once more
+        del fields["email"]
+    return _addressed(line, address, keys.renamed(fields))
+
+
+def _addressed(line: int, address: str, fields: dict[str, str]) -> Row:
     try:
-        return Row(line, _text(address), {_text(key): _text(fields[key]) for key in fields})
+        return Row(line, checked(stripped(address)), fields)
     except ValueError as error:
-        return Row(line, "", (), str(error))
+        return Row(line, "", (), f"the address is {error}")
 
 
-def email_key(fields: Mapping[Any, Any]) -> str | None:
-    """The key that holds the address, or None."""
-    if "email" in fields:
-        return "email"
-    return next((k for k in fields if isinstance(k, str) and k.casefold() in EMAIL_NAMES), None)
+def _fields(given: Mapping[Any, Any]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    faults: dict[str, str] = {}
+    for key, value in given.items():
+        try:
+            name = checked(key) if isinstance(key, str) else text_of(key)
+        except ValueError:
+            continue  # no placeholder can use it
+        try:
+            fields[name] = text_of(value)
+        except ValueError as error:
+            faults[name] = str(error)
+    if not faults:
+        return fields
+    partial = Partial(fields)
+    for name, why in faults.items():
+        partial.leave_out(name, why)
+    return partial
 
 
-def _besides(item: Recipient) -> Mapping[str, Any]:
-    """The fields; without ``email``, if that is the address once more."""
-    if item.fields.get("email") != item.address:
-        return item.fields
-    return {key: value for key, value in item.fields.items() if key != "email"}
-
-
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """The value as text without blanks at its ends; ValueError says what it is instead."""
     match value:
         case str():
-            text = value
+            return checked(stripped(value))
         case None:
             return ""
         case bool():
@@ -92,15 +215,28 @@ def _text(value: object) -> str:
         case datetime():
             return value.isoformat()
         case _ if isinstance(value, _SCALARS):
-            text = str(value)
+            try:
+                text = str(value)
+            except ValueError:  # sys.set_int_max_str_digits
+                raise ValueError("a number with too many digits; give it as text") from None
             if text.lstrip("+-").lower() in _NO_NUMBERS:
-                raise ValueError(f"{text} for a value; give text or a number")
+                raise ValueError(f"{text}; give text or a number")
             return text
+        case bytes() | bytearray() | memoryview():
+            raise ValueError(f"{type(value).__name__}; decode them, or give text")
         case _:
-            raise ValueError(f"a {type(value).__name__} for a value; give text or a number")
+            name = type(value).__name__
+            article = "an" if name[:1].lower() in "aeiou" else "a"
+            raise ValueError(f"{article} {name}; give text or a number")
+
+
+def checked(text: str) -> str:
+    """The text, unless it can't be stored or sent: then ValueError says what it has."""
+    if "\0" in text:
+        raise ValueError("text with NUL bytes")
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise ValueError(f"half a surrogate pair in {text[:40]!r}") from None
+            raise ValueError(f"text with half a surrogate pair: {text[:40]!r}") from None
     return text

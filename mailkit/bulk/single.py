@@ -7,7 +7,7 @@ from contextlib import aclosing
 import attrs
 
 from mailkit.address import normalize
-from mailkit.bulk.columns import Columns, link_of
+from mailkit.bulk.columns import Columns, columns_of, link_of
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.core.dispatch import Provider, Sent, TaskRow
 from mailkit.errors import AccountRefused, ErrorContext, InvalidArgument, OutcomeUnknown, Refused
@@ -45,11 +45,16 @@ async def send_single(
     message = attrs.evolve(message, send_at=None)
     address = normalize(address)
     template = Template.parse(message)
-    header = None if recipients is None else await recipients.columns()
-    columns = Columns(template, header, link_of(provider, template))
+    link = link_of(provider, template)
+    if recipients is None:
+        columns = Columns(template, None, link)
+    else:
+        columns = await columns_of(recipients, template, link)
     row = None if recipients is None else await _row(recipients, number)
     try:
         values = [""] * len(columns.names) if row is None else columns.values(row.values)
+        if columns.has_addresses:
+            values = columns.with_address(values, address)
         dispatch = provider.dispatch(message, columns.names)
         subject, body = dispatch.render(address, values)
     except InvalidRow as error:

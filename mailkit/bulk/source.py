@@ -21,23 +21,28 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import aclosing, closing, suppress
-from itertools import chain, islice
+from itertools import chain, dropwhile, islice
 from pathlib import Path
 from typing import Literal, cast
 
 import anyio.lowlevel
 import anyio.to_thread
+import attrs
 
 from mailkit.bulk.csv_source import CsvRows
+from mailkit.bulk.headers import Naming
 from mailkit.bulk.jsonl_source import JsonRows
+from mailkit.bulk.kinds import check_kind
 from mailkit.bulk.lines import Lines, Readable, check_encoding
-from mailkit.bulk.rows import Item, Row, row_of
+from mailkit.bulk.rows import Item, Keys, Row, row_of
+from mailkit.bulk.workbook_source import WorkbookRows, is_workbook
 from mailkit.errors import InvalidArgument
 from mailkit.message import Recipient
+from mailkit.text import BLANKS
 
 __all__ = ["Item", "RecipientSource", "Row", "read_recipients", "read_suppressions"]
 
-Format = Literal["csv", "jsonl"]
+Format = Literal["csv", "jsonl", "xlsx"]
 
 _FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -45,6 +50,8 @@ _FORMATS: dict[str, Format] = {
     ".txt": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
 _ITEMS = 1000  # of an iterable between two pauses for the rest of the program
 _BLOCKS = 16  # of a file, at most, in one batch
@@ -56,11 +63,13 @@ class RecipientSource(ABC):
     ``name`` is the file's name without suffix, or ``stdin``, ``file`` or ``recipients``, ``shown``
     how errors call it. ``rows_read`` counts the rows given so far, unreadable ones too. ``ignored``
     counts, once a list of suppressions was read, the addresses in other columns than ``email``.
+    ``address_column`` is what the table calls the addresses' column, once ``columns`` was asked.
     """
 
     def __init__(self, name: str, *, once: bool) -> None:
         self.name = self.shown = name
         self.rows_read = 0
+        self.address_column: str | None = None
         self.ignored: Counter[str] = Counter()
         self._once = once
         self._begun = False
@@ -76,8 +85,8 @@ class RecipientSource(ABC):
         return None
 
     async def columns(self) -> tuple[str, ...] | None:
-        """The header of CSV without the address's column, read ahead of the rows: each row then
-        has a tuple of values in this order. None for all else, where each row has a dict.
+        """The header of a table without the address's column, read ahead of the rows: each row
+        then has a tuple of values in this order. None for all else, where each row has a dict.
         """
         return None
 
@@ -117,34 +126,48 @@ class RecipientSource(ABC):
         self._begun = True
 
 
+@attrs.frozen
+class _Options:
+    """What the caller says of a list."""
+
+    naming: Naming
+    encoding: str | None = None
+    delimiter: str | None = None
+    format: Format | None = None
+    sheet: str | None = None
+    addresses: bool = False
+    like: RecipientSource | None = None
+
+
 class _FileSource(RecipientSource):
-    def __init__(
-        self,
-        file: Path | Readable,
-        name: str,
-        *,
-        shown: str,
-        encoding: str | None,
-        delimiter: str | None,
-        format: Format | None,
-        addresses: bool,
-    ) -> None:
+    def __init__(self, file: Path | Readable, name: str, shown: str, options: _Options) -> None:
         super().__init__(name, once=not isinstance(file, Path) or _is_stream(file))
         self._file = file
         self._shown = self.shown = shown
-        self._addresses = addresses
-        self._encoding = encoding
-        self._delimiter = delimiter
-        self._format = format
+        self._options = options
         self._lines = self._new_lines()
-        self._reader: CsvRows | JsonRows | None = None
+        self._reader: CsvRows | JsonRows | WorkbookRows | None = None
         self._ahead: tuple[list[Row] | None, Generator[list[Row], None, None]] | None = None
 
+    @property
+    def encoding(self) -> str | None:
+        """What the caller says of the encoding."""
+        return self._options.encoding
+
+    @property
+    def delimiter(self) -> str | None:
+        """What the caller says of the delimiter."""
+        return self._options.delimiter
+
     def _new_lines(self) -> Lines:
-        if not self._addresses:
-            return Lines(self._file, self._shown, self._encoding)
+        options = self._options
+        if not options.addresses:
+            return Lines(self._file, self._shown, options.encoding)
         option = "mailkit suppress import --encoding"
-        return Lines(self._file, self._shown, self._encoding, lenient=True, option=option)
+        like = options.like.encoding if isinstance(options.like, _FileSource) else None
+        return Lines(
+            self._file, self._shown, options.encoding, lenient=True, option=option, fallback=like
+        )
 
     @property
     def progress(self) -> float | None:
@@ -159,7 +182,10 @@ class _FileSource(RecipientSource):
                 self._ahead = (first, blocks)
             else:
                 blocks.close()
-        return self._reader.columns if isinstance(self._reader, CsvRows) else None
+        if self._reader is None or isinstance(self._reader, JsonRows):
+            return None
+        self.address_column = self._reader.table.address_column
+        return self._reader.table.columns
 
     async def _blocks(self) -> AsyncGenerator[list[Row], None]:
         if self._ahead is None:
@@ -183,6 +209,29 @@ class _FileSource(RecipientSource):
     def _read(self) -> Generator[list[Row], None, None]:
         """Runs in worker threads, a block at a time."""
         self._begin()
+        any_rows = False
+        with closing(self._new_reader()) as blocks:
+            for rows in blocks:
+                any_rows = any_rows or bool(rows)
+                yield rows
+        if not any_rows and not self._options.addresses:
+            raise InvalidArgument(f"{self._shown} has a header and nothing below it")
+
+    def _new_reader(self) -> Generator[list[Row], None, None]:
+        options = self._options
+        if is_workbook(self._file):
+            if options.encoding or options.delimiter:
+                what = "encoding" if options.encoding else "delimiter"
+                raise InvalidArgument(f"{self._shown} is an Excel workbook, which has no {what}")
+            self._reader = WorkbookRows(
+                self._file,
+                self._shown,
+                options.naming,
+                sheet=options.sheet,
+                addresses=options.addresses,
+            )
+            yield from self._reader
+            return
         lines = self._lines = self._new_lines()
         with closing(iter(lines)) as line_blocks:
             first = []
@@ -190,39 +239,51 @@ class _FileSource(RecipientSource):
                 first.append(block)
                 if any(map(str.strip, block)):
                     break
+            text = _first_text(chain.from_iterable(first))
+            is_jsonl = check_kind(text, options.format, self._shown) == "jsonl"
+            if options.sheet is not None:
+                raise InvalidArgument(f"{self._shown} is no Excel workbook: it has no sheets")
             blocks = chain(first, line_blocks)
-            if (self._format or _sniffed(chain.from_iterable(first), self._shown)) == "csv":
-                self._reader = CsvRows(lines, blocks, self._delimiter, addresses=self._addresses)
-            elif self._delimiter is not None:
+            if not is_jsonl:
+                like = options.like
+                also = (like.delimiter if isinstance(like, _FileSource) else None) or ""
+                self._reader = CsvRows(
+                    lines,
+                    blocks,
+                    options.delimiter,
+                    options.naming,
+                    addresses=options.addresses,
+                    delimiters=also,
+                )
+            elif options.delimiter is not None:
                 raise InvalidArgument(f"{self._shown} is JSON lines, which have no delimiter")
             else:
-                self._reader = JsonRows(self._shown, blocks)
-            any_rows = False
-            for rows in self._reader:
-                any_rows = any_rows or bool(rows)
-                yield rows
-            if not any_rows and not self._addresses:
-                raise InvalidArgument(f"{self._shown} has a header and nothing below it")
+                self._reader = JsonRows(self._shown, blocks, options.naming)
+            yield from self._reader
 
 
 class _ItemSource(RecipientSource):
-    def __init__(self, items: Iterable[Item] | AsyncIterable[Item]) -> None:
+    def __init__(self, items: Iterable[Item] | AsyncIterable[Item], naming: Naming) -> None:
         super().__init__("recipients", once=isinstance(items, Iterator | AsyncIterator))
         self._items = items
+        self._naming = naming
 
     async def _blocks(self) -> AsyncGenerator[list[Row], None]:
         self._begin()
+        keys = Keys(self._naming)
         rows: list[Row] = []
         number = 0
         async with aclosing(_each(self._items)) as items:
             async for item in items:
                 number += 1
-                rows.append(row_of(item, number))
+                rows.append(row_of(item, number, keys))
                 if len(rows) >= _ITEMS:
                     yield rows
                     rows = []
         if rows:
             yield rows
+        if number:
+            keys.check("the recipients")
 
 
 async def _each(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerator[Item, None]:
@@ -243,13 +304,10 @@ def _is_stream(path: Path) -> bool:
         return False  # opening it will say why
 
 
-def _sniffed(lines: Iterable[str], shown: str) -> Format:
-    begin = next((line.strip() for line in lines if line.strip()), "")
-    if begin.startswith("["):
-        raise InvalidArgument(
-            f"{shown} is one JSON list; write an object a line (jq -c '.[]' does that)"
-        )
-    return "jsonl" if begin.startswith("{") else "csv"
+def _first_text(lines: Iterable[str]) -> str:
+    """A few lines from the first one that isn't blank."""
+    shown = dropwhile(lambda line: not line.strip(BLANKS), lines)
+    return "".join(islice(shown, 20))
 
 
 def read_recipients(
@@ -258,19 +316,29 @@ def read_recipients(
     encoding: str | None = None,
     delimiter: str | None = None,
     format: Format | None = None,
+    sheet: str | None = None,
+    email_column: str | None = None,
+    rename: Mapping[str, str] | None = None,
 ) -> RecipientSource:
     """Recipients from a path, from ``-`` (stdin) or an open file, or from an iterable or async
     iterable of addresses, Recipients, mappings with ``email`` or (address, mapping) pairs.
 
     Nothing is opened before the first batch is asked for. ``.csv``, ``.tsv`` and ``.txt`` are
     CSV, ``.jsonl`` and ``.ndjson`` JSON lines; for other names ``format`` says which, or the first
-    character. CSV has a header with a column ``email`` (or ``e-mail``, in any case); its
-    ``delimiter`` is the one of comma, semicolon and tab that makes sense of the header. A
-    byte-order mark decides the encoding, else ``encoding``, else it is UTF-8. A plain iterable is
-    walked in the event loop's thread: give an async one where the next item must be waited for.
-    Raises InvalidArgument.
+    character. A workbook, ``.xlsx``, needs the extra ``excel``; of several sheets ``sheet`` says
+    which. CSV has a header; its ``delimiter`` is the one of comma, semicolon and tab that makes
+    sense of it. A byte-order mark decides the encoding, else ``encoding``, else it is UTF-8.
+
+    The addresses' column or key is ``email`` or ``e-mail``, in any case, else the only one with a
+    name that exports have for it, as ``Email Address``; else ``email_column`` says which. Blanks
+    around values are no part of them. ``rename`` gives columns other names, old ones to new ones.
+
+    A plain iterable is walked in the event loop's thread: give an async one where the next item
+    must be waited for. Raises InvalidArgument.
     """
-    return _read(source, encoding, delimiter, format, addresses=False)
+    naming = Naming.of(email_column, rename)
+    options = _Options(naming, encoding, delimiter, format, sheet)
+    return _read(source, options)
 
 
 def read_suppressions(
@@ -279,31 +347,33 @@ def read_suppressions(
     encoding: str | None = None,
     delimiter: str | None = None,
     format: Format | None = None,
+    sheet: str | None = None,
+    email_column: str | None = None,
+    like: RecipientSource | None = None,
 ) -> RecipientSource:
     """Addresses that must not be mailed, from whatever `read_recipients` takes, and from plain
     lines of addresses, such as a mail program copies: ``Ann <a@b.by>; c@d.by``.
 
     A file needs no header, its other columns don't matter, and a header with nobody below it is
-    nobody. Without ``encoding``, what is not UTF-8 does no harm outside of an address. Raises
-    InvalidArgument.
+    nobody. Without ``encoding``, what is not UTF-8 does no harm outside of an address. What was
+    said of the encoding and delimiter of another list, which this one is ``like``, is tried, too.
+    Raises InvalidArgument.
     """
-    return _read(source, encoding, delimiter, format, addresses=True)
+    naming = Naming.of(email_column, None)
+    options = _Options(naming, encoding, delimiter, format, sheet, addresses=True, like=like)
+    return _read(source, options)
 
 
 def _read(
-    source: str | Path | Readable | Iterable[Item] | AsyncIterable[Item],
-    encoding: str | None,
-    delimiter: str | None,
-    format: Format | None,
-    *,
-    addresses: bool,
+    source: str | Path | Readable | Iterable[Item] | AsyncIterable[Item], options: _Options
 ) -> RecipientSource:
+    encoding, delimiter, format = options.encoding, options.delimiter, options.format
     if encoding is not None:
         check_encoding(encoding)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise InvalidArgument(f"delimiter: give one character, as ';', not {delimiter!r}")
-    if format not in (None, "csv", "jsonl"):
-        raise InvalidArgument(f"format: give 'csv' or 'jsonl', not {format!r}")
+    if format not in (None, "csv", "jsonl", "xlsx"):
+        raise InvalidArgument(f"format: give 'csv', 'jsonl' or 'xlsx', not {format!r}")
     file: Path | Readable
     if source == "-":
         file, name, shown = getattr(sys.stdin, "buffer", sys.stdin), "stdin", "stdin"
@@ -317,8 +387,10 @@ def _read(
         name, shown = (Path(path).stem, path) if isinstance(path, str) else ("file", "the file")
         if inspect.iscoroutinefunction(file.read):
             raise InvalidArgument(f"{shown} is read asynchronously; pass its path instead")
-    elif (encoding, delimiter, format) != (None, None, None):
-        raise InvalidArgument("encoding, delimiter and format are for files, not for iterables")
+    elif (encoding, delimiter, format, options.sheet) != (None, None, None, None):
+        raise InvalidArgument(
+            "encoding, delimiter, format and sheet are for files, not for iterables"
+        )
     elif isinstance(source, bytes | Mapping | Recipient) or not isinstance(
         source, Iterable | AsyncIterable
     ):
@@ -327,13 +399,5 @@ def _read(
             "file, or an iterable of addresses, Recipients or mappings with 'email'"
         )
     else:
-        return _ItemSource(source)
-    return _FileSource(
-        file,
-        name,
-        shown=shown,
-        encoding=encoding,
-        delimiter=delimiter,
-        format=format,
-        addresses=addresses,
-    )
+        return _ItemSource(source, options.naming)
+    return _FileSource(file, name, shown, attrs.evolve(options, format=format))

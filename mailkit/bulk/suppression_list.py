@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
-from mailkit.address import Address, dedupe_key
-from mailkit.bulk.address_line import addresses_in, holds_address
+from mailkit.address import dedupe_key, normalize
+from mailkit.bulk.address_line import addresses_in
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.bulk.spreadsheets import original
 from mailkit.errors import InvalidArgument
@@ -39,17 +39,17 @@ async def unwanted(source: RecipientSource) -> AsyncGenerator[list[Unwanted], No
         async for batch in batches:
             for row in batch:
                 source.ignored.update(_ignored(row, columns or ()))
-            yield [Unwanted(_key(source, row), _reason(row, column)) for row in batch]
+            yield [
+                Unwanted(key, _reason(row, column)) for row in batch for key in _keys(source, row)
+            ]
 
 
-def _key(source: RecipientSource, row: Row) -> str:
+def _keys(source: RecipientSource, row: Row) -> list[str]:
     why, remedy = row.reason, "correct or remove the line"
     if why is None:
         try:
-            address = Address.parse(row.address)
-            if not holds_address(address.name) or addresses_in(row.address):
-                return dedupe_key(address.email)
-            why = "an address for the name of another one"
+            found = addresses_in(row.address) or [row.address]
+            return [dedupe_key(normalize(address)) for address in found]
         except InvalidArgument as error:
             why = str(error)
     if _REPLACED in row.address:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mailkit.bulk.journal import Adopt
+from mailkit.bulk.source import RecipientSource, read_recipients
 from mailkit.errors import InvalidArgument
 
 __all__ = [
@@ -18,15 +20,19 @@ __all__ = [
     "AsJson",
     "Concurrency",
     "Delimiter",
+    "EmailColumn",
     "Encoding",
     "JobName",
     "JournalPath",
+    "Map",
     "MessageFile",
     "NewName",
     "ProviderName",
     "Recipients",
+    "Sheet",
     "Suppress",
     "duration",
+    "list_of",
 ]
 
 JournalPath = Annotated[
@@ -67,7 +73,7 @@ MessageFile = Annotated[
     typer.Argument(metavar="MESSAGE", help="The message: a message.toml.", readable=False),
 ]
 Recipients = Annotated[
-    str, typer.Argument(metavar="LIST", help="The list: CSV or JSONL; - is stdin.")
+    str, typer.Argument(metavar="LIST", help="The list: CSV, JSONL or .xlsx; - is stdin.")
 ]
 ProviderName = Annotated[str, typer.Option(help="The service to send with, e.g. smsby.")]
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
@@ -87,7 +93,48 @@ Suppress = Annotated[
 Encoding = Annotated[str | None, typer.Option(help="The list's encoding, as cp1251.")]
 Delimiter = Annotated[str | None, typer.Option(help="What separates the list's columns.")]
 
+EmailColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--email-column", metavar="NAME", help="Which of the list's columns has the addresses."
+    ),
+]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="OLD=NEW", help="Another name for a column of the list; may be repeated."
+    ),
+]
+Sheet = Annotated[str | None, typer.Option(help="The workbook's sheet, if the list is one.")]
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def list_of(
+    recipients: str,
+    *,
+    encoding: str | None,
+    delimiter: str | None,
+    email_column: str | None,
+    renames: Sequence[str] | None,
+    sheet: str | None,
+) -> RecipientSource:
+    """The list of a command."""
+    return read_recipients(
+        "-" if recipients == "-" else Path(recipients),
+        encoding=encoding,
+        delimiter=delimiter,
+        email_column=email_column,
+        rename=dict(map(_renamed, renames or ())),
+        sheet=sheet,
+    )
+
+
+def _renamed(text: str) -> tuple[str, str]:
+    old, equals, new = text.rpartition("=")
+    if not (equals and old.strip() and new.strip()):
+        raise typer.BadParameter(f"--map {text!r}: write it as --map 'Имя=name'")
+    return old, new
 
 
 def duration(text: str | None) -> float:

@@ -18,7 +18,7 @@ from mailkit.bulk.moments import spoken
 from mailkit.bulk.reasons import ReasonGroup
 from mailkit.bulk.rehearsal import Plan, Sample
 from mailkit.bulk.sender import BulkSender
-from mailkit.bulk.source import read_recipients, read_suppressions
+from mailkit.bulk.source import read_suppressions
 from mailkit.cli.excerpt import shown
 from mailkit.cli.options import (
     Account,
@@ -26,14 +26,18 @@ from mailkit.cli.options import (
     Again,
     AsJson,
     Delimiter,
+    EmailColumn,
     Encoding,
     JournalPath,
+    Map,
     MessageFile,
     NewName,
     ProviderName,
     Rate,
     Recipients,
+    Sheet,
     Suppress,
+    list_of,
 )
 from mailkit.cli.progress import follow_job, planning
 from mailkit.cli.run import CutOff, Exit, graceful, opened, run
@@ -64,6 +68,9 @@ def plan(
     rate: Rate = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    email_column: EmailColumn = None,
+    renames: Map = None,
+    sheet: Sheet = None,
     account: Account = None,
     journal: JournalPath = None,
     adopt: AdoptAs = None,
@@ -78,10 +85,15 @@ def plan(
 
     async def command() -> int:
         parsed = Message.from_toml(message)
-        source = read_recipients(
-            "-" if recipients == "-" else Path(recipients), encoding=encoding, delimiter=delimiter
+        source = list_of(
+            recipients,
+            encoding=encoding,
+            delimiter=delimiter,
+            email_column=email_column,
+            renames=renames,
+            sheet=sheet,
         )
-        unwanted = None if suppress is None else read_suppressions(Path(suppress))
+        unwanted = None if suppress is None else read_suppressions(Path(suppress), like=source)
         found: Plan | None = None
         job: Job | None = None
         async with (
@@ -126,9 +138,12 @@ def plan(
                     "--rate": rate,
                     "--encoding": encoding,
                     "--delimiter": delimiter,
+                    "--email-column": email_column,
+                    "--sheet": sheet,
                     "--account": account,
                 }
                 words += [word for one, value in options.items() if value for word in (one, value)]
+                words += [word for one in renames or () for word in ("--map", one)]
                 words += ["--again"] * again
                 print(f"Nothing was sent. To send it: {plain(shlex.join(words))}")
         return _code(found)

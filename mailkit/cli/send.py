@@ -14,7 +14,7 @@ from mailkit.bulk.journal import Journal, LeftBehind
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
-from mailkit.bulk.source import read_recipients, read_suppressions
+from mailkit.bulk.source import read_suppressions
 from mailkit.cli.options import (
     Account,
     AdoptAs,
@@ -22,15 +22,19 @@ from mailkit.cli.options import (
     AsJson,
     Concurrency,
     Delimiter,
+    EmailColumn,
     Encoding,
     JournalPath,
+    Map,
     MessageFile,
     NewName,
     ProviderName,
     Rate,
     Recipients,
+    Sheet,
     Suppress,
     duration,
+    list_of,
 )
 from mailkit.cli.progress import follow_job, planning
 from mailkit.cli.run import CutOff, exit_code, graceful, opened, run
@@ -74,6 +78,9 @@ def send(
     rate: Rate = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    email_column: EmailColumn = None,
+    renames: Map = None,
+    sheet: Sheet = None,
     concurrency: Concurrency = 8,
     account: Account = None,
     journal: JournalPath = None,
@@ -93,10 +100,15 @@ def send(
 
     async def command() -> int:
         parsed = Message.from_toml(message)
-        source = read_recipients(
-            "-" if recipients == "-" else Path(recipients), encoding=encoding, delimiter=delimiter
+        source = list_of(
+            recipients,
+            encoding=encoding,
+            delimiter=delimiter,
+            email_column=email_column,
+            renames=renames,
+            sheet=sheet,
         )
-        unwanted = None if suppress is None else read_suppressions(Path(suppress))
+        unwanted = None if suppress is None else read_suppressions(Path(suppress), like=source)
         settings = EngineSettings(
             concurrency=concurrency, track=duration(track), ignore_send_at=ignore_send_at
         )

@@ -19,7 +19,7 @@ from mailkit.bulk.journal.suppressions import Suppression
 from mailkit.bulk.source import RecipientSource, read_suppressions
 from mailkit.bulk.spreadsheets import harmless
 from mailkit.bulk.suppression_list import unwanted
-from mailkit.cli.options import AdoptAs, Delimiter, Encoding, JournalPath
+from mailkit.cli.options import AdoptAs, Delimiter, EmailColumn, Encoding, JournalPath, Sheet
 from mailkit.cli.run import Exit, opened, run, say
 from mailkit.cli.show import as_utf8
 from mailkit.text import header_text, plain
@@ -67,7 +67,8 @@ def import_list(
         str,
         typer.Argument(
             metavar="LIST",
-            help="The addresses, as lines, CSV or JSONL; - is stdin. A column reason says why.",
+            help="The addresses, as lines, CSV, JSONL or .xlsx; - is stdin. A column reason says "
+            "why.",
         ),
     ],
     reason: Annotated[
@@ -75,6 +76,8 @@ def import_list(
     ] = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    email_column: EmailColumn = None,
+    sheet: Sheet = None,
     journal: JournalPath = None,
     adopt: AdoptAs = None,
 ) -> None:
@@ -83,7 +86,11 @@ def import_list(
     async def command() -> int:
         why = header_text(reason or "imported", "--reason")
         people = read_suppressions(
-            source if source == "-" else Path(source), encoding=encoding, delimiter=delimiter
+            source if source == "-" else Path(source),
+            encoding=encoding,
+            delimiter=delimiter,
+            email_column=email_column,
+            sheet=sheet,
         )
         found: dict[str, str] = {}
         async with aclosing(unwanted(people)) as batches:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import attrs
@@ -11,17 +10,20 @@ import typer
 
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.single import SampleResult
-from mailkit.bulk.source import read_recipients
 from mailkit.cli.excerpt import shown
 from mailkit.cli.options import (
     Account,
     AdoptAs,
     AsJson,
     Delimiter,
+    EmailColumn,
     Encoding,
     JournalPath,
+    Map,
     MessageFile,
     ProviderName,
+    Sheet,
+    list_of,
 )
 from mailkit.cli.run import Exit, opened, run, say
 from mailkit.cli.show import print_json
@@ -46,6 +48,9 @@ def send_test(
     ] = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    email_column: EmailColumn = None,
+    renames: Map = None,
+    sheet: Sheet = None,
     account: Account = None,
     journal: JournalPath = None,
     adopt: AdoptAs = None,
@@ -62,8 +67,14 @@ def send_test(
         parsed = Message.from_toml(message)
         source = None
         if recipients is not None:
-            place = "-" if recipients == "-" else Path(recipients)
-            source = read_recipients(place, encoding=encoding, delimiter=delimiter)
+            source = list_of(
+                recipients,
+                encoding=encoding,
+                delimiter=delimiter,
+                email_column=email_column,
+                renames=renames,
+                sheet=sheet,
+            )
         async with (
             open_provider(provider, account) as client,
             opened(journal, adopt=adopt, make=True) as store,

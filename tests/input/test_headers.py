@@ -44,7 +44,7 @@ async def test_a_value_that_would_break_the_subject_makes_its_row_invalid(char: 
     journey = await travel(read_recipients(items), PERSONAL)
     assert journey.mailed == ["c@d.by"]
     if char == "\0":
-        assert journey.reasons == {1: "NUL bytes"}
+        assert journey.reasons == {1: "the value of {{ name }} is text with NUL bytes"}
     else:
         assert f"{spelt(char)}), and is part of the subject" in journey.reasons[1]
 

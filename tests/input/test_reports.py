@@ -61,7 +61,7 @@ def test_no_cell_begins_as_a_formula_does(tmp_path: Path, formula: str) -> None:
         assert not cell.startswith(tuple("=+-@\t\r\n＝＋－＠")), cell
     column = formula.strip()
     assert header[:3] == ["email", "name", column if column[0] == "'" else header[2]]
-    assert rows[0][1] == "'" + formula
+    assert rows[0][1] == "'" + column
     assert rows[2][0] == "'=1+1@example.com"
 
 
@@ -75,7 +75,10 @@ def test_as_recipients_changes_no_cell(tmp_path: Path) -> None:
     items = [(f"p{n}@b.by", {"value": formula}) for n, formula in enumerate(FORMULAS)]
     keep(tmp_path / "journal.db", items)
     rows = cells(report(tmp_path / "journal.db", "--as-recipients"))
-    assert rows == [["email", "value"], *([f"p{n}@b.by", f] for n, f in enumerate(FORMULAS))]
+    assert rows == [
+        ["email", "value"],
+        *([f"p{n}@b.by", f.strip()] for n, f in enumerate(FORMULAS)),
+    ]
 
 
 def test_a_report_that_is_saved_and_sent_is_read_as_it_was(tmp_path: Path) -> None:
@@ -87,7 +90,7 @@ def test_a_report_that_is_saved_and_sent_is_read_as_it_was(tmp_path: Path) -> No
     file.write_bytes(report(tmp_path / "journal.db", "--csv").encode())
     second = asyncio.run(travel(read_recipients(file)))
     assert second.mailed == [address for address, _ in items]
-    assert second.values("=name") == values
+    assert second.values("=name") == [value.strip() for value in values]
 
 
 def test_a_report_of_a_list_with_columns_of_the_same_names_can_be_sent(tmp_path: Path) -> None:
@@ -126,9 +129,10 @@ def again(first: Journey, place: Path) -> Journey:
     file = place.with_name("again.csv")
     file.write_bytes(report(place, "--as-recipients").encode())
     second = asyncio.run(travel(read_recipients(file)))
-    assert len(second.rows) == len(first.rows)
+    rows = [row for row in first.rows if row.address or any(row.fields)]  # others are blank lines
+    assert len(second.rows) == len(rows)
     assert [name.strip() for name in first.columns if name.strip()] == second.columns
-    for before, after in zip(first.rows, second.rows, strict=True):
+    for before, after in zip(rows, second.rows, strict=True):
         assert (before.state == "invalid") <= (after.state == "invalid")
         if before.state != "invalid":
             assert (after.state, after.address) == (before.state, before.address)
@@ -155,13 +159,13 @@ def test_a_report_that_is_sent_again_has_the_same_rows(tmp_path: Path) -> None:
     )
     assert first.report.counts.accepted == 4
     second = again(first, keep_place)
-    assert second.values("city")[1] == "\ufeffMinsk\u2028"
+    assert second.values("city")[1] == "Minsk"
 
 
-def test_a_list_of_addresses_alone_keeps_its_blank_ones(tmp_path: Path) -> None:
+def test_of_a_list_of_addresses_alone_the_blank_ones_are_blank_lines_then(tmp_path: Path) -> None:
     first = keep(tmp_path / "journal.db", ["", "  ", "\t", "a@b.by", "\r", "\n", "\u2028", "x"])
     assert first.report.counts.invalid == 7
-    assert len(again(first, tmp_path / "journal.db").rows) == 8
+    assert len(again(first, tmp_path / "journal.db").rows) == 2
 
 
 NAMES = st.text(st.sampled_from("abе,;\t\"'\r\n =@"), min_size=1, max_size=6) | st.sampled_from(
@@ -177,9 +181,8 @@ ADDRESSES = st.sampled_from(
 @given(
     st.lists(
         st.tuples(ADDRESSES, st.dictionaries(NAMES, VALUES, max_size=4)), min_size=1, max_size=6
-    )
+    ).filter(lambda items: any(address.strip("\r\n \0") for address, _ in items))
 )
-@example([("", {})])
 @example([("a@b.by", {"\r": "x", "b": "\r"})])
 def test_every_report_can_be_sent_again(items: list[tuple[str, dict[str, str]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,82 @@
+"""Blanks around the cells of a table: whether a text has any there, and around quotes.
+
+Looking is quick, since it is done for every list, and stripping is not, so that only the parts of a
+list that have such blanks pay for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from mailkit.text import BLANKS
+
+__all__ = ["Edges", "has_rare_blanks"]
+
+_CONTROLS = "".join(char for char in BLANKS if char.isascii() and char not in " \r\n")
+
+
+def _rare() -> list[re.Pattern[bytes]]:
+    """One pattern for each first byte of such a blank in UTF-8, which most texts don't have."""
+    tails = defaultdict(list)
+    for char in BLANKS:
+        if not char.isascii():
+            encoded = char.encode()
+            tails[encoded[:1]].append(encoded[1:])
+    return [
+        re.compile(re.escape(lead) + b"(?:" + b"|".join(map(re.escape, rest)) + b")")
+        for lead, rest in tails.items()
+    ]
+
+
+_RARE = _rare()
+
+
+def has_rare_blanks(encoded: bytes) -> bool:
+    """Whether a text in UTF-8 has blanks outside of ASCII anywhere."""
+    return any(pattern.search(encoded) for pattern in _RARE)
+
+
+class Edges:
+    """What stands next to this delimiter, the quotes and the ends of lines."""
+
+    def __init__(self, delimiter: str) -> None:
+        end = rf"[{re.escape(delimiter)}\"\r\n]"
+        blanks = re.escape(BLANKS.translate({ord(char): None for char in f"{delimiter}\r\n"}))
+        any_blank = f"[{blanks}]"
+        # A literal space first: that is looked for as quickly as the machine can.
+        self._space = re.compile(rf" (?:(?<={end} )|(?<=\A )|(?={end}|\Z))").search
+        self._any = re.compile(
+            rf"{any_blank}(?:(?<={end}.)|(?<=\A.)|(?={end}|\Z))", re.DOTALL
+        ).search
+        self._controls = _CONTROLS.replace(delimiter, "")
+        before = rf"(?<=[{re.escape(delimiter)}\r\n ] \")|(?<=\A \")"
+        self._space_and_quote = re.compile(rf' "(?:{before})').search
+        self._before_quote = re.compile(
+            rf"(?:\A|[{re.escape(delimiter)}\r\n]){any_blank}++\""
+        ).search
+        after = rf"(?=[{re.escape(delimiter)}\r\n]|\Z)"
+        # No possessive quantifier after a group: before Python 3.11.5 it matches wrongly.
+        quoted = r'"[^"]*+(?:""[^"]*+)*'
+        self._cell = re.compile(
+            rf'{any_blank}*+(?:({quoted}"){any_blank}*+{after}|({quoted})\Z)'
+            rf"|([^{re.escape(delimiter)}\r\n]++)|([{re.escape(delimiter)}\r\n]++)"
+        )
+
+    def have_blanks(self, text: str, *, rare: bool) -> bool:
+        """Whether a cell in these lines may have blanks at its ends; ``rare``: those outside of
+        ASCII may be among them.
+        """
+        if rare or any(char in text for char in self._controls):
+            return self._any(text) is not None
+        return " " in text and self._space(text) is not None
+
+    def have_blanks_before_quotes(self, text: str, *, rare: bool) -> bool:
+        """Whether a cell may begin with blanks and a quote."""
+        if rare or any(char in text for char in self._controls):
+            return self._before_quote(text) is not None
+        return self._space_and_quote(text) is not None
+
+    def quoted(self, text: str) -> str:
+        """The lines, which begin with a cell, without the blanks around the quotes of cells."""
+        return self._cell.sub(r"\1\2\3\4", text)

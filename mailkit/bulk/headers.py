@@ -1,0 +1,162 @@
+"""What the columns or keys of a list are called, and which of them has the addresses.
+
+A column ``email`` (or ``e-mail``, in any case) comes first. Else it is the only one whose name is
+made of the words that exports have for it: Email Address, E-mail 1 - Value, Эл. почта, Рабочий
+e-mail.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import attrs
+
+from mailkit.errors import InvalidArgument
+from mailkit.text import column_name
+
+__all__ = ["EMAIL_NAMES", "Naming", "address_columns", "look_alike", "shown_names"]
+
+EMAIL_NAMES = frozenset({"email", "e-mail"})
+"""What the addresses' column or key is called first of all, in any case."""
+
+_MAIL = """
+email emails mail emailaddress emailaddresses useremail mailaddress
+eмейл eмайл емейл емайл емэйл имейл имэйл емаил мейл мэйл почта почты почте пошта пошты
+"""
+_BESIDES = """
+1 account address addresses addr adress billing business client company contact customer
+default for home id main member my newsletter newsletters of person personal preferred
+primary private recipient s shipping subscriber the to user value work your
+адрес адреса адрас ваш ваша главный главная для домашний домашняя доставки е и
+заказчика клиента компании контакт контакта контактная контактный корпоративная
+корпоративный личная личный организации основная основной партнера получателя покупателя
+пользователя подписчика плательщика рабочая рабочий рассылка рассылки рассылок сотрудника
+участника частный частная эл элект электр электрон электронная электронной электронный
+электронны электроннай электронная електронна асноўны асабісты працоўны
+"""
+_NAMES = frozenset(_MAIL.split())
+_WORDS = _NAMES | frozenset(_BESIDES.split())
+_ALONE = frozenset({"электронный адрес", "эл адрес", "электронны адрас", "електронна адреса"})
+
+_camel = re.compile(r"(?<=[a-zа-яё])(?=[A-ZА-ЯЁ])").sub
+_hyphen = re.compile(r"(?<![^\W_])([eеи])[\W_]+(?=(?:mail|мейл|мэйл|майл|маил)\w*)").sub
+_words = re.compile(r"[^\W\d_]+|\d+").findall
+
+# Letters that look alike in most fonts, small or, for some, capital.
+_LATIN, _CYRILLIC = "aekmhopctyxbisj", "аекмнорстухвіѕј"
+_TO_LATIN = str.maketrans(_CYRILLIC + "αεικνορτυχ", _LATIN + "aeiknoptux")
+_TO_CYRILLIC = str.maketrans(_LATIN, _CYRILLIC)
+
+
+@lru_cache(maxsize=10_000)
+def _is_email(name: str) -> bool:
+    """Whether a column of this name has addresses, as far as the name can say."""
+    words = _words(_hyphen(r"\1", _camel(" ", name).casefold().replace("ё", "е")))
+    if " ".join(words) in _ALONE:
+        return True
+    return not _NAMES.isdisjoint(words) and _WORDS.issuperset(words)
+
+
+def address_columns(names: Sequence[str]) -> list[int]:
+    """The places of the columns that may have the addresses: one, if that is clear."""
+    found = [n for n, name in enumerate(names) if name.casefold() in EMAIL_NAMES]
+    return found or [n for n, name in enumerate(names) if name and _is_email(name)]
+
+
+def look_alike(names: Sequence[str]) -> str:
+    """A sentence about the first name that would be the addresses' column if its letters were what
+    they look like; else nothing.
+    """
+    for name in names:
+        folded = unicodedata.normalize("NFKC", name).casefold()
+        for table in (_TO_LATIN, _TO_CYRILLIC):
+            meant = folded.translate(table)
+            if meant != name.casefold() and len(meant) == len(name) and _is_email(meant):
+                odd, right = next(
+                    pair for pair in zip(name, meant, strict=True) if pair[0].casefold() != pair[1]
+                )
+                kind = unicodedata.name(odd, "a letter").lower()
+                return f"{name!r} has {odd!r} ({kind}, U+{ord(odd):04X}) for {right!r}"
+    return ""
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """The names for a sentence, the first of many."""
+    shown = ", ".join(repr(name) for name in names[:20]) + ", …" * (len(names) > 20)
+    return shown[:1000]
+
+
+@attrs.frozen
+class Naming:
+    """What the caller says of the columns: which one has the addresses (None: find out), and new
+    names for some of them.
+    """
+
+    email: str | None
+    renamed: Mapping[str, str]
+
+    @classmethod
+    def of(cls, email_column: str | None, rename: Mapping[str, str] | None) -> Naming:
+        """With all names as columns have them; InvalidArgument if one is no name."""
+        given = dict(rename or {})
+        names: list[object] = [*given, *given.values()]
+        if email_column is not None:
+            names.append(email_column)
+        for name in names:
+            if not isinstance(name, str) or not column_name(name):
+                raise InvalidArgument(f"a column's name can't be {name!r}: give the header's text")
+        renamed = {column_name(old): column_name(new) for old, new in given.items()}
+        if len(renamed) < len(given):
+            raise InvalidArgument("rename: one column twice; give each one new name")
+        return cls(None if email_column is None else column_name(email_column), renamed)
+
+    def knows(self, names: Sequence[str]) -> bool:
+        """Whether one of the names is that of a column the caller speaks of."""
+        own = {*self.renamed, *([] if self.email is None else [self.email])}
+        return bool(own) and any(name in own for name in names)
+
+    def rename(self, names: Sequence[str], shown: str) -> list[str]:
+        """A table's columns by their new names; InvalidArgument if there is no such column."""
+        changed = list(names)
+        for old, new in self.renamed.items():
+            changed[self._find(names, old, shown, "rename (--map)")] = new
+        return changed
+
+    def address_column(self, names: Sequence[str], renamed: Sequence[str], shown: str) -> int:
+        """The place of the addresses' column, which may be given by its old name or its new one;
+        InvalidArgument unless there is exactly one.
+        """
+        if self.email is not None:
+            among = names if self.email in names else renamed
+            return self._find(among, self.email, shown, "email_column (--email-column)")
+        found = address_columns(renamed)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            several = " or ".join(repr(renamed[n]) for n in found[:20])
+            raise InvalidArgument(
+                f"{shown} has more than one column {several}: say which one has the addresses with "
+                "email_column (--email-column NAME)"
+            )
+        if odd := look_alike(renamed):
+            raise InvalidArgument(
+                f"{shown} has no column 'email': {odd}, which only looks like it; write the name "
+                "anew, or name the column with email_column (--email-column)"
+            )
+        raise InvalidArgument(
+            f"{shown} has no column 'email', but {shown_names(renamed)}; name the column of the "
+            "addresses email, or say which it is with email_column (--email-column NAME)"
+        )
+
+    def _find(self, names: Sequence[str], name: str, shown: str, option: str) -> int:
+        found = [n for n, one in enumerate(names) if one == name]
+        found = found or [n for n, one in enumerate(names) if one.casefold() == name.casefold()]
+        if len(found) == 1:
+            return found[0]
+        fault = "more than one column" if found else "no column"
+        raise InvalidArgument(
+            f"{option}: {shown} has {fault} {name!r}: it has {shown_names(names)}"
+        )

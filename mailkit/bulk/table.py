@@ -1,0 +1,203 @@
+"""A table's header, and its rows one by one: what every kind of table has in common.
+
+A row may have more cells than the header, or fewer than a header that ends in columns without a
+name, if nothing is in them; a row of empty cells is none. Any other row that doesn't fit keeps its
+line, a reason, and the address that stands in it, if that is clear.
+
+A list of addresses alone may do without a header. Each line of it may then have several, and so it
+may below the one column of addresses. Columns with another name don't matter; what hides an address
+makes a row unreadable.
+
+An apostrophe before an address is taken off: programs put it there for a spreadsheet's sake, and
+no mailbox begins with one. A report that was saved has them before values, too; of two columns of
+one name there, the list's own counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from mailkit.bulk.address_line import address_shown, addresses_in, holds_address, may_be_address
+from mailkit.bulk.headers import Naming, address_columns
+from mailkit.bulk.rows import Partial, Row
+from mailkit.bulk.spreadsheets import FACTS, original
+from mailkit.errors import InvalidArgument
+from mailkit.text import BLANKS, column_name
+
+__all__ = ["Ragged", "Table"]
+
+_inner_break = re.compile(r"[\r\n](?![\r\n]*\Z)").search
+_SEVERAL = (
+    "an address outside of the addresses' column; put addresses alone on a line, or name every "
+    "column in a line above them"
+)
+
+
+class Ragged(Exception):
+    """A row that has another number of cells than the header, and something in them."""
+
+
+class Table:
+    """Makes rows of cells. ``columns``, without the address's, and ``address_column``, the name of
+    that one in the list (None: there is no header), are known once the header is read.
+    ``addresses``: it is a list of addresses alone.
+    """
+
+    def __init__(self, name: str, naming: Naming, *, addresses: bool = False) -> None:
+        self.name = name
+        self.columns: tuple[str, ...] = ()
+        self.address_column: str | None = None
+        self.addresses = addresses
+        self.delimiter = ","
+        self.width = 0
+        self.email = 0
+        self.kept: list[int] = []
+        self.is_report = False
+        self.alone = False  # whole lines are addresses and nothing else
+        self._naming = naming
+        self._needed = 0  # cells that a row must have
+        self._has_header = True
+
+    def clarity(self, names: Sequence[str]) -> tuple[bool, bool, int]:
+        """How well a delimiter makes sense of the first line; the greater the better."""
+        is_clear = self.addresses and any(map(may_be_address, names))
+        return self.has_address_column(names), is_clear, len(names)
+
+    def has_address_column(self, names: Sequence[str]) -> bool:
+        """Whether these are the names of columns, one of which has the addresses."""
+        return self._naming.knows(names) or bool(address_columns(names))
+
+    def begin(self, header: Sequence[str], first: str, line: int) -> bool:
+        """Take the names of the columns; False if the first line, of this number, is a row."""
+        if self.addresses and not self.has_address_column(header):
+            found = [n for n, cell in enumerate(header) if may_be_address(cell)]
+            if len(found) != 1 and not addresses_in(first):
+                what = "several addresses" if found else "neither an address nor a column 'email'"
+                raise InvalidArgument(
+                    f"{self.name}, line {line} has {what}: put one address a line, or name "
+                    "their column email in a line above them"
+                )
+            self.width, self.email = (len(header), found[0]) if found else (1, 0)
+            self._needed = self.width
+            self._has_header, self.alone = False, True
+            return False
+        self._set_columns(list(header), line)
+        return True
+
+    def _set_columns(self, header: list[str], line: int) -> None:
+        self.is_report = tuple(header[-len(FACTS) :]) == FACTS
+        if self.is_report:
+            header = [column_name(original(name)) for name in header]
+            if not self.addresses:  # a report of a list that has such columns itself keeps those
+                own = set(header[: -len(FACTS)])
+                header[-len(FACTS) :] = ["" if name in own else name for name in FACTS]
+        names = self._naming.rename(header, self.name)
+        if not address_columns(names) and any(map(may_be_address, names)):
+            raise InvalidArgument(
+                f"{self.name} has no column 'email': the first line is an address; put a line with "
+                "the names of the columns above it"
+            )
+        email = self._naming.address_column(header, names, self.name)
+        if self.addresses and any(map(holds_address, names)):
+            raise InvalidArgument(
+                f"{self.name}, line {line} has a column 'email' and an address: put the "
+                "names of the columns into a line above the addresses"
+            )
+        twice = [name for name, n in Counter(filter(None, names)).items() if n > 1]
+        if twice and not self.addresses:
+            raise InvalidArgument(
+                f"{self.name} has more than one column {' or '.join(map(repr, twice))}; "
+                "rename or remove the others"
+            )
+        self.width, self.email = len(names), email
+        self._needed = max((n + 1 for n, name in enumerate(names) if name), default=0)
+        # A column without a name can't be used, nor one whose name means the address: their values
+        # are left out.
+        self.kept = [
+            n for n, name in enumerate(names) if name and n != email and name.casefold() != "email"
+        ]
+        self.alone = self.addresses and self._needed == 1
+        self.columns = tuple(names[n] for n in self.kept)
+        self.address_column = names[email]
+
+    def rows(
+        self, number: int, cells: list[str], line: str, faults: Mapping[int, str] | None = None
+    ) -> list[Row]:
+        """The rows of cells that stand in the line of this number; usually one. ``faults`` says
+        which cells are no text, and why. Raises Ragged.
+        """
+        if self.addresses:
+            if found := self.all_addresses(line):
+                return [Row(number, address, ()) for address in found]
+            if self._hides_address(cells):
+                return [Row(number, "", (), _SEVERAL)]
+        if self.is_report:
+            cells = list(map(original, cells))
+        cells = [cell.strip(BLANKS) for cell in cells]
+        if not any(cells) and not faults:
+            return []
+        cells = self._fitted(cells)
+        address = cells[self.email].removeprefix("'")
+        values = tuple([cells[n] for n in self.kept])
+        if faults or ("\0" in line and "\0" in "".join((address, *values))):
+            return [self._partial(number, address, values, faults or {})]
+        return [Row(number, address, values)]
+
+    def _fitted(self, cells: list[str]) -> list[str]:
+        """As many cells as the header has."""
+        if len(cells) == 1 < self.width:  # a line that was quoted as a whole
+            cells = _cells_of(cells[0], self.delimiter) or cells
+        found, width = len(cells), self.width
+        if found > width and not any(cells[width:]):
+            return cells[:width]
+        if self._needed <= found < width:
+            return cells + [""] * (width - found)
+        if found == width or (found > self.email and self.addresses and self._may_be_wide(found)):
+            return cells + [""] * (width - found)
+        raise Ragged(f"{found} {'field' if found == 1 else 'fields'} where the header has {width}")
+
+    def _may_be_wide(self, found: int) -> bool:
+        """Whether the address can be read of a row of so many cells: more than the header has, or
+        the list has no header that says how many it should have.
+        """
+        return found > self.width or not self._has_header
+
+    def _partial(
+        self, number: int, address: str, values: tuple[str, ...], faults: Mapping[int, str]
+    ) -> Row:
+        if "\0" in address:
+            return Row(number, address_shown(address), (), "NUL bytes")
+        if self.email in faults:
+            return Row(number, "", (), f"the address is {faults[self.email]}")
+        fields = Partial(zip(self.columns, values, strict=True))
+        for place, name in zip(self.kept, self.columns, strict=True):
+            if "\0" in fields[name]:
+                fields.leave_out(name, "text with NUL bytes")
+            elif place in faults:
+                fields.leave_out(name, faults[place])
+        return Row(number, address, fields)
+
+    def all_addresses(self, line: str) -> list[str] | None:
+        """The addresses of a line that may have several, if it has nothing else."""
+        if not self.alone or _inner_break(line) or "\0" in line:
+            return None
+        return addresses_in(line)
+
+    def _hides_address(self, cells: Sequence[str]) -> bool:
+        """Whether a cell that has no column of a name holds what may be an address."""
+        named = {self.email, *self.kept}
+        return any(holds_address(cell) for n, cell in enumerate(cells) if n not in named)
+
+
+def _cells_of(line: str, delimiter: str) -> list[str] | None:
+    """The cells of a line that stands in one cell; None if it is none."""
+    if delimiter not in line:
+        return None
+    try:
+        [cells] = csv.reader([line], delimiter=delimiter, strict=True)
+    except (csv.Error, ValueError):  # ValueError: several lines
+        return None
+    return [cell.strip(BLANKS) for cell in cells]

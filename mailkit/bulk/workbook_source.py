@@ -1,0 +1,233 @@
+"""Recipients from an Excel workbook, .xlsx: a sheet with a header, and rows below it.
+
+A cell is what a person sees there, as far as its format says so in no language: numbers without an
+end that isn't there, dates as the cell has them, a formula's value as Excel has kept it. Rows are
+read one by one, in flat memory but for the texts, which stand once for the whole workbook.
+"""
+
+from __future__ import annotations
+
+import csv
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from mailkit.bulk.address_line import address_shown
+from mailkit.bulk.cells import CellError, cell_text
+from mailkit.bulk.headers import Naming
+from mailkit.bulk.lines import Readable
+from mailkit.bulk.rows import Row
+from mailkit.bulk.table import Ragged, Table
+from mailkit.errors import InvalidArgument
+from mailkit.text import BLANKS, column_name
+
+__all__ = ["WorkbookRows", "is_workbook"]
+
+_ROWS = 1_000  # in a list
+_MOST_ROWS = 1_048_576  # of a sheet, in Excel
+_LARGEST = 2 << 30  # bytes of all parts, unpacked
+_LARGEST_TEXTS = 400 << 20  # bytes of what is held in memory
+_HEAD = 50  # rows in which a sheet's header is looked for
+_KINDS = (
+    ("xl/workbook.bin", "a binary Excel workbook; save it as .xlsx or CSV"),
+    ("content.xml", "an OpenDocument file; save the list as .xlsx or CSV"),
+    ("word/", "a Word document; put the list into a table of its own, and save it as CSV"),
+    ("Index/Document.iwa", "a Numbers document; export it as .xlsx or CSV"),
+)
+
+
+def is_workbook(file: Path | Readable) -> bool:
+    """Whether the file is a workbook, or another zip archive; its place stays the same."""
+    try:
+        if isinstance(file, Path):
+            if not file.is_file():
+                return False
+            with file.open("rb") as opened:
+                return opened.read(4) == b"PK\x03\x04"
+        stream = cast("Any", file)
+        if not stream.seekable() or not isinstance(stream.read(0), bytes):
+            return False
+        place = stream.tell()
+        head = stream.read(4)
+        stream.seek(place)
+    except (AttributeError, OSError, TypeError, ValueError):  # reading it will say why
+        return False
+    return bool(head == b"PK\x03\x04")
+
+
+class WorkbookRows:
+    """Lists of rows; what ``table`` says is known with the first list."""
+
+    def __init__(
+        self,
+        file: Path | Readable,
+        name: str,
+        naming: Naming,
+        *,
+        sheet: str | None,
+        addresses: bool,
+    ) -> None:
+        self.table = Table(name, naming, addresses=addresses)
+        self._file = file
+        self._name = name
+        self._sheet = sheet
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        try:
+            from openpyxl.reader.excel import ExcelReader
+        except ImportError:
+            raise InvalidArgument(
+                f"{self._name} is an Excel workbook, which needs an extra to be read: "
+                "pip install 'mailkit-bulk[excel]'; or save it as CSV"
+            ) from None
+        opened = self._file.open("rb") if isinstance(self._file, Path) else nullcontext(self._file)
+        with opened as file:
+            self._check(cast("BinaryIO", file))
+            with self._trouble_told(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about styles, which don't matter here
+                reader = ExcelReader(
+                    file, read_only=True, keep_vba=False, data_only=True, keep_links=False
+                )
+                _find_parts_in_any_case(reader.archive)
+                reader.read()
+            with closing(reader.wb) as workbook:
+                yield from self._lists(self._chosen(workbook))
+
+    @contextmanager
+    def _trouble_told(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever the library says of others' files
+            raise InvalidArgument(
+                f"{self._name} can't be read as a workbook ({type(error).__name__}: "
+                f"{str(error)[:200]}); open it in Excel or LibreOffice, and save it again as "
+                ".xlsx or CSV"
+            ) from None
+
+    def _check(self, file: BinaryIO) -> None:
+        """It is a workbook that fits into the memory."""
+        try:
+            parts = zipfile.ZipFile(file).infolist()
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise InvalidArgument(
+                f"{self._name} is a damaged Excel workbook or zip archive: {error}"
+            ) from None
+        names = [part.filename for part in parts]
+        if "xl/workbook.xml" not in map(str.lower, names):
+            for begin, kind in _KINDS:
+                if any(name.startswith(begin) for name in names):
+                    raise InvalidArgument(f"{self._name} is {kind}")
+            if "[Content_Types].xml" not in names:
+                raise InvalidArgument(f"{self._name} is a zip archive; unpack it first")
+        sheets = sum(part.file_size for part in parts if "/worksheets/" in part.filename.lower())
+        size = sum(part.file_size for part in parts)
+        if size > _LARGEST or size - sheets > _LARGEST_TEXTS:
+            raise InvalidArgument(
+                f"{self._name} has {size >> 20:,} MB when unpacked, more than can be read of a "
+                "workbook; save it as CSV"
+            )
+
+    def _chosen(self, workbook: Any) -> Any:
+        """The sheet that is asked for, or the only one that may be meant."""
+        sheets = list(workbook.worksheets)
+        for sheet in sheets:
+            sheet.reset_dimensions()  # which files of other programs have wrong
+        if self._sheet is not None:
+            wanted = column_name(self._sheet).casefold()
+            found = [one for one in sheets if column_name(one.title).casefold() == wanted]
+            if not found:
+                names = ", ".join(repr(one.title) for one in sheets)
+                raise InvalidArgument(f"{self._name} has no sheet {self._sheet!r}, but {names}")
+            return found[0]
+        seen = [one for one in sheets if one.sheet_state == "visible"] or sheets
+        heads = [(one, self._head(one)) for one in seen] if len(seen) > 1 else [(seen[0], [])]
+        full = [(one, head) for one, head in heads if head] or heads
+        likely = [one for one, head in full if self.table.has_address_column(head)]
+        if len(likely) == 1 or len(full) == 1:
+            return (likely or [one for one, _ in full])[0]
+        names = " or ".join(repr(one.title) for one in likely or [one for one, _ in full])
+        raise InvalidArgument(
+            f"{self._name} has several sheets, {names}: say which one with sheet (--sheet NAME)"
+        )
+
+    def _head(self, sheet: Any) -> list[str]:
+        """The names in the first row that isn't empty."""
+        for _, cells, _ in islice(self._rows_of(sheet), _HEAD):
+            if any(cell.strip(BLANKS) for cell in cells):
+                return self._names(cells)
+        return []
+
+    def _rows_of(self, sheet: Any) -> Iterator[tuple[int, list[str], dict[int, str]]]:
+        """Each row's number, its cells, and what is no text among them."""
+        rows = sheet.iter_rows()
+        for number in range(1, _MOST_ROWS + 1):
+            with self._trouble_told():
+                row = next(rows, None)
+            if row is None:
+                return
+            faults: dict[int, str] = {}
+            cells: list[str] = []
+            for n, cell in enumerate(row):
+                try:
+                    cells.append(cell_text(cell))
+                except CellError as error:
+                    cells.append("")
+                    faults[n] = str(error)
+            yield number, cells, faults
+        raise InvalidArgument(f"{self._name} has more rows than Excel's {_MOST_ROWS:,}")
+
+    def _names(self, cells: Sequence[str]) -> list[str]:
+        """The names of columns, also of a table that stands in one column as lines of CSV."""
+        names = list(map(column_name, cells))
+        filled = [name for name in names if name]
+        if len(filled) == 1 and names[0]:
+            for delimiter in ";,\t":
+                try:
+                    [split] = csv.reader([names[0]], delimiter=delimiter, strict=True)
+                except (csv.Error, ValueError):  # ValueError: several lines
+                    continue
+                split = list(map(column_name, split))
+                if len(split) > 1 and self.table.has_address_column(split):
+                    self.table.delimiter = delimiter
+                    return split
+        return names
+
+    def _lists(self, sheet: Any) -> Iterator[list[Row]]:
+        rows: list[Row] = []
+        begun = False
+        for number, cells, faults in self._rows_of(sheet):
+            if not any(cells) and not faults:
+                continue
+            if begun and not self.table.addresses:
+                del cells[self.table.width :]  # notes beside the table
+            line = "\t".join(cells)
+            if not begun:
+                if not any(cell.strip(BLANKS) for cell in cells):
+                    continue
+                begun = True
+                if self.table.begin(self._names(cells), line, number):
+                    yield rows
+                    continue
+            try:
+                rows += self.table.rows(number, cells, line, faults)
+            except Ragged as fault:
+                rows.append(Row(number, address_shown(line), (), str(fault)))
+            if len(rows) >= _ROWS:
+                yield rows
+                rows = []
+        if not begun:
+            raise InvalidArgument(f"{self._name} is empty")
+        yield rows
+
+
+def _find_parts_in_any_case(archive: zipfile.ZipFile) -> None:
+    """As Excel does: 1C, for one, writes xl/SharedStrings.xml and calls it xl/sharedStrings.xml."""
+    for name in ("xl/sharedStrings.xml", "xl/workbook.xml", "xl/styles.xml"):
+        if name not in archive.NameToInfo:
+            for part in archive.infolist():
+                if part.filename.lower() == name.lower():
+                    archive.NameToInfo[name] = part

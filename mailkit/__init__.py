@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mailkit.bulk.settings import EngineSettings
     from mailkit.bulk.single import SampleResult
     from mailkit.bulk.source import RecipientSource, read_recipients, read_suppressions
+    from mailkit.core.blocking import blocking
     from mailkit.core.hooks import Attempt, Hook
     from mailkit.core.quota import Quota
     from mailkit.core.retry import Outcome
@@ -72,6 +73,7 @@ __all__ = [
     "SendPulse",
     "SmsBy",
     "WebhookReceiver",
+    "blocking",
     "cancel",
     "csv_report",
     "excel_report",
@@ -107,6 +109,7 @@ _HOMES = {
     "SendPulse": "providers.sendpulse",
     "SmsBy": "providers.smsby",
     "WebhookReceiver": "webhooks.receiver",
+    "blocking": "core.blocking",
     "cancel": "bulk.cancel",
     "csv_report": "bulk.report.table",
     "excel_report": "bulk.report.workbook",

@@ -49,8 +49,9 @@ class _Blocking:
         if not callable(found):
             return self._shown(found)
         call: Any = self._blocking(found)
-        if hasattr(found, "raw"):
-            call.raw = self._blocking(found.raw)
+        raw = getattr(found, "raw", None)
+        if raw is not None:
+            call.raw = self._blocking(raw)
         return call
 
     def __dir__(self) -> list[str]:

@@ -100,7 +100,8 @@ def _play_to_the_end(world: World, happened: Counter[str]) -> None:
             heard = world.postman is not None and world.rng.random() < 0.5
             if heard and world.postman is not None:
                 _alone(world, world.postman.emptied())
-            if not world.side.settles:
+            forged = world.postman is not None and life >= CALM  # a riddle only a person can solve
+            if forged or not world.side.settles:
                 if heard:
                     _alone(world, _check_doubts(world))
                 _alone(world, _end_doubts(world, looks, happened))

@@ -38,7 +38,7 @@ from mailkit.message import Message
 from mailkit.template import InvalidRow, Template
 from mailkit.text import header_text
 
-__all__ = ["Draft", "content_of", "drafted", "fingerprint_of", "plan", "suppress_for"]
+__all__ = ["Draft", "check_name", "content_of", "drafted", "fingerprint_of", "plan", "suppress_for"]
 
 ROWS_A_COMMIT = 1_000
 LONGEST_NAME = 200
@@ -142,7 +142,7 @@ async def drafted(
     """Read the list into a new job, which is forgotten if the block raises anything. With
     ``resumable``, a job of the same message and list is one to be resumed, a cancelled one too.
     """
-    _check_name(name)
+    check_name(name)
     if message.send_at is not None and message.send_at.timestamp() <= clock.now():
         raise InvalidArgument(
             f"send_at ({message.send_at.isoformat()}) has passed: take it out to send at once"
@@ -183,7 +183,7 @@ async def drafted(
         raise
 
 
-def _check_name(name: str | None) -> None:
+def check_name(name: str | None) -> None:
     """A job's name goes to the provider with every chunk, and stands in commands."""
     header_text(name or "", "the job's name")
     if name and len(name) > LONGEST_NAME:

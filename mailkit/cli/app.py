@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mailkit.cli import (
     cancel,
     demo,
     doctor,
+    init,
     jobs,
     listen,
     plan,
@@ -19,13 +25,30 @@ from mailkit.cli import (
     suppress,
     test,
 )
+from mailkit.cli.config import read_config
+from mailkit.cli.run import Exit, say
+from mailkit.errors import InvalidArgument
+from mailkit.providers import provider_names
+from mailkit.text import plain
 
 __all__ = ["app"]
 
+HELP = {"-h", "--help"}
+WITHOUT_CONFIG = {"demo", "init", "sandbox"}
+
+
+class _Group(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Note whether a subcommand is only asked for its help, before that is run."""
+        ctx.meta["asks_for_help"] = bool(HELP & set(ctx.args))
+        return super().invoke(ctx)
+
+
 app = typer.Typer(
+    cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -39,12 +62,60 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def main(
+    context: typer.Context,
     shown: Annotated[
         bool,
         typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
     ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            help="Which profile of mailkit.toml and .env.PROFILE holds.", envvar="MAILKIT_PROFILE"
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file to use in place of mailkit.toml; the .env next to it is read, too.",
+            envvar="MAILKIT_CONFIG",
+            readable=False,
+        ),
+    ] = None,
 ) -> None:
     """Send email to lists of any length: nobody twice, nobody lost, and a report that proves it."""
+    if context.invoked_subcommand in WITHOUT_CONFIG or context.meta["asks_for_help"]:
+        return
+    try:
+        found = read_config(config, profile, os.environ, provider_names())
+    except InvalidArgument as error:
+        say(f"mailkit: {plain(str(error))}")
+        raise typer.Exit(Exit.ERROR) from None
+    context.default_map = _defaults(context.command, found.options)
+    context.with_resource(_environment(found.variables))
+
+
+def _defaults(command: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by the commands that have them, and the names of their parameters."""
+    found: dict[str, Any] = {
+        parameter.name: options[option]
+        for parameter in command.params
+        for option in options
+        if f"--{option}" in parameter.opts
+    }
+    for name, inner in getattr(command, "commands", {}).items():
+        found[name] = _defaults(inner, options)
+    return found
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """These variables are set as long as the command runs."""
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            os.environ.pop(name, None)
 
 
 app.command()(send.send)
@@ -57,6 +128,7 @@ app.command()(report.report)
 app.command()(jobs.resolve)
 app.add_typer(suppress.suppress, name="suppress")
 app.command()(doctor.doctor)
+app.command()(init.init)
 app.command()(listen.listen)
 app.command()(sandbox.sandbox)
 app.command()(demo.demo)

@@ -13,7 +13,7 @@ from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
-from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath, duration
+from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath, checked, duration
 from mailkit.cli.progress import follow_job
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import print_report
@@ -29,7 +29,10 @@ def status(
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on asking the provider about deliveries.")
     ] = False,
-    track: Annotated[str, typer.Option(help="With --follow: for how long, as 30m.")] = "2h",
+    track: Annotated[
+        str,
+        typer.Option(help="With --follow: for how long, as 30m.", callback=checked(duration)),
+    ] = "2h",
     account: Account = None,
     journal: JournalPath = None,
     adopt: AdoptAs = None,

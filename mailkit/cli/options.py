@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mailkit.bulk.journal import Adopt
+from mailkit.bulk.lines import check_encoding
+from mailkit.bulk.plan import check_name
+from mailkit.bulk.rate import quota_of
 from mailkit.bulk.source import RecipientSource, read_recipients
 from mailkit.errors import InvalidArgument
+from mailkit.providers import provider_names
+from mailkit.text import plain
 
 __all__ = [
     "Account",
@@ -28,12 +33,55 @@ __all__ = [
     "MessageFile",
     "NewName",
     "ProviderName",
+    "Rate",
     "Recipients",
     "Sheet",
+    "SomeProvider",
     "Suppress",
+    "Track",
+    "checked",
     "duration",
     "list_of",
 ]
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def duration(text: str | None) -> float:
+    """``90s``, ``15m``, ``2h`` or ``1d`` in seconds; None is 0."""
+    if text is None:
+        return 0.0
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
+    if found is None:
+        raise InvalidArgument(f"{text!r} is not a duration: use e.g. 90s, 15m or 2h")
+    return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+def check_delimiter(text: str) -> None:
+    """InvalidArgument unless it can separate columns."""
+    read_recipients("-", delimiter=text)  # opens nothing
+
+
+def check_provider(name: str) -> None:
+    """InvalidArgument unless it is installed."""
+    if name not in provider_names():
+        names = ", ".join(provider_names()) or "none"
+        raise InvalidArgument(f"unknown provider {name!r}: use one of {names}")
+
+
+def checked(check: Callable[[str], object]) -> Callable[[str | None], str | None]:
+    """A callback that makes a usage error of what the check raises."""
+
+    def callback(value: str | None) -> str | None:
+        if value is not None:
+            try:
+                check(value)
+            except InvalidArgument as error:
+                raise typer.BadParameter(plain(str(error))) from None
+        return value
+
+    return callback
+
 
 JournalPath = Annotated[
     Path | None,
@@ -64,7 +112,8 @@ Account = Annotated[
 Rate = Annotated[
     str | None,
     typer.Option(
-        help="How many recipients the account may mail at most: e.g. 100/min, 5000/h or 20000/d."
+        help="How many recipients the account may mail at most: e.g. 100/min, 5000/h or 20000/d.",
+        callback=checked(quota_of),
     ),
 ]
 
@@ -75,9 +124,29 @@ MessageFile = Annotated[
 Recipients = Annotated[
     str, typer.Argument(metavar="LIST", help="The list: CSV, JSONL or .xlsx; - is stdin.")
 ]
-ProviderName = Annotated[str, typer.Option(help="The service to send with, e.g. smsby.")]
+ProviderName = Annotated[
+    str,
+    typer.Option(
+        help="The service to send with, e.g. smsby.",
+        envvar="MAILKIT_PROVIDER",
+        callback=checked(check_provider),
+        autocompletion=provider_names,
+    ),
+]
+SomeProvider = Annotated[
+    str | None,
+    typer.Option(
+        "--provider",
+        help="The service that it is for, e.g. smsby.",
+        callback=checked(check_provider),
+        autocompletion=provider_names,
+    ),
+]
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
-NewName = Annotated[str | None, typer.Option("--name", help="The job's name; else one is made.")]
+NewName = Annotated[
+    str | None,
+    typer.Option("--name", help="The job's name; else one is made.", callback=checked(check_name)),
+]
 Again = Annotated[
     bool,
     typer.Option(
@@ -90,9 +159,21 @@ Suppress = Annotated[
     str | None,
     typer.Option(help="Whom this job must not mail: addresses one a line, CSV or JSONL."),
 ]
-Encoding = Annotated[str | None, typer.Option(help="The list's encoding, as cp1251.")]
-Delimiter = Annotated[str | None, typer.Option(help="What separates the list's columns.")]
-
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="The list's encoding, as cp1251.", callback=checked(check_encoding)),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(help="What separates the list's columns.", callback=checked(check_delimiter)),
+]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        help="Keep checking deliveries for this long, e.g. 2h or 30m.",
+        callback=checked(duration),
+    ),
+]
 EmailColumn = Annotated[
     str | None,
     typer.Option(
@@ -106,8 +187,6 @@ Map = Annotated[
     ),
 ]
 Sheet = Annotated[str | None, typer.Option(help="The workbook's sheet, if the list is one.")]
-
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def list_of(
@@ -135,13 +214,3 @@ def _renamed(text: str) -> tuple[str, str]:
     if not (equals and old.strip() and new.strip()):
         raise typer.BadParameter(f"--map {text!r}: write it as --map 'Имя=name'")
     return old, new
-
-
-def duration(text: str | None) -> float:
-    """``90s``, ``15m``, ``2h`` or ``1d`` in seconds; None is 0."""
-    if text is None:
-        return 0.0
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
-    if found is None:
-        raise InvalidArgument(f"{text!r} is no duration: write it as 90s, 15m or 2h")
-    return float(found[1]) * _UNITS[found[2] or "s"]

@@ -33,6 +33,7 @@ from mailkit.cli.options import (
     Recipients,
     Sheet,
     Suppress,
+    Track,
     duration,
     list_of,
 )
@@ -47,9 +48,6 @@ from mailkit.providers import open_provider
 
 __all__ = ["print_report", "resume", "send"]
 
-Track = Annotated[
-    str | None, typer.Option(help="Keep checking deliveries for this long, e.g. 2h or 30m.")
-]
 IgnoreSendAt = Annotated[
     bool, typer.Option("--ignore-send-at", help="Send now, whatever the message's send_at says.")
 ]

@@ -60,6 +60,13 @@ class Ended:
         sentence = self.err.removeprefix("mailkit: ").rstrip("\n")
         approve(f"refused: {name}", sentence, **places)
 
+    def check_usage(self, name: str, /) -> None:
+        """It is wrong usage; what is said of it is approved under this name."""
+        assert (self.code, self.out) == (2, "")
+        _, _, box = self.err.partition("Error")
+        lines = (line.strip("│╭╮╰╯─ ") for line in box.splitlines())
+        approve(f"usage: {name}", " ".join(line for line in lines if line))
+
 
 @attrs.frozen
 class Shop:

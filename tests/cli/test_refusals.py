@@ -129,7 +129,7 @@ def test_a_suppression_list_with_a_line_that_is_no_address(shop: Shop) -> None:
 
 @pytest.mark.parametrize("name", ["autumn\nsale", "autumn\rsale", "autumn\x1b[2J"])
 def test_a_name_that_would_not_fit_into_a_line(shop: Shop, name: str) -> None:
-    refused(shop, f"a job's name with {name[6]!a}", *sending(shop), "--name", name)
+    shop(*sending(shop), "--name", name).check_usage(f"a job's name with {name[6]!a}")
 
 
 # the provider
@@ -159,7 +159,7 @@ def test_a_provider_that_is_not_there(shop: Shop, monkeypatch: pytest.MonkeyPatc
 
 def test_a_provider_that_nobody_knows(shop: Shop) -> None:
     words: Words = ["send", shop.letter(), shop.customers(1), "--provider", "pigeon"]
-    refused(shop, "an unknown provider", *words)
+    shop(*words).check_usage("an unknown provider")
 
 
 @pytest.mark.parametrize(
@@ -284,6 +284,10 @@ def test_a_command_that_makes_no_sense_is_a_usage_error(shop: Shop, words: list[
 def test_values_that_make_no_sense(shop: Shop) -> None:
     later = datetime.now(UTC) + timedelta(days=1)
     letter = shop.letter(**PLAIN, send_at=later)
-    refused(shop, "no duration", *sending(shop, letter), "--track", "soon")
-    refused(shop, "no encoding", *sending(shop), "--encoding", "base64")
-    refused(shop, "no delimiter", *sending(shop), "--delimiter", ";;")
+    for name, option, value in (
+        ("no duration", "--track", "soon"),
+        ("no encoding", "--encoding", "base64"),
+        ("no delimiter", "--delimiter", ";;"),
+        ("no rate", "--rate", "fast"),
+    ):
+        shop(*sending(shop, letter), option, value).check_usage(name)

@@ -20,7 +20,6 @@ from mailkit.cli import terminal
 from mailkit.cli.options import AdoptAs, JournalPath
 from mailkit.cli.run import Exit, hearing, opened, run, say
 from mailkit.cli.show import print_json
-from mailkit.cli.terminal import console
 from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument
 from mailkit.text import plain
@@ -136,15 +135,16 @@ def _introduce(
 @contextmanager
 def _shown(receiver: WebhookReceiver, *, quiet: bool) -> Iterator[None]:
     """A line of counts on a terminal, for as long."""
-    screen = console()
-    if quiet or not screen.is_terminal:
+    if quiet or not terminal.has_terminal():
         yield
         return
 
     def line() -> Text:
         return Text(_sentence(receiver.counts))
 
-    with Live(get_renderable=line, console=screen, refresh_per_second=2, transient=True):
+    with Live(
+        get_renderable=line, console=terminal.console(), refresh_per_second=2, transient=True
+    ):
         yield
 
 

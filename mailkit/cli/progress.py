@@ -29,7 +29,7 @@ from mailkit.bulk.progress import Progress
 from mailkit.bulk.report import Report, Waiting
 from mailkit.bulk.source import RecipientSource
 from mailkit.cli.run import say
-from mailkit.cli.terminal import console
+from mailkit.cli.terminal import console, has_terminal
 from mailkit.core.clock import Clock
 from mailkit.text import plain
 
@@ -64,10 +64,9 @@ async def planning(
     """A line that counts the rows while the list is read and checked: on a terminal unless
     ``quiet``; else one every 30 seconds.
     """
-    shown = console()
-    if shown.is_terminal and not quiet:
+    if has_terminal() and not quiet:
         columns = (TextColumn("reading"), SpinnerColumn(), _RowsRead(source), TimeElapsedColumn())
-        with Bar(*columns, console=shown, transient=True) as bar:
+        with Bar(*columns, console=console(), transient=True) as bar:
             bar.add_task("")
             yield
         return
@@ -89,7 +88,7 @@ async def planning(
 
 async def follow_job(job: Job, *, quiet: bool) -> Report:
     """Wait for the job's end, behind a bar on a terminal unless ``quiet``, else with lines."""
-    if console().is_terminal and not quiet:
+    if has_terminal() and not quiet:
         await sending_bar(job.name, job.progress())
     else:
         lines = Lines(job.name)
@@ -127,7 +126,8 @@ async def sending_bar(name: str, steps: AsyncIterator[Progress]) -> None:
         checked = bars.add_task("checked", total=None, note="")
         async for step in steps:
             counts = step.counts
-            bars.lines = [] if step.done else [*_below(step)]
+            pace = ", ".join(_pace(step))
+            bars.lines = [] if step.done else [*filter(None, [pace]), *_below(step)]
             bars.update(sent, completed=step.sent, total=counts.to_send, note=_sent(step))
             note = f"{step.checked:,} of {counts.accepted:,} accepted"
             bars.update(checked, completed=step.checked, total=max(counts.accepted, 1), note=note)
@@ -151,14 +151,15 @@ class Lines:
             return
         if self._is_over(step):
             self._told.clear()
-            yield self._line(step, f"the wait is over, {_sent(step)}")
+            yield self._line(step, ", ".join(["the wait is over", _sent(step), *_pace(step)]))
         waits = step.waiting
         if waits is not None and self._is_new(waits, step.at):
             self._told[waits.why] = waits
             self._sent = step.sent
             yield self._line(step, plain(waits.words(_at(step))))
         if step.seconds >= self._next:
-            yield self._line(step, "; ".join([_sent(step), *_below(step)]))
+            sent = ", ".join([_sent(step), *_pace(step)])
+            yield self._line(step, "; ".join([sent, *_below(step)]))
 
     def _is_over(self, step: Progress) -> bool:
         """Whether what was waited for has come: something is sent, or nothing waits for a while.
@@ -184,16 +185,19 @@ class Lines:
 
 
 def _sent(step: Progress) -> str:
+    return f"{step.sent:,} of {step.counts.to_send:,} rows sent"
+
+
+def _pace(step: Progress) -> Iterator[str]:
+    """How fast, how long, and what did not go well."""
     counts = step.counts
-    words = [f"{step.sent:,} of {counts.to_send:,} rows sent"]
-    if counts.unsent and not step.done:
+    if counts.unsent:
         if step.rate:
-            words.append(f"{step.rate:,.0f} a second")
+            yield f"{step.rate:,.0f} a second"
         if step.seconds_left is not None:
-            words.append(f"{_about(step.seconds_left)} left")
+            yield f"{_about(step.seconds_left)} left"
     if counts.rejected or counts.in_doubt:
-        words.append(f"{counts.rejected:,} rejected, {counts.in_doubt:,} in doubt")
-    return ", ".join(words)
+        yield f"{counts.rejected:,} rejected, {counts.in_doubt:,} in doubt"
 
 
 def _below(step: Progress) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TextIO, cast
 
 from rich.console import Console
 
-__all__ = ["console", "leave"]
+__all__ = ["console", "has_terminal", "leave"]
 
 
 class _Forgiving:
@@ -35,9 +35,15 @@ def console() -> Console:
     return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False)
 
 
+def has_terminal() -> bool:
+    """Whether bars can be shown, whatever variables say of colors: elsewhere they fill a log."""
+    stream: TextIO | None = sys.stderr  # None: it is closed
+    return stream is not None and stream.isatty() and not console().is_dumb_terminal
+
+
 def leave() -> None:
     """Show the cursor and end the line, for a process that ends without a chance to end its bar."""
     shown = Console(file=cast("TextIO", _Forgiving(sys.__stderr__ or sys.stderr)))
     shown.show_cursor()
-    if shown.is_terminal:
+    if has_terminal():
         shown.line()

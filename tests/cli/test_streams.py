@@ -131,3 +131,13 @@ def test_the_bars_of_a_send_are_tame_on_a_terminal(shop: Shop) -> None:
     assert shown.code == 0
     assert "\u202e" not in shown.out
     assert "autumn \\u202e" in shown.out
+
+
+def test_a_log_gets_no_bars_whatever_is_said_of_colors(shop: Shop) -> None:
+    people = shop.table(["email", "a@example.com"], "autumn.csv")
+    words = ("send", shop.letter(), people, "--provider", "smsby", "--again")
+    shop.environment.update({"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"})
+    assert shop.run(*words).err == ""
+    assert shop.run(*words, line='exec "$@" 2>&-').code == 0
+    shop.environment.update({"FORCE_COLOR": "", "TERM": "dumb"})
+    assert "\x1b" not in shop.on_terminal(*words).out

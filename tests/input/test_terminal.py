@@ -173,6 +173,7 @@ async def test_the_bar_of_planning_shows_no_name(
     monkeypatch.setattr(
         "mailkit.cli.progress.console", lambda: Console(file=screen, force_terminal=True, width=80)
     )
+    monkeypatch.setattr("mailkit.cli.progress.has_terminal", lambda: True)
     async with planning(read_recipients(tmp_path / f"{NAME}.csv"), quiet=False):
         pass
     assert "owned" not in screen.getvalue()

@@ -74,7 +74,7 @@ async def planning(
     async def count() -> None:
         while True:
             await clock.sleep(EVERY)
-            say(f"mailkit: {_time(clock.now())} reading: {source.rows_read:,} rows so far")
+            say(f"mailkit: {_time(clock.now())} rows read so far: {source.rows_read:,}")
 
     counting = asyncio.create_task(count())
     try:

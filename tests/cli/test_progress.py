@@ -11,8 +11,11 @@ import pytest
 from mailkit.bulk.journal import Counts
 from mailkit.bulk.progress import Pace, Progress, seconds_left
 from mailkit.bulk.report import Waiting
-from mailkit.cli.progress import Lines
+from mailkit.bulk.source import read_recipients
+from mailkit.cli.progress import Lines, planning
+from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
+from mailkit.testing import FakeClock
 
 NOON = datetime(2030, 6, 3, 12).astimezone()
 COUNTS = Counts(read=1_000, invalid=100, accepted=300, unsent=600)
@@ -104,6 +107,22 @@ def test_a_line_says_all_that_is_known() -> None:
         "12:00:30 autumn: 300 of 900 rows sent, 1 a second, 1 h 7 min left, 7 rejected, 3 in "
         "doubt; 200 accepted rows not yet found in the status lists; looked for until 12:10:00; "
         "delivery: delivered 80, hard bounce 2; asked until 14:00:00"
+    ]
+
+
+async def test_while_a_list_is_read_its_rows_are_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock, source = FakeClock(), read_recipients(["a@b.by", "c@d.by"])
+    with pytest.raises(InvalidArgument):
+        async with planning(source, quiet=False, clock=clock):
+            async for _ in source.batches(1):
+                await clock.sleep(40)
+            raise InvalidArgument("as it is")
+    await clock.sleep(100)
+    assert [line.split(" ", 2)[2] for line in capsys.readouterr().err.splitlines()] == [
+        "rows read so far: 1",
+        "rows read so far: 2",
     ]
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from mailkit.bulk.address_line import address_shown, addresses_in
@@ -29,6 +29,7 @@ __all__ = ["CsvRows"]
 
 _row = tuple.__new__  # a third of the cost of Row(…)
 _DELIMITERS = ",;\t"
+_TITLES = 30  # lines below the first one among which the header may be
 _REREAD = 16_000_000  # characters that misquoted rows may cost, beside the file's own length
 
 
@@ -134,10 +135,22 @@ class CsvRows:
                 f"{self._name}, line {self._line}: the header can't be read; "
                 "are its quotes closed, is it one line of column names?"
             )
+        if not table.addresses and not has_address:
+            self._check_titles(lines[used : used + _TITLES], self._line + used)
         if not table.begin(header, lines[0], self._line):
             return lines
         self._line += used
         return lines[used:]
+
+    def _check_titles(self, lines: Sequence[str], first: int) -> None:
+        """No later line is the header, as below the titles of a report."""
+        for number, line in enumerate(lines, first):
+            for delimiter in self._delimiters:
+                names = [column_name(name) for name in line.replace('"', "").split(delimiter)]
+                if len(names) > 1 and self.table.has_address_column(names):
+                    raise InvalidArgument(
+                        f"{self._name} has its header in line {number}: remove the lines above it"
+                    )
 
     def _rows(self, lines: list[str], *, last: bool) -> list[Row]:
         """The rows of these lines; those of a row that isn't complete yet stay in ``_open``."""

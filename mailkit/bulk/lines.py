@@ -24,6 +24,7 @@ LONGEST = 1_000_000
 """Characters of a line; a longer one is cut somewhere beyond that, and can't be used."""
 
 _BLOCK = 1 << 16  # four times that takes twice the time a row
+_BEGINNING = 400  # bytes that tell UTF-16 without a mark
 _HEAD = 16  # bytes that tell the encoding, or that it is no text
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -57,7 +58,8 @@ class Lines:
     """The blocks of lines of ``file``: a path, which is opened and closed here, or a binary or
     text file object, which stays open.
 
-    A byte-order mark decides the encoding, else ``encoding``, else it is UTF-8; what is not UTF-8
+    A byte-order mark decides the encoding, else ``encoding``, else it is UTF-8, or UTF-16 if every
+    other byte says so; what is not UTF-8
     is read as ``fallback``, if that is given, or else replaced if ``lenient``. Errors, all
     InvalidArgument, say ``name``, and ``option``, which is the command line's for the encoding.
     ``bytes_read`` of ``size`` (None where that can't be known) tell how far reading is,
@@ -107,9 +109,9 @@ class Lines:
         for first in blocks:
             if "\0" in first[0]:
                 raise InvalidArgument(
-                    f"{self.name} has NUL bytes in its first line: it is no text, or UTF-16 "
-                    "without a mark; for the latter pass encoding='utf-16-le' "
-                    f"({self._option} utf-16-le)"
+                    f"{self.name} has NUL bytes in its first line: it is not text, or not in the "
+                    f"encoding that it should have; pass the one it has, as encoding='cp1251' "
+                    f"({self._option} cp1251)"
                 )
             yield first
             break
@@ -143,6 +145,8 @@ class Lines:
         if what := kind_of_bytes(data):
             raise InvalidArgument(f"{self.name} is {what}")
         marked = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
+        if marked is None and self._encoding is None:
+            marked = _unmarked(data[:_BEGINNING])
         encoding = marked or self._encoding or "utf-8"
         told = marked or self._encoding
         fallback = None if told else self._fallback
@@ -198,6 +202,17 @@ class Lines:
             f"0x{error.object[error.start]:02x}; pass the encoding it has, as encoding='cp1251' "
             f"({self._option} cp1251)"
         )
+
+
+def _unmarked(data: bytes) -> str | None:
+    """UTF-16, if this is how text in it begins: every ASCII character has a NUL on one side."""
+    for encoding, high, low in (
+        ("utf-16-le", data[1::2], data[::2]),
+        ("utf-16-be", data[::2], data[1::2]),
+    ):
+        if high.count(0) * 2 > len(high) and 0 not in low:
+            return encoding
+    return None
 
 
 def _head(error: UnicodeDecodeError) -> str:

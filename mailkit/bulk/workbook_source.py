@@ -136,6 +136,8 @@ class WorkbookRows:
         sheets = list(workbook.worksheets)
         for sheet in sheets:
             sheet.reset_dimensions()  # which files of other programs have wrong
+        if not sheets:
+            raise InvalidArgument(f"{self._name} is a workbook without a sheet of cells")
         if self._sheet is not None:
             wanted = column_name(self._sheet).casefold()
             found = [one for one in sheets if column_name(one.title).casefold() == wanted]

@@ -55,7 +55,7 @@ LISTS: dict[str, bytes] = {
     "a header alone": b"email,name\n",
     "a workbook": workbook(),
     "gzip": gzip.compress(b"email\n"),
-    "NUL bytes": "email\nanna@example.com\n".encode("utf-16-le"),
+    "NUL bytes": b"email\0name\nanna@example.com\n",
     "another encoding": "email,name\nanna@example.com,Анна\n".encode("cp1251"),
     "two columns email": b"email,E-Mail\na@example.com,b@example.com\n",
 }

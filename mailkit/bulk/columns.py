@@ -108,7 +108,10 @@ class Columns:
 
     def _shape(self, keys: Sequence[str]) -> _Shape:
         spellings = {column_name(key): key for key in keys}
-        self._seen |= dict.fromkeys(spellings)
+        read = self._read.get
+        self._seen |= {
+            key if key in self._used else read(key.casefold(), key): None for key in spellings
+        }
         if email := next((key for key in spellings if key.casefold() == "email"), None):
             raise InvalidRow(f"a field {spellings[email][:80]!r} beside the address")
         if len(spellings) < len(keys):

@@ -76,6 +76,14 @@ def test_what_no_row_had_and_tags_for_what_they_had_are_found_at_the_end() -> No
         made.check()
 
 
+def test_rows_may_spell_a_field_each_in_its_own_way() -> None:
+    made = columns("{{ Name }} {{ NAME | 'x' }}")
+    assert [row["Name"] for row in read(made, {"name": "1"}, {"nAME": "2"}, {"Name": "3"})] == [
+        *"123"
+    ]
+    made.check()
+
+
 def test_rows_of_many_shapes_are_read_alike() -> None:
     made = columns("{{ name }}")
     for n in range(SHAPES + 5):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from mailkit.bulk.rows import Partial
@@ -20,12 +21,12 @@ SHAPES = 1_000  # rows' keys, in their order, that are remembered
 
 
 class _Shape(NamedTuple):
-    """Where the values of rows with certain keys go, in the keys' order; and which columns have the
-    value of another one, too.
+    """How rows with certain keys are read: as so many columns, from their values in the keys' order
+    and a blank behind them.
     """
 
-    places: Sequence[int]
-    copies: Sequence[tuple[int, int]]
+    width: int
+    read: Callable[[Sequence[str]], Sequence[str]]
 
 
 class Columns:
@@ -73,18 +74,14 @@ class Columns:
             return list(fields.values())  # a table's row has them all, in order
         keys = tuple(fields)
         shape = self._shapes.get(keys)
-        if shape is None:
+        if shape is None or shape.width < len(self.names):
             shape = self._shape(keys)
             if len(self._shapes) >= SHAPES:
                 self._shapes.clear()
             self._shapes[keys] = shape
         if type(fields) is Partial:
             self._check_faults(fields)
-        values = [""] * len(self.names)
-        for place, value in zip(shape.places, fields.values(), strict=True):
-            values[place] = value
-        for place, source in shape.copies:
-            values[place] = values[source]
+        values = shape.read((*fields.values(), ""))
         self._given += len(fields)
         self._gaps += len(values) - len(fields)
         if self._gaps > max(GAPS, 100 * self._given):
@@ -116,8 +113,7 @@ class Columns:
             raise InvalidRow(f"a field {spellings[email][:80]!r} beside the address")
         if len(spellings) < len(keys):
             self._check_twins(keys)
-        stands_for: dict[str, str] = {}  # a key of another spelling, for a field that is used
-        copies = []
+        sources: dict[str, int] = {}  # where each column's value stands among the row's
         for name in self._used:
             if name in spellings:
                 continue
@@ -127,21 +123,20 @@ class Columns:
                     f"the fields {found[0][:80]!r} and {found[1][:80]!r} are both "
                     f"{{{{ {name[:80]} }}}}: write one as it is"
                 )
-            for key in found:
-                if key in self._index or key in stands_for:
-                    source = self._index[stands_for.get(key, key)]
-                    copies.append((self._index[name], source))
-                else:
-                    stands_for[key] = name
-        places = []
-        for key in keys:
+            if found:
+                sources[name] = keys.index(spellings[found[0]])
+        claimed = {*sources.values()}
+        for at, key in enumerate(keys):
             spelling = column_name(key)
-            name = stands_for.get(spelling, spelling)
-            if name not in self._index:
-                self._index[name] = len(self.names)
-                self.names.append(name)
-            places.append(self._index[name])
-        return _Shape(places, copies)
+            if at not in claimed or spelling in self._index:
+                sources[spelling] = at
+                if spelling not in self._index:
+                    self._index[spelling] = len(self.names)
+                    self.names.append(spelling)
+        order = [len(keys)] * len(self.names)
+        for name, at in sources.items():
+            order[self._index[name]] = at
+        return _Shape(len(order), _getter(order))
 
     def _check_twins(self, keys: Sequence[str]) -> None:
         """Two keys of one name matter if the message uses it; else the last one counts."""
@@ -173,6 +168,12 @@ async def columns_of(
     """The columns of this list, for a message."""
     header = await recipients.columns()
     return Columns(template, header, link, recipients.address_column)
+
+
+def _getter(order: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+    if len(order) < 2:  # of one thing, an itemgetter makes no tuple
+        return lambda row: [row[at] for at in order]
+    return itemgetter(*order)
 
 
 def link_of(provider: Provider, template: Template) -> LinkTemplate | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from html import unescape
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -37,17 +38,35 @@ class ColumnNames:
 
     def __init__(self, columns: Iterable[str]) -> None:
         self.columns = list(columns)
-        self._exact: dict[str, int] = {}
-        self._folded: dict[str, list[int]] = {}
-        self._barred = [name for name in self.columns if "|" in name]
-        for place, name in enumerate(map(column_name, self.columns)):
-            if self._exact.setdefault(name, place) == place:  # of two, the first: the address
-                self._folded.setdefault(name.casefold(), []).append(place)
+        last = len(self.columns) - 1  # of two, the first counts: that of the address
+        self._places = {name: last - n for n, name in enumerate(reversed(self.columns))}
+
+    @cached_property
+    def _exact(self) -> Mapping[str, int]:
+        places: dict[str, int] = {}
+        for place, name in enumerate(self.columns):
+            places.setdefault(column_name(name), place)
+        return places
+
+    @cached_property
+    def _folded(self) -> Mapping[str, Sequence[int]]:
+        places: dict[str, list[int]] = {}
+        for name, place in self._exact.items():
+            places.setdefault(name.casefold(), []).append(place)
+        return places
+
+    @cached_property
+    def tags(self) -> Mapping[str, str]:
+        """The columns by their names as tags have them."""
+        return {_squeezed(name): name for name in reversed(self.columns)}
 
     def find(self, name: str) -> Sequence[int]:
         """The places of the columns that a placeholder of this name may mean."""
-        if (exact := self._exact.get(name)) is not None:
-            return (exact,)
+        place = self._places.get(name)
+        if place is None:
+            place = self._exact.get(name)
+        if place is not None:
+            return (place,)
         found = (self._folded.get(reading) for reading in readings(name))
         return next(filter(None, found), ())
 
@@ -70,7 +89,7 @@ class ColumnNames:
 
     def _check_twin(self, name: str) -> None:
         """A column may be called what else is a name and what follows it."""
-        for column in self._barred:
+        for column in [column for column in self.columns if "|" in column]:
             head, _, rest = column.partition("|")
             if column_name(head).casefold() == name.casefold() and is_filter(f"|{rest}"):
                 raise InvalidArgument(
@@ -147,14 +166,13 @@ def foreign_tags(text: str, names: ColumnNames) -> Iterator[ForeignTag]:
     """The tags of other services in the text that name a column, each once. Braces that name none
     are style sheets, scripts, or simply braces.
     """
-    known = {_squeezed(name): name for name in reversed(names.columns)}
     seen = set[str]()
     for pattern in _TAGS:
         for found in pattern.finditer(text):
             tag = found[0] if len(found[0]) > 1 else f"%{found[1]}%"
             inner = found[1].strip(_SIGNS)
             for name in (found[1], inner, _owner("", inner)):
-                column = known.get(_squeezed(unescape(unquote(name))))
+                column = names.tags.get(_squeezed(unescape(unquote(name))))
                 if column is not None and tag not in seen:
                     seen.add(tag)
                     yield ForeignTag(tag, column)

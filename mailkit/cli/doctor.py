@@ -104,7 +104,8 @@ async def _journal(path: Path | None, stack: AsyncExitStack) -> tuple[CheckResul
         if "there is no journal at" in str(error):
             return CheckResult("journal", CheckState.SKIPPED, "there is none yet"), None
         return CheckResult("journal", CheckState.FAILED, redacted(str(error))), None
-    return CheckResult("journal", CheckState.OK, f"can be used; it has {jobs:,} jobs"), store
+    many = "1 job" if jobs == 1 else f"{jobs:,} jobs"
+    return CheckResult("journal", CheckState.OK, f"can be used; it has {many}"), store
 
 
 def _print(result: CheckResult, *, quiet: bool) -> None:

@@ -13,9 +13,9 @@ import typer
 from mailkit.bulk.journal import Journal, RowState
 from mailkit.bulk.report import make_report
 from mailkit.bulk.report.page import html_report
-from mailkit.bulk.report.table import csv_report
+from mailkit.bulk.report.table import csv_report, read_states
 from mailkit.bulk.report.workbook import CHARACTERS, WorkbookResult, excel_report
-from mailkit.cli.options import AdoptAs, AsJson, JobName, JournalPath
+from mailkit.cli.options import AdoptAs, AsJson, JobName, JournalPath, checked
 from mailkit.cli.output import binary_output, text_output
 from mailkit.cli.run import Exit, exit_code, opened, run, say
 from mailkit.cli.send import print_report
@@ -36,6 +36,11 @@ _SUFFIXES = {
 """Which report a file of this name is."""
 
 
+def _names(text: str) -> list[str]:
+    """The states of ``--state``."""
+    return [name for name in text.split(",") if name.strip()]
+
+
 def report(
     job: JobName,
     as_html: Annotated[
@@ -47,7 +52,10 @@ def report(
     ] = False,
     state: Annotated[
         str | None,
-        typer.Option(help="Only rows in these states, as rejected,unsent: with --csv or --excel."),
+        typer.Option(
+            help="Only rows in these states, as rejected,unsent: with --csv or --excel.",
+            callback=checked(lambda text: read_states(_names(text))),
+        ),
     ] = None,
     as_recipients: Annotated[
         bool,
@@ -80,7 +88,7 @@ def report(
             "--state is empty: name a state, such as rejected, or leave it out"
         )
     _check_suffix(place, given, rows=as_recipients or state is not None)
-    states = [name for name in (state or "").split(",") if name.strip()]
+    states = _names(state or "")
 
     async def command() -> int:
         async with opened(journal, adopt=adopt, look=True) as store:

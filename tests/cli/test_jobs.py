@@ -84,7 +84,7 @@ def test_the_report_of_some_states_has_those_rows_alone(shop: Shop) -> None:
         ("b", "invalid"),
         ("A@example.com", "duplicate"),
     ]
-    shop("report", "autumn", "--state", "refused").check_refusal("an unknown state")
+    shop("report", "autumn", "--state", "refused").check_usage("an unknown state")
 
 
 def test_rows_in_doubt_and_unsent_are_states_too(shop: Shop) -> None:

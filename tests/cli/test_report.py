@@ -100,7 +100,7 @@ def test_a_report_that_fails_leaves_no_file(shop: Shop) -> None:
     sent(shop)
     file = shop.folder / "report.txt"
     assert shop("report", "spring", "--output", file).code == 1
-    assert shop("report", "autumn", "--state", "nonsense", "--output", file).code == 1
+    assert shop("report", "autumn", "--state", "nonsense", "--output", file).code == 2
     assert {*shop.folder.glob("*report*"), *shop.folder.glob(".mailkit-*")} == set()
 
 

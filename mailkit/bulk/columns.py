@@ -51,6 +51,7 @@ class Columns:
         self._used = [name for name in used if "email" not in readings(name)]
         self.names = list(self._used if header is None else header)
         own = [] if header is None or address_column is None else [address_column]
+        own = [name for name in own if "email" not in readings(name)]  # which it always is
         self.has_addresses = any(
             ColumnNames(own).find(name) and not ColumnNames(self.names).find(name)
             for name in self._used

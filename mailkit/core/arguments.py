@@ -22,7 +22,7 @@ import attrs
 
 from mailkit.errors import InvalidArgument
 
-__all__ = ["argument", "check_options"]
+__all__ = ["check_options", "checking"]
 
 _WORDS: dict[Any, str] = {
     str: "text",
@@ -122,25 +122,36 @@ class _Kind:
 _ANYTHING = _Kind(open=True)
 
 
-def argument(name: str, owner: type) -> Callable[[Any], Any]:
-    """The converter of a call's field: it gives the value back, checked, and tuples for lists."""
-    known: set[type] = set()  # until the class's annotations can be resolved
+def checking(owner: Any, then: Callable[[Any], None] | None) -> Callable[[Any], None]:
+    """What a call's class does once its fields are set: check them, and make tuples of lists.
+    ``then`` is what else it does.
+    """
+    names = [field.name for field in attrs.fields(owner)]
+    values = attrgetter(*names) if len(names) > 1 else lambda call: (getattr(call, names[0]),)
+    right: set[tuple[type, ...]] = set()  # types that need no closer look: the quick way
 
-    def look(value: Any) -> Any:
-        nonlocal known
-        kind = _kinds(owner).get(name, _ANYTHING)
-        known = kind.known
+    def check(call: Any) -> None:
+        types = tuple(map(type, values(call)))
+        if types not in right and _look(owner, names, call):
+            right.add(types)
+        if then is not None:
+            then(call)
+
+    return check
+
+
+def _look(owner: type, names: Sequence[str], call: Any) -> bool:
+    """Check each field; whether their types alone say that they are right."""
+    kinds, plain = _kinds(owner), True
+    for name in names:
+        kind, value = kinds.get(name, _ANYTHING), getattr(call, name)
         taken = kind.taken(value)
+        if taken is not value:
+            object.__setattr__(call, name, taken)
         if not kind.fits((taken,)):
             kind.check(taken, name)
-        return taken
-
-    def convert(value: Any) -> Any:
-        if type(value) in known:
-            return value
-        return look(value)
-
-    return convert
+        plain = plain and (kind.open or type(taken) in kind.known)
+    return plain
 
 
 def check_options(given: Mapping[str, object], declared: type) -> None:

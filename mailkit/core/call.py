@@ -40,7 +40,7 @@ from typing import (
 import attrs
 import msgspec
 
-from mailkit.core.arguments import argument
+from mailkit.core.arguments import checking
 from mailkit.core.frames import clear_frames
 from mailkit.core.model import plain_json
 from mailkit.core.reading import Pick
@@ -171,6 +171,9 @@ class Call(Generic[T_co]):
     __files__: ClassVar[tuple[str, ...]] = ()
     __codec__: ClassVar[Any] = None
 
+    def __attrs_post_init__(self) -> None:
+        """Look at the arguments together, once each has the right type; InvalidArgument."""
+
     def __init_subclass__(cls, *, kw_only: bool | None = None) -> None:
         super().__init_subclass__()
         if kw_only is not None:
@@ -195,11 +198,6 @@ def result_type(call: type[Call[Any]]) -> Any:
         if isinstance(kind, type) and issubclass(kind, Call):
             return get_args(base)[0]
     raise TypeError(f"{call.__name__} does not say Call[...] among its bases")
-
-
-def _checked(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """The fields with a check of their arguments' types."""
-    return [one.evolve(converter=argument(one.name, cls)) for one in fields]
 
 
 class Verb:
@@ -243,12 +241,13 @@ class Verb:
         )
 
         def declare(cls: type[C]) -> type[C]:
-            call = attrs.frozen(cls, kw_only=cls.__kw_only__, field_transformer=_checked)
+            call = attrs.frozen(cls, kw_only=cls.__kw_only__)
             call.__route__, call.__codec__ = route, None
             fields = attrs.fields(cast("Any", call))
             call.__files__ = tuple(one.name for one in fields if one.metadata.get("file"))
-            hints = {one.name: one.type for one in fields if one.type is not None}
-            cast("Any", call).__init__.__annotations__ = {**hints, "return": None}
+            own = call.__attrs_post_init__
+            then = None if own is Call.__attrs_post_init__ else own
+            cast("Any", call).__attrs_post_init__ = checking(call, then) if fields else own
             return call
 
         return declare

@@ -356,6 +356,20 @@ async def test_events_that_nobody_claims_are_forgotten(journal: Journal) -> None
     assert (await snapshot(journal, job)).deliveries == {}
 
 
+async def test_what_a_person_plans_again_is_not_held_back_by_what_was_said_before(
+    journal: Journal,
+) -> None:
+    job = await planned(journal, people(2))
+    taken = await take(journal, job)
+    await journal.chunks.doubt(job, taken.ticket, NOW, "reset")
+    await journal.events.record([campaign_event("77", "p1@example.com")], now=NOW)
+    await journal.workers.leave(job)
+    await journal.resolving.not_sent(job, Chosen(chunks={1: None}), LATER)
+    job = await journal.workers.join(job)
+    task = (await take(journal, job)).task
+    assert (task.label, task.again, task.heard_of) == ("a #1.2", False, ())
+
+
 async def test_who_was_ordered_again_is_not_in_the_next_campaign_if_heard_of(
     journal: Journal,
 ) -> None:

@@ -179,13 +179,14 @@ class Chunks:
             )
         else:
             takes += 1
+            again = chunk.started is not None  # what a person plans again has another label
             self._store.taking(job.id, chunk.n, takes)
             db.execute(
                 f"UPDATE chunks SET state = '{ChunkState.SENDING}', worker = ?, started = ?, "
                 "until = NULL, looks = 0, reason = NULL, takes = ? WHERE job = ? AND n = ?",
                 (job.worker.id, now, takes, *where),
             )
-            chunk = attrs.evolve(chunk, started=now, looks=0)
+            chunk = attrs.evolve(chunk, started=now, looks=0, again=again)
         chunk = attrs.evolve(chunk, takes=takes, cursor=cursor)
         return _handed_out(db, job, chunk, stage, part, between)
 
@@ -290,7 +291,7 @@ class Chunks:
                 (job.id,),
             ).fetchall()
             return [
-                _handed_out(db, job, _Planned(*row), stages[row[5]])
+                _handed_out(db, job, _Planned(*row, again=row[4] > 1), stages[row[5]])
                 for *row, worker in found
                 if worker not in others and row[5] < len(stages) and stages[row[5]].settles
             ]
@@ -406,6 +407,7 @@ class _Planned:
     started: float | None
     looks: int
     rows: int
+    again: bool = attrs.field(default=False, kw_only=True)
 
 
 def _handed_out(
@@ -423,7 +425,6 @@ def _handed_out(
     if stage.has_rows or between is not None:
         rows = _task_rows(db, job, chunk.n, between)
         count = len(rows)
-    again = not stage.repeatable and chunk.takes > 1
     task = Task(
         job=job.name,
         chunk=chunk.n,
@@ -437,8 +438,8 @@ def _handed_out(
         cursors=cursors,
         started=_moment(chunk.started),
         looks=chunk.looks,
-        again=again,
-        heard_of=references_about(db, job, chunk.n, chunk.started or 0.0) if again else (),
+        again=chunk.again,
+        heard_of=references_about(db, job, chunk.n, chunk.started or 0.0) if chunk.again else (),
         job_id=job.id,
     )
     return Taken(task, Ticket(chunk.n, chunk.takes), chunk.root, chunk.role == Role.AGAIN)

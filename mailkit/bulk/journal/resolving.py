@@ -274,7 +274,7 @@ def _plan_again(db: Connection, job: JobRecord, sources: Sequence[_Source]) -> i
             db.execute(
                 f"UPDATE chunks SET state = '{ChunkState.PLANNED}', role = NULL, attempt = "
                 "attempt + 1, stage = 0, until = NULL, cursor = NULL, anew = 0, "
-                "reason = NULL WHERE job = ? AND n = ?",
+                "started = NULL, reason = NULL WHERE job = ? AND n = ?",
                 (job.id, source.n),
             )
             parts.forget(db, job, source.n)

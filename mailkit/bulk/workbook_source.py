@@ -90,7 +90,11 @@ class WorkbookRows:
             with self._trouble_told(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about styles, which don't matter here
                 reader = ExcelReader(
-                    file, read_only=True, keep_vba=False, data_only=True, keep_links=False
+                    cast("BinaryIO", file),
+                    read_only=True,
+                    keep_vba=False,
+                    data_only=True,
+                    keep_links=False,
                 )
                 _find_parts_in_any_case(reader.archive)
                 reader.read()

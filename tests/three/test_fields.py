@@ -32,6 +32,9 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
     "html": {"html": HTML},
     "html without unsubscribe": {"html": "<p>Hello {{ name }}</p>"},
     "text": {"html": None, "text": TEXT},
+    "html and text": {"text": TEXT},
+    "reply_to": {"reply_to": "answers@shop.by"},
+    "headers": {"headers": {"List-Unsubscribe": "<mailto:leave@shop.by>"}},
     "attachments": {"attachments": FILES[:1]},
     "attachments, six": {"attachments": FILES},
     "send_at": {"send_at": LATER},
@@ -42,6 +45,9 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
 """Each field in a message of its own, by its name and what is special about it."""
 
 REFUSED: Mapping[tuple[str, str], str] = {
+    **{(name, "html and text"): "html and text" for name in PROVIDERS},
+    **{(name, "reply_to"): "reply_to" for name in PROVIDERS},
+    **{(name, "headers"): "headers" for name in PROVIDERS},
     ("smsby", "attachments"): "attachments",
     ("smsby", "attachments, six"): "attachments",
     ("devino", "subject with a placeholder"): "subject",

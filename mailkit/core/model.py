@@ -34,12 +34,12 @@ class Model:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """How pydantic, and so FastAPI, shows one; called by pydantic alone."""
-        from pydantic_core import core_schema
-
-        shown = core_schema.plain_serializer_function_ser_schema(
-            lambda value: value.to_dict(), return_schema=core_schema.dict_schema()
-        )
-        return core_schema.is_instance_schema(cls, serialization=shown)
+        shown = {
+            "type": "function-plain",
+            "function": lambda value: value.to_dict(),
+            "return_schema": {"type": "dict"},
+        }
+        return {"type": "is-instance", "cls": cls, "serialization": shown}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:

@@ -227,10 +227,15 @@ class BulkSender:
             self._check_own(record)
             try:
                 await check_same(record, provider, message, recipients, clock=clock)
-            except JobExists:
+            except JobExists as error:
                 if record.cancelled is None and await journal.jobs.is_over_without_anybody(record):
                     return None  # it gives way
-                raise
+                unsent = (await journal.reports.counts(record)).unsent
+                if not unsent or record.cancelled is not None:
+                    raise
+                raise JobExists(
+                    f"{error}, and resume {name}, which has {unsent:,} rows unsent", name=error.name
+                ) from None
         return record
 
     async def plan(

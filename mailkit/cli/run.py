@@ -45,7 +45,8 @@ class CutOff(Exception):
 def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
     """Doubt comes first, then an error that stopped the job, or rejected rows for the account's
     sake, then rows that are merely unsent, or that nobody has looked for because the job was
-    stopped, and last that nobody was accepted.
+    stopped, then what other jobs have not ended that rows are left to, and last that nobody was
+    accepted.
     """
     counts = report.counts
     if counts.in_doubt:
@@ -53,6 +54,10 @@ def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
     if failed or (report.held and not report.running):
         return Exit.ERROR
     if counts.unsent or (report.stopped and report.unreconciled):
+        return Exit.UNSENT
+    if any(other.in_doubt for other in report.others):
+        return Exit.IN_DOUBT
+    if any(other.unsent and not other.running for other in report.others):
         return Exit.UNSENT
     if not counts.accepted or (strict and (counts.invalid or counts.rejected)):
         return Exit.ERROR

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.attachment import Attachment
-from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal, RowRecord, Ticket
+from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal, OtherJob, RowRecord, Ticket
 from mailkit.bulk.journal.sqlite.store import Connector, Work
 from mailkit.bulk.plan import plan
 from mailkit.bulk.report import Report, make_report
@@ -24,6 +24,7 @@ from mailkit.bulk.resolve import replan_rejected, resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
+from mailkit.cli.run import Exit, exit_code
 from mailkit.errors import JobExists
 from mailkit.message import Message
 from mailkit.provider import Sent
@@ -228,6 +229,32 @@ async def test_an_order_to_send_it_again_is_carried_out(journal: Journal) -> Non
     report = await send(journal, provider, [*people(5)], "m3")
     assert report.elsewhere == {SENT: 3, "already sent by job m2": 1}
     assert provider.mailed == Counter(people(3) * 2 + people(5)[3:])
+
+
+async def test_a_report_knows_what_the_jobs_that_rows_are_left_to_have_not_ended(
+    journal: Journal,
+) -> None:
+    first = await planned(journal, people(4), "m1")
+    await send(journal, FakeProvider(chunk_rows=2), people(5), "m2")
+    report = await make_report(journal, "m2")
+    assert report.others == [OtherJob("m1", 4, 0, running=True)]
+    assert exit_code(report, failed=False) is Exit.DONE
+    taken = await take(journal, first)
+    die(first)
+    report = await make_report(journal, "m2")
+    assert report.others == [OtherJob("m1", 2, 2, running=False)]
+    assert report.counts.accepted == 1
+    assert not report.complete
+    assert exit_code(report, failed=False) is Exit.IN_DOUBT
+    await resolve(journal, "m1", taken.task.chunk, accepted=True)
+    report = await make_report(journal, "m2")
+    assert report.others == [OtherJob("m1", 2, 0, running=False)]
+    assert exit_code(report, failed=False) is Exit.UNSENT
+    first = await journal.workers.join(first)
+    await journal.chunks.accept(first, (await take(journal, first)).ticket, 4.0, Sent(None))
+    report = await make_report(journal, "m2")
+    assert (report.others, report.complete) == ([], True)
+    assert exit_code(report, failed=False) is Exit.DONE
 
 
 async def test_whoever_was_sent_it_is_named_before_whoever_waits(journal: Journal) -> None:

@@ -101,6 +101,13 @@ async def test_it_starts_then_goes_on_and_then_says_how_it_ended(
     shop.check_each_once()
 
 
+async def test_another_list_under_the_name_of_a_job_says_what_that_has_unsent(shop: Shop) -> None:
+    shop.provider.script(AccountRefused("no money left"))
+    await shop.order()
+    with pytest.raises(JobExists, match="resume autumn, which has 5 rows unsent"):
+        await shop.order(read_recipients(people(6)))
+
+
 async def test_another_message_or_list_under_the_name_says_what_differs(shop: Shop) -> None:
     await shop.order()
     other = attrs.evolve(MESSAGE, subject="Winter", html="<p>Snow</p>")

@@ -39,7 +39,7 @@ from mailkit.bulk.journal.records import (
     Ticket,
     Worker,
 )
-from mailkit.bulk.journal.reports import LeftBehind, Reports, Snapshot
+from mailkit.bulk.journal.reports import LeftBehind, OtherJob, Reports, Snapshot
 from mailkit.bulk.journal.resolving import Chosen, ReplanResult, Resolving
 from mailkit.bulk.journal.sqlite.finding import ELSEWHERE
 from mailkit.bulk.journal.sqlite.opening import Connector
@@ -82,6 +82,7 @@ __all__ = [
     "LedgerPermits",
     "LeftBehind",
     "MergeResult",
+    "OtherJob",
     "Overtaken",
     "PlannedRow",
     "Recorded",

@@ -21,10 +21,11 @@ from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.row_ids import span
 from mailkit.bulk.journal.store import Dialect
 
-__all__ = ["ALREADY", "WAITING", "Question", "questions"]
+__all__ = ["ALREADY", "WAITING", "Question", "owner_in", "questions"]
 
 ALREADY = "already sent by job "
 WAITING = "waiting in job "
+_RESUME = ": resume that job"
 
 TWINS = 100  # in one query; SQLite puts no more than 500 parts together
 
@@ -37,6 +38,11 @@ class Question:
 
     sql: str
     reasons: Sequence[str]
+
+
+def owner_in(reason: str) -> str:
+    """The job that a row is left to, by the row's reason."""
+    return reason.removeprefix(ALREADY).removeprefix(WAITING).removesuffix(_RESUME)
 
 
 def questions(
@@ -56,7 +62,7 @@ def questions(
             "ORDER BY mine",  # else each commit would write all over the file
             [
                 *(f"{ALREADY}{twin.name}" for twin in some),
-                *(f"{WAITING}{twin.name}: resume that job" for twin in some),
+                *(f"{WAITING}{twin.name}{_RESUME}" for twin in some),
             ],
         )
 

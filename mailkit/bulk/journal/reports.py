@@ -14,7 +14,7 @@ import attrs
 import msgspec
 
 from mailkit.bulk.journal.details import Details, Failure
-from mailkit.bulk.journal.elsewhere import ALREADY, WAITING
+from mailkit.bulk.journal.elsewhere import ALREADY, WAITING, owner_in
 from mailkit.bulk.journal.jobs import find
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.parts import later
@@ -46,6 +46,18 @@ _COUNTS = msgspec.json.Decoder(dict[str, int])
 
 
 @attrs.frozen
+class OtherJob:
+    """A job that rows are left to, while it has rows ``unsent`` or ``in_doubt`` itself. ``running``
+    says whether a worker is at it now.
+    """
+
+    name: str
+    unsent: int
+    in_doubt: int
+    running: bool
+
+
+@attrs.frozen
 class Snapshot:
     """What is known of a job at one moment. ``stored`` rows really are in the journal, counted one
     by one; ``statistics`` is what the provider counts of the messages of all chunks together;
@@ -59,6 +71,7 @@ class Snapshot:
     counts: Counts
     stored: int
     elsewhere: Mapping[str, int]
+    others: Sequence[OtherJob]
     unreconciled: int
     unreconciled_since: float | None
     deliveries: Mapping[DeliveryStatus, int]
@@ -114,9 +127,39 @@ class Reports:
             if job is None or job.state is JobState.PLANNING:
                 return None
             alive = self._living(db, job)
-            return look(_snapshot(db, job, alive), Details(db, job, alive))
+            return look(self._snapshot(db, job, alive), Details(db, job, alive))
 
         return await self._store.read(work)
+
+    def _snapshot(self, db: Connection, job: JobRecord, alive: Collection[int]) -> Snapshot:
+        rows, ended = unreconciled(db, job)
+        elsewhere = _elsewhere(db, job)
+        return Snapshot(
+            job=job,
+            running=bool(alive),
+            counts=counts(db, job, alive),
+            stored=_stored(db, job),
+            elsewhere=elsewhere,
+            others=self._others(db, elsewhere),
+            unreconciled=rows,
+            unreconciled_since=ended,
+            deliveries=_deliveries(db, job),
+            statistics=_statistics(db, job),
+            doubts=doubts(db, job, alive),
+            rejected=chunks(db, job, [ChunkState.REJECTED]),
+            waiting=_waiting(db, job, alive),
+            asking=_asking(db, job),
+        )
+
+    def _others(self, db: Connection, elsewhere: Mapping[str, int]) -> list[OtherJob]:
+        others = []
+        for name in dict.fromkeys(map(owner_in, elsewhere)):
+            if (job := find(db, name)) is not None:
+                alive = self._living(db, job)
+                now = counts(db, job, alive)
+                if now.unsent or now.in_doubt:
+                    others.append(OtherJob(name, now.unsent, now.in_doubt, bool(alive)))
+        return others
 
     async def progress(self, job: JobRecord) -> tuple[Counts, int, float | None]:
         """The job's rows by state, how many are not reconciled, and when the last of these were
@@ -258,25 +301,6 @@ class Reports:
                 )
                 for row_id, line, address, fields, row_state, reason, chunk, delivery in found
             ]
-
-
-def _snapshot(db: Connection, job: JobRecord, alive: Collection[int]) -> Snapshot:
-    rows, ended = unreconciled(db, job)
-    return Snapshot(
-        job=job,
-        running=bool(alive),
-        counts=counts(db, job, alive),
-        stored=_stored(db, job),
-        elsewhere=_elsewhere(db, job),
-        unreconciled=rows,
-        unreconciled_since=ended,
-        deliveries=_deliveries(db, job),
-        statistics=_statistics(db, job),
-        doubts=doubts(db, job, alive),
-        rejected=chunks(db, job, [ChunkState.REJECTED]),
-        waiting=_waiting(db, job, alive),
-        asking=_asking(db, job),
-    )
 
 
 def counts(db: Connection, job: JobRecord, alive: Collection[int]) -> Counts:

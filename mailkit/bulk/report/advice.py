@@ -65,6 +65,13 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
             "Nobody is left to mail: other jobs have sent them this message, or will. To send it "
             "once more, order it --again"
         )
+    for other in report.others:
+        name = shlex.quote(plain(other.name))
+        who = f"Some rows are left to the job {plain(other.name)}, which has"
+        if other.in_doubt:
+            yield Advice(f"{who} {_rows(other.in_doubt)} in doubt:", f"mailkit status {name}")
+        if other.unsent and not other.running:
+            yield Advice(f"{who} {_rows(other.unsent)} unsent:", f"mailkit resume {name}")
     until = report.waiting and report.waiting.until
     if report.waiting and (report.running or (until and until > datetime.now(UTC))):
         yield Advice(plain(report.waiting.words(at)))
@@ -101,6 +108,10 @@ def _look(report: Report) -> str:
     if report.running:
         return f"status {_job(report)}"
     return f"status {_job(report)} --follow" if report.cancelled else f"resume {_job(report)}"
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} {'row' if n == 1 else 'rows'}"
 
 
 def _job(report: Report) -> str:

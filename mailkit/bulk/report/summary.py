@@ -15,6 +15,7 @@ from mailkit.bulk.journal import (
     Failure,
     JobRecord,
     Journal,
+    OtherJob,
     RowState,
     Snapshot,
 )
@@ -49,7 +50,8 @@ class Report:
     """What became of a job so far.
 
     ``counts`` says how many rows are in each state, ``elsewhere`` how many of the duplicates are
-    left to other jobs that send the same, by the reason, ``deliveries`` how many were last heard
+    left to other jobs that send the same, by the reason, ``others`` which of those jobs have rows
+    unsent or in doubt now, ``deliveries`` how many were last heard
     of in each delivery status, ``statistics`` what the provider counts of the messages where it
     names nobody, ``doubts`` which chunks a person must look at, ``rejections`` why
     chunks were refused whole. ``waiting`` says for what the next request has to wait, and until
@@ -79,6 +81,7 @@ class Report:
     held: str | None = None
     reasons: Sequence[ReasonGroup] = ()
     looks_until: datetime | None = None
+    others: Sequence[OtherJob] = ()
 
     @property
     def without_anybody(self) -> bool:
@@ -88,8 +91,10 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether every row has a known outcome: nothing in doubt, nothing unsent."""
-        return not self.counts.in_doubt and not self.counts.unsent
+        """Whether every row has a known outcome: nothing in doubt and nothing unsent, neither here
+        nor in the jobs that rows are left to.
+        """
+        return not (self.counts.in_doubt or self.counts.unsent or self.others)
 
     def to_dict(self) -> dict[str, object]:
         """The same as plain values, ready for JSON; times are ISO 8601 in UTC."""
@@ -102,6 +107,7 @@ class Report:
             "rows": counts.pop("read"),
             **counts,
             "elsewhere": dict(self.elsewhere),
+            "others": [attrs.asdict(other) for other in self.others],
             "reasons": [group.to_dict() for group in self.reasons],
             "unreconciled": self.unreconciled,
             "looks_until": self.looks_until and self.looks_until.isoformat(timespec="seconds"),
@@ -173,6 +179,7 @@ def report_of(found: Snapshot, details: Details | None) -> Report:
         cancelled=None if job.cancelled is None else datetime.fromtimestamp(job.cancelled, UTC),
         reasons=() if details is None else _reasons(found, details),
         looks_until=_looks_until(found),
+        others=found.others,
     )
 
 

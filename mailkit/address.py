@@ -28,6 +28,7 @@ _DOMAIN = r"(?:[a-z0-9]++[.-])+(?<=\.)[a-z]{2,}+"  # "--" is left to IDNA
 _common = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_DOMAIN}").fullmatch
 _common_domain = re.compile(_DOMAIN).fullmatch
 _local_part = re.compile(rf"{_ATOM}(?:\.{_ATOM})*").fullmatch
+_not_in_domain = re.compile(r"[^\w.。．-]|_|[\ud800-\udfff]").search
 _not_in_local_part = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]").search
 
 _plain_name = re.compile(r"[\w !#$%&'*+/=?^`{|}~-]++").fullmatch
@@ -228,6 +229,20 @@ def _ascii_domain(domain: str) -> str:
 
     try:
         found = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
-        raise ValueError(str(error).rstrip(".")) from None
+    except EmailNotValidError:
+        raise ValueError(_domain_fault(domain)) from None
     return found.ascii_domain
+
+
+def _domain_fault(domain: str) -> str:
+    """Why this is no domain."""
+    if odd := _not_in_domain(domain):
+        return f"{'a space' if odd[0] == ' ' else repr(odd[0])} in the domain"
+    parts = re.split("[.\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH FULL STOP}]", domain)
+    if not all(parts):
+        return "a dot too many in the domain"
+    if any("-" in (part[0], part[-1]) for part in parts):
+        return "a hyphen at the beginning or end of a part of the domain"
+    if max(map(len, parts)) > _LONGEST_LABEL:
+        return f"a part of the domain longer than {_LONGEST_LABEL} bytes"
+    return "not a valid domain"

@@ -77,13 +77,13 @@ def test_an_address_is_brought_to_its_one_spelling(given_text: str, expected: st
         ("a@127.0.0.1", "an IP address"),
         ("a@[127.0.0.1]", "an IP address"),
         ("a@shop.by.", "a dot at the end"),
-        ("a@shop..by", "two periods"),
+        ("a@shop..by", "a dot too many in the domain"),
         ("a@-shop.by", "hyphen"),
-        ("a@my_shop.by", "invalid characters"),
-        ("a@xn--zzzzzz.by", "not valid IDNA"),
-        ("a@sh\u202eop.by", "unsafe characters"),
+        ("a@my_shop.by", "'_' in the domain"),
+        ("a@xn--zzzzzz.by", "not a valid domain"),
+        ("a@sh\u202eop.by", "in the domain"),
         ("a\0@shop.by", "before the @"),
-        ("a@sh\ud800op.by", "unsafe characters"),
+        ("a@sh\ud800op.by", "in the domain"),
     ],
 )
 def test_what_is_no_address_is_refused_with_the_reason(text: str, reason: str) -> None:

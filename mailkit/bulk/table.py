@@ -1,8 +1,9 @@
 """A table's header, and its rows one by one: what every kind of table has in common.
 
-A row may have more cells than the header, or fewer than a header that ends in columns without a
-name, if nothing is in them; a row of empty cells is none. Any other row that doesn't fit keeps its
-line, a reason, and the address that stands in it, if that is clear.
+Empty cells at the end of a row may be missing, as spreadsheets leave them out, or be too many; a
+row of empty cells is none. A row with something in a cell too many keeps its line, a reason, and
+the address that stands in it, if that is clear; so does a row with too few cells whose address is
+none, since another delimiter or a stray line break may be why.
 
 A list of addresses alone may do without a header. Each line of it may then have several, and so it
 may below the one column of addresses. Columns with another name don't matter; what hides an address
@@ -20,7 +21,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from mailkit.bulk.address_line import address_shown, addresses_in, holds_address, may_be_address
+from mailkit.address import InvalidAddress
+from mailkit.bulk.address_line import (
+    address_of,
+    address_shown,
+    addresses_in,
+    holds_address,
+    may_be_address,
+)
 from mailkit.bulk.headers import Naming, address_columns
 from mailkit.bulk.rows import Partial, Row
 from mailkit.bulk.spreadsheets import FACTS, original
@@ -37,7 +45,7 @@ _SEVERAL = (
 
 
 class Ragged(Exception):
-    """A row that has another number of cells than the header, and something in them."""
+    """A row whose number of cells is not the header's, and it can't be said why."""
 
 
 class Table:
@@ -58,8 +66,6 @@ class Table:
         self.is_report = False
         self.alone = False  # whole lines are addresses and nothing else
         self._naming = naming
-        self._needed = 0  # cells that a row must have
-        self._has_header = True
 
     def clarity(self, names: Sequence[str]) -> tuple[bool, bool, int]:
         """How well a delimiter makes sense of the first line; the greater the better."""
@@ -81,8 +87,7 @@ class Table:
                     "their column email in a line above them"
                 )
             self.width, self.email = (len(header), found[0]) if found else (1, 0)
-            self._needed = self.width
-            self._has_header, self.alone = False, True
+            self.alone = True
             return False
         self._set_columns(list(header), line)
         return True
@@ -113,13 +118,12 @@ class Table:
                 "rename or remove the others"
             )
         self.width, self.email = len(names), email
-        self._needed = max((n + 1 for n, name in enumerate(names) if name), default=0)
         # A column without a name can't be used, nor one whose name means the address: their values
         # are left out.
         self.kept = [
             n for n, name in enumerate(names) if name and n != email and name.casefold() != "email"
         ]
-        self.alone = self.addresses and self._needed == 1
+        self.alone = self.addresses and not any(names[1:])
         self.columns = tuple(names[n] for n in self.kept)
         self.address_column = names[email]
 
@@ -151,19 +155,27 @@ class Table:
         if len(cells) == 1 < self.width:  # a line that was quoted as a whole
             cells = _cells_of(cells[0], self.delimiter) or cells
         found, width = len(cells), self.width
-        if found > width and not any(cells[width:]):
-            return cells[:width]
-        if self._needed <= found < width:
+        if found < width:
+            self._check_short(cells)
             return cells + [""] * (width - found)
-        if found == width or (found > self.email and self.addresses and self._may_be_wide(found)):
-            return cells + [""] * (width - found)
-        raise Ragged(f"{found} {'field' if found == 1 else 'fields'} where the header has {width}")
+        if any(cells[width:]) and not self.addresses:
+            raise Ragged(f"{found} fields where the header has {width}")
+        return cells[:width]
 
-    def _may_be_wide(self, found: int) -> bool:
-        """Whether the address can be read of a row of so many cells: more than the header has, or
-        the list has no header that says how many it should have.
+    def _check_short(self, cells: Sequence[str]) -> None:
+        """The cells that are missing are empty ones at the end: else the address is none, or rows
+        stand in a cell that a stray quote began.
         """
-        return found > self.width or not self._has_header
+        found = len(cells)
+        few = f"{found} {'field' if found == 1 else 'fields'} where the header has {self.width}"
+        if any(holds_address(cell) and _inner_break(cell) for cell in cells):
+            raise Ragged(few)
+        address = cells[self.email] if self.email < found else ""
+        if not (self.addresses and addresses_in(address)):
+            try:
+                address_of(address)
+            except InvalidAddress as error:
+                raise Ragged(f"{error.reason}; only {few}") from None
 
     def _partial(
         self, number: int, address: str, values: tuple[str, ...], faults: Mapping[int, str]

@@ -75,6 +75,7 @@ class WorkbookRows:
         self._file = file
         self._name = name
         self._sheet = sheet
+        self._delimiter = ""  # of rows that are lines of CSV in one column
 
     def __iter__(self) -> Iterator[list[Row]]:
         try:
@@ -164,7 +165,7 @@ class WorkbookRows:
         """The names in the first row that isn't empty."""
         for _, cells, _ in islice(self._rows_of(sheet), _HEAD):
             if any(cell.strip(BLANKS) for cell in cells):
-                return self._names(cells)
+                return self._names(cells)[0]
         return []
 
     def _rows_of(self, sheet: Any) -> Iterator[tuple[int, list[str], dict[int, str]]]:
@@ -186,8 +187,8 @@ class WorkbookRows:
             yield number, cells, faults
         raise InvalidArgument(f"{self._name} has more rows than Excel's {_MOST_ROWS:,}")
 
-    def _names(self, cells: Sequence[str]) -> list[str]:
-        """The names of columns, also of a table that stands in one column as lines of CSV."""
+    def _names(self, cells: Sequence[str]) -> tuple[list[str], str]:
+        """The names of columns; if they stand in one cell as a line of CSV, also its delimiter."""
         names = list(map(column_name, cells))
         filled = [name for name in names if name]
         if len(filled) == 1 and names[0]:
@@ -198,9 +199,8 @@ class WorkbookRows:
                     continue
                 split = list(map(column_name, split))
                 if len(split) > 1 and self.table.has_address_column(split):
-                    self.table.delimiter = delimiter
-                    return split
-        return names
+                    return split, delimiter
+        return names, ""
 
     def _lists(self, sheet: Any) -> Iterator[list[Row]]:
         rows: list[Row] = []
@@ -208,14 +208,16 @@ class WorkbookRows:
         for number, cells, faults in self._rows_of(sheet):
             if not any(cells) and not faults:
                 continue
-            if begun and not self.table.addresses:
-                del cells[self.table.width :]  # notes beside the table
+            if begun:
+                self._fit(cells)
             line = "\t".join(cells)
             if not begun:
                 if not any(cell.strip(BLANKS) for cell in cells):
                     continue
                 begun = True
-                if self.table.begin(self._names(cells), line, number):
+                names, self._delimiter = self._names(cells)
+                self.table.delimiter = self._delimiter or self.table.delimiter
+                if self.table.begin(names, line, number):
                     yield rows
                     continue
             try:
@@ -228,6 +230,15 @@ class WorkbookRows:
         if not begun:
             raise InvalidArgument(f"{self._name} is empty")
         yield rows
+
+    def _fit(self, cells: list[str]) -> None:
+        """As wide as the header: a sheet has no empty last cells, and may have notes beside the
+        table.
+        """
+        if not self._delimiter:
+            cells += [""] * (self.table.width - len(cells))
+        if not self.table.addresses:
+            del cells[self.table.width :]
 
 
 def _find_parts_in_any_case(archive: zipfile.ZipFile) -> None:

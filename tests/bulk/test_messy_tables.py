@@ -25,6 +25,11 @@ async def test_blanks_and_empty_cells_cost_nobody_a_row() -> None:
         "email;name\na@b.by;Anna;\n": [ANNA],
         "email;name\na@b.by;Anna;;; ;\n": [ANNA],
         "email;name;;\na@b.by;Anna\n": [ANNA],
+        "email;name;city\na@b.by\nc@d.by;x\n": [
+            Row(2, "a@b.by", ("", "")),
+            Row(3, "c@d.by", ("x", "")),
+        ],
+        'email;name;city\na@b.by;"x\ny"\n': [Row(2, "a@b.by", ("x\ny", ""))],
         "email;name;\na@b.by;Anna;;\n;;\n ; ;\xa0;\n": [ANNA],
         " email ;\xa0name\n a@b.by\t;\u200bAnna\xa0\n": [ANNA],
         "email;name\n\ufeffa@b.by\u200b;\u202aAnna\u202c\n": [ANNA],
@@ -57,16 +62,39 @@ async def test_blanks_and_empty_cells_cost_nobody_a_row() -> None:
             assert await read(text) == rows, text
 
 
-async def test_what_is_in_a_cell_too_many_or_missing_costs_the_row_and_not_its_address() -> None:
+async def test_what_is_in_a_cell_too_many_costs_the_row_and_not_its_address() -> None:
     for line, reason in {
         "a@b.by;Anna;x": "3 fields where the header has 2",
-        "a@b.by": "1 field where the header has 2",
         'a@b.by;"Anna" x': "text after a closing quote",
         'a@b.by;"Anna': "a quote that is not closed",
     }.items():
         assert await read(f"email;name\n{line}") == [Row(2, "a@b.by", (), reason)]
     [row] = await read("email;name\na@b.by;c@d.by;x\n")
     assert row.address == "", "which one is not clear"
+
+
+async def test_a_row_with_too_few_cells_swallows_nobody() -> None:
+    for lines, rows in {
+        "a@b.by,Anna": [Row(2, "a@b.by", (), "it is empty; only 1 field where the header has 3")],
+        "Anna": [Row(2, "", (), "it is empty; only 1 field where the header has 3")],
+        'Anna;a@b.by;"x\nIvan;c@d.by;y"': [
+            Row(2, "a@b.by", ("Anna", "x\nIvan;c@d.by;y")),
+        ],
+        'Anna;"a@b.by;x\nIvan;c@d.by;y"': [
+            Row(2, "a@b.by", (), "2 fields where the header has 3, over 2 lines"),
+            Row(3, "c@d.by", ("Ivan", 'y"')),
+        ],
+        '"Anna;a@b.by;x\nIvan;c@d.by;y"': [
+            Row(2, "a@b.by", (), "1 field where the header has 3, over 2 lines"),
+            Row(3, "c@d.by", ("Ivan", 'y"')),
+        ],
+    }.items():
+        assert await read(f"name;email;city\n{lines}\n") == rows, lines
+    source = read_suppressions(io.BytesIO(b"email;reason;since\na@b.by\nc@d.by;spam\n"))
+    assert [row.address async for batch in source.batches() for row in batch] == [
+        "a@b.by",
+        "c@d.by",
+    ]
 
 
 async def test_values_of_json_and_of_items_lose_their_blanks_too() -> None:

@@ -114,10 +114,11 @@ async def test_lines_are_counted_as_they_stand_in_the_file(end: str) -> None:
 
 
 async def test_a_row_with_too_few_or_too_many_fields_keeps_its_line_and_the_reason() -> None:
-    rows = await read("email,name\na@b.by\nc@d.by,Ivan\ne@f.by,x,y\n")
+    rows = await read("email,name\na@b.by;Anna\nc@d.by,Ivan\ne@f.by,x,y\nAnna\n")
     assert broken(rows) == {
-        2: "1 field where the header has 2",
+        2: "';' in the domain; only 1 field where the header has 2",
         4: "3 fields where the header has 2",
+        5: "no @; only 1 field where the header has 2",
     }
     assert rows[0] == Row(2, "a@b.by", (), rows[0].reason), "the address is shown"
 

@@ -85,6 +85,15 @@ async def test_a_sheet_s_rows_are_read_with_their_numbers(tmp_path: Path) -> Non
     assert await read(shared) == rows, "as 1C writes it"
 
 
+async def test_empty_last_cells_which_no_workbook_has_cost_nobody_a_row() -> None:
+    rows = [["email", "name", "city"], ["a@b.by"], ["c@d.by", "Ира"], [None, "Олег"]]
+    assert await read(workbook(People=rows)) == [
+        Row(2, "a@b.by", ("", "")),
+        Row(3, "c@d.by", ("Ира", "")),
+        Row(4, "", ("Олег", "")),
+    ]
+
+
 async def test_cells_are_what_a_person_sees() -> None:
     cells = {
         (375291234567, "General"): "375291234567",

@@ -123,7 +123,7 @@ def test_a_placeholder_that_no_json_line_has(shop: Shop) -> None:
 def test_a_suppression_list_with_a_line_that_is_no_address(shop: Shop) -> None:
     unwanted = shop.table(["email,name", "a@example.com,A", "not an address,B"], "unwanted.csv")
     refused(shop, "a suppression without an address", *sending(shop), "--suppress", unwanted)
-    unwanted = shop.table(["email,name", "a@example.com,A", "b@example.com"], "unwanted.csv")
+    unwanted = shop.table(["name,email", "A,a@example.com", "b@example.com"], "unwanted.csv")
     refused(shop, "a suppression with too few fields", *sending(shop), "--suppress", unwanted)
 
 

@@ -137,7 +137,7 @@ async def test_rows_that_cannot_be_read_cost_themselves_alone() -> None:
         "email,name\n"
         'a@b.by,"Anna\n'  # 2: never closed
         "c@d.by,Ivan\n"
-        "e@f.by\n"  # 4: ragged
+        "e@f.by;Anna\n"  # 4: another delimiter
         "g@h.by,x,y\n"  # 5: ragged
         "i@j.by,An\0na\n"  # 6: NUL
         'k@l.by,"Shop" Inc\n'  # 7: text after a quote

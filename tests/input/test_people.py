@@ -83,10 +83,10 @@ async def test_people_that_only_look_alike_are_different_people() -> None:
         ("a@[IPv6:::1]", "an IP address"),
         ("a@b.by.", "a dot at the end"),
         ("a@-b.by", "hyphen"),
-        ("a@b_c.by", "invalid characters"),
-        ("a@b\u202ec.by", "unsafe characters"),
+        ("a@b_c.by", "in the domain"),
+        ("a@b\u202ec.by", "in the domain"),
         ("a@b\u200dc.by", ""),  # a joiner where nothing joins
-        ("a@xn--a.by", "not valid IDNA"),
+        ("a@xn--a.by", "not a valid domain"),
         ("a\nBcc: x@y.by", "before the @"),
         ("a@b.by\nBcc: x", ""),
         ("a@b\0.by", ""),

@@ -16,17 +16,17 @@ __all__ = ["Edges", "has_rare_blanks"]
 _CONTROLS = "".join(char for char in BLANKS if char.isascii() and char not in " \r\n")
 
 
-def _rare() -> list[re.Pattern[bytes]]:
+def _rare() -> dict[bytes, re.Pattern[bytes]]:
     """One pattern for each first byte of such a blank in UTF-8, which most texts don't have."""
     tails = defaultdict(list)
     for char in BLANKS:
         if not char.isascii():
             encoded = char.encode()
             tails[encoded[:1]].append(encoded[1:])
-    return [
-        re.compile(re.escape(lead) + b"(?:" + b"|".join(map(re.escape, rest)) + b")")
+    return {
+        lead: re.compile(re.escape(lead) + b"(?:" + b"|".join(map(re.escape, rest)) + b")")
         for lead, rest in tails.items()
-    ]
+    }
 
 
 _RARE = _rare()
@@ -34,27 +34,31 @@ _RARE = _rare()
 
 def has_rare_blanks(encoded: bytes) -> bool:
     """Whether a text in UTF-8 has blanks outside of ASCII anywhere."""
-    return any(pattern.search(encoded) for pattern in _RARE)
+    return any(lead in encoded and pattern.search(encoded) for lead, pattern in _RARE.items())
+
+
+def _opening(end: str, blank: str) -> str:
+    """That a blank begins a cell, after ``end``, within its quotes or not."""
+    return "|".join(rf"(?<={before}{blank})" for before in (end, rf'{end}"', r"\A", r'\A"'))
 
 
 class Edges:
     """What stands next to this delimiter, the quotes and the ends of lines."""
 
     def __init__(self, delimiter: str) -> None:
-        end = rf"[{re.escape(delimiter)}\"\r\n]"
+        end = rf"[{re.escape(delimiter)}\r\n]"
+        closing = rf"(?=\"?(?:{end}|\Z))"
         blanks = re.escape(BLANKS.translate({ord(char): None for char in f"{delimiter}\r\n"}))
         any_blank = f"[{blanks}]"
         # A literal space first: that is looked for as quickly as the machine can.
-        self._space = re.compile(rf" (?:(?<={end} )|(?<=\A )|(?={end}|\Z))").search
-        self._any = re.compile(
-            rf"{any_blank}(?:(?<={end}.)|(?<=\A.)|(?={end}|\Z))", re.DOTALL
-        ).search
+        self._space = re.compile(f" (?:{_opening(end, ' ')}|{closing})").search
+        self._any = re.compile(f"{any_blank}(?:{_opening(end, '.')}|{closing})", re.DOTALL).search
         self._controls = _CONTROLS.replace(delimiter, "")
-        before = rf"(?<=[{re.escape(delimiter)}\r\n ] \")|(?<=\A \")"
-        self._space_and_quote = re.compile(rf' "(?:{before})').search
-        self._before_quote = re.compile(
-            rf"(?:\A|[{re.escape(delimiter)}\r\n]){any_blank}++\""
-        ).search
+        # Not two quotes and text: those are one within a quoted cell.
+        unescaped = rf"(?!\"(?![\"{re.escape(delimiter)}\r\n]|{any_blank}|\Z))"
+        before = rf"(?<={end} \")|(?<=  \")|(?<=\A \")"
+        self._space_and_quote = re.compile(rf' "(?:{before}){unescaped}').search
+        self._before_quote = re.compile(rf"(?:\A|{end}){any_blank}++\"{unescaped}").search
         after = rf"(?=[{re.escape(delimiter)}\r\n]|\Z)"
         # No possessive quantifier after a group: before Python 3.11.5 it matches wrongly.
         quoted = r'"[^"]*+(?:""[^"]*+)*'
@@ -63,19 +67,21 @@ class Edges:
             rf"|([^{re.escape(delimiter)}\r\n]++)|([{re.escape(delimiter)}\r\n]++)"
         )
 
+    def have_controls(self, text: str) -> bool:
+        """Whether the text has blanks in ASCII besides spaces and line ends."""
+        return any(char in text for char in self._controls)
+
     def have_blanks(self, text: str, *, rare: bool) -> bool:
-        """Whether a cell in these lines may have blanks at its ends; ``rare``: those outside of
-        ASCII may be among them.
+        """Whether a cell in these lines may have blanks at its ends; ``rare``: other ones than
+        spaces may be among them.
         """
-        if rare or any(char in text for char in self._controls):
+        if rare:
             return self._any(text) is not None
         return " " in text and self._space(text) is not None
 
     def have_blanks_before_quotes(self, text: str, *, rare: bool) -> bool:
         """Whether a cell may begin with blanks and a quote."""
-        if rare or any(char in text for char in self._controls):
-            return self._before_quote(text) is not None
-        return self._space_and_quote(text) is not None
+        return (self._before_quote if rare else self._space_and_quote)(text) is not None
 
     def quoted(self, text: str) -> str:
         """The lines, which begin with a cell, without the blanks around the quotes of cells."""

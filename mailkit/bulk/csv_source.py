@@ -13,7 +13,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Protocol
 
 from mailkit.bulk.address_line import address_shown, addresses_in
@@ -79,6 +80,7 @@ class CsvRows:
         self._literal = 0  # the number of a line whose quotes count as they stand
         self._open: list[str] = []  # the lines of a row that goes on in the next block
         self._reread = 0
+        self._any_long = False  # a row of several lines was seen
 
     def __iter__(self) -> Iterator[list[Row]]:
         yield self._rows(self._after_header(self._from_first_text()), last=False)
@@ -164,35 +166,54 @@ class CsvRows:
                         self._unreadable(line, f"a line of more than {LONGEST:,} characters")
                     )
                     return rows + self._rows(lines[n + 1 :], last=last)
-        rare = self._lines.rare_blanks
+        rare = self._lines.rare_blanks or self._edges.have_controls(text)
         blanks = self._edges.have_blanks(text, rare=rare)
-        self._strip = stripped if rare or "\x1a" in text else str.strip
+        self._strip = stripped if self._lines.rare_blanks or "\x1a" in text else str.strip
         is_odd = self.table.addresses or self.table.is_report or "\0" in text
-        if '"' in text or is_odd or len(text) > csv.field_size_limit():
-            return self._quoted_rows(lines, text, last=last, blanks=blanks, is_odd=is_odd)
-        return self._plain_rows(text, blanks=blanks)
+        is_odd = is_odd or len(text) > csv.field_size_limit()
+        if '"' not in text and not is_odd:
+            return self._rows_of_cells(*self._split(text), blanks=blanks)
+        check_quotes = blanks and self._edges.have_blanks_before_quotes(text, rare=rare)
+        if not (is_odd or check_quotes or self._any_long) and (cells := self._quoted(lines)):
+            return self._rows_of_cells(lines, cells, blanks=blanks)
+        return self._rows_by_reader(
+            lines, last=last, blanks=blanks, check_quotes=check_quotes, is_odd=is_odd
+        )
 
-    def _plain_rows(self, text: str, *, blanks: bool) -> list[Row]:
-        """The rows of lines that have no quotes, each of which is a row."""
-        delimiter, table = self._delimiter, self.table
-        width, email, kept = table.width, table.email, self.table.kept
-        picked = kept if len(kept) < width - 1 else None
-        apostrophes = "'" in text
-        strip = self._strip
+    def _split(self, text: str) -> tuple[list[str], Iterator[list[str]]]:
+        """The lines of a text without quotes, and their cells."""
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         lines = text.split("\n")
         if not lines[-1]:
             del lines[-1]
+        return lines, map(str.split, lines, repeat(self._delimiter))
+
+    def _quoted(self, lines: list[str]) -> list[list[str]] | None:
+        """The cells of each line, if each of them is a row."""
+        try:
+            cells = list(csv.reader(lines, delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return None
+        self._any_long = len(cells) < len(lines)
+        return None if self._any_long else cells
+
+    def _rows_of_cells(
+        self, lines: list[str], all_cells: Iterable[list[str]], *, blanks: bool
+    ) -> list[Row]:
+        """The rows of lines each of which is a row."""
+        table = self.table
+        width, email, kept = table.width, table.email, self.table.kept
+        picked = kept if len(kept) < width - 1 else None
+        strip = self._strip
         rows: list[Row] = []
-        for number, line in enumerate(lines, self._line):
-            cells = line.split(delimiter)
+        for number, cells in enumerate(all_cells, self._line):
             if len(cells) != width:
-                rows += self._by_table(number, cells, line)
+                rows += self._by_table(number, cells, lines[number - self._line])
                 continue
             address = strip(cells[email]) if blanks else cells[email]
-            if not address or (apostrophes and address[0] == "'"):
-                rows += self._by_table(number, cells, line)
+            if not address or address[0] == "'":
+                rows += self._by_table(number, cells, lines[number - self._line])
                 continue
             if picked is None:
                 del cells[email]
@@ -209,12 +230,10 @@ class CsvRows:
         except Ragged as fault:
             return [Row(number, address_shown(line), (), str(fault))]
 
-    def _quoted_rows(
-        self, lines: list[str], text: str, *, last: bool, blanks: bool, is_odd: bool
+    def _rows_by_reader(
+        self, lines: list[str], *, last: bool, blanks: bool, check_quotes: bool, is_odd: bool
     ) -> list[Row]:
-        """The rows of lines some of which may have quotes."""
-        rare = self._lines.rare_blanks
-        check_quotes = blanks and self._edges.have_blanks_before_quotes(text, rare=rare)
+        """The rows of lines that may have anything."""
         rows: list[Row] = []
         start = 0
         as_given: dict[int, str] = {}  # the lines of a row that is tried without blanks at quotes

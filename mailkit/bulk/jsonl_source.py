@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -58,24 +58,23 @@ class JsonRows:
         count = len(lines)
         if len(text) > LONGEST or not text.startswith("{") or text.count("\n{") != count - 1:
             return None
-        if "\\u0000" in text or "\\\\" in text:
+        escapes = "\\" in text
+        if escapes and ("\\u0000" in text or "\\\\" in text):
             return None
         try:
             objects = _texts.decode_lines(text)
         except (ValueError, RecursionError):
             return None
         # Two quotes for each key and each text: if there are more, a key may stand there twice.
-        quotes = text.count('"') - text.count('\\"')
+        quotes = text.count('"') - (text.count('\\"') if escapes else 0)
         if len(objects) != count or quotes != 4 * sum(map(len, objects)):
             return None
         chars = None if text.isascii() and "\\u" not in text else BLANKS
-        for fields in objects:
-            values = list(fields.values())
-            stripped = list(map(_strip, values, repeat(chars)))
-            if stripped != values:
-                fields.update(zip(fields, stripped, strict=True))
-        row = self._keys.row
-        return [row(number, fields) for number, fields in enumerate(objects, first)]
+        values = list(chain.from_iterable(map(dict.values, objects)))
+        if list(map(str.strip, values, repeat(chars))) != values:
+            for fields in objects:
+                fields.update({name: value.strip(chars) for name, value in fields.items()})
+        return self._keys.rows(first, objects)
 
     def _row(self, line: str, number: int) -> Row:
         if len(line) > LONGEST:
@@ -84,9 +83,6 @@ class JsonRows:
             return self._keys.row(number, _fields(line))
         except (ValueError, RecursionError) as error:
             return Row(number, address_shown(line), (), _reason(line, error))
-
-
-_strip = str.strip
 
 
 class _Object(list[tuple[str, Any]]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from numbers import Number
 from typing import Any, NamedTuple
@@ -84,6 +84,16 @@ class Keys:
         if column_name(shape.email).casefold() == "email":
             del fields[shape.email]
         return Row(line, address, self.renamed(fields))
+
+    def rows(self, first: int, objects: Iterable[dict[str, str]]) -> list[Row]:
+        """The rows of fields that are text, one a line."""
+        is_plain = self._is_plain
+        return [
+            _row(Row, (line, fields.pop("email"), fields, None))
+            if is_plain and "email" in fields
+            else self.row(line, fields)
+            for line, fields in enumerate(objects, first)
+        ]
 
     def renamed(self, fields: dict[str, str]) -> dict[str, str]:
         """The fields by their new names."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 Then = Callable[[int], bool]
 """What must match from a place on."""
 
-CHARS = list("aAmz159 \t\n\0é.,:;-_@{}[]|='\"\\%<&/?#“\u200b")
+CHARS = list("aAemz159 \t\n\0é.,:;-_@{}[]|='\"\\%<&/?#“\u200b")
 """What stands for a set of characters: one of these that is in it."""
 
 _parser, _compiler = cast("Any", re)._parser, cast("Any", re)._compiler

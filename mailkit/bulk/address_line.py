@@ -28,7 +28,7 @@ holds_address = re.compile(r"[^\s@]@[^\s@]").search
 may_be_address = re.compile(r"(?:[^<>]*<)?[^\s;,|<>@]+@[^\s;,|<>]+>?").fullmatch
 """Whether a text may be an address, with a name or without."""
 
-_shown = re.compile(r"[\w.+%-]++@[\w-]++(?:\.[\w-]++)+").findall
+_shown = re.compile(r"(?<![\w.+%-])[\w.+%-]++@[\w-]++(?:\.[\w-]++)+").findall
 
 
 def address_of(cell: str) -> str:

@@ -15,7 +15,7 @@ __all__ = ["CellError", "cell_text"]
 _LOCAL = frozenset({"mm-dd-yy", "m/d/yy h:mm"})
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
 _escape = re.compile(r"_x([0-9A-Fa-f]{4})_").sub
-_ornament = re.compile(r"\[[^\]]*\]|_.|\*.").sub
+_ornament = re.compile(r"\[[^\[\]]*\]|_.|\*.").sub
 _number = re.compile(
     r"((?:\"[^\"]*\"|\\.|[^\d#?\"\\])*?)([#?,]*0+|[#?,]*#)(\.(0*)[#?]*)?(.*)"
 ).fullmatch

@@ -11,7 +11,7 @@ __all__ = ["read_dotenv"]
 
 _OURS = re.compile(r"\s*(?:export\s+)?(MAILKIT_\w+)(.*)", re.DOTALL)
 _VALUE = re.compile(
-    r"""\s*=\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|([^'"#\s](?:.*?))?)(?:\s+#.*|\s*)"""
+    r"""\s*+=\s*+(?:'([^']*+)'|"((?:[^"\\]|\\.)*)"|([^'"#\s](?:(?!\s#).)*))?\s*+(?:(?<=\s)#.*)?"""
 )
 _ESCAPE = re.compile(r"\\(.)")
 
@@ -39,8 +39,8 @@ def read_dotenv(path: Path) -> dict[str, str]:
                 f"{path}, line {number}: write {ours[1]}=value, with quotes around a value that "
                 "has blanks or quotes in it"
             )
-        plain, quoted, bare = value.groups()
-        found[ours[1]] = _unescaped(quoted) if quoted is not None else plain or bare or ""
+        literal, escaped, bare = value.groups("")
+        found[ours[1]] = literal or _unescaped(escaped) or bare.rstrip()
     return found
 
 

@@ -16,7 +16,10 @@ ALONE = ["unshare", "--mount"]  # mounts of its own, which end with it
 if os.name == "posix" and os.getuid():
     ALONE.append("--map-root-user")
 LOCKED = """
-mount --make-rprivate / && mount --bind / / && mount -o remount,ro,bind / && cd / || exit 100
+mount --make-rprivate / && cd / || exit 100
+for place in / "$FOLDER"; do
+    mount --bind "$place" "$place" && mount -o remount,ro,bind "$place" && cd / || exit 100
+done
 "$PYTHON" -m mailkit status autumn && exec "$PYTHON" -m mailkit resume autumn
 """
 
@@ -34,7 +37,7 @@ def test_on_a_read_only_file_system_jobs_can_be_looked_at(shop: Shop) -> None:
     own = {name: value for name, value in os.environ.items() if not name.startswith("MAILKIT_")}
     ended = subprocess.run(
         [*ALONE, "bash", "-c", LOCKED],
-        env={**own, **shop.environment, "PYTHON": sys.executable},
+        env={**own, **shop.environment, "PYTHON": sys.executable, "FOLDER": str(shop.folder)},
         capture_output=True,
         text=True,
         check=False,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import pydoc
+import re
 from types import FunctionType
 from typing import Any, TypeVar
 from unittest.mock import AsyncMock, create_autospec
@@ -64,16 +65,16 @@ async def test_help_tracebacks_and_warnings_name_the_call() -> None:
         waiting = function(title="T")
         assert waiting.__qualname__ == name
         waiting.close()
-    text = pydoc.plain(pydoc.render_doc(library.books.add))
-    assert "add(*, title: 'str', body: 'str | None' = None" in text
-    assert "Add a book and return its id." in text
-    assert "add(*, title: 'str'" in pydoc.plain(pydoc.render_doc(Books))
+    for thing in (library.books.add, Books):
+        text = re.sub(r"[\s|]", "", pydoc.plain(pydoc.render_doc(thing)))  # versions differ there
+        assert "add(*,title:'str',body:'strNone'=None" in text
+        assert "Addabookandreturnitsid." in text
 
 
 @pytest.mark.parametrize(
     ("kwargs", "words"),
     [
-        ({}, "missing a required argument: 'title'"),
+        ({}, "missing a required (keyword-only )?argument: 'title'"),
         (
             {"title": "T", "titel": "T"},
             "got an unexpected keyword argument 'titel'",

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from itertools import islice
 from random import Random
@@ -166,15 +167,16 @@ def _short(rng: Random) -> bytes:
 async def test_deep_json_is_a_bad_request(
     body: str, api: Api, devino: JsonApi, sendpulse: JsonApi
 ) -> None:
+    faults = re.compile("nested|truncated")  # Python 3.13 sees that the first one has no end
     headers = {"Content-Type": "application/json", "Authorization": "Key sandbox-key"}
     async with api.session.post("/email/messages", data=body, headers=headers) as response:
         assert response.status == 400
         reason = (await response.json())["Reasons"][0]
         assert reason["Key"] == "validation.request.malformed"
-        assert "nested" in reason["Message"]
+        assert faults.search(reason["Message"])
     async with api.session.post("/addressbooks", data=body, headers=headers) as response:
         assert response.status == 422
-        assert "nested" in (await response.json())["message"]
+        assert faults.search((await response.json())["message"])
     answer = await sendpulse("POST", "/tags/pin/email", {"email": "a@b.by", "tags": body})
     assert answer.value["message"] == "The tags field is not a valid array."
 

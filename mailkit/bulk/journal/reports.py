@@ -362,18 +362,17 @@ def doubts(db: Connection, job: JobRecord, alive: Collection[int]) -> list[Chunk
 def _waiting(db: Connection, job: JobRecord, alive: Collection[int]) -> Later | None:
     """When the next task can be taken that has to wait: for the provider, or for a quota."""
     places = [place_of(worker) for worker in alive]
-    marks = ", ".join("?" * len(places))
     held = db.execute(
-        f"SELECT until, why FROM workers WHERE id IN ({marks}) AND until IS NOT NULL "
-        "ORDER BY until LIMIT 1",
+        f"SELECT until, why FROM workers WHERE id IN ({', '.join('?' * len(places))}) "
+        "AND until IS NOT NULL ORDER BY until LIMIT 1",
         (*alive,),
     ).fetchone()
     if held is not None:
         return Later(*held)
     row = db.execute(
-        f"SELECT until, why, quota FROM waiters WHERE key IN ({marks}) AND EXISTS "
-        f"(SELECT 1 FROM chunks WHERE chunks.job = ? AND state = '{ChunkState.PLANNED}') "
-        "ORDER BY until LIMIT 1",
+        f"SELECT until, why, quota FROM waiters WHERE key IN ({', '.join('?' * len(places))}) "
+        "AND EXISTS (SELECT 1 FROM chunks WHERE chunks.job = ? "
+        f"AND state = '{ChunkState.PLANNED}') ORDER BY until LIMIT 1",
         (*places, job.id),
     ).fetchone()
     found = [later(db, job, -inf, "1 = 1"), None if row is None else Later(*row)]

@@ -100,10 +100,10 @@ def _play_to_the_end(world: World, happened: Counter[str]) -> None:
             heard = world.postman is not None and world.rng.random() < 0.5
             if heard and world.postman is not None:
                 _alone(world, world.postman.emptied())
+            if heard and not world.side.settles:
+                _alone(world, _check_doubts(world))
             forged = world.postman is not None and life >= CALM  # a riddle only a person can solve
             if forged or not world.side.settles:
-                if heard:
-                    _alone(world, _check_doubts(world))
                 _alone(world, _end_doubts(world, looks, happened))
     assert len(looks) == len(world.jobs), "a job vanished"
     assert all(look.done for look in looks.values()), looks

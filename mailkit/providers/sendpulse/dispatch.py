@@ -365,14 +365,22 @@ class SendPulseDispatch:
 
     async def _campaigns(self, client: SendPulse, task: Task, chunk: ChunkList) -> list[int]:
         """The campaigns of the chunk's name: of its list, which may not show a new one for a while,
-        and of those that webhooks have named. Raises Unavailable if one of these can't be read.
+        and of those that webhooks have named. Raises Unavailable if there is none, and one of these
+        can't be read.
         """
         name, campaigns = name_of(task), client.mailing_lists.iter_campaigns(chunk.id)
         found = {one.id async for one in campaigns if one.name.strip() == name}
+        not_shown: _NotShown | None = None
         for reference in task.heard_of:
             if reference.isdecimal() and int(reference) not in found:
-                campaign = await self._campaign(client, int(reference))
-                found |= {campaign.id} if campaign.name.strip() == name else set()
+                try:
+                    campaign = await self._campaign(client, int(reference))
+                except _NotShown as error:
+                    not_shown = error
+                else:
+                    found |= {campaign.id} if campaign.name.strip() == name else set()
+        if not_shown is not None and not found:
+            raise not_shown
         return sorted(found)
 
     async def _campaign(self, client: SendPulse, id: int) -> Campaign:

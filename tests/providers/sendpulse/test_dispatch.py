@@ -440,6 +440,9 @@ async def test_a_campaign_that_its_list_does_not_show_yet_is_found_by_what_webho
     doubt = task(SEND, started=world.at(-5_000), cursor=cursor, heard_of=told)
     assert await world.dispatch.settle(doubt) == sent
     world.clock.advance(60)
+    forged = attrs.evolve(doubt, heard_of=("4711", *told, "4712"))
+    assert await world.dispatch.settle(forged) == sent
+    world.clock.advance(60)
     assert await world.do(SEND, again=True, cursor=cursor, heard_of=told) == sent
     assert world.sandbox.requests[CREATE] == 1
     world.clock.advance(60)

@@ -56,7 +56,7 @@ class JsonRows:
         """The rows of lines that have nothing but objects of texts; None if they may have more."""
         text = "".join(lines)
         count = len(lines)
-        if len(text) > LONGEST or not text.startswith("{") or text.count("\n{") != count - 1:
+        if len(text) > LONGEST or not all(map(str.startswith, lines, repeat("{"))):
             return None
         escapes = "\\" in text
         if escapes and ("\\u0000" in text or "\\\\" in text):

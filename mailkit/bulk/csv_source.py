@@ -14,7 +14,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Protocol
 
 from mailkit.bulk.address_line import address_shown, addresses_in
@@ -175,6 +175,9 @@ class CsvRows:
             return self._rows_of_cells(*self._split(text), blanks=blanks)
         check_quotes = blanks and self._edges.have_blanks_before_quotes(text, rare=rare)
         if not (is_odd or check_quotes or self._any_long) and (cells := self._quoted(lines)):
+            if blanks:  # which may stand next to a delimiter within quotes, and at no end
+                values = list(chain.from_iterable(cells))
+                blanks = list(map(self._strip, values)) != values
             return self._rows_of_cells(lines, cells, blanks=blanks)
         return self._rows_by_reader(
             lines, last=last, blanks=blanks, check_quotes=check_quotes, is_odd=is_odd

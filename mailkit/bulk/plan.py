@@ -190,7 +190,7 @@ def check_name(name: str | None) -> None:
         raise InvalidArgument(
             f"the job's name has {len(name):,} characters: shorten it to {LONGEST_NAME}"
         )
-    if name and (name.startswith("-") or not name.strip()):
+    if name is not None and (name.startswith("-") or not name.strip()):
         raise InvalidArgument(f"the job's name can't be {name!r}: begin it with a letter or digit")
 
 

@@ -153,6 +153,8 @@ class _Table:
     def _known(self, name: str, names: Sequence[str] | Mapping[str, Any], where: str) -> None:
         if name in names:
             return
+        if not where and name.replace("_", "-") in DEFAULTS:
+            raise self._wrong(where, f"{name} is an option: put it under [defaults]")
         near = get_close_matches(name, names, 1)
         remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(names)}"
         raise self._wrong(where, f"{name} is unknown: {remedy}")

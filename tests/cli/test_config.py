@@ -81,6 +81,7 @@ def test_a_message_called_mailkit_toml_is_a_message(folder: Path) -> None:
 def test_what_can_not_be_meant_is_named(folder: Path) -> None:
     cases: dict[str, dict[str, Any]] = {
         "a table with a slip": {"toml": "[default]\nprovider = 'smsby'"},
+        "an option outside of a table": {"toml": "provider = 'smsby'"},
         "an option that nobody knows": {"toml": "[defaults]\nspeed = 1"},
         "an order is no default": {"toml": "[defaults]\nagain = true"},
         "another type": {"toml": "[defaults]\nconcurrency = '8'"},

@@ -94,8 +94,8 @@ class Address:
 
     @classmethod
     def parse(cls, value: Address | str) -> Address:
-        """Read ``news@shop.by``, ``Shop <news@shop.by>`` or ``"Shop, Inc." <news@shop.by>``, also
-        with a name in encoded words; an Address comes back as it is. One address only.
+        """Read ``news@shop.by``, ``Shop <news@shop.by>`` or ``"Shop, Inc." <news@shop.by>``; a name
+        in encoded words is decoded. One address only; an Address is returned as it is.
         """
         if isinstance(value, Address):
             return value
@@ -124,7 +124,7 @@ def _display_name(name: str, text: str) -> str:
     while at < len(name):
         found = _name_part(name, at)
         if found is None:
-            raise InvalidAddress(text, "a quote in the name that is not closed")
+            raise InvalidAddress(text, "an unclosed quote in the name")
         quoted, bare = found.groups()
         if bare and ("<" in bare or ("@" in bare and ("," in bare or ";" in bare))):
             raise InvalidAddress(text, "more than one address; give one")
@@ -142,26 +142,26 @@ def _decoded(name: str, text: str) -> str:
     try:
         return str(make_header(decode_header(name)))
     except (HeaderParseError, LookupError, ValueError):
-        reason = "an encoded word in the name that can't be read; write the name itself"
+        reason = "an encoded word in the name that can't be decoded; write the name as plain text"
         raise InvalidAddress(text, reason) from None
 
 
 def _beside_address(text: str) -> str | None:
-    """What stands beside the address in a text that does not end with a bracket, and how to write
-    it; None if nothing does.
+    """What surrounds the address in a text that does not end with a bracket, and how to write it;
+    None if nothing does.
     """
     example = "write it as Name <address>"
     if "<" in text and ">" in text:
-        return f"text behind the angle brackets; {example}"
+        return f"text after the angle brackets; {example}"
     if "&lt;" in text:
-        return f"&lt; in place of <; {example}"
+        return f"&lt; instead of <; {example}"
     if text.endswith(")") and "(" in text and "@" in text:
         return f"a name in parentheses; {example}"
     words = text.split()
     if text.count("@") > 1 and (len(words) > 1 or "," in text or ";" in text):
         return "more than one address; give one"
     if len(words) > 1 and "@" in words[-1] and "@" not in "".join(words[:-1]):
-        return f"a name, and no angle brackets around the address; {example}"
+        return f"a name, but no angle brackets around the address; {example}"
     return None
 
 
@@ -183,7 +183,7 @@ def _look_closer(text: str) -> str:
 def _fault(address: str) -> str | None:
     """Why this is not an address, apart from the domain's spelling; None if it may be one."""
     if not address:
-        return "it is empty"
+        return "the address is empty"
     local, at, domain = address.rpartition("@")
     if not at:
         return "no @"
@@ -235,12 +235,12 @@ def _ascii_domain(domain: str) -> str:
 
 
 def _domain_fault(domain: str) -> str:
-    """Why this is no domain."""
+    """Why this is not a domain."""
     if odd := _not_in_domain(domain):
         return f"{'a space' if odd[0] == ' ' else repr(odd[0])} in the domain"
     parts = re.split("[.\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH FULL STOP}]", domain)
     if not all(parts):
-        return "a dot too many in the domain"
+        return "an extra dot in the domain"
     if any("-" in (part[0], part[-1]) for part in parts):
         return "a hyphen at the beginning or end of a part of the domain"
     if max(map(len, parts)) > _LONGEST_LABEL:

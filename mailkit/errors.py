@@ -14,7 +14,7 @@ MailkitError
 │       ├── AccountRefused          top up or unblock the account, then try again
 │       ├── AuthenticationFailed    fix the credentials
 │       └── NotFound                no such thing there
-├── JobExists           resume that job, or order it again
+├── JobExists           resume that job, or send again
 └── JournalError        the journal can't be read or written
 """
 
@@ -115,7 +115,7 @@ class NotSent(RequestError):
 
 
 class OutcomeUnknown(RequestError):
-    """The service may have acted on the request, and no response says; mailkit never repeats it.
+    """The service may have acted on the request, but no response says so; mailkit never repeats it.
 
     A TimeoutError of ``asyncio.wait_for`` around a call means the same, unless the note on the
     CancelledError that caused it says that nothing was sent.

@@ -218,7 +218,7 @@ class SendingHeld(JobEvent):
 
 @attrs.frozen
 class SendingResumed(JobEvent):
-    """Sending goes on, which was held."""
+    """Sending resumed after a hold."""
 
 
 @attrs.frozen

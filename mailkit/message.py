@@ -45,17 +45,17 @@ def _headers(values: Mapping[str, str]) -> Mapping[str, str]:
         raise InvalidArgument(f"headers: give names and texts, not {type(values).__name__}")
     for name, text in values.items():
         if not isinstance(cast("object", name), str) or not _header_name(name):
-            raise InvalidArgument(f"headers: {name!r} can't be the name of a header")
+            raise InvalidArgument(f"headers: {name!r} is not a valid header name")
         if name.lower() in _OWN:
-            raise InvalidArgument(f"headers: {name} comes from the other parts of the message")
+            raise InvalidArgument(f"headers: {name} is set from the other parts of the message")
         if "{{" in header_text(text, f"headers: {name}"):
-            raise InvalidArgument(f"headers: {name} has a placeholder; headers take none")
+            raise InvalidArgument(f"headers: {name} has a placeholder, and headers can't have any")
     return dict(values)
 
 
 def _attachments(values: Iterable[Attachment | Path | str]) -> tuple[Attachment, ...]:
     if isinstance(values, str | bytes | Path | Attachment):
-        raise InvalidArgument("attachments: give a list, even of one")
+        raise InvalidArgument("attachments: give a list, even for one item")
     return tuple(map(Attachment.of, values))
 
 
@@ -81,15 +81,15 @@ def _fixed_offset(value: datetime | None) -> datetime | None:
 class Message:
     """A message to one or to many: sender, subject and a body, ``html`` or ``text``.
 
-    ``sender`` is an Address, or text as ``Shop <news@shop.by>``; so is ``reply_to``. ``headers``
+    ``sender`` and ``reply_to`` are an Address, or text such as ``Shop <news@shop.by>``. ``headers``
     maps names, such as ``List-Unsubscribe``, to texts. ``attachments`` are Attachments or paths.
     ``send_at`` is a datetime with an offset, which it keeps; None sends at once. ``track_opens``
     and ``track_clicks`` are True, False, or None for the service's own default. Subject and body
     may hold placeholders, ``{{ field }}``.
 
-    Whatever can't be sent raises InvalidArgument here, with the place and the remedy. What not
-    every service takes, such as reply_to, headers or both bodies, is refused by those that don't,
-    before anything is sent.
+    Whatever can't be sent raises InvalidArgument here, with the place and the remedy. Services that
+    don't support a part, such as reply_to, headers or both bodies, refuse it before anything is
+    sent.
     """
 
     sender: Address = attrs.field(converter=_sender)

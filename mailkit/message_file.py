@@ -102,7 +102,7 @@ def _attachments(paths: Iterable[Path]) -> list[Attachment]:
 
 def _path(value: str, folder: Path, place: str) -> Path:
     if not 0 < len(value) <= _LONGEST:
-        raise InvalidArgument(f'{place}: give a path in quotes, e.g. "letter.html"')
+        raise InvalidArgument(f'{place}: give a path in quotes, e.g. "autumn.html"')
     path = folder / value
     if not _is_within(path, folder, place):
         raise InvalidArgument(

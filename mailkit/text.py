@@ -43,7 +43,7 @@ def column_name(text: str) -> str:
 
 def control_character(text: str) -> str | None:
     """The first character of ``text`` that must not be in a header, in words, or None: a line
-    break of any kind, NUL, another control character, half a surrogate pair.
+    break of any kind, NUL, another control character, an unpaired surrogate.
     """
     found = _control(text)
     if found is None:
@@ -63,12 +63,12 @@ def header_text(value: str, place: str) -> str:
 
 
 def utf8(text: str, place: str) -> bytes:
-    """The text in UTF-8; InvalidArgument that names ``place`` if it has half a surrogate pair."""
+    """The text in UTF-8; InvalidArgument that names ``place`` if it has an unpaired surrogate."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
         raise InvalidArgument(
-            f"{place}: half a surrogate pair at character {error.start + 1}: remove it"
+            f"{place}: an unpaired surrogate at character {error.start + 1}: remove it"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a message.toml, in the words of TOML: what stands there and what to write."""
+"""What is wrong with a message.toml, in TOML's terms: what is there and what to write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXAMPLES = {
     "reply_to": '"Anna <anna@shop.by>"',
     "subject": '"Autumn lamps"',
     "html": '"<p>Hello</p>"',
-    "html_file": '"letter.html"',
+    "html_file": '"autumn.html"',
     "text": '"Hello"',
     "text_file": '"letter.txt"',
     "attachments": '["price.pdf"]',
@@ -51,23 +51,23 @@ _MEANT = {
     "track_click": "track_clicks",
 }
 _ELSEWHERE = {
-    "name": 'a name is a part of the sender: sender = "Shop <news@shop.by>"',
-    "from_name": 'a name is a part of the sender: sender = "Shop <news@shop.by>"',
-    "sender_name": 'a name is a part of the sender: sender = "Shop <news@shop.by>"',
+    "name": 'the name is part of the sender: sender = "Shop <news@shop.by>"',
+    "from_name": 'the name is part of the sender: sender = "Shop <news@shop.by>"',
+    "sender_name": 'the name is part of the sender: sender = "Shop <news@shop.by>"',
     "to": "the list says who gets the message",
     "cc": "the list says who gets the message",
     "bcc": "the list says who gets the message",
     "recipients": "the list says who gets the message",
     "preheader": "put it at the beginning of the html",
     "list": "the list is an argument of its own",
-    "list-unsubscribe": 'a header belongs into headers: headers = { List-Unsubscribe = "…" }',
+    "list-unsubscribe": 'put it into headers: headers = { List-Unsubscribe = "…" }',
 }
 
 
 def unknown_key(word: str, value: object) -> str:
     """Why a key can't stand in a message, and what may be meant by it."""
     if isinstance(value, Mapping):
-        return f"unknown section [{word[:80]}]; a message has none: take this line out"
+        return f"unknown section [{word[:80]}]; a message has no sections: remove this line"
     key, known = word.lower(), f"unknown key {word[:80]!r}; "
     if key in _ELSEWHERE:
         return known + _ELSEWHERE[key]
@@ -98,7 +98,7 @@ def _form(word: str) -> str:
         return "true or false without quotes"
     if word in ("attachments", "headers"):
         kind = "an array" if word == "attachments" else "a table"
-        return f"{kind} of texts in quotes"
+        return f"{kind} of strings"
     return "text in quotes"
 
 
@@ -146,23 +146,23 @@ def _moment_fault(value: object) -> str | None:
             return None
         right = value.replace(tzinfo=_MOMENT.tzinfo).isoformat()
         return (
-            f"send_at: {value.isoformat()} has no offset, so that its time zone is not known; "
-            f"write it with one, as send_at = {right}"
+            f"send_at: {value.isoformat()} has no UTC offset, so its time zone is unknown; "
+            f"add one: send_at = {right}"
         )
     if isinstance(value, date):
         right = datetime.combine(value, _MOMENT.timetz()).isoformat()
-        return f"send_at: {value.isoformat()} has no time; write both, as send_at = {right}"
+        return f"send_at: {value.isoformat()} has no time; write both: send_at = {right}"
     if isinstance(value, str):
         meant = _read(value)
         if meant is not None and meant.tzinfo is not None:
-            return f"send_at: write it without quotes, as send_at = {meant.isoformat()}"
+            return f"send_at: write it without quotes: send_at = {meant.isoformat()}"
         right = (meant or _MOMENT).replace(tzinfo=_MOMENT.tzinfo).isoformat()
         return (
-            f"send_at: write a date and time without quotes and with an offset, such as send_at = "
+            f"send_at: write a date and time without quotes and with a UTC offset: send_at = "
             f"{right}"
         )
     return (
-        f"send_at: {_kind(value)}; write a date and time with an offset, such as send_at = "
+        f"send_at: {_kind(value)}; write a date and time with a UTC offset: send_at = "
         f"{_MOMENT.isoformat()}"
     )
 
@@ -193,16 +193,16 @@ def syntax_hint(text: str, fault: str) -> str:
     begin = text.lstrip()[:1]
     if begin in ("{", "<"):
         return (
-            'this looks like JSON, and a message is TOML: a line for each key, as subject = "Hi"'
+            'this looks like JSON, but a message is TOML: one line per key, e.g. subject = "Hi"'
             if begin == "{"
-            else 'this looks like HTML: name it in a message.toml, as html_file = "letter.html"'
+            else 'this looks like HTML: name it in a message.toml, e.g. html_file = "autumn.html"'
         )
     if "Cannot overwrite" in fault and '""' not in text:
-        return "a key is there twice"
+        return "a key appears twice"
     if "character" in fault and "\\n" not in fault and "\\" in fault:
-        return "it has a character that can't be seen: type the line anew"
+        return "it has an invisible character: retype the line"
     if "Unescaped" in fault or "hex value" in fault:
-        return "a backslash changes what follows it: write two, or / in a path"
+        return "a backslash is an escape character: write two, or / in a path"
     lines, found = text.rstrip().split("\n"), _place(fault)
     line = lines[int(found[1]) - 1] if found and int(found[1]) <= len(lines) else lines[-1]
     if not (assigned := _assigned(line)):
@@ -215,29 +215,29 @@ def _key_hint(line: str, first: str) -> str:
     if "=" not in first and any(mark in first for mark in ",;\t@"):
         return "this looks like a list: the message comes first, and then the list"
     if _with_colon(line):
-        return 'write = in place of the colon, as subject = "Hi"'
+        return 'write = instead of the colon, e.g. subject = "Hi"'
     if line.lstrip().startswith((";", "//")):
         return "a comment begins with #"
     if "=" in line:
-        return "a key has letters, digits, _ and - alone; type it anew"
-    return 'write a line for each key, as subject = "Hi"'
+        return "a key has only letters, digits, _ and -; retype it"
+    return 'write one line per key, e.g. subject = "Hi"'
 
 
 def _value_hint(key: str, value: str, fault: str) -> str:
     if key == "send_at":
         right = f"send_at = {_MOMENT.isoformat()}"
-        return f"write a date and time with seconds and an offset, as {right}"
+        return f"write a date and time with seconds and a UTC offset: {right}"
     if (key in _TRUTHS and not value.startswith('"')) or _truth(value):
         key = key if key in _TRUTHS else _TRUTHS[0]
-        return f"write true or false in small letters, as {key} = {_right(key, value)}"
+        return f"write true or false in lower case: {key} = {_right(key, value)}"
     if _straight(value) and value.count('"') + value.count("'") < 2:
-        return f'write straight quotes, as {key} = "…"'
+        return f'use straight quotes: {key} = "…"'
     if not value or value[0] not in "\"'[{":
-        return f'text needs quotes, as {key} = "…"'
+        return f'text needs quotes: {key} = "…"'
     if value[0] in "[{":
         return f"write it as {key} = {_EXAMPLES.get(key, _EXAMPLES['attachments'])}"
     if "at end of document" in fault:
         return "a quote is not closed"
     if value.count(value[0]) > 2:
-        return f"text with quotes in it needs others around it, as {key} = '''…'''"
-    return f'text of several lines needs three quotes, as {key} = """…"""'
+        return f"text that contains quotes needs other ones around it: {key} = '''…'''"
+    return f'text of several lines needs triple quotes: {key} = """…"""'

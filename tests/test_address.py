@@ -55,8 +55,8 @@ def test_an_address_is_brought_to_its_one_spelling(given_text: str, expected: st
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "it is empty"),
-        ("   ", "it is empty"),
+        ("", "the address is empty"),
+        ("   ", "the address is empty"),
         ("anna", "no @"),
         ("anna@", "nothing after the @"),
         ("@shop.by", "nothing before the @"),
@@ -77,7 +77,7 @@ def test_an_address_is_brought_to_its_one_spelling(given_text: str, expected: st
         ("a@127.0.0.1", "an IP address"),
         ("a@[127.0.0.1]", "an IP address"),
         ("a@shop.by.", "a dot at the end"),
-        ("a@shop..by", "a dot too many in the domain"),
+        ("a@shop..by", "an extra dot in the domain"),
         ("a@-shop.by", "hyphen"),
         ("a@my_shop.by", "'_' in the domain"),
         ("a@xn--zzzzzz.by", "not a valid domain"),
@@ -245,16 +245,16 @@ def test_what_is_not_one_address_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('"Shop <news@shop.by>', "a quote in the name that is not closed"),
+        ('"Shop <news@shop.by>', "an unclosed quote in the name"),
         ("Shop news@shop.by", "no angle brackets around the address; write it as Name <address>"),
         ('"Shop, Inc." news@shop.by', "no angle brackets around the address"),
         ("news@shop.by (Shop)", "a name in parentheses; write it as Name <address>"),
-        ("<news@shop.by> Shop", "text behind the angle brackets"),
-        ("Shop <news@shop.by>;", "text behind the angle brackets"),
-        ("Shop &lt;news@shop.by&gt;", "&lt; in place of <"),
+        ("<news@shop.by> Shop", "text after the angle brackets"),
+        ("Shop <news@shop.by>;", "text after the angle brackets"),
+        ("Shop &lt;news@shop.by&gt;", "&lt; instead of <"),
         ("a@b.by, c@d.by", "more than one address; give one"),
-        ("=?utf-9?q?x?= <news@shop.by>", "an encoded word in the name that can't be read"),
-        ("=?utf-8?b?x?= <news@shop.by>", "an encoded word in the name that can't be read"),
+        ("=?utf-9?q?x?= <news@shop.by>", "an encoded word in the name that can't be decoded"),
+        ("=?utf-8?b?x?= <news@shop.by>", "an encoded word in the name that can't be decoded"),
     ],
 )
 def test_what_stands_beside_an_address_is_named(text: str, reason: str) -> None:

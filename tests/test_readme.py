@@ -58,7 +58,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     (message,) = blocks("toml")
     Path("message.toml").write_text(message, encoding="utf-8")
-    Path("letter.html").write_text("<p>See you in {{ city }}</p>", encoding="utf-8")
+    Path("autumn.html").write_text("<p>See you in {{ city }}</p>", encoding="utf-8")
     Path("autumn.csv").write_text("email,name,city\na@b.by,Anna,Minsk\n", encoding="utf-8")
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     commands = [line.split()[1:] for line in lines if line.startswith("mailkit ")]

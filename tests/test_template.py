@@ -139,7 +139,7 @@ def test_the_unsubscribe_link_is_no_field() -> None:
         "{{ unsubscribe | url }}",
         "<a href='https://x.by/?to={{ unsubscribe }}'>",
     ):
-        with pytest.raises(InvalidArgument, match="a whole address"):
+        with pytest.raises(InvalidArgument, match="a whole URL"):
             template(body)
 
 
@@ -150,8 +150,8 @@ def test_braces_that_open_nothing_stay() -> None:
 @pytest.mark.parametrize(
     ("body", "place"),
     [
-        ("{{", r"line 1, column 1: '\{\{' has no end"),
-        ("ok\n  {{ name", r"line 2, column 3: '\{\{ name' has no end"),
+        ("{{", r"line 1, column 1: '\{\{' is not closed"),
+        ("ok\n  {{ name", r"line 2, column 3: '\{\{ name' is not closed"),
         ("a {{ }} b", r"line 1, column 3: '\{\{ \}\}' is not"),
         ("{{{ name }}}", "line 1, column 1"),
         ("{{ name | 'x }}", "is not a placeholder"),
@@ -161,7 +161,7 @@ def test_braces_that_open_nothing_stay() -> None:
         ("{{ name | 'x' | 'y' }}", "is not a placeholder"),
         ("{{ | 'x' }}", "is not a placeholder"),
         ("{{ name {{ city }}", "is not a placeholder"),
-        ("{{ name }", "has no end"),
+        ("{{ name }", "is not closed"),
         ("{{ " + "x" * 2_000 + "}}", "is not a placeholder"),
     ],
 )
@@ -180,9 +180,11 @@ def test_a_placeholder_without_a_column_names_both_and_the_nearest() -> None:
     letter = template("{{ nmae }}")
     with pytest.raises(InvalidArgument) as caught:
         letter.resolved(["Name", "city"])
-    sentence = "{{ nmae }}: the list has no column of that name; did you mean {{ Name }}?"
-    assert str(caught.value) == f"{sentence} it has Name, city"
-    with pytest.raises(InvalidArgument, match="it has none but the address"):
+    sentence = (
+        "{{ nmae }}: the list has no such column; it has Name, city; did you mean {{ Name }}?"
+    )
+    assert str(caught.value) == sentence
+    with pytest.raises(InvalidArgument, match="it has only the address"):
         letter.compile([])
     with pytest.raises(InvalidArgument, match=r"it has c0, c1, .*, …"):
         letter.resolved([f"c{n}" for n in range(100_000)])
@@ -191,9 +193,9 @@ def test_a_placeholder_without_a_column_names_both_and_the_nearest() -> None:
 
 def test_what_is_no_filter_and_html_within_the_braces_are_named() -> None:
     for body, sentence in {
-        "{{ name | upper }}": "'upper' can't stand behind |; write {{ Name | 'default' }} or",
-        "{{ name | default: 'x' }}": "can't stand behind |",
-        "{{ <b>name</b> }}": "html within the braces; write {{ name }}",
+        "{{ name | upper }}": "'upper' can't follow the |; write {{ Name | 'default' }} or",
+        "{{ name | default: 'x' }}": "can't follow the |",
+        "{{ <b>name</b> }}": "HTML inside the braces; write {{ name }}",
         "{{ $name }}": "write {{ Name }}, as in the list",
         "{{ .Name }}": "write {{ Name }}, as in the list",
         "{{ name() }}": "write {{ Name }}, as in the list",
@@ -310,8 +312,8 @@ def test_all_tags_are_named_at_once_and_each_once() -> None:
     with pytest.raises(InvalidArgument) as caught:
         letter.compile(["name", "city"])
     assert str(caught.value).startswith(
-        "subject has *|NAME|*, write {{ name }}; html has %name%, write {{ name }}; "
-        "html has [city], write {{ city }} ("
+        "subject has *|NAME|*: write {{ name }}; html has %name%: write {{ name }}; "
+        "html has [city]: write {{ city }} ("
     )
 
 
@@ -488,7 +490,7 @@ def test_a_link_that_can_t_be_one_is_refused_by_its_place(link: str) -> None:
 def test_a_link_s_tags_of_other_services_are_refused() -> None:
     for tag in ("{email}", "%email%", "*|EMAIL|*", "[email]"):
         link = LinkTemplate.parse(f"https://shop.by/?e={tag}", "PLACE")
-        with pytest.raises(InvalidArgument, match=r"^PLACE has .*, write \{\{ email \}\}"):
+        with pytest.raises(InvalidArgument, match=r"^PLACE has .*: write \{\{ email \}\}"):
             template("{{ unsubscribe }}").compile(("email",), unsubscribe=link)
 
 

@@ -43,7 +43,7 @@ def address_of(cell: str) -> str:
             raise
     people = {dedupe_key(normalize(address)): address for address in reversed(found)}
     if len(people) > 1:
-        raise InvalidAddress(cell, f"{len(people)} addresses in one cell; give each a row")
+        raise InvalidAddress(cell, f"{len(people)} addresses in one cell; put each in its own row")
     [address] = people.values()
     return normalize(address)
 

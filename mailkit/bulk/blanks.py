@@ -1,7 +1,7 @@
-"""Blanks around the cells of a table: whether a text has any there, and around quotes.
+"""White space around the cells of a table, and around quotes.
 
-Looking is quick, since it is done for every list, and stripping is not, so that only the parts of a
-list that have such blanks pay for them.
+Looking for it is fast, because every list is searched; stripping is slow, but done only where there
+is any.
 """
 
 from __future__ import annotations

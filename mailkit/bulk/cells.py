@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["CellError", "cell_text"]
 
-# What these formats look like is a matter of the language that Excel speaks: ISO 8601 is none.
+# These formats depend on the language of Excel: ISO 8601 does not.
 _LOCAL = frozenset({"mm-dd-yy", "m/d/yy h:mm"})
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
 _escape = re.compile(r"_x([0-9A-Fa-f]{4})_").sub
@@ -35,7 +35,7 @@ def cell_text(cell: Any) -> str:
         return ""
     if isinstance(value, str):
         if cell.data_type == "e":
-            raise CellError(f"an error of the workbook, {value}; correct it there")
+            raise CellError(f"the error {value}; fix it in the workbook")
         return _escape(_escaped, value) if "_x" in value else value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"

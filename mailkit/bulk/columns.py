@@ -111,7 +111,7 @@ class Columns:
             key if key in self._used else read(key.casefold(), key): None for key in spellings
         }
         if email := next((key for key in spellings if key.casefold() == "email"), None):
-            raise InvalidRow(f"a field {spellings[email][:80]!r} beside the address")
+            raise InvalidRow(f"a field {spellings[email][:80]!r} in addition to the address")
         if len(spellings) < len(keys):
             self._check_twins(keys)
         sources: dict[str, int] = {}  # where each column's value stands among the row's
@@ -121,8 +121,8 @@ class Columns:
             found = [key for key in spellings if key.casefold() in readings(name)]
             if len(found) > 1:
                 raise InvalidRow(
-                    f"the fields {found[0][:80]!r} and {found[1][:80]!r} are both "
-                    f"{{{{ {name[:80]} }}}}: write one as it is"
+                    f"the fields {found[0][:80]!r} and {found[1][:80]!r} both match "
+                    f"{{{{ {name[:80]} }}}}: spell it exactly like one of them"
                 )
             if found:
                 sources[name] = keys.index(spellings[found[0]])
@@ -146,7 +146,7 @@ class Columns:
             spelling = column_name(key)
             if spelling in seen and any(reading in self._read for reading in readings(spelling)):
                 raise InvalidRow(
-                    f"the fields {seen[spelling][:80]!r} and {key[:80]!r} have one name"
+                    f"the fields {seen[spelling][:80]!r} and {key[:80]!r} have the same name"
                 )
             seen[spelling] = key
 

@@ -1,9 +1,8 @@
-"""Recipients from CSV: a header with the addresses' column, and rows with as many fields.
+"""Recipients from CSV: a header with the address column, and rows with as many fields.
 
-Quotes are read strictly, since a lenient reader takes a quote that nobody closed for a field of
-many lines, and the people in those lines vanish. A row that can't be read keeps its line and a
-reason, and reading goes on with the next line. Blanks around a field, also around its quotes, are
-no part of it.
+Quotes are read strictly: a lenient reader takes an unclosed quote for a field of many lines, and
+the people in those lines vanish. An unreadable row keeps its line and a reason, and reading
+continues with the next line. White space around a field, and around its quotes, is removed.
 
 A first line ``sep=;``, which Excel writes and hides, is the delimiter.
 """
@@ -163,7 +162,7 @@ class CsvRows:
                 if len(line) > LONGEST:
                     rows = self._rows(lines[:n], last=True)
                     rows.append(
-                        self._unreadable(line, f"a line of more than {LONGEST:,} characters")
+                        self._unreadable(line, f"a line longer than {LONGEST:,} characters")
                     )
                     return rows + self._rows(lines[n + 1 :], last=last)
         rare = self._lines.rare_blanks or self._edges.have_controls(text)
@@ -370,5 +369,5 @@ def _reason(error: csv.Error, lines: int) -> str:
     if lines > 1 or "end of data" in str(error):
         return "a quote that is not closed"
     if "field limit" in str(error):
-        return f"a field of more than {csv.field_size_limit():,} characters"
+        return f"a field longer than {csv.field_size_limit():,} characters"
     return "text after a closing quote"

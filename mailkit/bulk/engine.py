@@ -343,7 +343,7 @@ class Engine:
         self._under_way += 1  # nobody else ends meanwhile
         try:
             if (process := await self._journal.workers.busy(self._job)) is not None:
-                self._waiting = Waiting(None, f"process {process}, which also sends this job")
+                self._waiting = Waiting(None, f"process {process}, which is also sending this job")
                 await self._polling.take_up(everybody=False)
                 await self._clock.sleep(OTHERS_SECONDS)
                 return True

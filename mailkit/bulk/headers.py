@@ -1,8 +1,7 @@
-"""What the columns or keys of a list are called, and which of them has the addresses.
+"""The names of a list's columns or keys, and which one has the addresses.
 
-A column ``email`` (or ``e-mail``, in any case) comes first. Else it is the only one whose name is
-made of the words that exports have for it: Email Address, E-mail 1 - Value, Эл. почта, Рабочий
-e-mail.
+That is the column ``email`` (or ``e-mail``, in any case); without one, the only column whose name
+consists of words that exports use: Email Address, E-mail 1 - Value, Эл. почта, Рабочий e-mail.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from functools import lru_cache
 import attrs
 
 from mailkit.errors import InvalidArgument
+from mailkit.remedies import remedy
 from mailkit.text import column_name
 
 __all__ = ["EMAIL_NAMES", "Naming", "address_columns", "look_alike", "shown_names"]
@@ -67,8 +67,8 @@ def address_columns(names: Sequence[str]) -> list[int]:
 
 
 def look_alike(names: Sequence[str]) -> str:
-    """A sentence about the first name that would be the addresses' column if its letters were what
-    they look like; else nothing.
+    """A sentence about the first name that would be the address column if its letters were what
+    they look like; else an empty string.
     """
     for name in names:
         folded = unicodedata.normalize("NFKC", name).casefold()
@@ -79,7 +79,7 @@ def look_alike(names: Sequence[str]) -> str:
                     pair for pair in zip(name, meant, strict=True) if pair[0].casefold() != pair[1]
                 )
                 kind = unicodedata.name(odd, "a letter").lower()
-                return f"{name!r} has {odd!r} ({kind}, U+{ord(odd):04X}) for {right!r}"
+                return f"in {name!r}, {odd!r} ({kind}, U+{ord(odd):04X}) only looks like {right!r}"
     return ""
 
 
@@ -107,10 +107,10 @@ class Naming:
             names.append(email_column)
         for name in names:
             if not isinstance(name, str) or not column_name(name):
-                raise InvalidArgument(f"a column's name can't be {name!r}: give the header's text")
+                raise InvalidArgument(f"{name!r} can't be the name of a column: use its header")
         renamed = {column_name(old): column_name(new) for old, new in given.items()}
         if len(renamed) < len(given):
-            raise InvalidArgument("rename: one column twice; give each one new name")
+            raise InvalidArgument("rename: a column is renamed twice; give it one new name")
         return cls(None if email_column is None else column_name(email_column), renamed)
 
     def knows(self, names: Sequence[str]) -> bool:
@@ -122,7 +122,7 @@ class Naming:
         """A table's columns by their new names; InvalidArgument if there is no such column."""
         changed = list(names)
         for old, new in self.renamed.items():
-            changed[self._find(names, old, shown, "rename (--map)")] = new
+            changed[self._find(names, old, shown, remedy("rename", "--map"))] = new
         return changed
 
     def address_column(self, names: Sequence[str], renamed: Sequence[str], shown: str) -> int:
@@ -131,24 +131,23 @@ class Naming:
         """
         if self.email is not None:
             among = names if self.email in names else renamed
-            return self._find(among, self.email, shown, "email_column (--email-column)")
+            return self._find(among, self.email, shown, remedy("email_column", "--email-column"))
         found = address_columns(renamed)
         if len(found) == 1:
             return found[0]
         if found:
             several = " or ".join(repr(renamed[n]) for n in found[:20])
             raise InvalidArgument(
-                f"{shown} has more than one column {several}: say which one has the addresses with "
-                "email_column (--email-column NAME)"
+                f"{shown} has more than one column {several}: choose one with {_choice()}"
             )
         if odd := look_alike(renamed):
             raise InvalidArgument(
-                f"{shown} has no column 'email': {odd}, which only looks like it; write the name "
-                "anew, or name the column with email_column (--email-column)"
+                f"{shown} has no column 'email': {odd}; retype the name, or choose "
+                f"the column with {_choice()}"
             )
         raise InvalidArgument(
-            f"{shown} has no column 'email', but {shown_names(renamed)}; name the column of the "
-            "addresses email, or say which it is with email_column (--email-column NAME)"
+            f"{shown} has no column 'email', only {shown_names(renamed)}; rename the column "
+            f"of the addresses to email, or choose it with {_choice()}"
         )
 
     def _find(self, names: Sequence[str], name: str, shown: str, option: str) -> int:
@@ -160,3 +159,7 @@ class Naming:
         raise InvalidArgument(
             f"{option}: {shown} has {fault} {name!r}: it has {shown_names(names)}"
         )
+
+
+def _choice() -> str:
+    return remedy("email_column=…", "--email-column NAME")

@@ -141,8 +141,8 @@ class Job:
             self._waiting -= 1
 
     def stop(self) -> None:
-        """Hand nothing more over; requests under way end first, the rest stays unsent. May be
-        called from any thread.
+        """Send nothing more: requests under way finish first, the rest stays unsent. May be called
+        from any thread.
         """
         if running_loop() is self._loop:
             self._engine.stop()
@@ -153,8 +153,8 @@ class Job:
     def _check_loop(self) -> None:
         if running_loop() is not self._loop:
             raise InvalidArgument(
-                f"the job {self.name} runs in another event loop: wait for it there; the journal's "
-                "reports can be read from anywhere"
+                f"the job {self.name} runs in another event loop: await it there; the "
+                "journal's reports can be read from anywhere"
             )
 
     async def end(self, *, quiet: bool) -> None:

@@ -1,8 +1,8 @@
-"""Recipients from JSON lines: an object a line, with a key ``email`` and fields beside it.
+"""Recipients from JSON lines: one object per line, with a key ``email`` and other fields.
 
-Numbers and booleans become the text they are in JSON, null becomes empty. What else a value may be
-is no text, which matters only to a message that uses it. A line that is no object keeps its number,
-a reason, and the address that stands in it, if that is clear.
+Numbers and booleans become the text that they are in JSON, null becomes empty. Other values are not
+text, which matters only to a message that uses them. A line that is not an object keeps its number,
+a reason, and its address if it has exactly one.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class JsonRows:
 
     def _row(self, line: str, number: int) -> Row:
         if len(line) > LONGEST:
-            return Row(number, "", (), f"a line of more than {LONGEST:,} characters")
+            return Row(number, "", (), f"a line longer than {LONGEST:,} characters")
         try:
             return self._keys.row(number, _fields(line))
         except (ValueError, RecursionError) as error:
@@ -108,7 +108,7 @@ class _Refused(ValueError):
 def _fields(line: str) -> dict[str, str]:
     pairs = _decode(line)
     if not isinstance(pairs, _Object):
-        raise _Refused('JSON, but no object; write {"email": …}')
+        raise _Refused('JSON, but not an object; write {"email": …}')
     fields = Partial()
     for name, value in pairs:
         try:
@@ -140,6 +140,6 @@ def _reason(line: str, error: Exception) -> str:
         case _Refused():
             return str(error)
         case json.JSONDecodeError():
-            return f"no JSON: {error.msg} at character {error.colno}"
+            return f"not JSON: {error.msg} at character {error.colno}"
         case _:
             return "JSON that is nested too deeply, or has too long a number"

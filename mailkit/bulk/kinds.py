@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes or characters, whatever its name says."""
+"""Recognizes a file by its first bytes or characters, whatever its name is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAGIC = (
     (b"\x28\xb5\x2f\xfd", "a zstd archive; unpack it first"),
     (b"Rar!", "a RAR archive; unpack it first"),
     (b"%PDF", "a PDF; export the list as CSV"),
-    (b"{\\rtf", "a document in RTF; save the list as plain text or CSV"),
+    (b"{\\rtf", "an RTF document; save the list as plain text or CSV"),
     (b"SQLite format 3", "a SQLite database; pass its rows as an iterable"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -60,13 +60,14 @@ def check_kind(text: str, format: str | None, shown: str) -> str:
         raise InvalidArgument(f"{shown} is {what}")
     if _json_list(start):
         raise InvalidArgument(
-            f"{shown} is JSON, one list; write an object a line (jq -c '.[]' does that), as .jsonl"
+            f"{shown} is one JSON array; write one object per line, as .jsonl "
+            "(jq -c '.[]' does that)"
         )
     if _json_object(start):
         if start.split("\n", 1)[0].strip() == "{":
             raise InvalidArgument(
-                f"{shown} is JSON with objects over several lines; write an object a line "
-                "(jq -c . does that), as .jsonl"
+                f"{shown} is JSON with objects that span lines; write one object per line, "
+                "as .jsonl (jq -c . does that)"
             )
         if format == "csv":
             raise InvalidArgument(f"{shown} is JSON lines, not CSV; rename it to .jsonl")
@@ -74,11 +75,11 @@ def check_kind(text: str, format: str | None, shown: str) -> str:
     if format == "jsonl" and not start.startswith("{") and _is_table(start):
         first = start.partition("\n")[0].strip()[:80]
         raise InvalidArgument(
-            f"{shown} is not JSON lines, but begins with {first!r}; if it is CSV, rename it to .csv"
+            f"{shown} is not JSON lines: it begins with {first!r}; if it is CSV, rename it to .csv"
         )
     if format == "xlsx":
         raise InvalidArgument(
-            f"{shown} is not an Excel workbook, but text; if it is CSV, rename it to .csv"
+            f"{shown} is text, not an Excel workbook; if it is CSV, rename it to .csv"
         )
     return format or ("jsonl" if start.startswith("{") else "csv")
 
@@ -92,9 +93,9 @@ def _other(start: str) -> str | None:
     if _markup(start):
         return "XML or a web page (HTML); open it in a spreadsheet and save the list as CSV"
     if _vcard(start):
-        return "a file of contacts (vCard); export the contacts as CSV"
+        return "a vCard file; export the contacts as CSV"
     if _message(start):
-        return "an e-mail message; put the addresses into a file of their own, one a line"
+        return "an e-mail message; put the addresses into a file of their own, one per line"
     return None
 
 

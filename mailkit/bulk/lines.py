@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from mailkit.bulk.blanks import has_rare_blanks
 from mailkit.bulk.kinds import kind_of_bytes
 from mailkit.errors import InvalidArgument
+from mailkit.remedies import remedy
 
 __all__ = ["LONGEST", "Lines", "Readable", "check_encoding"]
 
@@ -50,7 +51,7 @@ def check_encoding(encoding: str) -> None:
         "x".encode(encoding)  # refuses those that are no text encodings, as base64
     except (LookupError, ValueError, TypeError):
         raise InvalidArgument(
-            f"encoding: {encoding!r} is no text encoding; give one as utf-8 or cp1251"
+            f"encoding: {encoding!r} is not a text encoding; use e.g. utf-8 or cp1251"
         ) from None
 
 
@@ -109,9 +110,8 @@ class Lines:
         for first in blocks:
             if "\0" in first[0]:
                 raise InvalidArgument(
-                    f"{self.name} has NUL bytes in its first line: it is not text, or not in the "
-                    f"encoding that it should have; pass the one it has, as encoding='cp1251' "
-                    f"({self._option} cp1251)"
+                    f"{self.name} has NUL bytes in its first line: it is not text, or it has "
+                    f"another encoding; name that, e.g. {self._example()}"
                 )
             yield first
             break
@@ -194,13 +194,16 @@ class Lines:
         self.bytes_read += len(data)
         return data
 
+    def _example(self) -> str:
+        return remedy("encoding='cp1251'", f"{self._option} cp1251")
+
     def _undecodable(self, error: UnicodeDecodeError, encoding: str) -> str:
         at = self.bytes_read - len(error.object) + error.start + 1
         line = self._line_ends + self._count(_head(error)) + 1
         return (
             f"{self.name} is not {encoding}: line {line}, byte {at} of the file is "
-            f"0x{error.object[error.start]:02x}; pass the encoding it has, as encoding='cp1251' "
-            f"({self._option} cp1251)"
+            f"0x{error.object[error.start]:02x}; name its encoding, e.g. "
+            f"{self._example()}"
         )
 
 

@@ -17,14 +17,13 @@ __all__ = ["Pace", "Progress"]
 @attrs.frozen
 class Progress:
     """How far a job is ``at`` a moment; all counts are of rows. ``seconds`` is the time since this
-    run began; ``rate`` rows a second, while nothing was waited for; ``seconds_left`` the time until
-    everything is sent, at this rate and under the quotas, or None while that can't be said.
+    run began; ``rate`` rows a second, without waits; ``seconds_left`` the time until everything is
+    sent, at this rate and under the quotas, or None while it is unknown.
 
-    ``checked`` of the accepted rows were found in the provider's status list; the others are looked
-    for until ``looks_until``. ``deliveries`` are counted, and asked for until ``tracks_until``, if
-    the run tracks them. So many of the unsent rows are ``loaded``; None: the request that sends has
-    them. ``waiting`` says why nothing is being sent at the moment, if so; ``done`` that the run has
-    ended.
+    ``checked`` of the accepted rows were found in the provider's status list; mailkit looks for the
+    others until ``looks_until``. If the run tracks ``deliveries``, it polls them until
+    ``tracks_until``. ``loaded`` of the unsent rows are uploaded; None if the sending request has
+    them. ``waiting`` says why nothing is being sent at the moment; ``done``: the run has ended.
     """
 
     counts: Counts
@@ -47,7 +46,7 @@ class Progress:
 
     @property
     def unreconciled(self) -> int:
-        """The accepted rows that are still looked for in the provider's status list."""
+        """The accepted rows that are not in the provider's status list yet."""
         return self.counts.accepted - self.checked
 
 

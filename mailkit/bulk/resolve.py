@@ -57,7 +57,7 @@ async def replan_rejected(
 
 def _chosen(chunks: Iterable[int | str], addresses: Iterable[str]) -> Chosen:
     if isinstance(addresses, str):
-        raise InvalidArgument("addresses: give a list, even of one")
+        raise InvalidArgument("addresses: give a list, even for one item")
     keys = frozenset(dedupe_key(normalize(address)) for address in addresses)
     return Chosen(dict(map(_chunk, chunks)) or None, keys or None)
 

@@ -1,4 +1,4 @@
-"""The job of whoever orders the same again and again, as cron does: there already, or not yet."""
+"""Finding the job that a repeated command means, such as one that cron runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument, JobExists
 from mailkit.message import Message
+from mailkit.remedies import remedy
 
 __all__ = ["check_not_cancelled", "check_same", "find_planned", "find_same"]
 
@@ -38,14 +39,14 @@ async def check_same(
     """JobExists, which says what differs, if the job is of another message or list."""
     if differing := _differing(job, message):
         raise JobExists(
-            f"the job {job.name} has another message, with another {' and '.join(differing)}: give "
-            "this one another name",
+            f"the job {job.name} has a different message ({', '.join(differing)}): use another "
+            "name for this one",
             name=job.name,
         )
     if job.fingerprint != await fingerprint_of(provider, message, recipients, clock):
         raise JobExists(
-            f"the job {job.name} has another list than {recipients.shown}: give this one another "
-            "name",
+            f"the job {job.name} has a different list than {recipients.shown}: use another name "
+            "for this one",
             name=job.name,
         )
 
@@ -58,8 +59,8 @@ async def find_same(
     *,
     clock: Clock,
 ) -> JobRecord | None:
-    """The job of this message and list, whatever its name; None if there is none, or if that can't
-    be said without reading what can be read only once.
+    """The job of this message and list, whatever its name; None if there is none, or if finding
+    out would use up a list that can be read only once.
     """
     passed = message.send_at is not None and message.send_at.timestamp() <= clock.now()
     if recipients.once and not passed:
@@ -70,16 +71,16 @@ async def find_same(
 
 
 def check_not_cancelled(job: JobRecord) -> None:
-    """InvalidArgument if a person ended the job: to order it again is not to undo that."""
+    """InvalidArgument if a person cancelled the job: repeating the command does not undo that."""
     if job.cancelled is not None:
         raise InvalidArgument(
-            f"the job {job.name} was cancelled: nothing more of it is sent, unless somebody "
-            "resumes it as a cancelled one"
+            f"the job {job.name} was cancelled: nothing more of it is sent unless it is "
+            "resumed with " + remedy("cancelled=True", "--cancelled")
         )
 
 
 def _differing(job: JobRecord, message: Message) -> list[str]:
-    """The words of the message that the job has otherwise."""
+    """The parts of the message that differ from the job's."""
     known = Message.from_json(msgspec.json.decode(job.message))
     if known.fingerprint() == message.fingerprint():
         return []

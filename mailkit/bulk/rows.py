@@ -29,10 +29,10 @@ _NO_NUMBERS = frozenset({"nan", "snan", "inf", "infinity"})
 class Row(NamedTuple):
     """One row of a source, not validated yet.
 
-    ``line`` is the physical line it begins in, or for iterables the item's number, from 1.
-    ``values`` stand in the order of the source's columns (a tuple, CSV), or under their names (a
-    dict, all else), without blanks at their ends. A row that can't be read has a ``reason``, no
-    values, and the address only if it can be seen.
+    ``line`` is the physical line it begins on, or for iterables the item's number, from 1.
+    ``values`` are in the order of the source's columns (a tuple, for tables), or under their names
+    (a dict, for everything else), stripped. An unreadable row has a ``reason``, no values, and the
+    address only if it has exactly one.
     """
 
     line: int
@@ -110,7 +110,7 @@ class Keys:
         """Every name that the caller knows was there: else InvalidArgument."""
         if self.missing:
             names = ", ".join(map(repr, sorted(self.missing)))
-            raise InvalidArgument(f"no row of {shown} has the key {names}: is it written so?")
+            raise InvalidArgument(f"no row of {shown} has the key {names}: check the spelling")
 
     def _shape(self, keys: tuple[str, ...]) -> _Shape:
         shape = self._shapes.get(keys)
@@ -140,9 +140,7 @@ class Keys:
             return _Shape(found[0], "", names)
         if found:
             several = " and ".join(repr(key[:80]) for key in found[:20])
-            return _Shape(
-                None, f"the keys {several}: say which has the address with email_column", names
-            )
+            return _Shape(None, f"the keys {several} may all be the address", names)
         odd = look_alike(new_names)
         return _Shape(None, f"no key 'email'{odd and ': '}{odd}", names)
 
@@ -248,5 +246,5 @@ def checked(text: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise ValueError(f"text with half a surrogate pair: {text[:40]!r}") from None
+            raise ValueError(f"text with an unpaired surrogate: {text[:40]!r}") from None
     return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import random
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType, UnionType
@@ -42,6 +43,7 @@ from mailkit.core.quota import Quota
 from mailkit.errors import InvalidArgument, JobExists, Unsupported
 from mailkit.events import JobHook
 from mailkit.message import Message
+from mailkit.remedies import remedy
 
 __all__ = ["BulkSender"]
 
@@ -126,8 +128,8 @@ class BulkSender:
             )
         if running_loop() not in (None, self._loop):
             raise InvalidArgument(
-                "the BulkSender works in the event loop that entered its block: use it there, or "
-                "make another one for this loop; they can share a journal"
+                "a BulkSender works only in the event loop that entered its block: use it there, "
+                "or create another one for this loop; they can share a journal"
             )
         return self._journal
 
@@ -144,12 +146,12 @@ class BulkSender:
         """Plan the job (read and check the whole list) and begin to send it.
 
         The credentials are tried first. ``name`` defaults to one made from message and list.
-        JobExists if the name, or the same message with the same list, is in the journal; not if
-        nothing of that job was or may have been sent, and nothing is left to send: it gives way.
-        People whom another job has sent the same message, or will, are duplicates. ``again`` sends
-        all the same. ``suppress`` names addresses that this job must not mail, beside the journal's
-        own suppressions. ``rate`` is how many recipients the account mails at most in which time,
-        as ``100/min``, ``5000/h`` or ``20000/d``; it stays with the job. InvalidArgument and
+        JobExists if the name, or the same message with the same list, is in the journal, unless
+        nothing of that job was or may have been sent and nothing is left to send: it gives way.
+        Recipients whom another job has sent the same message, or will, are duplicates. ``again``
+        sends anyway. ``suppress`` has addresses that this job must not mail, in addition to the
+        journal's suppressions. ``rate`` limits how many recipients the account mails per period:
+        ``100/min``, ``5000/h`` or ``20000/d``; it stays with the job. InvalidArgument and
         Unsupported say what to fix: nothing was sent.
         """
         _check_given(message, recipients, suppress)
@@ -176,13 +178,12 @@ class BulkSender:
         suppress: RecipientSource | None = None,
         rate: str | None = None,
     ) -> Job:
-        """Start the job as ``start`` does, or go on with it as ``resume`` does if it is there: for
-        whoever orders the same again and again, such as cron. One that has ended is not asked for
-        anything more.
+        """Resume the job if it exists, as ``resume`` does, else start it, as ``start`` does: for
+        commands that repeat, such as cron jobs. A job that has ended makes no more requests.
 
-        It is the job of this ``name``, else the one of this message and list. While another process
-        plans it, this one waits, and then joins. ``suppress`` and ``rate`` hold from now on.
-        JobExists if the job of this name has another message or list, unless it gives way, as in
+        The job is found by its ``name``, else by its message and list. While another process plans
+        it, this one waits, and then joins. ``suppress`` and ``rate`` apply from now on. JobExists
+        if the job of this name has a different message or list, unless it gives way, as in
         ``start``; InvalidArgument if it was cancelled.
         """
         _check_given(message, recipients, suppress)
@@ -357,7 +358,7 @@ class BulkSender:
         the job's from now on.
 
         If other processes send the job at this moment, this one joins them. InvalidArgument if
-        there is no such job, or if it was begun with another provider or account.
+        there is no such job, or if it was started with another provider or account.
         """
         self._check_track(self._settings)
         record = await self._known(name)
@@ -407,13 +408,14 @@ class BulkSender:
     def _check_own(self, record: JobRecord) -> None:
         if record.provider != self._provider.name:
             raise InvalidArgument(
-                f"the job {record.name} was begun with {record.provider}, not {self._provider.name}"
+                f"the job {record.name} was started with {record.provider}, "
+                f"not {self._provider.name}"
             )
         if record.account != self._provider.account:
             raise InvalidArgument(
-                f"the job {record.name} was begun with another account of {record.provider}; if "
+                f"the job {record.name} was started with another account of {record.provider}; if "
                 "the credential was only renewed, name the account: "
-                f"account={record.account!r}"
+                + remedy(f"account={record.account!r}", f"--account {shlex.quote(record.account)}")
             )
 
     async def _has_ended(self, record: JobRecord) -> bool:

@@ -62,8 +62,8 @@ class RecipientSource(ABC):
 
     ``name`` is the file's name without suffix, or ``stdin``, ``file`` or ``recipients``, ``shown``
     how errors call it. ``rows_read`` counts the rows given so far, unreadable ones too. ``ignored``
-    counts, once a list of suppressions was read, the addresses in other columns than ``email``.
-    ``address_column`` is what the table calls the addresses' column, once ``columns`` was asked.
+    counts the addresses in other columns, once a suppression list was read. ``address_column`` is
+    the name of the address column in the table, once ``columns`` was called.
     """
 
     def __init__(self, name: str, *, once: bool) -> None:
@@ -76,7 +76,7 @@ class RecipientSource(ABC):
 
     @property
     def once(self) -> bool:
-        """Whether it can be read only once, as stdin and iterators can."""
+        """Whether it can be read only once, like stdin and iterators."""
         return self._once
 
     @property
@@ -242,7 +242,7 @@ class _FileSource(RecipientSource):
             text = _first_text(chain.from_iterable(first))
             is_jsonl = check_kind(text, options.format, self._shown) == "jsonl"
             if options.sheet is not None:
-                raise InvalidArgument(f"{self._shown} is no Excel workbook: it has no sheets")
+                raise InvalidArgument(f"{self._shown} is not an Excel workbook: it has no sheets")
             blocks = chain(first, line_blocks)
             if not is_jsonl:
                 like = options.like
@@ -323,18 +323,18 @@ def read_recipients(
     """Recipients from a path, from ``-`` (stdin) or an open file, or from an iterable or async
     iterable of addresses, Recipients, mappings with ``email`` or (address, mapping) pairs.
 
-    Nothing is opened before the first batch is asked for. ``.csv``, ``.tsv`` and ``.txt`` are
-    CSV, ``.jsonl`` and ``.ndjson`` JSON lines; for other names ``format`` says which, or the first
-    character. A workbook, ``.xlsx``, needs the extra ``excel``; of several sheets ``sheet`` says
-    which. CSV has a header; its ``delimiter`` is the one of comma, semicolon and tab that makes
-    sense of it. A byte-order mark decides the encoding, else ``encoding``, else it is UTF-8.
+    Nothing is opened before the first batch is requested. ``.csv``, ``.tsv`` and ``.txt`` are CSV,
+    ``.jsonl`` and ``.ndjson`` are JSON lines; for other names, ``format`` or the first character
+    decides. A workbook, ``.xlsx``, needs the extra ``excel``; ``sheet`` chooses one of several
+    sheets. CSV has a header; its ``delimiter`` is detected: comma, semicolon or tab. A byte-order
+    mark decides the encoding, else ``encoding``, else it is UTF-8.
 
-    The addresses' column or key is ``email`` or ``e-mail``, in any case, else the only one with a
-    name that exports have for it, as ``Email Address``; else ``email_column`` says which. Blanks
-    around values are no part of them. ``rename`` gives columns other names, old ones to new ones.
+    The address column or key is ``email`` or ``e-mail``, in any case, else the only one with a name
+    that exports use for it, such as ``Email Address``; ``email_column`` chooses another one.
+    Values are stripped. ``rename`` maps old names of columns to new ones.
 
-    A plain iterable is walked in the event loop's thread: give an async one where the next item
-    must be waited for. Raises InvalidArgument.
+    A plain iterable is consumed in the event loop's thread: pass an async one if the next item must
+    be waited for. Raises InvalidArgument.
     """
     naming = Naming.of(email_column, rename)
     options = _Options(naming, encoding, delimiter, format, sheet)
@@ -352,12 +352,11 @@ def read_suppressions(
     like: RecipientSource | None = None,
 ) -> RecipientSource:
     """Addresses that must not be mailed, from whatever `read_recipients` takes, and from plain
-    lines of addresses, such as a mail program copies: ``Ann <a@b.by>; c@d.by``.
+    lines of addresses, as copied from a mail program: ``Ann <a@b.by>; c@d.by``.
 
-    A file needs no header, its other columns don't matter, and a header with nobody below it is
-    nobody. Without ``encoding``, what is not UTF-8 does no harm outside of an address. What was
-    said of the encoding and delimiter of another list, which this one is ``like``, is tried, too.
-    Raises InvalidArgument.
+    A file needs no header, other columns are ignored, and a header alone is an empty list. Without
+    ``encoding``, bytes that are not UTF-8 are harmless outside an address. The encoding and
+    delimiter given for another list, ``like``, are tried, too. Raises InvalidArgument.
     """
     naming = Naming.of(email_column, None)
     options = _Options(naming, encoding, delimiter, format, sheet, addresses=True, like=like)
@@ -371,7 +370,7 @@ def _read(
     if encoding is not None:
         check_encoding(encoding)
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
-        raise InvalidArgument(f"delimiter: give one character, as ';', not {delimiter!r}")
+        raise InvalidArgument(f"delimiter: give one character, such as ';', not {delimiter!r}")
     if format not in (None, "csv", "jsonl", "xlsx"):
         raise InvalidArgument(f"format: give 'csv', 'jsonl' or 'xlsx', not {format!r}")
     file: Path | Readable

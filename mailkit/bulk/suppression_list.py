@@ -14,6 +14,7 @@ from mailkit.bulk.address_line import addresses_in
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.bulk.spreadsheets import original
 from mailkit.errors import InvalidArgument
+from mailkit.remedies import remedy
 
 __all__ = ["Unwanted", "unwanted"]
 
@@ -45,7 +46,7 @@ async def unwanted(source: RecipientSource) -> AsyncGenerator[list[Unwanted], No
 
 
 def _keys(source: RecipientSource, row: Row) -> list[str]:
-    why, remedy = row.reason, "correct or remove the line"
+    why, cure = row.reason, "correct or remove the line"
     if why is None:
         try:
             found = addresses_in(row.address) or [row.address]
@@ -54,11 +55,9 @@ def _keys(source: RecipientSource, row: Row) -> list[str]:
             why = str(error)
     if _REPLACED in row.address:
         why = "the address is not in UTF-8"
-        option = "mailkit suppress import --encoding cp1251"
-        remedy = f"save the file as UTF-8, or pass its encoding, such as {option}"
-    raise InvalidArgument(
-        f"{source.shown}, line {row.line}: {why}; {remedy}: nobody was suppressed"
-    )
+        option = remedy("encoding='cp1251'", "mailkit suppress import --encoding cp1251")
+        cure = f"save the file as UTF-8, or name its encoding, e.g. {option}"
+    raise InvalidArgument(f"{source.shown}, line {row.line}: {why}; {cure}: nobody was suppressed")
 
 
 def _ignored(row: Row, columns: Sequence[str]) -> Iterator[str]:

@@ -1,17 +1,17 @@
-"""A table's header, and its rows one by one: what every kind of table has in common.
+"""A table's header and rows: what all kinds of tables have in common.
 
-Empty cells at the end of a row may be missing, as spreadsheets leave them out, or be too many; a
-row of empty cells is none. A row with something in a cell too many keeps its line, a reason, and
-the address that stands in it, if that is clear; so does a row with too few cells whose address is
-none, since another delimiter or a stray line break may be why.
+Empty cells at the end of a row may be missing, since spreadsheets leave them out, and extra ones
+are ignored; a row of empty cells is skipped. A row with a value in an extra cell keeps its line, a
+reason, and its address if it has exactly one; so does a short row without a valid address, because
+another delimiter or a stray line break may be the cause.
 
-A list of addresses alone may do without a header. Each line of it may then have several, and so it
-may below the one column of addresses. Columns with another name don't matter; what hides an address
-makes a row unreadable.
+A list of addresses alone needs no header, and a line of it may have several addresses, also below a
+header with one column. Other columns are ignored; an address outside the address column makes a row
+unreadable.
 
-An apostrophe before an address is taken off: programs put it there for a spreadsheet's sake, and
-no mailbox begins with one. A report that was saved has them before values, too; of two columns of
-one name there, the list's own counts.
+An apostrophe before an address is removed: programs put it there for spreadsheets, and no mailbox
+begins with one. A saved report has them before values, too; of two columns with one name there, the
+list's own counts.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ __all__ = ["Ragged", "Table"]
 
 _inner_break = re.compile(r"[\r\n](?![\r\n]*\Z)").search
 _SEVERAL = (
-    "an address outside of the addresses' column; put addresses alone on a line, or name every "
-    "column in a line above them"
+    "an address outside the address column; put nothing but addresses on a line, or add a header "
+    "line that names every column"
 )
 
 
@@ -83,8 +83,8 @@ class Table:
             if len(found) != 1 and not addresses_in(first):
                 what = "several addresses" if found else "neither an address nor a column 'email'"
                 raise InvalidArgument(
-                    f"{self.name}, line {line} has {what}: put one address a line, or name "
-                    "their column email in a line above them"
+                    f"{self.name}, line {line} has {what}: put one address on each line, "
+                    "or add a header line with the column email"
                 )
             self.width, self.email = (len(header), found[0]) if found else (1, 0)
             self.alone = True
@@ -102,14 +102,14 @@ class Table:
         names = self._naming.rename(header, self.name)
         if not address_columns(names) and any(map(may_be_address, names)):
             raise InvalidArgument(
-                f"{self.name} has no column 'email': the first line is an address; put a line with "
-                "the names of the columns above it"
+                f"{self.name} has no column 'email': the first line is an address; add a header "
+                "line with the names of the columns"
             )
         email = self._naming.address_column(header, names, self.name)
         if self.addresses and any(map(holds_address, names)):
             raise InvalidArgument(
                 f"{self.name}, line {line} has a column 'email' and an address: put the "
-                "names of the columns into a line above the addresses"
+                "names of the columns on a line above the addresses"
             )
         twice = [name for name, n in Counter(filter(None, names)).items() if n > 1]
         if twice and not self.addresses:

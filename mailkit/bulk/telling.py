@@ -58,7 +58,7 @@ def _sentence(event: JobEvent) -> str:
         case SendingHeld(until=until, why=why):
             return f"{job}: on hold until {until:%Y-%m-%d %H:%M:%S %Z}: {why}"
         case SendingResumed():
-            return f"{job}: sending goes on"
+            return f"{job}: sending resumed"
         case JobStopped(reason=reason):
             return f"{job}: stopped: {reason}"
         case _:

@@ -12,9 +12,9 @@ __all__ = ["Waiting"]
 
 @attrs.frozen
 class Waiting:
-    """What the next request waits for, and until when; None: that can't be known. ``sent``: all is
-    sent, and that request only asks what became of it. ``quota`` is the name of the one that is
-    used up, if that is why.
+    """``why`` the next request waits, and ``until`` when; None if unknown. ``sent``: everything is
+    sent, and the request only checks on it. ``quota`` is the name of the quota that is used up, if
+    that is the reason.
     """
 
     until: datetime | None
@@ -28,7 +28,7 @@ class Waiting:
             return f"waiting for {self.why}"
         if self.quota is not None:
             return f"next {self.quota.removesuffix('s')} at {at(self.until)}: {self.why} is used up"
-        return f"{'next look at' if self.sent else 'waiting until'} {at(self.until)}: {self.why}"
+        return f"{'next check at' if self.sent else 'waiting until'} {at(self.until)}: {self.why}"
 
     def to_dict(self) -> dict[str, object]:
         """The same as plain values, ready for JSON; the time is ISO 8601 in UTC."""

@@ -1,8 +1,8 @@
 """Recipients from an Excel workbook, .xlsx: a sheet with a header, and rows below it.
 
-A cell is what a person sees there, as far as its format says so in no language: numbers without an
-end that isn't there, dates as the cell has them, a formula's value as Excel has kept it. Rows are
-read one by one, in flat memory but for the texts, which stand once for the whole workbook.
+A cell has the text that a person sees, unless its format depends on a language: numbers without
+spurious digits, dates in the cell's format, a formula's saved value. Rows are read one by one, so
+memory stays flat except for the workbook's table of texts.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mailkit.bulk.lines import Readable
 from mailkit.bulk.rows import Row
 from mailkit.bulk.table import Ragged, Table
 from mailkit.errors import InvalidArgument
+from mailkit.remedies import remedy
 from mailkit.text import BLANKS, column_name
 
 __all__ = ["WorkbookRows", "is_workbook"]
@@ -82,8 +83,8 @@ class WorkbookRows:
             from openpyxl.reader.excel import ExcelReader
         except ImportError:
             raise InvalidArgument(
-                f"{self._name} is an Excel workbook, which needs an extra to be read: "
-                "pip install 'mailkit-bulk[excel]'; or save it as CSV"
+                f"{self._name} is an Excel workbook; to read it, "
+                "pip install 'mailkit-bulk[excel]', or save it as CSV"
             ) from None
         opened = self._file.open("rb") if isinstance(self._file, Path) else nullcontext(self._file)
         with opened as file:
@@ -109,7 +110,7 @@ class WorkbookRows:
         except Exception as error:  # noqa: BLE001 - whatever the library says of others' files
             raise InvalidArgument(
                 f"{self._name} can't be read as a workbook ({type(error).__name__}: "
-                f"{str(error)[:200]}); open it in Excel or LibreOffice, and save it again as "
+                f"{str(error)[:200]}); open it in Excel or LibreOffice, and save it as "
                 ".xlsx or CSV"
             ) from None
 
@@ -132,8 +133,7 @@ class WorkbookRows:
         size = sum(part.file_size for part in parts)
         if size > _LARGEST or size - sheets > _LARGEST_TEXTS:
             raise InvalidArgument(
-                f"{self._name} has {size >> 20:,} MB when unpacked, more than can be read of a "
-                "workbook; save it as CSV"
+                f"{self._name} unpacks to {size >> 20:,} MB, too much to read; save it as CSV"
             )
 
     def _chosen(self, workbook: Any) -> Any:
@@ -142,13 +142,13 @@ class WorkbookRows:
         for sheet in sheets:
             sheet.reset_dimensions()  # which files of other programs have wrong
         if not sheets:
-            raise InvalidArgument(f"{self._name} is a workbook without a sheet of cells")
+            raise InvalidArgument(f"{self._name} is a workbook without worksheets")
         if self._sheet is not None:
             wanted = column_name(self._sheet).casefold()
             found = [one for one in sheets if column_name(one.title).casefold() == wanted]
             if not found:
                 names = ", ".join(repr(one.title) for one in sheets)
-                raise InvalidArgument(f"{self._name} has no sheet {self._sheet!r}, but {names}")
+                raise InvalidArgument(f"{self._name} has no sheet {self._sheet!r}, only {names}")
             return found[0]
         seen = [one for one in sheets if one.sheet_state == "visible"] or sheets
         heads = [(one, self._head(one)) for one in seen] if len(seen) > 1 else [(seen[0], [])]
@@ -158,7 +158,8 @@ class WorkbookRows:
             return (likely or [one for one, _ in full])[0]
         names = " or ".join(repr(one.title) for one in likely or [one for one, _ in full])
         raise InvalidArgument(
-            f"{self._name} has several sheets, {names}: say which one with sheet (--sheet NAME)"
+            f"{self._name} has several sheets, {names}: choose one with "
+            + remedy("sheet=…", "--sheet NAME")
         )
 
     def _head(self, sheet: Any) -> list[str]:
@@ -185,7 +186,7 @@ class WorkbookRows:
                     cells.append("")
                     faults[n] = str(error)
             yield number, cells, faults
-        raise InvalidArgument(f"{self._name} has more rows than Excel's {_MOST_ROWS:,}")
+        raise InvalidArgument(f"{self._name} has more rows than Excel's limit of {_MOST_ROWS:,}")
 
     def _names(self, cells: Sequence[str]) -> tuple[list[str], str]:
         """The names of columns; if they stand in one cell as a line of CSV, also its delimiter."""

@@ -29,6 +29,7 @@ from mailkit.cli.config import read_config
 from mailkit.cli.run import Exit, say
 from mailkit.errors import InvalidArgument
 from mailkit.providers import provider_names
+from mailkit.remedies import for_commands
 from mailkit.text import plain
 
 __all__ = ["app"]
@@ -70,19 +71,20 @@ def main(
     profile: Annotated[
         str | None,
         typer.Option(
-            help="Which profile of mailkit.toml and .env.PROFILE holds.", envvar="MAILKIT_PROFILE"
+            help="The profile of mailkit.toml and .env.PROFILE to use.", envvar="MAILKIT_PROFILE"
         ),
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            help="The file to use in place of mailkit.toml; the .env next to it is read, too.",
+            help="The file to use instead of mailkit.toml; the .env next to it is read, too.",
             envvar="MAILKIT_CONFIG",
             readable=False,
         ),
     ] = None,
 ) -> None:
     """Send email to lists of any length: nobody twice, nobody lost, and a report that proves it."""
+    context.with_resource(for_commands())
     if context.invoked_subcommand in WITHOUT_CONFIG or context.meta["asks_for_help"]:
         return
     try:

@@ -103,7 +103,7 @@ def _recalled(found: RecallResult, report: Report) -> list[str]:
         job = shlex.quote(plain(report.job))
         lines.append(f"To see what was sent before that: mailkit status {job} --follow")
     if found.unknown:
-        lines.append("Look in the provider's dashboard, or order it once more")
+        lines.append("Look in the provider's dashboard, or run the command again")
     return lines
 
 

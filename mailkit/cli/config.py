@@ -1,7 +1,7 @@
-"""What goes without saying in a folder: its ``mailkit.toml``, with profiles, and its ``.env``.
+"""The defaults of a folder: its ``mailkit.toml``, with profiles, and its ``.env``.
 
-A command's option counts for more than an environment variable, that for more than ``.env``, and
-``.env`` for more than ``mailkit.toml``. Credentials are in the environment or in ``.env`` alone.
+Options override environment variables, these override ``.env``, and ``.env`` overrides
+``mailkit.toml``. Credentials are only in the environment or in ``.env``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DEFAULTS: Mapping[str, type] = {
 who would not be without it."""
 
 _PATHS = ("journal", "suppress")
-_KINDS = {str: "text", int: "a number", bool: "true or false", list: "a list of texts"}
+_KINDS = {str: "a string", int: "a number", bool: "true or false", list: "a list of strings"}
 _credential = re.compile(r"(?i)token|key|secret|password|client.?id|login|credential").search
 _address = re.compile(r"MAILKIT_([A-Z0-9]+)_URL").fullmatch
 
@@ -97,7 +97,7 @@ class _Table:
         for name, value in self._tree.items():
             self._known(name, own, "")
             if not isinstance(value, dict):
-                raise self._wrong("", f"{name} is a table: write [{name}]")
+                raise self._wrong("", f"{name} must be a table: write [{name}]")
         self.profiles: Mapping[str, Any] = self._tree.get("profiles", {})
 
     def read(self, profile: str | None) -> tuple[dict[str, Any], dict[str, str]]:
@@ -107,7 +107,7 @@ class _Table:
         for name, table in self.profiles.items():
             where = f"profiles.{name}"
             if not isinstance(table, dict):
-                raise self._wrong("profiles", f"{name} is a table: write [{where}]")
+                raise self._wrong("profiles", f"{name} must be a table: write [{where}]")
             said = {key: value for key, value in table.items() if key not in self._providers}
             own, ours = self._options(said, where), self._variables(table, f"{where}.")
             if name == profile:
@@ -125,7 +125,7 @@ class _Table:
             kind = DEFAULTS[option]
             texts = value if kind is list and isinstance(value, list) else [""]
             if type(value) is not kind or not all(isinstance(text, str) for text in texts):
-                raise self._wrong(where, f"{name}: give {_KINDS[kind]}")
+                raise self._wrong(where, f"{name} must be {_KINDS[kind]}")
             found[option] = _beside(self.path.parent, str(value)) if option in _PATHS else value
         return found
 
@@ -137,7 +137,7 @@ class _Table:
                 if _credential(name):
                     raise self._credential(f"{prefix}{provider}", name, variable)
                 if not isinstance(value, str):
-                    raise self._wrong(f"{prefix}{provider}", f"{name}: give text")
+                    raise self._wrong(f"{prefix}{provider}", f"{name} must be a string")
                 found[variable] = value
         return found
 
@@ -156,14 +156,14 @@ class _Table:
         if not where and name.replace("_", "-") in DEFAULTS:
             raise self._wrong(where, f"{name} is an option: put it under [defaults]")
         near = get_close_matches(name, names, 1)
-        remedy = f"did you mean {near[0]}?" if near else f"use {', '.join(names)}"
+        remedy = f"did you mean {near[0]}?" if near else f"use one of {', '.join(names)}"
         raise self._wrong(where, f"{name} is unknown: {remedy}")
 
     def _credential(self, where: str, name: str, variable: str) -> InvalidArgument:
         return self._wrong(
             where,
-            f"{name} is a credential, which others who read this file would see: put it into the "
-            f"environment or into .env, as {variable}",
+            f"{name} is a credential, and others may read this file: put it in the environment or "
+            f"in .env, as {variable}",
         )
 
     def _wrong(self, where: str, what: str) -> InvalidArgument:
@@ -182,6 +182,6 @@ def _check_addresses(variables: Mapping[str, str], environment: Mapping[str, str
         mine = f"MAILKIT_{found[1]}_" if found else None
         if mine and any(one.startswith(mine) and _credential(one) for one in environment):
             raise InvalidArgument(
-                f"{name} is in a file, and the credential in the environment, which would go to "
-                "that address: put both into .env, or both into the environment"
+                f"{name} comes from a file, and the credential from the environment would be sent "
+                "to that URL: put both in .env, or both in the environment"
             )

@@ -1,4 +1,4 @@
-"""``mailkit doctor``: whether a service is as mailkit expects it, by reading and nothing else."""
+"""``mailkit doctor``: whether a service behaves as mailkit expects, by read-only calls."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["doctor"]
 
+PROBLEMS = "Problems found. If you report a bug, include these lines."
+
 
 def doctor(
     provider: ProviderName,
@@ -36,13 +38,13 @@ def doctor(
     journal: JournalPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a service with your own credentials: that it can be reached and takes them, and that
-    each response has the shape that mailkit expects.
+    """Check a service with your own credentials: that it can be reached, that it accepts them, and
+    that each response has the shape that mailkit expects.
 
-    Nothing is sent or changed, and what is printed can go into a bug report: no credentials,
-    addresses, names or amounts are in it. With a journal, the account's quotas are kept.
+    Nothing is sent or changed. The output can go into a bug report: it has no credentials,
+    addresses, names or amounts. With a journal, the account's quotas are respected.
 
-    Exit codes: 0 all is well, 1 it is not, 2 usage.
+    Exit codes: 0 no problems, 1 problems found, 2 usage.
     """
 
     async def command() -> int:
@@ -51,11 +53,11 @@ def doctor(
         kind = provider_class(provider)
         checks: Sequence[Check] = getattr(kind, "checks", ())
         if not checks:
-            raise Unsupported(f"{provider} has declared nothing that could be checked")
+            raise Unsupported(f"{provider} has no checks")
         results: list[CheckResult] = []
         facts = _surroundings(provider)
         if not as_json:
-            print(plain(", ".join(f"{name} {value}" for name, value in facts.items())))
+            print(plain(", ".join(f"{name}: {value}" for name, value in facts.items())))
         async with AsyncExitStack() as stack:
             entered = await stack.enter_async_context(kind.from_env(account=account))
             client = cast("Client", entered)  # what else has checks
@@ -73,7 +75,7 @@ def doctor(
             told = {**facts, "checks": [attrs.asdict(one) for one in results], "ok": good}
             print_json(msgspec.json.encode(told).decode())
         else:
-            print("All is well." if good else "Not all is well: put these lines into a bug report.")
+            print("No problems found." if good else PROBLEMS)
         return Exit.DONE if good else Exit.ERROR
 
     raise typer.Exit(run(command))
@@ -84,7 +86,7 @@ def _surroundings(provider: str) -> dict[str, str]:
     variable = f"MAILKIT_{provider.upper()}_URL"
     return {
         "provider": provider,
-        "address": f"that of {variable}" if os.environ.get(variable) else "its own",
+        "URL": f"from {variable}" if os.environ.get(variable) else "the service's own",
         "mailkit": version("mailkit-bulk"),
         "Python": platform.python_version(),
         "aiohttp": version("aiohttp"),
@@ -105,7 +107,7 @@ async def _journal(path: Path | None, stack: AsyncExitStack) -> tuple[CheckResul
             return CheckResult("journal", CheckState.SKIPPED, "there is none yet"), None
         return CheckResult("journal", CheckState.FAILED, redacted(str(error))), None
     many = "1 job" if jobs == 1 else f"{jobs:,} jobs"
-    return CheckResult("journal", CheckState.OK, f"can be used; it has {many}"), store
+    return CheckResult("journal", CheckState.OK, f"usable, with {many}"), store
 
 
 def _print(result: CheckResult, *, quiet: bool) -> None:

@@ -36,8 +36,8 @@ def read_dotenv(path: Path) -> dict[str, str]:
         value = _VALUE.fullmatch(ours[2])
         if value is None:
             raise InvalidArgument(
-                f"{path}, line {number}: write {ours[1]}=value, with quotes around a value that "
-                "has blanks or quotes in it"
+                f"{path}, line {number}: write {ours[1]}=value, and put a value that contains "
+                "spaces or quotes in quotes"
             )
         literal, escaped, bare = value.groups("")
         found[ours[1]] = literal or _unescaped(escaped) or bare.rstrip()

@@ -16,26 +16,26 @@ from mailkit.text import plain
 __all__ = ["init"]
 
 MESSAGE = """\
-# What is sent. All that follows a # is for you, and goes to nobody.
+# The message. Lines that begin with # are comments: they are not sent.
 
-# Whom it comes from: an address that the service has confirmed as yours.
+# The sender: an address that you have confirmed with the service.
 sender = "Your Shop <news@example.com>"
 
 subject = "The autumn lamps are here"
 
-# {{ name }} is filled in from the column "name" of the list. Where that is empty, it is what stands
-# behind the |; without that, the row is left out as invalid. {{ unsubscribe }} is a link by which
-# people leave: Devino's and SendPulse's own, or the one in MAILKIT_SMSBY_UNSUBSCRIBE_URL.
+# {{ name }} is replaced by the value in the list's column "name". If that is empty, the text after
+# the | is used; without one, the row is invalid and is not mailed. {{ unsubscribe }} is the link to
+# unsubscribe: Devino's or SendPulse's own, or the one in MAILKIT_SMSBY_UNSUBSCRIBE_URL.
 html = '''
 <p>Hello {{ name | 'dear friend' }},</p>
-<p>the new lamps have come. <a href="https://example.com/lamps">Look at them</a></p>
+<p>the new lamps are here. <a href="https://example.com/lamps">Look at them</a></p>
 '''
 
-# In place of html: a file next to this one, or plain text.
-# html_file = "letter.html"
-# text = "Hello {{ name | 'dear friend' }}, the new lamps have come."
+# Instead of html: a file next to this one, or plain text.
+# html_file = "autumn.html"
+# text = "Hello {{ name | 'dear friend' }}, the new lamps are here."
 
-# What not every service takes:
+# Not every service supports these:
 # attachments = ["prices.pdf"]
 # send_at = 2030-05-01T10:00:00+03:00
 # track_opens = true
@@ -48,17 +48,17 @@ LIST = "email,name\nyou@example.com,Anna\nsomebody.else@example.com,\n"
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Where; made if it isn't there.")
+        Path, typer.Argument(metavar="FOLDER", help="The folder; created if it does not exist.")
     ] = Path(),
     provider: SomeProvider = None,
 ) -> None:
-    """Make a message.toml, with comments that explain it, and a list.csv. Overwrites nothing."""
+    """Create a message.toml, with comments, and a list.csv to start from. Overwrites nothing."""
 
     async def command() -> int:
         texts = _texts(provider)
         _write(folder, texts)
         words = [shlex.quote(plain(str(folder / name))) for name in texts]
-        print(f"{' and '.join(words)} are there. Put in what you want to say, and to whom; then:")
+        print(f"Created {' and '.join(words)}. Fill in your message and your list, then:")
         for name in ("plan", "send"):
             print(f"  mailkit {name} {' '.join(words)} --provider {provider or 'NAME'}")
         return Exit.DONE
@@ -68,7 +68,7 @@ def init(
 
 def _texts(provider: str | None) -> dict[str, str]:
     """The files' texts, with what this provider needs."""
-    before, end, after = MESSAGE.partition("'''\n\n# In place")
+    before, end, after = MESSAGE.partition("'''\n\n# Instead")
     leave = LEAVE if provider in NEEDS_LEAVE else ""
     return {"message.toml": before + leave + end + after, "list.csv": LIST}
 
@@ -88,6 +88,6 @@ def _write(folder: Path, texts: dict[str, str]) -> None:
             place.unlink()
         if isinstance(error, FileExistsError):
             raise InvalidArgument(
-                f"{error.filename} is there already, and stays as it is: name another folder"
+                f"{error.filename} already exists, and was not changed: use another folder"
             ) from None
-        raise InvalidArgument(f"{error.filename} can't be made: {error.strerror}") from None
+        raise InvalidArgument(f"{error.filename} can't be created: {error.strerror}") from None

@@ -31,7 +31,7 @@ def status(
     ] = False,
     track: Annotated[
         str,
-        typer.Option(help="With --follow: for how long, as 30m.", callback=checked(duration)),
+        typer.Option(help="With --follow: for how long, e.g. 30m.", callback=checked(duration)),
     ] = "2h",
     account: Account = None,
     journal: JournalPath = None,

@@ -91,7 +91,7 @@ JournalPath = Annotated[
         envvar="MAILKIT_JOURNAL",
         show_default="in the user's state directory",
         dir_okay=False,
-        readable=False,  # that it can't be read is no wrong usage
+        readable=False,  # an unreadable file is an error, not wrong usage
     ),
 ]
 AdoptAs = Annotated[
@@ -106,7 +106,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and 
 Concurrency = Annotated[int, typer.Option(min=1, max=100, help="Requests under way at once.")]
 Account = Annotated[
     str | None,
-    typer.Option(help="Whose quotas these are; by default told by the credential."),
+    typer.Option(help="The account that the quotas belong to; by default, that of the credential."),
 ]
 
 Rate = Annotated[
@@ -137,7 +137,7 @@ SomeProvider = Annotated[
     str | None,
     typer.Option(
         "--provider",
-        help="The service that it is for, e.g. smsby.",
+        help="The service to send with, e.g. smsby.",
         callback=checked(check_provider),
         autocompletion=provider_names,
     ),
@@ -161,7 +161,7 @@ Suppress = Annotated[
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option(help="The list's encoding, as cp1251.", callback=checked(check_encoding)),
+    typer.Option(help="The list's encoding, e.g. cp1251.", callback=checked(check_encoding)),
 ]
 Delimiter = Annotated[
     str | None,
@@ -177,16 +177,14 @@ Track = Annotated[
 EmailColumn = Annotated[
     str | None,
     typer.Option(
-        "--email-column", metavar="NAME", help="Which of the list's columns has the addresses."
+        "--email-column", metavar="NAME", help="The column of the list that has the addresses."
     ),
 ]
 Map = Annotated[
     list[str] | None,
-    typer.Option(
-        "--map", metavar="OLD=NEW", help="Another name for a column of the list; may be repeated."
-    ),
+    typer.Option("--map", metavar="OLD=NEW", help="Rename a column of the list; may be repeated."),
 ]
-Sheet = Annotated[str | None, typer.Option(help="The workbook's sheet, if the list is one.")]
+Sheet = Annotated[str | None, typer.Option(help="The sheet to read, if the list is a workbook.")]
 
 
 def list_of(

@@ -233,7 +233,7 @@ def _cost(plan: Plan) -> Iterator[str]:
 def _time(duration: Duration) -> str:
     if duration.quota is None:
         return "no quota slows it down"
-    return f"at least {spoken(duration.seconds)}, for the quota of {duration.quota}"
+    return f"at least {spoken(duration.seconds)}, because of the quota of {duration.quota}"
 
 
 def _number(count: int, word: str) -> str:

@@ -209,15 +209,15 @@ def _below(step: Progress) -> Iterator[str]:
         yield plain(step.waiting.words(at))
     if step.unreconciled and step.looks_until is not None:
         yield (
-            f"{step.unreconciled:,} accepted rows not yet found in the status lists; looked for "
-            f"until {at(step.looks_until)}"
+            f"{step.unreconciled:,} accepted rows not in the status lists yet; checking until "
+            f"{at(step.looks_until)}"
         )
     if step.deliveries or step.tracks_until is not None:
         heard = (
             f"{status.name.lower().replace('_', ' ')} {rows:,}"
             for status, rows in step.deliveries.items()
         )
-        until = "" if step.tracks_until is None else f"; asked until {at(step.tracks_until)}"
+        until = "" if step.tracks_until is None else f"; checking until {at(step.tracks_until)}"
         yield f"delivery: {', '.join(heard) or 'nothing heard'}{until}"
 
 

@@ -53,7 +53,7 @@ def report(
     state: Annotated[
         str | None,
         typer.Option(
-            help="Only rows in these states, as rejected,unsent: with --csv or --excel.",
+            help="Only rows in these states, e.g. rejected,unsent; with --csv or --excel.",
             callback=checked(lambda text: read_states(_names(text))),
         ),
     ] = None,

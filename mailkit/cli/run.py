@@ -180,7 +180,7 @@ def _last(found: LeftBehind | None) -> tuple[Exit, str]:
     if not found.requests:
         return (
             Exit.IN_DOUBT if found.in_doubt else Exit.UNSENT,
-            "no request was under way that sends: nothing is in doubt because of this",
+            "nothing was being sent, so this puts nothing in doubt",
         )
     requests = "1 request was" if found.requests == 1 else f"{found.requests:,} requests were"
     rows = "its 1 row is" if found.rows == 1 else f"their {found.rows:,} rows are"

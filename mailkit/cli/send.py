@@ -55,8 +55,8 @@ Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on with the job if this message and list have one, and start it if not: give the "
-        "same command as often as you like.",
+        help="Resume the job of this message and list if there is one, else start it: the same "
+        "command may run again and again.",
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected rows are an error.")]
@@ -94,7 +94,7 @@ def send(
     was being sent.
     """
     if resume and again:
-        raise typer.BadParameter("--resume and --again are two orders: give one of them")
+        raise typer.BadParameter("use --resume or --again, not both")
 
     async def command() -> int:
         parsed = Message.from_toml(message)

@@ -79,7 +79,7 @@ def report_text(report: Report) -> Iterator[str]:
     for state, groups in grouped(report):
         yield f"{state}:"
         yield from _some([plain(_group(group)) for group in groups], "  ")
-        yield f"  to list them: {listing(report, state)}"
+        yield f"  full list: {listing(report, state)}"
     yield from map(_sentence, remarks(report, moment_of))
     if report.doubts:
         yield "in doubt:"
@@ -98,7 +98,7 @@ def _group(group: ReasonGroup) -> str:
     reason = f"{group.rows:,} {group.reason or 'no reason given'}"
     if not group.examples:
         return reason
-    such, first = "" if group.rows == 1 else "such as ", group.examples[0]
+    such, first = "" if group.rows == 1 else "e.g. ", group.examples[0]
     line = f"line {first.line:,}: " if first.line else ""
     return f"{reason} ({such}{line}{first.address or 'no address'})"
 

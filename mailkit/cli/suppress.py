@@ -67,8 +67,8 @@ def import_list(
         str,
         typer.Argument(
             metavar="LIST",
-            help="The addresses, as lines, CSV, JSONL or .xlsx; - is stdin. A column reason says "
-            "why.",
+            help="The addresses: one per line, CSV, JSONL or .xlsx; - is stdin. A column reason "
+            "says why.",
         ),
     ],
     reason: Annotated[

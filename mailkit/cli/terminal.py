@@ -1,4 +1,4 @@
-"""The terminal that stderr may be."""
+"""The terminal, if stderr is one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a call's arguments are of their declared types, before anything is made of them.
+"""Checks that a call's arguments have their declared types, before anything else happens.
 
 A type is worked out once, when the first value comes that is not of a type seen before. Long lists
 get a quick test as a whole; only what fails that is walked through, for the place of the fault.
@@ -115,7 +115,7 @@ class _Kind:
     def _wanted(self, value: object) -> str:
         words = [word for word in dict.fromkeys(self.words) if word != "None"] or ["None"]
         if words == ["a list"] and isinstance(value, _TEXTS):
-            return "a list, even of one"
+            return "a list, even for one item"
         return " or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 

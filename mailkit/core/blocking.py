@@ -1,5 +1,5 @@
-"""A client for code that is not async, such as a script: it runs in an event loop of its own, in a
-thread of its own.
+"""A client for code without ``async``, such as a script: it runs in its own event loop, in its own
+thread.
 """
 
 from __future__ import annotations
@@ -28,16 +28,15 @@ def blocking(make: Callable[[], AbstractAsyncContextManager[Any]]) -> Iterator[A
         with blocking(SmsBy.from_env) as smsby:
             sent = smsby.emails.send(sender=…, to="a@b.by", subject="Hi", html="<p>…")
 
-    ``make`` makes the client. Arguments, results and errors are those of the awaited calls; what
-    iterates with ``async for`` does with ``for``. Several threads may share one; a forked process
-    makes its own.
+    ``make`` creates the client. Arguments, results and errors are the same as with ``await``;
+    ``for`` replaces ``async for``. Several threads may share one; a forked process creates its own.
     """
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(make()) as client:
         yield _Blocking(client, portal, os.getpid())
 
 
 class _Blocking:
-    """A client or a resource, of which everything that is awaited blocks instead."""
+    """A client or a resource, whose calls block instead of being awaited."""
 
     def __init__(self, inner: Any, portal: BlockingPortal, process: int) -> None:
         self._inner = inner
@@ -75,7 +74,7 @@ class _Blocking:
 
     def _run(self, function: Callable[..., Any], *args: Any) -> Any:
         if self._process != os.getpid():  # which has the thread no more
-            raise InvalidArgument("this process was forked: make a client in it, too")
+            raise InvalidArgument("this process was forked: create a new client in it")
         return self._portal.call(function, *args)
 
     def _shown(self, value: Any) -> Any:

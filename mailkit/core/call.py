@@ -120,8 +120,8 @@ class Route:
 class CallResult(Generic[T_co]):
     """A response with what surrounds it: HTTP status, headers (any case) and the value.
 
-    The headers are not part of the repr and of ``to_dict()``, since a service may set or repeat
-    credentials there.
+    The repr and ``to_dict()`` leave the headers out, because a service may repeat credentials
+    there.
     """
 
     status: int
@@ -129,7 +129,7 @@ class CallResult(Generic[T_co]):
     value: T_co
 
     def to_dict(self) -> dict[str, Any]:
-        """The status and the value in JSON's own types."""
+        """The status and the value in JSON types."""
         return {"status": self.status, "value": plain_json(self.value)}
 
 
@@ -435,7 +435,7 @@ class _Nobody:
 
     async def exchange(self, call: Call[T], name: str) -> CallResult[T]:
         """Refuse."""
-        raise TypeError(f"{name} is a method of a client's resource: look it up in a client")
+        raise TypeError(f"{name} is a method of a client's resource: use it on a client")
 
 
 _NOBODY = _Nobody()

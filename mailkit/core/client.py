@@ -66,7 +66,7 @@ class Client:
     name: ClassVar[str]
     """The provider's short name."""
     checks: ClassVar[Sequence[Check]] = ()
-    """What ``mailkit doctor`` reads of an account."""
+    """The checks that ``mailkit doctor`` makes."""
     account: str = ""
     """Whose quotas and messages these are."""
     _url = ""  # both have a value here, so that a client that could not be made has a repr
@@ -88,7 +88,7 @@ class Client:
         check_options(options, ClientOptions)
         hooks = options.get("hooks", ())
         if not all(map(callable, hooks)) or any(map(iscoroutinefunction, hooks)):
-            raise InvalidArgument("hooks: give functions that return at once, not async ones")
+            raise InvalidArgument("hooks: give functions that return at once, not async functions")
         account = options.get("account") or auth.secrets[0].fingerprint()
         self.account = header_text(account, "account")
         named = {**request_quotas(options.get("requests")), **(quotas or {})}
@@ -182,9 +182,9 @@ class Client:
     async def exchange(self, call: Call[T], name: str) -> CallResult[T]:
         """Carry a call out under this name; what the methods of the resources do.
 
-        Who cancels it, as ``asyncio.wait_for`` and ``asyncio.timeout`` do, gets no answer: a
-        message may be on its way. A note on the CancelledError says whether nothing was sent.
-        ``with_options(timeout=…)`` limits the time with an error that says what is known.
+        Cancelling it, as ``asyncio.wait_for`` and ``asyncio.timeout`` do, loses the response: a
+        message may be on its way. A note on the CancelledError says so if nothing was sent.
+        ``with_options(timeout=…)`` limits the time, with an error that says what is known.
         """
         try:
             return await self._exchange(call, name)
@@ -244,7 +244,7 @@ class Client:
                     timeout = min(timeout, max(policy.total - elapsed - wait, 1.0))
         except asyncio.CancelledError as error:
             sent = unknown or exchange.request.began is not False
-            fate = "the service may have acted, look there" if sent else "nothing was sent"
+            fate = "the service may have acted: check there" if sent else "nothing was sent"
             error.add_note(f"{self.name}.{name} was cancelled: {fate}")
             raise
 

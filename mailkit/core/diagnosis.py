@@ -1,7 +1,7 @@
-"""Whether a service is as its pages say: harmless reads, with the user's own credentials.
+"""Whether a service behaves as documented: read-only calls with the user's own credentials.
 
-What is found holds nothing personal: no addresses, no names, no amounts, and of a response that was
-not expected only its shape.
+The results hold no personal data: no addresses, names or amounts, and only the shape of an
+unexpected response.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def _readable(value: Any) -> str:
 
 @attrs.frozen
 class Check:
-    """A harmless read that ``mailkit doctor`` makes of a service.
+    """A read-only call that ``mailkit doctor`` makes.
 
-    ``call`` is the read, or a function that makes it of the values that the checks before have
-    found, by their names; None: there is nothing to read. ``finding`` says in a few words what the
-    value means, with nothing personal in it, and raises InvalidArgument for one that is no good.
-    Where anything is ``expected``, it gets None.
+    ``call`` is that call, or a function that makes it from the values of earlier checks, by their
+    names; None if there is nothing to read. ``finding`` says in a few words what the value means,
+    without personal data, and raises InvalidArgument for a bad one. If any response is
+    ``expected``, it gets None.
     """
 
     name: str
@@ -77,8 +77,8 @@ class CheckState(StrEnum):
 
 @attrs.frozen
 class CheckResult:
-    """What a check has found. ``unknown`` are keys that nothing reads, ``shape`` the keys and types
-    of the whole response, which came with this HTTP ``status``.
+    """The result of a check. ``unknown`` has keys that no type reads, ``shape`` the keys and types
+    of the whole response, ``status`` its HTTP status.
     """
 
     name: str
@@ -90,7 +90,7 @@ class CheckResult:
 
     @property
     def good(self) -> bool:
-        """Whether nobody need look."""
+        """Whether nobody needs to look."""
         return self.state in (CheckState.OK, CheckState.SKIPPED)
 
 
@@ -103,7 +103,7 @@ async def diagnose(client: Client, checks: Sequence[Check]) -> AsyncIterator[Che
     for check in checks:
         call = check.call if isinstance(check.call, Call) else check.call(values)
         if hopeless or call is None:
-            why = "the service can't be asked" if hopeless else "there is nothing to read"
+            why = "skipped after the failure above" if hopeless else "nothing to read"
             yield CheckResult(check.name, CheckState.SKIPPED, why)
             continue
         result, hopeless = await _made(client, check, call, values)
@@ -130,12 +130,15 @@ async def _made(
         unknown = _unknown(call, found)
         if unknown:
             state = CheckState.UNEXPECTED
-            text += f"; keys that mailkit does not know: {', '.join(unknown)}"
+            text += f"; keys unknown to mailkit: {', '.join(unknown)}"
     hopeless = isinstance(error, AuthenticationFailed | NotSent)
     if error is not None:
         state, text = _ended(client, check, error, response)
     elif check.expected is Expected.REFUSAL and response is not None:
-        state, text = CheckState.UNEXPECTED, f"is not refused, as it should be: {_shape(response)}"
+        state, text = (
+            CheckState.UNEXPECTED,
+            f"not refused, but should be: {_shape(response)}",
+        )
     shape = None if response is None else _shape(response)
     status = None if response is None else response.status
     return CheckResult(check.name, state, text, status, unknown, shape), hopeless
@@ -150,11 +153,11 @@ def _ended(
         response is not None and response.status == 401
     )
     if unauthorized:
-        return CheckState.FAILED, f"the credential is refused: {text}"
+        return CheckState.FAILED, f"the credential was refused: {text}"
     if response is not None and check.expected is Expected.ANYTHING:
         return CheckState.OK, f"{check.finding(None)} (HTTP {response.status})"
     if isinstance(error, Refused) and check.expected is Expected.REFUSAL:
-        return CheckState.OK, "is refused, as it should be"
+        return CheckState.OK, "refused, as expected"
     if isinstance(error, NotSent):
         return CheckState.FAILED, f"the service can't be reached: {text}"
     unreadable = isinstance(error, BadResponse) or (

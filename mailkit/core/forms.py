@@ -92,7 +92,7 @@ def urlencoded(pairs: Sequence[Pair]) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _quoted_key(key: str) -> str:
-    utf8(key, key)  # yarl would drop half a surrogate pair without a word
+    utf8(key, key)  # yarl would drop an unpaired surrogate without a word
     return _NOWHERE.with_query({key: ""}).raw_query_string[:-1]
 
 

@@ -31,8 +31,8 @@ class Attempt:
 
 
 class Hook(Protocol):
-    """A function that is called before and after each attempt of a call; must return at once. What
-    it raises is logged, and changes nothing.
+    """A function that is called before and after each attempt of a call; must return at once. Its
+    exceptions are logged, and change nothing.
     """
 
     def __call__(self, attempt: Attempt, /) -> None:

@@ -162,11 +162,11 @@ async def _close_without_loops(opened: dict[asyncio.AbstractEventLoop, _Opened])
 class AiohttpTransport:
     """aiohttp as mailkit needs it: no redirects, no repeats, no cookies, a bounded response.
 
-    ``session`` is used and left open if given, in its own event loop. Else one is opened at the
-    first request in each event loop, and closed with that loop at the latest; to https addresses it
-    goes through the proxy that the environment names. ``connections`` is the size of its pool,
-    ``keep_alive`` the seconds that an idle connection is kept, ``connect`` the seconds for a place
-    in the pool and a connection, ``largest`` the bytes that an unpacked response may have.
+    A given ``session`` is used in its own event loop, and never closed. Else the first request in
+    each event loop opens one, which is closed with that loop at the latest; https goes through the
+    proxy that the environment names. ``connections`` is the size of its pool, ``keep_alive`` the
+    seconds that an idle connection is kept, ``connect`` the seconds to get a place in the pool and
+    a connection, ``largest`` the bytes that an unpacked response may have.
     """
 
     def __init__(
@@ -219,14 +219,14 @@ class AiohttpTransport:
         except RuntimeError:  # no event loop, one of another library's, or one that was forked
             task = None
         if task is None:
-            raise InvalidArgument("mailkit runs in tasks of asyncio's event loop, and this is none")
+            raise InvalidArgument("mailkit runs only in a task of asyncio's event loop")
         opened = None if self._closed else self._given or await self._own(task.get_loop())
         if opened is None or opened.session.closed:
             raise InvalidArgument("the client is closed: create another one")
         if opened.session._loop is not task.get_loop():
             raise NotSent(
                 "not sent: the session belongs to another event loop; give one for each loop, or "
-                "none, and mailkit opens its own"
+                "none, so that mailkit opens its own"
             )
         request.began = None
         sending = _Sending(request, timeout, task)
@@ -355,7 +355,7 @@ def _failure(request: Request, error: BaseException) -> RequestError | InvalidAr
 def _broken_head(error: aiohttp.ClientResponseError) -> str:
     """What is wrong with the status line or the headers of a response."""
     if found := _too_long(error.message):
-        return f"a line of more than {found[1]} bytes in the response's headers"
+        return f"a line longer than {found[1]} bytes in the response's headers"
     said = " ".join(error.message.split())[:200]  # may repeat bytes of the response
     return f"the response's headers are not HTTP: {said.encode(errors='replace').decode()}"
 
@@ -367,10 +367,10 @@ def _reason(error: BaseException) -> str:
     """The error in words that hold no address."""
     name = type(error).__name__
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy of {VARIABLE} refused the connection with HTTP {error.status}"
+        return f"the proxy in {VARIABLE} refused the connection with HTTP {error.status}"
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         reason = error.os_error.strerror or type(error.os_error).__name__
-        return f"the proxy of {VARIABLE} can't be reached, {reason}"
+        return f"the proxy in {VARIABLE} can't be reached, {reason}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"{name}, {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -1,4 +1,4 @@
-"""What belongs to one event loop, and must not be touched from another one or another thread."""
+"""What belongs to one event loop, and must not be used from another loop or thread."""
 
 from __future__ import annotations
 

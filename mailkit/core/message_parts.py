@@ -1,4 +1,4 @@
-"""What not every service takes of a message."""
+"""The parts of a message that not every service supports."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MessagePart = Literal["reply_to", "headers", "both bodies"]
 
 
 def check_parts(message: Message, service: str, takes: Collection[MessagePart] = ()) -> None:
-    """Unsupported for a part of the message that the service does not take, by its name."""
+    """Raise Unsupported, with the part's name, for a part that the service does not take."""
     if message.reply_to is not None and "reply_to" not in takes:
         raise Unsupported(
-            f"reply_to: {service} takes none, so that replies go to the sender: take reply_to out"
+            f"reply_to: {service} does not support it; replies go to the sender: remove reply_to"
         )
     if message.headers and "headers" not in takes:
         names = ", ".join(message.headers)
-        raise Unsupported(f"headers: {service} takes none: take headers ({names[:200]}) out")
+        raise Unsupported(f"headers: {service} takes no headers of your own: remove {names[:200]}")
     if message.html is not None and message.text is not None and "both bodies" not in takes:
-        raise Unsupported(f"html and text: {service} takes one body: give one of them")
+        raise Unsupported(f"html and text: {service} takes only one body: keep one of them")

@@ -1,4 +1,4 @@
-"""What responses are read into: values that show themselves as JSON."""
+"""What responses are read into: values that can be converted to JSON."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["Model", "plain_json"]
 class Model:
     """The base of the values in responses: frozen attrs classes, or msgspec's structs.
 
-    ``to_dict()`` is ready for JSON. FastAPI returns one as it is, with or without an annotation.
+    ``to_dict()`` is ready for JSON. FastAPI can return one, with or without an annotation.
     """
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields by their names, in JSON's own types: moments in ISO 8601, decimal numbers as
-        text, codes as the service has them.
+        """The fields by their names, in JSON types: dates and times in ISO 8601, decimals as text,
+        codes as the service has them.
         """
         return {name: plain_json(value) for name, value in self}
 

@@ -1,7 +1,6 @@
 """The proxy that the environment names: ``HTTPS_PROXY``, and ``NO_PROXY`` for what goes without it.
 
-Only https goes through it, so that all a proxy learns is the name of the host: addresses with http
-are those of this machine.
+Only https goes through it, so a proxy learns only the host name: plain http goes to this machine.
 """
 
 from __future__ import annotations

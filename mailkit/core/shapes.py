@@ -1,7 +1,6 @@
 """The shape of a response: its keys and the types of its values, and never the values.
 
-That is what a report may show of a response that was not expected: whose addresses and names are in
-it, nobody need know.
+A report may show this of an unexpected response, which can hold people's addresses and names.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ def _key(key: str) -> str:
 
 def _type(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes or no"
+        return "boolean"
     if value is None:
         return "null"
     if isinstance(value, str):

@@ -59,13 +59,13 @@ class LinkTemplate:
         """Cut an address; InvalidArgument names the place."""
         text = header_text(text, place).strip()
         if not _address(text):
-            raise InvalidArgument(f"{place}: not an http(s) address; write it as https://host/page")
+            raise InvalidArgument(f"{place}: not an http(s) URL; write it as https://host/page")
         pieces = tuple(_encoded(split(text, place, "%7B%7B")))
         if any(isinstance(one, str) and _not_in_address(one) for one in pieces):
-            raise InvalidArgument(f"{place}: an address has no blanks, quotes or angle brackets")
+            raise InvalidArgument(f"{place}: a URL can't contain spaces, quotes or angle brackets")
         fields = _fields(pieces)
         if UNSUBSCRIBE in fields:
-            raise InvalidArgument(f"{place}: {{{{ unsubscribe }}}} is this address itself")
+            raise InvalidArgument(f"{place}: {{{{ unsubscribe }}}} is this URL itself")
         return cls(pieces, place, fields)
 
     def resolved(self, columns: Iterable[str]) -> LinkTemplate:
@@ -107,8 +107,8 @@ class Template:
         for slot in slots:
             if slot.name == UNSUBSCRIBE and slot != Placeholder(UNSUBSCRIBE):
                 raise InvalidArgument(
-                    "{{ unsubscribe }} is a whole address, often the service's own: it has no "
-                    "default, and can't be a part of another address"
+                    "{{ unsubscribe }} is a whole URL, often the service's own: it takes no "
+                    "default, and can't be part of another URL"
                 )
         if all(_may_be_blank(piece) for piece in subject):
             raise InvalidArgument(
@@ -145,7 +145,7 @@ class Template:
         """
         template = self.resolved(columns)
         if self.unsubscribe and unsubscribe is None:
-            raise InvalidArgument("the message has {{ unsubscribe }}, and there is no link for it")
+            raise InvalidArgument("the message has {{ unsubscribe }}, but there is no link for it")
         link: Sequence[Piece] = ()
         if self.unsubscribe and isinstance(unsubscribe, LinkTemplate):
             link = unsubscribe.resolved(columns).pieces
@@ -204,10 +204,10 @@ def _check_tags(parts: Iterable[tuple[str, Iterable[Piece]]], names: ColumnNames
         texts = [one if isinstance(one, str) else f"\n{one.default or ''}\n" for one in pieces]
         text = "".join(texts)
         for tag, column in foreign_tags(_code("", text) if part == "html" else text, names):
-            found.setdefault(tag, f"{part} has {tag}, write {{{{ {column} }}}}")
+            found.setdefault(tag, f"{part} has {tag}: write {{{{ {column} }}}}")
     if found:
         more = "; …" * (len(found) > _TAGS)
         raise InvalidArgument(
-            f"{'; '.join(list(found.values())[:_TAGS])}{more} (a placeholder of another service is "
-            "sent as it is; where that is meant, rename the column)"
+            f"{'; '.join(list(found.values())[:_TAGS])}{more} (other services' placeholders are "
+            "sent as they are; if that is what you want, rename the column)"
         )

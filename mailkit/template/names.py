@@ -82,8 +82,8 @@ class ColumnNames:
         if found:
             several = " and ".join(f"{{{{ {self.columns[one][:80]} }}}}" for one in found[:3])
             raise InvalidArgument(
-                f"{_shown(name)}: the list has several columns of that name, in other letters; "
-                f"write one as it is in the list: {several}"
+                f"{_shown(name)}: several columns differ from it only in case; spell it exactly as "
+                f"in the list: {several}"
             )
         raise InvalidArgument(self._missing(name))
 
@@ -93,7 +93,7 @@ class ColumnNames:
             head, _, rest = column.partition("|")
             if column_name(head).casefold() == name.casefold() and is_filter(f"|{rest}"):
                 raise InvalidArgument(
-                    f"{_shown(column)} is the name of a column, and may also mean {_shown(name)} "
+                    f"{_shown(column)} is the name of a column, but could also mean {_shown(name)} "
                     "with a filter: rename the column"
                 )
 
@@ -102,11 +102,11 @@ class ColumnNames:
         if bar and (places := self.find(column_name(head))):
             head = self.columns[places[0]]
             return (
-                f"{_shown(name)}: {filter_.strip()[:80]!r} can't stand behind |; write "
+                f"{_shown(name)}: {filter_.strip()[:80]!r} can't follow the |; write "
                 f"{{{{ {head} | 'default' }}}} or {{{{ {head} | url }}}}"
             )
         if (bare := column_name(_markup("", name))) != name and self.find(bare):
-            return f"{_shown(name)}: there is html within the braces; write {{{{ {bare} }}}}"
+            return f"{_shown(name)}: there is HTML inside the braces; write {{{{ {bare} }}}}"
         bare = column_name(_owner("", name.strip(_SIGNS + "&^()'\"")))
         if bare != name and (places := self.find(bare)):
             return f"{_shown(name)}: write {{{{ {self.columns[places[0]]} }}}}, as in the list"
@@ -115,11 +115,11 @@ class ColumnNames:
         known = list(self._exact)
         folded = {column.casefold(): column for column in known[:_NEAR]}
         near = get_close_matches(name.casefold(), folded, 1)
-        hint = f"; did you mean {{{{ {folded[near[0]]} }}}}?" if near else ";"
+        hint = f"; did you mean {{{{ {folded[near[0]]} }}}}?" if near else ""
         shown = ", ".join(one[:80] for one in known[:_SHOWN]) + ", …" * (len(known) > _SHOWN)
         return (
-            f"{_shown(name)}: the list has no column of that name{hint} "
-            f"it has {shown or 'none but the address'}"
+            f"{_shown(name)}: the list has no such column; "
+            f"it has {shown or 'only the address'}{hint}"
         )
 
 

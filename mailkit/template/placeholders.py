@@ -128,9 +128,9 @@ def _complaint(text: str, start: int, place: str, braces: str) -> str:
     column = start - text.rfind("\n", 0, start)
     end = text.find("}}", start)
     excerpt = text[start : end + 2 if 0 <= end < start + 60 else start + 30]
-    fault = "has no end" if end < 0 else "is not a placeholder"
+    fault = "is not closed" if end < 0 else "is not a placeholder"
     return (
         f"{place}, line {line}, column {column}: {excerpt!r} {fault}; write {{{{ field }}}}, "
-        f"{{{{ field | 'default' }}}} in straight quotes or {{{{ field | url }}}}, and braces that "
-        f"are meant as such as {braces}"
+        f"{{{{ field | 'default' }}}} with straight quotes, or {{{{ field | url }}}}; for literal "
+        f"braces, write {braces}"
     )

@@ -55,11 +55,11 @@ Connect = Callable[[ClientOptions], AbstractAsyncContextManager[Provider]]
 class Bench:
     """A provider, and what the checks need to know of it.
 
-    ``connect`` makes its client, ``mailed`` says how often the service has mailed whom since it
-    was started, ``advance`` lets time pass there. ``message`` has the placeholder ``{{ name }}``
-    and no other. ``refuses`` is an address that the service refuses, wherever it does; ``forgets``
-    is one that it takes and never mails, so that stages are needed which else are optional.
-    ``takes`` names the parts of a message that are not for every service, and that it sends.
+    ``connect`` creates its client, ``mailed`` says how often the service has mailed whom since it
+    was started, ``advance`` lets time pass there. ``message`` has only the placeholder
+    ``{{ name }}``. ``refuses`` is an address that the service refuses; ``forgets`` is one that it
+    takes and never mails, which requires stages that are otherwise optional. ``takes`` names the
+    message parts that it sends and that not every service supports.
     """
 
     connect: Connect

@@ -48,9 +48,9 @@ def test_a_key_is_the_field_of_its_name_else_that_of_the_name_in_any_case(
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({"name": "1", "name ": "2"}, "the fields 'name' and 'name ' have one name"),
-        ({"Name": "1", "NAME": "2"}, r"'Name' and 'NAME' are both \{\{ name \}\}"),
-        ({"EMAIL": "x"}, "a field 'EMAIL' beside the address"),
+        ({"name": "1", "name ": "2"}, "the fields 'name' and 'name ' have the same name"),
+        ({"Name": "1", "NAME": "2"}, r"'Name' and 'NAME' both match \{\{ name \}\}"),
+        ({"EMAIL": "x"}, "a field 'EMAIL' in addition to the address"),
     ],
 )
 def test_a_row_that_does_not_say_which_value_is_meant_is_invalid(
@@ -72,7 +72,7 @@ def test_what_no_row_had_and_tags_for_what_they_had_are_found_at_the_end() -> No
     read(made, {"city": "x"})
     made.check()
     read(made, {"name": "x"})
-    with pytest.raises(InvalidArgument, match=r"html has \*\|NAME\|\*, write \{\{ name \}\}"):
+    with pytest.raises(InvalidArgument, match=r"html has \*\|NAME\|\*: write \{\{ name \}\}"):
         made.check()
 
 

@@ -301,7 +301,7 @@ async def test_only_what_is_in_doubt_can_be_resolved(journal: Journal) -> None:
 async def test_a_name_that_exists_is_refused_and_again_numbers_it(journal: Journal) -> None:
     provider = FakeProvider()
     await send(journal, provider, people(3), name="a")
-    with pytest.raises(JobExists, match="the job a exists: resume it, or order it --again"):
+    with pytest.raises(JobExists, match="the job a already exists: resume it, or send again"):
         await send(journal, provider, people(4), name="a")
     report = await send(journal, provider, people(4), name="a", again=True)
     assert report.job == "a-2"
@@ -375,7 +375,7 @@ async def test_a_source_that_fails_half_way_leaves_nothing_in_the_journal(
 
 async def test_another_provider_or_account_can_not_resume_a_job(journal: Journal) -> None:
     await send(journal, FakeProvider(), people(3), name="a")
-    with pytest.raises(InvalidArgument, match="was begun with fake, not other"):
+    with pytest.raises(InvalidArgument, match="was started with fake, not other"):
         await resume(journal, FakeProvider(name="other"), "a")
     with pytest.raises(InvalidArgument, match="another account"):
         await resume(journal, FakeProvider(account="b"), "a")

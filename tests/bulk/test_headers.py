@@ -52,13 +52,13 @@ def test_the_names_that_exports_have_for_addresses_are_known() -> None:
 
 def test_letters_that_look_alike_are_named() -> None:
     for name, odd in {
-        "еmail": "'е' (cyrillic small letter ie, U+0435) for 'e'",
-        "E-mаil": "'а' (cyrillic small letter a, U+0430) for 'a'",
-        "ЕMAIL": "'Е' (cyrillic capital letter ie, U+0415) for 'e'",
-        "Пoчта": "'o' (latin small letter o, U+006F) for 'о'",
-        "ｅmail": "'ｅ' (fullwidth latin small letter e, U+FF45) for 'e'",
+        "еmail": "'е' (cyrillic small letter ie, U+0435) only looks like 'e'",
+        "E-mаil": "'а' (cyrillic small letter a, U+0430) only looks like 'a'",
+        "ЕMAIL": "'Е' (cyrillic capital letter ie, U+0415) only looks like 'e'",
+        "Пoчта": "'o' (latin small letter o, U+006F) only looks like 'о'",
+        "ｅmail": "'ｅ' (fullwidth latin small letter e, U+FF45) only looks like 'e'",
     }.items():
-        assert look_alike(["x", name]) == f"{name!r} has {odd}"
+        assert look_alike(["x", name]) == f"in {name!r}, {odd}"
     assert look_alike([*ADDRESSES, *OTHERS]) == ""
 
 
@@ -92,21 +92,19 @@ async def test_what_the_caller_says_of_columns_must_be_so() -> None:
     assert "has no column 'почта': it has 'Клиент', 'email'" in await refusal(
         table, email_column="почта"
     )
-    assert "rename (--map): the file has no column 'Имя'" in await refusal(
-        table, rename={"Имя": "name"}
-    )
+    assert "rename: the file has no column 'Имя'" in await refusal(table, rename={"Имя": "name"})
     assert "more than one column 'email'" in await refusal(table, rename={"Клиент": "email"})
-    assert "a column's name can't be ' '" in await refusal(table, rename={"Клиент": " "})
+    assert "' ' can't be the name of a column" in await refusal(table, rename={"Клиент": " "})
     line = '{"email": "a@b.by", "x": 1}\n'
     assert "no row of the file has the key 'Имя'" in await refusal(line, rename={"Имя": "name"})
     assert "has the key 'почта'" in await refusal(line, email_column="почта")
 
 
 async def test_a_header_that_is_not_clear_is_refused_with_the_remedy() -> None:
-    assert "'Рабочий e-mail' or 'Личный e-mail': say which one has the addresses" in await refusal(
+    assert "'Рабочий e-mail' or 'Личный e-mail': choose one with email_column=…" in await refusal(
         "Рабочий e-mail;Личный e-mail\na@b.by;c@d.by\n"
     )
-    assert "'еmail' has 'е' (cyrillic" in await refusal("еmail,name\na@b.by,x\n")
+    assert "in 'еmail', 'е' (cyrillic" in await refusal("еmail,name\na@b.by,x\n")
     assert "has its header in line 4: remove the lines above it" in await refusal(
         'Отчет;;\n;;\n"Клиенты, все";;\n"Имя";"Эл. почта";\nАнна;a@b.by;\n'
     )

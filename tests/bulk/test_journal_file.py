@@ -137,9 +137,9 @@ async def test_what_is_not_a_journal_is_refused_and_left_as_it_is(
     text.write_text("not a database\n" * 1000)
     with changed(database, "CREATE TABLE jobs (id)", f"PRAGMA user_version = {VERSION}"):
         before = text.read_bytes(), database.read_bytes()
-    with pytest.raises(JournalError, match="text is not a journal; name another place with"):
+    with pytest.raises(JournalError, match="text is not a journal; pass another path, or"):
         await Journal.open(text, adopt=adopt)
-    with pytest.raises(JournalError, match="database is a database, but not a journal; name"):
+    with pytest.raises(JournalError, match="database is a database, but not a journal; pass"):
         await Journal.open(database, adopt=adopt)
     assert (text.read_bytes(), database.read_bytes()) == before
     empty.touch()
@@ -150,7 +150,7 @@ async def test_what_is_not_a_journal_is_refused_and_left_as_it_is(
 async def test_a_place_that_can_not_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for place in (tmp_path, tmp_path / "file" / "journal.db"):
-        with pytest.raises(JournalError, match=r"can't be opened: .*; name another place with"):
+        with pytest.raises(JournalError, match=r"can't be opened: .*; pass another path, or"):
             await Journal.open(place)
 
 

@@ -71,7 +71,7 @@ async def test_such_a_place_is_refused_before_anything_is_made_there(
     text = table("nfs4", device=f"{os.major(device)}:{os.minor(device)}")
     (tmp_path / "mounts").write_text(text)
     monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "mounts")
-    with pytest.raises(JournalError, match=r"network file system \(nfs4\), .*; name another place"):
+    with pytest.raises(JournalError, match=r"network file system \(nfs4\), .*; pass another path"):
         await Journal.open(tmp_path / "journal.db")
     assert [file.name for file in tmp_path.iterdir()] == ["mounts"]
     monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "not there")  # as outside Linux
@@ -111,7 +111,7 @@ def test_a_relative_state_directory_counts_as_none(
 
 async def test_a_journal_that_may_not_be_made_is_not(tmp_path: Path) -> None:
     place = tmp_path / "state" / "journal.db"
-    with pytest.raises(JournalError, match=r"there is no journal at .*: a send makes one"):
+    with pytest.raises(JournalError, match=r"there is no journal at .*: a send creates one"):
         await Journal.open(place, create=False)
     assert list(tmp_path.iterdir()) == []
     async with at(place):
@@ -122,7 +122,7 @@ async def test_a_journal_that_may_not_be_made_is_not(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
 async def test_what_is_no_regular_file_is_left_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(JournalError, match="it is not a regular file; name another place"):
+    with pytest.raises(JournalError, match="it is not a regular file; pass another path"):
         await Journal.open(tmp_path / "pipe")
 
 
@@ -169,7 +169,7 @@ async def test_what_was_read_while_another_began_to_write_does_not_count(locked:
     journal = await Journal.open(locked, create=False, read_only=True)
     async with at(locked) as elsewhere:
         await planned(elsewhere, ["c@example.com"], "b")
-    with pytest.raises(JournalError, match="written to while it was read: look again"):
+    with pytest.raises(JournalError, match="written to while it was being read: try again"):
         await journal.close()
 
 
@@ -180,7 +180,7 @@ async def test_what_can_not_be_read_there_has_a_sentence(
     with pytest.raises(JournalError, match="written by an older mailkit: open it once where it"):
         await Journal.open(locked, create=False, read_only=True)
     locked.with_name("empty.db").touch()
-    with pytest.raises(JournalError, match=r"there is no journal at .*empty.db: it is empty"):
+    with pytest.raises(JournalError, match=r"there is no journal at .*empty.db: the file is empty"):
         await Journal.open(locked.with_name("empty.db"), create=False, read_only=True)
 
 

@@ -75,8 +75,10 @@ async def test_what_is_in_a_cell_too_many_costs_the_row_and_not_its_address() ->
 
 async def test_a_row_with_too_few_cells_swallows_nobody() -> None:
     for lines, rows in {
-        "a@b.by,Anna": [Row(2, "a@b.by", (), "it is empty; only 1 field where the header has 3")],
-        "Anna": [Row(2, "", (), "it is empty; only 1 field where the header has 3")],
+        "a@b.by,Anna": [
+            Row(2, "a@b.by", (), "the address is empty; only 1 field where the header has 3")
+        ],
+        "Anna": [Row(2, "", (), "the address is empty; only 1 field where the header has 3")],
         'Anna;a@b.by;"x\nIvan;c@d.by;y"': [
             Row(2, "a@b.by", ("Anna", "x\nIvan;c@d.by;y")),
         ],
@@ -112,20 +114,20 @@ async def test_values_of_json_and_of_items_lose_their_blanks_too() -> None:
 async def test_what_a_file_is_whatever_its_name_says() -> None:
     html = "is a web page (HTML); open it in a spreadsheet"
     for content, format, sentence in (
-        ('[{"email": "a@b.by"}]', "csv", "is JSON, one list; write an object a line"),
-        ('\ufeff [\n{"email": "a@b.by"}]', None, "is JSON, one list"),
+        ('[{"email": "a@b.by"}]', "csv", "is one JSON array; write one object per line"),
+        ('\ufeff [\n{"email": "a@b.by"}]', None, "is one JSON array"),
         ('{"email": "a@b.by"}\n', "csv", "is JSON lines, not CSV; rename it to .jsonl"),
-        ('{\n "email": "a@b.by"\n}\n', "jsonl", "is JSON with objects over several lines"),
-        ("email;name\na@b.by;x\n", "jsonl", "is not JSON lines, but begins with 'email;name'"),
-        ("a@b.by\n", "jsonl", "is not JSON lines, but begins with 'a@b.by'"),
-        ("email\na@b.by\n", "xlsx", "is not an Excel workbook, but text"),
+        ('{\n "email": "a@b.by"\n}\n', "jsonl", "is JSON with objects that span lines"),
+        ("email;name\na@b.by;x\n", "jsonl", "is not JSON lines: it begins with 'email;name'"),
+        ("a@b.by\n", "jsonl", "is not JSON lines: it begins with 'a@b.by'"),
+        ("email\na@b.by\n", "xlsx", "is text, not an Excel workbook"),
         ("<table><tr><td>a@b.by</td></tr></table>", "csv", html),
         ("\n<!DOCTYPE html>\n<html>", "csv", html),
         ('<html xmlns:x="urn:x"><a@b.by>', "xlsx", html),
         ('<?xml version="1.0"?><Workbook/>', "csv", "is XML; open it in a spreadsheet"),
         ("<people><p>a@b.by</p></people>", None, "is XML or a web page (HTML)"),
-        ("{\\rtf1\\ansi a@b.by}", "csv", "is a document in RTF"),
-        ("BEGIN:VCARD\nEMAIL:a@b.by\n", "csv", "is a file of contacts (vCard)"),
+        ("{\\rtf1\\ansi a@b.by}", "csv", "is an RTF document"),
+        ("BEGIN:VCARD\nEMAIL:a@b.by\n", "csv", "is a vCard file"),
         ("Received: from x\nTo: a@b.by\n", None, "is an e-mail message"),
         (
             b"\xd0\xcf\x11\xe0" + bytes(50),

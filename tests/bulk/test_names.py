@@ -102,7 +102,7 @@ async def test_a_name_is_taken_once_anything_was_or_may_have_been_sent(journal: 
     for name, acts in (("accepted", []), ("in doubt", [OutcomeUnknown("lost")])):
         await send(journal, people(2), provider=FakeProvider(acts=[*acts]), name=name, again=True)
         for rows in (people(2), people(5)):
-            with pytest.raises(JobExists, match="exists: resume it, or order it --again"):
+            with pytest.raises(JobExists, match="already exists: resume it, or send again with"):
                 await send(journal, rows, name=name)
     assert (await send(journal, people(2), name="accepted", again=True)).job == "accepted-2"
 
@@ -112,7 +112,7 @@ async def test_what_is_still_to_be_sent_keeps_the_name_until_it_is_cancelled(
 ) -> None:
     provider = FakeProvider(refuses=lambda task: "the sender is not active")
     assert (await send(journal, people(2), provider=provider)).counts.unsent == 2
-    with pytest.raises(JobExists, match="nothing of it was sent so far"):
+    with pytest.raises(JobExists, match="none of it was sent"):
         await send(journal, people(3))
     with pytest.raises(JobExists):
         await send(journal, people(2), name="same list")
@@ -154,7 +154,7 @@ async def test_what_was_under_way_when_its_process_was_killed_keeps_the_name(
     job = await planned(journal, people(2), "autumn")
     await take(journal, job)
     die(job)
-    with pytest.raises(JobExists, match="order it --again"):
+    with pytest.raises(JobExists, match="send again with again=True"):
         await send(journal, people(3))
 
 

@@ -234,7 +234,7 @@ async def test_of_addresses_all_are_resolved_or_none_is(journal: Journal) -> Non
         both = ["p0@example.com", address]
         with pytest.raises(InvalidArgument, match=sentence):
             await resolve(journal, "a", 1, addresses=both, accepted=False)
-    with pytest.raises(InvalidArgument, match="give a list, even of one"):
+    with pytest.raises(InvalidArgument, match="give a list, even for one item"):
         await resolve(journal, "a", addresses="p0@example.com", accepted=False)
     assert (await make_report(journal, "a")).counts.in_doubt == 3
 

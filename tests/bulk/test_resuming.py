@@ -119,10 +119,10 @@ async def test_another_message_or_list_under_the_name_says_what_differs(shop: Sh
         await shop.order(read_recipients(people(6)))
     assert refused.value.name == "autumn"
     approve("ordered again: another list", str(refused.value))
-    with pytest.raises(JobExists, match="already, as the job autumn"):
+    with pytest.raises(JobExists, match="already went to this list, as the job autumn"):
         await shop.order(name="winter")
     shop.provider.account = "another"
-    with pytest.raises(InvalidArgument, match="begun with another account"):
+    with pytest.raises(InvalidArgument, match="started with another account"):
         await shop.order(read_recipients(people(6)))
     shop.check_each_once()
 

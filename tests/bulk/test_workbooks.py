@@ -124,17 +124,17 @@ async def test_an_error_in_a_cell_is_no_text() -> None:
         workbook(People=[["email", "x"], ["a@b.by", ("=NA()", "#N/A")], [("=NA()", "#N/A"), "y"]])
     )
     assert isinstance(row.values, Partial)
-    assert row.values.faults == {"x": "an error of the workbook, #N/A; correct it there"}
-    assert other.reason == "the address is an error of the workbook, #N/A; correct it there"
+    assert row.values.faults == {"x": "the error #N/A; fix it in the workbook"}
+    assert other.reason == "the address is the error #N/A; fix it in the workbook"
 
 
 async def test_the_sheet_is_the_one_with_addresses_or_is_named() -> None:
     file = workbook(Notes=[["read me"], ["x"]], People=PEOPLE, Empty=[])
     assert len(await read(file)) == 2
     several = workbook(Minsk=PEOPLE, Brest=[["email"], ["x@y.by"]])
-    assert "has several sheets, 'Minsk' or 'Brest': say which one" in await refusal(several)
+    assert "several sheets, 'Minsk' or 'Brest': choose one with sheet=…" in await refusal(several)
     assert await read(several, sheet="brest ") == [Row(2, "x@y.by", ())]
-    assert "has no sheet 'Gomel', but 'Minsk', 'Brest'" in await refusal(several, sheet="Gomel")
+    assert "has no sheet 'Gomel', only 'Minsk', 'Brest'" in await refusal(several, sheet="Gomel")
     assert "it has no sheets" in await refusal(io.BytesIO(b"email\na@b.by\n"), sheet="Minsk")
     assert "has no delimiter" in await refusal(file, delimiter=";")
     assert "is empty" in await refusal(workbook(Empty=[]))
@@ -171,12 +171,12 @@ async def test_what_is_no_workbook_or_too_large_is_refused(
     whole = workbook(People=PEOPLE).getvalue()
     assert "is a damaged Excel workbook" in await refusal(io.BytesIO(whole[:-100]))
     broken = changed(io.BytesIO(whole), lambda name: name.replace("sheet1", "sheet7"))
-    assert "is a workbook without a sheet of cells" in await refusal(broken)
+    assert "is a workbook without worksheets" in await refusal(broken)
     cut = changed(io.BytesIO(whole), lambda name: name.replace("sharedS", "other"))
     assert "can't be read as a workbook (KeyError" in await refusal(cut)
     monkeypatch.setattr(workbook_source, "_LARGEST", 100)
-    assert "more than can be read of a workbook; save it as CSV" in await refusal(io.BytesIO(whole))
+    assert "too much to read; save it as CSV" in await refusal(io.BytesIO(whole))
     monkeypatch.setitem(sys.modules, "openpyxl.reader.excel", None)
-    assert "pip install 'mailkit-bulk[excel]'; or save it as CSV" in await refusal(
+    assert "pip install 'mailkit-bulk[excel]', or save it as CSV" in await refusal(
         io.BytesIO(whole)
     )

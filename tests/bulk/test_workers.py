@@ -70,7 +70,9 @@ async def test_a_worker_waits_for_what_the_others_have_under_way(journal: Journa
     async with sender(journal, provider, clock) as one:
         job = await one.resume("a")
         step = await until_waiting(job)
-        assert step.waiting == Waiting(None, f"process {os.getpid()}, which also sends this job")
+        assert step.waiting == Waiting(
+            None, f"process {os.getpid()}, which is also sending this job"
+        )
         assert step.counts.unsent == 3
         await journal.chunks.put_back(other, taken.ticket, clock.now(), "dns")
         await journal.workers.leave(other)

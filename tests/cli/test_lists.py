@@ -31,7 +31,7 @@ def test_a_column_is_named_and_another_one_renamed(shop: Shop) -> None:
     assert (sent["accepted"], sent["invalid"]) == (3, 1)
     assert set(shop.sandbox.truth.mailed) == {"a@b.by", "c@d.by", "+e@f.by"}
     rows = shop("report", "autumn", "--csv").out
-    assert "2 addresses in one cell; give each a row" in rows
+    assert "2 addresses in one cell; put each in its own row" in rows
     assert "\na@b.by,Анна,x@y.by,a@b.by," in rows, "the name's own column has the address"
     tested = shop("test", letter, "n@s.by", "--provider", "smsby", "--list", listed, *words)
     assert "Анна, n@s.by, n@s.by" in tested.out

@@ -70,7 +70,7 @@ def test_a_look_in_between_does_not_end_a_wait_but_what_is_sent_does() -> None:
         "waiting until 12:01:00: list 0 is loading",
         "waiting until 12:01:02: list 1 is loading",
         "the wait is over, 301 of 900 rows sent",
-        "next look at 12:02:00: moderators",
+        "next check at 12:02:00: moderators",
     ]
 
 
@@ -80,7 +80,7 @@ def test_a_look_in_between_does_not_end_a_wait_but_what_is_sent_does() -> None:
         ([wait(0.1), None, wait(0.15), None], []),  # too short for a line
         ([wait(1), wait(3)], ["waiting until 12:01:00: too many", "waiting until 12:03:00: too"]),
         ([wait(1), wait(1, "no network")], ["until 12:01:00: too many", "12:01:00: no network"]),
-        ([wait(9, "moderators", sent=True)], ["next look at 12:09:00: moderators"]),
+        ([wait(9, "moderators", sent=True)], ["next check at 12:09:00: moderators"]),
         ([Waiting(None, "process 7")] * 2, ["waiting for process 7"]),
         ([wait(48 * 60)], ["waiting until 2030-06-05 "]),
         ([wait(1, "\x1b[2J")], ["\\x1b[2J"]),
@@ -104,8 +104,8 @@ def test_a_line_says_all_that_is_known() -> None:
     )
     assert said(whole) == [
         "12:00:30 autumn: 300 of 900 rows sent, 1 a second, 1 h 7 min left, 7 rejected, 3 in "
-        "doubt; 200 accepted rows not yet found in the status lists; looked for until 12:10:00; "
-        "delivery: delivered 80, hard bounce 2; asked until 14:00:00"
+        "doubt; 200 accepted rows not in the status lists yet; checking until 12:10:00; "
+        "delivery: delivered 80, hard bounce 2; checking until 14:00:00"
     ]
 
 

@@ -67,7 +67,7 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
         "sender: give an Address or text, not a list",
     ),
     "text for a file": ({"file": "a.txt"}, "file: give a Path or bytes, not text"),
-    "text for a list": ({"many": "a@b.by"}, "many: give a list, even of one, not text"),
+    "text for a list": ({"many": "a@b.by"}, "many: give a list, even for one item, not text"),
     "one pair for a list": ({"many": Pair("a", "b")}, "many: give a list, not a Pair"),
     "a dict for a list": ({"many": {"a": 1}}, "many: give a list, not a dict"),
     "a number for a list": ({"many": 5}, "many: give a list, not an int"),
@@ -82,7 +82,7 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
     ),
     "ids": ({"ids": "7"}, "ids: give a whole number or a list, not text"),
     "an id": ({"ids": [7, "8"]}, "ids[1]: give a whole number, not text"),
-    "a row": ({"rows": [["a"], "b"]}, "rows[1]: give a list, even of one, not text"),
+    "a row": ({"rows": [["a"], "b"]}, "rows[1]: give a list, even for one item, not text"),
     "a cell": ({"rows": [["a"], ["b", None]]}, "rows[1][1]: give text or a whole number, not None"),
     "a reader": ({"readers": ["a@b.by"]}, "readers[0]: give a Reader, not text"),
     "a reader's address": (

@@ -106,7 +106,7 @@ async def test_a_mock_of_a_client_awaits_as_the_client_does(whole: bool) -> None
 
 
 async def test_a_method_of_the_class_belongs_to_no_client() -> None:
-    with pytest.raises(TypeError, match="look it up in a client"):
+    with pytest.raises(TypeError, match="use it on a client"):
         await Books.list()
 
 

@@ -190,7 +190,7 @@ def test_a_value_without_a_declared_format_is_refused(value: Any) -> None:
 
 
 def test_half_a_surrogate_pair_is_refused_in_json() -> None:
-    with pytest.raises(InvalidArgument, match="half a surrogate pair"):
+    with pytest.raises(InvalidArgument, match="an unpaired surrogate"):
         sent(AddBook(title="\ud83d"))
 
 

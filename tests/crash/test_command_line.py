@@ -166,7 +166,9 @@ def test_what_a_living_process_sends_is_not_in_doubt(shop: Shop) -> None:
             assert (ended.code, ended.out) == (1, "")
             assert ended.err == "mailkit: chunk 2 of the job autumn is not in doubt\n"
         ended = shop(*words)
-        assert ended.err == "mailkit: the job autumn exists: resume it, or order it --again\n"
+        assert ended.err == (
+            "mailkit: the job autumn already exists: resume it, or send again with --again\n"
+        )
         report = shop.report()
         assert (report["running"], report["accepted"]) == (True, 500)
         assert (report["in_doubt"], report["unsent"]) == (0, 3500)
@@ -268,7 +270,7 @@ def test_a_signal_while_the_provider_is_asked_ends_without_success(shop: Shop) -
         process.send_signal(signal.SIGINT)
         ended = end_of(process)
     assert ended.code == 4
-    assert "rows are not yet found in the status lists; to look again: mailkit resume" in ended.out
+    assert "rows are not in the status lists yet; to check again: mailkit resume" in ended.out
     shop.sandbox.clock.advance(3600)
     everybody_was_mailed_once(shop)
 

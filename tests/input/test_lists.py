@@ -54,7 +54,7 @@ async def test_without_a_mark_the_encoding_is_utf_8_or_the_one_that_is_named(enc
 
 async def test_a_list_in_another_encoding_is_refused_with_the_place_and_the_remedy() -> None:
     sentence = await refusal(TABLE.encode("cp1251"))
-    assert "line 2, byte 25 of the file is 0xc0; pass the encoding it has" in sentence
+    assert "line 2, byte 25 of the file is 0xc0; name its encoding" in sentence
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -89,11 +89,11 @@ async def test_comma_semicolon_and_tab_are_told_apart(delimiter: str) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("name,city\nx,y\n", "the file has no column 'email', but 'name', 'city'"),
+        ("name,city\nx,y\n", "the file has no column 'email', only 'name', 'city'"),
         ("name,email,name\nx,a@b.by,y\n", "more than one column 'name'"),
         ("email,E-Mail\na@b.by,c@d.by\n", "more than one column 'email' or 'E-Mail'"),
         ("email,é,e\u0301\na@b.by,1,2\n", "more than one column 'é'"),
-        ("email,city\na@b.by,y\n", "{{ name }}: the list has no column of that name"),
+        ("email,city\na@b.by,y\n", "{{ name }}: the list has no such column"),
         ("", "the file is empty"),
         ("email,name\n", "has a header and nothing below it"),
         ("email,name\n\n \n", "has a header and nothing below it"),
@@ -192,10 +192,10 @@ async def test_lines_that_are_no_row_cost_themselves_alone() -> None:
         '{"email": "a@b.by", "x": ' + "[" * 10_000 + "]" * 10_000 + "}": "nested too deeply",
         '{"x":' * 10_000 + "1" + "}" * 10_000: "nested too deeply",
         '{"email": "a@b.by", "email": "c@d.by"}': "the address is given twice",
-        '{"email": "a@b.by", "Email": "c@d.by"}': "a field 'Email' beside the address",
+        '{"email": "a@b.by", "Email": "c@d.by"}': "a field 'Email' in addition to the address",
         '{"email": [], "' + "k" * 900_000 + '": []}': "the address is a list",
-        '{"email": "a@b.by"': "no JSON",
-        "[1]": "JSON, but no object",
+        '{"email": "a@b.by"': "not JSON",
+        "[1]": "JSON, but not an object",
         "{}": "no key 'email'",
     }
     text = "".join(f'{{"email": "p{n}@b.by"}}\n{line}\n' for n, line in enumerate(lines))

@@ -57,11 +57,11 @@ async def test_people_that_only_look_alike_are_different_people() -> None:
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        ("", "it is empty"),
-        ("\u3000\t", "it is empty"),
+        ("", "the address is empty"),
+        ("\u3000\t", "the address is empty"),
         ("anna", "no @"),
         ("a@@b.by", "more than one @"),
-        ("a@b.by,c@d.by", "2 addresses in one cell; give each a row"),
+        ("a@b.by,c@d.by", "2 addresses in one cell; put each in its own row"),
         ("@b.by", "nothing before the @"),
         ("a@", "nothing after the @"),
         ('"anna petrova"@b.by', "a quoted part before the @"),

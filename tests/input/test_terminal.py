@@ -285,13 +285,13 @@ def test_arguments_that_are_no_text_get_a_sentence_from_a_process_too(shop: Shop
 
 
 LISTS: dict[str, tuple[bytes, str]] = {
-    "a JSON list": (b'[{"email": "a@b.by"}]', "is JSON, one list; write an object a line"),
+    "a JSON list": (b'[{"email": "a@b.by"}]', "is one JSON array; write one object per line"),
     "columns that are one": ("email,é,e\u0301\na@b.by,1,2\n".encode(), "more than one column 'é'"),
     "a header that never ends": (b'email,"x\n' * 10, "line 1: the header can't be read"),
     "a header of 10 MB": (b"email," + b"x" * 10_000_000, "line 1: the header can't be read"),
     "columns with long names": (
         b"name," + b"x" * 99_999,
-        "has no column 'email', but 'name', 'xxx",
+        "has no column 'email', only 'name', 'xxx",
     ),
     "quotes all over": (b"email,n,x\n" + b'a",b,"c\n' * 200_000, "too many rows open a quote"),
     "ever new keys": (
@@ -305,7 +305,7 @@ LISTS: dict[str, tuple[bytes, str]] = {
     "nothing but nulls": (bytes(1000), "has NUL bytes in its first line"),
     "objects without what the letter needs": (
         b'{"email": "a@b.by"}\n',
-        "{{ name }}: the list has no column of that name; it has email",
+        "{{ name }}: the list has no such column; it has email",
     ),
 }
 

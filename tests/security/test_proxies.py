@@ -152,7 +152,7 @@ async def test_a_proxy_that_is_not_there_is_not_sent(
         pass
     monkeypatch.setenv("HTTPS_PROXY", place)
     async with SmsBy("token", "https://localhost:1") as client:
-        with pytest.raises(NotSent, match="the proxy of HTTPS_PROXY can't be reached"):
+        with pytest.raises(NotSent, match="the proxy in HTTPS_PROXY can't be reached"):
             await client.templates.list()
 
 

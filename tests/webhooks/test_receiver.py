@@ -108,7 +108,7 @@ async def test_other_methods(receiver: WebhookReceiver, method: str, path: str) 
         ("is 10,000 deep", b"[" * 10_000),
         ("is 10,000 deep and whole", b"[" * 10_000 + b"]" * 10_000),
         ("has an item that is 10,000 deep", b'[{"a":' * 10_000 + b"1" + b"}]" * 10_000),
-        ("has half a surrogate pair", b'[{"status": "\\ud800"}]'),
+        ("has an unpaired surrogate", b'[{"status": "\\ud800"}]'),
     ],
 )
 async def test_a_broken_body_records_nothing(

@@ -41,7 +41,7 @@ from mailkit.bulk.journal.records import (
 )
 from mailkit.bulk.journal.reports import LeftBehind, OtherJob, Reports, Snapshot
 from mailkit.bulk.journal.resolving import Chosen, ReplanResult, Resolving
-from mailkit.bulk.journal.sqlite.finding import ELSEWHERE
+from mailkit.bulk.journal.sqlite.finding import elsewhere
 from mailkit.bulk.journal.sqlite.opening import Connector
 from mailkit.bulk.journal.sqlite.places import is_writable
 from mailkit.bulk.journal.sqlite.store import (
@@ -109,7 +109,7 @@ def default_path() -> Path:
         for folder in (platformdirs.user_state_path("mailkit"), Path("~/.local/state/mailkit")):
             if (place := folder.expanduser()).is_absolute():
                 return place / "journal.db"
-    raise JournalError(f"this user has no home directory for a journal; {ELSEWHERE}")
+    raise JournalError(f"this user has no home directory for a journal; {elsewhere()}")
 
 
 class Journal:
@@ -159,14 +159,14 @@ class Journal:
         read_only: bool = False,
         executor: Callable[[Connector], Executor] | None = None,
     ) -> Journal:
-        """Open the journal at ``path``, made if it isn't there (unless ``create`` is False),
-        readable by its owner alone. Nothing else in the process may open the file.
+        """Open the journal at ``path``; create it if it doesn't exist (unless ``create`` is False),
+        readable only by its owner. Nothing else in the process may open the file.
 
-        None is the default place (see default_path); ``":memory:"`` keeps nothing on the disk.
-        ``adopt`` is a person's word on a copied file, or one that was put back, whose original is
-        gone for good: ``"latest"`` if nothing was sent with that since; else ``"older"``, and all
+        None is the default place (see default_path); ``":memory:"`` keeps nothing on disk.
+        ``adopt`` is a person's word on a copied or restored file whose original is gone for good:
+        ``"latest"`` if nothing was sent with the original since; else ``"older"``, and everything
         that this one was about to send is in doubt. With ``read_only`` the caller writes nothing,
-        so that the journal may be where nothing can be written. ``executor`` replaces the two
+        so the journal may be in a read-only place. ``executor`` replaces the two
         threads that the journal works in. JournalError says why a file can't be used.
         """
         place = None if path == ":memory:" else _resolved(path)
@@ -205,4 +205,4 @@ def _resolved(path: str | Path | None) -> Path:
     try:
         return (default_path() if path is None else Path(path)).resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise JournalError(f"the journal {path} can't be opened: {error}; {ELSEWHERE}") from error
+        raise JournalError(f"the journal {path} can't be opened: {error}; {elsewhere()}") from error

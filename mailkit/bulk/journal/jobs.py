@@ -20,6 +20,7 @@ from mailkit.bulk.journal.ownership import check_alive, living, register
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.errors import InvalidArgument, JobExists
+from mailkit.remedies import remedy
 from mailkit.text import control_character
 
 __all__ = ["Jobs", "Overtaken", "Twin", "by_id", "check_wanted", "find", "twins"]
@@ -331,8 +332,8 @@ class Jobs:
             )
             if ended or not over:
                 raise JobExists(
-                    f"this message has gone to this list already, as the job {twin.name}: "
-                    "resume that one, or order it --again",
+                    f"this message already went to this list, as the job {twin.name}: "
+                    "resume that job, or send again with " + remedy("again=True", "--again"),
                     name=twin.name,
                 )
 

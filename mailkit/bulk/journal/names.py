@@ -1,8 +1,8 @@
-"""Which names are taken: not that of a job of which nothing was or may have been sent.
+"""Which names are taken: not that of a job that ended without mailing anybody.
 
-Such a job is over without anybody: its rows are invalid, duplicate, suppressed or rejected, or it
-was cancelled before anything was sent. It stays until another job is planned under its name, and
-that is known to be one; so whoever corrects a list still sees what was wrong with it.
+Nothing of such a job was or may have been sent: its rows are invalid, duplicate, suppressed or
+rejected, or it was cancelled before. It stays until another job is planned under its name, so that
+whoever corrects a list can still see what was wrong with it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, RowState
 from mailkit.bulk.journal.store import Connection
 from mailkit.errors import JobExists
+from mailkit.remedies import remedy
 
 __all__ = [
     "exists",
@@ -94,10 +95,13 @@ def exists(db: Connection, job: JobRecord) -> JobExists:
     if job.state is JobState.PLANNING:
         return is_being_planned(job)
     if _has_rows(db, job, _SENT):
-        return JobExists(f"the job {name} exists: resume it, or order it --again", name=name)
+        again = remedy("again=True", "--again")
+        return JobExists(
+            f"the job {name} already exists: resume it, or send again with {again}", name=name
+        )
     return JobExists(
-        f"the job {name} exists, and nothing of it was sent so far: resume it with its own message "
-        "and list; or cancel it, and another one can have its name",
+        f"the job {name} already exists, and none of it was sent: resume it with its own message "
+        "and list, or cancel it to free its name",
         name=name,
     )
 

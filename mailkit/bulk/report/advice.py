@@ -40,21 +40,21 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
     """What to know about rows that were accepted or rejected; ``at`` writes a time."""
     job = _job(report)
     if report.unreconciled:
-        rows = f"{report.unreconciled:,} accepted rows are not yet found in the status lists"
+        rows = f"{report.unreconciled:,} accepted rows are not in the status lists yet"
         if report.running and report.looks_until is not None:
-            rows += f", and looked for until {at(report.looks_until)}"
+            rows += f"; checking until {at(report.looks_until)}"
         yield Advice(
-            f"{rows}; to look again:",
+            f"{rows}; to check again:",
             f"mailkit {_look(report)}",
         )
     if report.held and not (report.running or report.stopped):
         yield Advice(
-            "some are rejected for the account's sake, it seems: "
-            f"{plain(report.held)}; if they are rejected for their own:",
+            "some rejections seem to be about the account: "
+            f"{plain(report.held)}; if they are about the rows themselves:",
             f"mailkit resume {job} --trust-refusals",
         )
     if report.counts.rejected and not (report.running or report.cancelled):
-        yield Advice("to send what was rejected again:", f"mailkit resume {job} --rejected")
+        yield Advice("to send the rejected rows again:", f"mailkit resume {job} --rejected")
 
 
 def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
@@ -63,11 +63,11 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
     if report.elsewhere and not counts.to_send:
         yield Advice(
             "Nobody is left to mail: other jobs have sent them this message, or will. To send it "
-            "once more, order it --again"
+            "to them again, use --again"
         )
     for other in report.others:
         name = shlex.quote(plain(other.name))
-        who = f"Some rows are left to the job {plain(other.name)}, which has"
+        who = f"Some rows belong to the job {plain(other.name)}, which has"
         if other.in_doubt:
             yield Advice(f"{who} {_rows(other.in_doubt)} in doubt:", f"mailkit status {name}")
         if other.unsent and not other.running:
@@ -88,7 +88,7 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
     elif report.stopped:
         yield Advice(f"Stopped: {plain(report.stopped)}")
     elif report.without_anybody:
-        yield Advice(f"Nobody was accepted; the name {plain(report.job)} is free for another list")
+        yield Advice(f"Nobody was accepted; the name {plain(report.job)} is free for another job")
 
 
 def settling(report: Report, doubt: Doubt) -> Sequence[str]:

@@ -27,7 +27,7 @@ from mailkit.events import DeliveryStatus
 
 __all__ = ["Doubt", "Report", "Waiting", "make_report", "report_of"]
 
-SAME_ADDRESS = "an earlier row has the address"
+SAME_ADDRESS = "an earlier row has the same address"
 
 
 @attrs.frozen
@@ -54,13 +54,13 @@ class Report:
     unsent or in doubt now, ``deliveries`` how many were last heard
     of in each delivery status, ``statistics`` what the provider counts of the messages where it
     names nobody, ``doubts`` which chunks a person must look at, ``rejections`` why
-    chunks were refused whole. ``waiting`` says for what the next request has to wait, and until
-    when. ``stopped`` is why the last engine ended early, ``running`` whether one is at work now,
-    ``cancelled`` when a person cancelled the job. ``held`` are the provider's words if rows are
-    rejected for the account's sake, it seems, and not for their own. ``reasons`` says why rows were
-    left out or rejected: those of each state, the most frequent first. Accepted rows that are
-    ``unreconciled`` are looked for until ``looks_until``, or longer if the run was told to; None:
-    the provider takes its time.
+    chunks were refused whole. ``waiting`` says what the next request waits for, and until when.
+    ``stopped`` is why the last engine ended early, ``running`` whether one is at work now,
+    ``cancelled`` when a person cancelled the job. ``held`` has the provider's words if rows seem to
+    be rejected because of the account and not of themselves. ``reasons`` says why rows were left
+    out or rejected, for each state, the most frequent first. Accepted rows that are
+    ``unreconciled`` are checked until ``looks_until``, or longer if the run was told to; None if
+    the provider sets no limit.
     """
 
     job: str
@@ -135,8 +135,8 @@ class Report:
 
 
 async def make_report(journal: Journal, name: str, *, reasons: bool = True) -> Report:
-    """Read the report of the job of this name from the journal, at any moment of its life. Without
-    the ``reasons`` it costs less.
+    """Read the report of the job of this name from the journal, at any moment of its life. It is
+    faster without the ``reasons``.
 
     InvalidArgument if there is no such job; JournalError if its rows do not add up, which must
     never happen.

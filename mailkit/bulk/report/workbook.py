@@ -138,7 +138,7 @@ def _reasons(report: Report) -> Iterator[tuple[str, str | int]]:
     for state, groups in grouped(report):
         for group in groups[:SHOWN]:
             yield f"{state}: {group.reason or 'no reason given'}", group.rows
-        yield f"to list what is {state}", listing(report, state)
+        yield f"full list of {state} rows", listing(report, state)
 
 
 class _Table:

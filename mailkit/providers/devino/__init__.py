@@ -108,8 +108,7 @@ class Devino(Client):
         api_key = secret_from_env("MAILKIT_DEVINO_API_KEY")
         if api_key is None:
             raise InvalidArgument(
-                "MAILKIT_DEVINO_API_KEY is not set: put the API key of your Devino account there, "
-                "or pass api_key=…"
+                "MAILKIT_DEVINO_API_KEY is not set: put the API key of your Devino account there"
             )
         url = base_url(os.environ.get("MAILKIT_DEVINO_URL") or _URL, "MAILKIT_DEVINO_URL")
         return cls(api_key, url, **options)

@@ -18,7 +18,7 @@ class Reach(Call[None]):
 
 
 def _there(nothing: None) -> str:
-    return "somebody answers; whether the credential works shows only once something is sent"
+    return "the service answers; the credential can be checked only by sending"
 
 
 CHECKS: Sequence[Check] = (Check("service", Reach(), _there, Expected.ANYTHING),)

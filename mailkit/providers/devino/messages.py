@@ -235,7 +235,7 @@ class SendMessages(Call[SendMessagesResult], kw_only=True):
             found = "neither" if self.html is None else "both"
             raise InvalidArgument(f"give the message one body, html or text; it has {found}")
         if isinstance(self.attachment_ids, str):
-            raise InvalidArgument("attachment_ids: give a list, even of one")
+            raise InvalidArgument("attachment_ids: give a list, even for one item")
 
 
 class Messages(Resource):

@@ -32,7 +32,7 @@ def _senders(found: Sequence[Sender]) -> str:
     active = sum(not inactive(one.status) for one in found)
     if not active:
         raise InvalidArgument(f"none of {len(found)} senders is active: activate one")
-    return f"{active} of {len(found)} are active"
+    return f"{active} of {len(found)} active"
 
 
 def _money(found: BalanceDetails) -> str:
@@ -43,14 +43,14 @@ def _money(found: BalanceDetails) -> str:
 
 def _cost(found: Cost) -> str:
     return (
-        "tells how many emails a campaign may have"
+        "has the largest number of emails in a campaign"
         if found.max_emails_per_task
-        else "does not tell how many emails a campaign may have"
+        else "lacks the largest number of emails in a campaign"
     )
 
 
 def _number(found: Sequence[Any]) -> str:
-    return f"{len(found)} can be read" if found else "there are none"
+    return f"{len(found)} can be read" if found else "none"
 
 
 def _of_a_list(
@@ -80,7 +80,7 @@ CHECKS: Sequence[Check] = (
     Check("mailing list", _of_a_list(GetMailingList)),
     Check("variables", _of_a_list(ListVariables), _number),
     Check("contacts", _of_a_list(lambda id: ListContacts(id, limit=10), filled=True), _number),
-    Check("contacts in all", _of_a_list(CountContacts, filled=True)),
+    Check("contact count", _of_a_list(CountContacts, filled=True)),
     Check("cost", _of_a_list(GetCost, filled=True), _cost),
     Check("campaigns", ListCampaigns(limit=10), _number),
     Check("campaign", _campaign),

@@ -156,7 +156,7 @@ def attachments(values: Attachments, wire_format: WireFormat) -> Mapping[str, ob
             else:
                 others[file.name] = _base64(file.content)
     elif isinstance(cast("object", values), str | bytes | Path | Attachment):
-        raise InvalidArgument("attachments: give a list, even of one")
+        raise InvalidArgument("attachments: give a list, even for one item")
     else:
         for source in values:
             file = Attachment.of(source)

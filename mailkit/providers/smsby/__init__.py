@@ -74,8 +74,8 @@ class Options(ClientOptions, total=False):
     imports_in_query: bool
     """Contacts to import go into the query, as the page has it, not into the form: False."""
     text_at_top: bool
-    """A personal bulk send repeats the subject and message of its first email at the top: the
-    table of the page requires them there, its example has none. False."""
+    """Whether a personal bulk send repeats the subject and message of its first email at the top:
+    the documentation's table requires them there, its example omits them. False."""
     limits: ChunkLimits
     """How much one request of a bulk send carries."""
     unsubscribe_url: str | None
@@ -136,7 +136,7 @@ class SmsBy(Client):
     @classmethod
     def from_env(cls, **options: Unpack[Options]) -> Self:
         """The client with MAILKIT_SMSBY_TOKEN, at MAILKIT_SMSBY_URL if that is set, with
-        MAILKIT_SMSBY_UNSUBSCRIBE_URL for ``{{ unsubscribe }}``; MAILKIT_SMSBY_TEXT_AT_TOP is 1 for
+        MAILKIT_SMSBY_UNSUBSCRIBE_URL for ``{{ unsubscribe }}``; MAILKIT_SMSBY_TEXT_AT_TOP=1 sets
         ``text_at_top``.
 
         Raises InvalidArgument if there is no token or the address can't be used.
@@ -144,8 +144,7 @@ class SmsBy(Client):
         token = secret_from_env("MAILKIT_SMSBY_TOKEN")
         if token is None:
             raise InvalidArgument(
-                "MAILKIT_SMSBY_TOKEN is not set: put the API key of your sms.by account there, "
-                "or pass token=…"
+                "MAILKIT_SMSBY_TOKEN is not set: put the API key of your sms.by account there"
             )
         if top := os.environ.get(_TOP_VARIABLE, "").strip():
             if top not in ("0", "1"):

@@ -49,7 +49,7 @@ async def test_every_report_says_why() -> None:
         assert told(report) == [
             ("invalid", "no @", 2, [6]),
             ("invalid", "more than one @", 1, [8]),
-            ("duplicate", "an earlier row has the address", 2, []),
+            ("duplicate", "an earlier row has the same address", 2, []),
             ("suppressed", "named for this job", 1, [4]),
             ("rejected", "p1@example.com: mailbox 17 is full", 1, [2]),
             ("rejected", "blocked", 1, [3]),
@@ -58,13 +58,13 @@ async def test_every_report_says_why() -> None:
         at = lines.index("invalid:")
         assert lines[at : at + 8] == [
             "invalid:",
-            "  2 no @ (such as line 6: x)",
+            "  2 no @ (e.g. line 6: x)",
             "  1 more than one @ (line 8: a@b@c)",
-            "  to list them: mailkit report autumn --csv --state invalid",
+            "  full list: mailkit report autumn --csv --state invalid",
             "rejected:",
             "  1 p1@example.com: mailbox 17 is full (line 2: p1@example.com)",
             "  1 blocked (line 3: p2@example.com)",
-            "  to list them: mailkit report autumn --csv --state rejected",
+            "  full list: mailkit report autumn --csv --state rejected",
         ]
         assert "suppressed:" not in lines
         plain = json.loads(report.to_json())["reasons"]
@@ -76,7 +76,7 @@ async def test_every_report_says_why() -> None:
         await excel_report(journal, "autumn", book)
         sums = {row[0]: row[1] for row in read(book.getvalue())["Summary"]}
         assert sums["invalid: no @"] == "2"
-        assert sums["to list what is invalid"] == "mailkit report autumn --csv --state invalid"
+        assert sums["full list of invalid rows"] == "mailkit report autumn --csv --state invalid"
 
 
 async def test_a_list_that_is_wrong_as_a_whole_says_of_everybody_why() -> None:
@@ -88,7 +88,7 @@ async def test_a_list_that_is_wrong_as_a_whole_says_of_everybody_why() -> None:
             "duplicate:",
             "suppressed:",
         ]
-        assert lines[-1] == "Nobody was accepted; the name autumn is free for another list"
+        assert lines[-1] == "Nobody was accepted; the name autumn is free for another job"
 
 
 async def test_chunks_that_were_rejected_are_counted_by_their_rows() -> None:
@@ -104,4 +104,4 @@ async def test_chunks_that_were_rejected_are_counted_by_their_rows() -> None:
         [group] = [group for group in report.reasons if group.kind == "rejected"]
         assert (group.reason, group.rows) == ("no such mailbox", 2)
         assert {row.address for row in group.examples} == {*REJECTED}
-        assert "  2 no such mailbox (such as p1@example.com)" in report_text(report)
+        assert "  2 no such mailbox (e.g. p1@example.com)" in report_text(report)

@@ -174,7 +174,7 @@ class JournalFile:
         if descriptor is not None:
             os.close(descriptor)
         if self._stood is not None and self._stood != self._state():
-            raise JournalError(f"{self.path} was written to while it was read: look again")
+            raise JournalError(f"{self.path} was written to while it was being read: try again")
 
     def _changed(self, name: str, what: str) -> JournalError:
         return JournalError(

@@ -14,10 +14,17 @@ from pathlib import Path
 from mailkit.bulk.journal import forks
 from mailkit.bulk.journal.sqlite import mounts, witness
 from mailkit.errors import JournalError
+from mailkit.remedies import remedy
 
-__all__ = ["ELSEWHERE", "find", "gone"]
+__all__ = ["elsewhere", "find", "gone"]
 
-ELSEWHERE = "name another place with --journal or MAILKIT_JOURNAL"
+
+def elsewhere() -> str:
+    """The remedy for a place that won't do."""
+    return remedy(
+        "pass another path, or set MAILKIT_JOURNAL",
+        "name another place with --journal or MAILKIT_JOURNAL",
+    )
 
 
 def find(path: Path, *, create: bool) -> os.stat_result:
@@ -27,10 +34,7 @@ def find(path: Path, *, create: bool) -> os.stat_result:
     """
     try:
         if not create and not path.exists():
-            raise JournalError(
-                f"there is no journal at {path}: a send makes one; "
-                "name the one you mean with --journal or MAILKIT_JOURNAL"
-            )
+            raise JournalError(f"there is no journal at {path}: a send creates one; {elsewhere()}")
         _refuse_leftovers(path)
         _make(path)
         found = path.lstat()
@@ -38,9 +42,9 @@ def find(path: Path, *, create: bool) -> os.stat_result:
         why = error.strerror or str(error)
         if isinstance(error, NotADirectoryError) or error.filename == str(path.parent):
             why = f"{path.parent} is not a folder"
-        raise _unusable(path, f"{why}; {ELSEWHERE}") from error
+        raise _unusable(path, f"{why}; {elsewhere()}") from error
     if not stat.S_ISREG(found.st_mode):
-        raise _unusable(path, f"it is not a regular file; {ELSEWHERE}")
+        raise _unusable(path, f"it is not a regular file; {elsewhere()}")
     if found.st_nlink != 1:
         raise _unusable(
             path,
@@ -85,7 +89,7 @@ def _make(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         table = mounts.MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
         if fault := mounts.fault_of(path, path.parent.stat().st_dev, table):
-            raise _unusable(path, f"{fault}; {ELSEWHERE}")
+            raise _unusable(path, f"{fault}; {elsewhere()}")
     forks.watch()
     with forks.guard, contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

@@ -16,7 +16,7 @@ from mailkit.bulk.journal.locks import Locks
 from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.sqlite import adopting, troubles, witness
 from mailkit.bulk.journal.sqlite.file import WAL_LIMIT, JournalFile
-from mailkit.bulk.journal.sqlite.finding import ELSEWHERE, find, gone
+from mailkit.bulk.journal.sqlite.finding import elsewhere, find, gone
 from mailkit.bulk.journal.sqlite.places import has_temporary_folder, why_not_writable
 from mailkit.bulk.journal.sqlite.schema import OLDEST, VERSION, create, upgrade
 from mailkit.bulk.journal.sqlite.witness import Origin, Witness
@@ -88,7 +88,7 @@ class Connector:
                     db.execute("PRAGMA temp_store = MEMORY")
                 db.execute("PRAGMA query_only = ON")
                 if not _check(db, path):
-                    raise JournalError(f"there is no journal at {path}: it is empty")
+                    raise JournalError(f"there is no journal at {path}: the file is empty")
         return db
 
 
@@ -103,7 +103,7 @@ def _told(path: Path) -> Iterator[None]:
         ) from error
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
-            raise JournalError(f"{path} is not a journal; {ELSEWHERE}") from None
+            raise JournalError(f"{path} is not a journal; {elsewhere()}") from None
         if troubles.is_about_place(error) and (why := why_not_writable(path)):
             raise JournalError(f"the journal {path} can't be used: {why}") from error
         raise troubles.told(error, f"the journal {path} can't be used") from error
@@ -145,17 +145,17 @@ def _check(db: sqlite3.Connection, path: Path, *, older: bool = False) -> bool:
     """
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     if tables and not {"jobs", "rows", "chunks"} <= tables:
-        raise JournalError(f"{path} is a database, but not a journal; {ELSEWHERE}")
+        raise JournalError(f"{path} is a database, but not a journal; {elsewhere()}")
     found = _version(db)
     if tables and not older and OLDEST <= found < VERSION:
         raise JournalError(
-            f"{path} was written by an older mailkit: open it once where it can be written to, "
-            "which upgrades it"
+            f"{path} was written by an older mailkit: open it once where it is writable, to "
+            "upgrade it"
         )
     if tables and not OLDEST <= found <= VERSION:
         raise JournalError(
             f"{path} is not a journal that this mailkit can read "
-            f"(its version is {found}, not {VERSION}); {ELSEWHERE}"
+            f"(its version is {found}, not {VERSION}); {elsewhere()}"
         )
     return bool(tables)
 
@@ -164,7 +164,7 @@ def _prepare(db: sqlite3.Connection, path: Path, origin: Origin, *, adopt: Adopt
     if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
         raise JournalError(
             f"the journal {path} can't be used: its file system lacks what SQLite's WAL needs; "
-            f"{ELSEWHERE}"
+            f"{elsewhere()}"
         )
     known = _check(db, path, older=True)
     if known and adopt is None and _version(db) == VERSION:

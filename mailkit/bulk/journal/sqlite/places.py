@@ -22,9 +22,9 @@ def why_not_writable(path: Path) -> str | None:
     if hasattr(os, "ST_RDONLY") and os.statvfs(path.parent).f_flag & os.ST_RDONLY:
         why = "it is on a read-only file system"
     else:
-        why = "this user may not write to it and to its folder"
+        why = "this user needs permission to write to it and its folder"
     if os.path.lexists(f"{path}-wal") and not os.path.lexists(f"{path}-shm"):
-        return f"{why}, and its -wal lacks its -shm: open it once where it can be written to"
+        return f"{why}, and its -wal file has no -shm file: open it once where it is writable"
     return f"{why}: {_LOOK}"
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timezone
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import attrs
 
@@ -56,6 +56,8 @@ def _headers(values: Mapping[str, str]) -> Mapping[str, str]:
 def _attachments(values: Iterable[Attachment | Path | str]) -> tuple[Attachment, ...]:
     if isinstance(values, str | bytes | Path | Attachment):
         raise InvalidArgument("attachments: give a list, even for one item")
+    if not isinstance(cast("object", values), Iterable):
+        raise InvalidArgument(f"attachments: give a list, not {type(values).__name__}")
     return tuple(map(Attachment.of, values))
 
 
@@ -91,6 +93,8 @@ class Message:
     don't support a part, such as reply_to, headers or both bodies, refuse it before anything is
     sent.
     """
+
+    __how__: ClassVar = "Message(sender=…, subject=…, html=…)"
 
     sender: Address = attrs.field(converter=_sender)
     subject: str

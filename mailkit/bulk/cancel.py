@@ -8,6 +8,8 @@ import attrs
 
 from mailkit.bulk.journal import ChunkState, JobRecord, Journal
 from mailkit.bulk.report import Report, make_report
+from mailkit.core.arguments import checked
+from mailkit.core.checks import check_number
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch
 from mailkit.errors import AuthenticationFailed, MailkitError, Refused, Unsupported
@@ -17,6 +19,7 @@ __all__ = ["RecallResult", "cancel", "recall"]
 LOOK_SECONDS = 0.2
 
 
+@checked
 async def cancel(
     journal: Journal, name: str, *, max_wait: float = 60.0, clock: Clock = Clock()
 ) -> Report:
@@ -26,6 +29,7 @@ async def cancel(
     and returns the report. A job that has nothing left to send stays as it is. InvalidArgument if
     there is no such job.
     """
+    check_number(max_wait, "max_wait", least=0)
     record = await journal.jobs.get(name)
     if await journal.cancelling.cancel(record, clock.now()):
         give_up = clock.monotonic() + max_wait

@@ -13,6 +13,7 @@ from mailkit.bulk.engine import Engine
 from mailkit.bulk.journal import Counts, JobRecord, Journal, LeftBehind
 from mailkit.bulk.progress import Pace, Progress, seconds_left
 from mailkit.bulk.report import Report, make_report
+from mailkit.core.arguments import checked
 from mailkit.core.clock import Clock
 from mailkit.core.loops import running_loop
 from mailkit.errors import InvalidArgument, JournalError, MailkitError
@@ -61,6 +62,7 @@ class Job:
         """The error that ended the run early, if one did."""
         return self._engine.error
 
+    @checked
     async def progress(self, every: float = 0.2) -> AsyncIterator[Progress]:
         """A look at the job each ``every`` seconds, and a last one when the run has ended."""
         self._check_loop()

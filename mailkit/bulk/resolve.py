@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal import Chosen, JobRecord, Journal, ReplanResult
+from mailkit.core.arguments import checked
 from mailkit.core.clock import Clock
 from mailkit.errors import InvalidArgument
 
@@ -15,6 +16,7 @@ __all__ = ["replan_rejected", "resolve"]
 _label = re.compile(r"(?:.*#)?(\d{1,9})(?:\.(\d{1,9}))?", re.DOTALL | re.ASCII).fullmatch
 
 
+@checked
 async def resolve(
     journal: Journal,
     name: str,
@@ -42,6 +44,7 @@ async def resolve(
     return await journal.resolving.not_sent(record, chosen, clock.now())
 
 
+@checked
 async def replan_rejected(
     journal: Journal, name: str, *chunks: int | str, addresses: Iterable[str] = ()
 ) -> ReplanResult:
@@ -56,8 +59,6 @@ async def replan_rejected(
 
 
 def _chosen(chunks: Iterable[int | str], addresses: Iterable[str]) -> Chosen:
-    if isinstance(addresses, str):
-        raise InvalidArgument("addresses: give a list, even for one item")
     keys = frozenset(dedupe_key(normalize(address)) for address in addresses)
     return Chosen(dict(map(_chunk, chunks)) or None, keys or None)
 

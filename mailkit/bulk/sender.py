@@ -8,7 +8,7 @@ import random
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType, UnionType
+from types import TracebackType
 
 import anyio
 import attrs
@@ -33,8 +33,9 @@ from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resuming import check_not_cancelled, check_same, find_planned, find_same
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.single import SampleResult, send_single
-from mailkit.bulk.source import RecipientSource
+from mailkit.bulk.source import RecipientSource, SuppressionSource
 from mailkit.bulk.telling import Teller
+from mailkit.core.arguments import checked
 from mailkit.core.checks import check_number
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Provider
@@ -57,6 +58,7 @@ class BulkSender:
     to the logger ``mailkit.bulk``. Leaving the ``async with`` block stops what still runs.
     """
 
+    @checked
     def __init__(
         self,
         provider: Provider,
@@ -72,13 +74,10 @@ class BulkSender:
         if not hasattr(provider, "dispatch"):
             kind = type(provider).__name__
             raise Unsupported(f"{kind} has no bulk send: give a client that does, such as SmsBy")
-        _check_kind(settings, EngineSettings, "settings", "EngineSettings(…)")
-        _check_kind(journal, str | Path | Journal | None, "journal", "a path or an open Journal")
         self._given = self._provider = provider
         self._place = journal
         self._settings = settings
-        given: object = hooks
-        if not isinstance(given, Sequence) or not all(map(callable, given)):
+        if not all(map(callable, hooks)):
             raise InvalidArgument("hooks: give a list of functions")
         if any(map(inspect.iscoroutinefunction, hooks)):
             raise InvalidArgument("hooks: give functions that return at once, not async ones")
@@ -133,6 +132,7 @@ class BulkSender:
             )
         return self._journal
 
+    @checked
     async def start(
         self,
         message: Message,
@@ -140,7 +140,7 @@ class BulkSender:
         *,
         name: str | None = None,
         again: bool = False,
-        suppress: RecipientSource | None = None,
+        suppress: SuppressionSource | None = None,
         rate: str | None = None,
     ) -> Job:
         """Plan the job (read and check the whole list) and begin to send it.
@@ -154,7 +154,6 @@ class BulkSender:
         ``100/min``, ``5000/h`` or ``20000/d``; it stays with the job. InvalidArgument and
         Unsupported say what to fix: nothing was sent.
         """
-        _check_given(message, recipients, suppress)
         self._check_track(self._settings)
         record = await plan(
             self.journal,
@@ -169,13 +168,14 @@ class BulkSender:
         )
         return await self._run(record, self._settings, prepared=True)
 
+    @checked
     async def start_or_resume(
         self,
         message: Message,
         recipients: RecipientSource,
         *,
         name: str | None = None,
-        suppress: RecipientSource | None = None,
+        suppress: SuppressionSource | None = None,
         rate: str | None = None,
     ) -> Job:
         """Resume the job if it exists, as ``resume`` does, else start it, as ``start`` does: for
@@ -186,7 +186,6 @@ class BulkSender:
         if the job of this name has a different message or list, unless it gives way, as in
         ``start``; InvalidArgument if it was cancelled.
         """
-        _check_given(message, recipients, suppress)
         self._check_track(self._settings)
         record = await self._ordered(message, recipients, name)
         while record is None:
@@ -239,6 +238,7 @@ class BulkSender:
                 ) from None
         return record
 
+    @checked
     async def plan(
         self,
         message: Message,
@@ -246,7 +246,7 @@ class BulkSender:
         *,
         name: str | None = None,
         again: bool = False,
-        suppress: RecipientSource | None = None,
+        suppress: SuppressionSource | None = None,
         rate: str | None = None,
     ) -> Plan:
         """What ``start`` would do with the same arguments: whom it would leave out, what it would
@@ -254,7 +254,6 @@ class BulkSender:
 
         Raises what ``start`` does.
         """
-        _check_given(message, recipients, suppress)
         async with drafted(
             self.journal,
             self._provider,
@@ -271,6 +270,7 @@ class BulkSender:
             await draft.forget()
             return found
 
+    @checked
     async def upload(
         self,
         message: Message,
@@ -278,7 +278,7 @@ class BulkSender:
         *,
         name: str | None = None,
         again: bool = False,
-        suppress: RecipientSource | None = None,
+        suppress: SuppressionSource | None = None,
         rate: str | None = None,
     ) -> tuple[Plan, Job]:
         """Begin a job as ``start`` does, and stop it before anything is sent: whatever has to be
@@ -287,7 +287,6 @@ class BulkSender:
 
         Unsupported for a provider that takes message and recipients in one request.
         """
-        _check_given(message, recipients, suppress)
         async with drafted(
             self.journal,
             self._provider,
@@ -309,6 +308,7 @@ class BulkSender:
             record = await draft.finish(seen)
         return found, await self._run(record, self._settings, prepared=True, last=False)
 
+    @checked
     async def uploaded(self, plan: Plan, name: str) -> Plan:
         """The plan of `upload`, once its job has ended: the chunks that are to be sent, the
         requests and the time that takes, and the exact cost.
@@ -324,6 +324,7 @@ class BulkSender:
             quotas[RECIPIENTS] = quota_of(record.rate)
         return what_is_left(plan, await reports.chunk_rows(record), dispatch, quotas, cost)
 
+    @checked
     async def test(
         self,
         message: Message,
@@ -338,12 +339,10 @@ class BulkSender:
         It falls under the provider's quota for tests. InvalidArgument names a placeholder that has
         no value; after OutcomeUnknown, look into the mailbox before you try again.
         """
-        _check_kind(message, Message, "message", "Message(sender=…, subject=…, html=…)")
-        if recipients is not None:
-            _check_kind(recipients, RecipientSource, "recipients", "read_recipients(…)")
         check_number(row, "row", least=1, whole=True)
         return await send_single(self._provider, message, to, recipients, row)
 
+    @checked
     async def resume(
         self,
         name: str,
@@ -369,6 +368,7 @@ class BulkSender:
             await self.journal.cancelling.restore(record)
         return await self._run(record, self._settings, rejected=rejected)
 
+    @checked
     async def follow(self, name: str, seconds: float) -> Job:
         """Ask for so long what became of the job's messages; sends nothing.
 
@@ -379,6 +379,7 @@ class BulkSender:
         self._check_track(settings)
         return await self._run(record, settings, sends=False)
 
+    @checked
     async def recall(self, name: str) -> RecallResult:
         """Ask the provider to take back what it has accepted of a job and not delivered yet.
 
@@ -389,6 +390,7 @@ class BulkSender:
         dispatch = self._provider.dispatch(attrs.evolve(message, send_at=None), record.columns)
         return await recall(self.journal, dispatch, record)
 
+    @checked
     async def report(self, name: str) -> Report:
         """The report of a job, at any moment of its life."""
         return await make_report(self.journal, name)
@@ -502,17 +504,3 @@ class BulkSender:
         self._jobs.append(job)
         self._tasks.create_task(job.run(), name=f"mailkit {record.name}")
         return job
-
-
-def _check_given(
-    message: Message, recipients: RecipientSource, suppress: RecipientSource | None
-) -> None:
-    _check_kind(message, Message, "message", "Message(sender=…, subject=…, html=…)")
-    _check_kind(recipients, RecipientSource, "recipients", "read_recipients(…)")
-    if suppress is not None:
-        _check_kind(suppress, RecipientSource, "suppress", "read_suppressions(…)")
-
-
-def _check_kind(value: object, kind: type | UnionType, what: str, remedy: str) -> None:
-    if not isinstance(value, kind):
-        raise InvalidArgument(f"{what}: give {remedy}, not a {type(value).__name__}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
 from mailkit.core.checks import number, yes_or_no
@@ -20,6 +22,8 @@ class EngineSettings:
     longer wait than ``max_wait`` stops the job. ``trust_refusals`` is a person's word that refusals
     are about rows, and never about the account or the message.
     """
+
+    __how__: ClassVar = "EngineSettings(…)"
 
     concurrency: int = attrs.field(default=8, validator=number(least=1, most=1_000, whole=True))
     pollers: int = attrs.field(default=4, validator=number(least=1, most=1_000, whole=True))

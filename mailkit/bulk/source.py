@@ -23,7 +23,7 @@ from collections.abc import (
 from contextlib import aclosing, closing, suppress
 from itertools import chain, dropwhile, islice
 from pathlib import Path
-from typing import Literal, cast
+from typing import Annotated, ClassVar, Literal, cast
 
 import anyio.lowlevel
 import anyio.to_thread
@@ -36,11 +36,19 @@ from mailkit.bulk.kinds import check_kind
 from mailkit.bulk.lines import Lines, Readable, check_encoding
 from mailkit.bulk.rows import Item, Keys, Row, row_of
 from mailkit.bulk.workbook_source import WorkbookRows, is_workbook
+from mailkit.core.arguments import checked
 from mailkit.errors import InvalidArgument
 from mailkit.message import Recipient
 from mailkit.text import BLANKS
 
-__all__ = ["Item", "RecipientSource", "Row", "read_recipients", "read_suppressions"]
+__all__ = [
+    "Item",
+    "RecipientSource",
+    "Row",
+    "SuppressionSource",
+    "read_recipients",
+    "read_suppressions",
+]
 
 Format = Literal["csv", "jsonl", "xlsx"]
 
@@ -65,6 +73,8 @@ class RecipientSource(ABC):
     counts the addresses in other columns, once a suppression list was read. ``address_column`` is
     the name of the address column in the table, once ``columns`` was called.
     """
+
+    __how__: ClassVar = "read_recipients(…)"
 
     def __init__(self, name: str, *, once: bool) -> None:
         self.name = self.shown = name
@@ -124,6 +134,9 @@ class RecipientSource(ABC):
                 f"{self.name} can be read only once, and was read before; save it as a file first"
             )
         self._begun = True
+
+
+SuppressionSource = Annotated[RecipientSource, "read_suppressions(…)"]
 
 
 @attrs.frozen
@@ -310,6 +323,7 @@ def _first_text(lines: Iterable[str]) -> str:
     return "".join(islice(shown, 20))
 
 
+@checked
 def read_recipients(
     source: str | Path | Readable | Iterable[Item] | AsyncIterable[Item],
     *,
@@ -341,6 +355,7 @@ def read_recipients(
     return _read(source, options)
 
 
+@checked
 def read_suppressions(
     source: str | Path | Readable | Iterable[Item] | AsyncIterable[Item],
     *,

@@ -2,7 +2,8 @@
 
 A type is worked out once, when the first value comes that is not of a type seen before. Long lists
 get a quick test as a whole; only what fails that is walked through, for the place of the fault.
-Iterables become tuples here, so that one that can be read only once is read only once.
+Iterables become tuples here, so that one that can be read only once is read only once, and texts
+and numbers of other libraries' own types, such as Django's SafeString, become Python's.
 """
 
 from __future__ import annotations
@@ -11,18 +12,32 @@ import collections.abc as abc
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
-from inspect import iscoroutine
+from enum import Enum
+from functools import cache, wraps
+from inspect import Parameter, iscoroutine, iscoroutinefunction, signature
 from itertools import chain
-from operator import attrgetter, methodcaller
+from numbers import Integral
+from operator import attrgetter, index, methodcaller
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import attrs
 
 from mailkit.errors import InvalidArgument
 
-__all__ = ["check_options", "checking"]
+__all__ = ["check_options", "checked", "checking"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _WORDS: dict[Any, str] = {
     str: "text",
@@ -81,26 +96,37 @@ class _Kind:
             return self.keys.fits([*chain.from_iterable(values)]) and self.values.fits(inner)
         return False
 
-    def check(self, value: Any, place: str) -> None:
-        """InvalidArgument names the place of what is not of this kind."""
-        kind = type(value)
-        if self.open or kind in self.known or self._is_choice(value):
-            return
+    def checked(self, value: Any, place: str) -> Any:
+        """The value as it is used from here on. InvalidArgument names the place of what is not of
+        this kind.
+        """
+        value = self.taken(value)
+        return value if self.fits((value,)) else self._looked_at(value, place)
+
+    def _looked_at(self, value: Any, place: str) -> Any:
+        if self.open or type(value) in self.known:
+            return value
+        plain, kind = _plain(value), type(value)
+        if type(plain) in self.known or self._is_choice(plain):
+            return plain
         if fields := self.records.get(kind):
-            for name, field in fields.items():
-                field.check(getattr(value, name), f"{place}.{name}")
-        elif self.items is not None and self._is_list(value):
-            for number, item in enumerate(value):
-                self.items.check(item, f"{place}[{number}]")
-        elif self.keys is not None and self.values is not None and isinstance(value, Mapping):
-            for key, item in value.items():
-                self.keys.check(key, f"a key of {place}")
-                self.values.check(item, f"{place}[{key!r}]")
-        elif isinstance(value, self.classes) and kind is not bool:
+            old = {name: getattr(value, name) for name in fields}
+            new = {n: field.checked(old[n], f"{place}.{n}") for n, field in fields.items()}
+            return value if all(new[n] is old[n] for n in new) else _changed(value, new)
+        if self.items is not None and self._is_list(value):
+            items = self.items
+            return tuple([items.checked(item, f"{place}[{n}]") for n, item in enumerate(value)])
+        if self.keys is not None and self.values is not None and isinstance(value, Mapping):
+            keys, values = self.keys, self.values
+            return {
+                keys.checked(key, f"a key of {place}"): values.checked(item, f"{place}[{key!r}]")
+                for key, item in value.items()
+            }
+        if isinstance(value, self.classes) and kind is not bool:
             self.known.add(kind)
-        else:
-            found = repr(value[:40]) if self.choices and kind is str else _found(value)
-            raise InvalidArgument(f"{place}: give {self._wanted(value)}, not {found}")
+            return value
+        found = repr(plain[:40]) if self.choices and isinstance(plain, str) else _found(value)
+        raise InvalidArgument(f"{place}: give {self._wanted(value)}, not {found}")
 
     def _is_list(self, value: object) -> bool:
         return (
@@ -145,12 +171,10 @@ def _look(owner: type, names: Sequence[str], call: Any) -> bool:
     kinds, plain = _kinds(owner), True
     for name in names:
         kind, value = kinds.get(name, _ANYTHING), getattr(call, name)
-        taken = kind.taken(value)
+        taken = kind.checked(value, name)
         if taken is not value:
             object.__setattr__(call, name, taken)
-        if not kind.fits((taken,)):
-            kind.check(taken, name)
-        plain = plain and (kind.open or type(taken) in kind.known)
+        plain = plain and (kind.open or (taken is value and type(taken) in kind.known))
     return plain
 
 
@@ -158,19 +182,60 @@ def check_options(given: Mapping[str, object], declared: type) -> None:
     """InvalidArgument for an option that is not of the type declared in the TypedDict."""
     kinds = _kinds(declared)
     for name, value in given.items():
-        kind = kinds.get(name, _ANYTHING)
-        if not kind.fits((value,)):
-            kind.check(value, name)
+        kinds.get(name, _ANYTHING).checked(value, name)
+
+
+def checked(function: F) -> F:
+    """A function, or one that is awaited, whose arguments are checked before anything happens."""
+    declared = signature(function)
+    variadic = {
+        name for name, one in declared.parameters.items() if one.kind is Parameter.VAR_POSITIONAL
+    }
+
+    def arguments(
+        args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        try:
+            bound = declared.bind(*args, **kwargs)
+        except TypeError:
+            return args, kwargs  # the function itself says what is missing or too much
+        kinds = _kinds(function)
+        for name, value in bound.arguments.items():
+            kind = kinds.get(name, _ANYTHING)
+            bound.arguments[name] = (
+                tuple([kind.checked(one, name) for one in value])
+                if name in variadic
+                else kind.checked(value, name)
+            )
+        return bound.args, bound.kwargs
+
+    if iscoroutinefunction(function):
+
+        @wraps(function)
+        async def carry_out(*args: Any, **kwargs: Any) -> Any:
+            args, kwargs = arguments(args, kwargs)
+            return await function(*args, **kwargs)
+
+    else:
+
+        @wraps(function)
+        def carry_out(*args: Any, **kwargs: Any) -> Any:
+            args, kwargs = arguments(args, kwargs)
+            return function(*args, **kwargs)
+
+    return cast("F", carry_out)
 
 
 @cache
-def _kinds(owner: type) -> dict[str, _Kind]:
-    """The kinds of a class's fields; none where an annotation means something only to checkers."""
+def _kinds(owner: Any) -> dict[str, _Kind]:
+    """The kinds of a class's fields or a function's arguments; none where an annotation means
+    something only to checkers.
+    """
     try:
-        hints = get_type_hints(owner)
+        hints = get_type_hints(owner, include_extras=True)
     except NameError:
         return {}
-    return {name: _kind(hint) for name, hint in hints.items()}
+    return {name: _kind(hint) for name, hint in hints.items() if name != "return"}
 
 
 def _kind(hint: Any, within: tuple[Any, ...] = ()) -> _Kind:
@@ -192,7 +257,12 @@ def _add(found: _Kind, hint: Any, within: tuple[Any, ...]) -> bool:
     """Let the kind take what the hint means; False if that can't be told."""
     origin, inside = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return _add(found, inside[0], within)
+        before = len(found.words)
+        if not _add(found, inside[0], within):
+            return False
+        if words := [one for one in inside[1:] if isinstance(one, str)]:
+            found.words[before:] = words
+        return True
     if origin is Literal:
         found.choices += inside
         found.words += [repr(one) for one in inside]
@@ -203,7 +273,7 @@ def _add(found: _Kind, hint: Any, within: tuple[Any, ...]) -> bool:
     elif origin in _MAPS and inside:
         found.keys, found.values = _kind(inside[0], within), _kind(inside[1], within)
         found.words.append("a dict")
-    elif not isinstance(hint, type) or hint is object or hint in within or _is_protocol(hint):
+    elif not isinstance(hint, type) or hint is object or hint in within or _is_open(hint):
         return False
     else:
         fields = _fields(hint, within)
@@ -216,8 +286,24 @@ def _add(found: _Kind, hint: Any, within: tuple[Any, ...]) -> bool:
     return True
 
 
-def _is_protocol(hint: type) -> bool:
-    return bool(getattr(hint, "_is_protocol", False))
+def _is_open(hint: type) -> bool:
+    """Whether what it takes can't be told by classes: protocols, and what typing has."""
+    return bool(getattr(hint, "_is_protocol", False)) or hint.__module__ == "typing"
+
+
+def _plain(value: Any) -> Any:
+    """A text or number of another library's type as Python's own; all else as it is."""
+    if isinstance(value, bool):
+        return value
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            # Not str(value): that asks the other library.
+            return getattr(kind, f"__{kind.__name__}__")(value)
+    return index(value) if isinstance(value, Integral) else value
+
+
+def _changed(record: Any, fields: Mapping[str, Any]) -> Any:
+    return attrs.evolve(record, **fields) if attrs.has(type(record)) else record._replace(**fields)
 
 
 def _either(one: _Kind, other: _Kind) -> _Kind:
@@ -255,7 +341,9 @@ def _fields(hint: type, within: tuple[Any, ...]) -> dict[str, _Kind]:
 def _word(hint: type) -> str:
     if hint is NoneType:
         return "None"
-    return _WORDS.get(hint) or _with_article(hint.__name__)
+    if issubclass(hint, Enum) and issubclass(hint, str):
+        return " or ".join(map(repr, map(str, hint)))
+    return getattr(hint, "__how__", None) or _WORDS.get(hint) or _with_article(hint.__name__)
 
 
 def _found(value: object) -> str:

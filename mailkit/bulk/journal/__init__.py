@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import anyio.to_thread
 import platformdirs
@@ -55,6 +55,7 @@ from mailkit.bulk.journal.sqlite.store import (
 from mailkit.bulk.journal.statuses import DueChunk, MergeResult, Statuses
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
 from mailkit.bulk.journal.workers import Workers
+from mailkit.core.arguments import checked
 from mailkit.core.clock import Clock
 from mailkit.core.quota import Limited
 from mailkit.errors import InvalidArgument, JournalError
@@ -115,6 +116,8 @@ def default_path() -> Path:
 class Journal:
     """One journal, open. Its parts are named after what they are asked for."""
 
+    __how__: ClassVar = "an open Journal, as from await Journal.open(path)"
+
     def __init__(self, db: SqliteStore) -> None:
         self._db = db
         self.jobs = Jobs(db)
@@ -150,6 +153,7 @@ class Journal:
         return self._db.path
 
     @classmethod
+    @checked
     async def open(
         cls,
         path: str | Path | None = None,
@@ -170,8 +174,8 @@ class Journal:
         threads that the journal works in. JournalError says why a file can't be used.
         """
         place = None if path == ":memory:" else _resolved(path)
-        if adopt not in (None, *Adopt):
-            raise InvalidArgument(f"adopt: give 'latest' or 'older', not {adopt!r}")
+        if path == "":
+            raise InvalidArgument("journal: the path is empty; None is the default place")
         word = None if adopt is None else Adopt(adopt)
         connect = Connector(place, adopt=word, create=create)
 

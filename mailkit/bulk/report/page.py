@@ -23,6 +23,7 @@ from mailkit.bulk.report.over_time import over_time
 from mailkit.bulk.report.summary import Doubt, Report, report_of
 from mailkit.bulk.report.timeline import Deliveries, Timeline, deliveries_of, timeline_of
 from mailkit.bulk.report.times import Times
+from mailkit.core.arguments import checked
 from mailkit.errors import JournalError
 from mailkit.events import DeliveryStatus
 
@@ -45,6 +46,7 @@ class _Page:
         return Times.local(self.now)
 
 
+@checked
 async def html_report(journal: Journal, name: str, *, now: datetime | None = None) -> str:
     """The report of the job of this name as an HTML page, at any moment of the job's life.
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from types import UnionType
 from typing import TextIO
 
 from mailkit.bulk.journal import JobRecord, Journal, RowRecord, RowState
 from mailkit.bulk.spreadsheets import FACTS, harmless
+from mailkit.core.arguments import checked
 from mailkit.errors import InvalidArgument
 
-__all__ = ["cells_of", "csv_report", "header_of", "read_states", "selected"]
+__all__ = ["cells_of", "check_file", "csv_report", "header_of", "read_states", "selected"]
 
 
 def read_states(names: Iterable[str]) -> Sequence[RowState]:
@@ -23,6 +26,13 @@ def read_states(names: Iterable[str]) -> Sequence[RowState]:
     return [RowState(state) for state in given]
 
 
+def check_file(file: object, kind: type | UnionType, example: str) -> None:
+    """InvalidArgument for what is not an open file, or one of another kind."""
+    if not hasattr(file, "write") or (isinstance(file, io.IOBase) and not isinstance(file, kind)):
+        raise InvalidArgument(f"file: give an open file, as from {example}")
+
+
+@checked
 async def csv_report(
     journal: Journal,
     name: str,
@@ -39,6 +49,7 @@ async def csv_report(
     writes a list instead, exact to the character, that can be sent to as it is. The file must leave
     line ends alone (``newline=""``). InvalidArgument if there is no such job or state.
     """
+    check_file(file, io.TextIOBase, "open('report.csv', 'w', newline='')")
     job = await journal.jobs.get(name)
     some = read_states(states)
     written = Counter[RowState]()

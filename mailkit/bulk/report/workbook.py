@@ -7,6 +7,7 @@ one. Here every cell is text, and stays what it was: nothing is run, no zero is 
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -22,9 +23,10 @@ import attrs
 from mailkit.bulk.journal import JobRecord, Journal, RowRecord, RowState
 from mailkit.bulk.report.advice import grouped, listing
 from mailkit.bulk.report.summary import Report, make_report
-from mailkit.bulk.report.table import cells_of, header_of, read_states
+from mailkit.bulk.report.table import cells_of, check_file, header_of, read_states
 from mailkit.bulk.scratch import temporary_folder
 from mailkit.bulk.spreadsheets import FACTS
+from mailkit.core.arguments import checked
 from mailkit.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class WorkbookResult:
     cut: int
 
 
+@checked
 async def excel_report(
     journal: Journal, name: str, file: BinaryIO, *, states: Iterable[str] = ()
 ) -> WorkbookResult:
@@ -64,6 +67,7 @@ async def excel_report(
         raise InvalidArgument(
             "a workbook needs its extra: pip install 'mailkit-bulk[excel]'"
         ) from None
+    check_file(file, io.RawIOBase | io.BufferedIOBase, "open('report.xlsx', 'wb')")
     some = read_states(states)
     job = await journal.jobs.get(name)
     header = header_of(job)

@@ -30,7 +30,7 @@ def _bytes(content: bytes | str | Path) -> bytes:
 
 
 def _file_name(name: str) -> str:
-    header_text(name, "name of the attachment")
+    name = header_text(name, "name of the attachment")
     if not name.strip() or name in {".", ".."}:
         raise InvalidArgument(f"attachment: {name!r} is not a file name; use e.g. price.pdf")
     for char in '"/\\':
@@ -42,7 +42,7 @@ def _file_name(name: str) -> str:
 
 
 def _content_type(value: str) -> str:
-    header_text(value, "content_type of the attachment")
+    value = header_text(value, "content_type of the attachment")
     kind, slash, subtype = value.partition("/")
     if not (kind and slash and subtype) or " " in kind:
         raise InvalidArgument(f"attachment: content_type {value!r} is not of the form type/subtype")

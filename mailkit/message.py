@@ -50,7 +50,16 @@ def _headers(values: Mapping[str, str]) -> Mapping[str, str]:
             raise InvalidArgument(f"headers: {name} is set from the other parts of the message")
         if "{{" in header_text(text, f"headers: {name}"):
             raise InvalidArgument(f"headers: {name} has a placeholder, and headers can't have any")
-    return dict(values)
+    return {_text(name): _text(text) for name, text in values.items()}
+
+
+def _text(value: Any) -> Any:
+    """Text of a subclass, as template engines have, as Python's own."""
+    return str.__str__(value) if isinstance(value, str) else value
+
+
+def _subject(value: str) -> str:
+    return header_text(value, "subject")
 
 
 def _attachments(values: Iterable[Attachment | Path | str]) -> tuple[Attachment, ...]:
@@ -97,9 +106,9 @@ class Message:
     __how__: ClassVar = "Message(sender=…, subject=…, html=…)"
 
     sender: Address = attrs.field(converter=_sender)
-    subject: str
-    html: str | None = attrs.field(default=None, kw_only=True)
-    text: str | None = attrs.field(default=None, kw_only=True)
+    subject: str = attrs.field(converter=_subject)
+    html: str | None = attrs.field(default=None, converter=_text, kw_only=True)
+    text: str | None = attrs.field(default=None, converter=_text, kw_only=True)
     attachments: tuple[Attachment, ...] = attrs.field(
         default=(), converter=_attachments, kw_only=True
     )
@@ -112,7 +121,6 @@ class Message:
     )
 
     def __attrs_post_init__(self) -> None:
-        header_text(self.subject, "subject")
         if not self.subject.strip():
             raise InvalidArgument("subject: it is empty; give the message one")
         if self.html is None and self.text is None:
@@ -208,12 +216,25 @@ class Message:
         return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
+def _check_recipient(recipient: Recipient, field: attrs.Attribute[Any], value: object) -> None:
+    kind, words = _RECIPIENT[field.name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InvalidArgument(f"{field.name}: give {words}, not {type(value).__name__}")
+
+
+_RECIPIENT: Mapping[str, tuple[Any, str]] = {
+    "address": (str, "text"),
+    "fields": (Mapping, "names and values"),
+    "line": (int | None, "a whole number"),
+}
+
+
 @attrs.frozen
 class Recipient:
     """Whom to write to: an address as it was given, the fields that fill the placeholders, and
     its line, if it was read from a file.
     """
 
-    address: str
-    fields: Mapping[str, str] = attrs.field(factory=dict)
-    line: int | None = None
+    address: str = attrs.field(converter=_text, validator=_check_recipient)
+    fields: Mapping[str, str] = attrs.field(factory=dict, validator=_check_recipient)
+    line: int | None = attrs.field(default=None, validator=_check_recipient)

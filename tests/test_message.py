@@ -443,3 +443,44 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_recipient_has_an_address_and_maybe_fields_and_a_line() -> None:
     assert Recipient("a@b.by") == Recipient("a@b.by", {}, None)
     assert not hasattr(Recipient("a@b.by"), "__dict__")
+
+
+def test_texts_of_template_engines_become_plain() -> None:
+    class Markup(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return self
+
+    letter = Message(
+        Markup("Shop <n@s.by>"),
+        Markup("s"),
+        html=Markup("<p>"),
+        text=Markup("t"),
+        reply_to=Markup("r@s.by"),
+        headers={Markup("X-A"): Markup("b")},
+        attachments=[Attachment(Markup("a.txt"), b"x", Markup("text/plain"))],
+    )
+    file = letter.attachments[0]
+    assert letter.reply_to is not None
+    texts: list[Any] = [
+        *(letter.sender.email, letter.sender.name, letter.subject, letter.html, letter.text),
+        *(letter.reply_to.email, file.name, file.content_type),
+        *(*letter.headers, *letter.headers.values()),
+    ]
+    assert [type(text) for text in texts] == [str] * len(texts)
+    assert Message.from_json(json.loads(json.dumps(letter.to_json()))) == letter
+
+
+@pytest.mark.parametrize(
+    ("recipient", "words"),
+    [
+        ({"address": 5}, "address: give text, not int"),
+        ({"address": "a@b.by", "fields": 5}, "fields: give names and values, not int"),
+        ({"address": "a@b.by", "line": True}, "line: give a whole number, not bool"),
+    ],
+)
+def test_a_recipient_is_checked_when_it_is_made(recipient: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        Recipient(**recipient)
+    assert str(caught.value) == words

@@ -23,7 +23,8 @@ address and a mapping. Database rows with ``keys()``, as sqlite3.Row, count as m
 _SCALARS = (Number, date, time, UUID)
 _SHAPES = 1_000  # rows' keys, in their order, that are remembered
 _row = tuple.__new__  # a third of the cost of Row(…)
-_NO_NUMBERS = frozenset({"nan", "snan", "inf", "infinity"})
+_MISSING = frozenset({"nan", "snan"})
+_INFINITE = frozenset({"inf", "infinity"})
 
 
 class Row(NamedTuple):
@@ -196,7 +197,7 @@ def _fields(given: Mapping[Any, Any]) -> dict[str, str]:
     faults: dict[str, str] = {}
     for key, value in given.items():
         try:
-            name = checked(key) if isinstance(key, str) else text_of(key)
+            name = checked(key) if type(key) is str else text_of(key)
         except ValueError:
             continue  # no placeholder can use it
         try:
@@ -212,7 +213,9 @@ def _fields(given: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def text_of(value: object) -> str:
-    """The value as text without blanks at its ends; ValueError says what it is instead."""
+    """The value as text without blanks at its ends; ValueError says what it is instead. A value
+    that is missing, None or pandas' kinds of it, is empty.
+    """
     match value:
         case str():
             return checked(stripped(value))
@@ -221,19 +224,25 @@ def text_of(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case datetime():
-            return value.isoformat()
+            text = value.isoformat()
+            return "" if text == "NaT" else text
         case _ if isinstance(value, _SCALARS):
             try:
                 text = str(value)
             except ValueError:  # sys.set_int_max_str_digits
                 raise ValueError("a number with too many digits; give it as text") from None
-            if text.lstrip("+-").lower() in _NO_NUMBERS:
+            digits = text.lstrip("+-").lower()
+            if digits in _MISSING:
+                return ""
+            if digits in _INFINITE:
                 raise ValueError(f"{text}; give text or a number")
             return text
         case bytes() | bytearray() | memoryview():
             raise ValueError(f"{type(value).__name__}; decode them, or give text")
         case _:
             name = type(value).__name__
+            if name == "NAType":  # its comparisons have no truth
+                return ""
             article = "an" if name[:1].lower() in "aeiou" else "a"
             raise ValueError(f"{article} {name}; give text or a number")
 

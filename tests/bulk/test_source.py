@@ -592,7 +592,7 @@ async def test_what_is_no_text_in_an_item_is_left_out() -> None:
         "a dict; give text or a number": {"a": 1},
         "an object; give text or a number": object(),
         "bytes; decode them, or give text": b"1",
-        "nan; give text or a number": math.nan,
+        "inf; give text or a number": math.inf,
         "-Infinity; give text or a number": Decimal("-Infinity"),
         "text with an unpaired surrogate: '\\ud800'": "\ud800",
         "text with NUL bytes": "a\0b",
@@ -605,6 +605,55 @@ async def test_what_is_no_text_in_an_item_is_left_out() -> None:
     assert all(
         "five" in dict.values(row.values) for row in rows[8:] if isinstance(row.values, dict)
     )
+
+
+class Markup(str):
+    """Text as template engines have it: what is made of it is of this class again."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self
+
+    def strip(self, chars: str | None = None, /) -> str:
+        return Markup(super().strip(chars))
+
+
+class NAType:
+    """What pandas has in place of a value, of whatever type."""
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+    def __bool__(self) -> bool:
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+class NaT(datetime):
+    """What pandas has in place of a moment."""
+
+    def isoformat(self, sep: str = "T", timespec: str = "auto") -> str:
+        return "NaT"
+
+
+async def test_values_of_other_libraries_are_texts_or_missing() -> None:
+    a, x, n = Markup("a@b.by"), Markup(" x "), Markup("n")
+    missing = [math.nan, Decimal("NaN"), NAType(), NaT(2030, 1, 1), None]
+    items: list[Any] = [
+        a,
+        Recipient(a, {n: x}),
+        (a, {n: x}),
+        {Markup("email"): a, n: x},
+        *[{"email": "a@b.by", "n": value} for value in missing],
+    ]
+    rows = await rows_of(read_recipients(items))
+    assert [row.values for row in rows] == [{}, *[{"n": "x"}] * 3, *[{"n": ""}] * len(missing)]
+    for row in rows:
+        assert isinstance(row.values, dict)
+        assert not isinstance(row.values, Partial)
+        assert {type(text) for text in (row.address, *row.values, *row.values.values())} == {str}
 
 
 @pytest.mark.parametrize("item", [5, None, ("a@b.by",), ("a@b.by", "x"), b"a@b.by", ["a@b.by"]])

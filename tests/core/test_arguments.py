@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from enum import IntEnum, StrEnum
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
@@ -129,15 +131,76 @@ def test_an_await_that_was_forgotten_is_named() -> None:
         All(text=waiting)
 
 
-def test_what_is_of_the_type_is_taken() -> None:
-    class Line(str):
-        __slots__ = ()
+class Markup(str):
+    """Text as template engines have it: what is made of it is of this class again."""
 
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self
+
+
+class Length(float):
+    """A number as numpy has it."""
+
+
+class Side(StrEnum):
+    UP = "up"
+
+
+class Count(IntEnum):
+    ONE = 1
+
+
+def test_texts_and_numbers_of_other_classes_become_pythons() -> None:
+    markup = Markup("x")
+    for _ in range(2):  # before and after the types are known
+        files: Any = {markup: markup}
+        call = All(
+            text=markup,
+            number=Count.ONE,
+            size=Length(1.5),
+            order=Side.UP,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            many=[markup, "c"],
+            rows=[[markup, Count.ONE]],
+            readers=[Reader("a"), Reader(markup, {markup: markup})],
+            files=files,
+            ids=Count.ONE,
+        )
+        assert call == All(
+            text="x",
+            number=1,
+            size=1.5,
+            order="up",
+            many=["x", "c"],
+            rows=[["x", 1]],
+            readers=[Reader("a"), Reader("x", {"x": "x"})],
+            files={"x": "x"},
+            ids=1,
+        )
+        kinds = {type(value) for value in leaves(attrs.asdict(call))}
+        assert kinds <= {str, int, float, NoneType}, kinds
+    assert All(many=[Pair(markup, markup)]).many == (Pair("x", "x"),)
+
+
+def leaves(value: object) -> Iterator[object]:
+    """All that stands in dicts and tuples."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from (key, *leaves(item))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def test_what_is_of_the_type_is_taken() -> None:
     reader = Reader("a", {"n": "x"}, Reader("b"))
     many: list[str | Address] = [Address("a@b.by"), "c"]
     files: dict[str, str | bytes] = {"a": "x", "b": b"y"}
     call = All(
-        text=Line("x"),
+        text="x",
         number=5,
         size=5,
         order="up",

@@ -20,8 +20,10 @@ MailkitError
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -48,6 +50,10 @@ __all__ = [
 
 class MailkitError(Exception):
     """The base class: ``except MailkitError`` catches everything mailkit raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # That of Exception calls the class with the texts alone, and not every class takes those.
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
 
 class InvalidArgument(MailkitError, ValueError):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
+import signal
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
-from mailkit import MailkitError, SendPulse, SmsBy, blocking
-from mailkit.errors import InvalidArgument
+from mailkit import BulkSender, MailkitError, SendPulse, SmsBy, blocking
+from mailkit.errors import InvalidArgument, Refused
 from mailkit.sandbox import Sandbox
 
 
@@ -61,3 +66,88 @@ def test_a_forked_process_is_told_so() -> None:
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert smsby.templates.list()
+
+
+def test_a_client_outside_of_its_block_says_so(mailkit_sandbox: Sandbox) -> None:
+    block = blocking(SmsBy.from_env)
+    with pytest.raises(InvalidArgument, match="emails: use the client in its block: with blocking"):
+        _ = block.emails  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    with block as smsby:
+        emails = smsby.emails
+        with pytest.raises(InvalidArgument, match="this block has been entered"), block:
+            pass
+    with pytest.raises(InvalidArgument, match="block has ended: create another client"):
+        emails.send(sender="news@shop.by", to="a@mail.by", subject="Hi", html="<p>Hi</p>")
+    with block as smsby:
+        assert smsby.templates.list()
+    assert mailkit_sandbox.truth.count("a@mail.by") == 0
+
+
+def test_what_makes_no_client_is_refused() -> None:
+    wrong: Any = SmsBy("t")
+    with pytest.raises(
+        InvalidArgument, match=r"give what makes the client: blocking\(lambda: SmsBy"
+    ):
+        blocking(wrong)
+    for nothing in (None, "smsby"):
+        with pytest.raises(InvalidArgument, match="give what makes the client"):
+            blocking(nothing)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    async def later() -> SmsBy:
+        return SmsBy("t")
+
+    for make in (lambda: 5, later, lambda: BulkSender(SmsBy("t"))):
+        odd: Any = make
+        with pytest.raises(InvalidArgument, match="blocking is for clients"), blocking(odd):
+            pass
+
+
+class Held:
+    """A server that takes requests and holds its responses back."""
+
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        self.taken = threading.Event()
+        self.answers = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._server.accept()
+        with connection, self._server:
+            connection.recv(65_536)
+            self.taken.set()
+            self.answers.wait(20)
+            with contextlib.suppress(OSError):
+                connection.sendall(
+                    b"HTTP/1.1 400 No\r\nContent-Length: 14\r\n\r\n" + b'{"error":"no"}'
+                )
+
+
+def test_a_call_that_is_interrupted_says_what_is_known() -> None:
+    server = Held()
+
+    def interrupt() -> None:
+        server.taken.wait(20)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with blocking(lambda: SmsBy("abcdefgh", server.url)) as smsby:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt) as caught:
+            smsby.emails.send(sender="news@shop.by", to="a@mail.by", subject="Hi", html="<p>Hi</p>")
+    assert caught.value.__notes__ == [
+        "smsby.emails.send was cancelled: the service may have acted: check there"
+    ]
+    server.answers.set()
+
+
+def test_a_block_ends_after_the_calls_of_other_threads() -> None:
+    server = Held()
+    with ThreadPoolExecutor(1) as threads:
+        with blocking(lambda: SmsBy("abcdefgh", server.url)) as smsby:
+            found = threads.submit(smsby.templates.list)
+            assert server.taken.wait(20)
+            threading.Timer(0.05, server.answers.set).start()
+        assert found.done()
+        assert isinstance(found.exception(), Refused)

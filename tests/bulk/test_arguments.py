@@ -111,7 +111,7 @@ WORDS: dict[str, tuple[dict[str, Any], str]] = {
         {"journal": "a.db"},
         "journal: give an open Journal, as from await Journal.open(path), not text",
     ),
-    "one address": ({"addresses": "a@b.by"}, "addresses: give a list, even of one, not text"),
+    "one address": ({"addresses": "a@b.by"}, "addresses: give a list, even for one item, not text"),
     "an address": ({"addresses": [5]}, "addresses[0]: give text, not an int"),
     "a list of chunks": ({"": [1]}, "chunks: give a whole number or text, not a list"),
     "a truth for a chunk": ({"": True}, "chunks: give a whole number or text, not True"),

@@ -156,7 +156,7 @@ def test_texts_and_numbers_of_other_classes_become_pythons() -> None:
     markup = Markup("x")
     for _ in range(2):  # before and after the types are known
         files: Any = {markup: markup}
-        call = All(
+        call: Any = All(
             text=markup,
             number=Count.ONE,
             size=Length(1.5),

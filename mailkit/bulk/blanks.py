@@ -54,6 +54,11 @@ class Edges:
         self._space = re.compile(f" (?:{_opening(end, ' ')}|{closing})").search
         self._any = re.compile(f"{any_blank}(?:{_opening(end, '.')}|{closing})", re.DOTALL).search
         self._controls = _CONTROLS.replace(delimiter, "")
+        self._quoted_delimiter: re.Pattern[str] | None = None
+        if delimiter in BLANKS:  # a tab, which is a blank within quotes
+            own = re.escape(delimiter)
+            beside = rf"{own}\"{own}|(?:\A|[\r\n])\"{own}|{own}\"(?=[\r\n]|\Z)"
+            self._quoted_delimiter = re.compile(beside)
         # Not two quotes and text: those are one within a quoted cell.
         unescaped = rf"(?!\"(?![\"{re.escape(delimiter)}\r\n]|{any_blank}|\Z))"
         before = rf"(?<={end} \")|(?<=  \")|(?<=\A \")"
@@ -75,6 +80,8 @@ class Edges:
         """Whether a cell in these lines may have blanks at its ends; ``rare``: other ones than
         spaces may be among them.
         """
+        if self._quoted_delimiter is not None and self._quoted_delimiter.search(text):
+            return True
         if rare:
             return self._any(text) is not None
         return " " in text and self._space(text) is not None

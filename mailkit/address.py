@@ -28,7 +28,7 @@ _DOMAIN = r"(?:[a-z0-9]++[.-])+(?<=\.)[a-z]{2,}+"  # "--" is left to IDNA
 _common = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_DOMAIN}").fullmatch
 _common_domain = re.compile(_DOMAIN).fullmatch
 _local_part = re.compile(rf"{_ATOM}(?:\.{_ATOM})*").fullmatch
-_not_in_domain = re.compile(r"[^\w.。．-]|_|[\ud800-\udfff]").search
+_not_in_domain = re.compile(r"[^\w.。．-]|_").search
 _not_in_local_part = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]").search
 
 _plain_name = re.compile(r"[\w !#$%&'*+/=?^`{|}~-]++").fullmatch

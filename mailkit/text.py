@@ -7,7 +7,16 @@ import unicodedata
 
 from mailkit.errors import InvalidArgument
 
-__all__ = ["BLANKS", "column_name", "control_character", "header_text", "plain", "stripped", "utf8"]
+__all__ = [
+    "BLANKS",
+    "column_name",
+    "control_character",
+    "header_text",
+    "plain",
+    "stripped",
+    "utf8",
+    "with_article",
+]
 
 # Soft hyphens, zero widths, marks of order and direction. Those within a name are no part of it.
 _HIDDEN = "\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
@@ -71,6 +80,11 @@ def utf8(text: str, place: str) -> bytes:
         raise InvalidArgument(
             f"{place}: an unpaired surrogate at character {error.start + 1}: remove it"
         ) from None
+
+
+def with_article(name: str) -> str:
+    """The name of a type after ``a`` or ``an``."""
+    return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
 
 
 def plain(text: str) -> str:

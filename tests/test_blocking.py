@@ -7,6 +7,8 @@ import inspect
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -151,3 +153,14 @@ def test_a_block_ends_after_the_calls_of_other_threads() -> None:
             threading.Timer(0.05, server.answers.set).start()
         assert found.done()
         assert isinstance(found.exception(), Refused)
+
+
+def test_a_block_that_is_never_left_does_not_hold_the_interpreter() -> None:
+    program = (
+        "from mailkit import SmsBy, blocking\n"
+        "smsby = blocking(lambda: SmsBy('t')).__enter__()\n"
+        "print(smsby.with_options(timeout=5).name)\n"
+    )
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "smsby\n", "")

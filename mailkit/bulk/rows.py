@@ -8,16 +8,18 @@ from numbers import Number
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from mailkit.address import Address
 from mailkit.bulk.headers import Naming, address_columns, look_alike
 from mailkit.errors import InvalidArgument
 from mailkit.message import Recipient
-from mailkit.text import column_name, stripped
+from mailkit.text import column_name, stripped, with_article
 
 __all__ = ["Item", "Keys", "Partial", "Row", "checked", "row_of", "text_of"]
 
-Item = Recipient | str | Mapping[str, Any] | tuple[str, Mapping[str, Any]]
-"""What an iterable may give: a Recipient, an address, a mapping with ``email``, or a pair of an
-address and a mapping. Database rows with ``keys()``, as sqlite3.Row, count as mappings.
+Item = Recipient | Address | str | Mapping[str, Any] | tuple[str, Mapping[str, Any]]
+"""What an iterable may give: a Recipient, an address (text or an Address), a mapping with
+``email``, or a pair of an address and a mapping. Database rows with ``keys()``,
+as sqlite3.Row, count as mappings.
 """
 
 _SCALARS = (Number, date, time, UUID)
@@ -168,6 +170,8 @@ def row_of(item: Item, number: int, keys: Keys) -> Row:
     match item:
         case str():
             return _addressed(number, item, {})
+        case Address():
+            return _addressed(number, item.email, {})
         case Recipient():
             line, address, given = item.line or number, item.address, item.fields
         case (str() as address, Mapping() as given):
@@ -175,8 +179,9 @@ def row_of(item: Item, number: int, keys: Keys) -> Row:
         case _ if hasattr(item, "keys"):
             return keys.row(number, _fields({key: item[key] for key in item.keys()}))  # noqa: SIM118 - sqlite3.Row
         case _:
+            kind = with_article(type(item).__name__)
             raise InvalidArgument(
-                f"item {number} of the recipients is a {type(item).__name__}; give a Recipient, an "
+                f"item {number} of the recipients is {kind}; give a Recipient, an "
                 "address, a mapping with 'email', or a pair of an address and a mapping"
             )
     fields = _fields(given)
@@ -243,8 +248,7 @@ def text_of(value: object) -> str:
             name = type(value).__name__
             if name == "NAType":  # its comparisons have no truth
                 return ""
-            article = "an" if name[:1].lower() in "aeiou" else "a"
-            raise ValueError(f"{article} {name}; give text or a number")
+            raise ValueError(f"{with_article(name)}; give text or a number")
 
 
 def checked(text: str) -> str:

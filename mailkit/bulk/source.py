@@ -39,7 +39,7 @@ from mailkit.bulk.workbook_source import WorkbookRows, is_workbook
 from mailkit.core.arguments import checked
 from mailkit.errors import InvalidArgument
 from mailkit.message import Recipient
-from mailkit.text import BLANKS
+from mailkit.text import BLANKS, with_article
 
 __all__ = [
     "Item",
@@ -408,8 +408,9 @@ def _read(
     elif isinstance(source, bytes | Mapping | Recipient) or not isinstance(
         source, Iterable | AsyncIterable
     ):
+        kind = with_article(type(source).__name__)
         raise InvalidArgument(
-            f"recipients can't be read from a {type(source).__name__}; give a path, an open "
+            f"recipients can't be read from {kind}; give a path, an open "
             "file, or an iterable of addresses, Recipients or mappings with 'email'"
         )
     else:

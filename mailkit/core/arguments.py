@@ -34,6 +34,7 @@ from typing import (
 import attrs
 
 from mailkit.errors import InvalidArgument
+from mailkit.text import with_article
 
 __all__ = ["check_options", "checked", "checking"]
 
@@ -343,7 +344,7 @@ def _word(hint: type) -> str:
         return "None"
     if issubclass(hint, Enum) and issubclass(hint, str):
         return " or ".join(map(repr, map(str, hint)))
-    return getattr(hint, "__how__", None) or _WORDS.get(hint) or _with_article(hint.__name__)
+    return getattr(hint, "__how__", None) or _WORDS.get(hint) or with_article(hint.__name__)
 
 
 def _found(value: object) -> str:
@@ -354,8 +355,4 @@ def _found(value: object) -> str:
         return "a coroutine: await it first"
     if isinstance(value, str | bytes):
         return "text" if isinstance(value, str) else "bytes"
-    return _with_article(type(value).__name__)
-
-
-def _with_article(name: str) -> str:
-    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+    return with_article(type(value).__name__)

@@ -5,6 +5,7 @@ thread.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,6 +20,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mailkit.core.call import Resource
 from mailkit.core.client import Client
 from mailkit.errors import InvalidArgument
+from mailkit.text import with_article
 
 __all__ = ["blocking"]
 
@@ -60,7 +62,7 @@ class _Block(AbstractContextManager[Any]):
             client.close()
         if not isinstance(client, Client):
             raise InvalidArgument(
-                f"blocking is for clients: use what makes a {type(client).__name__} in an async "
+                f"blocking is for clients: use {with_article(type(client).__name__)} in an async "
                 "function, and asyncio.run that"
             )
         self._thread = _Thread(client)
@@ -94,6 +96,8 @@ class _Thread:
             self._portal: BlockingPortal = stack.enter_context(start_blocking_portal())
             stack.enter_context(self._portal.wrap_async_context_manager(client))
             self._stack = stack.pop_all()
+        # What is never ended must end while threads still run, or the interpreter waits for it.
+        atexit.register(self.end, None, None, None)
 
     def end(
         self,
@@ -104,6 +108,7 @@ class _Thread:
         """Close the client, once the calls of other threads have ended; not if this one failed."""
         if self._process != os.getpid():
             return  # a forked process leaves what is not its own
+        atexit.unregister(self.end)
         with self._lock:
             self._ended = True
             calls = [*self._calls]

@@ -56,7 +56,8 @@ def request_quotas(given: Quota | Sequence[Quota] | None) -> dict[str, Quota]:
     named = {_BY_WINDOW.get(quota.per_seconds, REQUESTS[0]): quota for quota in quotas}
     if len(named) < len(quotas):
         raise InvalidArgument(
-            "requests: give one quota for a minute, one for an hour, one for a day, and one other"
+            "requests: two of the quotas have one name; give at most one per minute, one per hour, "
+            "one per day, and one with any other window"
         )
     return named
 

@@ -24,7 +24,7 @@ from mailkit import (
     replan_rejected,
     resolve,
 )
-from mailkit.errors import InvalidArgument
+from mailkit.errors import InvalidArgument, MailkitError
 
 SENDER = BulkSender(SmsBy("t"))
 WRONG = object()
@@ -152,6 +152,10 @@ def test_attachments_are_a_list(attachments: Any) -> None:
 
 
 async def test_a_journal_has_a_place() -> None:
+    async with await Journal.open(":memory:") as journal:
+        assert journal.path is None
+    with pytest.raises(MailkitError):
+        await html_report(journal, "autumn")
     with pytest.raises(InvalidArgument, match="the path is empty"):
         async with BulkSender(SmsBy("t"), journal=""):
             pass

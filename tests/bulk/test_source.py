@@ -22,6 +22,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mailkit.address import Address
 from mailkit.bulk import lines as lines_module
 from mailkit.bulk.rows import Partial
 from mailkit.bulk.source import Item, RecipientSource, Row, read_recipients
@@ -410,7 +411,7 @@ async def test_a_path_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("x.csv", {"delimiter": '"'}, "delimiter: give one character"),
         ("x.csv", {"format": "xls"}, "format: give 'csv', 'jsonl' or 'xlsx'"),
         ([], {"encoding": "utf-8"}, "are for files, not for iterables"),
-        (5, {}, "can't be read from a int"),
+        (5, {}, "can't be read from an int"),
         (None, {}, "can't be read from a NoneType"),
         (b"a@b.by", {}, "can't be read from a bytes"),
         ({"email": "a@b.by"}, {}, "can't be read from a dict"),
@@ -649,6 +650,8 @@ async def test_values_of_other_libraries_are_texts_or_missing() -> None:
         *[{"email": "a@b.by", "n": value} for value in missing],
     ]
     rows = await rows_of(read_recipients(items))
+    [named] = await rows_of(read_recipients([Address("a@b.by", "Ann")]))
+    assert (named.address, named.values) == ("a@b.by", {})
     assert [row.values for row in rows] == [{}, *[{"n": "x"}] * 3, *[{"n": ""}] * len(missing)]
     for row in rows:
         assert isinstance(row.values, dict)

@@ -10,7 +10,8 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, Literal
+from types import TracebackType
+from typing import ClassVar, Literal, Self
 
 import anyio.to_thread
 import platformdirs
@@ -196,6 +197,17 @@ class Journal:
             return SqliteStore(connect.file, writer, reader)
 
         return cls(await anyio.to_thread.run_sync(start))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Finish what was handed over, and close the file. JournalError if it was written to, and

@@ -22,6 +22,9 @@ _entry = re.compile(
 ).match
 _rest = re.compile(r"[\s,;|\"\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*+\Z").match
 
+_remark = re.compile(r"(@[^\s()<>@]++)\s*+\([^()<>@]*+\)").sub
+_link = re.compile(r"\[([^\[\]]*+)\]\((?:mailto:)?([^()\s]++)\)").sub
+
 holds_address = re.compile(r"[^\s@]@[^\s@]").search
 """Whether a text has what may be an address in it."""
 
@@ -60,6 +63,9 @@ def addresses_in(line: str) -> list[str] | None:
     """
     if line.count('"') % 2:
         return None  # a quote that goes on
+    if "(" in line:
+        line = _remark(r"\1", _link(_linked, line))
+    line = line.replace(" ::: ", " ; ")  # as Google has several in one cell
     found: list[str] = []
     end = 0
     was_bare = False
@@ -77,6 +83,12 @@ def addresses_in(line: str) -> list[str] | None:
     return found if found and _rest(line, end) else None
 
 
+def _linked(link: re.Match[str]) -> str:
+    """The address of a link as Markdown has it, unless its text is another one."""
+    text, address = link.groups()
+    return address if "@" not in text or text.casefold() == address.casefold() else link[0]
+
+
 def _unquoted(address: str) -> str:
     """Without an apostrophe before it, or one on each side, as mail programs and spreadsheets put
     them, and without what makes a link of it.
@@ -85,4 +97,6 @@ def _unquoted(address: str) -> str:
         address = address[1:].removesuffix("'")
     if address[:7].lower() == "mailto:":
         address = address[7:].partition("?")[0]
+    if address[:5].lower() == "smtp:":
+        address = address[5:]
     return address

@@ -65,8 +65,13 @@ class Edges:
         self._space_and_quote = re.compile(rf' "(?:{before}){unescaped}').search
         self._before_quote = re.compile(rf"(?:\A|{end}){any_blank}++\"{unescaped}").search
         after = rf"(?=[{re.escape(delimiter)}\r\n]|\Z)"
+        self._after_quote = f'"{delimiter}\n', f'"{delimiter}\r'
         # No possessive quantifier after a group: before Python 3.11.5 it matches wrongly.
         quoted = r'"[^"]*+(?:""[^"]*+)*'
+        self._line = re.compile(rf'(?:\A|[\r\n]){quoted}"{re.escape(delimiter)}++[\r\n]').search
+        between = rf'[^"<>{re.escape(delimiter)}\r\n]*+'
+        named = rf'{quoted}"{between}<{between}>'
+        self._name = re.compile(rf"(?:\A|(?<=[{re.escape(delimiter)}])) *+({named}) *+{after}")
         self._cell = re.compile(
             rf'{any_blank}*+(?:({quoted}"){any_blank}*+{after}|({quoted})\Z)'
             rf"|([^{re.escape(delimiter)}\r\n]++)|([{re.escape(delimiter)}\r\n]++)"
@@ -89,6 +94,18 @@ class Edges:
     def have_blanks_before_quotes(self, text: str, *, rare: bool) -> bool:
         """Whether a cell may begin with blanks and a quote."""
         return (self._before_quote if rare else self._space_and_quote)(text) is not None
+
+    def have_quoted_lines(self, text: str) -> bool:
+        """Whether a line may be quoted as a whole, and then have had empty cells put behind it."""
+        return any(end in text for end in self._after_quote) and self._line(text) is not None
+
+    def with_names(self, line: str) -> str:
+        """The line with quotes around cells like ``"Petrova, Anna" <a@b.by>``, whose own quotes are
+        those of a name.
+        """
+        if "<" not in line:
+            return line
+        return self._name.sub(lambda cell: '"' + cell[1].replace('"', '""') + '"', line)
 
     def quoted(self, text: str) -> str:
         """The lines, which begin with a cell, without the blanks around the quotes of cells."""

@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = ["CellError", "cell_text"]
 
+_NO_VALUE = "a formula without its value; open the workbook in Excel and save it again"
 # These formats depend on the language of Excel: ISO 8601 does not.
 _LOCAL = frozenset({"mm-dd-yy", "m/d/yy h:mm"})
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
@@ -32,6 +33,8 @@ def cell_text(cell: Any) -> str:
     """The text of the library's cell."""
     value = cell.value
     if value is None:
+        if cell.data_type == "f":
+            raise CellError(_NO_VALUE)
         return ""
     if isinstance(value, str):
         if cell.data_type == "e":

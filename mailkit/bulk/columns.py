@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -44,6 +44,7 @@ class Columns:
         header: Sequence[str] | None,
         link: LinkTemplate | None = None,
         address_column: str | None = None,
+        repeated: Collection[str] = (),
     ) -> None:
         self.fixed = header is not None
         self._template, self._link = template, link
@@ -63,6 +64,13 @@ class Columns:
         self._seen: dict[str, None] = {}
         self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._given = self._gaps = 0
+        twins = ColumnNames(repeated)
+        for name in self._used:
+            if (found := twins.find(name)) and not ColumnNames(self.names).find(name):
+                raise InvalidArgument(
+                    f"{{{{ {name[:80]} }}}}: the list has several columns "
+                    f"{twins.columns[found[0]][:80]!r}; rename all but one of them in the list"
+                )
         if header is not None:
             self._check([*self.names, *own])
 
@@ -154,7 +162,7 @@ class Columns:
         """No row had a field that the message uses, or another service's tag names one that they
         had: InvalidArgument says which.
         """
-        if not self.fixed:
+        if self._shapes:  # else no row could be read, and each has a reason of its own
             self._check(sorted(self._seen))
 
     def _check(self, names: Sequence[str]) -> None:
@@ -168,7 +176,7 @@ async def columns_of(
 ) -> Columns:
     """The columns of this list, for a message."""
     header = await recipients.columns()
-    return Columns(template, header, link, recipients.address_column)
+    return Columns(template, header, link, recipients.address_column, recipients.repeated)
 
 
 def _getter(order: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:

@@ -19,7 +19,7 @@ from typing import Protocol
 from mailkit.bulk.address_line import address_shown, addresses_in
 from mailkit.bulk.blanks import Edges
 from mailkit.bulk.headers import Naming
-from mailkit.bulk.lines import LONGEST, Lines
+from mailkit.bulk.lines import LONGEST, REPLACED, Lines
 from mailkit.bulk.rows import Row
 from mailkit.bulk.table import Ragged, Table
 from mailkit.errors import InvalidArgument
@@ -95,7 +95,7 @@ class CsvRows:
                     told = True
                     if len(self._delimiters) > 1:
                         self._delimiters = delimiter[1]
-                elif line.strip(BLANKS):
+                elif line.replace('""', "").strip(BLANKS + self._delimiters):
                     return block[n:]
                 self._line += 1
         raise InvalidArgument(f"{self._name} is empty")
@@ -131,6 +131,8 @@ class CsvRows:
         is_long = len(lines[0]) > LONGEST
         has_address = table.has_address_column(header)
         is_row = table.addresses and not is_long and not has_address and addresses_in(lines[0])
+        if not is_row and not has_address and REPLACED in lines[0] and self._lines.fault:
+            raise InvalidArgument(self._lines.fault)
         if not is_row and (not header or (broken and not has_address) or is_long):
             raise InvalidArgument(
                 f"{self._name}, line {self._line}: the header can't be read; "
@@ -168,8 +170,10 @@ class CsvRows:
         rare = self._lines.rare_blanks or self._edges.have_controls(text)
         blanks = self._edges.have_blanks(text, rare=rare)
         self._strip = stripped if self._lines.rare_blanks or "\x1a" in text else str.strip
-        is_odd = self.table.addresses or self.table.is_report or "\0" in text
+        table = self.table
+        is_odd = bool(table.addresses or table.is_report or table.twins or "\0" in text)
         is_odd = is_odd or len(text) > csv.field_size_limit()
+        is_odd = is_odd or self._edges.have_quoted_lines(text)
         if '"' not in text and not is_odd:
             return self._rows_of_cells(*self._split(text), blanks=blanks)
         check_quotes = blanks and self._edges.have_blanks_before_quotes(text, rare=rare)
@@ -267,8 +271,11 @@ class CsvRows:
                     self._open = lines[before:after]
                     break
                 self._count_reread(length - len(seen[0]))
-                if blanks and self._literal != self._line:
-                    tidy = _split(self._edges.quoted("".join(seen)))
+                if self._literal != self._line:
+                    named = self._edges.with_names(seen[0])
+                    tidy = [named, *seen[1:]]
+                    if blanks:
+                        tidy = _split(self._edges.quoted("".join(tidy)))
                     if tidy != seen:
                         for n, line in enumerate(tidy, before):
                             as_given.setdefault(n, lines[n])

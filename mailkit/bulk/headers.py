@@ -2,6 +2,7 @@
 
 That is the column ``email`` (or ``e-mail``, in any case); without one, the only column whose name
 consists of words that exports use: Email Address, E-mail 1 - Value, Эл. почта, Рабочий e-mail.
+Recipient comes last, because it may as well be a name.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from mailkit.errors import InvalidArgument
 from mailkit.remedies import remedy
 from mailkit.text import column_name
 
-__all__ = ["EMAIL_NAMES", "Naming", "address_columns", "look_alike", "shown_names"]
+__all__ = ["EMAIL_NAMES", "Naming", "address_columns", "called", "look_alike", "shown_names"]
 
 EMAIL_NAMES = frozenset({"email", "e-mail"})
 """What the addresses' column or key is called first of all, in any case."""
@@ -29,17 +30,20 @@ eмейл eмайл емейл емайл емэйл имейл имэйл ем�
 _BESIDES = """
 1 account address addresses addr adress billing business client company contact customer
 default for home id main member my newsletter newsletters of person personal preferred
-primary private recipient s shipping subscriber the to user value work your
+primary private recipient required s shipping subscriber the to uf user value work your
 адрес адреса адрас ваш ваша главный главная для домашний домашняя доставки е и
 заказчика клиента компании контакт контакта контактная контактный корпоративная
-корпоративный личная личный организации основная основной партнера получателя покупателя
-пользователя подписчика плательщика рабочая рабочий рассылка рассылки рассылок сотрудника
+корпоративный личная личный обязательно организации осн основная основной партнера получателя
+покупателя пользователя подписчика плательщика рабочая рабочий рассылка рассылки рассылок сотрудника
 участника частный частная эл элект электр электрон электронная электронной электронный
 электронны электроннай электронная електронна асноўны асабісты працоўны
 """
 _NAMES = frozenset(_MAIL.split())
 _WORDS = _NAMES | frozenset(_BESIDES.split())
-_ALONE = frozenset({"электронный адрес", "эл адрес", "электронны адрас", "електронна адреса"})
+_ALONE = frozenset(
+    {"электронный адрес", "эл адрес", "адрес эп", "электронны адрас", "електронна адреса"}
+)
+_LAST = frozenset({"recipient", "recipients", "получатель", "получатели", "атрымальнік"})
 
 _camel = re.compile(r"(?<=[a-zа-яё])(?=[A-ZА-ЯЁ])").sub
 _hyphen = re.compile(r"(?<![^\W_])([eеи])[\W_]+(?=(?:mail|мейл|мэйл|майл|маил)\w*)").sub
@@ -63,7 +67,8 @@ def _is_email(name: str) -> bool:
 def address_columns(names: Sequence[str]) -> list[int]:
     """The places of the columns that may have the addresses: one, if that is clear."""
     found = [n for n, name in enumerate(names) if name.casefold() in EMAIL_NAMES]
-    return found or [n for n, name in enumerate(names) if name and _is_email(name)]
+    found = found or [n for n, name in enumerate(names) if name and _is_email(name)]
+    return found or [n for n, name in enumerate(names) if name.casefold() in _LAST]
 
 
 def look_alike(names: Sequence[str]) -> str:
@@ -92,11 +97,20 @@ def shown_names(names: Sequence[str]) -> str:
 @attrs.frozen
 class Naming:
     """What the caller says of the columns: which one has the addresses (None: find out), and new
-    names for some of them.
+    names for some of them. ``likely`` has the addresses if it is there: the column of the
+    list that this one, which ``is_stop``, stops.
     """
 
     email: str | None
     renamed: Mapping[str, str]
+    likely: str | None = None
+    is_stop: bool = False
+
+    @property
+    def choice(self) -> str:
+        """How to choose the addresses' column."""
+        command = "mailkit suppress import " if self.is_stop else ""
+        return remedy("email_column=…", f"{command}--email-column NAME")
 
     @classmethod
     def of(cls, email_column: str | None, rename: Mapping[str, str] | None) -> Naming:
@@ -115,7 +129,7 @@ class Naming:
 
     def knows(self, names: Sequence[str]) -> bool:
         """Whether one of the names is that of a column the caller speaks of."""
-        own = {*self.renamed, *([] if self.email is None else [self.email])}
+        own = {*self.renamed, *(name for name in (self.email, self.likely) if name is not None)}
         return bool(own) and any(name in own for name in names)
 
     def rename(self, names: Sequence[str], shown: str) -> list[str]:
@@ -125,41 +139,56 @@ class Naming:
             changed[self._find(names, old, shown, remedy("rename", "--map"))] = new
         return changed
 
-    def address_column(self, names: Sequence[str], renamed: Sequence[str], shown: str) -> int:
-        """The place of the addresses' column, which may be given by its old name or its new one;
-        InvalidArgument unless there is exactly one.
+    def address_columns(
+        self, names: Sequence[str], renamed: Sequence[str], shown: str
+    ) -> Sequence[int]:
+        """The places of the addresses' column, which may be given by its old name or its new one,
+        and which may be there several times; InvalidArgument unless there is exactly one name.
         """
         if self.email is not None:
             among = names if self.email in names else renamed
-            return self._find(among, self.email, shown, remedy("email_column", "--email-column"))
-        found = address_columns(renamed)
-        if len(found) == 1:
-            return found[0]
+            found = called(self.email, among)
+            if not found:
+                option = remedy("email_column", "--email-column")
+                raise _not_one("no column", self.email, among, shown, option)
+        else:
+            found = [] if self.likely is None else called(self.likely, names)
+            found = found or address_columns(renamed)
+        if len({renamed[n] for n in found}) == 1:
+            return found
         if found:
-            several = " or ".join(repr(renamed[n]) for n in found[:20])
+            several = ", ".join(repr(renamed[n]) for n in found[:20])
             raise InvalidArgument(
-                f"{shown} has more than one column {several}: choose one with {_choice()}"
+                f"{shown}: more than one column may have the addresses: {several}; choose one with "
+                f"{self.choice}"
             )
         if odd := look_alike(renamed):
             raise InvalidArgument(
                 f"{shown} has no column 'email': {odd}; retype the name, or choose "
-                f"the column with {_choice()}"
+                f"the column with {self.choice}"
             )
         raise InvalidArgument(
             f"{shown} has no column 'email', only {shown_names(renamed)}; rename the column "
-            f"of the addresses to email, or choose it with {_choice()}"
+            f"of the addresses to email, or choose it with {self.choice}"
         )
 
     def _find(self, names: Sequence[str], name: str, shown: str, option: str) -> int:
-        found = [n for n, one in enumerate(names) if one == name]
-        found = found or [n for n, one in enumerate(names) if one.casefold() == name.casefold()]
+        found = called(name, names)
         if len(found) == 1:
             return found[0]
         fault = "more than one column" if found else "no column"
-        raise InvalidArgument(
-            f"{option}: {shown} has {fault} {name!r}: it has {shown_names(names)}"
-        )
+        raise _not_one(fault, name, names, shown, option)
 
 
-def _choice() -> str:
-    return remedy("email_column=…", "--email-column NAME")
+def _not_one(
+    fault: str, name: str, names: Sequence[str], shown: str, option: str
+) -> InvalidArgument:
+    return InvalidArgument(f"{option}: {shown} has {fault} {name!r}: it has {shown_names(names)}")
+
+
+def called(name: str, names: Sequence[str]) -> list[int]:
+    """The places of the columns or keys of this name, else of those that have it in any case."""
+    spelled = list(map(column_name, names))
+    folded = name.casefold()
+    found = [n for n, one in enumerate(spelled) if one == name]
+    return found or [n for n, one in enumerate(spelled) if one.casefold() == folded]

@@ -37,6 +37,7 @@ class JsonRows:
     def __iter__(self) -> Iterator[list[Row]]:
         before = 0
         empty = True
+        any_readable = False
         for block in self._blocks:
             rows = self._quick(block, before + 1)
             if rows is None:
@@ -47,10 +48,11 @@ class JsonRows:
                 ]
             before += len(block)
             empty = empty and not rows
+            any_readable = any_readable or any(row.reason is None for row in rows)
             yield rows
         if empty:
             raise InvalidArgument(f"{self._name} is empty")
-        self._keys.check(self._name)
+        self._keys.check(self._name, any_readable=any_readable)
 
     def _quick(self, lines: list[str], first: int) -> list[Row] | None:
         """The rows of lines that have nothing but objects of texts; None if they may have more."""

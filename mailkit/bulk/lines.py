@@ -19,10 +19,13 @@ from mailkit.bulk.kinds import kind_of_bytes
 from mailkit.errors import InvalidArgument
 from mailkit.remedies import remedy
 
-__all__ = ["LONGEST", "Lines", "Readable", "check_encoding"]
+__all__ = ["LONGEST", "REPLACED", "Lines", "Readable", "check_encoding"]
 
 LONGEST = 1_000_000
 """Characters of a line; a longer one is cut somewhere beyond that, and can't be used."""
+
+REPLACED = "\N{REPLACEMENT CHARACTER}"
+"""What stands for bytes that could not be decoded."""
 
 _BLOCK = 1 << 16  # four times that takes twice the time a row
 _BEGINNING = 400  # bytes that tell UTF-16 without a mark
@@ -64,7 +67,8 @@ class Lines:
     is read as ``fallback``, if that is given, or else replaced if ``lenient``. Errors, all
     InvalidArgument, say ``name``, and ``option``, which is the command line's for the encoding.
     ``bytes_read`` of ``size`` (None where that can't be known) tell how far reading is,
-    ``rare_blanks`` that the text has had blanks outside of ASCII.
+    ``rare_blanks`` that the text has had blanks outside of ASCII, and ``fault`` what was the first
+    that could not be decoded, and was replaced.
     """
 
     def __init__(
@@ -81,9 +85,10 @@ class Lines:
         self.bytes_read = 0
         self.rare_blanks = False
         self.size: int | None = None
+        self.fault = ""
         self._file = file
         self._encoding = encoding
-        self._errors = "replace" if lenient else "strict"
+        self._lenient = lenient
         self._option = option
         self._fallback = fallback
         self._line_ends = 0
@@ -150,13 +155,15 @@ class Lines:
         encoding = marked or self._encoding or "utf-8"
         told = marked or self._encoding
         fallback = None if told else self._fallback
-        errors = "strict" if told or fallback else self._errors
-        decoder = codecs.getincrementaldecoder(encoding)(errors)
+        if self._lenient and not told:
+            fallback = fallback or encoding
+        decoder = codecs.getincrementaldecoder(encoding)("strict")
         while True:
             try:
                 text = decoder.decode(data, not data)
             except UnicodeDecodeError as error:
                 if fallback:
+                    self.fault = self._undecodable(error, encoding)
                     data = decoder.getstate()[0] + data
                     decoder = codecs.getincrementaldecoder(fallback)("replace")
                     fallback = None

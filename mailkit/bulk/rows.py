@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from mailkit.address import Address
-from mailkit.bulk.headers import Naming, address_columns, look_alike
+from mailkit.bulk.headers import Naming, address_columns, called, look_alike, shown_names
 from mailkit.errors import InvalidArgument
 from mailkit.message import Recipient
 from mailkit.text import column_name, stripped, with_article
@@ -68,7 +68,8 @@ class Keys:
     def __init__(self, naming: Naming) -> None:
         self.missing = {*naming.renamed, *([] if naming.email is None else [naming.email])}
         self._naming = naming
-        self._is_plain = not self.missing
+        self._is_plain = not self.missing and naming.likely is None
+        self._fault = ""  # the first reason why keys had no address
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     def row(self, line: int, fields: dict[str, str]) -> Row:
@@ -109,8 +110,10 @@ class Keys:
         changed.faults = {names.get(name, name): why for name, why in fields.faults.items()}
         return changed
 
-    def check(self, shown: str) -> None:
-        """Every name that the caller knows was there: else InvalidArgument."""
+    def check(self, shown: str, *, any_readable: bool) -> None:
+        """Every name that the caller knows was there, and an address: else InvalidArgument."""
+        if self._fault and not any_readable and not self.missing:
+            raise InvalidArgument(f"{shown}: no row has an address: {self._fault}")
         if self.missing:
             names = ", ".join(map(repr, sorted(self.missing)))
             raise InvalidArgument(f"no row of {shown} has the key {names}: check the spelling")
@@ -126,26 +129,32 @@ class Keys:
     def _new_shape(self, keys: tuple[str, ...]) -> _Shape:
         names: dict[str, str] = {}
         for old, new in self._naming.renamed.items():
-            for key in keys_called(old, keys):
+            for key in _keys_called(old, keys):
                 names[key] = new
                 self.missing.discard(old)
         wanted = self._naming.email
         if wanted is not None:
-            found = keys_called(wanted, keys) or [key for key in keys if names.get(key) == wanted]
+            found = _keys_called(wanted, keys) or [key for key in keys if names.get(key) == wanted]
             if not found:
                 return _Shape(None, f"no key {wanted!r}", names)
             self.missing.discard(wanted)
             return _Shape(found[0], "", names)
         new_names = [column_name(names.get(key, key)) for key in keys]
-        found = [key for key, name in zip(keys, new_names, strict=True) if name == "email"]
+        found = [] if self._naming.likely is None else _keys_called(self._naming.likely, keys)
+        found = found or [key for key, name in zip(keys, new_names, strict=True) if name == "email"]
         found = found or [keys[n] for n in address_columns(new_names)]
         if len(found) == 1:
             return _Shape(found[0], "", names)
         if found:
             several = " and ".join(repr(key[:80]) for key in found[:20])
-            return _Shape(None, f"the keys {several} may all be the address", names)
+            return self._without(f"the keys {several} may all be the address", names)
         odd = look_alike(new_names)
-        return _Shape(None, f"no key 'email'{odd and ': '}{odd}", names)
+        has = f", only {shown_names(new_names[:3])}{', …' * (len(new_names) > 3)}" if keys else ""
+        return self._without(f"no key 'email'{f': {odd}' if odd else has}", names)
+
+    def _without(self, fault: str, names: Mapping[str, str]) -> _Shape:
+        self._fault = self._fault or f"{fault}; choose the key with {self._naming.choice}"
+        return _Shape(None, fault, names)
 
 
 class _Shape(NamedTuple):
@@ -158,11 +167,8 @@ class _Shape(NamedTuple):
     names: Mapping[str, str]
 
 
-def keys_called(name: str, keys: Sequence[str]) -> list[str]:
-    """The keys of this name as columns have it, else in any case."""
-    exact = [key for key in keys if column_name(key) == name]
-    folded = name.casefold()
-    return exact or [key for key in keys if column_name(key).casefold() == folded]
+def _keys_called(name: str, keys: Sequence[str]) -> list[str]:
+    return [keys[n] for n in called(name, keys)]
 
 
 def row_of(item: Item, number: int, keys: Keys) -> Row:

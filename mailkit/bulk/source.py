@@ -71,7 +71,8 @@ class RecipientSource(ABC):
     ``name`` is the file's name without suffix, or ``stdin``, ``file`` or ``recipients``, ``shown``
     how errors call it. ``rows_read`` counts the rows given so far, unreadable ones too. ``ignored``
     counts the addresses in other columns, once a suppression list was read. ``address_column`` is
-    the name of the address column in the table, once ``columns`` was called.
+    the name of the address column in the table, and ``repeated`` are the names that several of its
+    columns have, once ``columns`` was called.
     """
 
     __how__: ClassVar = "read_recipients(…)"
@@ -80,6 +81,7 @@ class RecipientSource(ABC):
         self.name = self.shown = name
         self.rows_read = 0
         self.address_column: str | None = None
+        self.repeated: frozenset[str] = frozenset()
         self.ignored: Counter[str] = Counter()
         self._once = once
         self._begun = False
@@ -163,6 +165,11 @@ class _FileSource(RecipientSource):
         self._ahead: tuple[list[Row] | None, Generator[list[Row], None, None]] | None = None
 
     @property
+    def naming(self) -> Naming:
+        """What the caller says of the columns."""
+        return self._options.naming
+
+    @property
     def encoding(self) -> str | None:
         """What the caller says of the encoding."""
         return self._options.encoding
@@ -198,6 +205,7 @@ class _FileSource(RecipientSource):
         if self._reader is None or isinstance(self._reader, JsonRows):
             return None
         self.address_column = self._reader.table.address_column
+        self.repeated = self._reader.table.repeated
         return self._reader.table.columns
 
     async def _blocks(self) -> AsyncGenerator[list[Row], None]:
@@ -279,24 +287,31 @@ class _ItemSource(RecipientSource):
     def __init__(self, items: Iterable[Item] | AsyncIterable[Item], naming: Naming) -> None:
         super().__init__("recipients", once=isinstance(items, Iterator | AsyncIterator))
         self._items = items
-        self._naming = naming
+        self.naming = naming
 
     async def _blocks(self) -> AsyncGenerator[list[Row], None]:
         self._begin()
-        keys = Keys(self._naming)
+        keys = Keys(self.naming)
         rows: list[Row] = []
         number = 0
+        any_readable = False
         async with aclosing(_each(self._items)) as items:
             async for item in items:
                 number += 1
                 rows.append(row_of(item, number, keys))
                 if len(rows) >= _ITEMS:
+                    any_readable = any_readable or _any_readable(rows)
                     yield rows
                     rows = []
         if rows:
             yield rows
         if number:
-            keys.check("the recipients")
+            readable = any_readable or _any_readable(rows)
+            keys.check("the recipients", any_readable=readable)
+
+
+def _any_readable(rows: Iterable[Row]) -> bool:
+    return any(row.reason is None for row in rows)
 
 
 async def _each(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerator[Item, None]:
@@ -370,10 +385,12 @@ def read_suppressions(
     lines of addresses, as copied from a mail program: ``Ann <a@b.by>; c@d.by``.
 
     A file needs no header, other columns are ignored, and a header alone is an empty list. Without
-    ``encoding``, bytes that are not UTF-8 are harmless outside an address. The encoding and
-    delimiter given for another list, ``like``, are tried, too. Raises InvalidArgument.
+    ``encoding``, bytes that are not UTF-8 are harmless outside an address. The encoding, delimiter
+    and address column given for another list, ``like``, are tried, too. Raises InvalidArgument.
     """
     naming = Naming.of(email_column, None)
+    if isinstance(like, _FileSource | _ItemSource):
+        naming = attrs.evolve(naming, likely=like.naming.email, is_stop=True)
     options = _Options(naming, encoding, delimiter, format, sheet, addresses=True, like=like)
     return _read(source, options)
 

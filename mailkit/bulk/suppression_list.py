@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.address_line import addresses_in
+from mailkit.bulk.lines import REPLACED
 from mailkit.bulk.source import RecipientSource, Row
 from mailkit.bulk.spreadsheets import original
 from mailkit.errors import InvalidArgument
@@ -19,7 +20,6 @@ from mailkit.remedies import remedy
 __all__ = ["Unwanted", "unwanted"]
 
 _BATCH = 1_000
-_REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
 class Unwanted(NamedTuple):
@@ -53,7 +53,7 @@ def _keys(source: RecipientSource, row: Row) -> list[str]:
             return [dedupe_key(normalize(address)) for address in found]
         except InvalidArgument as error:
             why = str(error)
-    if _REPLACED in row.address:
+    if REPLACED in row.address:
         why = "the address is not in UTF-8"
         option = remedy("encoding='cp1251'", "mailkit suppress import --encoding cp1251")
         cure = f"save the file as UTF-8, or name its encoding, e.g. {option}"

@@ -21,7 +21,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from mailkit.address import InvalidAddress
+from mailkit.address import InvalidAddress, dedupe_key
 from mailkit.bulk.address_line import (
     address_of,
     address_shown,
@@ -33,7 +33,7 @@ from mailkit.bulk.headers import Naming, address_columns
 from mailkit.bulk.rows import Partial, Row
 from mailkit.bulk.spreadsheets import FACTS, original
 from mailkit.errors import InvalidArgument
-from mailkit.text import BLANKS, column_name
+from mailkit.text import BLANKS, column_name, stripped
 
 __all__ = ["Ragged", "Table"]
 
@@ -50,7 +50,8 @@ class Ragged(Exception):
 
 class Table:
     """Makes rows of cells. ``columns``, without the address's, and ``address_column``, the name of
-    that one in the list (None: there is no header), are known once the header is read.
+    that one in the list (None: there is no header), are known once the header is read, and
+    ``repeated``, the names that several columns have: no value can be told by such a name.
     ``addresses``: it is a list of addresses alone.
     """
 
@@ -65,6 +66,8 @@ class Table:
         self.kept: list[int] = []
         self.is_report = False
         self.alone = False  # whole lines are addresses and nothing else
+        self.repeated: frozenset[str] = frozenset()  # names that are those of several columns
+        self.twins: Sequence[int] = ()  # other columns that are called as the addresses'
         self._naming = naming
 
     def clarity(self, names: Sequence[str]) -> tuple[bool, bool, int]:
@@ -105,23 +108,22 @@ class Table:
                 f"{self.name} has no column 'email': the first line is an address; add a header "
                 "line with the names of the columns"
             )
-        email = self._naming.address_column(header, names, self.name)
+        emails = self._naming.address_columns(header, names, self.name)
+        email, self.twins = emails[0], emails[1:]
         if self.addresses and any(map(holds_address, names)):
             raise InvalidArgument(
                 f"{self.name}, line {line} has a column 'email' and an address: put the "
                 "names of the columns on a line above the addresses"
             )
-        twice = [name for name, n in Counter(filter(None, names)).items() if n > 1]
-        if twice and not self.addresses:
-            raise InvalidArgument(
-                f"{self.name} has more than one column {' or '.join(map(repr, twice))}; "
-                "rename or remove the others"
-            )
+        if not self.addresses:
+            self.repeated = frozenset(name for name, n in Counter(names).items() if name and n > 1)
         self.width, self.email = len(names), email
-        # A column without a name can't be used, nor one whose name means the address: their values
-        # are left out.
+        # A column without a name of its own can't be used, nor one whose name means the address:
+        # their values are left out.
         self.kept = [
-            n for n, name in enumerate(names) if name and n != email and name.casefold() != "email"
+            n
+            for n, name in enumerate(names)
+            if name and n not in emails and name not in self.repeated and name.casefold() != "email"
         ]
         self.alone = self.addresses and not any(names[1:])
         self.columns = tuple(names[n] for n in self.kept)
@@ -145,6 +147,15 @@ class Table:
             return []
         cells = self._fitted(cells)
         address = cells[self.email].removeprefix("'")
+        for twin in filter(None, map(cells.__getitem__, self.twins)):
+            if self.addresses:
+                return [Row(number, one, ()) for one in (address, twin) if one]
+            if address and _same(address) != _same(twin):
+                raise InvalidArgument(
+                    f"{self.name}, line {number}: two columns {self.address_column!r} have "
+                    "different addresses; rename one of them in the file"
+                )
+            address = address or twin.removeprefix("'")
         values = tuple([cells[n] for n in self.kept])
         if faults or ("\0" in line and "\0" in "".join((address, *values))):
             return [self._partial(number, address, values, faults or {})]
@@ -152,8 +163,10 @@ class Table:
 
     def _fitted(self, cells: list[str]) -> list[str]:
         """As many cells as the header has."""
-        if len(cells) == 1 < self.width:  # a line that was quoted as a whole
-            cells = _cells_of(cells[0], self.delimiter) or cells
+        if self.delimiter in cells[0] and self.width > 1 and not any(cells[1:]):
+            cells = (
+                _cells_of(cells[0], self.delimiter) or cells
+            )  # a line that was quoted as a whole
         found, width = len(cells), self.width
         if found < width:
             self._check_short(cells)
@@ -200,14 +213,19 @@ class Table:
 
     def _hides_address(self, cells: Sequence[str]) -> bool:
         """Whether a cell that has no column of a name holds what may be an address."""
-        named = {self.email, *self.kept}
+        named = {self.email, *self.twins, *self.kept}
         return any(holds_address(cell) for n, cell in enumerate(cells) if n not in named)
+
+
+def _same(address: str) -> str:
+    """What two spellings of an address share."""
+    return dedupe_key(stripped(address.removeprefix("'")))
 
 
 def _cells_of(line: str, delimiter: str) -> list[str] | None:
     """The cells of a line that stands in one cell; None if it is none."""
-    if delimiter not in line:
-        return None
+    if addresses_in(line):
+        return None  # it is several addresses
     try:
         [cells] = csv.reader([line], delimiter=delimiter, strict=True)
     except (csv.Error, ValueError):  # ValueError: several lines

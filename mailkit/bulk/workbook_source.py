@@ -33,9 +33,10 @@ _MOST_ROWS = 1_048_576  # of a sheet, in Excel
 _LARGEST = 2 << 30  # bytes of all parts, unpacked
 _LARGEST_TEXTS = 400 << 20  # bytes of what is held in memory
 _HEAD = 50  # rows in which a sheet's header is looked for
+_OPEN_DOCUMENT = "an OpenDocument file; save the list as .xlsx or CSV"
 _KINDS = (
     ("xl/workbook.bin", "a binary Excel workbook; save it as .xlsx or CSV"),
-    ("content.xml", "an OpenDocument file; save the list as .xlsx or CSV"),
+    ("content.xml", _OPEN_DOCUMENT),
     ("word/", "a Word document; put the list into a table of its own, and save it as CSV"),
     ("Index/Document.iwa", "a Numbers document; export it as .xlsx or CSV"),
 )
@@ -119,6 +120,9 @@ class WorkbookRows:
         try:
             parts = zipfile.ZipFile(file).infolist()
         except (zipfile.BadZipFile, OSError, ValueError) as error:
+            file.seek(0)
+            if b"vnd.oasis" in file.read(200):
+                raise InvalidArgument(f"{self._name} is {_OPEN_DOCUMENT}") from None
             raise InvalidArgument(
                 f"{self._name} is a damaged Excel workbook or zip archive: {error}"
             ) from None
@@ -171,12 +175,18 @@ class WorkbookRows:
 
     def _rows_of(self, sheet: Any) -> Iterator[tuple[int, list[str], dict[int, str]]]:
         """Each row's number, its cells, and what is no text among them."""
-        rows = sheet.iter_rows()
-        for number in range(1, _MOST_ROWS + 1):
+        from mailkit.bulk.sheet_rows import rows_of
+
+        rows = rows_of(sheet)
+        while True:
             with self._trouble_told():
-                row = next(rows, None)
-            if row is None:
+                number, row = next(rows, (0, ()))
+            if not number:
                 return
+            if number > _MOST_ROWS:
+                raise InvalidArgument(
+                    f"{self._name} has more rows than Excel's limit of {_MOST_ROWS:,}"
+                )
             faults: dict[int, str] = {}
             cells: list[str] = []
             for n, cell in enumerate(row):
@@ -186,7 +196,6 @@ class WorkbookRows:
                     cells.append("")
                     faults[n] = str(error)
             yield number, cells, faults
-        raise InvalidArgument(f"{self._name} has more rows than Excel's limit of {_MOST_ROWS:,}")
 
     def _names(self, cells: Sequence[str]) -> tuple[list[str], str]:
         """The names of columns; if they stand in one cell as a line of CSV, also its delimiter."""

@@ -18,6 +18,7 @@ ADDRESSES = [
     "Customer Email", "Billing Email", "Email 1", "E–mail", "e mail", "Электронная почта",
     "Эл. почта", "Эл.почта", "Почта", "E-mail адрес", "Адрес электронной почты", "Адрес эл. почты",
     "Email (рабочий)", "Рабочий e-mail", "E-mail клиента", "Электронный адрес", "Е-мейл", "Имейл",
+    "АдресЭП", "UF_EMAIL", "E-mail (осн.)", "Email (Required)", "Recipient", "Получатель",
     "Ваш e-mail:", "E-mail/Почта", "Электронная пошта", "Адрас электроннай пошты",
 ]  # fmt: skip
 OTHERS = [
@@ -48,6 +49,7 @@ def test_the_names_that_exports_have_for_addresses_are_known() -> None:
         assert address_columns([name]) == [], name
     assert address_columns(["Почта", "email", "Рабочий e-mail"]) == [1], "email comes first"
     assert address_columns(["Рабочий e-mail", "x", "Личный e-mail"]) == [0, 2]
+    assert address_columns(["Получатель", "Почта"]) == [1], "the first may be a name"
 
 
 def test_letters_that_look_alike_are_named() -> None:
@@ -93,7 +95,8 @@ async def test_what_the_caller_says_of_columns_must_be_so() -> None:
         table, email_column="почта"
     )
     assert "rename: the file has no column 'Имя'" in await refusal(table, rename={"Имя": "name"})
-    assert "more than one column 'email'" in await refusal(table, rename={"Клиент": "email"})
+    two = await refusal(table, rename={"Клиент": "email"})
+    assert "line 2: two columns 'email' have different addresses; rename one" in two
     assert "' ' can't be the name of a column" in await refusal(table, rename={"Клиент": " "})
     line = '{"email": "a@b.by", "x": 1}\n'
     assert "no row of the file has the key 'Имя'" in await refusal(line, rename={"Имя": "name"})
@@ -101,7 +104,7 @@ async def test_what_the_caller_says_of_columns_must_be_so() -> None:
 
 
 async def test_a_header_that_is_not_clear_is_refused_with_the_remedy() -> None:
-    assert "'Рабочий e-mail' or 'Личный e-mail': choose one with email_column=…" in await refusal(
+    assert "'Рабочий e-mail', 'Личный e-mail'; choose one with email_column=…" in await refusal(
         "Рабочий e-mail;Личный e-mail\na@b.by;c@d.by\n"
     )
     assert "in 'еmail', 'е' (cyrillic" in await refusal("еmail,name\na@b.by,x\n")

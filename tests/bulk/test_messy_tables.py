@@ -54,6 +54,27 @@ async def test_blanks_and_empty_cells_cost_nobody_a_row() -> None:
         ],
         'email,name\na@b.by, "A" and "B"\n': [Row(2, "a@b.by", ('"A" and "B"',))],
         'email,name\n"a@b.by,Anna"\n': [ANNA],
+        'email;name\n"a@b.by;Anna";\n': [ANNA],
+        'email;name\n"a@b.by;Anna";;\n"c@d.by; e@f.by";\n': [
+            ANNA,
+            Row(3, "c@d.by; e@f.by", ("",)),
+        ],
+        ";;\nemail;name;\na@b.by;Anna;\n": [Row(3, *ANNA[1:])],
+        '"",""\n\nemail,name\na@b.by,Anna\n': [Row(4, *ANNA[1:])],
+        "email,name,x,x\na@b.by,Anna,1,2\n": [ANNA],
+        "email,name,email\na@b.by,Anna,\n,x,'c@d.by\n'e@f.by,y,E@f.by\n": [
+            ANNA,
+            Row(3, "c@d.by", ("x",)),
+            Row(4, "e@f.by", ("y",)),
+        ],
+        'email;name\n"Anna, A" <a@b.by>;Anna\nc@d.by;"x"\n': [
+            Row(2, '"Anna, A" <a@b.by>', ("Anna",)),
+            Row(3, "c@d.by", ("x",)),
+        ],
+        'name,email\nAnna, "P, ""A""" <a@b.by> \nx,c@d.by\n': [
+            Row(2, '"P, ""A""" <a@b.by>', ("Anna",)),
+            Row(3, "c@d.by", ("x",)),
+        ],
         '"email;name"\n"a@b.by;Anna"\n"c@d.by;""x; y"""\n': [ANNA, Row(3, "c@d.by", ("x; y",))],
     }.items():
         assert await read(text) == rows, text
@@ -153,6 +174,34 @@ async def test_utf_16_without_a_mark_is_read_as_such() -> None:
     for encoding in ("utf-16-le", "utf-16-be"):
         text = "email;имя\na@b.by;Анна\n"
         assert await read(text.encode(encoding)) == [Row(2, "a@b.by", ("Анна",))]
+
+
+async def stops(content: str | bytes, **options: Any) -> list[str]:
+    data = content.encode() if isinstance(content, str) else content
+    source = read_suppressions(io.BytesIO(data), **options)
+    await source.columns()
+    return [row.address async for batch in source.batches() for row in batch]
+
+
+async def test_a_stop_list_in_another_encoding_is_refused_only_where_that_matters() -> None:
+    cyrillic = "имя;эл. почта\nАнна;a@b.by\n".encode("cp1251")
+    with pytest.raises(InvalidArgument, match="line 1, byte 1 of the file is 0xe8; name its enc"):
+        await stops(cyrillic)
+    assert await stops(cyrillic, encoding="cp1251") == ["a@b.by"]
+    assert await stops("email;имя\na@b.by;Анна\n".encode("cp1251")) == ["a@b.by"]
+
+
+async def test_a_stop_list_has_its_own_addresses_column_or_that_of_the_list() -> None:
+    like = read_recipients("list.csv", email_column="Личный e-mail")
+    two = "Рабочий e-mail;Личный e-mail\nx@y.by;a@b.by\n"
+    assert await stops(two, like=like) == ["a@b.by"]
+    line = '{"Рабочий e-mail": "x@y.by", "Личный e-mail": "a@b.by"}\n'
+    assert await stops(line, like=like) == ["a@b.by"]
+    for own in ("Почта\na@b.by\n", "a@b.by\n", '{"email": "a@b.by"}\n'):
+        assert await stops(own, like=like) == ["a@b.by"]
+    assert await stops("email;email\na@b.by;c@d.by\n") == ["a@b.by", "c@d.by"]
+    with pytest.raises(InvalidArgument, match="more than one column may have the addresses"):
+        await stops(two, like=read_recipients("list.csv"))
 
 
 async def test_a_stop_list_may_be_like_the_list() -> None:

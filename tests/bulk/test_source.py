@@ -213,8 +213,8 @@ async def test_a_value_with_nul_bytes_is_no_text() -> None:
         ("email,name\n", "has a header and nothing below it"),
         ("name,city\nAnna,Minsk\n", "has no column 'email', only 'name', 'city'; rename"),
         ("a@b.by\nc@d.by\n", "the first line is an address; add a header line"),
-        ("email,name,name\n", "more than one column 'name'"),
-        ("email,E-mail\n", "more than one column 'email' or 'E-mail'"),
+        ("email,name,name\n", "has a header and nothing below it"),
+        ("email,E-mail\n", "more than one column may have the addresses: 'email', 'E-mail'"),
         ('"email,name\na@b.by,x\n', "line 1: the header can't be read"),
         (b"PK\x03\x04" + b"\0" * 50, "is a damaged Excel workbook or zip archive"),
         (gzip.compress(b"email\na@b.by\n", mtime=0), "is a gzip archive; unpack it first"),
@@ -576,15 +576,26 @@ async def test_an_item_without_an_address_keeps_its_number_and_the_reason() -> N
         {"еmail": "a@b.by"},
         {"Рабочий e-mail": "a@b.by", "Личный e-mail": "c@d.by"},
         {},
+        "x@y.by",
     ]
     assert list(broken(await rows_of(read_recipients(items))).values()) == [
-        "no key 'email'",
+        "no key 'email', only 'name'",
         "the address is bytes; decode them, or give text",
         "the address is a list; give text or a number",
         "no key 'email': in 'еmail', 'е' (cyrillic small letter ie, U+0435) only looks like 'e'",
         "the keys 'Рабочий e-mail' and 'Личный e-mail' may all be the address",
         "no key 'email'",
     ]
+    for item, reason in {
+        '{"mail2": "a@b.by", "x": 1}': "no key 'email', only 'mail2', 'x'; choose the key",
+        '{"еmail": "a@b.by"}': "(cyrillic small letter ie, U+0435) only looks like 'e'; choose",
+        '{"Почта": "a@b.by", "E-mail клиента": ""}': "may all be the address; choose the key with",
+    }.items():
+        for source in (io.StringIO(item), [json.loads(item)]):
+            with pytest.raises(InvalidArgument) as caught:
+                await rows_of(read_recipients(source))
+            assert "no row has an address: " in str(caught.value)
+            assert reason in str(caught.value)
 
 
 async def test_what_is_no_text_in_an_item_is_left_out() -> None:

@@ -50,6 +50,16 @@ def changed(file: io.BytesIO, change: Callable[[str], str]) -> io.BytesIO:
     return io.BytesIO(out.getvalue())
 
 
+def rewritten(file: io.BytesIO, old: bytes, new: bytes) -> io.BytesIO:
+    """The same workbook with other words in its sheet."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(file) as before, zipfile.ZipFile(out, "w") as after:
+        for name in before.namelist():
+            part = before.read(name)
+            after.writestr(name, part.replace(old, new) if "/worksheets/" in name else part)
+    return io.BytesIO(out.getvalue())
+
+
 async def read(file: io.BytesIO | Path, **options: Any) -> list[Row]:
     source = read_recipients(file, **options)
     await source.columns()
@@ -128,6 +138,19 @@ async def test_an_error_in_a_cell_is_no_text() -> None:
     assert other.reason == "the address is the error #N/A; fix it in the workbook"
 
 
+async def test_a_formula_without_its_value_is_no_text() -> None:
+    rows = [["email", "x"], ["a@b.by", ("=1+1", "")], [("=B2", ""), "y"], ["c@d.by", ("=B2", 0)]]
+    file = workbook(People=rows)
+    [row, other, right] = await read(file)
+    assert isinstance(row.values, Partial)
+    assert "a formula without its value; open the workbook in Excel" in row.values.faults["x"]
+    assert "the address is a formula without its value" in (other.reason or "")
+    assert right.values == ("0",)
+    file.seek(0)
+    [row, other, _] = await read(rewritten(file, b"><f>", b' t="str"><f>'))
+    assert (row.values, other.address) == (("",), ""), "a formula's value may be an empty text"
+
+
 async def test_the_sheet_is_the_one_with_addresses_or_is_named() -> None:
     file = workbook(Notes=[["read me"], ["x"]], People=PEOPLE, Empty=[])
     assert len(await read(file)) == 2
@@ -168,6 +191,8 @@ async def test_what_is_no_workbook_or_too_large_is_refused(
     assert "is a Word document" in await refusal(archive("word/document.xml"))
     assert "is a binary Excel workbook" in await refusal(archive("xl/workbook.bin"))
     assert "is an OpenDocument file" in await refusal(archive("content.xml"))
+    cut = io.BytesIO(b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument")
+    assert "is an OpenDocument file" in await refusal(cut)
     whole = workbook(People=PEOPLE).getvalue()
     assert "is a damaged Excel workbook" in await refusal(io.BytesIO(whole[:-100]))
     broken = changed(io.BytesIO(whole), lambda name: name.replace("sheet1", "sheet7"))

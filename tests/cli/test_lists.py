@@ -43,7 +43,7 @@ def test_what_is_said_of_columns_is_checked(shop: Shop) -> None:
     letter = shop.letter(**PLAIN)
     unclear = shop.send(letter, listed)
     assert unclear.code == 1
-    assert "'Рабочий e-mail' or 'Личный e-mail'" in unclear.err
+    assert "'Рабочий e-mail', 'Личный e-mail'" in unclear.err
     assert shop.send(letter, listed, "--map", "Клиент").code == 2
     assert "no column 'Имя'" in shop.send(letter, listed, "--map", "Имя=name").err
     assert shop.sandbox.truth.emails == 0

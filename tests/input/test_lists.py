@@ -90,9 +90,9 @@ async def test_comma_semicolon_and_tab_are_told_apart(delimiter: str) -> None:
     ("content", "sentence"),
     [
         ("name,city\nx,y\n", "the file has no column 'email', only 'name', 'city'"),
-        ("name,email,name\nx,a@b.by,y\n", "more than one column 'name'"),
-        ("email,E-Mail\na@b.by,c@d.by\n", "more than one column 'email' or 'E-Mail'"),
-        ("email,é,e\u0301\na@b.by,1,2\n", "more than one column 'é'"),
+        ("name,email,name\nx,a@b.by,y\n", "{{ name }}: the list has several columns 'name'"),
+        ("email,E-Mail\na@b.by,c@d.by\n", "may have the addresses: 'email', 'E-Mail'; choose"),
+        ("email,email\na@b.by,c@d.by\n", "line 2: two columns 'email' have different addresses"),
         ("email,city\na@b.by,y\n", "{{ name }}: the list has no such column"),
         ("", "the file is empty"),
         ("email,name\n", "has a header and nothing below it"),
@@ -204,6 +204,11 @@ async def test_lines_that_are_no_row_cost_themselves_alone() -> None:
     for line, reason in zip(range(2, 2 * len(lines) + 1, 2), lines.values(), strict=True):
         assert reason in journey.reasons[line]
         assert len(journey.reasons[line]) <= 501
+
+
+async def test_lines_none_of_which_is_a_row_have_their_own_reasons() -> None:
+    journey = await send('{"email": "a@b.by", "name": "x"},\n', PERSONAL, format="jsonl")
+    assert "not JSON: " in journey.reasons[1]
 
 
 async def test_numbers_of_any_length_are_the_text_they_are() -> None:

@@ -19,6 +19,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
@@ -363,6 +364,14 @@ def _broken_head(error: aiohttp.ClientResponseError) -> str:
 _too_long = re.compile(r"Got more than (\d+) bytes").search
 
 
+def _authorities() -> str:
+    """What to do about a certificate that is not trusted."""
+    named = os.environ.get("SSL_CERT_FILE")
+    if named and not Path(named).exists():
+        return "the file that SSL_CERT_FILE names is missing"
+    return "SSL_CERT_FILE can name the certificates of another authority"
+
+
 def _reason(error: BaseException) -> str:
     """The error in words that hold no address."""
     name = type(error).__name__
@@ -372,7 +381,7 @@ def _reason(error: BaseException) -> str:
         reason = error.os_error.strerror or type(error.os_error).__name__
         return f"the proxy in {VARIABLE} can't be reached, {reason}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"{name}, {error.certificate_error}"
+        return f"{name}, {error.certificate_error}; {_authorities()}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{name}, {error.os_error.strerror or type(error.os_error).__name__}"
     if isinstance(error, aiohttp.ClientError | OSError) and not isinstance(

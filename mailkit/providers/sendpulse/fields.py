@@ -139,7 +139,8 @@ def moment(value: datetime, wire_format: WireFormat) -> str:
         second = exact.replace(microsecond=0)
         if second < exact:
             second += timedelta(seconds=1)
-        return second.astimezone(wire_format.zone).strftime("%Y-%m-%d %H:%M:%S")
+        local = second.astimezone(wire_format.zone).replace(tzinfo=None)
+        return local.isoformat(" ", "seconds")
     except OverflowError:
         raise InvalidArgument(f"send_at: {value.isoformat()} is out of reach") from None
 

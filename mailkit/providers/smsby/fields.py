@@ -75,7 +75,8 @@ def moment(value: datetime, wire_format: WireFormat) -> str:
         minute = exact.replace(second=0, microsecond=0)
         if minute < exact:
             minute += timedelta(minutes=1)
-        return minute.astimezone(wire_format.zone).strftime("%Y-%m-%d %H:%M")
+        local = minute.astimezone(wire_format.zone).replace(tzinfo=None)
+        return local.isoformat(" ", "minutes")
     except OverflowError:
         raise InvalidArgument(f"send_at: {value.isoformat()} is out of reach") from None
 

@@ -357,7 +357,7 @@ async def test_nothing_is_opened_before_the_first_request_nor_after_the_end() ->
     [
         (
             b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 9_000 + b"\r\n\r\n",
-            "more than 8190 bytes in the",
+            "longer than 8190 bytes in the",
         ),
         (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "headers are not HTTP: Invalid"),
         (b"HTTP/1.1 2000 OK\r\n\r\n", "headers are not HTTP: "),

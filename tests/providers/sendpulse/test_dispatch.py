@@ -552,7 +552,7 @@ async def test_a_campaign_is_taken_back(world: World) -> None:
             InvalidArgument,
             r"Europe/Minsk, as zone=… or MAILKIT_SENDPULSE_ZONE",
         ),
-        (Message(SENDER, "Hi", html="{{ nobody }}"), InvalidArgument, "the list has no such column"),
+        (Message(SENDER, "Hi", html="{{ nobody }}"), InvalidArgument, "has no such column"),
     ],
     ids=str,
 )

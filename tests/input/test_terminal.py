@@ -286,7 +286,6 @@ def test_arguments_that_are_no_text_get_a_sentence_from_a_process_too(shop: Shop
 
 LISTS: dict[str, tuple[bytes, str]] = {
     "a JSON list": (b'[{"email": "a@b.by"}]', "is one JSON array; write one object per line"),
-    "columns that are one": ("email,é,e\u0301\na@b.by,1,2\n".encode(), "more than one column 'é'"),
     "a header that never ends": (b'email,"x\n' * 10, "line 1: the header can't be read"),
     "a header of 10 MB": (b"email," + b"x" * 10_000_000, "line 1: the header can't be read"),
     "columns with long names": (

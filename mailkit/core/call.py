@@ -19,7 +19,7 @@ Names in the path fill the path; what else a class declares is the query of a GE
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import cached_property
 from typing import (
     Any,
@@ -42,7 +42,7 @@ import msgspec
 
 from mailkit.core.arguments import checking
 from mailkit.core.frames import clear_frames
-from mailkit.core.model import plain_json
+from mailkit.core.model import Model, plain_json
 from mailkit.core.reading import Pick
 from mailkit.core.wire import Refusal
 from mailkit.core.wire_format import WireFormat
@@ -117,7 +117,7 @@ class Route:
 
 
 @attrs.frozen
-class CallResult(Generic[T_co]):
+class CallResult(Model, Generic[T_co]):
     """A response with what surrounds it: HTTP status, headers (any case) and the value.
 
     The repr and ``to_dict()`` leave the headers out, because a service may repeat credentials
@@ -130,7 +130,11 @@ class CallResult(Generic[T_co]):
 
     def to_dict(self) -> dict[str, Any]:
         """The status and the value in JSON types."""
-        return {"status": self.status, "value": plain_json(self.value)}
+        return {name: plain_json(value) for name, value in self}
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        # Whatever makes a dict of it leaves the headers out, too.
+        return iter((("status", self.status), ("value", self.value)))
 
 
 def wire(name: str, *also: str) -> dict[str, object]:

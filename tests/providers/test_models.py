@@ -13,6 +13,7 @@ import attrs
 import httpx
 import msgspec
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 
 from mailkit.core.call import CallResult
 from mailkit.core.model import Model, plain_json
@@ -128,3 +129,11 @@ async def test_fastapi_returns_responses_as_they_are() -> None:
         assert third["status"] == CampaignStatus.SENT.value
         described = json.dumps(await get("/openapi.json"))
     assert '"properties": {"email_id": {}}' in described
+
+
+def test_a_result_with_its_headers_shows_none_of_them() -> None:
+    result = CallResult(200, {"Set-Cookie": "secret"}, SendEmailResult(7))
+    shown = {"status": 200, "value": {"email_id": 7}}
+    assert result.to_dict() == shown
+    assert dict(result) == {"status": 200, "value": SendEmailResult(7)}
+    assert TypeAdapter(CallResult).dump_python(result) == shown

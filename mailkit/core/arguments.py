@@ -210,21 +210,17 @@ def checked(function: F) -> F:
             )
         return bound.args, bound.kwargs
 
-    if iscoroutinefunction(function):
+    @wraps(function)
+    async def carry_out_later(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = arguments(args, kwargs)
+        return await function(*args, **kwargs)
 
-        @wraps(function)
-        async def carry_out(*args: Any, **kwargs: Any) -> Any:
-            args, kwargs = arguments(args, kwargs)
-            return await function(*args, **kwargs)
+    @wraps(function)
+    def carry_out(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = arguments(args, kwargs)
+        return function(*args, **kwargs)
 
-    else:
-
-        @wraps(function)
-        def carry_out(*args: Any, **kwargs: Any) -> Any:
-            args, kwargs = arguments(args, kwargs)
-            return function(*args, **kwargs)
-
-    return cast("F", carry_out)
+    return cast("F", carry_out_later if iscoroutinefunction(function) else carry_out)
 
 
 @cache

@@ -34,7 +34,7 @@ def workbook(**sheets: Any) -> io.BytesIO:
                 if isinstance(value, datetime):
                     sheet.write_datetime(n, m, value, shape)
                 elif isinstance(value, str) and value.startswith("="):
-                    sheet.write_formula(n, m, value, None, code)
+                    sheet.write_formula(n, m, value, None, code)  # pyright: ignore[reportArgumentType]
                 elif value is not None:
                     sheet.write(n, m, value, shape)
     book.close()

@@ -430,7 +430,7 @@ async def test_whatever_happens_nobody_is_mailed_twice_and_nobody_is_lost(
     [
         ({"message": "hello"}, "message: give Message"),
         ({"recipients": ["a@b.by"]}, "recipients: give read_recipients.*, not a list"),
-        ({"recipients": "list.csv"}, "recipients: give read_recipients.*, not a str"),
+        ({"recipients": "list.csv"}, "recipients: give read_recipients.*, not text"),
         ({"suppress": ["a@b.by"]}, "suppress: give read_suppressions"),
     ],
 )

@@ -31,7 +31,7 @@ def half_sent(shop: Shop) -> None:
 def approve_text(name: str, ended: Ended) -> None:
     """Approve what was said, but for the time, and whether anybody was looked for in time."""
     moments = re.findall(r"\d\d:\d\d:\d\d", ended.out)
-    lines = [line for line in ended.out.splitlines() if "not yet found" not in line]
+    lines = [line for line in ended.out.splitlines() if "not in the status lists yet" not in line]
     lines = [line for line in lines if "delivery: " not in line]
     approve(name, "\n".join(lines), **dict.fromkeys(["moment"], moments[0]))
 

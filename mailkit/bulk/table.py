@@ -169,7 +169,8 @@ class Table:
             )  # a line that was quoted as a whole
         found, width = len(cells), self.width
         if found < width:
-            self._check_short(cells)
+            if found <= max((self.email, *self.kept)):  # not only nameless columns are missing
+                self._check_short(cells)
             return cells + [""] * (width - found)
         if any(cells[width:]) and not self.addresses:
             raise Ragged(f"{found} fields where the header has {width}")

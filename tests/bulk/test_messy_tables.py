@@ -25,6 +25,7 @@ async def test_blanks_and_empty_cells_cost_nobody_a_row() -> None:
         "email;name\na@b.by;Anna;\n": [ANNA],
         "email;name\na@b.by;Anna;;; ;\n": [ANNA],
         "email;name;;\na@b.by;Anna\n": [ANNA],
+        "email;name;\nno-at-sign;Anna\n": [Row(2, "no-at-sign", ("Anna",))],
         "email;name;city\na@b.by\nc@d.by;x\n": [
             Row(2, "a@b.by", ("", "")),
             Row(3, "c@d.by", ("x", "")),

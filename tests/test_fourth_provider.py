@@ -87,7 +87,7 @@ async def test_the_command_line_sends_through_it(site: Path, tmp_path: Path) -> 
         assert campaign.email("anna@example.com") == ("Hi Anna", "<p>Hello Anna</p>")
         code, out, err = await mailkit(site, tmp_path, server, "doctor", "--provider", "listmail")
         assert (code, err) == (0, "")
-        assert "\n  ok                account: there is money\n" in out
+        assert "\n  ok                account: enough money\n" in out
 
 
 async def test_wrong_credentials_are_a_sentence(site: Path, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ class DeleteMailingList(Call[None]):
 
 @get("/addressbooks/{id}/cost", repeatable=True)
 class GetCost(Call[Cost]):
-    """What a campaign to the list would cost, and whether there is money for it."""
+    """What a campaign to the list would cost, and whether the balance covers it."""
 
     id: int
 

@@ -29,7 +29,7 @@ class Account(Resource):
 
 
 def _affordable(found: AccountInfo) -> str:
-    return "there is money" if found.balance >= found.price else "there is no money"
+    return "enough money" if found.balance >= found.price else "not enough money"
 
 
 CHECKS = (Check("account", GetAccount(), _affordable),)

@@ -144,6 +144,24 @@ def test_a_call_that_is_interrupted_says_what_is_known() -> None:
     server.answers.set()
 
 
+def test_a_call_that_is_interrupted_as_it_starts_says_what_is_known() -> None:
+    server = Held()
+
+    class Calls(set[Any]):
+        def add(self, call: Any) -> None:
+            server.taken.wait(20)
+            raise KeyboardInterrupt
+
+    with blocking(lambda: SmsBy("abcdefgh", server.url)) as smsby:
+        smsby._thread._calls = Calls()
+        with pytest.raises(KeyboardInterrupt) as caught:
+            smsby.emails.send(sender="news@shop.by", to="a@mail.by", subject="Hi", html="<p>Hi</p>")
+    assert caught.value.__notes__ == [
+        "smsby.emails.send was cancelled: the service may have acted: check there"
+    ]
+    server.answers.set()
+
+
 def test_a_block_ends_after_the_calls_of_other_threads() -> None:
     server = Held()
     with ThreadPoolExecutor(1) as threads:

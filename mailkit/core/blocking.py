@@ -15,6 +15,7 @@ from inspect import isawaitable, iscoroutine
 from types import TracebackType
 from typing import Any
 
+from anyio import CancelScope
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from mailkit.core.call import Resource
@@ -123,33 +124,43 @@ class _Thread:
         if self._process != os.getpid():  # which has the thread no more
             raise InvalidArgument("this process was forked: create a new client in it")
         notes: list[str] = []
-        over = threading.Event()
+        scopes: list[CancelScope] = []
+        interrupted, over = threading.Event(), threading.Event()
 
         async def carry_out() -> Any:
-            try:
-                result = function(*args)
-                return await result if isawaitable(result) else result
-            except asyncio.CancelledError as error:
-                notes.extend(getattr(error, "__notes__", ()))
-                raise
-            finally:
-                over.set()
+            with CancelScope() as scope:
+                scopes.append(scope)
+                if interrupted.is_set():
+                    scope.cancel()
+                try:
+                    result = function(*args)
+                    return await result if isawaitable(result) else result
+                except asyncio.CancelledError as error:
+                    notes.extend(getattr(error, "__notes__", ()))
+                    raise
+                finally:
+                    over.set()
 
-        with self._lock:
-            if self._ended:
-                raise InvalidArgument("the client's block has ended: create another client")
-            future = self._portal.start_task_soon(carry_out)
-            self._calls.add(future)
+        # Ctrl-C may come at any moment from here on, before the future has a name too.
+        future: Future[Any] | None = None
         try:
+            with self._lock:
+                if self._ended:
+                    raise InvalidArgument("the client's block has ended: create another client")
+                future = self._portal.start_task_soon(carry_out)
+                self._calls.add(future)
             return future.result()
         except KeyboardInterrupt as error:
-            future.cancel()
+            interrupted.set()
+            for scope in scopes:
+                self._portal.start_task_soon(scope.cancel)
             over.wait(_LOOK_SECONDS)
             for note in notes or ["the call had ended: check there for what it did"]:
                 error.add_note(note)
             raise
         finally:
-            self._calls.discard(future)
+            if future is not None:
+                self._calls.discard(future)
 
 
 class _Blocking:

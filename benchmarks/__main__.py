@@ -7,16 +7,30 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import calls, jobs, memory, parts, rates, report, webhooks
+from benchmarks import (
+    calls,
+    campaigns,
+    jobs,
+    journals,
+    memory,
+    parts,
+    plans,
+    rates,
+    report,
+    webhooks,
+)
 from benchmarks.rows import Bench, Row, Setting
 from benchmarks.server import serve
 
 BENCHES: list[Bench] = [
     *calls.BENCHES,
     *rates.BENCHES,
+    *plans.BENCHES,
     *jobs.BENCHES,
+    *campaigns.BENCHES,
     *parts.BENCHES,
     *webhooks.BENCHES,
+    *journals.BENCHES,
     *memory.BENCHES,
 ]
 

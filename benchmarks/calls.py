@@ -98,7 +98,7 @@ def one_by_one(caller: Caller, url: str, count: int) -> Side:
 
 
 def against(
-    peer: Caller, name: str, goal: Goal | None, *, count: int = 500
+    peer: Caller, name: str, goal: Goal | None, *, count: int = 500, uvloop: bool = False
 ) -> Callable[[Setting], Iterable[Row]]:
     def run(setting: Setting) -> Iterable[Row]:
         url = setting.server.url
@@ -107,6 +107,7 @@ def against(
             one_by_one(peer, url, count),
             setting.pick(15, 61),
             setting.server,
+            loops=import_module("uvloop").new_event_loop if uvloop else None,
         )
         yield row_of(name, pairs, goal)
 
@@ -119,7 +120,16 @@ BENCHES = [
         against(
             ready_bytes,
             "one awaited call / bare aiohttp with a ready bytes body and orjson",
-            at_most(1.20),
+            at_most(1.15),
+        ),
+    ),
+    Bench(
+        "call-uvloop",
+        against(
+            ready_bytes,
+            "the same on uvloop, both sides",
+            at_most(1.18),
+            uvloop=True,
         ),
     ),
     Bench(
@@ -127,7 +137,7 @@ BENCHES = [
         against(
             dict_and_json,
             "one awaited call / bare aiohttp with data=dict and json()",
-            at_most(0.85),
+            at_most(0.80),
         ),
     ),
     Bench("call-httpx", against(httpx_client, "one awaited call / httpx", None, count=100)),

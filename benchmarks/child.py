@@ -1,8 +1,9 @@
 """A job in a process of its own, for peaks of memory and for the time from a process's start.
 
-    python -m benchmarks.child send|naive|crash|resume URL TABLE JOURNAL
+    python -m benchmarks.child send|personal|naive|crash|resume URL TABLE JOURNAL
 
-``send`` runs a job to its end, ``naive`` the naive loop; both print their peak of memory in bytes.
+``send`` runs a job with one letter for all to its end, ``personal`` one with a letter for each,
+``naive`` the naive loop; all print their peak of memory in bytes.
 ``crash`` dies after a tenth of the job's requests; ``resume`` goes on with that job, prints the
 time of its first sending request and dies there.
 """
@@ -15,14 +16,15 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 
 from benchmarks import naive
-from benchmarks.jobs import COMMON
+from benchmarks.jobs import COMMON, PERSONAL
 from benchmarks.server import TOKEN
-from mailkit import BulkSender, SmsBy, read_recipients
+from mailkit import BulkSender, Message, SmsBy, read_recipients
 from mailkit.core.hooks import Attempt
 
 NAME = "autumn"
@@ -38,9 +40,9 @@ def peak() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
-async def send(url: str, table: Path, journal: Path) -> None:
+async def send(url: str, table: Path, journal: Path, message: Message = COMMON) -> None:
     async with SmsBy(TOKEN, url) as client, BulkSender(client, journal=journal) as sender:
-        job = await sender.start(COMMON, read_recipients(table), name=NAME)
+        job = await sender.start(message, read_recipients(table), name=NAME)
         assert (await job.wait()).complete
     print(peak())
 
@@ -88,6 +90,7 @@ def _lines(table: Path) -> int:
 
 DOES: dict[str, Callable[[str, Path, Path], object]] = {
     "send": send,
+    "personal": partial(send, message=PERSONAL),
     "naive": loop,
     "crash": crash,
     "resume": resume,

@@ -60,7 +60,13 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
-def in_turn(sides: Sequence[Side], rounds: int, server: Server | None = None) -> list[list[Cost]]:
+def in_turn(
+    sides: Sequence[Side],
+    rounds: int,
+    server: Server | None = None,
+    *,
+    loops: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> list[list[Cost]]:
     """Run all sides in turn, first each once unmeasured; gives the costs of each round.
 
     Every second round goes backwards, so that no side is always the one after the same other.
@@ -78,12 +84,20 @@ def in_turn(sides: Sequence[Side], rounds: int, server: Server | None = None) ->
                 found.append([costs[place] for place in range(len(works))])
         return found
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=loops) as runner:
+        return runner.run(run())
 
 
-def paired(ours: Side, peer: Side, pairs: int, server: Server | None = None) -> list[Pair]:
-    """Two sides in turn."""
-    return [Pair(*costs) for costs in in_turn([ours, peer], pairs, server)]
+def paired(
+    ours: Side,
+    peer: Side,
+    pairs: int,
+    server: Server | None = None,
+    *,
+    loops: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> list[Pair]:
+    """Two sides in turn, on a loop of asyncio's own kind unless ``loops`` makes another."""
+    return [Pair(*costs) for costs in in_turn([ours, peer], pairs, server, loops=loops)]
 
 
 async def _measured(work: Work, server: Server | None) -> Cost:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +19,10 @@ import aiohttp
 
 from benchmarks.server import TOKEN
 
-__all__ = ["Person", "chunks", "letters", "one_letter_to_all", "read"]
+__all__ = ["Person", "chunks", "letters", "one_letter_to_all", "plan", "read"]
 
 AT_ONCE = 8
+is_address = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+").fullmatch
 HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -33,6 +35,19 @@ class Person(NamedTuple):
 def read(table: Path) -> list[Person]:
     with table.open(newline="", encoding="utf-8") as file:
         return [Person(row["email"], row["name"], row["city"]) for row in csv.DictReader(file)]
+
+
+def plan(table: Path) -> list[Person]:
+    """Whom to mail: a regular expression for the addresses, a set for the duplicates."""
+    seen: set[str] = set()
+    people = []
+    with table.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            email = row["email"]
+            if is_address(email) and (key := email.lower()) not in seen:
+                seen.add(key)
+                people.append(Person(email, row["name"], row["city"]))
+    return people
 
 
 def _filled(text: str, person: Person) -> str:

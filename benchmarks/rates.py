@@ -209,7 +209,7 @@ BENCHES = [
         against(
             pysendpulse,
             "requests a second, times those of pysendpulse in one thread, HTTP",
-            at_least(8),
+            at_least(9),
             count=64,
             workers=1,
         ),
@@ -219,7 +219,7 @@ BENCHES = [
         against(
             pysendpulse,
             "requests a second, times those of pysendpulse in one thread, TLS",
-            at_least(100),
+            at_least(150),
             count=16,
             workers=1,
             tls=True,
@@ -230,7 +230,7 @@ BENCHES = [
         against(
             aiosendpulse,
             "requests a second, times those of aiosendpulse with 32 workers",
-            at_least(15),
+            at_least(20),
             count=96,
         ),
     ),

@@ -52,7 +52,8 @@ def write(
         "quick": quick,
         "machine": _machine(),
         "versions": _versions(),
-        "rows": [row.to_json() for row in rows],
+        "rows": [row.to_json() for row in rows if row.peer is not None],
+        "figures": [row.to_json() for row in rows if row.peer is None],
         "left_out": list(left_out),
         "series": {
             name: {line: [[x, round(y, 1)] for x, y in points] for line, points in lines.items()}
@@ -88,7 +89,7 @@ def _figures(rows: Sequence[Row], left_out: Sequence[str], quick: bool) -> list[
             f"| {row.name}{note} | {row.result:.2f}{unit} | {low:.2f} to {high:.2f} "
             f"| {row.goal or ''} | {MET[row.met]} |"
         )
-    return [*lines, "", f"Left out: {'; '.join(left_out)}."]
+    return [*lines, "", f"Left out: {'; '.join(left_out)}."] if left_out else lines
 
 
 def _machine() -> str:

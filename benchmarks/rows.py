@@ -63,18 +63,21 @@ class Row:
         return self.goal.met(self.result) if self.goal else None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "ours": round(self.ours, 4),
-            "peer": None if self.peer is None else round(self.peer, 4),
-            "unit": self.unit,
-            "ratio": None if self.ratio is None else round(self.ratio, 4),
-            "spread": [round(end, 4) for end in self.spread],
-            "goal": self.goal.sign if self.goal else None,
-            "goal_value": self.goal.value if self.goal else None,
-            "met": self.met,
-            "note": self.note,
-        }
+        """With ``ours``, ``peer`` and ``ratio`` if there is a peer."""
+        said: dict[str, Any] = {"name": self.name, "unit": self.unit}
+        if self.peer is not None and self.ratio is not None:
+            said |= {"ours": _rounded(self.ours), "peer": _rounded(self.peer)}
+            said["ratio"] = _rounded(self.ratio)
+        else:
+            said["value"] = _rounded(self.ours)
+        said["spread"] = [*map(_rounded, self.spread)]
+        said["goal"] = self.goal.sign if self.goal else None
+        said["goal_value"] = self.goal.value if self.goal else None
+        return said | {"met": self.met, "note": self.note}
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)
 
 
 @attrs.frozen

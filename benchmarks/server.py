@@ -33,9 +33,14 @@ FIXED = {
     b"/api/v2/sendEmail": OK % b'{"email_id":1}',
     b"/api/v2/getEmailTemplates": OK % b"[]",
     b"/oauth/access_token": b'{"access_token":"t","token_type":"Bearer","expires_in":3600}',
-    b"/addressbooks": b'{"id":1}',
+    b"/senders": b'[{"name":"Shop","email":"news@shop.by","status":"Active"}]',
+    b"/emails": b"{}",
+    b"/blacklist": b"[]",
+    b"/user/balance/detail": b'{"balance":{"main":"9","bonus":"0","currency":"USD"},'
+    b'"email":{"tariff_name":"Pro","emails_left":1000000000}}',
 }
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+LIST_ID = re.compile(rb'"list_id": *"?(\d+)')
 UUID = re.compile(rb"uuid=([0-9a-f]+)")
 IN_MULTIPART = re.compile(rb'name="delivery_list\[\d+\]\[email\]"\r\n\r\n([^\r]+)')
 IN_FORM = re.compile(rb"delivery_list(?:\[|%5B)\d+(?:\]|%5D)(?:%5Bemail%5D)?=([^&]+)")
@@ -71,11 +76,50 @@ class Bulks:
         self._waiting.clear()
 
 
+class Lists:
+    """How many contacts each mailing list has, and the campaigns, which are over at once."""
+
+    def __init__(self) -> None:
+        self._contacts: list[int] = []
+        self._campaigns: list[int] = []
+
+    def answer(self, verb: bytes, path: bytes, body: bytes) -> bytes | None:
+        match path.split(b"/")[1:]:
+            case [b"addressbooks"] if verb == b"POST":
+                self._contacts.append(0)
+                return b'{"id":%d}' % len(self._contacts)
+            case [b"addressbooks"]:
+                return b"[]"
+            case [b"addressbooks", number, b"emails"]:
+                self._contacts[int(number) - 1] += body.count(b'"email":')
+                return b'{"result":true}'
+            case [b"addressbooks", number]:
+                count = self._contacts[int(number) - 1]
+                return b'[{"id":%b,"active_email_qty":%d,"status":0}]' % (number, count)
+            case [b"addressbooks", number, b"emails", b"total"]:
+                return b'{"total":%d}' % self._contacts[int(number) - 1]
+            case [b"addressbooks", number, b"cost"]:
+                return b'{"result":true,"sent_emails_qty":%d}' % self._contacts[int(number) - 1]
+            case [b"addressbooks", _, b"campaigns"]:
+                return b"[]"
+            case [b"campaigns"]:
+                list_id = LIST_ID.search(body)
+                self._campaigns.append(self._contacts[int(list_id[1]) - 1] if list_id else 0)
+                return b'{"id":%d}' % len(self._campaigns)
+            case [b"campaigns", number]:
+                return b'{"id":%b,"status":3,"statistics":[{"code":1,"count":%d}]}' % (
+                    number,
+                    self._campaigns[int(number) - 1],
+                )
+        return None
+
+
 class Protocol(asyncio.Protocol):
     """HTTP/1.1 with Content-Length, one request after the other."""
 
-    def __init__(self, bulks: Bulks) -> None:
+    def __init__(self, bulks: Bulks, lists: Lists) -> None:
         self._bulks = bulks
+        self._lists = lists
         self._data = bytearray()
         self._need = 0
 
@@ -99,7 +143,8 @@ class Protocol(asyncio.Protocol):
             self._answer(head, body)
 
     def _answer(self, head: bytes, body: bytes) -> None:
-        path = head.split(b" ", 2)[1].partition(b"?")[0]
+        verb, path, _ = head.split(b" ", 2)
+        path = path.partition(b"?")[0]
         if path == b"/api/v2/sendBulkEmail":
             answer = self._bulks.send(body)
         elif path == b"/api/v2/statusBulkEmail":
@@ -108,7 +153,7 @@ class Protocol(asyncio.Protocol):
             self._bulks.forget()
             answer = b"{}"
         else:
-            answer = FIXED[path]
+            answer = self._lists.answer(verb, path, body) or FIXED[path]
         self._transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
             % (len(answer), answer)
@@ -116,7 +161,7 @@ class Protocol(asyncio.Protocol):
 
 
 async def _main(certificate: str | None) -> None:
-    bulks, loop = Bulks(), asyncio.get_running_loop()
+    bulks, lists, loop = Bulks(), Lists(), asyncio.get_running_loop()
     ports = {}
     for scheme in ("http", "https") if certificate else ("http",):
         tls = None
@@ -124,7 +169,7 @@ async def _main(certificate: str | None) -> None:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(certificate or "")
         listening = await loop.create_server(
-            lambda: Protocol(bulks), "127.0.0.1", 0, ssl=tls, backlog=1024
+            lambda: Protocol(bulks, lists), "127.0.0.1", 0, ssl=tls, backlog=1024
         )
         ports[scheme] = listening.sockets[0].getsockname()[1]
     print(json.dumps(ports), flush=True)

@@ -8,15 +8,14 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+from benchmarks.journals import NOW, accepted, address
 from benchmarks.measure import Work, in_turn, paired
 from benchmarks.rows import Bench, Row, Setting, figure, row_of
 from mailkit import Journal
-from mailkit.bulk.journal import PlannedRow, Taken
 from mailkit.bulk.journal.addressees import index
 from mailkit.bulk.journal.records import JobRecord
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import WebhookEvent
-from mailkit.provider import Sent
 from mailkit.providers.devino import Devino
 from mailkit.providers.sendpulse import SendPulse
 
@@ -25,37 +24,12 @@ __all__ = ["BENCHES"]
 ROWS = 50_000
 NEAR = 2_000  # so many messages go out at about the same time, and are spoken of together
 BATCH, BATCHES = 100, 30
-NOW = 1_790_000_000
 REFERENCE = "7000001"
 DEVINO = ("SENT", "DELIVERED", "OPENED", "CLICKED", "BOUNCED", "UNSUBSCRIBED")
 SENDPULSE = ("delivered", "open", "redirect", "hard_bounces", "unsubscribe", "spam")
 
 Item = Callable[[int, str, str], dict[str, Any]]
 Parse = Callable[[bytes], Sequence[WebhookEvent]]
-
-
-def address(n: int) -> str:
-    return f"friend{n}@friends{n % 997}.example"
-
-
-async def sent(journal: Journal, provider: str, chunk: int, reference: str | None) -> list[str]:
-    """A job of which everything is accepted; gives the tokens of its rows, in order."""
-    job = await journal.jobs.create(provider, provider, "shop", "{}", again=False, now=NOW)
-    for first in range(0, ROWS, 1_000):
-        rows = [
-            PlannedRow(job.ids[0] + n, n + 1, address(n), None, None, 10)
-            for n in range(first + 1, first + 1_001)
-        ]
-        await journal.planning.add(job, rows, [])
-    await journal.planning.cut(job, rows=chunk, size=None)
-    job = await journal.jobs.finish_planning(
-        job, columns=[], fingerprint=provider.encode(), name=None, again=False
-    )
-    tokens: list[str] = []
-    while isinstance(taken := await journal.chunks.take(job, NOW), Taken):
-        tokens += [taken.task.token(row) for row in taken.task.rows]
-        await journal.chunks.accept(job, taken.ticket, NOW, Sent(reference))
-    return tokens
 
 
 def devino(n: int, token: str, to: str) -> dict[str, Any]:
@@ -114,7 +88,10 @@ def _batch_row(
     @asynccontextmanager
     async def ours() -> AsyncIterator[Work]:
         journal = await Journal.open(setting.folder / f"webhooks-{provider}.db")
-        posts = bodies(await sent(journal, provider, chunk, reference), item, 1)
+        people = await accepted(
+            journal, provider, ROWS, provider=provider, chunk=chunk, reference=reference
+        )
+        posts = bodies([token for token, _ in people], item, 1)
 
         async def work() -> int:
             for _ in range(BATCHES):
@@ -152,7 +129,9 @@ def addressees(setting: Setting) -> Iterable[Row]:
     @asynccontextmanager
     async def side() -> AsyncIterator[Work]:
         journal = await Journal.open(setting.folder / "addressees.db")
-        await sent(journal, "sendpulse", ROWS, REFERENCE)
+        await accepted(
+            journal, "sendpulse", ROWS, provider="sendpulse", chunk=ROWS, reference=REFERENCE
+        )
         job = await journal.jobs.get("sendpulse")
 
         async def work() -> int:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from secrets import token_bytes, token_hex
@@ -18,6 +19,7 @@ from typing import cast
 import attrs
 from yarl import URL
 
+from mailkit.core.form_rows import FormRows
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Upload
 from mailkit.errors import InvalidArgument
@@ -45,8 +47,10 @@ class File:
     path: Path | None = None
 
 
-Pair = tuple[str, str | bytes | File]
-"""A field's name and its value; bytes are text in UTF-8."""
+Pair = tuple[str, str | bytes | File | FormRows]
+"""A field's name and its value; bytes are text in UTF-8. Rows are many fields, whose names begin
+with this one.
+"""
 
 _NOWHERE = URL()
 _SHORT = 512  # bytes
@@ -61,8 +65,8 @@ def flatten(pairs: list[Pair], key: str, value: object) -> None:
     out, booleans are 1 and 0. Raises InvalidArgument for what a form can't carry.
     """
     kind = type(value)
-    if kind is str or kind is File:
-        pairs.append((key, value))  # type: ignore[arg-type]  # exactly one of the two
+    if kind is str or kind is File or kind is FormRows:
+        pairs.append((key, value))  # type: ignore[arg-type]  # exactly one of the three
     elif value is None:
         return
     elif kind is bool:
@@ -87,7 +91,33 @@ def flatten(pairs: list[Pair], key: str, value: object) -> None:
 
 def urlencoded(pairs: Sequence[Pair]) -> str:
     """The pairs as ``application/x-www-form-urlencoded`` or a query, in ASCII."""
-    return "&".join([f"{_quoted_key(key)}={_quote(key, value)}" for key, value in pairs])
+    return "&".join(
+        [
+            f"{_quoted_key(key)}={_quote(key, value)}"
+            if type(value) is not FormRows
+            else _quoted_rows(value)
+            for key, value in pairs
+        ]
+    )
+
+
+def _quoted_rows(rows: FormRows) -> str:
+    """The fields of all rows, each text as by itself."""
+    columns = []
+    start = _quoted_key(f"{rows.key}[")
+    for name in rows.fields:
+        end = _quoted_key(f"]{name}")
+        columns.append([f"{start}{n}{end}={text}" for n, text in enumerate(_quoted(rows, name))])
+    return "&".join(chain.from_iterable(zip(*columns, strict=True)))
+
+
+def _quoted(rows: FormRows, name: str) -> Sequence[str]:
+    texts = rows.texts(name)
+    if {*map(type, texts)} == {str}:
+        plain = cast("Sequence[str]", texts)
+        if _harmless("".join(plain)):
+            return plain
+    return [_quote(rows.name(n, name), text) for n, text in enumerate(texts)]
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -96,7 +126,7 @@ def _quoted_key(key: str) -> str:
     return _NOWHERE.with_query({key: ""}).raw_query_string[:-1]
 
 
-def _quote(key: str, value: str | bytes | File) -> str:
+def _quote(key: str, value: object) -> str:
     if type(value) is bytes:
         try:
             value = value.decode()
@@ -117,33 +147,21 @@ def multipart(pairs: Sequence[Pair], last: Iterable[tuple[str, str]]) -> tuple[s
 
     No value can end its own part: the boundary is 128 bits that nobody can guess.
     """
-    # Comprehensions and slices: this is where the time of a large chunk goes.
-    heads = [_HEADS[k] if type(v) is not File else _file_head(k, v) for k, v in pairs]
-    try:
-        data = [
-            v.encode() if type(v) is str else v if type(v) is bytes else _content(v)
-            for _, v in pairs
-        ]
-    except UnicodeEncodeError:
-        data = [utf8(v, k) if isinstance(v, str) else _content(v) for k, v in pairs]  # raises
-    credential = [(_HEADS[key], _Masked(text.encode())) for key, text in last]
-    heads += [head for head, _ in credential]
-    data += [text for _, text in credential]
-    count = len(data)
-    pieces = [b""] * (3 * count)
-    pieces[1::3] = heads
-    pieces[2::3] = data
     boundary = token_hex(16)
-    pieces[::3] = [f"\r\n--{boundary}\r\n".encode()] * count
-    pieces[0] = pieces[0][2:]
+    mark = f"\r\n--{boundary}\r\n".encode()
+    pieces: list[bytes] = []
+    for key, value in pairs:
+        if isinstance(value, FormRows):
+            pieces += value.multipart(mark)
+        elif isinstance(value, File):
+            pieces += (mark, _file_head(key, value), value.data)
+        else:
+            data = value if isinstance(value, bytes) else utf8(value, key)
+            pieces += (mark, _head(key), data)
+    pieces += [one for key, text in last for one in (mark, _head(key), _Masked(text.encode()))]
     pieces.append(f"\r\n--{boundary}--\r\n".encode())
+    pieces[0] = pieces[0][2:]
     return f"multipart/form-data; boundary={boundary}", b"".join(pieces)
-
-
-def _content(value: str | bytes | File) -> bytes:
-    if isinstance(value, File):
-        return value.data
-    return value if isinstance(value, bytes) else value.encode()
 
 
 class _Masked(bytes):
@@ -163,26 +181,17 @@ def multipart_upload(pairs: Sequence[Pair], last: Iterable[tuple[str, str]]) -> 
     return content_type, Upload(head, cast("Path", place.path), tail)
 
 
-class _Heads(dict[str, bytes]):
-    """The heads of parts by name, since those of a large chunk are the same in the next."""
-
-    def __missing__(self, key: str) -> bytes:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        head = b'Content-Disposition: form-data; name="%b"\r\n\r\n' % _quoted(key)
-        self[key] = head
-        return head
-
-
-_HEADS = _Heads()
+@lru_cache(maxsize=_REMEMBERED)
+def _head(key: str) -> bytes:
+    return b'Content-Disposition: form-data; name="%b"\r\n\r\n' % _escaped(key)
 
 
 def _file_head(key: str, file: File) -> bytes:
     head = b'Content-Disposition: form-data; name="%b"; filename="%b"\r\nContent-Type: %b\r\n\r\n'
-    return head % (_quoted(key), _quoted(file.name), _quoted(file.media_type))
+    return head % (_escaped(key), _escaped(file.name), _escaped(file.media_type))
 
 
-def _quoted(name: str) -> bytes:
+def _escaped(name: str) -> bytes:
     # The three characters that browsers escape, and nothing else.
     escaped = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     return utf8(escaped, name)

@@ -1,4 +1,4 @@
-"""Messages made of templates and rows: what runs once for each recipient."""
+"""Messages made of templates and rows: one by one, or those of many rows column by column."""
 
 from __future__ import annotations
 
@@ -27,13 +27,30 @@ def _one_line(value: str, name: str) -> str:
     return value
 
 
-_Way = tuple[Callable[[str], object], Callable[[str, str], str]]
-"""How values are written: a quick check that is true for most that need no change (and never
-for a blank one), and what makes the others safe."""
+def _nothing_to_escape(text: str) -> bool:
+    return not any(map(text.__contains__, "&<>\"'"))
 
-_SUBJECT: _Way = (re.compile(r"[\w,.!?-]++(?: [\w,.!?-]++)*").fullmatch, _one_line)
-_HTML: _Way = (re.compile(r"[^\s&<>\"'][^&<>\"']*+").fullmatch, _escaped)
-_TEXT: _Way = (re.compile(r"\S").match, _as_it_is)
+
+def _always(text: str) -> bool:
+    return True
+
+
+_Way = tuple[Callable[[str], object], Callable[[str, str], str], Callable[[str], object]]
+"""How values are written: a quick check that is true for most that need no change (and never
+for a blank one), what makes the others safe, and the quick check of many values, one after the
+other in one text, of which none is blank."""
+
+_SUBJECT: _Way = (
+    re.compile(r"[\w,.!?-]++(?: [\w,.!?-]++)*").fullmatch,
+    _one_line,
+    str.isprintable,
+)
+_HTML: _Way = (
+    re.compile(r"[^\s&<>\"'][^&<>\"']*+").fullmatch,
+    _escaped,
+    _nothing_to_escape,
+)
+_TEXT: _Way = (re.compile(r"\S").match, _as_it_is, _always)
 _IN_URL = {
     "": re.compile(r"[A-Za-z0-9._~-]++").fullmatch,
     "/": re.compile(r"[A-Za-z0-9._~/-]++").fullmatch,
@@ -41,8 +58,9 @@ _IN_URL = {
 """What needs no percent-encoding, by the characters that are kept."""
 
 
-_Slot = tuple[int, int, Callable[[str], object], Callable[[str], str]]
-"""The part that it fills, the value's place, whether a value is safe, and what makes it so."""
+_Slot = tuple[int, int, Callable[[str], object], Callable[[str], str], Callable[[str], object]]
+"""The part that it fills, the value's place, whether a value is safe, what makes it so, and whether
+many values are."""
 
 
 class _CompiledTemplate:
@@ -72,26 +90,40 @@ class _CompiledTemplate:
         self.size = sum(map(len, self._encoded))  # without what fills the slots
 
     def _add(self, slot: Placeholder, way: _Way) -> None:
-        is_safe, make_safe = way
+        is_safe, make_safe, all_safe = way
         made_safe: Callable[[str], str] = partial(_made_safe, slot, make_safe)
         if slot.keeps is not None:
             is_safe, made_safe = _IN_URL.get(slot.keeps, _never), slot.fill
-        self.slots.append((len(self._parts), slot.place, is_safe, made_safe))
+            all_safe = is_safe
+        self.slots.append((len(self._parts), slot.place, is_safe, made_safe, all_safe))
         self._parts.append("")
 
     def text(self, values: Sequence[str]) -> str:
         parts = self._parts.copy()
-        for at, place, is_safe, made_safe in self.slots:
+        for at, place, is_safe, made_safe, _ in self.slots:
             value = values[place]
             parts[at] = value if is_safe(value) else made_safe(value)
         return "".join(parts)
 
     def encoded(self, values: Sequence[str]) -> bytes:
         parts = self._encoded.copy()
-        for at, place, is_safe, made_safe in self.slots:
+        for at, place, is_safe, made_safe, _ in self.slots:
             value = values[place]
             parts[at] = (value if is_safe(value) else made_safe(value)).encode()
         return b"".join(parts)
+
+    def columns(self, values: Sequence[Sequence[str]]) -> list[bytes | Sequence[str]]:
+        columns: list[bytes | Sequence[str]] = [*self._encoded]
+        for at, place, is_safe, made_safe, all_safe in self.slots:
+            column = values[place]
+            if not (_none_blank(column) and all_safe("".join(column))):
+                column = [value if is_safe(value) else made_safe(value) for value in column]
+            columns[at] = column
+        return columns
+
+
+def _none_blank(values: Sequence[str]) -> bool:
+    return all(values) and not any(map(str.isspace, values))
 
 
 def _made_safe(slot: Placeholder, make_safe: Callable[[str, str], str], value: str) -> str:
@@ -118,6 +150,7 @@ class Renderer:
         self._subject = line.text
         self._body = text.text
         self._encoded = text.encoded
+        self._columns = (line.columns, text.columns)
         self._size = line.size + text.size
         self._slots = [*line.slots, *text.slots]
 
@@ -129,10 +162,20 @@ class Renderer:
         """Subject, and the body in UTF-8, for a fraction of the time of encoding it each time."""
         return self._subject(values), self._encoded(values)
 
+    def columns(
+        self, values: Sequence[Sequence[str]]
+    ) -> tuple[list[bytes | Sequence[str]], list[bytes | Sequence[str]]]:
+        """The subjects and the bodies of many rows, in pieces that follow each other: what is
+        the same in all of them, in UTF-8, or what each has there. ``values`` has those of each
+        column. It takes a fraction of the time of one row after the other.
+        """
+        subject, body = self._columns
+        return subject(values), body(values)
+
     def size(self, values: Sequence[str]) -> int:
         """The bytes of both in UTF-8, without making them."""
         size = self._size
-        for _, place, is_safe, made_safe in self._slots:
+        for _, place, is_safe, made_safe, _ in self._slots:
             value = values[place]
             if not is_safe(value):
                 value = made_safe(value)

@@ -31,7 +31,8 @@ from mailkit.core.words import about_account
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import FINAL
 from mailkit.message import Message
-from mailkit.providers.smsby.bulk import BulkError, PersonalMessage
+from mailkit.providers.smsby.bulk import BulkError
+from mailkit.providers.smsby.deliveries import RenderedMessages
 from mailkit.providers.smsby.emails import EmailStatus
 from mailkit.template import LinkTemplate, Template
 
@@ -123,17 +124,15 @@ class SmsByDispatch:
 
     async def perform(self, task: Task) -> Sent:
         """One bulk.send; the response names nobody, so nobody is rejected yet."""
-        message, encoded = self._message, self._render.encoded
+        message = self._message
         subject = html = None
-        deliveries: Sequence[str] | Sequence[PersonalMessage]
+        deliveries: Sequence[str] | RenderedMessages
+        deliveries = emails = [row.address for row in task.rows]
         if self._personal:
-            deliveries = [
-                PersonalMessage(address, *encoded((address, *values)))
-                for _, address, values in task.rows
-            ]
+            values = [row.values for row in task.rows]
+            deliveries = RenderedMessages(self._render, emails, values)
         else:
             subject, html = self._render(())
-            deliveries = [row.address for row in task.rows]
         sent = await self._client.bulk.send(
             sender=message.sender,
             subject=subject,

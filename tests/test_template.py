@@ -120,6 +120,23 @@ def test_control_characters_in_a_value_are_refused_in_the_subject_only(char: str
         letter.render({"x": f"Anna{char}Bcc: all@shop.by", "y": "b"})
 
 
+def test_many_rows_are_rendered_column_by_column() -> None:
+    letter = template("{{ y | 'you' }}, <a href='https://x.by/{{ x }}'>", "Hi {{ x }}")
+    render = letter.compile(["x", "y"])
+    rows = [("Anna", "<b>"), ("Ö B", ""), ("1\u00a0000", "\0")]
+    subjects, bodies = render.columns([*zip(*rows, strict=True)])
+    for n, row in enumerate(rows):
+        for pieces, text in zip((subjects, bodies), render(row), strict=True):
+            own = [one.decode() if isinstance(one, bytes) else one[n] for one in pieces]
+            assert "".join(own) == text
+    for value in ("", " ", "a\rb", "\u2028"):
+        with pytest.raises(InvalidRow) as one:
+            render((value, "y"))
+        with pytest.raises(InvalidRow) as many:
+            render.columns([("Anna", value), ("y", "y")])
+        assert one.value.reason == many.value.reason
+
+
 def test_a_subject_that_may_come_out_empty_is_refused() -> None:
     with pytest.raises(InvalidArgument, match="subject: it may come out empty"):
         template(subject="{{ x | '' }} {{ y | ' ' }}")

@@ -51,11 +51,19 @@ def outcome(deliveries: Callable[[], Any], wire_format: WireFormat) -> object:
         return type(error), str(error)
 
 
+@st.composite
+def tables(draw: st.DrawFn) -> list[tuple[str, str, str]]:
+    """Rows that have a few values in common, so that many columns are clean."""
+    emails = st.sampled_from(draw(st.lists(EMAILS, min_size=1, max_size=2)))
+    values = st.sampled_from(draw(st.lists(VALUES, min_size=1, max_size=2)))
+    return draw(st.lists(st.tuples(emails, values, values), min_size=1, max_size=3))
+
+
 @given(
     subject=PIECES,
     body=PIECES,
     text=st.booleans(),
-    rows=st.lists(st.tuples(EMAILS, VALUES, VALUES), min_size=1, max_size=4),
+    rows=tables(),
     wire_format=st.sampled_from(FORMATS),
 )
 def test_forms_and_errors_are_those_of_messages_one_by_one(
@@ -74,6 +82,23 @@ def test_forms_and_errors_are_those_of_messages_one_by_one(
     messages = RenderedMessages(render, [row[0] for row in rows], [row[1:] for row in rows])
     assert len(messages) == len(rows)
     assert outcome(lambda: messages, wire_format) == outcome(lambda: [*messages], wire_format)
+
+
+@pytest.mark.parametrize("wire_format", FORMATS)
+@pytest.mark.parametrize("slot", SLOTS)
+def test_whatever_a_value_is_and_wherever_it_goes(slot: str, wire_format: WireFormat) -> None:
+    for value in (*"&<>\"' \t\r\n\0\x85\u2028/%aä", "", " \t", "a\u00a0b", "a b", "\u2028a"):
+        for message in (
+            Message("a@b.by", f"s {slot}", html="<p>"),
+            Message("a@b.by", "s", html=f"<p>{slot}"),
+            Message("a@b.by", "s", html=f"<a href='https://x.by/{slot}'>"),
+            Message("a@b.by", "s", text=f"{slot}."),
+        ):
+            render = Template.parse(message).compile(COLUMNS)
+            for emails in (("a@b.by", "b@c.by"), ("a@b.by", value)):
+                messages = RenderedMessages(render, emails, [("A", "B"), (value, value)])
+                found = outcome(lambda: messages, wire_format)  # noqa: B023 - called at once
+                assert found == outcome(lambda: [*messages], wire_format)  # noqa: B023
 
 
 @pytest.mark.parametrize("name", ["Anna", "O'Brien", ""])

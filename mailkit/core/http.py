@@ -16,15 +16,17 @@ import re
 import socket
 import struct
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Mapping
 from contextlib import suppress
-from io import BytesIO
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
 import anyio
 import attrs
+from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict
 from yarl import URL
 
 from mailkit.core.checks import check_number
@@ -39,9 +41,9 @@ __all__ = ["AiohttpTransport", "Session", "Transport"]
 
 Session = aiohttp.ClientSession
 
-_AT_ONCE = 2**20  # bytes that aiohttp writes in one piece without a complaint
-_PIECE = 2**18  # bytes of a file that are in memory at once
+_PIECE = 2**18  # bytes of a body that are written at once, and of a file that are in memory
 _LOOKS = 32  # turns of the event loop to read what lies in the socket when the time is up
+_UNPACKS = {"Accept-Encoding": ENCODINGS}
 _RESET = struct.pack("ii", 1, 0)  # no lingering: what was not sent yet never will be
 
 
@@ -64,62 +66,73 @@ class Transport(Protocol):
 class _Sending:
     """One sending of a request, as a middleware of aiohttp: whether it began, and how it ends."""
 
-    def __init__(self, request: Request, timeout: float, task: asyncio.Task[Any]) -> None:
+    def __init__(
+        self,
+        request: Request,
+        deadlines: _Deadlines,
+        timeout: float,
+        task: asyncio.Task[Any],
+        process: int,
+    ) -> None:
         self._request = request
-        self._process = os.getpid()
+        self._process = process
         self._task = task
         self._cancelling = task.cancelling()
-        self._loop = loop = task.get_loop()
-        self._deadline = loop.time() + timeout
-        self._timer: asyncio.Handle = loop.call_at(self._deadline, self._expire, _LOOKS)
+        self._deadlines = deadlines
+        self._loop = deadlines.loop
+        self.deadline = self._loop.time() + timeout
+        self._look: asyncio.Handle | None = None
         self._expired = False
         self._transport: asyncio.Transport | None = None
+        deadlines.add(self)
 
-    async def __call__(
+    def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
+    ) -> Awaitable[aiohttp.ClientResponse]:
         if self._request.began:  # aiohttp repeats GET, PUT and DELETE on a lost connection
             raise aiohttp.ClientConnectionError("the connection was lost")
         self._request.began = False
         send = request.send
 
-        async def watched(connection: Any) -> aiohttp.ClientResponse:
+        def watched(connection: Any) -> Awaitable[aiohttp.ClientResponse]:
             del request.send  # it is part of a cycle
             protocol = connection.protocol
             if protocol is None or protocol.should_close:
                 # Unexpected data on a kept connection would be taken for the response to this
                 # request.
                 raise aiohttp.ClientConnectionError("unexpected data on an idle connection")
-            if self._loop.time() >= self._deadline or is_too_late():
+            if self._loop.time() >= self.deadline or is_too_late():
                 raise TimeoutError  # the loop was held up: nothing goes out this late
             self._transport = protocol.transport
             self._request.began = True
-            return await send(connection)
+            return send(connection)
 
         request.send = watched  # type: ignore[assignment, method-assign]
-        return await handler(request)
+        return handler(request)
 
-    def _expire(self, looks: int) -> None:
+    def expire(self, looks: int = _LOOKS) -> None:
         """The time is up, but the loop may have been held up too: what lies in the socket is read
         before the request is given up.
         """
         if looks:
-            self._timer = self._loop.call_soon(self._expire, looks - 1)
+            self._look = self._loop.call_soon(self.expire, looks - 1)
         else:
             self._expired = True
             self._task.cancel()
 
-    def answered(self) -> None:
-        """There is a response: no more need of a timer."""
-        self._timer.cancel()
+    def ended(self) -> None:
+        """No more need of a deadline."""
+        self._deadlines.remove(self)
+        if self._look is not None:
+            self._look.cancel()
 
     def abandoned(self) -> bool:
-        """There won't be one: nothing of the request may leave from now on. Whether the task was
-        cancelled for the time alone, which is undone.
+        """There won't be a response: nothing of the request may leave from now on. Whether the task
+        was cancelled for the time alone, which is undone.
         """
         if self._process != os.getpid():  # a copy that a fork has made: the parent goes on
             return False
-        self._timer.cancel()
+        self.ended()
         transport = self._transport
         # One that is not closing went back to the pool, after a response that was of no use.
         if transport is not None and transport.is_closing() and not self._loop.is_closed():
@@ -130,11 +143,80 @@ class _Sending:
         return self._expired and self._task.uncancel() <= self._cancelling
 
 
+class _Deadlines:
+    """Ends the sendings of an event loop whose time is up: one timer for all of them, since few
+    ever need it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._sendings: set[_Sending] = set()
+        self._next = inf
+        self._timer: asyncio.Handle | None = None
+
+    def add(self, sending: _Sending) -> None:
+        """Watch it."""
+        self._sendings.add(sending)
+        if sending.deadline < self._next:
+            self._wait(sending.deadline)
+
+    def remove(self, sending: _Sending) -> None:
+        """Forget it."""
+        self._sendings.discard(sending)
+
+    def _wait(self, until: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next = until
+        self._timer = None if until == inf else self.loop.call_at(until, self._expire)
+
+    def _expire(self) -> None:
+        now = max(self._next, self.loop.time())  # a timer may be early by the clock's resolution
+        for sending in [one for one in self._sendings if one.deadline <= now]:
+            self._sendings.discard(sending)
+            sending.expire()
+        self._wait(min((one.deadline for one in self._sendings), default=inf))
+
+
+class _Bytes(aiohttp.Payload):
+    """A body that goes out as it is: what it is, the request's headers say."""
+
+    _autoclose = True
+    _headers = CIMultiDict({"Content-Type": "application/octet-stream"})
+
+    def __init__(self, data: bytes) -> None:
+        self._value = data  # all that there is to it: aiohttp's own would make headers for each
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self._value)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Its text."""
+        return str(self._value, encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write all of it, a long one in pieces."""
+        if len(self._value) <= _PIECE:
+            await writer.write(self._value)
+            return
+        for start in range(0, len(self._value), _PIECE):
+            await writer.write(memoryview(self._value)[start : start + _PIECE])
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write all of it: that is the length in the headers."""
+        await self.write(writer)
+
+
 @attrs.frozen
 class _Opened:
     """A session, what closes it with its event loop, and the proxies that it goes through."""
 
     session: Session
+    deadlines: _Deadlines
     keeper: AsyncGenerator[None] | None = None
     proxies: Proxies | None = None
 
@@ -182,7 +264,7 @@ class AiohttpTransport:
         check_number(connections, "connections", least=1, whole=True)
         check_number(connect, "connect", least=0.001)
         check_number(largest, "largest", least=1, whole=True)
-        self._given = None if session is None else _Opened(session)
+        self._given = None if session is None else _Opened(session, _Deadlines(session._loop))
         self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
         self._process = os.getpid()
         self._closed = False
@@ -192,17 +274,21 @@ class AiohttpTransport:
         self._largest = largest
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
 
-    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+    def send(self, request: Request, timeout: float) -> Coroutine[Any, Any, Response]:
         """Send the request once; see `Transport`."""
         if request.upload is None:
-            return await self._send(request, timeout, None)
+            data = None if request.body is None else _Bytes(request.body)
+            return self._send(request, timeout, data)
+        return self._upload(request, timeout, request.upload)
+
+    async def _upload(self, request: Request, timeout: float, upload: Upload) -> Response:  # noqa: ASYNC109
         request.began = False
         try:
-            file = await anyio.open_file(request.upload.file, "rb")
+            file = await anyio.open_file(upload.file, "rb")
         except OSError as error:
-            raise NotSent(f"not sent: {request.upload.file}: {error.strerror}") from None
+            raise NotSent(f"not sent: {upload.file}: {error.strerror}") from None
         try:
-            return await self._send(request, timeout, _pieces(request, request.upload, file))
+            return await self._send(request, timeout, _pieces(request, upload, file))
         finally:
             with anyio.CancelScope(shield=True):
                 await file.aclose()  # aiohttp leaves it open where the sending breaks off
@@ -211,7 +297,7 @@ class AiohttpTransport:
         self,
         request: Request,
         timeout: float,  # noqa: ASYNC109
-        pieces: AsyncIterator[bytes] | None,
+        data: _Bytes | AsyncIterator[bytes] | None,
     ) -> Response:
         known = sys.exception()
         request.began = False
@@ -221,18 +307,42 @@ class AiohttpTransport:
             task = None
         if task is None:
             raise InvalidArgument("mailkit runs only in a task of asyncio's event loop")
-        opened = None if self._closed else self._given or await self._own(task.get_loop())
-        if opened is None or opened.session.closed:
+        loop, process = task.get_loop(), os.getpid()
+        opened = self._given or self._opened.get(loop)
+        if opened is None or (opened.keeper and self._process != process):
+            opened = None if self._closed else await self._own(loop)
+        if opened is None or self._closed or opened.session.closed:
             raise InvalidArgument("the client is closed: create another one")
-        if opened.session._loop is not task.get_loop():
+        session, proxies = opened.session, opened.proxies
+        if session._loop is not loop:
             raise NotSent(
                 "not sent: the session belongs to another event loop; give one for each loop, or "
                 "none, so that mailkit opens its own"
             )
         request.began = None
-        sending = _Sending(request, timeout, task)
+        sending = _Sending(request, opened.deadlines, timeout, task, process)
         try:
-            response = await self._exchange(opened, request, timeout, pieces, sending)
+            response = await session.request(
+                request.verb,
+                URL(request.url, encoded=True),
+                data=data,
+                headers=request.headers if opened.keeper else {**request.headers, **_UNPACKS},
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=False,
+                timeout=self._timeouts.get(timeout) or self._limits(timeout),
+                middlewares=(*session._middlewares, sending),
+                **(proxies.arguments(request.url) if proxies else DIRECT),
+            )
+            content = response.content
+            if (
+                content.is_eof()
+                and content.total_bytes <= self._largest
+                and "Content-Encoding" not in response.headers
+            ):
+                body = content.read_nowait()  # as most: it is here with its headers
+            else:
+                body = await self._read(response)
         except BaseException as error:
             timed_out = sending.abandoned() and isinstance(error, asyncio.CancelledError)
             if not isinstance(error, Exception) and not timed_out:
@@ -240,36 +350,17 @@ class AiohttpTransport:
                 raise
             failure = _failure(request, TimeoutError() if timed_out else error)
         else:
-            sending.answered()
-            return response
+            sending.ended()
+            return Response(response.status, response.headers, body)
         raise failure
 
-    async def _exchange(
-        self,
-        opened: _Opened,
-        request: Request,
-        timeout: float,  # noqa: ASYNC109
-        pieces: AsyncIterator[bytes] | None,
-        sending: _Sending,
-    ) -> Response:
-        session, proxies = opened.session, opened.proxies
-        response = await session.request(
-            request.verb,
-            URL(request.url, encoded=True),
-            data=_payload(request.body) if pieces is None else pieces,
-            headers={**request.headers, "Accept-Encoding": ENCODINGS},
-            allow_redirects=False,
-            raise_for_status=False,
-            auto_decompress=False,
-            timeout=self._timeouts.get(timeout) or self._limits(timeout),
-            middlewares=(*session._middlewares, sending),
-            **(proxies.arguments(request.url) if proxies else DIRECT),
-        )
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         try:
+            content = response.content
             body = Body(response.headers.get("Content-Encoding", ""), self._largest)
-            while not response.content.at_eof():
-                body.add(await response.content.readany())
-            return Response(response.status, response.headers, body.whole())
+            while not content.at_eof():
+                body.add(await content.readany())
+            return body.whole()
         finally:
             response.close()  # of effect only if the response was not read to its end
 
@@ -286,10 +377,7 @@ class AiohttpTransport:
         await _close_without_loops(opened)
 
     async def _own(self, loop: asyncio.AbstractEventLoop) -> _Opened:
-        """The session of this event loop, opened if there is none."""
-        opened = self._opened.get(loop)
-        if opened is not None and self._process == os.getpid():
-            return opened
+        """Open the session of this event loop."""
         self._leave_to_the_parent()
         await _close_without_loops(self._opened)
         proxies = Proxies.of_environment()
@@ -298,11 +386,11 @@ class AiohttpTransport:
                 limit=self._connections, keepalive_timeout=self._keep_alive
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "mailkit"},
+            headers={"User-Agent": "mailkit", **_UNPACKS},
         )
         keeper = _until_the_loop_ends(session)
         await anext(keeper)
-        opened = self._opened[loop] = _Opened(session, keeper, proxies)
+        opened = self._opened[loop] = _Opened(session, _Deadlines(loop), keeper, proxies)
         return opened
 
     def _leave_to_the_parent(self) -> None:
@@ -335,10 +423,6 @@ async def _pieces(
         request.fault = f"{upload.file} changed while it was sent; send it again"
         raise aiohttp.ClientPayloadError
     yield upload.tail
-
-
-def _payload(body: bytes | None) -> bytes | BytesIO | None:
-    return body if body is None or len(body) <= _AT_ONCE else BytesIO(body)
 
 
 def _failure(request: Request, error: BaseException) -> RequestError | InvalidArgument:

@@ -432,7 +432,7 @@ async def test_a_cancellation_in_the_same_turn_as_the_timeout_wins() -> None:
         sending = next(
             frame.f_locals["sending"] for frame in _frames(task) if "sending" in frame.f_locals
         )
-        sending._expire(0)
+        sending.expire(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

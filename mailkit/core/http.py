@@ -26,7 +26,6 @@ import aiohttp
 import anyio
 import attrs
 from aiohttp.abc import AbstractStreamWriter
-from multidict import CIMultiDict
 from yarl import URL
 
 from mailkit.core.checks import check_number
@@ -182,10 +181,10 @@ class _Bytes(aiohttp.Payload):
     """A body that goes out as it is: what it is, the request's headers say."""
 
     _autoclose = True
-    _headers = CIMultiDict({"Content-Type": "application/octet-stream"})
+    _headers = aiohttp.BytesPayload(b"").headers
 
     def __init__(self, data: bytes) -> None:
-        self._value = data  # all that there is to it: aiohttp's own would make headers for each
+        self._value = data  # aiohttp's own would make headers for each
 
     @property
     def size(self) -> int:

@@ -282,3 +282,26 @@ def test_a_request_that_was_held_up_before_its_first_byte_is_not_sent() -> None:
         asyncio.run(work(url))
         thread.join(10)
     assert heard.count(b"HTTP/1.1") == 1
+
+
+async def test_each_sending_has_its_own_deadline() -> None:
+    """One timer serves them all: the shortest goes first, whatever the order they came in."""
+    order: list[float] = []
+
+    async def give_up(transport: AiohttpTransport, url: str, after: float) -> None:
+        with pytest.raises(OutcomeUnknown, match="TimeoutError"):
+            await transport.send(request(url), after)
+        order.append(after)
+
+    loop = asyncio.get_running_loop()
+    async with server(silent) as url, transports() as transport:
+        asleep = asyncio.create_task(transport.send(request(url), 60.0))
+        timeouts = (0.3, 0.05, 0.2)
+        start = loop.time()
+        await asyncio.gather(*(give_up(transport, url, after) for after in timeouts))
+        assert loop.time() - start >= 0.3
+        assert not asleep.done()
+        asleep.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asleep
+    assert order == [0.05, 0.2, 0.3]

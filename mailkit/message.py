@@ -17,7 +17,6 @@ import attrs
 from mailkit.address import Address
 from mailkit.attachment import Attachment
 from mailkit.errors import InvalidArgument
-from mailkit.message_file import read_fields
 from mailkit.text import header_text, utf8
 
 __all__ = ["Message", "Recipient"]
@@ -147,6 +146,8 @@ class Message:
         ``text_file`` in place of the body; paths are relative to that file, and lead to files in
         its folder or below.
         """
+        from mailkit.message_file import read_fields  # TOML, which many never need
+
         fields = read_fields(Path(path))
         try:
             return cls(**fields)

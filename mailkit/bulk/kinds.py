@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from mailkit.bulk.address_line import holds_address
 from mailkit.bulk.headers import address_columns
 from mailkit.errors import InvalidArgument
 from mailkit.text import BLANKS, column_name
 
-__all__ = ["check_kind", "kind_of_bytes"]
+if TYPE_CHECKING:
+    from mailkit.bulk.lines import Readable
+
+__all__ = ["check_kind", "is_workbook", "kind_of_bytes"]
 
 _MAGIC = (
     (b"PK\x03\x04", "an Excel workbook or another zip archive; save it as CSV"),
@@ -44,6 +49,25 @@ _json_list = re.compile(r'\[\s*(?:[\[{"\]]|\Z)').match
 _json_object = re.compile(r'\{\s*(?:["}]|\Z)').match
 _vcard = re.compile(r"BEGIN:V(?:CARD|CALENDAR)", re.IGNORECASE).match
 _message = re.compile(r"(?:From|Received|Return-Path|MIME-Version|Message-ID): ?\S").match
+
+
+def is_workbook(file: Path | Readable) -> bool:
+    """Whether the file is a workbook, or another zip archive; its place stays the same."""
+    try:
+        if isinstance(file, Path):
+            if not file.is_file():
+                return False
+            with file.open("rb") as opened:
+                return opened.read(4) == b"PK\x03\x04"
+        stream = cast("Any", file)
+        if not stream.seekable() or not isinstance(stream.read(0), bytes):
+            return False
+        place = stream.tell()
+        head = stream.read(4)
+        stream.seek(place)
+    except (AttributeError, OSError, TypeError, ValueError):  # reading it will say why
+        return False
+    return bool(head == b"PK\x03\x04")
 
 
 def kind_of_bytes(head: bytes) -> str | None:

@@ -23,7 +23,7 @@ from collections.abc import (
 from contextlib import aclosing, closing, suppress
 from itertools import chain, dropwhile, islice
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 
 import anyio.lowlevel
 import anyio.to_thread
@@ -32,14 +32,16 @@ import attrs
 from mailkit.bulk.csv_source import CsvRows
 from mailkit.bulk.headers import Naming
 from mailkit.bulk.jsonl_source import JsonRows
-from mailkit.bulk.kinds import check_kind
+from mailkit.bulk.kinds import check_kind, is_workbook
 from mailkit.bulk.lines import Lines, Readable, check_encoding
 from mailkit.bulk.rows import Item, Keys, Row, row_of
-from mailkit.bulk.workbook_source import WorkbookRows, is_workbook
 from mailkit.core.arguments import checked
 from mailkit.errors import InvalidArgument
 from mailkit.message import Recipient
 from mailkit.text import BLANKS, with_article
+
+if TYPE_CHECKING:
+    from mailkit.bulk.workbook_source import WorkbookRows
 
 __all__ = [
     "Item",
@@ -244,6 +246,8 @@ class _FileSource(RecipientSource):
             if options.encoding or options.delimiter:
                 what = "encoding" if options.encoding else "delimiter"
                 raise InvalidArgument(f"{self._shown} is an Excel workbook, which has no {what}")
+            from mailkit.bulk.workbook_source import WorkbookRows  # which few lists need
+
             self._reader = WorkbookRows(
                 self._file,
                 self._shown,

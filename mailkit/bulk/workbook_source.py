@@ -26,7 +26,7 @@ from mailkit.errors import InvalidArgument
 from mailkit.remedies import remedy
 from mailkit.text import BLANKS, column_name
 
-__all__ = ["WorkbookRows", "is_workbook"]
+__all__ = ["WorkbookRows"]
 
 _ROWS = 1_000  # in a list
 _MOST_ROWS = 1_048_576  # of a sheet, in Excel
@@ -40,25 +40,6 @@ _KINDS = (
     ("word/", "a Word document; put the list into a table of its own, and save it as CSV"),
     ("Index/Document.iwa", "a Numbers document; export it as .xlsx or CSV"),
 )
-
-
-def is_workbook(file: Path | Readable) -> bool:
-    """Whether the file is a workbook, or another zip archive; its place stays the same."""
-    try:
-        if isinstance(file, Path):
-            if not file.is_file():
-                return False
-            with file.open("rb") as opened:
-                return opened.read(4) == b"PK\x03\x04"
-        stream = cast("Any", file)
-        if not stream.seekable() or not isinstance(stream.read(0), bytes):
-            return False
-        place = stream.tell()
-        head = stream.read(4)
-        stream.seek(place)
-    except (AttributeError, OSError, TypeError, ValueError):  # reading it will say why
-        return False
-    return bool(head == b"PK\x03\x04")
 
 
 class WorkbookRows:

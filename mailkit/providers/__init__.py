@@ -8,11 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from mailkit.core.dispatch import Provider, ProviderClass, WebhookProviderClass
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.events import WebhookEvent
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 __all__ = [
     "WebhookParser",
@@ -43,14 +46,14 @@ def open_provider(name: str, account: str | None) -> AbstractAsyncContextManager
 
 def provider_names() -> Sequence[str]:
     """The providers that are installed."""
-    return sorted(entry_points(group=_GROUP).names)
+    return sorted(_installed().names)
 
 
 def provider_class(name: str) -> ProviderClass:
     """The client's class of this provider; InvalidArgument if it is not installed, or can't be
     imported.
     """
-    found = [point for point in entry_points(group=_GROUP) if point.name == name]
+    found = [point for point in _installed() if point.name == name]
     if not found:
         names = ", ".join(provider_names()) or "none"
         raise InvalidArgument(f"unknown provider {name!r}: use one of {names}")
@@ -62,7 +65,7 @@ def webhook_parsers() -> Mapping[str, WebhookParser]:
     is logged.
     """
     parsers: dict[str, WebhookParser] = {}
-    installed = entry_points(group=_GROUP)
+    installed = _installed()
     for name in sorted(installed.names):
         try:
             kind = _load([point for point in installed if point.name == name])
@@ -72,6 +75,12 @@ def webhook_parsers() -> Mapping[str, WebhookParser]:
         if isinstance(kind, WebhookProviderClass):
             parsers[name] = kind.parse_webhook
     return parsers
+
+
+def _installed() -> EntryPoints:
+    from importlib.metadata import entry_points  # an import that costs a client nothing
+
+    return entry_points(group=_GROUP)
 
 
 def _load(found: Sequence[EntryPoint]) -> ProviderClass:

@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import ClassVar, Literal, Self
 
 import anyio.to_thread
-import platformdirs
 
 from mailkit.bulk.journal.calls import HandlerCall, HandlerCalls
 from mailkit.bulk.journal.cancelling import Cancelling
@@ -106,6 +105,8 @@ def default_path() -> Path:
     """``MAILKIT_JOURNAL``, else ``journal.db`` in the user's state directory."""
     if named := os.environ.get("MAILKIT_JOURNAL"):
         return Path(named)
+    import platformdirs  # most name a place
+
     with contextlib.suppress(RuntimeError):
         # A relative XDG_STATE_HOME counts as none, as its specification has it.
         for folder in (platformdirs.user_state_path("mailkit"), Path("~/.local/state/mailkit")):

@@ -5,7 +5,7 @@ Commits of at most 1,000 rows, so that other processes on the journal get their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -55,13 +55,13 @@ class Planning:
 
         def work(db: Connection) -> None:
             check_alive(db, job)
-            _insert(db, "(id, line, address, key, fields, size)", "(?, ?, ?, ?, ?, ?)", rows)
-            _insert(
-                db,
-                "(id, line, address, fields, state, reason)",
-                f"(?, ?, ?, ?, '{RowState.INVALID}', ?)",
-                invalid,
-            )
+            if any(row.key for row in rows):
+                _insert(db, "id, line, address, key, fields, size", rows)
+            else:  # a column that is left out spares a quarter of the time
+                without = [(n, line, who, fields, size) for n, line, who, _, fields, size in rows]
+                _insert(db, "id, line, address, fields, size", without)
+            told = [(*row, RowState.INVALID) for row in invalid]
+            _insert(db, "id, line, address, fields, reason, state", told)
             read = len(rows) + len(invalid)
             db.execute("UPDATE jobs SET read = read + ? WHERE id = ?", (read, job.id))
 
@@ -82,14 +82,15 @@ class Planning:
 
     async def mark_duplicates(self, job: JobRecord) -> None:
         """Of the rows with one address the first stays; the others become ``duplicate``."""
+        # A frame of rows takes half the time of the default, a range.
+        same = "(PARTITION BY coalesce(key, address) ORDER BY id ROWS UNBOUNDED PRECEDING)"
         await self._mark(
             RowState.DUPLICATE,
-            "SELECT id, 'the address is that of line ' || (SELECT line FROM rows WHERE id = first) "
-            "FROM ("
-            "  SELECT id, first_value(id) OVER (PARTITION BY coalesce(key, address) ORDER BY id) "
-            "  AS first FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL) WHERE id <> first "
-            "ORDER BY id",  # else each commit would write all over the file
+            f"SELECT id, first FROM (SELECT id, first_value(line) OVER {same} AS first, "
+            f"  row_number() OVER {same} AS n FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL"
+            ") AS people WHERE n > 1 ORDER BY id",  # else each commit would write all over the file
             job.ids,
+            "the address is that of line {}".format,
         )
 
     async def mark_suppressed(self, job: JobRecord) -> None:
@@ -132,10 +133,15 @@ class Planning:
         told: Callable[[Any], str] = str,
     ) -> None:
         async for found in self._store.stream(sql, parameters, ROWS_A_COMMIT):
-            changes = [(state, told(reason), row_id) for row_id, reason in found]
+            changes = [(row_id, told(reason)) for row_id, reason in found]
 
-            def work(db: Connection, changes: list[tuple[RowState, str, int]] = changes) -> None:
-                db.executemany("UPDATE rows SET state = ?, reason = ? WHERE id = ?", changes)
+            def work(db: Connection, changes: list[tuple[int, str]] = changes) -> None:
+                for marks, values in _by_hundreds(changes):
+                    db.execute(
+                        f"UPDATE rows SET state = '{state}', reason = found.column2 "
+                        f"FROM (VALUES {marks}) AS found WHERE rows.id = found.column1",
+                        values,
+                    )
 
             await self._store.write(work, durable=False)
 
@@ -177,18 +183,22 @@ class Planning:
             after = pieces[-1].last if len(pieces) == CHUNKS_A_COMMIT else last
 
 
-def _insert(db: Connection, columns: str, marks: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert rows by the hundreds: each step of SQLite gives the interpreter's lock away and must
-    win it back from the event loop's thread, which costs more than the row.
+def _insert(db: Connection, columns: str, rows: Sequence[Sequence[object]]) -> None:
+    for marks, values in _by_hundreds(rows):
+        db.execute(f"INSERT INTO rows ({columns}) VALUES {marks}", values)
+
+
+def _by_hundreds(rows: Sequence[Sequence[object]]) -> Iterator[tuple[str, list[object]]]:
+    """What stands behind VALUES for hundreds of rows at once, and their values: each step of SQLite
+    gives the interpreter's lock away and must win it back from the event loop's thread, which costs
+    more than the row.
     """
     at = 0
     while at < len(rows):  # in powers of two, so that the statements are few and stay prepared
-        count = 1 << min((len(rows) - at).bit_length() - 1, 9)
-        db.execute(
-            f"INSERT INTO rows {columns} VALUES " + ", ".join([marks] * count),
-            list(chain.from_iterable(rows[at : at + count])),
-        )
-        at += count
+        some = rows[at : at + (1 << min((len(rows) - at).bit_length() - 1, 9))]
+        marks = f"({', '.join('?' * len(some[0]))})"
+        yield ", ".join([marks] * len(some)), list(chain.from_iterable(some))
+        at += len(some)
 
 
 class _Piece(NamedTuple):

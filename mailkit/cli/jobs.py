@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from mailkit.bulk.report import make_report
+from mailkit.bulk.report import every_report, make_report
 from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
@@ -43,8 +43,7 @@ def status(
     async def command() -> int:
         async with opened(journal, adopt=adopt, look=not follow) as store:
             if job is None:
-                names = [record.name for record in await store.jobs.list()]
-                reports = [await make_report(store, name, reasons=as_json) for name in names]
+                reports = await every_report(store, reasons=as_json)
                 if as_json:
                     print_json(msgspec.json.encode([one.to_dict() for one in reports]).decode())
                 elif reports:
@@ -61,7 +60,7 @@ def status(
                     run_of = await bulk.follow(job, duration(track))
                     with graceful(run_of.stop, run_of.left_behind):
                         await follow_job(run_of, quiet=as_json)
-            found = await make_report(store, job)
+            found = await make_report(store, job, proven=False)
             print_report(found, as_json=as_json)
             return exit_code(found, failed=False)
 

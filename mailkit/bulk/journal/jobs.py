@@ -23,7 +23,7 @@ from mailkit.errors import InvalidArgument, JobExists
 from mailkit.remedies import remedy
 from mailkit.text import control_character
 
-__all__ = ["Jobs", "Overtaken", "Twin", "by_id", "check_wanted", "find", "twins"]
+__all__ = ["Jobs", "Overtaken", "Twin", "by_id", "check_wanted", "every_planned", "find", "twins"]
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped, "
@@ -50,6 +50,14 @@ def by_id(db: Connection, id: int) -> JobRecord | None:
     """The job with this id, or None."""
     row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (id,)).fetchone()
     return None if row is None else _record(row)
+
+
+def every_planned(db: Connection) -> list[JobRecord]:
+    """Every planned job, the newest first."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM jobs WHERE state = '{JobState.PLANNED}' ORDER BY id DESC"
+    )
+    return [*map(_record, rows.fetchall())]
 
 
 @attrs.frozen
@@ -195,13 +203,7 @@ class Jobs:
     async def list(self) -> list[JobRecord]:
         """Every planned job, the newest first."""
 
-        def work(db: Connection) -> list[JobRecord]:
-            rows = db.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE state = '{JobState.PLANNED}' ORDER BY id DESC"
-            )
-            return [_record(row) for row in rows]
-
-        return await self._store.read(work)
+        return await self._store.read(every_planned)
 
     async def running(self, job: JobRecord) -> bool:
         """Whether a worker of the job is alive."""
@@ -370,7 +372,7 @@ class Jobs:
             ).rowcount
 
         def rest(db: Connection) -> None:
-            tables = ("chunks", "suppressions", "workers")
+            tables = ("chunks", "suppressions", "workers", "elsewhere")
             for table, column in (*((table, "job") for table in tables), ("jobs", "id")):
                 db.execute(f"DELETE FROM {table} WHERE {column} = ?", (job.id,))
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import in_parts, index
-from mailkit.bulk.journal.elsewhere import ALREADY
+from mailkit.bulk.journal.elsewhere import ALREADY, count
 from mailkit.bulk.journal.hearing import close_if_left
 from mailkit.bulk.journal.matching import RowChange
 from mailkit.bulk.journal.parking import claim
@@ -138,6 +138,7 @@ def leave_out_unwanted(db: Connection, job: JobRecord, n: int) -> bool:
         if why is not None:
             (mailed if why.startswith(ALREADY) else suppressed)[number_of(id)] = why
     leave_out(db, job, n, RowState.DUPLICATE, mailed)
+    count(db, job, mailed.values())
     leave_out(db, job, n, RowState.SUPPRESSED, suppressed)
     if mailed or suppressed:
         close_if_left(db, job, n)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from mailkit.bulk.journal.elsewhere import ALREADY, questions
+from mailkit.bulk.journal.elsewhere import ALREADY, count, questions
 from mailkit.bulk.journal.jobs import Twin, twins
 from mailkit.bulk.journal.ownership import check_alive
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
@@ -85,6 +85,7 @@ class Planning:
         # A frame of rows takes half the time of the default, a range.
         same = "(PARTITION BY coalesce(key, address) ORDER BY id ROWS UNBOUNDED PRECEDING)"
         await self._mark(
+            job,
             RowState.DUPLICATE,
             f"SELECT id, first FROM (SELECT id, first_value(line) OVER {same} AS first, "
             f"  row_number() OVER {same} AS n FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL"
@@ -107,6 +108,7 @@ class Planning:
 
         await self._store.write(note, durable=False)
         await self._mark(
+            job,
             RowState.SUPPRESSED,
             "SELECT rows.id, min(suppressions.reason) FROM rows JOIN suppressions "
             "  ON suppressions.key = coalesce(rows.key, rows.address) "
@@ -122,11 +124,12 @@ class Planning:
         """
         seen = await self._store.read(lambda db: twins(db, job))
         for asked in questions(job, seen, None, self._store.dialect):
-            await self._mark(RowState.DUPLICATE, asked.sql, (), asked.reasons.__getitem__)
+            await self._mark(job, RowState.DUPLICATE, asked.sql, (), asked.reasons.__getitem__)
         return seen
 
     async def _mark(
         self,
+        job: JobRecord,
         state: RowState,
         sql: str,
         parameters: Sequence[object],
@@ -142,6 +145,8 @@ class Planning:
                         f"FROM (VALUES {marks}) AS found WHERE rows.id = found.column1",
                         values,
                     )
+                if state is RowState.DUPLICATE:
+                    count(db, job, (reason for _, reason in changes))
 
             await self._store.write(work, durable=False)
 

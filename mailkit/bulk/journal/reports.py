@@ -14,8 +14,8 @@ import attrs
 import msgspec
 
 from mailkit.bulk.journal.details import Details, Failure
-from mailkit.bulk.journal.elsewhere import ALREADY, WAITING, owner_in
-from mailkit.bulk.journal.jobs import find
+from mailkit.bulk.journal.elsewhere import owner_in
+from mailkit.bulk.journal.jobs import every_planned, find
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.parts import later
 from mailkit.bulk.journal.permits import place_of
@@ -59,17 +59,16 @@ class OtherJob:
 
 @attrs.frozen
 class Snapshot:
-    """What is known of a job at one moment. ``stored`` rows really are in the journal, counted one
-    by one; ``statistics`` is what the provider counts of the messages of all chunks together;
-    ``unreconciled`` rows were accepted, the last of them at ``unreconciled_since``, and are still
-    looked for; ``waiting`` is when the next task can be taken that has to wait, and for what;
-    ``asking`` when the provider is asked again about a chunk that it is not done with, and why.
+    """What is known of a job at one moment. ``statistics`` is what the provider counts of the
+    messages of all chunks together; ``unreconciled`` rows were accepted, the last of them at
+    ``unreconciled_since``, and are still looked for; ``waiting`` is when the next task can be taken
+    that has to wait, and for what; ``asking`` when the provider is asked again about a chunk that
+    it is not done with, and why.
     """
 
     job: JobRecord
     running: bool
     counts: Counts
-    stored: int
     elsewhere: Mapping[str, int]
     others: Sequence[OtherJob]
     unreconciled: int
@@ -126,10 +125,19 @@ class Reports:
             job = find(db, name)
             if job is None or job.state is JobState.PLANNING:
                 return None
-            alive = self._living(db, job)
-            return look(self._snapshot(db, job, alive), Details(db, job, alive))
+            return self._look(db, job, look)
 
         return await self._store.read(work)
+
+    async def every(self, look: Callable[[Snapshot, Details], T]) -> list[T]:
+        """The same of every planned job, the newest first, all of it at one moment."""
+        return await self._store.read(
+            lambda db: [self._look(db, job, look) for job in every_planned(db)]
+        )
+
+    def _look(self, db: Connection, job: JobRecord, look: Callable[[Snapshot, Details], T]) -> T:
+        alive = self._living(db, job)
+        return look(self._snapshot(db, job, alive), Details(db, job, alive))
 
     def _snapshot(self, db: Connection, job: JobRecord, alive: Collection[int]) -> Snapshot:
         rows, ended = unreconciled(db, job)
@@ -138,7 +146,6 @@ class Reports:
             job=job,
             running=bool(alive),
             counts=counts(db, job, alive),
-            stored=_stored(db, job),
             elsewhere=elsewhere,
             others=self._others(db, elsewhere),
             unreconciled=rows,
@@ -320,11 +327,13 @@ def counts(db: Connection, job: JobRecord, alive: Collection[int]) -> Counts:
                 totals[RowState.UNSENT if worker in alive else RowState.IN_DOUBT] += rows
             case ended:
                 totals[RowState(ended)] += rows
-    for row_state in RowState:
-        totals[row_state] += db.execute(
-            "SELECT count(*) FROM rows WHERE state = ? AND id BETWEEN ? AND ?",
-            (row_state, *job.ids),
-        ).fetchone()[0]
+    own = db.execute(
+        f"SELECT state, count(*) FROM rows WHERE state IN ({', '.join('?' * len(RowState))}) "
+        "AND id BETWEEN ? AND ? GROUP BY state",
+        (*RowState, *job.ids),
+    )
+    for row_state, rows in own:
+        totals[RowState(row_state)] += rows
     read = db.execute("SELECT read FROM jobs WHERE id = ?", (job.id,)).fetchone()[0]
     return Counts(read, **{state.name.lower(): rows for state, rows in totals.items()})
 
@@ -392,30 +401,21 @@ def _asking(db: Connection, job: JobRecord) -> Later | None:
 def _elsewhere(db: Connection, job: JobRecord) -> dict[str, int]:
     """How many rows are left to other jobs with the same content, by the reason."""
     found = db.execute(
-        f"SELECT reason, count(*) FROM rows WHERE state = '{RowState.DUPLICATE}' "
-        "AND id BETWEEN ? AND ? AND (reason LIKE ? OR reason LIKE ?) "
-        "GROUP BY reason ORDER BY reason",
-        (*job.ids, f"{ALREADY}%", f"{WAITING}%"),
+        "SELECT reason, rows FROM elsewhere WHERE job = ? AND rows > 0 ORDER BY reason", (job.id,)
     )
     return dict(found.fetchall())
 
 
-def _stored(db: Connection, job: JobRecord) -> int:
-    """The rows actually stored in the journal, counted one by one."""
-    found = db.execute("SELECT count(*) FROM rows WHERE id BETWEEN ? AND ?", job.ids)
-    return int(found.fetchone()[0])
-
-
 def _deliveries(db: Connection, job: JobRecord) -> dict[DeliveryStatus, int]:
-    """How many rows were last heard of in each delivery status."""
+    """How many rows were last heard of in each delivery status: those that came to it, less those
+    that went on.
+    """
     found = db.execute(
         "SELECT delivery, sum(n) FROM ("
-        "SELECT delivery, count(*) AS n FROM rows WHERE id BETWEEN ? AND ? "
-        "AND delivery > 0 GROUP BY delivery UNION ALL "
-        "SELECT delivery, rows - own_delivery_rows FROM chunks "
-        "WHERE job = ? AND delivery > 0) AS heard "
-        "GROUP BY delivery HAVING sum(n) > 0 ORDER BY delivery",
-        (*job.ids, job.id),
+        "SELECT after AS delivery, rows AS n FROM rises WHERE job = ? UNION ALL "
+        "SELECT before, -rows FROM rises WHERE job = ?) AS heard "
+        "WHERE delivery > 0 GROUP BY delivery HAVING sum(n) > 0 ORDER BY delivery",
+        (job.id, job.id),
     )
     return {DeliveryStatus(status): rows for status, rows in found}
 

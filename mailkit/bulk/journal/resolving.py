@@ -14,7 +14,7 @@ import attrs
 
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import index
-from mailkit.bulk.journal.elsewhere import questions
+from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.jobs import Overtaken, Twin, twins
 from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
@@ -253,6 +253,7 @@ def _set_aside(
         "WHERE id = ?",
         [(elsewhere[row_id], row_id) for row_id in aside],
     )
+    count(db, job, (elsewhere[row_id] for row_id in aside))
     return attrs.evolve(
         source,
         rows=[row_id for row_id in source.rows if row_id not in elsewhere],

@@ -63,7 +63,7 @@ async def html_report(journal: Journal, name: str, *, now: datetime | None = Non
         offset = int(Times.local(at).offset.total_seconds())
         timeline = timeline_of(details.accepted, offset)
         deliveries = deliveries_of(details.rises, offset)
-        return _Page(report_of(found, details), reasons, timeline, deliveries, at)
+        return _Page(report_of(found, details, proven=True), reasons, timeline, deliveries, at)
 
     page = await journal.reports.details(name, look)
     if page is None:

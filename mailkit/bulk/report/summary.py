@@ -25,7 +25,7 @@ from mailkit.bulk.waiting import Waiting
 from mailkit.errors import JournalError
 from mailkit.events import DeliveryStatus
 
-__all__ = ["Doubt", "Report", "Waiting", "make_report", "report_of"]
+__all__ = ["Doubt", "Report", "Waiting", "every_report", "make_report", "report_of"]
 
 SAME_ADDRESS = "an earlier row has the same address"
 
@@ -134,15 +134,15 @@ class Report:
         return msgspec.json.encode(self.to_dict()).decode()
 
 
-async def make_report(journal: Journal, name: str, *, reasons: bool = True) -> Report:
-    """Read the report of the job of this name from the journal, at any moment of its life. It is
-    faster without the ``reasons``.
+async def make_report(journal: Journal, name: str, *, proven: bool = True) -> Report:
+    """Read the report of the job of this name from the journal, at any moment of its life.
 
     InvalidArgument if there is no such job; JournalError if its rows do not add up, which must
-    never happen.
+    never happen. Unless that is to be ``proven``, the rows are not counted one by one, which takes
+    a tenth of a second for each million.
     """
     report = await journal.reports.details(
-        name, lambda found, details: report_of(found, details if reasons else None)
+        name, lambda found, details: report_of(found, details, proven=proven)
     )
     if report is None:
         await journal.jobs.get(name)  # which says what jobs there are
@@ -150,13 +150,23 @@ async def make_report(journal: Journal, name: str, *, reasons: bool = True) -> R
     return report
 
 
-def report_of(found: Snapshot, details: Details | None) -> Report:
+async def every_report(journal: Journal, *, reasons: bool) -> Sequence[Report]:
+    """The reports of all jobs at one moment, the newest first, without a proof; they are faster
+    without the ``reasons``, too.
+    """
+    return await journal.reports.every(
+        lambda found, details: report_of(found, details if reasons else None)
+    )
+
+
+def report_of(found: Snapshot, details: Details | None, *, proven: bool = False) -> Report:
     """The report of this moment; JournalError if its rows do not add up."""
     job, counts = found.job, found.counts
-    if not counts.read == counts.accounted == found.stored:
+    stored = details.stored() if details is not None and proven else counts.read
+    if not counts.read == counts.accounted == stored:
         raise JournalError(
             f"the journal of {job.name} does not add up: {counts.read} rows were read, "
-            f"{found.stored} are stored, {counts.accounted} have a state"
+            f"{stored} are stored, {counts.accounted} have a state"
         )
     return Report(
         job=job.name,

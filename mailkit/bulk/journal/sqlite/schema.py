@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from mailkit.bulk.journal.row_ids import span
+
 __all__ = ["OLDEST", "VERSION", "create", "upgrade"]
 
 VERSION = 5  # nothing of it is released: a new column goes into the tables and into `_from_4`
@@ -143,6 +145,13 @@ CREATE TABLE rises (                     -- deliveries over time: see rises.py
     PRIMARY KEY (job, minute, before, after)
 ) WITHOUT ROWID;
 
+CREATE TABLE elsewhere (                 -- duplicates that are left to other jobs, counted
+    job    INTEGER NOT NULL,
+    reason TEXT NOT NULL,                -- as the rows have it: it names the other job
+    rows   INTEGER NOT NULL,
+    PRIMARY KEY (job, reason)
+) WITHOUT ROWID;
+
 CREATE TABLE heard (                     -- the events of webhooks, so that a repeat is known
     mark BLOB PRIMARY KEY,               -- when it happened, and a digest: see events.py
     at   REAL NOT NULL                   -- when it came
@@ -270,7 +279,9 @@ def _from_3(db: sqlite3.Connection) -> None:
 
 
 def _from_4(db: sqlite3.Connection) -> None:
-    """Permits were counted in each process; a job had no rate, and a chunk no statistics."""
+    """Permits were counted in each process; a job had no rate, and a chunk no statistics. Rows were
+    counted whenever somebody looked.
+    """
     _create_missing(db)
     _add_column(db, "jobs", "rate", "TEXT")
     _add_column(db, "chunks", "statistics", "TEXT")
@@ -281,6 +292,29 @@ def _from_4(db: sqlite3.Connection) -> None:
     _add_column(db, "chunks", "anew", "INTEGER NOT NULL DEFAULT 0")
     _add_column(db, "jobs", "suppressed", "INTEGER NOT NULL DEFAULT 0")
     db.execute("INSERT INTO meta VALUES ('suppressed', 0) ON CONFLICT DO NOTHING")
+    for job, created in db.execute("SELECT id, created FROM jobs").fetchall():
+        _count(db, job, created)
+
+
+def _count(db: sqlite3.Connection, job: int, created: float) -> None:
+    """What has been counted since this version: rows that are left to other jobs, and deliveries,
+    of which is only known that they rose before the last chunk's end.
+    """
+    db.execute(
+        "INSERT INTO elsewhere SELECT ?, reason, count(*) FROM rows WHERE state = 'duplicate' "
+        "AND id BETWEEN ? AND ? AND (reason LIKE 'already sent by job %' OR "
+        "reason LIKE 'waiting in job %') GROUP BY reason",
+        (job, *span(job)),
+    )
+    db.execute(
+        "INSERT INTO rises SELECT ?, "
+        "CAST(coalesce((SELECT max(ended) FROM chunks WHERE job = ?), ?) / 60 AS INTEGER), "
+        "0, delivery, sum(n) FROM (SELECT delivery, count(*) AS n FROM rows "
+        "WHERE id BETWEEN ? AND ? AND delivery > 0 GROUP BY delivery UNION ALL "
+        "SELECT delivery, rows - own_delivery_rows FROM chunks WHERE job = ? AND delivery > 0) "
+        "GROUP BY delivery HAVING sum(n) > 0",
+        (job, job, created, *span(job), job),
+    )
 
 
 def _create_missing(db: sqlite3.Connection) -> None:

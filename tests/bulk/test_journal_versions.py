@@ -96,6 +96,16 @@ async def test_nothing_is_lost_and_what_was_under_way_is_in_doubt(old: Path) -> 
     db.close()
 
 
+async def test_rows_that_are_left_to_other_jobs_are_summed_up(old: Path) -> None:
+    db = sqlite3.connect(old)
+    why = "already sent by job summer"
+    db.execute("UPDATE rows SET state = 'duplicate', reason = ? WHERE state = 'invalid'", (why,))
+    db.commit()
+    db.close()
+    async with at(old) as journal:
+        assert (await make_report(journal, "autumn")).elsewhere == {why: 1}
+
+
 @pytest.mark.parametrize(
     ("old", "lock"), [(3, "job-1.lock"), (4, "worker-2.lock")], indirect=["old"]
 )

@@ -7,14 +7,22 @@ from random import Random
 
 import pytest
 
-from mailkit.bulk.journal import InlineExecutor, InvalidRecord, JobRecord, Journal, PlannedRow
+from mailkit.bulk.journal import (
+    Chosen,
+    InlineExecutor,
+    InvalidRecord,
+    JobRecord,
+    Journal,
+    PlannedRow,
+)
 from mailkit.core.dispatch import Stage
 from mailkit.provider import SEND
 
 from .counted import checked, counted_sums, sums
-from .fakes import people
-from .jobs import finish
+from .fakes import memory_journal, people
+from .jobs import finish, take
 from .test_event_lives import CAMPAIGNS, ROWS, Lives
+from .test_event_moments import LATER, NOW, proven, say, twins
 
 
 async def twin(journal: Journal, rng: Random, name: str) -> JobRecord:
@@ -56,3 +64,21 @@ async def test_of_jobs_that_share_their_people(seed: int, stages: Sequence[Stage
                 seen += len(found.elsewhere)
     assert seen
     await journal.close()
+
+
+async def test_of_a_duplicate_that_turns_out_to_be_sent_by_its_own_job() -> None:
+    async with memory_journal() as journal:
+        first, second = await twins(journal)
+        second = await journal.workers.join(second)
+        await journal.chunks.take(second, NOW)
+        lost = await take(journal, second)
+        await journal.chunks.doubt(second, lost.ticket, NOW, "reset")
+        await journal.workers.leave(second)
+        await journal.resolving.not_sent(second, Chosen({2: None}), LATER)
+        await proven(journal, first, "poll")
+        second = await journal.workers.join(second)
+        await take(journal, second)
+        assert (await sums(journal, second)).elsewhere == {"already sent by job a": 1}
+        await say(journal, lost, 1)
+        assert (await sums(journal, second)).elsewhere == {}
+        await checked(journal)

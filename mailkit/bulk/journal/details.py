@@ -143,10 +143,12 @@ class Details:
 
     def rises(self) -> Iterator[tuple[float, int, int, int]]:
         """When deliveries rose, to the minute: from which status to which, of how many rows; 0 is
-        the status of those of which nothing was heard before.
+        the status of those of which nothing was heard before. Those whose time is not known are
+        left out.
         """
         found = self.db.execute(
-            "SELECT minute, before, after, rows FROM rises WHERE job = ?", (self.job.id,)
+            "SELECT minute, before, after, rows FROM rises WHERE job = ? AND minute >= 0",
+            (self.job.id,),
         )
         for minute, before, after, rows in found:
             yield minute * MINUTE, before, after, rows

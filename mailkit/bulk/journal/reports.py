@@ -327,10 +327,11 @@ def counts(db: Connection, job: JobRecord, alive: Collection[int]) -> Counts:
                 totals[RowState.UNSENT if worker in alive else RowState.IN_DOUBT] += rows
             case ended:
                 totals[RowState(ended)] += rows
+    states = tuple(RowState)
     own = db.execute(
-        f"SELECT state, count(*) FROM rows WHERE state IN ({', '.join('?' * len(RowState))}) "
+        f"SELECT state, count(*) FROM rows WHERE state IN ({', '.join('?' * len(states))}) "
         "AND id BETWEEN ? AND ? GROUP BY state",
-        (*RowState, *job.ids),
+        (*states, *job.ids),
     )
     for row_state, rows in own:
         totals[RowState(row_state)] += rows

@@ -138,7 +138,7 @@ CREATE TABLE suppressions (
 
 CREATE TABLE rises (                     -- deliveries over time: see rises.py
     job    INTEGER NOT NULL,
-    minute INTEGER NOT NULL,             -- since 1970
+    minute INTEGER NOT NULL,             -- since 1970; -1: it is not known when
     before INTEGER NOT NULL,             -- the rows' DeliveryStatus, as the next
     after  INTEGER NOT NULL,
     rows   INTEGER NOT NULL,
@@ -280,7 +280,7 @@ def _from_3(db: sqlite3.Connection) -> None:
 
 def _from_4(db: sqlite3.Connection) -> None:
     """Permits were counted in each process; a job had no rate, and a chunk no statistics. Rows were
-    counted whenever somebody looked.
+    counted when somebody looked.
     """
     _create_missing(db)
     _add_column(db, "jobs", "rate", "TEXT")
@@ -292,13 +292,13 @@ def _from_4(db: sqlite3.Connection) -> None:
     _add_column(db, "chunks", "anew", "INTEGER NOT NULL DEFAULT 0")
     _add_column(db, "jobs", "suppressed", "INTEGER NOT NULL DEFAULT 0")
     db.execute("INSERT INTO meta VALUES ('suppressed', 0) ON CONFLICT DO NOTHING")
-    for job, created in db.execute("SELECT id, created FROM jobs").fetchall():
-        _count(db, job, created)
+    for (job,) in db.execute("SELECT id FROM jobs").fetchall():
+        _sum_up(db, job)
 
 
-def _count(db: sqlite3.Connection, job: int, created: float) -> None:
-    """What has been counted since this version: rows that are left to other jobs, and deliveries,
-    of which is only known that they rose before the last chunk's end.
+def _sum_up(db: sqlite3.Connection, job: int) -> None:
+    """What is summed up since this version: rows that are left to other jobs, and deliveries, of
+    which it is not known when they rose.
     """
     db.execute(
         "INSERT INTO elsewhere SELECT ?, reason, count(*) FROM rows WHERE state = 'duplicate' "
@@ -307,13 +307,12 @@ def _count(db: sqlite3.Connection, job: int, created: float) -> None:
         (job, *span(job)),
     )
     db.execute(
-        "INSERT INTO rises SELECT ?, "
-        "CAST(coalesce((SELECT max(ended) FROM chunks WHERE job = ?), ?) / 60 AS INTEGER), "
-        "0, delivery, sum(n) FROM (SELECT delivery, count(*) AS n FROM rows "
-        "WHERE id BETWEEN ? AND ? AND delivery > 0 GROUP BY delivery UNION ALL "
+        "INSERT INTO rises SELECT ?, -1, 0, delivery, sum(n) FROM ("
+        "SELECT delivery, count(*) AS n FROM rows WHERE id BETWEEN ? AND ? AND delivery > 0 "
+        "GROUP BY delivery UNION ALL "
         "SELECT delivery, rows - own_delivery_rows FROM chunks WHERE job = ? AND delivery > 0) "
         "GROUP BY delivery HAVING sum(n) > 0",
-        (job, job, created, *span(job), job),
+        (job, *span(job), job),
     )
 
 

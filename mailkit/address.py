@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 import attrs
@@ -18,7 +19,7 @@ import attrs
 from mailkit.errors import InvalidArgument
 from mailkit.text import BLANKS, header_text
 
-__all__ = ["Address", "InvalidAddress", "dedupe_key", "normalize"]
+__all__ = ["Address", "InvalidAddress", "are_common", "dedupe_key", "normalize"]
 
 # Possessive quantifiers only after single characters: after groups they match wrongly before
 # Python 3.11.5. No group here needs one, since each round ends with a character of its own.
@@ -27,6 +28,7 @@ _DOMAIN = r"(?:[a-z0-9]++[.-])+(?<=\.)[a-z]{2,}+"  # "--" is left to IDNA
 
 _common = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_DOMAIN}").fullmatch
 _common_domain = re.compile(_DOMAIN).fullmatch
+_atoms_and_ends = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@\n-]*+").fullmatch
 _local_part = re.compile(rf"{_ATOM}(?:\.{_ATOM})*").fullmatch
 _not_in_domain = re.compile(r"[^\w.。．-]|_").search
 _not_in_local_part = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]").search
@@ -62,6 +64,30 @@ def normalize(text: str) -> str:
     if len(text) <= _LONGEST_LABEL and _common(text):  # so short, no limit of a part is passed
         return text
     return _look_closer(text)
+
+
+def are_common(addresses: Sequence[str]) -> Sequence[object]:
+    """Whether `normalize` gives each of these as it is, as far as a quick look can tell."""
+    if _all_common(addresses):
+        return [True] * len(addresses)
+    return [len(text) <= _LONGEST_LABEL and _common(text) for text in addresses]
+
+
+def _all_common(addresses: Sequence[str]) -> bool:
+    """One look at all of them, and one at each domain: a quarter of the time."""
+    text = "\n".join(["", *addresses, ""])
+    return bool(
+        max(map(len, addresses)) <= _LONGEST_LABEL
+        and _atoms_and_ends(text)
+        and text.count("\n") == len(addresses) + 1
+        and not any(map(text.__contains__, ("..", "\n.", ".@", "\n@")))
+        and all(map(_is_common_domain, {address.partition("@")[2] for address in addresses}))
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _is_common_domain(domain: str) -> bool:
+    return bool(_common_domain(domain))
 
 
 def dedupe_key(normalized: str) -> str:

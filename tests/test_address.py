@@ -9,7 +9,7 @@ from email_validator import validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailkit.address import Address, InvalidAddress, _common, dedupe_key, normalize
+from mailkit.address import Address, InvalidAddress, _common, are_common, dedupe_key, normalize
 from mailkit.errors import InvalidArgument
 from mailkit.text import header_text
 
@@ -147,12 +147,15 @@ def looks_common(text: str) -> bool:
     )
 
 
-@given(
+QUICK = (
     st.text("aB0.-@", max_size=20)
     | st.lists(st.sampled_from(["a", "b1", "C", ".", "-", "@", "by", "+", " ", "é"])).map("".join)
     | st.tuples(ATOMS, st.lists(st.sampled_from(["a", "b1", ".", ".", "-", "by"])).map("".join))
     .map("@".join)
 )  # fmt: skip
+
+
+@given(QUICK)
 @example("a.b.c@x-y.b.by")
 @example("a@b-c.d-e.f.by")
 @example("a@b.by-c")
@@ -162,6 +165,19 @@ def test_the_quick_check_agrees_with_a_slow_one(text: str) -> None:
     assert bool(_common(text)) == looks_common(text)
     if looks_common(text) and len(text) < 64:
         assert normalize(text) == text
+
+
+@given(st.lists(QUICK | st.sampled_from(["a@b.by", "a.b@b-c.by", "a\nb@b.by"]), min_size=1))
+@example(["a@b.by"])
+@example(["a@b.by\nc@d.by"])
+@example([".a@b.by"])
+@example(["a.@b.by"])
+@example(["a..b@b.by"])
+@example(["@b.by"])
+@example(["a@b.by", "a" * 60 + "@b.by"])
+def test_many_addresses_are_as_common_as_each(texts: list[str]) -> None:
+    expected = [len(text) < 64 and looks_common(text) for text in texts]
+    assert [*map(bool, are_common(texts))] == expected
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ def test_many_rows_are_rendered_column_by_column() -> None:
         for pieces, text in zip((subjects, bodies), render(row), strict=True):
             own = [one.decode() if isinstance(one, bytes) else one[n] for one in pieces]
             assert "".join(own) == text
+    assert render.sizes([*zip(*rows, strict=True)]) == [*map(render.size, rows)]
     for value in ("", " ", "a\rb", "\u2028"):
         with pytest.raises(InvalidRow) as one:
             render((value, "y"))

@@ -7,7 +7,6 @@ reason. Killed half-way, the job is forgotten and planned again.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -16,35 +15,25 @@ import anyio
 import attrs
 import msgspec
 
-from mailkit.address import dedupe_key
-from mailkit.bulk.address_line import address_of
-from mailkit.bulk.columns import Columns, columns_of, link_of
-from mailkit.bulk.journal import (
-    InvalidRecord,
-    JobRecord,
-    Journal,
-    Overtaken,
-    PlannedRow,
-    Twin,
-)
+from mailkit.bulk.columns import columns_of, link_of
+from mailkit.bulk.journal import JobRecord, Journal, Overtaken, Twin
+from mailkit.bulk.list_rows import ListRows
 from mailkit.bulk.rate import quota_of
-from mailkit.bulk.source import RecipientSource, Row
+from mailkit.bulk.source import RecipientSource
 from mailkit.bulk.suppression_list import unwanted
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch, Provider
 from mailkit.core.quota import Quota
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
-from mailkit.template import InvalidRow, Template
+from mailkit.template import Template
 from mailkit.text import header_text
 
 __all__ = ["Draft", "check_name", "content_of", "drafted", "fingerprint_of", "plan", "suppress_for"]
 
 ROWS_A_COMMIT = 1_000
 LONGEST_NAME = 200
-LONGEST_SHOWN = 500  # characters of a reason, and of what is no address
 _encode = msgspec.json.Encoder().encode
-_row = tuple.__new__  # a named tuple from a tuple, at once
 
 
 async def plan(
@@ -166,7 +155,7 @@ async def drafted(
     try:
         if suppress is not None:
             await suppress_for(journal, job, suppress, clock)
-        rows = _Rows(job.ids[0], columns, dispatch)
+        rows = ListRows(job.ids[0], columns, dispatch)
         async for batch in recipients.batches(ROWS_A_COMMIT):
             await journal.planning.add(job, *rows.planned(batch))
             await clock.sleep(0.001)  # other processes on the journal get their turn
@@ -205,7 +194,9 @@ async def fingerprint_of(
     """What a job of this message and list has as its fingerprint; nothing is written."""
     template = Template.parse(message)
     columns = await columns_of(recipients, template, link_of(provider, template))
-    rows = _Rows(0, columns, provider.dispatch(attrs.evolve(message, send_at=None), columns.names))
+    rows = ListRows(
+        0, columns, provider.dispatch(attrs.evolve(message, send_at=None), columns.names)
+    )
     async for batch in recipients.batches(ROWS_A_COMMIT):
         rows.planned(batch)
         await clock.sleep(0)
@@ -215,76 +206,6 @@ async def fingerprint_of(
 def content_of(message: Message) -> bytes:
     """What makes a message this one: all that is sent, not when, and not how it is tracked."""
     return attrs.evolve(message, send_at=None, track_opens=None, track_clicks=None).fingerprint()
-
-
-class _Rows:
-    """Turns rows as read into rows as planned, and remembers what list it was."""
-
-    def __init__(self, before: int, columns: Columns, dispatch: Dispatch) -> None:
-        self._next = before + 1
-        self._columns = columns
-        self._dispatch = dispatch
-        self.limit = dispatch.limits.size - dispatch.limits.base
-        self._hash = hashlib.blake2b(digest_size=16)
-        self._count = 0
-
-    def planned(self, batch: Sequence[Row]) -> tuple[list[PlannedRow], list[InvalidRecord]]:
-        """The rows of a batch: those that can be mailed, and those that can't."""
-        rows: list[PlannedRow] = []
-        invalid: list[InvalidRecord] = []
-        said: list[str] = []
-        measure, limit = self._dispatch.measure, self.limit
-        for row_id, (line, given, named, fault) in enumerate(batch, self._next):
-            address, reason, fields, size = given, fault, "", 0
-            try:
-                values = self._columns.values(named)
-            except InvalidRow as error:
-                reason, values = error.reason, ()
-            if values:
-                fields = _encode(values).decode()
-            if "\0" in address or ("\\u0000" in fields and "\0" in "".join(values)):
-                address, reason, fields = "", "NUL bytes", ""  # as in a table
-            if reason is None:
-                try:
-                    address = address_of(given)
-                    if self._columns.has_addresses:
-                        values = self._columns.with_address(values, address)
-                        fields = _encode(values).decode()
-                    size = measure(address, values)
-                except (InvalidArgument, InvalidRow) as error:
-                    reason = str(getattr(error, "reason", error))
-                else:
-                    if size > limit:
-                        reason = f"the message has {size} bytes, more than a request may have"
-            if reason is None:
-                key = dedupe_key(address)
-                row = (row_id, line, address, None if key == address else key, fields or None, size)
-                rows.append(_row(PlannedRow, row))
-            else:
-                address = _cut(address and given)
-                invalid.append(InvalidRecord(row_id, line, address, fields or None, _cut(reason)))
-            said += (address, fields)
-        # Neither an address nor JSON has a NUL, so that lists that differ don't say the same. Each
-        # text ends with one: how a stream was cut into batches must not matter.
-        self._hash.update("\0".join([*said, ""]).encode())
-        self._next += len(batch)
-        self._count += len(batch)
-        return rows, invalid
-
-    def check(self) -> None:
-        """An empty list, or fields that no row had, raise InvalidArgument."""
-        if not self._count:
-            raise InvalidArgument("the list has no rows: there is nobody to mail")
-        self._columns.check()
-
-    def fingerprint(self, message: Message) -> bytes:
-        """What tells this message to this list from others: every word, address and field."""
-        self._hash.update(message.fingerprint())
-        return self._hash.digest()
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 
 async def suppress_for(

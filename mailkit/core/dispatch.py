@@ -30,6 +30,7 @@ __all__ = [
     "Dispatch",
     "Done",
     "Limits",
+    "MeasuresMany",
     "NotTaken",
     "PollResult",
     "Provider",
@@ -367,6 +368,17 @@ class Dispatch(Protocol):
         """Take back what is not delivered yet of a chunk that was sent; safe to repeat. Raises
         Unsupported if the service can't, and Refused if it is too late.
         """
+        ...
+
+
+@runtime_checkable
+class MeasuresMany(Protocol):
+    """A `Dispatch` that measures many rows at once, in less time than one by one."""
+
+    def measure_many(
+        self, addresses: Sequence[str], values: Sequence[Sequence[str]]
+    ) -> Sequence[int]:
+        """What ``measure`` says of each; raises InvalidRow if any can't be rendered."""
         ...
 
 

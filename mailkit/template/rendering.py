@@ -6,6 +6,8 @@ import html
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
+from operator import add
 
 from mailkit.template.placeholders import UNSUBSCRIBE, InvalidRow, Piece, Placeholder
 from mailkit.text import control_character
@@ -181,3 +183,12 @@ class Renderer:
                 value = made_safe(value)
             size += len(value) if value.isascii() else len(value.encode())
         return size
+
+    def sizes(self, values: Sequence[Sequence[str]]) -> list[int]:
+        """The bytes of the messages of many rows; ``values`` has those of each column."""
+        sizes = [self._size] * len(values[0])
+        for piece in chain.from_iterable(self.columns(values)):
+            if not isinstance(piece, bytes):
+                encoded = piece if "".join(piece).isascii() else map(str.encode, piece)
+                sizes = list(map(add, sizes, map(len, encoded)))
+        return sizes

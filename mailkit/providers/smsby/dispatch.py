@@ -110,6 +110,16 @@ class SmsByDispatch:
             return _PART + len(address)
         return 3 * _PART + len(address) + self._render.size((address, *values))
 
+    def measure_many(
+        self, addresses: Sequence[str], values: Sequence[Sequence[str]]
+    ) -> Sequence[int]:
+        """The bytes that each of them adds to a request."""
+        lengths = map(len, addresses)
+        if not self._personal:
+            return [_PART + length for length in lengths]
+        sizes = self._render.sizes([addresses, *zip(*values, strict=True)])
+        return [3 * _PART + length + size for length, size in zip(lengths, sizes, strict=True)]
+
     def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
         """Subject and body."""
         return self._render((address, *values))

@@ -27,6 +27,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
     marks = {
         "', '.join('?' * len(states))",
         "', '.join('?' * len(rows))",
+        "', '.join('?' * len(chunks))",
         "', '.join('?' * len(some))",
         "', '.join('?' * len(_STATES))",
         "', '.join('?' * len(FAILED))",
@@ -41,6 +42,8 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
         "parts.open_stages(stages)",
         "_ids(job.id)",
         "columns",
+        "marks",
+        "same",
         "follow",
         "of_chunk",
         "own",

@@ -209,8 +209,7 @@ class ChunkRecord:
     last_address: str | None
 
 
-@attrs.frozen
-class RowRecord:
+class RowRecord(NamedTuple):
     """One row as read, its state and what is known of its delivery."""
 
     n: int

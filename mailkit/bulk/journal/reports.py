@@ -30,7 +30,7 @@ from mailkit.bulk.journal.records import (
     RowRecord,
     RowState,
 )
-from mailkit.bulk.journal.row_ids import number_of
+from mailkit.bulk.journal.rows import rows_of
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.errors import MailkitError
 from mailkit.events import DeliveryStatus
@@ -41,7 +41,6 @@ T = TypeVar("T")
 
 ANSWER_SECONDS = 3.0
 
-_FIELDS = msgspec.json.Decoder(list[str])
 _COUNTS = msgspec.json.Decoder(dict[str, int])
 
 
@@ -266,48 +265,13 @@ class Reports:
         async for rows in found:
             yield [Failure(RowState(state), *rest) for state, *rest in rows]
 
-    async def rows(
+    def rows(
         self, job: JobRecord, *, states: Sequence[RowState] = (), most: int | None = None
     ) -> AsyncIterator[list[RowRecord]]:
-        """Every row in reading order, or those in these states, a thousand at a time, and so many
-        at most.
+        """Every row in reading order, or those in these states, up to a thousand at a time, and so
+        many at most.
         """
-        alive = ", ".join(map(str, await self._store.read(lambda db: self._living(db, job)))) or "0"
-        state = (
-            "CASE WHEN rows.state IS NOT NULL THEN rows.state "
-            f"WHEN chunks.state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}') "
-            f"THEN '{RowState.UNSENT}' WHEN chunks.state = '{ChunkState.SENDING}' THEN CASE "
-            f"WHEN chunks.worker IN ({alive}) THEN '{RowState.UNSENT}' "
-            f"ELSE '{RowState.IN_DOUBT}' END ELSE chunks.state END"
-        )
-        where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
-        sql = (
-            "SELECT * FROM (SELECT rows.id, line, address, fields, "
-            f"{state} AS state, coalesce(rows.reason, "
-            "CASE WHEN rows.state IS NULL THEN chunks.reason END), chunks.n, "
-            "CASE WHEN rows.state IS NULL AND rows.delivery IS NULL THEN chunks.delivery "
-            "ELSE rows.delivery END "
-            "FROM rows LEFT JOIN chunks ON chunks.job = ? AND chunks.n = coalesce(rows.chunk, "
-            "CASE WHEN rows.state IS NULL THEN (SELECT n FROM chunks WHERE job = ? "
-            "AND first BETWEEN 1 AND rows.id ORDER BY first DESC LIMIT 1) END) "
-            f"WHERE rows.id BETWEEN ? AND ?) {where} ORDER BY id"
-        )
-        if most is not None:
-            sql += f" LIMIT {most}"
-        async for found in self._store.stream(sql, (job.id, job.id, *job.ids, *states)):
-            yield [
-                RowRecord(
-                    n=number_of(row_id),
-                    line=line,
-                    address=address,
-                    fields=_FIELDS.decode(fields) if fields else (),
-                    state=RowState(row_state),
-                    reason=reason,
-                    chunk=chunk,
-                    delivery=DeliveryStatus(delivery) if delivery else None,
-                )
-                for row_id, line, address, fields, row_state, reason, chunk, delivery in found
-            ]
+        return self._store.batches(lambda db: rows_of(db, job, self._living(db, job), states, most))
 
 
 def counts(db: Connection, job: JobRecord, alive: Collection[int]) -> Counts:

@@ -100,6 +100,12 @@ class Store(Protocol):
         """The query's rows, ``size`` at a time; the journal may be written between."""
         ...
 
+    def batches(self, run: Callable[[Connection], Iterator[T]]) -> AsyncIterator[T]:
+        """What the operation gives one by one, each when it is asked for; it must not write. The
+        journal may be written between.
+        """
+        ...
+
     def taking(self, job: int, chunk: int, times: int) -> None:
         """Inside the operation that takes a chunk to be sent: it is taken for so many times."""
         ...

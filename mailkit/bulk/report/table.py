@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import UnionType
 from typing import TextIO
 
 from mailkit.bulk.journal import JobRecord, Journal, RowRecord, RowState
-from mailkit.bulk.spreadsheets import FACTS, harmless
+from mailkit.bulk.spreadsheets import FACTS, harmless, is_plain
 from mailkit.core.arguments import checked
 from mailkit.errors import InvalidArgument
+from mailkit.events import DeliveryStatus
 
-__all__ = ["cells_of", "check_file", "csv_report", "header_of", "read_states", "selected"]
+__all__ = ["cells_of", "check_file", "csv_report", "header_of", "read_states"]
+
+_DELIVERIES = {None: ""} | {status: status.name.lower() for status in DeliveryStatus}
 
 
 def read_states(names: Iterable[str]) -> Sequence[RowState]:
@@ -53,30 +56,35 @@ async def csv_report(
     job = await journal.jobs.get(name)
     some = read_states(states)
     written = Counter[RowState]()
-    out = csv.writer(file, lineterminator="\n")
-    quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    lines = _Lines()
+    out = csv.writer(lines, lineterminator="\n")
+    quoted = csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_ALL)
     header = ["email", *job.columns] if as_recipients else [*map(harmless, header_of(job))]
     # Quoted, names can't be taken for several of another delimiter when the list is read again.
     names = quoted if any(char in name for name in header for char in ";\t\r") else out
     names.writerow(map(shown, header))
-    async for row in selected(journal, job, some):
-        written[row.state] += 1
-        cells = _as_recipient(job, row) if as_recipients else cells_of(job, row)
-        # A CR needs quotes too, which not every version of the csv module gives it, and so
-        # does white space alone, which would be a blank line.
-        blank = len(cells) == 1 and cells[0].isspace()
-        writer = quoted if blank or any("\r" in cell for cell in cells) else out
-        writer.writerow(map(shown, cells if as_recipients else map(harmless, cells)))
+    async for rows in journal.reports.rows(job, states=some):
+        written.update([row.state for row in rows])
+        for row in rows:
+            cells = _as_recipient(job, row) if as_recipients else cells_of(job, row)
+            if shown is str and is_plain(cells, line := ",".join(cells)):
+                lines.append(line + "\n")
+                continue
+            # A CR needs quotes too, which not every version of the csv module gives it, and so
+            # does white space alone, which would be a blank line.
+            blank = len(cells) == 1 and cells[0].isspace()
+            writer = quoted if blank or any("\r" in cell for cell in cells) else out
+            writer.writerow(map(shown, cells if as_recipients else map(harmless, cells)))
+        file.write("".join(lines))
+        lines.clear()
+    file.write("".join(lines))
     return written
 
 
-async def selected(
-    journal: Journal, job: JobRecord, states: Sequence[RowState]
-) -> AsyncIterator[RowRecord]:
-    """The job's rows in these states, or all, in the order of the list."""
-    async for rows in journal.reports.rows(job, states=states):
-        for row in rows:
-            yield row
+class _Lines(list[str]):
+    """What a CSV writer has written."""
+
+    write = list[str].append
 
 
 def header_of(job: JobRecord) -> Sequence[str]:
@@ -86,16 +94,17 @@ def header_of(job: JobRecord) -> Sequence[str]:
 
 def cells_of(job: JobRecord, row: RowRecord) -> Sequence[str]:
     """What the list had in the row, and what became of it."""
-    delivery = "" if row.delivery is None else row.delivery.name.lower()
-    facts = (str(row.line), row.state, row.reason or "", str(row.chunk or ""), delivery)
-    return [row.address, *_fields(job, row), *facts]
+    _, line, address, fields, state, reason, chunk, delivery = row
+    facts = (str(line), state, reason or "", str(chunk or ""), _DELIVERIES[delivery])
+    return [address, *_filled(job, fields), *facts]
 
 
 def _as_recipient(job: JobRecord, row: RowRecord) -> Sequence[str]:
     # Whoever reads a list takes one apostrophe off an address.
     address = "'" + row.address if row.address.startswith("'") else row.address
-    return [address, *_fields(job, row)]
+    return [address, *_filled(job, row.fields)]
 
 
-def _fields(job: JobRecord, row: RowRecord) -> Sequence[str]:
-    return [*row.fields, *[""] * (len(job.columns) - len(row.fields))]
+def _filled(job: JobRecord, fields: Sequence[str]) -> Sequence[str]:
+    missing = len(job.columns) - len(fields)
+    return [*fields, *[""] * missing] if missing else fields

@@ -13,8 +13,9 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from typing import Any, Protocol, TypeVar, cast
 
 import attrs
@@ -258,19 +259,39 @@ class SqliteStore:
         """Run the work on a snapshot of its own; it must not write."""
         return await self._submit(self._reader, run, False)
 
-    async def stream(
+    def stream(
         self, sql: str, parameters: Sequence[object], size: int = 1_000
     ) -> AsyncIterator[list[Any]]:
         """The query's rows, ``size`` at a time; the journal may be written between."""
-        cursor = await self._submit(self._reader, lambda db: db.execute(sql, parameters), False)
-        try:
-            while rows := await self._submit(
-                self._reader, lambda db: cursor.fetchmany(size), False
-            ):
+
+        def run(db: Connection) -> Iterator[list[Any]]:
+            found = iter(db.execute(sql, parameters))
+            while rows := list(islice(found, size)):
                 yield rows
+
+        return self.batches(run)
+
+    async def batches(self, run: Callable[[Connection], Iterator[T]]) -> AsyncIterator[T]:
+        """What the work gives one by one, each when it is asked for; it must not write. The journal
+        may be written between.
+        """
+        found: list[Iterator[T]] = []  # where nobody outside of the reader holds on to its cursor
+
+        def begin(db: Connection) -> list[T]:
+            found.append(run(db))
+            return following(db)
+
+        def following(_: Connection) -> list[T]:
+            return list(islice(found[0], 1))
+
+        try:
+            some = await self._submit(self._reader, begin, False)
+            while some:
+                yield some[0]
+                some = await self._submit(self._reader, following, False)
         finally:
             if not self._closed:
-                self._reader.submit(Work(lambda db: cursor.close(), durable=False))
+                self._reader.submit(Work(lambda db: found.clear(), durable=False))
 
     def taking(self, job: int, chunk: int, times: int) -> None:
         """In the work that takes a chunk: it is taken for so many times."""

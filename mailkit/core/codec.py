@@ -263,6 +263,13 @@ def _add_fixed(pairs: list[Pair], route: Route) -> None:
 
 
 def _json(call: Call[object], codec: CallCodec, wire_format: WireFormat) -> bytes:
+    try:
+        return msgspec.json.encode(_tree(call, codec, wire_format), enc_hook=_revealed)
+    except UnicodeEncodeError as error:
+        return utf8(error.object, codec.route.path)  # says what is wrong with it
+
+
+def _tree(call: Call[object], codec: CallCodec, wire_format: WireFormat) -> dict[str, object]:
     tree: dict[str, object] = {}
     for part, value in codec.body.values(call):
         if value is None:
@@ -278,10 +285,7 @@ def _json(call: Call[object], codec: CallCodec, wire_format: WireFormat) -> byte
             value = part.write(value, wire_format)
         tree[part.wire] = _plain(part.wire, value)
     tree.update(codec.route.fixed)
-    try:
-        return msgspec.json.encode(tree, enc_hook=_revealed)
-    except UnicodeEncodeError as error:
-        return utf8(error.object, codec.route.path)  # says what is wrong with it
+    return tree
 
 
 def _revealed(value: Secret) -> str:
@@ -289,8 +293,10 @@ def _revealed(value: Secret) -> str:
 
 
 def _plain(key: str, value: object) -> object:
-    """The value as JSON's own types, or a Secret, which stays one until it is written."""
-    if value is None or isinstance(value, str | int | float | Secret):
+    """The value as JSON's own types, or a Secret, which stays one until it is written; what is
+    written already goes out as it is.
+    """
+    if value is None or isinstance(value, str | int | float | Secret | msgspec.Raw):
         return value
     if isinstance(value, Enum):
         return value.value

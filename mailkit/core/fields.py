@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mailkit.address import Address
@@ -11,7 +11,7 @@ from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.text import header_text
 
-__all__ = ["FileLike", "address", "one_line"]
+__all__ = ["FileLike", "address", "named_rows", "one_line"]
 
 FileLike = Attachment | Path | bytes
 
@@ -33,3 +33,12 @@ def address(value: Address | str, place: str) -> Address:
         return Address.parse(value)
     except InvalidArgument as error:
         raise InvalidArgument(f"{place}: {error}") from None
+
+
+def named_rows(
+    names: Sequence[str], columns: Sequence[Sequence[str]], count: int
+) -> list[dict[str, str]]:
+    """The rows of a table, each by the names of its columns."""
+    if not columns:
+        return [{} for _ in range(count)]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

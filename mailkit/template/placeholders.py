@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -68,6 +68,12 @@ class Placeholder(NamedTuple):
         if not value or value.isspace():
             value = self.blank()
         return value if self.keeps is None else quote(value, safe=self.keeps)
+
+    def fill_all(self, values: Sequence[str]) -> Sequence[str]:
+        """The same for those of many rows."""
+        if self.keeps is None and all(values) and not any(map(str.isspace, values)):
+            return values
+        return [self.fill(value) for value in values]
 
 
 Piece = str | Placeholder

@@ -7,13 +7,15 @@ tell the rest. So that they can, each recipient's ExtraData carries the row's to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import attrs
 import msgspec
 
+from mailkit.address import normalize
 from mailkit.attachment import Attachment
 from mailkit.core.checks import number
 from mailkit.core.dispatch import (
@@ -60,6 +62,8 @@ TOKEN = "mailkit"  # noqa: S105 - the key in ExtraData, no secret
 _EXTRA_DATA = len(f',"ExtraData":{{"{TOKEN}":""}}') + TOKEN_BYTES
 _REASON = 500  # characters of the service's words about a row
 _REQUEST = 1_000  # bytes of a request besides its recipients and the message
+_ADDRESS = "a@b.by"  # whose bytes don't matter
+_encode = msgspec.json.Encoder().encode
 
 
 @attrs.frozen
@@ -132,11 +136,15 @@ class DevinoDispatch:
         # No waiting and no repeats here: while a chunk waits, it must count as planned.
         self._client = client.with_options(attempts=1, quota_wait=0)
         self._storage = client
+        # The same texts in a list have all bytes but those around them.
+        blank = MessageRecipient(_ADDRESS, merge_fields=dict.fromkeys(self._macros.names, ""))
+        texts = [_ADDRESS, *blank.merge_fields.values()]
+        self._around = len(_encode(recipient_tree(blank))) - len(_encode(texts)) + _EXTRA_DATA
         self._uploads = uploads
         self._message = message
         # What stands once in a request: encoding it here also checks the sender before the plan.
         common = (dict(fields.sender_of(message.sender)), message.subject, self._macros.body)
-        size = len(msgspec.json.encode(common))
+        size = len(_encode(common))
         self.limits = Limits(limits.rows, limits.size, base=_REQUEST + size)
         if self.limits.base >= limits.size:
             raise InvalidArgument(
@@ -145,8 +153,8 @@ class DevinoDispatch:
 
     def measure(self, address: str, values: Sequence[str]) -> int:
         """The bytes that this recipient adds to a request."""
-        recipient = MessageRecipient(address, merge_fields=self._macros.values((address, *values)))
-        return len(msgspec.json.encode(recipient_tree(recipient))) + _EXTRA_DATA
+        fields = self._macros.values((address, *values))
+        return self._around + len(_encode((normalize(address), *fields.values())))
 
     def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
         """Subject and body; the service's own macros stay as they are."""
@@ -167,12 +175,13 @@ class DevinoDispatch:
         """One messages.send; its response refuses rows by name, and leaves in doubt whom it doesn't
         name as it should.
         """
-        sent = await self._send(self._client, [self._recipient(task, row) for row in task.rows])
+        tokens = [{TOKEN: task.token(row)} for row in task.rows]
+        sent = await self._send(self._client, self._merged(task.rows, tokens))
         return self._outcome(sent, task.rows)
 
     async def test(self, row: TaskRow) -> Sent:
         """One messages.send; the reference is the message's id, which the callbacks name."""
-        sent = await self._send(self._storage, [self._merged(row)])
+        sent = await self._send(self._storage, self._merged([row], [{}]))
         outcome = self._outcome(sent, [row])
         return attrs.evolve(outcome, reference=next((o.message_id for o in sent.accepted), None))
 
@@ -212,9 +221,9 @@ class DevinoDispatch:
         """Unsupported: callbacks tell what became of the messages."""
         raise Unsupported("Devino can't be asked for the status of a message; use its callbacks")
 
-    def _recipient(self, task: Task, row: TaskRow) -> MessageRecipient:
-        return attrs.evolve(self._merged(row), extra_data={TOKEN: task.token(row)})
-
-    def _merged(self, row: TaskRow) -> MessageRecipient:
-        fields = self._macros.values((row.address, *row.values))
-        return MessageRecipient(row.address, merge_fields=fields)
+    def _merged(
+        self, rows: Sequence[TaskRow], extra_data: Iterable[Mapping[str, str]]
+    ) -> list[MessageRecipient]:
+        addresses = [row.address for row in rows]
+        fields = self._macros.values_of([(row.address, *row.values) for row in rows])
+        return [*map(MessageRecipient, addresses, repeat(""), fields, extra_data)]

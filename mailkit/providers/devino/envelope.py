@@ -91,7 +91,9 @@ def _text(said: object) -> str:
 
 def _folded(tree: object) -> object:
     if isinstance(tree, dict):
-        folded = {key.lower(): _folded(item) for key, item in tree.items()}
+        folded = {
+            key.lower(): item if type(item) is str else _folded(item) for key, item in tree.items()
+        }
         if len(folded) != len(tree):
             raise Unclear("the same key twice in the response")
         return folded

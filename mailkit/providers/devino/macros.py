@@ -17,6 +17,7 @@ import html
 import re
 from collections.abc import Sequence
 
+from mailkit.core.fields import named_rows
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.message import Message
 from mailkit.providers.devino.fields import MACROS
@@ -66,6 +67,11 @@ class Macros:
             (macro, slot.place, slot, slot.keeps is not None) for slot, macro in self._names.items()
         ]
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the merge fields."""
+        return [*self._names.values()]
+
     def values(self, row: Sequence[str]) -> dict[str, str]:
         """The merge fields for a recipient's values, in the order of the columns; or InvalidRow."""
         filled = {}
@@ -74,11 +80,27 @@ class Macros:
             if encoded or not value or value.isspace():
                 value = slot.fill(value)
             if self._escape:
-                value = html.escape(value).replace("[", "&#91;")
+                value = _escaped(value)
             elif "[" in value:
                 self._check(slot.name, value)
             filled[macro] = value
         return filled
+
+    def values_of(self, rows: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+        """The same for many rows, column by column."""
+        given = [*zip(*rows, strict=True)]
+        filled = []
+        for _, place, slot, _ in self._slots:
+            column = slot.fill_all(given[place])
+            text = "".join(column)
+            if self._escape:
+                if any(map(text.__contains__, "&<>\"'[")):
+                    column = [_escaped(value) for value in column]
+            elif "[" in text:
+                for value in column:
+                    self._check(slot.name, value)
+            filled.append(column)
+        return named_rows(self.names, filled, len(rows))
 
     def render(self, row: Sequence[str]) -> str:
         """The body with these values, as the service fills them in; or InvalidRow."""
@@ -128,3 +150,7 @@ class Macros:
                 )
             words.add(key)
         return words
+
+
+def _escaped(value: str) -> str:
+    return html.escape(value).replace("[", "&#91;")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 import attrs
+import msgspec
 
 from mailkit.address import Address, dedupe_key, normalize
 from mailkit.core.call import Call, Raw, Resource, arg, method, post
@@ -100,14 +102,14 @@ def recipient_tree(recipient: MessageRecipient) -> dict[str, object]:
     return tree
 
 
-def _recipients(values: Recipients, wire_format: WireFormat) -> list[dict[str, object]]:
+def _recipients(values: Recipients, wire_format: WireFormat) -> msgspec.Raw:
     trees = []
     for place, value in enumerate(values):
         try:
             trees.append(recipient_tree(_recipient(value)))
         except InvalidArgument as error:
             raise InvalidArgument(f"recipients[{place}]: {error}") from None
-    return trees
+    return msgspec.Raw(msgspec.json.encode(trees))
 
 
 def _recipient(value: MessageRecipient | Address | str) -> MessageRecipient:
@@ -139,6 +141,8 @@ def _read(call: SendMessages, raw: Raw) -> SendMessagesResult:
     items = tree.get("result")
     if not any(oks(tree)) or not isinstance(items, list):
         raise Unreadable("a response without a result that is ok")
+    if everybody := _everybody(items, asked):
+        return SendMessagesResult(everybody)
     keys = [_key(address) for address in asked]
     named: dict[int, list[Item]] = {}
     strays: set[str] = set()
@@ -161,6 +165,26 @@ def _read(call: SendMessages, raw: Raw) -> SendMessagesResult:
         raise Unreadable("the response names none of the recipients as accepted or refused")
     in_doubt = tuple(word for word in words if isinstance(word, RecipientInDoubt))
     return SendMessagesResult(accepted, refused, in_doubt)
+
+
+def _everybody(items: list[Any], asked: Sequence[str]) -> tuple[AcceptedRecipient, ...] | None:
+    """What a response says that accepts them all, in their order and by the very addresses; None
+    for one that takes a closer look.
+    """
+    if len(items) != len(asked):
+        return None
+    found = []
+    for index, address in enumerate(asked):
+        item = items[index]
+        if type(item) is not dict or len(item) - (item.get("code") == "ok") != 3:
+            return None
+        message_id, at = item.get("messageid"), item.get("index")
+        if type(message_id) is not str or not message_id.strip() or type(at) is not int:
+            return None
+        if at != index or item.get("address") != address:
+            return None
+        found.append(AcceptedRecipient(index, address, message_id))
+    return tuple(found)
 
 
 def _word(

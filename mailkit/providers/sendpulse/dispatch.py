@@ -263,10 +263,10 @@ class SendPulseDispatch:
         return Done(suppressed=suppressed)
 
     async def _load(self, task: Task, chunk: ChunkList) -> Done:
-        values = self._stored_placeholders(chunk).values
-        contacts = [
-            NewContact(row.address, values((row.address, *row.values))) for row in task.rows
-        ]
+        addresses = [row.address for row in task.rows]
+        rows = [(row.address, *row.values) for row in task.rows]
+        variables = self._stored_placeholders(chunk).values_of(rows)
+        contacts = [*map(NewContact, addresses, variables)]
         try:
             await self._client.mailing_lists.add_contacts(chunk.id, contacts)
         except Refused as error:

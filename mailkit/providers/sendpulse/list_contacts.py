@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 import attrs
+import msgspec
 
 from mailkit.address import Address
 from mailkit.core.call import Call, arg, delete, get, post, put
@@ -52,9 +53,10 @@ def _contacts(values: Sequence[NewContact | Address | str], wire_format: WireFor
     )
     if not any(isinstance(value, NewContact) for value in values):
         return emails
-    return [
+    contacts = [
         {"email": email, **_variables(value)} for email, value in zip(emails, values, strict=True)
     ]
+    return msgspec.Raw(msgspec.json.encode(contacts))
 
 
 def _variables(contact: NewContact | Address | str) -> Mapping[str, object]:

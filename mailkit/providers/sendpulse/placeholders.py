@@ -12,11 +12,12 @@ certain: the column's own letters, and more behind them where the name is taken.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count, product
 from string import ascii_uppercase
 
+from mailkit.core.fields import named_rows
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 from mailkit.template import (
@@ -92,6 +93,17 @@ class Placeholders:
             filled[variable] = write(value, slot.name)
         return filled
 
+    def values_of(self, rows: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+        """The same for many rows, column by column."""
+        given = [*zip(*rows, strict=True)]
+        filled = []
+        for _, place, slot, _, write in self._slots:
+            column = slot.fill_all(given[place])
+            if not _is_plain[write]("".join(column)):
+                column = [write(value, slot.name) for value in column]
+            filled.append(column)
+        return named_rows([*self._names.values()], filled, len(rows))
+
     def render(self, row: Sequence[str]) -> tuple[str, str]:
         """Subject and html with these values, as the service fills them in; or InvalidRow."""
         subject, body = self.subject, self.html
@@ -149,3 +161,11 @@ def _in_subject(value: str, name: str) -> str:
     if fault := control_character(value):
         raise InvalidRow(f"the value of {{{{ {name} }}}} has {fault}, and is part of the subject")
     return _plain(value, name)
+
+
+_is_plain: Mapping[_Way, Callable[[str], bool]] = {
+    _in_html: lambda text: not any(map(text.__contains__, "&<>\"'{")),
+    _plain: lambda text: "{" not in text,
+    _in_subject: lambda text: "{" not in text and text.isprintable(),
+}
+"""Whether a text, or many in a row, is written as it is."""

@@ -118,6 +118,23 @@ def item(index: object, **more: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
+    "odd",
+    [
+        {}, {"code": "ok"}, {"code": "OK"}, {"code": None}, {"code": "no"}, {"description": "ok"},
+        {"reasons": []}, {"reasons": ["no"]}, {"more": 1}, {"index": True}, {"index": 1.0},
+        {"index": "1"}, {"index": 0}, {"index": 9}, {"address": PEOPLE[0]}, {"address": None},
+        {"address": "B@SHOP.example"}, {"messageId": " "}, {"messageId": 7}, {"messageId": None},
+        {"messageId": ""},
+    ],
+)  # fmt: skip
+async def test_the_order_of_the_items_does_not_matter(odd: dict[str, Any]) -> None:
+    items = [item(0), item(1) | odd, item(2), item(3)]
+    assert await send(Service(taken(*items)), PEOPLE) == await send(
+        Service(taken(*reversed(items))), PEOPLE
+    )
+
+
+@pytest.mark.parametrize(
     ("no", "reason"),
     [
         ({"code": "blocked"}, "blocked"),

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit import Devino, Message
-from mailkit.core.dispatch import TOKEN_BYTES
+from mailkit import Devino, Message, SendPulse
+from mailkit.core.dispatch import TOKEN_BYTES, MeasuresMany
 from mailkit.providers.devino.macros import Macros
 from mailkit.providers.devino.messages import MessageRecipient, recipient_tree
 from mailkit.providers.sendpulse.placeholders import Placeholders
@@ -84,3 +84,23 @@ def test_devino_measures_what_it_writes(name: str, city: str, body: str) -> None
         recipient = MessageRecipient("ann@b.by", "", fields, {"mailkit": "x" * TOKEN_BYTES})
         written = len(msgspec.json.encode(recipient_tree(recipient)))
         assert dispatch.measure("ann@b.by", (name, city)) == written
+
+
+PULSE = SendPulse(api_key="k", zone="UTC")
+
+
+@pytest.mark.parametrize("client", [Devino("k"), PULSE], ids=["devino", "sendpulse"])
+@given(rows=st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=3))
+def test_many_rows_are_measured_as_each_by_itself(
+    client: Devino | SendPulse, rows: list[tuple[str, str]]
+) -> None:
+    dispatch = client.dispatch(message(HTML), COLUMNS[1:])
+    assert isinstance(dispatch, MeasuresMany)
+    many = ["ann@b.by"] * len(rows)
+    try:
+        sizes = [dispatch.measure("ann@b.by", row) for row in rows]
+    except InvalidRow:
+        with pytest.raises(InvalidRow):
+            dispatch.measure_many(many, rows)
+    else:
+        assert [*dispatch.measure_many(many, rows)] == sizes

@@ -153,7 +153,16 @@ class DevinoDispatch:
 
     def measure(self, address: str, values: Sequence[str]) -> int:
         """The bytes that this recipient adds to a request."""
-        fields = self._macros.values((address, *values))
+        return self._size(address, self._macros.values((address, *values)))
+
+    def measure_many(
+        self, addresses: Sequence[str], values: Sequence[Sequence[str]]
+    ) -> Sequence[int]:
+        """The bytes that each of them adds to a request."""
+        rows = [(address, *row) for address, row in zip(addresses, values, strict=True)]
+        return [*map(self._size, addresses, self._macros.values_of(rows))]
+
+    def _size(self, address: str, fields: Mapping[str, str]) -> int:
         return self._around + len(_encode((normalize(address), *fields.values())))
 
     def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:

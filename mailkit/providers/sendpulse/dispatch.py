@@ -169,8 +169,14 @@ class SendPulseDispatch:
 
     def measure(self, address: str, values: Sequence[str]) -> int:
         """The bytes that this recipient adds to the request that loads it."""
-        variables = self._placeholders.values((address, *values))
-        return len(_encode({"email": address, "variables": variables})) + 1  # a comma
+        return _size(address, self._placeholders.values((address, *values)))
+
+    def measure_many(
+        self, addresses: Sequence[str], values: Sequence[Sequence[str]]
+    ) -> Sequence[int]:
+        """The bytes that each of them adds to it."""
+        rows = [(address, *row) for address, row in zip(addresses, values, strict=True)]
+        return [*map(_size, addresses, self._placeholders.values_of(rows))]
 
     def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:
         """Subject and html; what stands for the service's link to unsubscribe stays."""
@@ -484,6 +490,10 @@ class SendPulseDispatch:
         if names not in self._stored:
             self._stored[names] = self._made(names)
         return self._stored[names]
+
+
+def _size(address: str, variables: Mapping[str, str]) -> int:
+    return len(_encode({"email": address, "variables": variables})) + 1  # a comma
 
 
 _encode = msgspec.json.Encoder().encode

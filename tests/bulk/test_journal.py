@@ -10,7 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 import attrs
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailkit.bulk.journal import (
     Chosen,
@@ -21,6 +24,7 @@ from mailkit.bulk.journal import (
     PlannedRow,
     RowState,
 )
+from mailkit.bulk.journal.matching import key_of
 from mailkit.bulk.journal.sqlite.opening import Connector
 from mailkit.bulk.journal.sqlite.store import READ, WRITE, ThreadExecutor, Work, run_together
 from mailkit.bulk.journal.store import Connection
@@ -28,6 +32,7 @@ from mailkit.errors import InvalidArgument, JobExists, JournalError
 from mailkit.events import DeliveryStatus
 from mailkit.provider import PollResult, RowStatus, Sent
 
+from ..examples import examples
 from .fakes import memory_journal, people
 from .jobs import at, die, finish, planned, planning, snapshot, states, stored, take
 
@@ -392,6 +397,41 @@ async def test_rows_come_in_reading_order_with_line_and_fields_and_by_state(
     assert (rows[-1].state, rows[-1].reason) == ("duplicate", "the address is that of line 10")
     found = journal.reports.rows(job, states=[RowState.INVALID, RowState.DUPLICATE])
     assert [row.address async for batch in found for row in batch] == ["nobody", "p7@example.com"]
+
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@examples(40)
+@given(rows=st.lists(st.tuples(text, st.lists(text, max_size=3)), min_size=1, max_size=5))
+async def test_rows_are_handed_out_and_matched_as_they_were_written(
+    rows: list[tuple[str, list[str]]],
+) -> None:
+    rows = [(f'{n}"{address}\\@example.com', fields) for n, (address, fields) in enumerate(rows)]
+    async with memory_journal() as journal:
+        job = await planning(journal, ())
+        planned_rows = [
+            PlannedRow(
+                job.ids[0] + n,
+                n,
+                address,
+                key_of(address),
+                msgspec.json.encode(fields).decode() if fields else None,
+                10,
+            )
+            for n, (address, fields) in enumerate(rows, 1)
+        ]
+        await journal.planning.add(job, planned_rows, [])
+        await journal.planning.cut(job, rows=5, size=None)
+        job = await journal.workers.join(await finish(journal, job))
+        taken = await take(journal, job)
+        assert [(row.n, row.address, list(row.values)) for row in taken.task.rows] == [
+            (n, *row) for n, row in enumerate(rows, 1)
+        ]
+        await journal.chunks.accept(job, taken.ticket, 3.0, Sent("r"))
+        heard = [RowStatus(address, DeliveryStatus.SENT, False, "") for address, _ in rows]
+        found = await journal.statuses.reconcile(job, 1, PollResult(heard), now=4.0)
+        assert found.reconciled
 
 
 async def test_a_reference_that_a_chunk_has_already_is_an_answer_to_another_request(

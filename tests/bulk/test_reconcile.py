@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal
-from mailkit.bulk.journal.sqlite.store import Connector
+from mailkit.bulk.journal.sqlite.store import DIALECT, Connector
 from mailkit.bulk.journal.statuses import merge
 from mailkit.events import DeliveryStatus
 from mailkit.provider import PollResult, RowStatus, Sent
@@ -179,7 +179,7 @@ class Other:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
             return False
-        merge(self._db, self._job, 1, self._polled, 3.0)
+        merge(self._db, DIALECT, self._job, 1, self._polled, 3.0)
         self._db.execute("COMMIT")
         self.told = True
         return True

@@ -7,36 +7,23 @@ that leave the chunk later.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Collection, Mapping
 
+from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.records import JobRecord
 from mailkit.bulk.journal.statuses import SENT
 from mailkit.bulk.journal.store import Connection
 
-__all__ = ["in_parts", "index", "rows_at"]
-
-T = TypeVar("T")
-
-_VALUES = 500  # in one statement
-
-
-def in_parts(values: Iterable[T]) -> Iterator[Sequence[T]]:
-    """As many values at a time as go into one statement."""
-    left = iter(values)
-    while some := list(islice(left, _VALUES)):
-        yield some
+__all__ = ["index", "rows_at"]
 
 
 def rows_at(db: Connection, job: JobRecord, n: int, keys: Collection[str]) -> Mapping[str, int]:
     """The ids of the chunk's rows with these keys, also if they are in another chunk by now."""
     index(db, job, n)
     found: dict[str, int] = {}
-    for some in in_parts(keys):
+    for marks, some in in_parts(keys):
         found |= db.execute(
-            "SELECT key, row FROM addressees WHERE job = ? AND chunk = ? "
-            f"AND key IN ({', '.join('?' * len(some))})",
+            f"SELECT key, row FROM addressees WHERE job = ? AND chunk = ? AND key IN ({marks})",
             (job.id, n, *some),
         ).fetchall()
     return found

@@ -31,9 +31,9 @@ from mailkit.bulk.journal.records import (
     Ticket,
 )
 from mailkit.bulk.journal.resolving import held_up_until
-from mailkit.bulk.journal.row_ids import number_of, row_id
-from mailkit.bulk.journal.statuses import following
-from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.row_ids import row_id
+from mailkit.bulk.journal.statuses import followers
+from mailkit.bulk.journal.store import Connection, Dialect, Store
 from mailkit.bulk.journal.tokens import journal_id, key_of
 from mailkit.core.dispatch import (
     SEND,
@@ -51,7 +51,7 @@ from mailkit.core.lateness import elapsed
 
 __all__ = ["Chunks", "Taken"]
 
-_FIELDS = msgspec.json.Decoder(list[str])
+_ROWS = msgspec.json.Decoder(list[TaskRow])
 _ASK_AGAIN = 1.0
 """Seconds until the provider is asked about references that are new."""
 
@@ -188,7 +188,7 @@ class Chunks:
             )
             chunk = attrs.evolve(chunk, started=now, looks=0, again=again)
         chunk = attrs.evolve(chunk, takes=takes, cursor=cursor)
-        return _handed_out(db, job, chunk, stage, part, between)
+        return _handed_out(db, self._store.dialect, job, chunk, stage, part, between)
 
     async def accept(self, job: JobRecord, ticket: Ticket, now: float, sent: Sent) -> str | None:
         """The provider took the chunk, but for the rows that ``sent`` rejects, leaves in doubt, or
@@ -290,8 +290,9 @@ class Chunks:
                 "ORDER BY n",
                 (job.id,),
             ).fetchall()
+            dialect = self._store.dialect
             return [
-                _handed_out(db, job, _Planned(*row, again=row[4] > 1), stages[row[5]])
+                _handed_out(db, dialect, job, _Planned(*row, again=row[4] > 1), stages[row[5]])
                 for *row, worker in found
                 if worker not in others and row[5] < len(stages) and stages[row[5]].settles
             ]
@@ -412,6 +413,7 @@ class _Planned:
 
 def _handed_out(
     db: Connection,
+    dialect: Dialect,
     job: JobRecord,
     chunk: _Planned,
     stage: Stage,
@@ -423,7 +425,7 @@ def _handed_out(
         count, cursors = _to_send(db, job)
     rows: Sequence[TaskRow] = ()
     if stage.has_rows or between is not None:
-        rows = _task_rows(db, job, chunk.n, between)
+        rows = _task_rows(db, dialect, job, chunk.n, between)
         count = len(rows)
     task = Task(
         job=job.name,
@@ -461,11 +463,14 @@ def _moment(seconds: float | None) -> datetime | None:
 
 
 def _task_rows(
-    db: Connection, job: JobRecord, n: int, between: tuple[int, int] | None = None
+    db: Connection,
+    dialect: Dialect,
+    job: JobRecord,
+    n: int,
+    between: tuple[int, int] | None = None,
 ) -> list[TaskRow]:
     """The rows that follow the chunk, or those with ids between these."""
-    found = following(db, job, n, "id, address, fields", between=between)
-    return [
-        TaskRow(number_of(id), address, _FIELDS.decode(fields) if fields else ())
-        for id, address, fields in found
-    ]
+    query, values = followers(db, job, n, "id, address, fields", between=between)
+    numbered = dialect.gathered("id - ?, address, json(coalesce(fields, '[]'))", query)
+    (rows,) = db.execute(numbered, (row_id(job.id, 0), *values)).fetchone()
+    return _ROWS.decode(rows)

@@ -15,7 +15,8 @@ from hashlib import blake2b
 import attrs
 import msgspec
 
-from mailkit.bulk.journal.addressees import in_parts, rows_at
+from mailkit.bulk.journal.addressees import rows_at
+from mailkit.bulk.journal.batches import in_parts, in_rows
 from mailkit.bulk.journal.hearing import News, hear
 from mailkit.bulk.journal.jobs import by_id
 from mailkit.bulk.journal.matching import key_of
@@ -79,10 +80,8 @@ class Events:
             new = [event for mark, event in marked.items() if mark not in known]
             if not new:
                 return Recorded(repeated=len(events))
-            db.executemany(
-                "INSERT INTO heard (mark, at) VALUES (?, ?)",
-                [(mark, now) for mark in sorted(marked.keys() - known)],
-            )
+            for marks, values in in_rows([(mark, now) for mark in sorted(marked.keys() - known)]):
+                db.execute(f"INSERT INTO heard (mark, at) VALUES {marks}", values)
             recorded = attrs.evolve(_write(db, new, now), repeated=len(events) - len(new))
             if handlers is not None:
                 _call(db, new, handlers, now)
@@ -106,10 +105,8 @@ def _mark(event: WebhookEvent) -> bytes:
 def _known(db: Connection, marks: Iterable[bytes]) -> set[bytes]:
     return {
         mark
-        for some in in_parts(marks)
-        for (mark,) in db.execute(
-            f"SELECT mark FROM heard WHERE mark IN ({', '.join('?' * len(some))})", some
-        )
+        for places, some in in_parts(marks)
+        for (mark,) in db.execute(f"SELECT mark FROM heard WHERE mark IN ({places})", some)
     }
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import attrs
 
 from mailkit.bulk.journal import parts
-from mailkit.bulk.journal.addressees import in_parts
+from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.elsewhere import count
 from mailkit.bulk.journal.matching import ChunkKeys, RowChange, match
 from mailkit.bulk.journal.records import (
@@ -26,7 +26,7 @@ from mailkit.bulk.journal.records import (
     RowState,
 )
 from mailkit.bulk.journal.rises import Rises
-from mailkit.bulk.journal.statuses import FIRST_FINAL, change
+from mailkit.bulk.journal.statuses import FIRST_FINAL, change, deliver
 from mailkit.bulk.journal.store import Connection
 from mailkit.bulk.journal.suppressions import keep_from_twins, suppress, suppresses
 from mailkit.core.dispatch import RowStatus
@@ -97,7 +97,7 @@ class _Hearing:
         self._chunks = chunks
         self._said = said
         self._now = now
-        self._deliveries: list[tuple[int | None, int]] = []
+        self._deliveries: dict[int | None, list[int]] = defaultdict(list)
         self._changes: list[tuple[int, RowChange]] = []
         self._suppressed: list[tuple[str, int]] = []
         self._found: list[str] = []
@@ -119,8 +119,7 @@ class _Hearing:
         for n, some in accepted.items():
             self._hear_accepted(n, some)
         self._hear_others(others)
-        # Touching no other column spares the indexes.
-        self._db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", self._deliveries)
+        deliver(self._db, self._deliveries)
         self._keep()
         change(self._db, self._changes)
         suppress(self._db, self._job, self._suppressed, self._now)
@@ -136,11 +135,12 @@ class _Hearing:
         statuses = [RowStatus(one.key, one.status, False, one.reason) for _, one in news]
         found = match(ChunkKeys(common, False, keys, all=False), statuses, None)
         rows = {row.id: row for row, _ in news}
-        for delivery, row_id in found.deliveries:
-            self._moves(rows[row_id], n, rows[row_id].state, delivery)
+        for own, ids in found.deliveries.items():
+            self._deliveries[own] += ids
+            for row_id in ids:
+                self._moves(rows[row_id], n, rows[row_id].state, own)
         for row_id, state, _, delivery in found.changes:
             self._moves(rows[row_id], n, state, delivery)
-        self._deliveries += found.deliveries
         self._changes += [(n, one) for one in found.changes]
         self._found += found.found
 
@@ -168,10 +168,8 @@ class _Hearing:
 
     def _keep(self) -> None:
         """Who seemed to be left to another job is not."""
-        for some in in_parts(self._duplicates):
-            reasons = self._db.execute(
-                f"SELECT reason FROM rows WHERE id IN ({', '.join('?' * len(some))})", some
-            )
+        for marks, some in in_parts(self._duplicates):
+            reasons = self._db.execute(f"SELECT reason FROM rows WHERE id IN ({marks})", some)
             count(self._db, self._job, [reason for (reason,) in reasons], -1)
 
     def _moves(self, row: _Row, n: int, state: str | None, delivery: int | None) -> None:
@@ -226,12 +224,12 @@ def _heard(state: str | None, delivery: int | None, common: int) -> int:
 
 def _rows(db: Connection, job: JobRecord, ids: Iterable[int]) -> list[_Row]:
     found: list[_Row] = []
-    for some in in_parts(ids):
+    for marks, some in in_parts(ids):
         rows = db.execute(
             "SELECT id, coalesce(key, address), state, delivery, coalesce(chunk, CASE WHEN state "
             "IS NULL THEN (SELECT n FROM chunks WHERE job = ? AND first BETWEEN 1 AND rows.id "
             "ORDER BY first DESC LIMIT 1) END) FROM rows "
-            f"WHERE id IN ({', '.join('?' * len(some))})",
+            f"WHERE id IN ({marks})",
             (job.id, *some),
         )
         found += [_Row(*row) for row in rows]
@@ -243,10 +241,9 @@ def _chunks(db: Connection, job: JobRecord, news: Sequence[tuple[_Row, News]]) -
     numbers = {row.chunk for row, _ in news if row.chunk is not None}
     numbers |= {one.chunk for _, one in news}
     found: dict[int, _Chunk] = {}
-    for some in in_parts(numbers):
+    for marks, some in in_parts(numbers):
         for n, *rest in db.execute(
-            "SELECT n, state, delivery FROM chunks WHERE job = ? "
-            f"AND n IN ({', '.join('?' * len(some))})",
+            f"SELECT n, state, delivery FROM chunks WHERE job = ? AND n IN ({marks})",
             (job.id, *some),
         ):
             found[n] = _Chunk(*rest)

@@ -5,8 +5,8 @@ Pure functions of values; the journal calls them inside the transaction that rea
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import attrs
@@ -27,6 +27,8 @@ _TAKEN = int(DeliveryStatus.QUEUED)  # how far a message got at least that is na
 RowKey = tuple[int, str, str | None, int | None]
 """A row of an accepted chunk, as the journal gives it: its id, what to match it by, its own state
 and its own delivery."""
+_Said = tuple[DeliveryStatus | None, bool, str, bool]  # a RowStatus without its address
+_Following = tuple[int, int | None, Sequence[RowKey]]  # their delivery, their own one so far
 
 
 @attrs.frozen
@@ -54,16 +56,16 @@ class RowChange(NamedTuple):
 @attrs.frozen
 class ReconcileResult:
     """What statuses change in a chunk: the ``delivery`` of the rows that follow the chunk and have
-    none of their own, own deliveries alone as (delivery, row id), and whole rows. ``missing`` rows
-    were never named; ``reconciled`` says that nobody is looked for any longer. ``held`` has the
-    words in which rows were refused for the account's sake, if any were. ``suppressed`` are the
-    keys of people who are not to be mailed any more, with the deliveries that say so. ``rises`` has
-    how many rows went from one delivery to another. ``found`` are the keys of people who were
-    rejected, as it seemed.
+    none of their own, the ids of rows of which the own delivery alone changes, by what it becomes,
+    and whole rows. ``missing`` rows were never named; ``reconciled`` says that nobody is looked for
+    any longer. ``held`` has the words in which rows were refused for the account's sake, if any
+    were. ``suppressed`` are the keys of people who are not to be mailed any more, with the
+    deliveries that say so. ``rises`` has how many rows went from one delivery to another. ``found``
+    are the keys of people who were rejected, as it seemed.
     """
 
     delivery: int
-    deliveries: Sequence[tuple[int | None, int]]
+    deliveries: Mapping[int | None, Sequence[int]]
     changes: Sequence[RowChange]
     missing: int
     reconciled: bool
@@ -81,11 +83,10 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     only go up (see DeliveryStatus). Rows that were never named are left as they are, or become
     doubtful for the reason ``doubt``, but only until the chunk is reconciled.
     """
-    heard = _by_key(statuses)
     common = chunk.delivery
     if chunk.reconciled:
         doubt = None
-    following: list[tuple[int, int | None, int]] = []  # delivery, own delivery so far, row id
+    following: list[_Following] = []
     changed: list[RowChange] = []
     missing = 0
     held: str | None = None
@@ -93,45 +94,44 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     found: list[str] = []
     rises: Counter[tuple[int, int]] = Counter()
     rejected: dict[int, tuple[str, str]] = {}
-    for row_id, key, state, own in chunk.rows:
+    for (state, own, said), rows in _alike(chunk.rows, statuses).items():
         delivery = own if own is not None else common if state is None else 0
-        status = heard.get(key)
-        if status is None:
+        if said is None:
             if state is None:
-                missing += not delivery
+                missing += 0 if delivery else len(rows)
                 if doubt is None or delivery:
-                    following.append((delivery, own, row_id))
+                    following.append((delivery, own, rows))
                 else:
-                    changed.append(RowChange(row_id, RowState.IN_DOUBT, doubt, delivery))
+                    changed += _changes(rows, RowState.IN_DOUBT, doubt, delivery)
             continue
-        _, news, refused, reason, account = status
+        news, refused, reason, account = said
         if refused:
             named = delivery if chunk.all else own  # what holds for all is less than its own word
             if state != RowState.REJECTED and not named:
-                changed.append(RowChange(row_id, RowState.REJECTED, reason or "refused", 0))
-                rejected[row_id] = key, reason
+                changed += _changes(rows, RowState.REJECTED, reason or "refused", 0)
+                rejected |= {row_id: (key, reason) for row_id, key, _, _ in rows}
                 if delivery:
-                    rises[delivery, 0] += 1
+                    rises[delivery, 0] += len(rows)
                 if account:
                     held = held or reason
             elif state is None:
-                following.append((delivery, own, row_id))
+                following.append((delivery, own, rows))
             continue
         if state == RowState.REJECTED:
-            found.append(key)
+            found += [key for _, key, _, _ in rows]
         before = delivery
         delivery = max(delivery, news or _TAKEN)
         if delivery != before:
-            rises[before, delivery] += 1
+            rises[before, delivery] += len(rows)
             if delivery >= _SUPPRESSES:
-                suppressed.append((key, delivery))
+                suppressed += [(key, delivery) for _, key, _, _ in rows]
         now = RowState.ACCEPTED if state == RowState.ACCEPTED else None
         if now != state or (reason and delivery != before):
-            changed.append(RowChange(row_id, now, reason or None, delivery))
+            changed += _changes(rows, now, reason or None, delivery)
         elif state is None:
-            following.append((delivery, own, row_id))
+            following.append((delivery, own, rows))
         elif delivery != before:
-            changed.append(RowChange(row_id, now, None, delivery))
+            changed += _changes(rows, now, None, delivery)
     held = held or next(iter(suspects(rejected).values()), None)
     common, deliveries = _shared(common, following, settled=not chunk.all)
     reconciled = chunk.reconciled or doubt is not None or not missing
@@ -140,38 +140,64 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     )
 
 
+def _alike(
+    rows: Iterable[RowKey], statuses: Sequence[RowStatus]
+) -> Mapping[tuple[str | None, int | None, _Said | None], Sequence[RowKey]]:
+    """The rows together whose state and own delivery are the same, and of which the same was said:
+    what follows from that is the same, too.
+    """
+    heard = _by_key(statuses)
+    alike: dict[tuple[str | None, int | None, _Said | None], list[RowKey]] = defaultdict(list)
+    for row in rows:
+        _, key, state, own = row
+        alike[state, own, heard.get(key)].append(row)
+    return alike
+
+
+def _changes(
+    rows: Iterable[RowKey], state: RowState | None, reason: str | None, delivery: int
+) -> Iterator[RowChange]:
+    return (RowChange(row_id, state, reason, delivery) for row_id, *_ in rows)
+
+
 def _shared(
-    common: int, following: Sequence[tuple[int, int | None, int]], *, settled: bool
-) -> tuple[int, Sequence[tuple[int | None, int]]]:
+    common: int, following: Sequence[_Following], *, settled: bool
+) -> tuple[int, Mapping[int | None, Sequence[int]]]:
     """What most rows that follow their chunk have in common goes to the chunk, unless that is
     settled.
     """
-    counts = Counter(delivery for delivery, _, _ in following)
+    counts: Counter[int] = Counter()
+    for delivery, _, rows in following:
+        counts[delivery] += len(rows)
     if counts and not settled:
         common = counts.most_common(1)[0][0]
-    deliveries: list[tuple[int | None, int]] = []
-    for delivery, own, row_id in following:
+    deliveries: dict[int | None, list[int]] = defaultdict(list)
+    for delivery, own, rows in following:
         wanted = None if delivery == common else delivery
         if wanted != own:
-            deliveries.append((wanted, row_id))
+            deliveries[wanted] += [row_id for row_id, *_ in rows]
     return common, deliveries
 
 
-def _by_key(statuses: Sequence[RowStatus]) -> Mapping[str, RowStatus]:
-    heard = {status.address.strip().lower(): status for status in statuses}
+def _by_key(statuses: Sequence[RowStatus]) -> Mapping[str, _Said]:
+    heard: dict[str, _Said] = {
+        address.strip().lower(): (news, refused, reason, account)
+        for address, news, refused, reason, account in statuses
+    }
     if len(heard) == len(statuses) and "".join(heard).isascii():
         return heard
     heard = {}
-    for status in statuses:
-        key = key_of(status.address)
+    for address, news, refused, reason, account in statuses:
+        key, said = key_of(address), (news, refused, reason, account)
         before = heard.get(key)
-        if before is None or _weight(status) > _weight(before):
-            heard[key] = status
+        if before is None or _weight(said) > _weight(before):
+            heard[key] = said
     return heard
 
 
-def _weight(status: RowStatus) -> tuple[bool, int]:
-    return not status.rejected, status.delivery or 0
+def _weight(said: _Said) -> tuple[bool, int]:
+    news, refused, _, _ = said
+    return not refused, news or 0
 
 
 def key_of(address: str) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mailkit.bulk.journal import parts
-from mailkit.bulk.journal.addressees import in_parts, index
+from mailkit.bulk.journal.addressees import index
+from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.elsewhere import ALREADY, count
 from mailkit.bulk.journal.hearing import close_if_left
 from mailkit.bulk.journal.matching import RowChange
@@ -70,10 +71,8 @@ def _heard(db: Connection, rows: Sequence[int]) -> frozenset[int]:
     """
     return frozenset(
         row
-        for some in in_parts(rows)
-        for (row,) in db.execute(
-            f"SELECT id FROM rows WHERE id IN ({', '.join('?' * len(some))}) AND {_HEARD}", some
-        )
+        for marks, some in in_parts(rows)
+        for (row,) in db.execute(f"SELECT id FROM rows WHERE id IN ({marks}) AND {_HEARD}", some)
     )
 
 

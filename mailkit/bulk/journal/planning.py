@@ -5,10 +5,10 @@ Commits of at most 1,000 rows, so that other processes on the journal get their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from mailkit.bulk.journal.batches import in_rows
 from mailkit.bulk.journal.elsewhere import ALREADY, count, questions
 from mailkit.bulk.journal.jobs import Twin, twins
 from mailkit.bulk.journal.ownership import check_alive
@@ -139,7 +139,7 @@ class Planning:
             changes = [(row_id, told(reason)) for row_id, reason in found]
 
             def work(db: Connection, changes: list[tuple[int, str]] = changes) -> None:
-                for marks, values in _by_hundreds(changes):
+                for marks, values in in_rows(changes):
                     db.execute(
                         f"UPDATE rows SET state = '{state}', reason = found.column2 "
                         f"FROM (VALUES {marks}) AS found WHERE rows.id = found.column1",
@@ -189,21 +189,8 @@ class Planning:
 
 
 def _insert(db: Connection, columns: str, rows: Sequence[Sequence[object]]) -> None:
-    for marks, values in _by_hundreds(rows):
+    for marks, values in in_rows(rows):
         db.execute(f"INSERT INTO rows ({columns}) VALUES {marks}", values)
-
-
-def _by_hundreds(rows: Sequence[Sequence[object]]) -> Iterator[tuple[str, list[object]]]:
-    """What stands behind VALUES for hundreds of rows at once, and their values: each step of SQLite
-    gives the interpreter's lock away and must win it back from the event loop's thread, which costs
-    more than the row.
-    """
-    at = 0
-    while at < len(rows):  # in powers of two, so that the statements are few and stay prepared
-        some = rows[at : at + (1 << min((len(rows) - at).bit_length() - 1, 9))]
-        marks = f"({', '.join('?' * len(some[0]))})"
-        yield ", ".join([marks] * len(some)), list(chain.from_iterable(some))
-        at += len(some)
 
 
 class _Piece(NamedTuple):

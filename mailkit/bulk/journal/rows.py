@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mailkit.bulk.journal.addressees import in_parts
+from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowRecord, RowState
 from mailkit.bulk.journal.row_ids import number_of
 from mailkit.bulk.journal.store import Connection
@@ -138,10 +138,9 @@ def _named(
     """The chunks of these numbers."""
     return {
         row[0]: _chunk(alive, *row)
-        for some in in_parts(numbers)
+        for marks, some in in_parts(numbers)
         for row in db.execute(
-            f"SELECT {_COLUMNS} FROM chunks WHERE job = ? AND n IN ({', '.join('?' * len(some))})",
-            (job.id, *some),
+            f"SELECT {_COLUMNS} FROM chunks WHERE job = ? AND n IN ({marks})", (job.id, *some)
         )
     }
 

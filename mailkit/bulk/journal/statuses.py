@@ -6,12 +6,13 @@ Once a chunk has been sent, ``recount`` writes its counters, ``rows``, ``own_del
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 import msgspec
 
+from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.matching import (
     ChunkKeys,
     ReconcileResult,
@@ -22,7 +23,7 @@ from mailkit.bulk.journal.matching import (
 from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.records import SENT_STATES, ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.rises import Rises
-from mailkit.bulk.journal.store import Connection, Cursor, Store
+from mailkit.bulk.journal.store import Connection, Cursor, Dialect, Store
 from mailkit.bulk.journal.suppressions import keep_from_twins, suppress
 from mailkit.core.dispatch import ChunkStatus, PollResult, RowStatus
 from mailkit.events import DeliveryStatus
@@ -34,6 +35,8 @@ __all__ = [
     "MergeResult",
     "Statuses",
     "change",
+    "deliver",
+    "followers",
     "following",
     "merge",
     "override",
@@ -42,6 +45,7 @@ __all__ = [
 
 SENT = "(" + ", ".join(f"'{state}'" for state in SENT_STATES) + ")"
 FIRST_FINAL = int(min(status for status in DeliveryStatus if status.final))
+_ROW_KEYS = msgspec.json.Decoder(list[RowKey])
 
 
 @attrs.frozen
@@ -144,7 +148,7 @@ class Statuses:
             if polled.again is not None or polled.others is not None:
                 found = _merge_whole(db, job, n, polled, now)
             else:
-                found = merge(db, job, n, polled, now, doubt)
+                found = merge(db, self._store.dialect, job, n, polled, now, doubt)
             return found if trusted else _keep_held(db, job, found)
 
         return await self._store.write(work, durable=False)
@@ -263,6 +267,7 @@ def _keep_held(db: Connection, job: JobRecord, found: MergeResult) -> MergeResul
 
 def merge(
     db: Connection,
+    dialect: Dialect,
     job: JobRecord,
     n: int,
     polled: PollResult,
@@ -273,7 +278,7 @@ def merge(
 
     All of it in the caller's transaction: whoever else hears of these rows can't come between.
     """
-    keys, unfinished, cursor = _keys(db, job, n)
+    keys, unfinished, cursor = _keys(db, dialect, job, n)
     found = match(keys, polled.statuses, doubt)
     mark = polled.cursor if found.reconciled else None  # until then, always the whole list
     if (found.reconciled, found.delivery, mark) != (keys.reconciled, keys.delivery, cursor):
@@ -294,8 +299,7 @@ def _write(db: Connection, job: JobRecord, n: int, found: ReconcileResult, now: 
     for (before, after), rows in found.rises.items():
         rises.add(before, after, rows=rows)
     rises.write(db)
-    # Touching no other column spares the indexes.
-    db.executemany("UPDATE rows SET delivery = ? WHERE id = ?", found.deliveries)
+    deliver(db, found.deliveries)
     _change(db, n, found.changes)
     return recount(db, job, n)
 
@@ -406,9 +410,21 @@ def following(
     between: tuple[int, int] | None = None,
 ) -> Cursor:
     """The rows whose state is this chunk's, in reading order; only those with ids ``between``."""
+    return db.execute(*followers(db, job, n, columns, between=between))
+
+
+def followers(
+    db: Connection,
+    job: JobRecord,
+    n: int,
+    columns: str,
+    *,
+    between: tuple[int, int] | None = None,
+) -> tuple[str, Sequence[int]]:
+    """The query that `following` makes, and its values."""
     first, last, _ = _span(db, job, n)
     least, most = between or job.ids
-    return db.execute(
+    return (
         f"SELECT {columns} FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL "
         "AND chunk IS NULL UNION ALL "
         f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IS NULL",
@@ -416,7 +432,9 @@ def following(
     )
 
 
-def _keys(db: Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, int, str | None]:
+def _keys(
+    db: Connection, dialect: Dialect, job: JobRecord, n: int
+) -> tuple[ChunkKeys, int, str | None]:
     """Every row of the chunk that was sent, also those that have a state of their own; the rows
     that are unfinished; the mark for the next poll.
     """
@@ -424,13 +442,16 @@ def _keys(db: Connection, job: JobRecord, n: int) -> tuple[ChunkKeys, int, str |
         "SELECT delivery, reconciled, unfinished, cursor FROM chunks WHERE job = ? AND n = ?",
         (job.id, n),
     ).fetchone()
-    columns = "id, coalesce(key, address), state, delivery"
-    rows: list[RowKey] = following(db, job, n, columns).fetchall()
-    rows += db.execute(
-        f"SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? AND state IN {SENT}",
-        (n, *job.ids),
+    columns = "id, coalesce(key, address) AS person, state, delivery"
+    query, values = followers(db, job, n, columns)
+    query += (
+        f" UNION ALL SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
+        f"AND state IN {SENT}"
     )
-    return ChunkKeys(delivery, bool(reconciled), rows), unfinished, cursor
+    (rows,) = db.execute(
+        dialect.gathered("id, person, state, delivery", query), (*values, n, *job.ids)
+    ).fetchone()
+    return ChunkKeys(delivery, bool(reconciled), _ROW_KEYS.decode(rows)), unfinished, cursor
 
 
 def _span(db: Connection, job: JobRecord, n: int) -> tuple[int, int, int]:
@@ -441,17 +462,29 @@ def _span(db: Connection, job: JobRecord, n: int) -> tuple[int, int, int]:
     return found
 
 
+def deliver(db: Connection, deliveries: Mapping[int | None, Iterable[int]]) -> None:
+    """Write own deliveries of rows, by what they are now. Touching no other column spares the
+    indexes.
+    """
+    for delivery, rows in deliveries.items():
+        for marks, some in in_parts(rows):
+            db.execute(f"UPDATE rows SET delivery = ? WHERE id IN ({marks})", (delivery, *some))
+
+
 def _change(db: Connection, n: int, changes: Iterable[RowChange]) -> None:
     change(db, ((n, one) for one in changes))
 
 
 def change(db: Connection, changes: Iterable[tuple[int, RowChange]]) -> None:
     """Write rows of these chunks; who counts them again is the caller."""
-    db.executemany(
-        "UPDATE rows SET reason = CASE WHEN coalesce(state, '') = ? THEN coalesce(?, reason) "
-        "ELSE ? END, state = ?, delivery = ?, chunk = coalesce(?, chunk) WHERE id = ?",
-        [
-            (state or "", why, why, state, heard, None if state is None else n, row_id)
-            for n, (row_id, state, why, heard) in changes
-        ],
-    )
+    alike: dict[tuple[int, RowState | None, str | None, int | None], list[int]] = defaultdict(list)
+    for n, (row_id, state, why, heard) in changes:
+        alike[n, state, why, heard].append(row_id)
+    for (n, state, why, heard), rows in alike.items():
+        for marks, some in in_parts(rows):
+            db.execute(
+                "UPDATE rows SET reason = CASE WHEN coalesce(state, '') = ? "
+                "THEN coalesce(?, reason) ELSE ? END, state = ?, delivery = ?, "
+                f"chunk = coalesce(?, chunk) WHERE id IN ({marks})",
+                (state or "", why, why, state, heard, None if state is None else n, *some),
+            )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mailkit.address import dedupe_key, normalize
+from mailkit.bulk.journal.batches import in_rows
 from mailkit.bulk.journal.elsewhere import ALREADY
 from mailkit.bulk.journal.records import JobRecord
 from mailkit.bulk.journal.store import Connection, Store
@@ -116,11 +117,14 @@ def _add(db: Connection, rows: Sequence[tuple[str, str, float]], *, job: int = 0
     """Add keys with reason and time, and let jobs that are planned already know; gives how many
     were new.
     """
-    added = db.executemany(
-        "INSERT INTO suppressions (job, key, reason, since) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT DO NOTHING",
-        [(job, *row) for row in rows],
-    ).rowcount
+    added = sum(
+        db.execute(
+            f"INSERT INTO suppressions (job, key, reason, since) VALUES {marks} "
+            "ON CONFLICT DO NOTHING",
+            values,
+        ).rowcount
+        for marks, values in in_rows([(job, *row) for row in rows])
+    )
     if added:
         db.execute("UPDATE meta SET value = value + 1 WHERE key = 'suppressed'")
     return added

@@ -28,6 +28,7 @@ from mailkit.bulk.journal.store import Connection, Dialect
 from mailkit.errors import JournalError
 
 __all__ = [
+    "DIALECT",
     "Connector",
     "Executor",
     "InlineExecutor",
@@ -41,6 +42,7 @@ T = TypeVar("T")
 
 WORKS_A_COMMIT = 64
 WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
+DIALECT = Dialect("CROSS JOIN", array="json_array", gather="json_group_array")
 
 
 @attrs.define
@@ -227,7 +229,7 @@ class SqliteStore:
 
     def __init__(self, file: JournalFile | None, writer: Executor, reader: Executor) -> None:
         self.path = None if file is None else file.path
-        self.dialect = Dialect(nested="CROSS JOIN")
+        self.dialect = DIALECT
         self.locks = Locks(self.path)
         self._file = file
         self._writer = writer

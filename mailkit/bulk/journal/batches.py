@@ -1,0 +1,44 @@
+"""Many values in one statement.
+
+Each step of SQLite gives the interpreter's lock away and must win it back from the event loop's
+thread, which costs more than a row. How many marks a statement has is a power of two, so that the
+statements are few and stay prepared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain, islice
+from typing import TypeVar
+
+__all__ = ["in_parts", "in_rows"]
+
+T = TypeVar("T")
+
+_MOST = 512  # values, or rows of values, in one statement
+
+
+def in_parts(values: Iterable[T]) -> Iterator[tuple[str, Sequence[T]]]:
+    """The marks between the parentheses of an ``IN ()``, and the values for them; the last one is
+    there several times.
+    """
+    left = iter(values)
+    while some := list(islice(left, _MOST)):
+        count = 1 << (len(some) - 1).bit_length()
+        yield _marks(count), some + some[-1:] * (count - len(some))
+
+
+def in_rows(rows: Sequence[Sequence[object]]) -> Iterator[tuple[str, Sequence[object]]]:
+    """What comes after ``VALUES`` for rows of values, and all these values."""
+    at = 0
+    while at < len(rows):
+        count = 1 << min((len(rows) - at).bit_length() - 1, _MOST.bit_length() - 1)
+        some = rows[at : at + count]
+        yield ", ".join([f"({_marks(len(some[0]))})"] * count), list(chain.from_iterable(some))
+        at += count
+
+
+@cache
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)

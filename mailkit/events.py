@@ -4,7 +4,6 @@ a provider's webhook says of that; and what happens to a job while it is sent.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import IntEnum
@@ -89,7 +88,7 @@ class WebhookEvent:
             known: object = _canonical(self.raw)
         else:
             known = [round(self.at.timestamp() * 1000), (self.address or "").lower(), *marks]
-        return json.dumps([self.provider, self.name.lower(), known])
+        return ascii((self.provider, self.name.lower(), known))
 
     def _marks(self) -> tuple[str | None, ...] | None:
         """What tells it from another event of its name, address and moment; None: all of it."""

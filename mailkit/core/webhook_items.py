@@ -19,10 +19,13 @@ from mailkit.errors import InvalidArgument
 __all__ = ["WebhookItem", "webhook_items"]
 
 _BOM = b"\xef\xbb\xbf"
-_CONTAINERS = (dict, list)
+_CONTAINERS = frozenset((dict, list))
 _DEEPEST = 32  # levels of an item: the known ones have three
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _LAST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+
+_Folded = dict[tuple[str, ...], Mapping[str, str]]
+"""Of the keys of an item, each in lower case, as it is written there."""
 
 
 class WebhookItem:
@@ -32,22 +35,28 @@ class WebhookItem:
 
     __slots__ = ("_folded", "n", "raw")
 
-    def __init__(self, n: int, raw: Mapping[str, object]) -> None:
+    def __init__(self, n: int, raw: Mapping[str, object], folded: _Folded | None = None) -> None:
         self.n = n
         self.raw = raw
-        self._folded: Mapping[str, object] | None = None
+        self._folded: _Folded = {} if folded is None else folded
 
     def value(self, key: str) -> object:
         """The value as it came; None if there is none."""
-        if key in self.raw:
-            return self.raw[key]
-        if self._folded is None:
-            self._folded = {name.lower(): value for name, value in self.raw.items()}
-        return self._folded.get(key.lower())
+        raw = self.raw
+        if key in raw:
+            return raw[key]
+        names = tuple(raw)
+        if names not in self._folded:
+            self._folded[names] = {name.lower(): name for name in names}
+        name = self._folded[names].get(key.lower())
+        return None if name is None else raw[name]
 
     def text(self, key: str) -> str | None:
         """Text without white space around it, also that of a number; None for all else."""
-        return _text(self.value(key))
+        value = self.value(key)
+        if type(value) is str:
+            return value.strip() or None
+        return None if value is None else _text(value)
 
     def need(self, key: str) -> str:
         """The same, where an item without it can't be an event: InvalidArgument."""
@@ -69,22 +78,22 @@ class WebhookItem:
         """The moment, as a number or text, of which ``per_second`` make a second since 1970; None
         if it is not one in this century.
         """
-        found = self.text(key)
+        found = self.value(key)
         try:
-            seconds = float(found or "") / per_second
-        except ValueError:
+            seconds = float(found if type(found) is int else _text(found) or "") / per_second
+        except (ValueError, OverflowError):
             return None
         return datetime.fromtimestamp(seconds, UTC) if _FIRST <= seconds < _LAST else None
 
     def texts(self, keys: Mapping[str, str]) -> dict[str, str]:
         """The texts that are there, under other names: ``{"open_device": "device"}``."""
-        found = {name: self.text(key) for key, name in keys.items()}
-        return {name: text for name, text in found.items() if text is not None}
+        return {name: text for key, name in keys.items() if (text := self.text(key)) is not None}
 
 
 def webhook_items(body: bytes) -> Iterator[WebhookItem]:
     """The items of a JSON array, or the one of a bare object. InvalidArgument for all else."""
     tree = php_list(_decode(body))
+    folded: _Folded = {}  # of one body, many items have the same keys
     for n, raw in enumerate(tree if isinstance(tree, list) else [tree], 1):
         if not isinstance(raw, dict):
             place = (
@@ -95,7 +104,7 @@ def webhook_items(body: bytes) -> Iterator[WebhookItem]:
             raise InvalidArgument(f"{place} is not a JSON object")
         if _is_deep(raw):
             raise InvalidArgument(f"item {n} of the webhook's body is nested too deeply")
-        yield WebhookItem(n, raw)
+        yield WebhookItem(n, raw, folded)
 
 
 def _decode(body: bytes) -> object:
@@ -125,16 +134,16 @@ def _normalized(text: str) -> str:
         return text
 
 
-def _is_deep(raw: object) -> bool:
-    level = [raw]
+def _is_deep(raw: Mapping[str, object]) -> bool:
+    level: list[Iterable[object]] = [raw.values()]
     for _ in range(_DEEPEST):
-        level = [part for one in level for part in _parts(one) if isinstance(part, _CONTAINERS)]
+        level = [
+            part.values() if isinstance(part, dict) else part
+            for parts in level
+            if not _CONTAINERS.isdisjoint(map(type, parts))
+            for part in parts
+            if isinstance(part, dict | list)
+        ]
         if not level:
             return False
     return True
-
-
-def _parts(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()

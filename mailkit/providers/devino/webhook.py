@@ -73,14 +73,15 @@ def _event(item: WebhookItem) -> WebhookEvent:
 
 
 def _token(item: WebhookItem) -> str | None:
-    """What was sent along; where ExtraData comes back is not documented."""
+    """What was sent along; where ExtraData comes back is not documented: in the item itself, or in
+    an object in it.
+    """
     found = (WebhookItem(item.n, place).text(TOKEN) for place in _places(item.raw))
-    return next(filter(None, found), None)
+    return item.text(TOKEN) or next(filter(None, found), None)
 
 
 def _places(raw: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    """The item itself, then the objects in it, be they JSON in a text."""
-    yield raw
+    """The objects in an item, be they JSON in a text."""
     for value in raw.values():
         place = _decoded(value) if isinstance(value, str) else value
         if isinstance(place, dict):

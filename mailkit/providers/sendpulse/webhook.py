@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mailkit.core.webhook_items import WebhookItem, webhook_items
 from mailkit.events import (
@@ -18,7 +18,7 @@ from mailkit.providers.sendpulse.codes import WebhookAction
 __all__ = ["parse_webhook"]
 
 _NAME = "sendpulse"
-_STATUSES = {
+_STATUSES: Mapping[str, DeliveryStatus] = {
     WebhookAction.DELIVERED: DeliveryStatus.DELIVERED,
     WebhookAction.OPEN: DeliveryStatus.OPENED,
     WebhookAction.REDIRECT: DeliveryStatus.CLICKED,
@@ -46,14 +46,15 @@ def parse_webhook(body: bytes) -> Sequence[WebhookEvent]:
 def _event(item: WebhookItem) -> WebhookEvent:
     name, at = item.need("event"), item.time("timestamp")
     known, address = name.lower(), item.address("email")
-    if known in _STATUSES and address is not None:
+    status = _STATUSES.get(known)
+    if status is not None and address is not None:
         return DeliveryEvent(
             provider=_NAME,
             name=name,
             at=at,
             address=address,
             raw=item.raw,
-            status=_STATUSES[WebhookAction(known)],
+            status=status,
             reference=item.text("task_id"),
             reason=item.text("smtp_server_response") or item.text("reason") or "",
             link=item.text("link_url"),

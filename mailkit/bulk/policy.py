@@ -206,8 +206,9 @@ def suspects(refused: Mapping[int, tuple[str, str]]) -> Mapping[int, str]:
 
 def without(address: str, words: str) -> str:
     """The words without the row's address."""
-    if not address or address.casefold() not in words.casefold():  # as most often, and cheaper
-        return words
+    said = words.casefold().count(address.casefold()) if address else 0
+    if said == words.count(address):  # as it is spelled here, or not at all, which is cheaper
+        return words.replace(address, "…") if said else words
     return re.sub(re.escape(address), "…", words, flags=re.IGNORECASE)
 
 

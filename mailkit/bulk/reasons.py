@@ -46,31 +46,50 @@ class ReasonGroup:
         }
 
 
+@attrs.define
+class _Counted:
+    """A group that grows; its ``reason`` is that of all its rows, or what these have in common."""
+
+    reason: str
+    rows: int = 0
+    examples: list[Failure] = attrs.field(factory=list)
+
+
 class Reasons:
     """Groups of rows; addresses and numbers in a reason don't make it another one. A kind has so
     many groups at most, and one more for all others.
     """
 
     def __init__(self) -> None:
-        self._groups: dict[Kind, dict[str, ReasonGroup]] = {}
+        self._groups: dict[Kind, dict[str, _Counted]] = {}
         self._keys: dict[str, str] = {}
 
-    def add(self, failure: Failure) -> None:
-        """One row, or several that failed together."""
+    def add(self, failure: Failure, *, distinct: bool = False) -> None:
+        """One row, or several that failed together; if it is to be ``distinct``, it is no example
+        of words that have one.
+        """
         groups = self._groups.setdefault(failure.kind, {})
         key = self._key(failure)
         if key not in groups and len(groups) >= GROUPS:
             key = OTHERS
-        group = groups.get(key) or ReasonGroup(failure.kind, failure.reason, 0, ())
-        examples = group.examples
-        if len(examples) < EXAMPLES:
-            examples = (*examples, failure)
-        reason = failure.reason if group.reason == failure.reason else key
-        groups[key] = ReasonGroup(failure.kind, reason, group.rows + failure.rows, examples)
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = _Counted(failure.reason)
+        if len(group.examples) < EXAMPLES and not (
+            distinct and any(one.reason == failure.reason for one in group.examples)
+        ):
+            group.examples.append(failure)
+        if group.reason != failure.reason:
+            group.reason = key
+        group.rows += failure.rows
 
     def of(self, kind: Kind) -> Sequence[ReasonGroup]:
         """The groups of a kind, the largest first."""
-        return sorted(self._groups.get(kind, {}).values(), key=lambda group: -group.rows)
+        groups = [
+            ReasonGroup(kind, one.reason, one.rows, tuple(one.examples))
+            for one in self._groups.get(kind, {}).values()
+        ]
+        return sorted(groups, key=lambda group: -group.rows)
 
     def _key(self, failure: Failure) -> str:
         reason = without(failure.address, failure.reason)

@@ -7,7 +7,7 @@ than one is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import attrs
@@ -65,14 +65,7 @@ class Details:
 
     def failures(self) -> Iterator[Failure]:
         """Every row that has failed, by its own state and delivery or by its chunk's."""
-        found = self.db.execute(
-            "SELECT state, line, address, coalesce(reason, '') FROM rows "
-            f"WHERE state IN ({', '.join('?' * len(_STATES))}) AND id BETWEEN ? AND ? "
-            "ORDER BY state, id",
-            (*_STATES, *self.job.ids),
-        )
-        for state, line, address, reason in found:
-            yield Failure(RowState(state), line, address, reason)
+        yield from self._own(_STATES)
         yield from self._chunks()
         found = self.db.execute(
             "SELECT delivery, line, address, coalesce(reason, '') FROM rows "
@@ -83,16 +76,14 @@ class Details:
             yield Failure(DeliveryStatus(delivery), line, address, reason)
 
     def left_out(self) -> Iterator[Failure]:
-        """Of the rows that were left out or rejected by themselves in the same words, the first;
-        not of the duplicates.
-        """
-        states = (RowState.INVALID, RowState.SUPPRESSED, RowState.REJECTED)
+        """The rows that were left out or rejected by themselves, but for duplicates."""
+        yield from self._own((RowState.INVALID, RowState.SUPPRESSED, RowState.REJECTED))
+
+    def _own(self, states: Sequence[RowState]) -> Iterator[Failure]:
         found = self.db.execute(
-            "SELECT same.state, line, address, words, many FROM (SELECT state, "
-            "coalesce(reason, '') AS words, count(*) AS many, min(id) AS first FROM rows "
+            "SELECT state, line, address, coalesce(reason, '') FROM rows "
             f"WHERE state IN ({', '.join('?' * len(states))}) AND id BETWEEN ? AND ? "
-            "GROUP BY state, coalesce(reason, '')) AS same JOIN rows ON rows.id = same.first "
-            "ORDER BY same.first",
+            "ORDER BY state, id",
             (*states, *self.job.ids),
         )
         for state, *rest in found:

@@ -206,7 +206,7 @@ def _reasons(found: Snapshot, details: Details) -> Sequence[ReasonGroup]:
     """Duplicates have no examples: each has another line in its reason."""
     reasons = Reasons()
     for failure in details.left_out():
-        reasons.add(failure)
+        reasons.add(failure, distinct=True)
     for chunk in found.rejected:
         first = (0, chunk.first_address or "", chunk.reason or "")
         reasons.add(Failure(RowState.REJECTED, *first, chunk.rows))

@@ -13,7 +13,7 @@ from datetime import datetime
 import attrs
 
 from mailkit.bulk.journal import parts
-from mailkit.bulk.journal.addressees import index
+from mailkit.bulk.journal.addressees import in_parts, index
 from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.jobs import Overtaken, Twin, twins
 from mailkit.bulk.journal.packing import packed
@@ -50,12 +50,16 @@ class Chosen:
 
 @attrs.frozen
 class _Source:
-    """A chunk with chosen rows: all that follow it (``whole``), or single ``rows`` by their ids."""
+    """A chunk with chosen rows: all that are in the ``state``, since they follow it or by
+    themselves (``own``), or single ``rows`` by their ids.
+    """
 
     n: int
+    state: RowState
     whole: bool
     followers: int
-    rows: Sequence[int]
+    own: int
+    rows: Sequence[int] | None
     worker: int | None
     started: float | None
     ended: float | None
@@ -63,7 +67,7 @@ class _Source:
     @property
     def count(self) -> int:
         """How many rows are chosen."""
-        return self.followers + len(self.rows)
+        return self.followers + self.own
 
 
 @attrs.frozen
@@ -96,11 +100,15 @@ class Resolving:
                         "WHERE job = ? AND n = ?",
                         (BY_A_PERSON, job.id, source.n),
                     )
-                db.executemany(
-                    f"UPDATE rows SET state = '{RowState.ACCEPTED}', reason = ?, chunk = ? "
-                    "WHERE id = ?",
-                    [(BY_A_PERSON, source.n, row) for row in source.rows],
+                db.executemany(  # some may follow the chunk so far
+                    "UPDATE rows SET chunk = ? WHERE id = ?",
+                    [(source.n, row) for row in source.rows or ()],
                 )
+                for which, values in _own(job, source):  # another column costs another index
+                    db.execute(
+                        f"UPDATE rows SET state = '{RowState.ACCEPTED}', reason = ? WHERE {which}",
+                        (BY_A_PERSON, *values),
+                    )
                 _count(db, job, source.n)
             return sum(source.count for source in sources)
 
@@ -163,29 +171,37 @@ class Resolving:
 
 def _sources(db: Connection, job: JobRecord, state: RowState, chosen: Chosen) -> Sequence[_Source]:
     """The chunks that have chosen rows in this state; InvalidArgument if any is not to be found."""
-    found = db.execute(
+    own = dict(
+        db.execute(
+            "SELECT chunk, count(*) FROM rows WHERE state = ? AND id BETWEEN ? AND ? "
+            "GROUP BY chunk",
+            (state, *job.ids),
+        ).fetchall()
+    )
+    chunks = db.execute(
         "SELECT n, attempt, state, rows, worker, started, ended FROM chunks WHERE job = ? "
-        "AND (state = ? OR n IN "
-        "(SELECT chunk FROM rows WHERE state = ? AND id BETWEEN ? AND ?)) ORDER BY n",
-        (job.id, state, state, *job.ids),
-    ).fetchall()
+        "ORDER BY n",
+        (job.id,),
+    )
+    found = [row for row in chunks.fetchall() if row[2] == state or row[0] in own]
     _check_chunks(job, state, chosen, {n: attempt for n, attempt, *_ in found})
     left = None if chosen.keys is None else set(chosen.keys)
     sources = []
-    for n, _, chunk_state, followers, worker, started, ended in found:
+    for n, _, chunk_state, followers, *taken in found:
         if chosen.chunks is not None and n not in chosen.chunks:
             continue
-        whole = chunk_state == state and left is None
+        follow = chunk_state == state
+        if left is None:
+            count = followers if follow else 0
+            sources.append(_Source(n, state, follow, count, own.get(n, 0), None, *taken))
+            continue
         rows: list[int] = []
-        for row_id, key in _rows(db, job, n, state, follow=chunk_state == state and not whole):
-            if left is None:
-                rows.append(row_id)
-            elif key in left:
+        for row_id, key in _rows(db, job, n, state, follow=follow):
+            if key in left:
                 rows.append(row_id)
                 left.remove(key)
-        if whole or rows:
-            count = followers if whole else 0
-            sources.append(_Source(n, whole, count, rows, worker, started, ended))
+        if rows:
+            sources.append(_Source(n, state, False, 0, len(rows), rows, *taken))
     if left:
         raise InvalidArgument(f"{min(left)} is not {state} in the job {job.name}")
     return sources
@@ -204,6 +220,28 @@ def _rows(
         "AND id BETWEEN ? AND ?",
         (state, n, *job.ids),
     ).fetchall()
+
+
+def _own(job: JobRecord, source: _Source) -> Iterator[tuple[str, Sequence[object]]]:
+    """Which rows are chosen by themselves, as conditions and their values."""
+    if source.rows is None:
+        if source.own:
+            yield (
+                "chunk = ? AND id BETWEEN ? AND ? AND state = ?",
+                (source.n, *job.ids, source.state),
+            )
+        return
+    for some in in_parts(source.rows):
+        yield f"id IN ({', '.join('?' * len(some))})", some
+
+
+def _own_sizes(db: Connection, job: JobRecord, source: _Source) -> list[tuple[int, int]]:
+    """The ids and bytes of the rows that are chosen by themselves."""
+    return [
+        row
+        for which, values in _own(job, source)
+        for row in db.execute(f"SELECT id, size FROM rows WHERE {which}", values)
+    ]
 
 
 def _check_chunks(
@@ -246,7 +284,8 @@ def _set_aside(
     if not elsewhere:
         return source
     followers = [row_id for (row_id,) in following(db, job, source.n, "id")] if source.whole else []
-    aside = [row_id for row_id in [*followers, *source.rows] if row_id in elsewhere]
+    own = [row_id for row_id, _ in _own_sizes(db, job, source)]
+    aside = [row_id for row_id in [*followers, *own] if row_id in elsewhere]
     db.executemany(
         f"UPDATE rows SET state = '{RowState.DUPLICATE}', reason = ?, chunk = NULL, "
         "delivery = NULL "
@@ -254,9 +293,11 @@ def _set_aside(
         [(elsewhere[row_id], row_id) for row_id in aside],
     )
     count(db, job, (elsewhere[row_id] for row_id in aside))
+    kept = [row_id for row_id in own if row_id not in elsewhere]
     return attrs.evolve(
         source,
-        rows=[row_id for row_id in source.rows if row_id not in elsewhere],
+        own=len(kept),
+        rows=kept,
         followers=sum(row_id not in elsewhere for row_id in followers),
     )
 
@@ -268,9 +309,9 @@ def _plan_again(db: Connection, job: JobRecord, sources: Sequence[_Source]) -> i
     for source in sources:
         _remember(db, job, source.n)
     most, size = _fullest(db, job)
-    few: dict[int, int] = {}  # row id: bytes
+    few: list[tuple[int, int]] = []  # row id, bytes
     for source in sources:
-        rows = [_size(db, row_id) for row_id in source.rows]
+        rows = _own_sizes(db, job, source)
         if source.followers * 2 > most:
             db.execute(
                 f"UPDATE chunks SET state = '{ChunkState.PLANNED}', role = NULL, attempt = "
@@ -281,9 +322,10 @@ def _plan_again(db: Connection, job: JobRecord, sources: Sequence[_Source]) -> i
             parts.forget(db, job, source.n)
         elif source.whole:
             rows += following(db, job, source.n, "id, size").fetchall()
-        few.update(rows)
+        few += rows
         size = max(size, sum(weight for _, weight in rows))  # it went out in one request
-    for chunk in packed(sorted(few.items()), most, size):
+    few.sort()
+    for chunk in packed(few, most, size):
         _make_chunk(db, job, chunk)
     for source in sources:
         _count(db, job, source.n)
@@ -314,20 +356,15 @@ def _fullest(db: Connection, job: JobRecord) -> tuple[int, int]:
     return len(sizes), sum(size for (size,) in sizes)
 
 
-def _size(db: Connection, row_id: int) -> tuple[int, int]:
-    found: tuple[int, int] = db.execute(
-        "SELECT id, size FROM rows WHERE id = ?", (row_id,)
-    ).fetchone()
-    return found
-
-
 def _make_chunk(db: Connection, job: JobRecord, rows: Sequence[int]) -> None:
     """A planned chunk of rows that leave theirs."""
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
-    db.executemany(
-        "UPDATE rows SET state = NULL, reason = NULL, delivery = NULL, chunk = ? WHERE id = ?",
-        [(number, row_id) for row_id in rows],
-    )
+    for some in in_parts(rows):
+        db.execute(
+            "UPDATE rows SET state = NULL, reason = NULL, delivery = NULL, chunk = ? "
+            f"WHERE id IN ({', '.join('?' * len(some))})",
+            (number, *some),
+        )
     db.execute(
         "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
         f"VALUES (?, ?, '{ChunkState.PLANNED}', 0, -1, ?, 2, 0, 0)",

@@ -1,15 +1,14 @@
 """From a call to a request: which field goes where, and the bytes of path, query and body.
 
-What a class says is worked out once (`CallCodec`); writing a call then is one pass over its fields.
-The result, an `Exchange`, also knows how to read the response.
+What a class says is worked out once (`CallCodec`); a function of its own then writes its calls
+(`writing.py`). The result, an `Exchange`, also knows how to read the response.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, time
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import partial
 from operator import attrgetter
@@ -20,7 +19,7 @@ import attrs
 import msgspec
 
 from mailkit.core.auth import Credential
-from mailkit.core.call import Body, Call, Raw, Route, reads_files, result_type
+from mailkit.core.call import Call, Raw, Route, reads_files, result_type
 from mailkit.core.forms import (
     File,
     Pair,
@@ -33,6 +32,7 @@ from mailkit.core.reading import Reader
 from mailkit.core.secret import Secret
 from mailkit.core.wire import Request, Upload
 from mailkit.core.wire_format import WireFormat
+from mailkit.core.writing import Part, missing, text_writer, tree_writer
 from mailkit.errors import InvalidArgument
 from mailkit.text import utf8
 
@@ -43,21 +43,6 @@ T = TypeVar("T")
 _HEADERS = {"Accept": "application/json"}
 _FORM = {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
 _JSON = {**_HEADERS, "Content-Type": "application/json"}
-
-_TEXT = frozenset({str, bytes})
-
-Write = Callable[[Any, WireFormat], object]
-
-
-@attrs.frozen
-class Part:
-    """One field of a call on its way out."""
-
-    name: str
-    wire: str
-    write: Write | None
-    expand: Callable[[Any, WireFormat], Mapping[str, object]] | None
-    required: bool
 
 
 class Parts:
@@ -80,8 +65,9 @@ class CallCodec:
     """What there is to know about a call class; made once for each class.
 
     ``path`` holds texts and the names of fields by turns, starting with a text; ``end`` the same
-    for the optional end. ``secrets`` names the fields that hold a Secret. ``reader`` reads the
-    responses.
+    for the optional end. ``secrets`` names the fields that hold a Secret. ``write_query`` writes
+    what goes into the query, ``write_text`` a urlencoded form, ``write_tree`` a JSON body.
+    ``reader`` reads the responses.
     """
 
     route: Route
@@ -91,21 +77,49 @@ class CallCodec:
     body: Parts
     secrets: tuple[str, ...]
     fixed_path: bool
+    write_query: Callable[[Any, WireFormat], str] | None
+    write_text: Callable[[Any, WireFormat], str]
+    write_tree: Callable[[Any, WireFormat], dict[str, object]]
     reader: Reader[Any]
 
 
 @attrs.define(eq=False)
 class Exchange(Generic[T]):
-    """A call on its way: what its attempts share. ``read`` reads its response."""
+    """A call on its way: what its attempts share. ``unknown``: one of them may have arrived."""
 
     name: str
-    kind: str
-    route: Route
-    quotas: tuple[str, ...]
+    call: Call[T] = attrs.field(repr=False)
+    codec: CallCodec = attrs.field(repr=False)
     request: Request
-    read: Callable[[Raw], T]
-    secrets: tuple[Secret, ...]
     attempt: int = 0
+    unknown: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The name of the call's class."""
+        return type(self.call).__name__
+
+    @property
+    def route(self) -> Route:
+        """What the class says."""
+        return self.codec.route
+
+    @property
+    def quotas(self) -> tuple[str, ...]:
+        """The quotas that each attempt falls under."""
+        quotas = self.codec.route.quotas
+        return quotas if isinstance(quotas, tuple) else quotas(self.call)
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The call's own secrets."""
+        return tuple([getattr(self.call, field) for field in self.codec.secrets])
+
+    @property
+    def read(self) -> Callable[[Raw], T]:
+        """What reads its response."""
+        read = self.codec.route.read
+        return self.codec.reader if read is None else partial(read, self.call)
 
 
 def build_exchange(
@@ -116,19 +130,8 @@ def build_exchange(
     credential: Credential,
 ) -> Exchange[T]:
     """The call, ready to go to this address; InvalidArgument for what can't be sent."""
-    kind = type(call)
-    codec: CallCodec = kind.__codec__ or _learn(kind)
-    route = codec.route
-    request = _build_request(call, codec, wire_format, base, credential)
-    return Exchange(
-        name,
-        kind.__name__,
-        route,
-        route.quotas if isinstance(route.quotas, tuple) else route.quotas(call),
-        request,
-        partial(route.read, call) if route.read else codec.reader,
-        tuple([getattr(call, field) for field in codec.secrets]) if codec.secrets else (),
-    )
+    codec: CallCodec = call.__codec__ or _learn(type(call))
+    return Exchange(name, call, codec, _build_request(call, codec, wire_format, base, credential))
 
 
 def _learn(kind: type[Call[Any]]) -> CallCodec:
@@ -150,6 +153,7 @@ def _learn(kind: type[Call[Any]]) -> CallCodec:
         (query if route.body == "none" or field.name in route.query else body).append(part)
         if said.get("secret"):
             secrets.append(field.name)
+    nowhere = route.body == "none"
     codec = kind.__codec__ = CallCodec(
         route,
         paths,
@@ -158,6 +162,9 @@ def _learn(kind: type[Call[Any]]) -> CallCodec:
         Parts(body),
         tuple(secrets),
         not taken,
+        text_writer(kind, query, route.fixed if nowhere else {}) if query or nowhere else None,
+        text_writer(kind, body, route.fixed),
+        tree_writer(kind, body, route.fixed),
         Reader(result_type(kind), route.pick),
     )
     return codec
@@ -177,32 +184,27 @@ def _build_request(
     """
     # No name in these frames may hold the credential's text: tracebacks can show names' values.
     route = codec.route
-    body: Body = "none" if type(call) in wire_format.in_query else route.body
     url = base + (codec.path[0] if codec.fixed_path else _path(call, codec))
-    if codec.query.parts or body == "none":
-        query: list[Pair] = []
-        _add(query, call, codec.query, wire_format)
-        if body == "none":
-            _add(query, call, codec.body, wire_format)
-            _add_fixed(query, route)
-            text = urlencoded(query)
+    if type(call) in wire_format.in_query:
+        text = urlencoded(_pairs(call, codec, wire_format, (codec.query, codec.body)))
+        return Request(route.verb, url + credential.after(text, "?"), dict(_HEADERS), None)
+    if codec.write_query is not None:
+        text = codec.write_query(call, wire_format)
+        if route.body == "none":
             return Request(route.verb, url + credential.after(text, "?"), dict(_HEADERS), None)
-        url += f"?{urlencoded(query)}" if query else ""
-    if body == "json":
+        url += f"?{text}" if text else ""
+    if route.body == "json":
         return Request(route.verb, url, dict(_JSON), _json(call, codec, wire_format))
     files = bool(call.__files__) and reads_files(call)
-    pairs: list[Pair] = []
-    _add(pairs, call, codec.body, wire_format)
-    if route.fixed:
-        _add_fixed(pairs, route)
     if files or (route.multipart is not None and route.multipart(call, wire_format)):
+        pairs = _pairs(call, codec, wire_format, (codec.body,))
         request = Request(route.verb, url, dict(_HEADERS), None)
         if files and any(isinstance(value, File) and value.path for _, value in pairs):
             _upload(request, *multipart_upload(pairs, credential.pairs()))
             return request
         request.headers["Content-Type"], request.body = multipart(pairs, credential.pairs())
         return request
-    text = urlencoded(pairs)
+    text = codec.write_text(call, wire_format)
     return Request(route.verb, url, dict(_FORM), credential.after(text, "").encode("ascii"))
 
 
@@ -235,76 +237,41 @@ def _filled(call: Call[object], path: Sequence[str]) -> list[str]:
     return pieces
 
 
+def _pairs(
+    call: Call[object], codec: CallCodec, wire_format: WireFormat, fields: Iterable[Parts]
+) -> list[Pair]:
+    pairs: list[Pair] = []
+    for parts in fields:
+        _add(pairs, call, parts, wire_format)
+    for key, value in codec.route.fixed.items():
+        flatten(pairs, key, value)
+    return pairs
+
+
 def _add(pairs: list[Pair], call: Call[object], parts: Parts, wire_format: WireFormat) -> None:
     for part, value in parts.values(call):
         if value is None:
             if part.required:
-                raise InvalidArgument(f"{part.name}: give a value, not None")
+                missing(part.name)
             continue
         if part.expand is not None:
-            expanded = part.expand(value, wire_format)
-            if _TEXT.issuperset(map(type, expanded.values())):  # a long list of messages, at once
-                pairs += cast("Iterable[Pair]", expanded.items())
-            else:
-                for key, item in expanded.items():
-                    flatten(pairs, key, item)
+            for key, item in part.expand(value, wire_format).items():
+                flatten(pairs, key, item)
             continue
         if part.write is not None:
             value = part.write(value, wire_format)
-        if type(value) is str:
-            pairs.append((part.wire, value))
-        else:
-            flatten(pairs, part.wire, value)
-
-
-def _add_fixed(pairs: list[Pair], route: Route) -> None:
-    for key, value in route.fixed.items():
-        flatten(pairs, key, value)
+        flatten(pairs, part.wire, value)
 
 
 def _json(call: Call[object], codec: CallCodec, wire_format: WireFormat) -> bytes:
     try:
-        return msgspec.json.encode(_tree(call, codec, wire_format), enc_hook=_revealed)
+        return _encode(codec.write_tree(call, wire_format))
     except UnicodeEncodeError as error:
         return utf8(error.object, codec.route.path)  # says what is wrong with it
-
-
-def _tree(call: Call[object], codec: CallCodec, wire_format: WireFormat) -> dict[str, object]:
-    tree: dict[str, object] = {}
-    for part, value in codec.body.values(call):
-        if value is None:
-            if part.required:
-                raise InvalidArgument(f"{part.name}: give a value, not None")
-            continue
-        if part.expand is not None:
-            tree.update(
-                (key, _plain(key, item)) for key, item in part.expand(value, wire_format).items()
-            )
-            continue
-        if part.write is not None:
-            value = part.write(value, wire_format)
-        tree[part.wire] = _plain(part.wire, value)
-    tree.update(codec.route.fixed)
-    return tree
 
 
 def _revealed(value: Secret) -> str:
     return value.reveal()
 
 
-def _plain(key: str, value: object) -> object:
-    """The value as JSON's own types, or a Secret, which stays one until it is written; what is
-    written already goes out as it is.
-    """
-    if value is None or isinstance(value, str | int | float | Secret | msgspec.Raw):
-        return value
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(name): _plain(key, item) for name, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-        return [_plain(key, item) for item in value]
-    what = (
-        "a date or time without a declared format" if isinstance(value, date | time) else "a value"
-    )
-    raise InvalidArgument(f"{key}: {what} of type {type(value).__name__} can't be sent")
+_encode = msgspec.json.Encoder(enc_hook=_revealed).encode

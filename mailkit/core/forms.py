@@ -29,8 +29,11 @@ __all__ = [
     "File",
     "Pair",
     "flatten",
+    "harmless",
     "multipart",
     "multipart_upload",
+    "quoted",
+    "quoted_key",
     "urlencoded",
 ]
 
@@ -55,7 +58,9 @@ with this one.
 _NOWHERE = URL()
 _SHORT = 512  # bytes
 _REMEMBERED = 4096  # names
-_harmless = re.compile(r"[A-Za-z0-9_.~@:/?-]*+").fullmatch
+
+harmless = re.compile(r"[A-Za-z0-9_.~@:/?-]*+").fullmatch
+"""Whether a text is the same when it is percent-encoded."""
 
 
 def flatten(pairs: list[Pair], key: str, value: object) -> None:
@@ -93,7 +98,7 @@ def urlencoded(pairs: Sequence[Pair]) -> str:
     """The pairs as ``application/x-www-form-urlencoded`` or a query, in ASCII."""
     return "&".join(
         [
-            f"{_quoted_key(key)}={_quote(key, value)}"
+            f"{quoted_key(key)}={_quote(key, value)}"
             if type(value) is not FormRows
             else _quoted_rows(value)
             for key, value in pairs
@@ -104,26 +109,37 @@ def urlencoded(pairs: Sequence[Pair]) -> str:
 def _quoted_rows(rows: FormRows) -> str:
     """The fields of all rows, each text as by itself."""
     columns = []
-    start = _quoted_key(f"{rows.key}[")
+    start = quoted_key(f"{rows.key}[")
     for name in rows.fields:
-        end = _quoted_key(f"]{name}")
-        columns.append([f"{start}{n}{end}={text}" for n, text in enumerate(_quoted(rows, name))])
+        end = quoted_key(f"]{name}")
+        columns.append(
+            [f"{start}{n}{end}={text}" for n, text in enumerate(_quoted_column(rows, name))]
+        )
     return "&".join(chain.from_iterable(zip(*columns, strict=True)))
 
 
-def _quoted(rows: FormRows, name: str) -> Sequence[str]:
+def _quoted_column(rows: FormRows, name: str) -> Sequence[str]:
     texts = rows.texts(name)
     if {*map(type, texts)} == {str}:
         plain = cast("Sequence[str]", texts)
-        if _harmless("".join(plain)):
+        if harmless("".join(plain)):
             return plain
     return [_quote(rows.name(n, name), text) for n, text in enumerate(texts)]
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _quoted_key(key: str) -> str:
+def quoted_key(key: str) -> str:
+    """A field's name, percent-encoded."""
     utf8(key, key)  # yarl would drop an unpaired surrogate without a word
     return _NOWHERE.with_query({key: ""}).raw_query_string[:-1]
+
+
+def quoted(key: str, text: str) -> str:
+    """A text that is not `harmless`, percent-encoded; ``key`` is its place in an error."""
+    data = utf8(text, key)
+    if len(data) <= _SHORT:
+        return "%" + data.hex("%")  # every byte encoded: longer than need be, and done at once
+    return _NOWHERE.with_query({"": text}).raw_query_string[1:]
 
 
 def _quote(key: str, value: object) -> str:
@@ -134,12 +150,7 @@ def _quote(key: str, value: object) -> str:
             raise InvalidArgument(f"{key}: bytes that are not UTF-8") from None
     if type(value) is not str:
         raise InvalidArgument(f"{key}: a file can't travel in this form")
-    if _harmless(value):
-        return value
-    data = utf8(value, key)
-    if len(data) <= _SHORT:
-        return "%" + data.hex("%")  # every byte encoded: longer than need be, and done at once
-    return _NOWHERE.with_query({"": value}).raw_query_string[1:]
+    return value if harmless(value) else quoted(key, value)
 
 
 def multipart(pairs: Sequence[Pair], last: Iterable[tuple[str, str]]) -> tuple[str, bytes]:

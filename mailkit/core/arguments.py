@@ -33,6 +33,7 @@ from typing import (
 
 import attrs
 
+from mailkit.core.making import quick_init
 from mailkit.errors import InvalidArgument
 from mailkit.text import with_article
 
@@ -151,18 +152,21 @@ _ANYTHING = _Kind(open=True)
 
 def checking(owner: Any, then: Callable[[Any], None] | None) -> Callable[[Any], None]:
     """What a call's class does once its fields are set: check them, and make tuples of lists.
-    ``then`` is what else it does.
+    ``then`` is what else it does. With its first call, the class gets a quicker ``__init__``.
     """
     names = [field.name for field in attrs.fields(owner)]
-    values = attrgetter(*names) if len(names) > 1 else lambda call: (getattr(call, names[0]),)
     right: set[tuple[type, ...]] = set()  # types that need no closer look: the quick way
 
-    def check(call: Any) -> None:
-        types = tuple(map(type, values(call)))
-        if types not in right and _look(owner, names, call):
+    def look(call: Any) -> None:
+        types = tuple([type(getattr(call, name)) for name in names])
+        if _look(owner, names, call):
             right.add(types)
+
+    def check(call: Any) -> None:
+        look(call)
         if then is not None:
             then(call)
+        owner.__init__ = quick_init(owner, right, look, then)
 
     return check
 

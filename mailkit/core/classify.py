@@ -56,7 +56,7 @@ def classify(
     response: Response,
     unwrap: EnvelopeReader,
     reader: Callable[[Raw], T],
-    secrets: tuple[Secret, ...],
+    secrets: Callable[[], tuple[Secret, ...]],
     now: Callable[[], float],
     *,
     repeatable: bool,
@@ -71,18 +71,18 @@ def classify(
     status = response.status
     if response.body.startswith(BOM_UTF8):
         response = attrs.evolve(response, body=response.body.removeprefix(BOM_UTF8))
-    outcome, fault = Outcome.UNKNOWN, f"HTTP {status}"
+    outcome, fault = Outcome.UNKNOWN, ""
     try:
         if not repeatable:
             check_json(response.body)
         unwrapped = unwrap(response)
-        if isinstance(unwrapped, Refusal):
-            if _may_refuse(status) or (unwrapped.later and 500 <= status < 600):
-                return _refused(response, unwrapped, secrets, now)
-        elif 200 <= status < 300:
-            return CallResult(status, response.headers, reader(unwrapped))
+        if not isinstance(unwrapped, Refusal):
+            if 200 <= status < 300:
+                return CallResult(status, response.headers, reader(unwrapped))
+        elif _may_refuse(status) or (unwrapped.later and 500 <= status < 600):
+            return _refused(response, unwrapped, secrets(), now)
     except Missing as error:
-        return _refused(response, Refusal((str(error),), missing=True), secrets, now)
+        return _refused(response, Refusal((str(error),), missing=True), secrets(), now)
     except Unclear as error:
         fault = str(error)
     except (Unreadable, RecursionError) as error:
@@ -90,9 +90,8 @@ def classify(
         if status in _BEFORE_PASSING_ON:
             outcome = Outcome.NOT_NOW
             fault = f"a gateway turned the request away: {HTTPStatus(status).phrase}"
-    return Failure(
-        outcome, _shown(fault, secrets), response, retry_after=_retry_after(response, now)
-    )
+    text = _shown(fault, secrets()) or f"HTTP {status}"
+    return Failure(outcome, text, response, retry_after=_retry_after(response, now))
 
 
 def already_done(

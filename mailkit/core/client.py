@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from inspect import iscoroutinefunction
 from math import inf
 from random import SystemRandom
@@ -186,39 +187,42 @@ class Client:
         message may be on its way. A note on the CancelledError says so if nothing was sent.
         ``with_options(timeout=…)`` limits the time, with an error that says what is known.
         """
+        exchange: Exchange[T] | None = None
+        end: CallResult[T] | Failure | None = None
         try:
-            return await self._exchange(call, name)
+            way = (call, name, self._wire_format, self._url, self._auth.fields)
+            if call.__files__ and reads_files(call):
+                exchange = await anyio.to_thread.run_sync(build_exchange, *way)
+            else:
+                exchange = build_exchange(*way)
+            start = self.clock.monotonic()
+            end = await self._attempt(exchange, self._limits.timeout)
+            if isinstance(end, CallResult):
+                return end  # as nearly always
+            return await self._repeat(exchange, end, start)
         except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and exchange is not None:
+                sent = exchange.unknown or exchange.request.began is not False
+                fate = "the service may have acted: check there" if sent else "nothing was sent"
+                error.add_note(f"{self.name}.{name} was cancelled: {fate}")
             clear_frames(error)
+            exchange = end = None  # what this frame has, which is still running
             raise
 
-    async def _exchange(self, call: Call[T], name: str) -> CallResult[T]:
-        way = (call, name, self._wire_format, self._url, self._auth.fields)
-        if call.__files__ and reads_files(call):
-            exchange = await anyio.to_thread.run_sync(build_exchange, *way)
-        else:
-            exchange = build_exchange(*way)
+    async def _repeat(self, exchange: Exchange[T], end: Failure, start: float) -> CallResult[T]:
+        """What follows from an attempt that did not succeed, until one does, or none may come."""
         policy, repeatable = self._limits.policy, exchange.route.repeatable
         timeout = self._limits.timeout
-        start = self.clock.monotonic()
-        renewed = unknown = False
-        try:
-            while True:
-                exchange.attempt += 1
-                end = await self._attempt(exchange, timeout)
-                if unknown and isinstance(end, Failure):
-                    end = already_done(end, exchange.route.gone, exchange.read)
-                if isinstance(end, CallResult):
-                    return end
-                unknown = unknown or end.outcome is Outcome.UNKNOWN
-                exchange.request.began = (
-                    unknown  # from here on, what is known if the wait is cancelled
-                )
-                unauthorized = end.response is not None and end.response.status == 401
-                if unauthorized and not renewed and (repeatable or end.outcome is Outcome.REFUSED):
-                    renewed = True
-                    if await self._auth.renew(exchange.request):
-                        continue
+        renewed = False
+        while True:
+            exchange.unknown = exchange.unknown or end.outcome is Outcome.UNKNOWN
+            # From here on, what is known if the wait is cancelled.
+            exchange.request.began = exchange.unknown
+            unauthorized = end.response is not None and end.response.status == 401
+            renews = unauthorized and not renewed and (repeatable or end.outcome is Outcome.REFUSED)
+            if renews:
+                renewed = True
+            if not (renews and await self._auth.renew(exchange.request)):
                 elapsed = self.clock.monotonic() - start
                 wait = delay(
                     end.outcome,
@@ -234,7 +238,7 @@ class Client:
                     raise error_of(
                         end,
                         provider=self.name,
-                        call=name,
+                        call=exchange.name,
                         repeatable=repeatable,
                         secrets=self._secrets(exchange),
                         now=self.clock.now(),
@@ -242,11 +246,12 @@ class Client:
                 await self.clock.sleep(wait)
                 if repeatable:  # for others, a response that comes late is better than none
                     timeout = min(timeout, max(policy.total - elapsed - wait, 1.0))
-        except asyncio.CancelledError as error:
-            sent = unknown or exchange.request.began is not False
-            fate = "the service may have acted: check there" if sent else "nothing was sent"
-            error.add_note(f"{self.name}.{name} was cancelled: {fate}")
-            raise
+            again = await self._attempt(exchange, timeout)
+            if exchange.unknown and isinstance(again, Failure):
+                again = already_done(again, exchange.route.gone, exchange.read)
+            if isinstance(again, CallResult):
+                return again
+            end = again
 
     def _copy(self) -> Self:
         other = object.__new__(type(self))
@@ -260,11 +265,15 @@ class Client:
         exchange: Exchange[T],
         timeout: float,  # noqa: ASYNC109 - handed to the transport, which keeps it
     ) -> CallResult[T] | Failure:
-        request = exchange.request
-        permit = await self._sign(exchange, timeout)
+        request, permits = exchange.request, self._permits
+        exchange.attempt += 1
+        permit = None
+        if permits is not None or not self._auth.sign(request):
+            permit = await self._sign(exchange, timeout)
         response: Response | None = None
         request.began = False
-        start = self.clock.monotonic()
+        told = bool(self._hooks) or _log.isEnabledFor(logging.DEBUG)
+        start = self.clock.monotonic() if told else 0.0
         try:
             if self._hooks:
                 self._call_hooks(self._seen(exchange))
@@ -281,17 +290,18 @@ class Client:
         except OutcomeUnknown as error:
             end = Failure(Outcome.UNKNOWN, scrub(error.text, self._secrets(exchange)))
         except (asyncio.CancelledError, InvalidArgument):
-            cut = Outcome.NOT_SENT if request.began is False else Outcome.UNKNOWN
-            self._tell(exchange, cut, response, start)
+            if told:
+                cut = Outcome.NOT_SENT if request.began is False else Outcome.UNKNOWN
+                self._tell(exchange, cut, response, start)
             raise
         else:
             end = classify(
                 response,
                 self._unwrap,
                 exchange.read,
-                self._secrets(exchange),
+                partial(self._secrets, exchange),
                 self.clock.now,
-                repeatable=exchange.route.repeatable,
+                repeatable=exchange.codec.route.repeatable,
             )
             if permit is not None and isinstance(end, Failure):
                 _note_refusal(permit, end)
@@ -303,7 +313,7 @@ class Client:
                     permit.release()
                 else:
                     permit.lost()
-        if self._hooks or _log.isEnabledFor(logging.DEBUG):
+        if told:
             outcome = Outcome.ANSWERED if isinstance(end, CallResult) else end.outcome
             self._tell(exchange, outcome, response, start)
         return end

@@ -37,7 +37,9 @@ BUSY = {"error": "full", "code": 791}
 
 def verdict(given: Response, *, repeatable: bool = False) -> CallResult[int] | Failure:
     reader = Reader[int](int)
-    return classify(given, unwrap, reader, (Secret(CANARY),), lambda: 0.0, repeatable=repeatable)
+    return classify(
+        given, unwrap, reader, lambda: (Secret(CANARY),), lambda: 0.0, repeatable=repeatable
+    )
 
 
 def error(given: Response, *, repeatable: bool = False) -> RequestError:
@@ -292,7 +294,7 @@ def raising(raw: object) -> int:
 
 @pytest.mark.parametrize("repeatable", [True, False])
 def test_a_success_without_the_thing_is_not_found(repeatable: bool) -> None:
-    end = classify(response(200, []), unwrap, raising, (), lambda: 0.0, repeatable=repeatable)
+    end = classify(response(200, []), unwrap, raising, tuple, lambda: 0.0, repeatable=repeatable)
     assert isinstance(end, Failure)
     assert (end.outcome, end.text) == (Outcome.REFUSED, "there is no such book")
     found = error_of(end, provider="", call="", repeatable=repeatable, secrets=(), now=0.0)
@@ -305,7 +307,7 @@ def test_a_refusal_that_names_no_such_thing_is_not_found_whatever_its_status() -
 
     for status in (200, 404, 422):
         end = classify(
-            response(status, 7), gone, Reader[int](int), (), lambda: 0.0, repeatable=True
+            response(status, 7), gone, Reader[int](int), tuple, lambda: 0.0, repeatable=True
         )
         assert isinstance(end, Failure)
         found = error_of(end, provider="", call="", repeatable=True, secrets=(), now=0.0)

@@ -58,7 +58,7 @@ class Decisions:
 
     def classify(self, response: Response) -> CallResult[Any] | Failure:
         return classify(
-            response, self._unwrap, self._read, (), lambda: NOW, repeatable=self.repeatable
+            response, self._unwrap, self._read, tuple, lambda: NOW, repeatable=self.repeatable
         )
 
     def failure(self, end: End) -> Failure:

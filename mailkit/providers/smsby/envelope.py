@@ -44,19 +44,21 @@ def unwrap(response: Response) -> bytes | msgspec.Raw | Refusal:
         envelope = _decode(response.body)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not a response of sms.by: {error}") from None
-    marks = [mark for mark in (envelope.status, envelope.success) if mark is not None]
-    if marks and all(map(_good, marks)) and not _complains(envelope):
+    status, success = envelope.status, envelope.success
+    complains = envelope.error or envelope.errors or envelope.is_error or envelope.failure
+    good = _good(success) if status is None else success is None or _good(success)
+    if good and not complains and (status is None or _good(status)):
         return envelope.result or envelope.data or response.body
     tree: Mapping[str, object] = {
         key: value for key, value in decode(response.body).items() if value not in (None, "")
     }
-    if any(map(_good, marks)) or _names_what_it_made(tree):
+    if _good(status) or _good(success) or _names_what_it_made(tree):
         raise Unclear("neither a success nor a refusal in the response")
-    said, status = _said(tree), response.status
-    echo = said is not None and status != 429 and says_only(status, said)
+    said, code = _said(tree), response.status
+    echo = said is not None and code != 429 and says_only(code, said)
     if said is not None and not echo and about_failure(said):
         raise Unclear(f"a failure, not a refusal: {said}")
-    if said is None or echo or status not in _REFUSES_WITH:
+    if said is None or echo or code not in _REFUSES_WITH:
         raise Unreadable("not a response of sms.by: neither a success nor a refusal")
     reasons = (said,)
     return Refusal(
@@ -71,10 +73,6 @@ def confirmed(tree: Any) -> None:
     envelope = isinstance(tree, dict) and bool(tree.keys() & {"status", "success"})
     if not envelope and tree is not None and tree is not True:
         raise Unreadable("the response does not say that it is done")
-
-
-def _complains(envelope: _Envelope) -> bool:
-    return any((envelope.error, envelope.errors, envelope.is_error, envelope.failure))
 
 
 def _said(tree: Mapping[str, object]) -> str | None:
@@ -95,4 +93,4 @@ def _names_what_it_made(tree: Mapping[str, object]) -> bool:
 
 
 def _good(mark: object) -> bool:
-    return isinstance(mark, str) and mark.casefold() in ("ok", "success")
+    return isinstance(mark, str) and (mark == "OK" or mark.casefold() in ("ok", "success"))

@@ -10,6 +10,7 @@ a quoted part before the @, letters outside ASCII there, an IP address for a dom
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -28,10 +29,11 @@ _DOMAIN = r"(?:[a-z0-9]++[.-])+(?<=\.)[a-z]{2,}+"  # "--" is left to IDNA
 
 _common = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_DOMAIN}").fullmatch
 _common_domain = re.compile(_DOMAIN).fullmatch
-_atoms_and_ends = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@\n-]*+").fullmatch
 _local_part = re.compile(rf"{_ATOM}(?:\.{_ATOM})*").fullmatch
 _not_in_domain = re.compile(r"[^\w.。．-]|_").search
 _not_in_local_part = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]").search
+
+_IN_PARTS = (string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~.-").encode()
 
 _plain_name = re.compile(r"[\w !#$%&'*+/=?^`{|}~-]++").fullmatch
 _name_part = re.compile(r'"((?:[^"\\]++|\\.)*)"|([^"]++)').match
@@ -74,14 +76,15 @@ def are_common(addresses: Sequence[str]) -> Sequence[object]:
 
 
 def _all_common(addresses: Sequence[str]) -> bool:
-    """One look at all of them, and one at each domain: a quarter of the time."""
-    text = "\n".join(["", *addresses, ""])
-    return bool(
-        max(map(len, addresses)) <= _LONGEST_LABEL
-        and _atoms_and_ends(text)
-        and text.count("\n") == len(addresses) + 1
+    """One look at all of them, and one at each domain: a third of the time."""
+    text = "\n".join([*addresses, ""])
+    return (
+        text.isascii()
+        and text.encode().translate(None, _IN_PARTS) == b"@\n" * len(addresses)
+        and not text.startswith((".", "@"))
         and not any(map(text.__contains__, ("..", "\n.", ".@", "\n@")))
-        and all(map(_is_common_domain, {address.partition("@")[2] for address in addresses}))
+        and max(map(len, addresses)) <= _LONGEST_LABEL
+        and all(map(_is_common_domain, {*text.replace("\n", "@").split("@")[1::2]}))
     )
 
 

@@ -180,6 +180,8 @@ class Lines:
 
     def _count(self, text: str) -> int:
         """The line ends of a text that goes on where the last one ended."""
+        if not self._after_cr and "\r" not in text:
+            return text.count("\n")
         halves = text.count("\r\n") + (self._after_cr and text.startswith("\n"))
         return text.count("\n") + text.count("\r") - halves
 

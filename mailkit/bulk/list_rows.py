@@ -55,10 +55,13 @@ class ListRows:
         sizes = self._sizes(given, whole, fields, reasons)
         columns = zip(ids, lines, given, _keys(given), fields, sizes, strict=True)
         every: list[Any] = list(map(_row, repeat(PlannedRow), columns))
-        if odd := [place for place, size in enumerate(sizes) if size is None]:
-            for place in odd:
-                one = ids[place], lines[place], given[place]
-                every[place] = self._one(*one, values[place], reasons[place])
+        odd = [place for place, size in enumerate(sizes) if type(size) is not int]
+        for place in odd:
+            row_id, line, address, size = ids[place], lines[place], given[place], sizes[place]
+            if isinstance(size, str):
+                every[place] = InvalidRecord(row_id, line, _cut(address), fields[place], _cut(size))
+            else:
+                every[place] = self._one(row_id, line, address, values[place], reasons[place])
         # Neither an address nor JSON has a NUL, so that lists that differ don't say the same. Each
         # text ends with one: how a stream was cut into batches must not matter.
         said = [text for row in every for text in (row.address, row.fields or "")]
@@ -92,8 +95,10 @@ class ListRows:
         values: Sequence[Sequence[str]],
         fields: Sequence[str | None],
         reasons: Sequence[str | None],
-    ) -> Sequence[int | None]:
-        """The bytes of each row; None for one that is to be looked at by itself."""
+    ) -> Sequence[int | str | None]:
+        """The bytes of each row, or why it can't be mailed; None for one that is to be looked at by
+        itself.
+        """
         fit = [
             bool(is_common) and reason is None and (text is None or "\\u0000" not in text)
             for is_common, reason, text in zip(are_common(given), reasons, fields, strict=True)
@@ -107,26 +112,29 @@ class ListRows:
 
     def _measured(
         self, addresses: Sequence[str], values: Sequence[Sequence[str]]
-    ) -> Sequence[int | None]:
-        sizes: Sequence[int | None] | None = None
+    ) -> Sequence[int | str]:
         if self._measure_many is not None:
             with suppress(InvalidArgument, InvalidRow):
                 sizes = self._measure_many(addresses, values)
-        if sizes is None:
-            sizes = list(map(self._size, addresses, values))
-        return [None if size is None or size > self._limit else size for size in sizes]
+                if max(sizes) <= self._limit:
+                    return sizes
+        return list(map(self._size, addresses, values))
 
-    def _size(self, address: str, values: Sequence[str]) -> int | None:
+    def _size(self, address: str, values: Sequence[str]) -> int | str:
         try:
-            return self._measure(address, values)
-        except (InvalidArgument, InvalidRow):
-            return None
+            size = self._measure(address, values)
+        except (InvalidArgument, InvalidRow) as error:
+            return str(getattr(error, "reason", error))
+        if size <= self._limit:
+            return size
+        return f"the message has {size} bytes, more than a request may have"
 
     def _one(
         self, row_id: int, line: int, given: str, values: Sequence[str], reason: str | None
     ) -> PlannedRow | InvalidRecord:
         """The row, whatever it is like."""
-        address, fields, size = given, "", 0
+        address, fields = given, ""
+        size: int | str = 0
         if values:
             fields = _encode(values).decode()
         if "\0" in address or ("\\u0000" in fields and "\0" in "".join(values)):
@@ -137,13 +145,12 @@ class ListRows:
                 if self._columns.has_addresses:
                     values = self._columns.with_address(values, address)
                     fields = _encode(values).decode()
-                size = self._measure(address, values)
-            except (InvalidArgument, InvalidRow) as error:
+            except InvalidArgument as error:
                 reason = str(getattr(error, "reason", error))
             else:
-                if size > self._limit:
-                    reason = f"the message has {size} bytes, more than a request may have"
-        if reason is not None:
+                size = self._size(address, values)
+        if reason is not None or isinstance(size, str):
+            reason = str(size) if reason is None else reason
             return InvalidRecord(row_id, line, _cut(given), fields or None, _cut(reason))
         key = dedupe_key(address)
         other = None if key == address else key

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from operator import add
 
 from mailkit.template.placeholders import UNSUBSCRIBE, InvalidRow, Piece, Placeholder
@@ -186,9 +186,9 @@ class Renderer:
 
     def sizes(self, values: Sequence[Sequence[str]]) -> list[int]:
         """The bytes of the messages of many rows; ``values`` has those of each column."""
-        sizes = [self._size] * len(values[0])
+        sizes: Iterable[int] = repeat(self._size, len(values[0]))
         for piece in chain.from_iterable(self.columns(values)):
             if not isinstance(piece, bytes):
                 encoded = piece if "".join(piece).isascii() else map(str.encode, piece)
-                sizes = list(map(add, sizes, map(len, encoded)))
-        return sizes
+                sizes = map(add, sizes, map(len, encoded))
+        return list(sizes)

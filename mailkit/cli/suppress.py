@@ -16,6 +16,7 @@ import typer
 
 from mailkit.bulk.address_line import addresses_in
 from mailkit.bulk.journal.suppressions import Suppression
+from mailkit.bulk.people import people_on_disk
 from mailkit.bulk.source import RecipientSource, read_suppressions
 from mailkit.bulk.spreadsheets import harmless
 from mailkit.bulk.suppression_list import unwanted
@@ -92,14 +93,13 @@ def import_list(
             email_column=email_column,
             sheet=sheet,
         )
-        found: dict[str, str] = {}
-        async with aclosing(unwanted(people)) as batches:
-            async for batch in batches:
-                for one in batch:
-                    found.setdefault(one.key, one.reason or why)
-        async with opened(journal, adopt=adopt, make=True) as store:
-            new = await store.suppressions.load(found.items(), now=time.time())
-        _say_added(new, len(found) - new)
+        with people_on_disk() as found:
+            async with aclosing(unwanted(people)) as batches:
+                async for batch in batches:
+                    found.add((one.key, one.reason or why) for one in batch)
+            async with opened(journal, adopt=adopt, make=True) as store:
+                new = await store.suppressions.load(found, now=time.time())
+            _say_added(new, len(found) - new)
         say_ignored(people)
         return Exit.DONE
 

@@ -29,14 +29,15 @@ def in_parts(values: Iterable[T]) -> Iterator[tuple[str, Sequence[T]]]:
         yield _marks(count), some + some[-1:] * (count - len(some))
 
 
-def in_rows(rows: Sequence[Sequence[object]]) -> Iterator[tuple[str, Sequence[object]]]:
+def in_rows(rows: Iterable[Sequence[object]]) -> Iterator[tuple[str, Sequence[object]]]:
     """What comes after ``VALUES`` for rows of values, and all these values."""
-    at = 0
-    while at < len(rows):
-        count = 1 << min((len(rows) - at).bit_length() - 1, _MOST.bit_length() - 1)
-        some = rows[at : at + count]
-        yield ", ".join([f"({_marks(len(some[0]))})"] * count), list(chain.from_iterable(some))
-        at += count
+    left = iter(rows)
+    while some := list(islice(left, _MOST)):
+        while some:
+            count = 1 << (len(some).bit_length() - 1)
+            marks = ", ".join([f"({_marks(len(some[0]))})"] * count)
+            yield marks, list(chain.from_iterable(some[:count]))
+            some = some[count:]
 
 
 @cache

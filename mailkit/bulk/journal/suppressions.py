@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mailkit.address import dedupe_key, normalize
@@ -49,18 +49,13 @@ class Suppressions:
 
         An address that can't be one raises InvalidArgument, and none is added.
         """
-        return await self.load(((address, reason) for address in addresses), now=now)
+        return await self.load([(address, reason) for address in addresses], now=now)
 
     async def load(self, people: Iterable[tuple[str, str]], *, now: float) -> int:
-        """The same for addresses with a reason of their own each."""
-        rows: list[tuple[str, str, float]] = []
-        for address, reason in people:
-            if address.startswith("*@"):
-                raise InvalidArgument(
-                    f"{address} would be one address: a whole domain can't be suppressed"
-                )
-            rows.append((dedupe_key(normalize(address)), reason, now))
-        return await self._store.write(lambda db: _add(db, rows))
+        """The same for addresses with a reason of their own each. They are read while they are
+        stored, in the journal's thread, and may be read again: an iterator won't do.
+        """
+        return await self._store.write(lambda db: _add(db, _rows(people, now)))
 
     async def remove(self, addresses: Iterable[str]) -> int:
         """Allow these addresses again; returns how many were suppressed."""
@@ -113,7 +108,16 @@ def keep_from_twins(db: Connection, job: JobRecord, keys: Sequence[str], now: fl
         _add(db, [(key, f"{ALREADY}{job.name}", now) for key in keys], job=twin)
 
 
-def _add(db: Connection, rows: Sequence[tuple[str, str, float]], *, job: int = 0) -> int:
+def _rows(people: Iterable[tuple[str, str]], now: float) -> Iterator[tuple[str, str, float]]:
+    for address, reason in people:
+        if address.startswith("*@"):
+            raise InvalidArgument(
+                f"{address} would be one address: a whole domain can't be suppressed"
+            )
+        yield dedupe_key(normalize(address)), reason, now
+
+
+def _add(db: Connection, rows: Iterable[tuple[str, str, float]], *, job: int = 0) -> int:
     """Add keys with reason and time, and let jobs that are planned already know; gives how many
     were new.
     """
@@ -123,7 +127,7 @@ def _add(db: Connection, rows: Sequence[tuple[str, str, float]], *, job: int = 0
             "ON CONFLICT DO NOTHING",
             values,
         ).rowcount
-        for marks, values in in_rows([(job, *row) for row in rows])
+        for marks, values in in_rows((job, *row) for row in rows)
     )
     if added:
         db.execute("UPDATE meta SET value = value + 1 WHERE key = 'suppressed'")

@@ -13,7 +13,8 @@ from datetime import datetime
 import attrs
 
 from mailkit.bulk.journal import parts
-from mailkit.bulk.journal.addressees import in_parts, index
+from mailkit.bulk.journal.addressees import index
+from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.jobs import Overtaken, Twin, twins
 from mailkit.bulk.journal.packing import packed
@@ -231,8 +232,8 @@ def _own(job: JobRecord, source: _Source) -> Iterator[tuple[str, Sequence[object
                 (source.n, *job.ids, source.state),
             )
         return
-    for some in in_parts(source.rows):
-        yield f"id IN ({', '.join('?' * len(some))})", some
+    for marks, some in in_parts(source.rows):
+        yield f"id IN ({marks})", some
 
 
 def _own_sizes(db: Connection, job: JobRecord, source: _Source) -> list[tuple[int, int]]:
@@ -359,10 +360,10 @@ def _fullest(db: Connection, job: JobRecord) -> tuple[int, int]:
 def _make_chunk(db: Connection, job: JobRecord, rows: Sequence[int]) -> None:
     """A planned chunk of rows that leave theirs."""
     (number,) = db.execute("SELECT max(n) + 1 FROM chunks WHERE job = ?", (job.id,)).fetchone()
-    for some in in_parts(rows):
+    for marks, some in in_parts(rows):
         db.execute(
             "UPDATE rows SET state = NULL, reason = NULL, delivery = NULL, chunk = ? "
-            f"WHERE id IN ({', '.join('?' * len(some))})",
+            f"WHERE id IN ({marks})",
             (number, *some),
         )
     db.execute(

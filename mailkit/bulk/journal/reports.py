@@ -406,7 +406,7 @@ def chunks(db: Connection, job: JobRecord, states: Sequence[ChunkState]) -> list
     followers = (
         "(SELECT address FROM (SELECT id, address FROM rows WHERE id BETWEEN first AND last "
         "AND state IS NULL AND chunk IS NULL UNION ALL SELECT id, address FROM rows "
-        f"WHERE chunk = n AND id BETWEEN {job.ids[0]} AND {job.ids[1]} AND state IS NULL) "
+        "WHERE chunk = n AND id BETWEEN ? AND ? AND state IS NULL) "
         "ORDER BY id {order} LIMIT 1)"
     )
     found = db.execute(
@@ -414,6 +414,6 @@ def chunks(db: Connection, job: JobRecord, states: Sequence[ChunkState]) -> list
         f"{followers.format(order='ASC')}, {followers.format(order='DESC')} "
         f"FROM chunks WHERE job = ? AND state IN ({', '.join('?' * len(states))}) "
         "ORDER BY n",
-        (job.id, *states),
+        (*job.ids, *job.ids, job.id, *states),
     )
     return [*map(_chunk, found)]

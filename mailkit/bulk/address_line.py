@@ -13,6 +13,7 @@ __all__ = ["address_of", "address_shown", "addresses_in", "holds_address", "may_
 
 _LONGEST_LINE = 10_000  # characters in which an address to show is looked for
 
+_plain = re.compile(r"[ \t\r\n]*+([\w.+%-]++@[\w.-]++)[ \t\r\n]*+", re.ASCII).fullmatch
 _entry = re.compile(
     r"""
     [\s,;|"\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*+
@@ -61,6 +62,8 @@ def addresses_in(line: str) -> list[str] | None:
     """The addresses of a line that has nothing else; None for any other line, and for one of which
     it isn't clear what is an address and what a name.
     """
+    if plain := _plain(line):  # as most are
+        return [plain[1]]
     if line.count('"') % 2:
         return None  # a quote that goes on
     if "(" in line:

@@ -8,16 +8,14 @@ what `statuses.recount` would count is the same.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
-
-import attrs
 
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.elsewhere import count
-from mailkit.bulk.journal.matching import ChunkKeys, RowChange, match
+from mailkit.bulk.journal.matching import ChunkKeys, RowChange, RowKey, match
 from mailkit.bulk.journal.records import (
     SENT_STATES,
     ChunkState,
@@ -48,8 +46,7 @@ class News(NamedTuple):
     at: float | None
 
 
-@attrs.frozen
-class _Row:
+class _Row(NamedTuple):
     """A row as it is: ``chunk`` is the one in which it is counted, if any."""
 
     id: int
@@ -62,6 +59,9 @@ class _Row:
 class _Chunk(NamedTuple):
     state: str
     delivery: int
+
+
+_Counted = tuple[int | None, str | None, int | None]  # as part of this chunk: state, own delivery
 
 
 def hear(db: Connection, job: JobRecord, news: Sequence[News], now: float) -> set[tuple[int, str]]:
@@ -102,7 +102,7 @@ class _Hearing:
         self._suppressed: list[tuple[str, int]] = []
         self._found: list[str] = []
         self._duplicates: list[int] = []
-        self._shifts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self._moved: Counter[tuple[_Counted, _Counted]] = Counter()
         self._rises = Rises(job, now)
 
     def hear(self, news: Sequence[tuple[_Row, News]]) -> None:
@@ -131,7 +131,7 @@ class _Hearing:
     def _hear_accepted(self, n: int, news: Sequence[tuple[_Row, News]]) -> None:
         """Rows of a chunk that is accepted: it is the same as if a poll had said it."""
         common = self._chunks[n].delivery
-        keys = [(row.id, row.key, row.state, row.delivery) for row, _ in news]
+        keys: list[RowKey] = [row[:4] for row, _ in news]
         statuses = [RowStatus(one.key, one.status, False, one.reason) for _, one in news]
         found = match(ChunkKeys(common, False, keys, all=False), statuses, None)
         rows = {row.id: row for row, _ in news}
@@ -174,19 +174,8 @@ class _Hearing:
 
     def _moves(self, row: _Row, n: int, state: str | None, delivery: int | None) -> None:
         """The row leaves the count of its chunk, and comes into that of chunk ``n``."""
-        common = 0
-        if row.chunk is not None:
-            common = self._chunks[row.chunk].delivery
-            follows, own, moving = _counted(row.state, row.delivery, common)
-            shift = self._shifts[row.chunk]
-            shift[0] -= follows
-            shift[1] -= own
-            shift[2] -= moving
-        follows, own, moving = _counted(state, delivery, self._chunks[n].delivery)
-        shift = self._shifts[n]
-        shift[0] += follows
-        shift[1] += own
-        shift[2] += moving
+        self._moved[(row.chunk, row.state, row.delivery), (n, state, delivery)] += 1
+        common = 0 if row.chunk is None else self._chunks[row.chunk].delivery
         self._rise(row, _heard(row.state, row.delivery, common))
 
     def _rise(self, row: _Row, before: int) -> None:
@@ -198,12 +187,20 @@ class _Hearing:
 
     def _shift(self) -> list[int]:
         """Shift the counters; gives the chunks that rows have left."""
+        shifts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+        for (before, after), rows in self._moved.items():
+            for (n, state, delivery), sign in ((before, -rows), (after, rows)):
+                if n is not None:
+                    counted = _counted(state, delivery, self._chunks[n].delivery)
+                    shifts[n] = [
+                        at + sign * one for at, one in zip(shifts[n], counted, strict=True)
+                    ]
         self._db.executemany(
             "UPDATE chunks SET rows = rows + ?, own_delivery_rows = own_delivery_rows + ?, "
             "unfinished = unfinished + ? WHERE job = ? AND n = ?",
-            [(*shift, self._job.id, n) for n, shift in self._shifts.items() if any(shift)],
+            [(*shift, self._job.id, n) for n, shift in shifts.items() if any(shift)],
         )
-        return [n for n, shift in self._shifts.items() if shift[0] < 0]
+        return [n for n, shift in shifts.items() if shift[0] < 0]
 
 
 def _counted(state: str | None, delivery: int | None, common: int) -> tuple[int, int, int]:
@@ -232,7 +229,7 @@ def _rows(db: Connection, job: JobRecord, ids: Iterable[int]) -> list[_Row]:
             f"WHERE id IN ({marks})",
             (job.id, *some),
         )
-        found += [_Row(*row) for row in rows]
+        found += map(_Row._make, rows)
     return found
 
 

@@ -16,7 +16,7 @@ from mailkit.bulk.journal.matching import RowChange
 from mailkit.bulk.journal.parking import claim
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, RowState, Ticket
 from mailkit.bulk.journal.row_ids import number_of, row_id
-from mailkit.bulk.journal.statuses import following, override
+from mailkit.bulk.journal.statuses import followers, override
 from mailkit.bulk.journal.store import Connection
 from mailkit.core.dispatch import Sent
 from mailkit.errors import JournalError
@@ -133,9 +133,10 @@ def leave_out_unwanted(db: Connection, job: JobRecord, n: int) -> bool:
     )
     mailed: dict[int, str] = {}
     suppressed: dict[int, str] = {}
-    for id, why in following(db, job, n, f"id, {reason}").fetchall():
-        if why is not None:
-            (mailed if why.startswith(ALREADY) else suppressed)[number_of(id)] = why
+    query, values = followers(db, job, n, f"id, {reason} AS why")
+    unwanted = db.execute(f"SELECT id, why FROM ({query}) AS found WHERE why IS NOT NULL", values)
+    for id, why in unwanted.fetchall():
+        (mailed if why.startswith(ALREADY) else suppressed)[number_of(id)] = why
     leave_out(db, job, n, RowState.DUPLICATE, mailed)
     count(db, job, mailed.values())
     leave_out(db, job, n, RowState.SUPPRESSED, suppressed)

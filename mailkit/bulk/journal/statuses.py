@@ -6,7 +6,7 @@ Once a chunk has been sent, ``recount`` writes its counters, ``rows``, ``own_del
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
@@ -321,8 +321,10 @@ def _merge_whole(
         _reject_others(db, job, n, others)
         held = others.reason if others.held else None
     elif others is not None and others.delivery is not None:
-        heard = Counter(own for (own,) in following(db, job, n, "delivery"))
-        if others.mailed is None or others.mailed >= heard.total():
+        query, values = followers(db, job, n, "delivery")
+        counted = f"SELECT delivery, count(*) FROM ({query}) AS found GROUP BY delivery"
+        heard: dict[int | None, int] = dict(db.execute(counted, values).fetchall())
+        if others.mailed is None or others.mailed >= sum(heard.values()):
             _raise_delivery(db, job, n, int(others.delivery), heard, now)
     (done,) = db.execute(
         "SELECT reconciled FROM chunks WHERE job = ? AND n = ?", (job.id, n)

@@ -12,12 +12,12 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from mailkit.bulk.journal.store import Connection
+from mailkit.core.dispatch import TOKEN_BYTES
 
 __all__ = ["Place", "journal_id", "key_of", "place_of"]
 
-_token = re.compile(
-    r"([0-9a-f]{10})/(\d{1,10})/(\d{1,10})/(\d{1,10})/(\d{1,10})", re.ASCII
-).fullmatch
+_chunk = re.compile(r"([0-9a-f]{10})/(\d{1,10})/(\d{1,10})/(\d{1,10})", re.ASCII).fullmatch
+_row = re.compile(r"\d{1,10}", re.ASCII).fullmatch
 
 
 class Place(NamedTuple):
@@ -34,7 +34,6 @@ def journal_id(db: Connection) -> str:
     return str(journal)
 
 
-@lru_cache(maxsize=1_000)  # of a batch, many are about one chunk
 def key_of(journal: str, job: int, chunk: int, attempt: int) -> str:
     """The key of a chunk, as it was sent in this attempt."""
     named = f"{journal}/{job}/{chunk}/{attempt}"
@@ -43,10 +42,18 @@ def key_of(journal: str, job: int, chunk: int, attempt: int) -> str:
 
 def place_of(journal: str, token: str) -> Place | None:
     """What the token names; None if this journal has not made it."""
-    parts = _token(token)
+    if len(token) > TOKEN_BYTES:
+        return None
+    named, _, row = token.rpartition("/")
+    chunk = _chunk_of(journal, named)
+    return Place(*chunk, int(row)) if chunk is not None and _row(row) else None
+
+
+@lru_cache(maxsize=1_000)  # of a batch, many are about one chunk
+def _chunk_of(journal: str, named: str) -> tuple[int, int] | None:
+    """Job and chunk that a token names before the row."""
+    parts = _chunk(named)
     if parts is None:
         return None
-    job, chunk, attempt, row = map(int, parts.groups()[1:])
-    if key_of(journal, job, chunk, attempt) != parts[1]:
-        return None
-    return Place(job, chunk, row)
+    job, chunk, attempt = map(int, parts.groups()[1:])
+    return (job, chunk) if key_of(journal, job, chunk, attempt) == parts[1] else None

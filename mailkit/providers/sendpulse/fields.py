@@ -58,7 +58,9 @@ def address(value: Address | str, wire_format: WireFormat | None = None) -> str:
     """The bare address."""
     if isinstance(value, Address):
         return value.email
-    return normalize(header_text(value, "the address").strip())
+    if type(value) is not str or not value.isprintable():  # quick; the next line is exact
+        value = header_text(value, "the address")
+    return normalize(value.strip())
 
 
 def plain_addresses(values: Sequence[Address | str], place: str = "emails") -> list[str]:

@@ -62,9 +62,11 @@ def _contacts(values: Sequence[NewContact | Address | str], wire_format: WireFor
 def _variables(contact: NewContact | Address | str) -> Mapping[str, object]:
     if not isinstance(contact, NewContact):
         return {}
-    variables = {name: _value(value) for name, value in contact.variables.items()}
+    variables: Mapping[str, object] = contact.variables
+    if {*map(type, variables.values())} != {str}:
+        variables = {name: _value(value) for name, value in contact.variables.items()}
     if contact.phone is not None:
-        variables["Phone"] = contact.phone
+        variables = {**variables, "Phone": contact.phone}
     return {"variables": variables} if variables else {}
 
 

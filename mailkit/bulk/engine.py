@@ -20,7 +20,6 @@ import attrs
 
 from mailkit.bulk.deadlines import pause
 from mailkit.bulk.journal import (
-    ChunkState,
     JobRecord,
     Journal,
     Later,
@@ -282,7 +281,7 @@ class Engine:
                 and not self._settings.ignore_send_at
                 and self._clock.now() > self._send_at
             ):
-                if not await self._journal.reports.chunks(self._job, ChunkState.PLANNED):
+                if not await self._journal.chunks.planned(self._job):
                     return False  # all was handed over in time
                 at = datetime.fromtimestamp(self._send_at, UTC)
                 self.stop(

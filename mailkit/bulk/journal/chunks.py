@@ -190,6 +190,15 @@ class Chunks:
         chunk = attrs.evolve(chunk, takes=takes, cursor=cursor)
         return _handed_out(db, self._store.dialect, job, chunk, stage, part, between)
 
+    async def planned(self, job: JobRecord) -> int:
+        """How many chunks are planned."""
+        sql = f"SELECT count(*) FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}'"
+
+        def work(db: Connection) -> int:
+            return int(db.execute(sql, (job.id,)).fetchone()[0])
+
+        return await self._store.read(work)
+
     async def accept(self, job: JobRecord, ticket: Ticket, now: float, sent: Sent) -> str | None:
         """The provider took the chunk, but for the rows that ``sent`` rejects, leaves in doubt, or
         holds: those are planned again.

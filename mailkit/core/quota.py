@@ -223,8 +223,6 @@ class LocalPermits:
 
     def _serve(self) -> None:
         """Hand out what is free to those whose turn it is."""
-        if not self._lines:
-            return
         now, alarm = self._now(), inf
         oldest: _Waiter | None = None
         kept: list[Window] = []
@@ -381,4 +379,5 @@ class _Permit:
                 self._ended = True
                 for window in self._windows:
                     window.end(since)
-                self._permits._serve()
+                if self._permits._lines:
+                    self._permits._serve()

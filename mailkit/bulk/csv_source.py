@@ -13,7 +13,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, count, repeat
+from itertools import chain, repeat
 from typing import Protocol
 
 from mailkit.bulk.address_line import address_shown, addresses_in
@@ -208,41 +208,16 @@ class CsvRows:
         self, lines: list[str], all_cells: Iterable[list[str]], *, blanks: bool
     ) -> list[Row]:
         """The rows of lines each of which is a row."""
-        cells = list(all_cells)
-        rows = self._rows_of_columns(cells, blanks=blanks)
-        if rows is None:
-            rows = self._rows_by_cells(lines, cells, blanks=blanks)
-        self._line += len(lines)
-        return rows
-
-    def _rows_of_columns(self, cells: list[list[str]], *, blanks: bool) -> list[Row] | None:
-        """The rows, column by column; None if any is not as wide as the header, or has no address,
-        or one after an apostrophe.
-        """
-        if {*map(len, cells)} != {self.table.width}:
-            return None
-        columns: list[Sequence[str]] = [*zip(*cells, strict=True)]
-        if blanks:
-            columns = [[*map(self._strip, column)] for column in columns]
-        addresses = columns[self.table.email]
-        if not all(addresses) or any(map(str.startswith, addresses, repeat("'"))):
-            return None
-        kept = [columns[n] for n in self.table.kept]
-        values: Iterable[tuple[str, ...]] = zip(*kept, strict=True) if kept else repeat(())
-        return [
-            *map(_row, repeat(Row), zip(count(self._line), addresses, values, repeat(None)))
-        ]  # fmt: skip
-
-    def _rows_by_cells(
-        self, lines: list[str], all_cells: list[list[str]], *, blanks: bool
-    ) -> list[Row]:
         table = self.table
         width, email, kept = table.width, table.email, self.table.kept
         picked = kept if len(kept) < width - 1 else None
         strip = self._strip
         rows: list[Row] = []
         for number, cells in enumerate(all_cells, self._line):
-            address = strip(cells[email]) if len(cells) == width else ""
+            if len(cells) != width:
+                rows += self._by_table(number, cells, lines[number - self._line])
+                continue
+            address = strip(cells[email]) if blanks else cells[email]
             if not address or address[0] == "'":
                 rows += self._by_table(number, cells, lines[number - self._line])
                 continue
@@ -252,6 +227,7 @@ class CsvRows:
                 cells = [cells[n] for n in picked]
             values = tuple(map(strip, cells)) if blanks else tuple(cells)
             rows.append(_row(Row, (number, address, values, None)))
+        self._line += len(lines)
         return rows
 
     def _by_table(self, number: int, cells: list[str], line: str) -> list[Row]:

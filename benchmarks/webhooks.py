@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -85,6 +86,8 @@ def _batch_row(
     reference: str | None,
     how: str,
 ) -> Row:
+    rounds = setting.pick(7, 15)
+
     @asynccontextmanager
     async def ours() -> AsyncIterator[Work]:
         journal = await Journal.open(setting.folder / f"webhooks-{provider}.db")
@@ -92,10 +95,11 @@ def _batch_row(
             journal, provider, ROWS, provider=provider, chunk=chunk, reference=reference
         )
         posts = bodies([token for token, _ in people], item, 1)
+        ready = iter([*islice(posts, (rounds + 1) * BATCHES)])
 
         async def work() -> int:
             for _ in range(BATCHES):
-                recorded = await journal.events.record(parse(next(posts)), now=NOW)
+                recorded = await journal.events.record(parse(next(ready)), now=NOW)
                 assert recorded.applied == BATCH
             return BATCHES
 
@@ -107,7 +111,7 @@ def _batch_row(
     @asynccontextmanager
     async def peer() -> AsyncIterator[Work]:
         tokens = ["fb60ad2cf4/1/1/1/1"] * ROWS
-        ready = [body for body, _ in zip(bodies(tokens, item, 1), range(BATCHES), strict=False)]
+        ready = [*islice(bodies(tokens, item, 1), BATCHES)]
 
         async def work() -> int:
             for body in ready:
@@ -116,7 +120,7 @@ def _batch_row(
 
         yield work
 
-    pairs = paired(ours, peer, setting.pick(7, 15))
+    pairs = paired(ours, peer, rounds)
     return row_of(
         f"a {provider} webhook of 100 events into the journal / json.loads of it",
         pairs,

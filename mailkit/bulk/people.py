@@ -26,22 +26,32 @@ class People:
 
     def add(self, people: Iterable[tuple[str, str]]) -> None:
         """Remember these as well."""
-        try:
+        with _told(), self._db:  # else a disk that is full later would undo it
             self._db.executemany("INSERT INTO people (key, reason) VALUES (?, ?)", people)
-        except sqlite3.Error as error:
-            raise InvalidArgument(
-                f"the list can't be kept in the folder for temporary files ({error}): set TMPDIR "
-                "to one that has room"
-            ) from error
 
     def __len__(self) -> int:
-        (count,) = self._db.execute("SELECT count(DISTINCT key) FROM people").fetchone()
+        with _told():
+            (count,) = self._db.execute("SELECT count(DISTINCT key) FROM people").fetchone()
         return int(count)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         # Of the columns beside min(), SQLite gives those of the same row.
-        found = self._db.execute("SELECT key, reason, min(n) FROM people GROUP BY key ORDER BY key")
-        return ((key, reason) for key, reason, _ in found)
+        sql = "SELECT key, reason, min(n) FROM people GROUP BY key ORDER BY key"
+        with _told():  # what is sorted takes room as well
+            for key, reason, _ in self._db.execute(sql):
+                yield key, reason
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What SQLite says of the folder, as a sentence."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise InvalidArgument(
+            f"the list can't be kept in the folder for temporary files ({error}): set TMPDIR to "
+            "one that has room"
+        ) from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from itertools import chain, repeat
 from typing import Protocol
 
 from mailkit.bulk.address_line import address_shown, addresses_in
+from mailkit.bulk.batch import Batch
 from mailkit.bulk.blanks import Edges
 from mailkit.bulk.headers import Naming
 from mailkit.bulk.lines import LONGEST, REPLACED, Lines
@@ -81,7 +82,7 @@ class CsvRows:
         self._reread = 0
         self._any_long = False  # a row of several lines was seen
 
-    def __iter__(self) -> Iterator[list[Row]]:
+    def __iter__(self) -> Iterator[Sequence[Row]]:
         yield self._rows(self._after_header(self._from_first_text()), last=False)
         for block in self._blocks:
             yield self._rows(self._open + block, last=False)
@@ -155,18 +156,16 @@ class CsvRows:
                         f"{self._name} has its header in line {number}: remove the lines above it"
                     )
 
-    def _rows(self, lines: list[str], *, last: bool) -> list[Row]:
+    def _rows(self, lines: list[str], *, last: bool) -> Sequence[Row]:
         """The rows of these lines; those of a row that isn't complete yet stay in ``_open``."""
         self._open = []
         text = "".join(lines)
         if len(text) > LONGEST:
             for n, line in enumerate(lines):
                 if len(line) > LONGEST:
-                    rows = self._rows(lines[:n], last=True)
-                    rows.append(
-                        self._unreadable(line, f"a line longer than {LONGEST:,} characters")
-                    )
-                    return rows + self._rows(lines[n + 1 :], last=last)
+                    before = self._rows(lines[:n], last=True)
+                    row = self._unreadable(line, f"a line longer than {LONGEST:,} characters")
+                    return [*before, row, *self._rows(lines[n + 1 :], last=last)]
         rare = self._lines.rare_blanks or self._edges.have_controls(text)
         blanks = self._edges.have_blanks(text, rare=rare)
         self._strip = stripped if self._lines.rare_blanks or "\x1a" in text else str.strip
@@ -175,25 +174,32 @@ class CsvRows:
         is_odd = is_odd or len(text) > csv.field_size_limit()
         is_odd = is_odd or self._edges.have_quoted_lines(text)
         if '"' not in text and not is_odd:
-            return self._rows_of_cells(*self._split(text), blanks=blanks)
+            return self._rows_of_text(text, blanks=blanks)
         check_quotes = blanks and self._edges.have_blanks_before_quotes(text, rare=rare)
         if not (is_odd or check_quotes or self._any_long) and (cells := self._quoted(lines)):
             if blanks:  # which may stand next to a delimiter within quotes, and at no end
                 values = list(chain.from_iterable(cells))
                 blanks = list(map(self._strip, values)) != values
-            return self._rows_of_cells(lines, cells, blanks=blanks)
+            columns = [*zip(*cells, strict=True)] if {*map(len, cells)} == {table.width} else None
+            return self._rows_of_cells(lines, columns, cells, blanks=blanks)
         return self._rows_by_reader(
             lines, last=last, blanks=blanks, check_quotes=check_quotes, is_odd=is_odd
         )
 
-    def _split(self, text: str) -> tuple[list[str], Iterator[list[str]]]:
-        """The lines of a text without quotes, and their cells."""
+    def _rows_of_text(self, text: str, *, blanks: bool) -> Sequence[Row]:
+        """The rows of a text without quotes."""
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         lines = text.split("\n")
         if not lines[-1]:
             del lines[-1]
-        return lines, map(str.split, lines, repeat(self._delimiter))
+        delimiter, width = self._delimiter, self.table.width
+        columns = None
+        if {*map(str.count, lines, repeat(delimiter))} == {width - 1}:
+            cells = delimiter.join(lines).split(delimiter)
+            columns = [cells[n::width] for n in range(width)]
+        rows = map(str.split, lines, repeat(delimiter))
+        return self._rows_of_cells(lines, columns, rows, blanks=blanks)
 
     def _quoted(self, lines: list[str]) -> list[list[str]] | None:
         """The cells of each line, if each of them is a row."""
@@ -205,9 +211,41 @@ class CsvRows:
         return None if self._any_long else cells
 
     def _rows_of_cells(
+        self,
+        lines: list[str],
+        columns: Sequence[Sequence[str]] | None,
+        all_cells: Iterable[list[str]],
+        *,
+        blanks: bool,
+    ) -> Sequence[Row]:
+        """The rows of lines each of which is a row, by column, where every row is as wide as the
+        header, and by row.
+        """
+        rows = None if columns is None else self._rows_of_columns(columns, blanks=blanks)
+        if rows is None:
+            rows = self._rows_one_by_one(lines, all_cells, blanks=blanks)
+        self._line += len(lines)
+        return rows
+
+    def _rows_of_columns(
+        self, columns: Sequence[Sequence[str]], *, blanks: bool
+    ) -> Sequence[Row] | None:
+        """The rows, unless one has no address, or an apostrophe before it."""
+        table = self.table
+        addresses, *kept = [
+            [*map(self._strip, columns[n])] if blanks else columns[n]
+            for n in (table.email, *table.kept)
+        ]
+        if not all(addresses) or any(map(str.startswith, addresses, repeat("'"))):
+            return None
+        count = len(addresses)
+        values = [*zip(*kept, strict=True)] if kept else [()] * count
+        numbers = range(self._line, self._line + count)
+        return Batch(Row, numbers, addresses, values, [None] * count)
+
+    def _rows_one_by_one(
         self, lines: list[str], all_cells: Iterable[list[str]], *, blanks: bool
     ) -> list[Row]:
-        """The rows of lines each of which is a row."""
         table = self.table
         width, email, kept = table.width, table.email, self.table.kept
         picked = kept if len(kept) < width - 1 else None
@@ -227,7 +265,6 @@ class CsvRows:
                 cells = [cells[n] for n in picked]
             values = tuple(map(strip, cells)) if blanks else tuple(cells)
             rows.append(_row(Row, (number, address, values, None)))
-        self._line += len(lines)
         return rows
 
     def _by_table(self, number: int, cells: list[str], line: str) -> list[Row]:

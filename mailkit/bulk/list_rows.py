@@ -5,15 +5,16 @@ JSON. Those that are like most rows go together, at a fraction of the work; the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import compress, repeat
+from itertools import compress
 from typing import Any, cast
 
 import msgspec
 
 from mailkit.address import are_common, dedupe_key
 from mailkit.bulk.address_line import address_of
+from mailkit.bulk.batch import Batch
 from mailkit.bulk.columns import Columns
 from mailkit.bulk.journal import InvalidRecord, PlannedRow
 from mailkit.bulk.source import Row
@@ -26,7 +27,6 @@ __all__ = ["ListRows"]
 
 LONGEST_SHOWN = 500  # characters of a reason, and of what is no address
 _encode, _encode_lines = msgspec.json.Encoder().encode, msgspec.json.Encoder().encode_lines
-_row = tuple.__new__  # a named tuple from a tuple, at once
 
 
 class ListRows:
@@ -41,9 +41,9 @@ class ListRows:
         self._hash = hashlib.blake2b(digest_size=16)
         self._count = 0
 
-    def planned(self, batch: Sequence[Row]) -> tuple[list[PlannedRow], list[InvalidRecord]]:
+    def planned(self, batch: Sequence[Row]) -> tuple[Batch[PlannedRow], list[InvalidRecord]]:
         """The rows of a batch: those that can be mailed, and those that can't."""
-        lines, given, named, faults = zip(*batch, strict=True)
+        lines, given, named, faults = Batch.of(Row, batch).columns
         ids = range(self._next, self._next + len(batch))
         self._next += len(batch)
         self._count += len(batch)
@@ -53,23 +53,39 @@ class ListRows:
             whole = list(map(self._columns.with_address, values, given))
         fields = _fields(whole)
         sizes = self._sizes(given, whole, fields, reasons)
-        columns = zip(ids, lines, given, _keys(given), fields, sizes, strict=True)
-        every: list[Any] = list(map(_row, repeat(PlannedRow), columns))
         odd = [place for place, size in enumerate(sizes) if type(size) is not int]
+        if not odd:
+            rows = Batch(PlannedRow, ids, lines, given, _keys(given), fields, sizes)
+            self._say(given, fields)
+            return rows, []
+        columns: list[list[Any]] = [
+            [*column] for column in (ids, lines, given, _keys(given), fields, sizes)
+        ]
+        fit = [True] * len(batch)
+        invalid: list[InvalidRecord] = []
         for place in odd:
             row_id, line, address, size = ids[place], lines[place], given[place], sizes[place]
+            row: PlannedRow | InvalidRecord
             if isinstance(size, str):
-                every[place] = InvalidRecord(row_id, line, _cut(address), fields[place], _cut(size))
+                row = InvalidRecord(row_id, line, _cut(address), fields[place], _cut(size))
             else:
-                every[place] = self._one(row_id, line, address, values[place], reasons[place])
+                row = self._one(row_id, line, address, values[place], reasons[place])
+            columns[2][place], columns[4][place] = row.address, row.fields
+            if isinstance(row, InvalidRecord):
+                invalid.append(row)
+                fit[place] = False
+            else:
+                columns[3][place], columns[5][place] = row.key, row.size
+        self._say(columns[2], columns[4])
+        return Batch(PlannedRow, *([*compress(column, fit)] for column in columns)), invalid
+
+    def _say(self, addresses: Sequence[str], fields: Sequence[str | None]) -> None:
+        """Remember these texts."""
         # Neither an address nor JSON has a NUL, so that lists that differ don't say the same. Each
         # text ends with one: how a stream was cut into batches must not matter.
-        said = [text for row in every for text in (row.address, row.fields or "")]
-        self._hash.update("\0".join([*said, ""]).encode())
-        if not odd:
-            return every, []
-        invalid = [row for row in every if type(row) is InvalidRecord]
-        return [row for row in every if type(row) is PlannedRow], invalid
+        said = [""] * (2 * len(addresses) + 1)
+        said[:-1:2], said[1::2] = addresses, [text or "" for text in fields]
+        self._hash.update("\0".join(said).encode())
 
     def _values(
         self, named: Sequence[tuple[str, ...] | Mapping[str, str]], faults: Sequence[str | None]
@@ -99,12 +115,16 @@ class ListRows:
         """The bytes of each row, or why it can't be mailed; None for one that is to be looked at by
         itself.
         """
+        common = are_common(given)
+        is_plain = reasons.count(None) == len(reasons) and "\\u0000" not in "".join(
+            filter(None, fields)
+        )
+        if is_plain and all(common):
+            return self._measured(given, values)
         fit = [
             bool(is_common) and reason is None and (text is None or "\\u0000" not in text)
-            for is_common, reason, text in zip(are_common(given), reasons, fields, strict=True)
+            for is_common, reason, text in zip(common, reasons, fields, strict=True)
         ]
-        if all(fit):
-            return self._measured(given, values)
         if not any(fit):
             return [None] * len(fit)
         found = iter(self._measured([*compress(given, fit)], [*compress(values, fit)]))
@@ -177,11 +197,11 @@ def _fields(values: Sequence[Sequence[str]]) -> Sequence[str | None]:
     return texts if all(values) else [None if text == "[]" else text for text in texts]
 
 
-def _keys(addresses: Sequence[str]) -> Iterable[str | None]:
+def _keys(addresses: Sequence[str]) -> Sequence[str | None]:
     """What makes two addresses the same, where it is not the address."""
     text = "\n".join(addresses)
     if text == text.lower():
-        return repeat(None, len(addresses))
+        return [None] * len(addresses)
     return [None if address == (key := address.lower()) else key for address in addresses]
 
 

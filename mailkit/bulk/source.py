@@ -19,6 +19,7 @@ from collections.abc import (
     Iterable,
     Iterator,
     Mapping,
+    Sequence,
 )
 from contextlib import aclosing, closing, suppress
 from itertools import chain, dropwhile, islice
@@ -29,6 +30,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import attrs
 
+from mailkit.bulk.batch import Batch
 from mailkit.bulk.csv_source import CsvRows
 from mailkit.bulk.headers import Naming
 from mailkit.bulk.jsonl_source import JsonRows
@@ -104,23 +106,23 @@ class RecipientSource(ABC):
         """
         return None
 
-    async def batches(self, size: int = 1000) -> AsyncGenerator[list[Row], None]:
-        """All rows in order, in lists of at most ``size``, shorter where rows are very long.
+    async def batches(self, size: int = 1000) -> AsyncGenerator[Batch[Row], None]:
+        """All rows in order, in batches of at most ``size``, shorter where rows are very long.
 
         Begins anew each time, but raises InvalidArgument the second time if the source can be
         read only once. What is wrong with the whole (no such file, no text, another encoding, no
         column ``email``) raises InvalidArgument; an error of the caller's iterator comes as it is.
         """
         self.rows_read = 0
-        waiting: list[Row] = []
+        waiting = Batch.of(Row, [])
         blocks_waiting = 0
         async with aclosing(self._blocks()) as blocks:
             async for block in blocks:
-                waiting += block
+                new = Batch.of(Row, block)
+                waiting = waiting + new if waiting else new
                 blocks_waiting += 1
                 while len(waiting) >= size or (waiting and blocks_waiting >= _BLOCKS):
-                    batch = waiting[:size]
-                    del waiting[:size]
+                    batch, waiting = waiting[:size], waiting[size:]
                     blocks_waiting = 0
                     self.rows_read += len(batch)
                     yield batch
@@ -129,7 +131,7 @@ class RecipientSource(ABC):
             yield waiting
 
     @abstractmethod
-    def _blocks(self) -> AsyncGenerator[list[Row], None]:
+    def _blocks(self) -> AsyncGenerator[Sequence[Row], None]:
         """The rows as they come, in lists of any length."""
 
     def _begin(self) -> None:
@@ -164,7 +166,7 @@ class _FileSource(RecipientSource):
         self._options = options
         self._lines = self._new_lines()
         self._reader: CsvRows | JsonRows | WorkbookRows | None = None
-        self._ahead: tuple[list[Row] | None, Generator[list[Row], None, None]] | None = None
+        self._ahead: tuple[Sequence[Row] | None, Generator[Sequence[Row], None, None]] | None = None
 
     @property
     def naming(self) -> Naming:
@@ -210,7 +212,7 @@ class _FileSource(RecipientSource):
         self.repeated = self._reader.table.repeated
         return self._reader.table.columns
 
-    async def _blocks(self) -> AsyncGenerator[list[Row], None]:
+    async def _blocks(self) -> AsyncGenerator[Sequence[Row], None]:
         if self._ahead is None:
             blocks = self._read()
             rows = await self._next(blocks)
@@ -225,11 +227,11 @@ class _FileSource(RecipientSource):
             with suppress(ValueError):  # a read that was left to itself is still in there
                 blocks.close()
 
-    async def _next(self, blocks: Generator[list[Row], None, None]) -> list[Row] | None:
+    async def _next(self, blocks: Generator[Sequence[Row], None, None]) -> Sequence[Row] | None:
         # A cancelled read of a stream is left to itself, since it may wait for ever.
         return await anyio.to_thread.run_sync(next, blocks, None, abandon_on_cancel=self._once)
 
-    def _read(self) -> Generator[list[Row], None, None]:
+    def _read(self) -> Generator[Sequence[Row], None, None]:
         """Runs in worker threads, a block at a time."""
         self._begin()
         any_rows = False
@@ -240,7 +242,7 @@ class _FileSource(RecipientSource):
         if not any_rows and not self._options.addresses:
             raise InvalidArgument(f"{self._shown} has a header and nothing below it")
 
-    def _new_reader(self) -> Generator[list[Row], None, None]:
+    def _new_reader(self) -> Generator[Sequence[Row], None, None]:
         options = self._options
         if is_workbook(self._file):
             if options.encoding or options.delimiter:
@@ -293,7 +295,7 @@ class _ItemSource(RecipientSource):
         self._items = items
         self.naming = naming
 
-    async def _blocks(self) -> AsyncGenerator[list[Row], None]:
+    async def _blocks(self) -> AsyncGenerator[Sequence[Row], None]:
         self._begin()
         keys = Keys(self.naming)
         rows: list[Row] = []

@@ -99,7 +99,7 @@ def planned(
     else:
         with mock.patch.object(list_rows, "are_common", lambda texts: [False] * len(texts)):
             rows, invalid = found.planned(batch)
-    return rows, invalid, found.fingerprint(message)
+    return list(rows), invalid, found.fingerprint(message)
 
 
 @given(st.sampled_from(MESSAGES), rows(), st.sampled_from([None, "Who"]))

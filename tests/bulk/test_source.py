@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from mailkit.address import Address
 from mailkit.bulk import lines as lines_module
+from mailkit.bulk.csv_source import CsvRows
 from mailkit.bulk.rows import Partial
 from mailkit.bulk.source import Item, RecipientSource, Row, read_recipients
 from mailkit.errors import InvalidArgument
@@ -742,6 +743,32 @@ async def test_every_line_below_a_header_is_accounted_for(text: str) -> None:
         {n for n, line in enumerate(physical, 2) if line.strip(blank)} for blank in (NOTHING, None)
     )
     assert somebody <= covered <= something
+
+
+CELLS = st.sampled_from(
+    ["a@b.by", "Anna", "a b", " c@d.by ", "'e@f.by", "", " ", '"g@h.by"', '"i,j"']
+)
+
+
+@given(
+    st.lists(st.lists(CELLS, min_size=1, max_size=4).map(",".join), min_size=1, max_size=6)
+    | st.lists(st.tuples(CELLS, CELLS, CELLS).map(",".join), min_size=1, max_size=6),
+    st.sampled_from(["email", "email,name", "name,email,city", "name,,email", "a,email,a"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+)
+async def test_tables_column_by_column_are_as_row_by_row(
+    lines: list[str], header: str, end: str
+) -> None:
+    async def outcome() -> list[Row] | str:
+        try:
+            return await read(end.join([header, *lines, ""]))
+        except InvalidArgument as error:
+            return str(error)
+
+    together = await outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CsvRows, "_rows_of_columns", lambda *_, **__: None)
+        assert together == await outcome()
 
 
 @given(st.lists(WILD, max_size=6).map("\n".join), st.integers(1, 40))

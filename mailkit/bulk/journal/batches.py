@@ -12,7 +12,7 @@ from functools import cache
 from itertools import chain, islice
 from typing import TypeVar
 
-__all__ = ["in_parts", "in_rows"]
+__all__ = ["in_columns", "in_parts", "in_rows"]
 
 T = TypeVar("T")
 
@@ -38,6 +38,18 @@ def in_rows(rows: Iterable[Sequence[object]]) -> Iterator[tuple[str, Sequence[ob
             marks = ", ".join([f"({_marks(len(some[0]))})"] * count)
             yield marks, list(chain.from_iterable(some[:count]))
             some = some[count:]
+
+
+def in_columns(columns: Sequence[Sequence[object]]) -> Iterator[tuple[str, Sequence[object]]]:
+    """The same as ``in_rows``, for values that are there column by column."""
+    width, left, first = len(columns), len(columns[0]), 0
+    while left:
+        count = min(_MOST, 1 << (left.bit_length() - 1))
+        values: list[object] = [None] * (count * width)
+        for place, column in enumerate(columns):
+            values[place::width] = column[first : first + count]
+        yield ", ".join([f"({_marks(width)})"] * count), values
+        first, left = first + count, left - count
 
 
 @cache

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from mailkit.address import Address
@@ -11,7 +12,7 @@ from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 from mailkit.text import header_text
 
-__all__ = ["FileLike", "address", "named_rows", "one_line"]
+__all__ = ["FileLike", "address", "in_columns", "named_rows", "one_line"]
 
 FileLike = Attachment | Path | bytes
 
@@ -33,6 +34,13 @@ def address(value: Address | str, place: str) -> Address:
         return Address.parse(value)
     except InvalidArgument as error:
         raise InvalidArgument(f"{place}: {error}") from None
+
+
+def in_columns(rows: Iterable[Sequence[str]]) -> list[Sequence[str]]:
+    """The values of rows, column by column. A row that was read before a later one had a new field
+    is shorter: what it lacks is empty.
+    """
+    return [*zip_longest(*rows, fillvalue="")]
 
 
 def named_rows(

@@ -76,7 +76,7 @@ def _row(
     some = st.sampled_from(values)
     if of_table:
         return Row(line, address, draw(st.tuples(some, some)))
-    fields = draw(st.dictionaries(st.sampled_from(["name", "city", "NAME", "email"]), some))
+    fields = draw(st.dictionaries(st.sampled_from(["name", "city", "NAME", "email", "page"]), some))
     if draw(st.booleans()):
         return Row(line, address, fields)
     partial = Partial(fields)
@@ -122,3 +122,11 @@ def test_most_rows_go_together() -> None:
     with mock.patch.object(ListRows, "_one", autospec=True, side_effect=ListRows._one) as one:
         rows, invalid, _ = planned(MESSAGES[0], batch, None, together=True)
     assert (len(rows), len(invalid), one.call_count) == (99, 1, 1)
+
+
+def test_a_row_may_have_fields_that_those_before_it_lack() -> None:
+    batch = [Row(1, "a@b.by", {"name": "Anna"}), Row(2, "b@c.by", {"name": "Olga", "page": "7"})]
+    for message in (MESSAGES[0], MESSAGES[2]):
+        found = planned(message, batch, None, together=True)
+        assert found == planned(message, batch, None, together=False)
+        assert (len(found[0]), len(found[1])) == (2, 0)

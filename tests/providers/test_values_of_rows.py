@@ -65,6 +65,7 @@ def test_whatever_a_value_is(made: Many) -> None:
     for value in ("", *PARTS, *(f"a{odd}b" for odd in ODD)):
         same(made, [("a@b.by", "Anna", "Minsk"), ("b@c.by", value or "Boris", value)])
         same(made, [("a@b.by", value, "Minsk")])
+    same(made, [("a@b.by", "Anna", "Minsk"), ("b@c.by", "Olga", "Brest", "a field of hers alone")])
 
 
 @given(
@@ -104,3 +105,5 @@ def test_many_rows_are_measured_as_each_by_itself(
             dispatch.measure_many(many, rows)
     else:
         assert [*dispatch.measure_many(many, rows)] == sizes
+        more = [*rows, ("Anna", "Minsk", "a field of hers alone")]
+        assert [*dispatch.measure_many([*many, "ann@b.by"], more)][:-1] == sizes

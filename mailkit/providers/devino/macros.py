@@ -17,7 +17,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from mailkit.core.fields import named_rows
+from mailkit.core.fields import in_columns, named_rows
 from mailkit.errors import InvalidArgument, Unsupported
 from mailkit.message import Message
 from mailkit.providers.devino.fields import MACROS
@@ -88,7 +88,7 @@ class Macros:
 
     def values_of(self, rows: Sequence[Sequence[str]]) -> list[dict[str, str]]:
         """The same for many rows, column by column."""
-        given = [*zip(*rows, strict=True)]
+        given = in_columns(rows)
         filled = []
         for _, place, slot, _ in self._slots:
             column = slot.fill_all(given[place])

@@ -17,7 +17,7 @@ from functools import partial
 from itertools import count, product
 from string import ascii_uppercase
 
-from mailkit.core.fields import named_rows
+from mailkit.core.fields import in_columns, named_rows
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 from mailkit.template import (
@@ -95,7 +95,7 @@ class Placeholders:
 
     def values_of(self, rows: Sequence[Sequence[str]]) -> list[dict[str, str]]:
         """The same for many rows, column by column."""
-        given = [*zip(*rows, strict=True)]
+        given = in_columns(rows)
         filled = []
         for _, place, slot, _, write in self._slots:
             column = slot.fill_all(given[place])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, NamedTuple, cast
 
 from mailkit.address import Address
+from mailkit.core.fields import in_columns
 from mailkit.core.form_rows import FormRows, Piece
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
@@ -54,7 +55,7 @@ class RenderedMessages:
     def fields(self) -> Mapping[str, Sequence[Piece]] | None:
         """All fields at once; None where something is wrong, or may be: one by one, they tell."""
         try:
-            columns = [self.emails, *zip(*self.values, strict=True)]
+            columns = [self.emails, *in_columns(self.values)]
             subjects, messages = self.render.columns(columns)
         except ValueError:  # InvalidRow
             return None

@@ -26,6 +26,7 @@ from mailkit.core.dispatch import (
     TaskRow,
     Wait,
 )
+from mailkit.core.fields import in_columns
 from mailkit.core.message_parts import check_parts
 from mailkit.core.words import about_account
 from mailkit.errors import InvalidArgument, Unsupported
@@ -117,7 +118,7 @@ class SmsByDispatch:
         lengths = map(len, addresses)
         if not self._personal:
             return [_PART + length for length in lengths]
-        sizes = self._render.sizes([addresses, *zip(*values, strict=True)])
+        sizes = self._render.sizes([addresses, *in_columns(values)])
         return [3 * _PART + length + size for length, size in zip(lengths, sizes, strict=True)]
 
     def render(self, address: str, values: Sequence[str]) -> tuple[str, str]:

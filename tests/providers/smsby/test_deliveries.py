@@ -109,6 +109,10 @@ def test_messages_are_written_at_once_unless_something_may_be_wrong(name: str) -
         return RenderedMessages(render, emails, [(name or "Boris", "Minsk")] * len(emails)).fields()
 
     assert fields("a@b.by", "b@c.by") is not None
+    rows = [(name, "Minsk"), (name, "Brest", "a field of hers alone")]
+    template = Template.parse(Message("a@b.by", "Hi", html="{{ name | 'you' }}"))
+    messages = RenderedMessages(template.compile(COLUMNS), ("a@b.by", "b@c.by"), rows)
+    assert messages.fields() is not None
     assert fields("a@b.by", "b@c.by\r") is None
 
 

@@ -53,9 +53,10 @@ class WebhookItem:
 
     def text(self, key: str) -> str | None:
         """Text without white space around it, also that of a number; None for all else."""
-        value = self.value(key)
+        value = self.raw.get(key)
         if type(value) is str:
             return value.strip() or None
+        value = self.value(key)
         return None if value is None else _text(value)
 
     def need(self, key: str) -> str:
@@ -102,7 +103,7 @@ def webhook_items(body: bytes) -> Iterator[WebhookItem]:
                 else "the webhook's body"
             )
             raise InvalidArgument(f"{place} is not a JSON object")
-        if _is_deep(raw):
+        if not _CONTAINERS.isdisjoint(map(type, raw.values())) and _is_deep(raw):
             raise InvalidArgument(f"item {n} of the webhook's body is nested too deeply")
         yield WebhookItem(n, raw, folded)
 

@@ -16,7 +16,7 @@ import attrs
 import msgspec
 
 from mailkit.bulk.journal.addressees import rows_at
-from mailkit.bulk.journal.batches import in_parts, in_rows
+from mailkit.bulk.journal.batches import in_rows
 from mailkit.bulk.journal.hearing import News, hear
 from mailkit.bulk.journal.jobs import by_id
 from mailkit.bulk.journal.matching import key_of
@@ -76,12 +76,10 @@ class Events:
             marked.setdefault(_mark(event), event)
 
         def work(db: Connection) -> Recorded:
-            known = _known(db, marked)
-            new = [event for mark, event in marked.items() if mark not in known]
+            unknown = _new(db, sorted(marked), now)
+            new = [event for mark, event in marked.items() if mark in unknown]
             if not new:
                 return Recorded(repeated=len(events))
-            for marks, values in in_rows([(mark, now) for mark in sorted(marked.keys() - known)]):
-                db.execute(f"INSERT INTO heard (mark, at) VALUES {marks}", values)
             recorded = attrs.evolve(_write(db, new, now), repeated=len(events) - len(new))
             if handlers is not None:
                 _call(db, new, handlers, now)
@@ -102,11 +100,15 @@ def _mark(event: WebhookEvent) -> bytes:
     return at.to_bytes(4, "big") + blake2b(event.identity.encode(), digest_size=12).digest()
 
 
-def _known(db: Connection, marks: Iterable[bytes]) -> set[bytes]:
+def _new(db: Connection, marks: Iterable[bytes], now: float) -> set[bytes]:
+    """Those of the marks that were not known; they are from now on."""
     return {
         mark
-        for places, some in in_parts(marks)
-        for (mark,) in db.execute(f"SELECT mark FROM heard WHERE mark IN ({places})", some)
+        for places, values in in_rows((mark, now) for mark in marks)
+        for (mark,) in db.execute(
+            f"INSERT INTO heard (mark, at) VALUES {places} ON CONFLICT DO NOTHING RETURNING mark",
+            values,
+        ).fetchall()
     }
 
 
@@ -171,7 +173,7 @@ def _hear_by_token(db: Connection, events: Sequence[WebhookEvent], now: float) -
         if job is not None and job.provider == event.provider:
             row, key = row_id(job.id, place.row), key_of(event.address or "")
             news[job.id].append(_news(event, row, place.chunk, key))
-    return sum(_hear(db, job, news[id], now) for id, job in jobs.items() if job is not None)
+    return sum(hear(db, job, news[id], now) for id, job in jobs.items() if job is not None)
 
 
 def _hear_by_reference(
@@ -184,7 +186,7 @@ def _hear_by_reference(
         for key, event in zip(keys, events, strict=True)
         if key in rows
     ]
-    return _hear(db, job, news, now)
+    return hear(db, job, news, now)
 
 
 def _news(event: WebhookEvent, row: int, chunk: int, key: str) -> News:
@@ -193,11 +195,6 @@ def _news(event: WebhookEvent, row: int, chunk: int, key: str) -> News:
     if not isinstance(event, DeliveryEvent):
         return News(row, chunk, key, DeliveryStatus.QUEUED, "", at)
     return News(row, chunk, key, event.status, event.reason, at)
-
-
-def _hear(db: Connection, job: JobRecord, news: Sequence[News], now: float) -> int:
-    true = hear(db, job, news, now)
-    return sum((one.row, one.key) in true for one in news)
 
 
 def _hurry(db: Connection, events: Sequence[CampaignEvent], now: float) -> int:

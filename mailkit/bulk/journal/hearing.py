@@ -15,7 +15,7 @@ from typing import NamedTuple
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.elsewhere import count
-from mailkit.bulk.journal.matching import ChunkKeys, RowChange, RowKey, match
+from mailkit.bulk.journal.matching import RowChange, RowKey, judge
 from mailkit.bulk.journal.records import (
     SENT_STATES,
     ChunkState,
@@ -26,8 +26,7 @@ from mailkit.bulk.journal.records import (
 from mailkit.bulk.journal.rises import Rises
 from mailkit.bulk.journal.statuses import FIRST_FINAL, change, deliver
 from mailkit.bulk.journal.store import Connection
-from mailkit.bulk.journal.suppressions import keep_from_twins, suppress, suppresses
-from mailkit.core.dispatch import RowStatus
+from mailkit.bulk.journal.suppressions import SUPPRESSES, keep_from_twins, suppress
 from mailkit.events import DeliveryStatus
 
 __all__ = ["News", "close_if_left", "hear"]
@@ -61,65 +60,67 @@ class _Chunk(NamedTuple):
     delivery: int
 
 
-_Counted = tuple[int | None, str | None, int | None]  # as part of this chunk: state, own delivery
+_Told = tuple[_Row, Sequence[News]]
+"""A row, and what is said of it: the latest first."""
+_Counted = tuple[int, int, int]  # what a row adds to the counters of a chunk
+_Alike = tuple[str | None, int | None, DeliveryStatus, str]  # state, own delivery, what is said
 
 
-def hear(db: Connection, job: JobRecord, news: Sequence[News], now: float) -> set[tuple[int, str]]:
-    """Write down what is said of rows of the job; gives the ids and keys of the rows there are.
+def hear(db: Connection, job: JobRecord, news: Iterable[News], now: float) -> int:
+    """Write down what is said of rows of the job; gives how much of it is about rows there are.
     What names another address is about nobody.
     """
-    rows = {(row.id, row.key): row for row in _rows(db, job, {one.row for one in news})}
-    said: dict[int, list[News]] = defaultdict(list)  # of each row, the latest first
+    said: dict[int, list[News]] = defaultdict(list)
     for one in news:
-        if (one.row, one.key) in rows:
-            said[one.row].append(one)
-    for some in said.values():
+        said[one.row].append(one)
+    told: list[_Told] = []
+    for row in _rows(db, job, said):
+        some = [one for one in said[row.id] if one.key == row.key]
         if len(some) > 1:
             some.sort(key=lambda one: -one.status)
-    told = [(row, said[row.id][0]) for row in rows.values() if row.id in said]
-    _Hearing(db, job, _chunks(db, job, told), said, now).hear(told)
-    return set(rows)
+        if some:
+            told.append((row, some))
+    _Hearing(db, job, _chunks(db, job, told), now).hear(told)
+    return sum(len(some) for _, some in told)
 
 
 class _Hearing:
     """One transaction's news of one job."""
 
     def __init__(
-        self,
-        db: Connection,
-        job: JobRecord,
-        chunks: Mapping[int, _Chunk],
-        said: Mapping[int, Sequence[News]],
-        now: float,
+        self, db: Connection, job: JobRecord, chunks: Mapping[int, _Chunk], now: float
     ) -> None:
         self._db = db
         self._job = job
         self._chunks = chunks
-        self._said = said
         self._now = now
-        self._deliveries: dict[int | None, list[int]] = defaultdict(list)
+        self._deliveries: dict[str | None, dict[int | None, list[int]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         self._changes: list[tuple[int, RowChange]] = []
         self._suppressed: list[tuple[str, int]] = []
         self._found: list[str] = []
         self._duplicates: list[int] = []
-        self._moved: Counter[tuple[_Counted, _Counted]] = Counter()
+        self._shifted: Counter[tuple[int, _Counted]] = Counter()
         self._rises = Rises(job, now)
 
-    def hear(self, news: Sequence[tuple[_Row, News]]) -> None:
-        accepted: dict[int, list[tuple[_Row, News]]] = defaultdict(list)
-        others: list[tuple[_Row, News]] = []
-        for row, one in news:
-            if suppresses(one.status):  # also who opted out before, and was allowed again since
+    def hear(self, news: Iterable[_Told]) -> None:
+        accepted: dict[int, dict[_Alike, list[_Told]]] = defaultdict(lambda: defaultdict(list))
+        for told in news:
+            row, (one, *_) = told
+            if one.status in SUPPRESSES:  # also who opted out before, and was allowed again since
                 self._suppressed.append((row.key, one.status))
-            chunk = None if row.chunk is None else self._chunks[row.chunk]
+            chunk = self._chunks.get(row.chunk or 0)
             if chunk is not None and chunk.state == ChunkState.ACCEPTED:
-                accepted[row.chunk or 0].append((row, one))
+                alike = row.state, row.delivery, one.status, one.reason
+                accepted[chunk.delivery][alike].append(told)
             else:
-                others.append((row, one))
-        for n, some in accepted.items():
-            self._hear_accepted(n, some)
-        self._hear_others(others)
-        deliver(self._db, self._deliveries)
+                self._hear_other(*told)
+        for common, groups in accepted.items():
+            for alike, some in groups.items():
+                self._hear_accepted(common, *alike, some)
+        for reason, deliveries in self._deliveries.items():
+            deliver(self._db, deliveries, reason)
         self._keep()
         change(self._db, self._changes)
         suppress(self._db, self._job, self._suppressed, self._now)
@@ -128,43 +129,61 @@ class _Hearing:
         for n in self._shift():
             close_if_left(self._db, self._job, n)
 
-    def _hear_accepted(self, n: int, news: Sequence[tuple[_Row, News]]) -> None:
-        """Rows of a chunk that is accepted: it is the same as if a poll had said it."""
-        common = self._chunks[n].delivery
+    def _hear_accepted(
+        self,
+        common: int,
+        state: str | None,
+        own: int | None,
+        status: DeliveryStatus,
+        reason: str,
+        news: Sequence[_Told],
+    ) -> None:
+        """Rows of chunks that are accepted, and alike: it is the same as if a poll had said it."""
         keys: list[RowKey] = [row[:4] for row, _ in news]
-        statuses = [RowStatus(one.key, one.status, False, one.reason) for _, one in news]
-        found = match(ChunkKeys(common, False, keys, all=False), statuses, None)
-        rows = {row.id: row for row, _ in news}
-        for own, ids in found.deliveries.items():
-            self._deliveries[own] += ids
-            for row_id in ids:
-                self._moves(rows[row_id], n, rows[row_id].state, own)
-        for row_id, state, _, delivery in found.changes:
-            self._moves(rows[row_id], n, state, delivery)
-        self._changes += [(n, one) for one in found.changes]
+        found = judge(common, {(state, own, (status, False, reason, False)): keys}, None)
         self._found += found.found
+        after, why, delivery = state, None, next(iter(found.deliveries), own)
+        if found.changes:
+            _, after, why, delivery = found.changes[0]  # like all of them
+        if (after, why, delivery) == (state, None, own):
+            return
+        if after == state:
+            self._deliveries[why][delivery] += [row.id for row, _ in news]
+        else:
+            numbers = [row.chunk or 0 for row, _ in news]
+            self._changes += zip(numbers, found.changes, strict=True)
+        was = _counted(state, own, common)
+        shift = _less(_counted(after, delivery, common), was)
+        heard = _heard(state, own, common)
+        for row, some in news:
+            self._shifted[row.chunk or 0, shift] += 1
+            self._rise(some, heard)
 
-    def _hear_others(self, news: Sequence[tuple[_Row, News]]) -> None:
-        """Rows whose chunk is not accepted, or that are in none: they are accepted by themselves,
-        as part of the chunk in which they were sent.
+    def _hear_other(self, row: _Row, said: Sequence[News]) -> None:
+        """A row whose chunk is not accepted, or that is in none: it is accepted by itself, as part
+        of the chunk in which it was sent.
         """
-        for row, one in news:
-            before = row.delivery or 0
-            delivery = max(before, one.status)
-            if row.state == RowState.ACCEPTED and delivery == before:
-                continue
-            n = one.chunk if one.chunk in self._chunks else row.chunk
-            if row.state == RowState.ACCEPTED:
-                n = row.chunk
-            if n is None:
-                continue
-            if row.state != RowState.ACCEPTED:
-                self._found.append(row.key)
-            if row.state == RowState.DUPLICATE:
-                self._duplicates.append(row.id)
-            why = one.reason or None
-            self._changes.append((n, RowChange(row.id, RowState.ACCEPTED, why, delivery)))
-            self._moves(row, n, RowState.ACCEPTED, delivery)
+        one, before = said[0], row.delivery or 0
+        delivery = max(before, one.status)
+        if row.state == RowState.ACCEPTED and delivery == before:
+            return
+        n = one.chunk if one.chunk in self._chunks else row.chunk
+        if row.state == RowState.ACCEPTED:
+            n = row.chunk
+        if n is None:
+            return
+        if row.state != RowState.ACCEPTED:
+            self._found.append(row.key)
+        if row.state == RowState.DUPLICATE:
+            self._duplicates.append(row.id)
+        why = one.reason or None
+        self._changes.append((n, RowChange(row.id, RowState.ACCEPTED, why, delivery)))
+        common = 0 if row.chunk is None else self._chunks[row.chunk].delivery
+        if row.chunk is not None:
+            left = _less((0, 0, 0), _counted(row.state, row.delivery, common))
+            self._shifted[row.chunk, left] += 1
+        self._shifted[n, _counted(RowState.ACCEPTED, delivery, 0)] += 1
+        self._rise(said, _heard(row.state, row.delivery, common))
 
     def _keep(self) -> None:
         """Who seemed to be left to another job is not."""
@@ -172,15 +191,9 @@ class _Hearing:
             reasons = self._db.execute(f"SELECT reason FROM rows WHERE id IN ({marks})", some)
             count(self._db, self._job, [reason for (reason,) in reasons], -1)
 
-    def _moves(self, row: _Row, n: int, state: str | None, delivery: int | None) -> None:
-        """The row leaves the count of its chunk, and comes into that of chunk ``n``."""
-        self._moved[(row.chunk, row.state, row.delivery), (n, state, delivery)] += 1
-        common = 0 if row.chunk is None else self._chunks[row.chunk].delivery
-        self._rise(row, _heard(row.state, row.delivery, common))
-
-    def _rise(self, row: _Row, before: int) -> None:
-        """Each status that the row reached for the first time, at its own time."""
-        for one in reversed(self._said[row.id]):
+    def _rise(self, said: Sequence[News], before: int) -> None:
+        """Each status that a row reached for the first time, at its own time."""
+        for one in reversed(said):
             if one.status > before:
                 self._rises.add(before, one.status, at=one.at)
                 before = one.status
@@ -188,13 +201,8 @@ class _Hearing:
     def _shift(self) -> list[int]:
         """Shift the counters; gives the chunks that rows have left."""
         shifts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
-        for (before, after), rows in self._moved.items():
-            for (n, state, delivery), sign in ((before, -rows), (after, rows)):
-                if n is not None:
-                    counted = _counted(state, delivery, self._chunks[n].delivery)
-                    shifts[n] = [
-                        at + sign * one for at, one in zip(shifts[n], counted, strict=True)
-                    ]
+        for (n, shift), rows in self._shifted.items():
+            shifts[n] = [at + rows * one for at, one in zip(shifts[n], shift, strict=True)]
         self._db.executemany(
             "UPDATE chunks SET rows = rows + ?, own_delivery_rows = own_delivery_rows + ?, "
             "unfinished = unfinished + ? WHERE job = ? AND n = ?",
@@ -203,7 +211,11 @@ class _Hearing:
         return [n for n, shift in shifts.items() if shift[0] < 0]
 
 
-def _counted(state: str | None, delivery: int | None, common: int) -> tuple[int, int, int]:
+def _less(one: _Counted, other: _Counted) -> _Counted:
+    return one[0] - other[0], one[1] - other[1], one[2] - other[2]
+
+
+def _counted(state: str | None, delivery: int | None, common: int) -> _Counted:
     """What a row adds to the counters of its chunk; see `statuses.recount`."""
     if state is None:
         heard = _heard(state, delivery, common)
@@ -233,10 +245,10 @@ def _rows(db: Connection, job: JobRecord, ids: Iterable[int]) -> list[_Row]:
     return found
 
 
-def _chunks(db: Connection, job: JobRecord, news: Sequence[tuple[_Row, News]]) -> dict[int, _Chunk]:
+def _chunks(db: Connection, job: JobRecord, told: Sequence[_Told]) -> dict[int, _Chunk]:
     """The chunks in which the rows are, and those in which they were sent, by their numbers."""
-    numbers = {row.chunk for row, _ in news if row.chunk is not None}
-    numbers |= {one.chunk for _, one in news}
+    numbers = {row.chunk for row, _ in told if row.chunk is not None}
+    numbers |= {some[0].chunk for _, some in told}
     found: dict[int, _Chunk] = {}
     for marks, some in in_parts(numbers):
         for n, *rest in db.execute(

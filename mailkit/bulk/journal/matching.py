@@ -19,7 +19,16 @@ from mailkit.core.dispatch import RowStatus
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
 
-__all__ = ["ChunkKeys", "ReconcileResult", "RowChange", "RowKey", "key_of", "match"]
+__all__ = [
+    "Alike",
+    "ChunkKeys",
+    "ReconcileResult",
+    "RowChange",
+    "RowKey",
+    "judge",
+    "key_of",
+    "match",
+]
 
 _SUPPRESSES = int(min(SUPPRESSES))
 _TAKEN = int(DeliveryStatus.QUEUED)  # how far a message got at least that is named as taken
@@ -28,6 +37,9 @@ RowKey = tuple[int, str, str | None, int | None]
 """A row of an accepted chunk, as the journal gives it: its id, what to match it by, its own state
 and its own delivery."""
 _Said = tuple[DeliveryStatus | None, bool, str, bool]  # a RowStatus without its address
+Alike = Mapping[tuple[str | None, int | None, _Said | None], Sequence[RowKey]]
+"""Rows together whose state and own delivery are the same, and of which the same was said: what
+follows from that is the same, too."""
 _Following = tuple[int, int | None, Sequence[RowKey]]  # their delivery, their own one so far
 
 
@@ -83,9 +95,18 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     only go up (see DeliveryStatus). Rows that were never named are left as they are, or become
     doubtful for the reason ``doubt``, but only until the chunk is reconciled.
     """
-    common = chunk.delivery
     if chunk.reconciled:
         doubt = None
+    alike = _alike(chunk.rows, statuses)
+    return judge(chunk.delivery, alike, doubt, reconciled=chunk.reconciled, all=chunk.all)
+
+
+def judge(
+    common: int, alike: Alike, doubt: str | None, *, reconciled: bool = False, all: bool = False
+) -> ReconcileResult:
+    """What `match` gives for rows and what was said of them, of chunks with this delivery; unless
+    they are ``all`` of a chunk, that stays as it is.
+    """
     following: list[_Following] = []
     changed: list[RowChange] = []
     missing = 0
@@ -94,7 +115,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
     found: list[str] = []
     rises: Counter[tuple[int, int]] = Counter()
     rejected: dict[int, tuple[str, str]] = {}
-    for (state, own, said), rows in _alike(chunk.rows, statuses).items():
+    for (state, own, said), rows in alike.items():
         delivery = own if own is not None else common if state is None else 0
         if said is None:
             if state is None:
@@ -106,7 +127,7 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
             continue
         news, refused, reason, account = said
         if refused:
-            named = delivery if chunk.all else own  # what holds for all is less than its own word
+            named = delivery if all else own  # what holds for all is less than its own word
             if state != RowState.REJECTED and not named:
                 changed += _changes(rows, RowState.REJECTED, reason or "refused", 0)
                 rejected |= {row_id: (key, reason) for row_id, key, _, _ in rows}
@@ -133,19 +154,14 @@ def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) ->
         elif delivery != before:
             changed += _changes(rows, now, None, delivery)
     held = held or next(iter(suspects(rejected).values()), None)
-    common, deliveries = _shared(common, following, settled=not chunk.all)
-    reconciled = chunk.reconciled or doubt is not None or not missing
+    common, deliveries = _shared(common, following, settled=not all)
+    reconciled = reconciled or doubt is not None or not missing
     return ReconcileResult(
         common, deliveries, changed, missing, reconciled, held, suppressed, rises, found
     )
 
 
-def _alike(
-    rows: Iterable[RowKey], statuses: Sequence[RowStatus]
-) -> Mapping[tuple[str | None, int | None, _Said | None], Sequence[RowKey]]:
-    """The rows together whose state and own delivery are the same, and of which the same was said:
-    what follows from that is the same, too.
-    """
+def _alike(rows: Iterable[RowKey], statuses: Sequence[RowStatus]) -> Alike:
     heard = _by_key(statuses)
     alike: dict[tuple[str | None, int | None, _Said | None], list[RowKey]] = defaultdict(list)
     for row in rows:

@@ -464,13 +464,18 @@ def _span(db: Connection, job: JobRecord, n: int) -> tuple[int, int, int]:
     return found
 
 
-def deliver(db: Connection, deliveries: Mapping[int | None, Iterable[int]]) -> None:
-    """Write own deliveries of rows, by what they are now. Touching no other column spares the
-    indexes.
+def deliver(
+    db: Connection, deliveries: Mapping[int | None, Iterable[int]], reason: str | None = None
+) -> None:
+    """Write own deliveries of rows, by what they are now, and the reason if there is one. Touching
+    no other column spares the indexes.
     """
+    columns, values = ("delivery = ?, reason = ?", [reason]) if reason else ("delivery = ?", [])
     for delivery, rows in deliveries.items():
         for marks, some in in_parts(rows):
-            db.execute(f"UPDATE rows SET delivery = ? WHERE id IN ({marks})", (delivery, *some))
+            db.execute(
+                f"UPDATE rows SET {columns} WHERE id IN ({marks})", (delivery, *values, *some)
+            )
 
 
 def _change(db: Connection, n: int, changes: Iterable[RowChange]) -> None:

@@ -19,7 +19,6 @@ __all__ = [
     "Suppressions",
     "keep_from_twins",
     "suppress",
-    "suppresses",
 ]
 
 SUPPRESSES: Mapping[int, str] = {
@@ -76,11 +75,6 @@ class Suppressions:
         async for rows in found:
             for row in rows:
                 yield Suppression(*row)
-
-
-def suppresses(delivery: int) -> bool:
-    """Whether a message's address is not to be mailed any more, once it got so far."""
-    return delivery in SUPPRESSES
 
 
 def suppress(db: Connection, job: JobRecord, people: Sequence[tuple[str, int]], now: float) -> None:

@@ -45,7 +45,8 @@ def parse_webhook(body: bytes) -> Sequence[WebhookEvent]:
 def _event(item: WebhookItem) -> WebhookEvent:
     name = item.need("status")
     at, token = item.time("ts", per_second=1000), _token(item)
-    status, address = _STATUSES.get(name.upper()), item.address("email")
+    known, address = name.upper(), item.address("email")
+    status = _STATUSES.get(known)
     if status is not None and address is not None:
         return DeliveryEvent(
             provider=_NAME,
@@ -57,7 +58,7 @@ def _event(item: WebhookItem) -> WebhookEvent:
             message_id=item.text("messageId"),
             token=token,
         )
-    if name.upper() == _SUBSCRIBED:
+    if known == _SUBSCRIBED:
         return SubscriptionEvent(
             provider=_NAME,
             name=name,
@@ -76,8 +77,10 @@ def _token(item: WebhookItem) -> str | None:
     """What was sent along; where ExtraData comes back is not documented: in the item itself, or in
     an object in it.
     """
+    if token := item.text(TOKEN):
+        return token
     found = (WebhookItem(item.n, place).text(TOKEN) for place in _places(item.raw))
-    return item.text(TOKEN) or next(filter(None, found), None)
+    return next(filter(None, found), None)
 
 
 def _places(raw: Mapping[str, object]) -> Iterator[Mapping[str, object]]:

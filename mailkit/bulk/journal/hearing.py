@@ -107,7 +107,8 @@ class _Hearing:
     def hear(self, news: Iterable[_Told]) -> None:
         accepted: dict[int, dict[_Alike, list[_Told]]] = defaultdict(lambda: defaultdict(list))
         for told in news:
-            row, (one, *_) = told
+            row, said = told
+            one = said[0]
             if one.status in SUPPRESSES:  # also who opted out before, and was allowed again since
                 self._suppressed.append((row.key, one.status))
             chunk = self._chunks.get(row.chunk or 0)
@@ -115,7 +116,7 @@ class _Hearing:
                 alike = row.state, row.delivery, one.status, one.reason
                 accepted[chunk.delivery][alike].append(told)
             else:
-                self._hear_other(*told)
+                self._hear_other(row, said)
         for common, groups in accepted.items():
             for alike, some in groups.items():
                 self._hear_accepted(common, *alike, some)

@@ -113,7 +113,7 @@ def judge(
     held: str | None = None
     suppressed: list[tuple[str, int]] = []
     found: list[str] = []
-    rises: Counter[tuple[int, int]] = Counter()
+    rises: dict[tuple[int, int], int] = defaultdict(int)
     rejected: dict[int, tuple[str, str]] = {}
     for (state, own, said), rows in alike.items():
         delivery = own if own is not None else common if state is None else 0
@@ -153,7 +153,8 @@ def judge(
             following.append((delivery, own, rows))
         elif delivery != before:
             changed += _changes(rows, now, None, delivery)
-    held = held or next(iter(suspects(rejected).values()), None)
+    if rejected:
+        held = held or next(iter(suspects(rejected).values()), None)
     common, deliveries = _shared(common, following, settled=not all)
     reconciled = reconciled or doubt is not None or not missing
     return ReconcileResult(
@@ -182,10 +183,10 @@ def _shared(
     """What most rows that follow their chunk have in common goes to the chunk, unless that is
     settled.
     """
-    counts: Counter[int] = Counter()
-    for delivery, _, rows in following:
-        counts[delivery] += len(rows)
-    if counts and not settled:
+    if following and not settled:
+        counts: Counter[int] = Counter()
+        for delivery, _, rows in following:
+            counts[delivery] += len(rows)
         common = counts.most_common(1)[0][0]
     deliveries: dict[int | None, list[int]] = defaultdict(list)
     for delivery, own, rows in following:

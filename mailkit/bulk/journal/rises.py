@@ -28,8 +28,9 @@ class Rises:
         """``at`` is when the provider says that it happened, by default now: neither later than
         that, nor before there was the job.
         """
-        at = self._now if at is None else min(at, self._now)
-        self._counted[int(max(at, self._job.created)) // MINUTE, before, after] += rows
+        at = self._now if at is None or at > self._now else at
+        at = self._job.created if at < self._job.created else at
+        self._counted[int(at) // MINUTE, before, after] += rows
 
     def write(self, db: Connection) -> None:
         """Add them to those that are written."""

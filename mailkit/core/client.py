@@ -189,14 +189,29 @@ class Client:
         """
         exchange: Exchange[T] | None = None
         end: CallResult[T] | Failure | None = None
+        response: Response | None = None
         try:
             way = (call, name, self._wire_format, self._url, self._auth.fields)
             if call.__files__ and reads_files(call):
                 exchange = await anyio.to_thread.run_sync(build_exchange, *way)
             else:
                 exchange = build_exchange(*way)
-            start = self.clock.monotonic()
-            end = await self._attempt(exchange, self._limits.timeout)
+            start, timeout = self.clock.monotonic(), self._limits.timeout
+            if (
+                self._permits is not None
+                or self._hooks
+                or _log.isEnabledFor(logging.DEBUG)
+                or not self._auth.sign(exchange.request)
+            ):
+                end = await self._attempt(exchange, timeout)
+            else:  # nobody to ask and nobody to tell
+                exchange.attempt, exchange.request.began = 1, False
+                try:
+                    response = await self._transport.send(exchange.request, timeout)
+                except (NotSent, OutcomeUnknown) as error:
+                    end = self._broken(exchange, error)
+                else:
+                    end = self._judged(exchange, response)
             if isinstance(end, CallResult):
                 return end  # as nearly always
             return await self._repeat(exchange, end, start)
@@ -206,7 +221,7 @@ class Client:
                 fate = "the service may have acted: check there" if sent else "nothing was sent"
                 error.add_note(f"{self.name}.{name} was cancelled: {fate}")
             clear_frames(error)
-            exchange = end = None  # what this frame has, which is still running
+            exchange = end = response = None  # what this frame has, which is still running
             raise
 
     async def _repeat(self, exchange: Exchange[T], end: Failure, start: float) -> CallResult[T]:
@@ -283,26 +298,15 @@ class Client:
                 permit.sent()
                 with begins_by(permit.begins_by):
                     response = await self._transport.send(request, timeout)
-        except NotSent as error:
-            request.began = False
-            text = scrub(error.text, self._secrets(exchange))
-            end: CallResult[T] | Failure = Failure(Outcome.NOT_SENT, text)
-        except OutcomeUnknown as error:
-            end = Failure(Outcome.UNKNOWN, scrub(error.text, self._secrets(exchange)))
+        except (NotSent, OutcomeUnknown) as error:
+            end: CallResult[T] | Failure = self._broken(exchange, error)
         except (asyncio.CancelledError, InvalidArgument):
             if told:
                 cut = Outcome.NOT_SENT if request.began is False else Outcome.UNKNOWN
                 self._tell(exchange, cut, response, start)
             raise
         else:
-            end = classify(
-                response,
-                self._unwrap,
-                exchange.read,
-                partial(self._secrets, exchange),
-                self.clock.now,
-                repeatable=exchange.codec.route.repeatable,
-            )
+            end = self._judged(exchange, response)
             if permit is not None and isinstance(end, Failure):
                 _note_refusal(permit, end)
         finally:
@@ -317,6 +321,22 @@ class Client:
             outcome = Outcome.ANSWERED if isinstance(end, CallResult) else end.outcome
             self._tell(exchange, outcome, response, start)
         return end
+
+    def _judged(self, exchange: Exchange[T], response: Response) -> CallResult[T] | Failure:
+        return classify(
+            response,
+            self._unwrap,
+            exchange.read,
+            partial(self._secrets, exchange),
+            self.clock.now,
+            repeatable=exchange.codec.route.repeatable,
+        )
+
+    def _broken(self, exchange: Exchange[T], error: NotSent | OutcomeUnknown) -> Failure:
+        outcome = Outcome.UNKNOWN
+        if isinstance(error, NotSent):
+            exchange.request.began, outcome = False, Outcome.NOT_SENT
+        return Failure(outcome, scrub(error.text, self._secrets(exchange)))
 
     def _secrets(self, exchange: Exchange[T]) -> tuple[Secret, ...]:
         return (*self._auth.secrets, *exchange.secrets)

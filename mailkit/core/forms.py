@@ -26,6 +26,7 @@ from mailkit.errors import InvalidArgument
 from mailkit.text import utf8
 
 __all__ = [
+    "Fields",
     "File",
     "Pair",
     "flatten",
@@ -48,6 +49,18 @@ class File:
     media_type: str
     data: bytes = attrs.field(default=b"", repr=False)
     path: Path | None = None
+
+
+class Fields(dict[str, str]):
+    """Fields that many calls share, one or more; nobody changes them. ``urlencoded`` is their text,
+    made once.
+    """
+
+    __slots__ = ("urlencoded",)
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.urlencoded = urlencoded([*fields.items()])
 
 
 Pair = tuple[str, str | bytes | File | FormRows]

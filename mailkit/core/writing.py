@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import attrs
 import msgspec
 
-from mailkit.core.forms import Pair, flatten, harmless, quoted, quoted_key, urlencoded
+from mailkit.core.forms import Fields, Pair, flatten, harmless, quoted, quoted_key, urlencoded
 from mailkit.core.generated import generated
 from mailkit.core.secret import Secret
 from mailkit.core.wire_format import WireFormat
@@ -46,7 +46,7 @@ def text_writer(
     last: list[Pair] = []
     for key, value in fixed.items():
         flatten(last, key, value)
-    steps = [_step(part, n, _EXPANDED, _QUOTED) for n, part in enumerate(parts)]
+    steps = [_step(part, n, _SHARED, _QUOTED) for n, part in enumerate(parts)]
     if last:
         steps.append(f"out.append({urlencoded(last)!r})\n")
     return _compiled(owner, parts, "[]", steps, '"&".join(out)', {})
@@ -79,6 +79,13 @@ else:
 """
 _WRITTEN = "value = write_{n}(value, wire_format)\n"
 _EXPANDED = "expanded(out, write_{n}(value, wire_format))\n"
+_SHARED = """\
+value = write_{n}(value, wire_format)
+if type(value) is Fields:
+    out.append(value.urlencoded)
+else:
+    expanded(out, value)
+"""
 _QUOTED = """\
 if type(value) is str:
     if not (value.isascii() and harmless(value)):
@@ -112,6 +119,7 @@ def _compiled(
 ) -> Callable[[Any, WireFormat], Any]:
     source = _FUNCTION.format(empty=empty, steps=indent("".join(steps), "    "), result=result)
     known: dict[str, object] = {
+        "Fields": Fields,
         "expanded": _expanded_text,
         "several": _several,
         "harmless": harmless,

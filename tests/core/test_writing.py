@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mailkit.core.auth import Credential
 from mailkit.core.call import Call, arg, post
 from mailkit.core.codec import CallCodec, _pairs, build_exchange
-from mailkit.core.forms import urlencoded
+from mailkit.core.forms import Fields, urlencoded
 from mailkit.core.frames import clear_frames
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
@@ -32,6 +32,10 @@ def both(value: str, wire_format: WireFormat) -> Mapping[str, object]:
     return {"one part": value, "many[]": [value, value], "none": None, "ёж": len(value)}
 
 
+def shared(value: str, wire_format: WireFormat) -> Mapping[str, object]:
+    return Fields({"a name": value, "ёж": f"{value}!"})
+
+
 @post("/form", repeatable=False, body="form", fixed={"action": "a b", "list": [1, True]})
 class Form(Call[None], kw_only=True):
     """Has fields of every kind."""
@@ -39,6 +43,7 @@ class Form(Call[None], kw_only=True):
     text: str
     louder: str = arg(wire="L d'é", write=shout)
     parts: str = arg(expand=both)
+    pair: str | None = arg(default=None, expand=shared)
     number: int | None = None
     rows: Any = None
     flags: Any = arg(default=None, wire="flags[]")
@@ -90,6 +95,7 @@ def test_a_value_of_any_shape_is_written_as_in_the_general_way(call: Form) -> No
         text=st.just("a"),
         louder=sound,
         parts=texts,
+        pair=st.none() | texts,
         number=st.none() | st.integers(),
         flags=st.none() | st.lists(st.booleans(), max_size=3),
     )

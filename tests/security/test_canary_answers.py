@@ -7,7 +7,6 @@ import random
 from collections.abc import Callable
 from functools import partial
 
-import msgspec
 import pytest
 
 from mailkit.core.hooks import Attempt
@@ -57,7 +56,7 @@ async def test_a_body_that_cannot_be_put_together_shows_nothing(
 
     generator = random.Random()
     monkeypatch.setattr(generator, "getrandbits", exhausted)
-    monkeypatch.setattr(msgspec.json, "encode", exhausted)
+    monkeypatch.setattr("mailkit.core.codec._encode", exhausted)
     client = act.client(transport=Saying(Response(400, {}, TEXT.encode())), random=generator)
     with pytest.raises((MemoryError, Unavailable)) as caught:  # a short form needs neither
         await act.call(client)
@@ -81,7 +80,7 @@ async def test_a_token_that_cannot_be_asked_for_shows_nothing(
     def exhausted(*args: object, **options: object) -> None:
         raise MemoryError("while the body is put together")
 
-    monkeypatch.setattr(msgspec.json, "encode", exhausted)
+    monkeypatch.setattr("mailkit.core.codec._encode", exhausted)
     client = SendPulse(CANARY, CANARY, transport=Saying(Response(200, {}, b"")), **FREE)
     with pytest.raises(MemoryError) as caught:
         await client.senders.request_code("news@shop.by")

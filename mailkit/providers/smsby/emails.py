@@ -38,7 +38,11 @@ _DELIVERY = {
 class SendEmailResult(Model):
     """The service took the message; ``email_id`` is its number there."""
 
-    email_id: int = attrs.field(validator=attrs.validators.gt(0))
+    email_id: int
+
+    def __attrs_post_init__(self) -> None:  # a third of a validator's time
+        if self.email_id <= 0:
+            raise ValueError(f"'email_id' must be > 0: {self.email_id}")
 
 
 @attrs.frozen

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Protocol, cast
 
 import attrs
@@ -13,7 +12,7 @@ import attrs
 from mailkit.address import Address, normalize
 from mailkit.attachment import Attachment
 from mailkit.core.fields import FileLike, address, one_line
-from mailkit.core.forms import File
+from mailkit.core.forms import Fields, File
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
 
@@ -102,9 +101,9 @@ def long(call: HasBody, wire_format: WireFormat) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _sender(value: Address | str) -> Mapping[str, object]:
+def _sender(value: Address | str) -> Fields:
     parsed = address(value, "sender")
     fields = {"sender_email": parsed.email}
     if parsed.name:
         fields["sender_name"] = parsed.name
-    return MappingProxyType(fields)
+    return Fields(fields)

@@ -378,7 +378,9 @@ class MeasuresMany(Protocol):
     def measure_many(
         self, addresses: Sequence[str], values: Sequence[Sequence[str]]
     ) -> Sequence[int]:
-        """What ``measure`` says of each; raises InvalidRow if any can't be rendered."""
+        """What ``measure`` says of each; raises InvalidRow if any can't be rendered. Rows may lack
+        values at their ends that others have.
+        """
         ...
 
 

@@ -283,10 +283,10 @@ class Client:
         request, permits = exchange.request, self._permits
         exchange.attempt += 1
         permit = None
+        request.began = False  # also while the attempt waits for its permit or a token
         if permits is not None or not self._auth.sign(request):
             permit = await self._sign(exchange, timeout)
         response: Response | None = None
-        request.began = False
         told = bool(self._hooks) or _log.isEnabledFor(logging.DEBUG)
         start = self.clock.monotonic() if told else 0.0
         try:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from math import inf
@@ -291,6 +292,41 @@ async def test_a_timeout_from_outside_says_what_is_known(began: bool, fate: str)
     cause = caught.value.__cause__ or caught.value.__context__
     assert isinstance(cause, asyncio.CancelledError)
     assert cause.__notes__ == [f"library.books.add was cancelled: {fate}"]
+
+
+class NoPermits:
+    """Whoever wants a permit waits for ever."""
+
+    async def acquire(
+        self, names: tuple[str, ...], max_wait: float | None, deadline: float
+    ) -> Permit:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def no_token() -> Grant:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        lambda script: Library(script).with_permits(NoPermits()),
+        lambda script: Library(script, auth=Bearer(no_token, Secret(CANARY))),
+    ],
+    ids=["a permit", "a token"],
+)
+async def test_who_is_cancelled_while_it_waits_for_a_permit_or_a_token_has_sent_nothing(
+    library: Callable[[Script], Library],
+) -> None:
+    script = Script(OK)
+    with pytest.raises(TimeoutError) as caught:
+        await asyncio.wait_for(library(script).books.add(title="T"), 0.001)
+    cause = caught.value.__cause__ or caught.value.__context__
+    assert isinstance(cause, asyncio.CancelledError)
+    assert cause.__notes__ == ["library.books.add was cancelled: nothing was sent"]
+    assert script.requests == []
 
 
 async def test_who_is_cancelled_between_two_attempts_knows_of_the_first() -> None:

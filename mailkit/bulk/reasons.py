@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 
 import attrs
 
@@ -11,7 +12,9 @@ from mailkit.bulk.journal import Failure, RowState
 from mailkit.bulk.policy import without
 from mailkit.events import DeliveryStatus
 
-__all__ = ["EXAMPLES", "GROUPS", "OTHERS", "Kind", "ReasonGroup", "Reasons"]
+__all__ = ["EXAMPLES", "GROUPS", "OTHERS", "Kind", "ReasonGroup", "Reasons", "first_of"]
+
+T = TypeVar("T")
 
 Kind = RowState | DeliveryStatus
 
@@ -98,3 +101,8 @@ class Reasons:
                 self._keys.clear()
             self._keys[reason] = _numbers(lambda found: found[1] or "…", reason)
         return self._keys[reason]
+
+
+def first_of(items: Sequence[T], most: int) -> Sequence[T]:
+    """The first ``most`` of them; one more takes no more room than to say that there is one."""
+    return items if len(items) == most + 1 else items[:most]

@@ -15,7 +15,7 @@ from mailkit.bulk.estimate import Duration
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import LeftBehind
 from mailkit.bulk.moments import spoken
-from mailkit.bulk.reasons import ReasonGroup
+from mailkit.bulk.reasons import ReasonGroup, first_of
 from mailkit.bulk.rehearsal import Plan, Sample
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_suppressions
@@ -190,10 +190,11 @@ def plan_text(plan: Plan, recipients: str) -> Iterator[str]:
         yield f"  {state:<12}{rows:>14,}"
     if plan.left_out:
         yield "left out:"
-        for group in plan.left_out[:SHOWN]:
+        shown = first_of(plan.left_out, SHOWN)
+        for group in shown:
             yield from _group(group)
-        if len(plan.left_out) > SHOWN:
-            yield f"  and {len(plan.left_out) - SHOWN:,} more reasons: see --json"
+        if more := len(plan.left_out) - len(shown):
+            yield f"  and {more:,} more reasons: see --json"
     if not counts.to_send:
         yield "Nobody is left to mail."
         return

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.moments import moment
-from mailkit.bulk.reasons import ReasonGroup
+from mailkit.bulk.reasons import ReasonGroup, first_of
 from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.report.advice import Advice, grouped, listing, next_steps, remarks, settling
 from mailkit.text import plain
@@ -110,10 +110,11 @@ def _doubt(doubt: Doubt) -> str:
 
 
 def _some(lines: Sequence[str], indent: str) -> Iterator[str]:
-    for line in lines[:SHOWN]:
+    shown = first_of(lines, SHOWN)
+    for line in shown:
         yield indent + line
-    if len(lines) > SHOWN:
-        yield f"{indent}and {len(lines) - SHOWN:,} more: see --json"
+    if more := len(lines) - len(shown):
+        yield f"{indent}and {more:,} more: see --json"
 
 
 def moment_of(at: datetime) -> str:

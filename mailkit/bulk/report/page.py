@@ -13,7 +13,7 @@ import attrs
 from mailkit.bulk.journal import Details, Journal, RowState, Snapshot
 from mailkit.bulk.journal.details import FAILED
 from mailkit.bulk.journal.suppressions import SUPPRESSES
-from mailkit.bulk.reasons import Kind, ReasonGroup, Reasons
+from mailkit.bulk.reasons import Kind, ReasonGroup, Reasons, first_of
 from mailkit.bulk.report.advice import Advice, listing, next_steps, remarks, settling
 from mailkit.bulk.report.charts import bar, stack
 from mailkit.bulk.report.elements import data, id_of, number, percent, section, table, words
@@ -192,7 +192,7 @@ def _sum(page: _Page) -> Markup:
 def _doubts(report: Report, times: Times) -> Markup | None:
     if not report.doubts:
         return None
-    worst = sorted(report.doubts, key=lambda doubt: -doubt.rows)[:SHOWN]
+    worst = first_of(sorted(report.doubts, key=lambda doubt: -doubt.rows), SHOWN)
     more = len(report.doubts) - len(worst)
     return section(
         "In doubt",
@@ -335,7 +335,8 @@ def _failures(page: _Page) -> Markup | None:
 def _reasons(report: Report, kind: Kind, groups: Sequence[ReasonGroup]) -> Markup:
     title = f"{'' if isinstance(kind, RowState) else 'delivery: '}{words(kind.name)}"
     rows = []
-    for group in groups[:SHOWN]:
+    shown = first_of(groups, SHOWN)
+    for group in shown:
         first = group.examples[0]
         rows.append(
             tag(
@@ -345,7 +346,7 @@ def _reasons(report: Report, kind: Kind, groups: Sequence[ReasonGroup]) -> Marku
                 tag("td", f"line {first.line:,}: ", tag("bdi", first.address or "(no address)")),
             )
         )
-    more = len(groups) - SHOWN
+    more = len(groups) - len(shown)
     return joined(
         tag(
             "h3",
@@ -353,7 +354,7 @@ def _reasons(report: Report, kind: Kind, groups: Sequence[ReasonGroup]) -> Marku
             data(sum(group.rows for group in groups), id_of("why", title)),
         ),
         table(("reason", "rows", "such as"), *rows, caption=f"{title}, by reason", numbers=1),
-        _rest(f"{more:,} more reasons. " if more > 0 else "", report, kind),
+        _rest(f"{more:,} more reasons. " if more else "", report, kind),
     )
 
 

@@ -545,7 +545,7 @@ class Engine:
         self._polling.doubted(taken)
         self._doubts += 1
         if self._doubts >= DOUBTS_TO_STOP:
-            self.fail(error, f"the outcome of {self._doubts} chunks running is unknown: {error}")
+            self.fail(error, f"the outcome of {self._doubts} chunks in a row is unknown: {error}")
 
     def _hold(self, error: MailkitError) -> None:
         """Let every worker wait: as long as the provider asks, else longer each time."""

@@ -115,9 +115,11 @@ def resolve(
         one = rows == 1
         if accepted:
             print("1 row counts" if one else f"{rows:,} rows count", "as accepted now")
-        else:
+        elif rows:
             how = f"mailkit resume {shlex.quote(plain(job))}"
             print("1 row is" if one else f"{rows:,} rows are", f"planned again; send with: {how}")
+        elif not left_out:
+            print(f"the job {plain(job)} has no rejected rows: nothing is planned again")
         if left_out:
             print(f"{left_out:,} left out: another job has sent them this message, or will")
         return Exit.DONE

@@ -61,6 +61,13 @@ def test_single_rows_are_named_by_their_addresses(shop: Shop) -> None:
     assert (counts["in_doubt"], counts["accepted"], counts["unsent"]) == (497, 5, 1)
 
 
+def test_where_nothing_is_rejected_nothing_is_ordered_again(shop: Shop) -> None:
+    shop.send(shop.letter(), shop.table(["email", customer(1)]), "--name", "autumn")
+    ended = shop("resolve", "autumn", "--rejected")
+    assert (ended.code, ended.err) == (0, "")
+    approve("resolve --rejected: nothing is", ended.out)
+
+
 def test_what_is_rejected_is_ordered_again(shop: Shop) -> None:
     people = shop.table(["email", customer(1), "invalid1@example.com", "invalid2@example.com"])
     shop.send(shop.letter(), people, "--name", "autumn")

@@ -189,7 +189,7 @@ async def test_another_request_s_answer_leaves_its_chunk_in_doubt_at_once(provid
         assert (counts.accepted, counts.rejected, counts.in_doubt, counts.unsent) == (2, 0, 6, 2)
         assert await accepted(journal) == people[:2]
         assert report.stopped is not None
-        assert "3 chunks running" in report.stopped
+        assert "3 chunks in a row" in report.stopped
         if provider == "smsby":
             assert "the reference of chunk 1 of autumn" in report.doubts[0].reason
         again = await run_again(provider, service, journal)

@@ -65,7 +65,7 @@ async def excel_report(
         from xlsxwriter.exceptions import FileCreateError
     except ModuleNotFoundError:
         raise InvalidArgument(
-            "a workbook needs its extra: pip install 'mailkit-bulk[excel]'"
+            "a workbook needs the package XlsxWriter: pip install 'mailkit-bulk[excel]'"
         ) from None
     check_file(file, io.RawIOBase | io.BufferedIOBase, "open('report.xlsx', 'wb')")
     some = read_states(states)

@@ -42,6 +42,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
         "parts.open_stages(stages)",
         "_ids(job.id)",
         "columns",
+        "', '.join(columns)",
         "marks",
         "same",
         "self.gather",

@@ -143,7 +143,8 @@ class Task:
     `Dispatch.settle` has asked to look again. ``again``: a stage that is not repeatable was tried
     before, and said to be not acted upon. Then, and while it is in doubt, ``heard_of`` has the
     references under which webhooks speak of these people, and which no chunk has: this one may have
-    been taken under one of them. ``job_id`` is the job's number in its journal.
+    been taken under one of them. ``take`` counts how often the chunk was handed out for a stage
+    that is not repeatable. ``job_id`` is the job's number in its journal.
     """
 
     job: str
@@ -160,6 +161,7 @@ class Task:
     looks: int = 0
     again: bool = False
     heard_of: Sequence[str] = ()
+    take: int = 0
     job_id: int = 0
 
     def token(self, row: TaskRow) -> str:
@@ -341,6 +343,8 @@ class Dispatch(Protocol):
 
     async def perform(self, task: Task) -> Done | Sent | Wait | Recut:
         """Do the task; a stage that is not repeatable makes one request, and never repeats it.
+        Others, which may be repeated, can come before: they take the task's permits if there are
+        none besides, and what they have found must not be lost if there is none for the request.
 
         Returns Sent from the last stage and Done from the others, unless it has to Wait or Recut.
         """

@@ -14,10 +14,11 @@ mailed is compared with the report.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import attrs
@@ -31,6 +32,7 @@ from mailkit.bulk.source import read_recipients
 from mailkit.core.dispatch import Dispatch, Provider, Scope, check_stages
 from mailkit.core.message_parts import MessagePart
 from mailkit.core.options import ClientOptions
+from mailkit.core.quota import Quota
 from mailkit.errors import Unsupported
 from mailkit.message import Message
 from mailkit.testing.clock import FakeClock
@@ -44,6 +46,8 @@ NAME = 'Жанна <&"\\[%{ ' * 5
 MOST_ROWS = 20  # of a chunk: the checks make some hundred of them
 OUTLASTS_A_CLIENT = 4  # requests: a client tries three times
 _FEW = EngineSettings(concurrency=3)  # requests at once: there are two chunks and a half
+_SCARCE = Quota(1, 10.0)
+_LONG = 4 * 3600.0
 _numbers = count()
 
 
@@ -94,6 +98,8 @@ class _World:
     journal: Journal
     clock: FakeClock
     story: str = "nothing goes wrong"
+    options: ClientOptions = attrs.field(factory=ClientOptions)
+    times: list[float] = attrs.field(factory=list[float])
 
     async def send(self, people: Sequence[str], strikes: Sequence[Strike] = ()) -> _End:
         """Send to these people while all that strikes, and again with `resume`."""
@@ -101,7 +107,7 @@ class _World:
         async with self._sender(strikes) as (sender, wire):
             job = await self._start(sender, people)
             try:
-                stopped = (await job.wait()).stopped
+                stopped = (await self._end(job)).stopped
             except Killed:
                 stopped = None
         self._must(stopped is None, f"one request has stopped the job: {stopped}")
@@ -118,6 +124,15 @@ class _World:
             await job.wait()
             await other.wait()
         return await self._resume(before)
+
+    async def _end(self, job: Job) -> Report:
+        """The job's report, which must not keep anybody waiting for ever."""
+        ended = asyncio.ensure_future(job.wait())
+        too_long = asyncio.ensure_future(self.clock.sleep(_LONG))
+        await asyncio.wait([ended, too_long], return_when=asyncio.FIRST_COMPLETED)
+        too_long.cancel()
+        self._must(ended.done(), f"the job does not end within {_LONG / 3600:.0f} hours")
+        return ended.result()
 
     async def _start(self, sender: BulkSender, people: Sequence[str]) -> Job:
         rows = read_recipients([(address, {"name": NAME}) for address in people])
@@ -163,8 +178,9 @@ class _World:
     async def _sender(
         self, strikes: Sequence[Strike] = ()
     ) -> AsyncIterator[tuple[BulkSender, Wire]]:
-        clock, wire = self.clock, Wire(self.clock, strikes)
-        async with self.bench.connect({"clock": clock, "transport": wire}) as client:
+        clock, wire = self.clock, Wire(self.clock, strikes, self.times)
+        options: ClientOptions = {"clock": clock, "transport": wire, **self.options}
+        async with self.bench.connect(options) as client:
             provider = WatchedProvider(client, clock)
             async with BulkSender(
                 provider, journal=self.journal, settings=_FEW, clock=clock
@@ -310,6 +326,21 @@ async def two_runs_share_a_job(bench: Bench) -> None:
         world.all_accepted(await world.share(_people(await _dispatch(bench))))
 
 
+async def one_request_at_a_time_is_enough(bench: Bench) -> None:
+    """Under the account's own quota of one request in ten seconds a job comes to its end, also
+    where the first request to send is turned away, and no request comes earlier.
+    """
+    dispatch = await _dispatch(bench)
+    last = dispatch.stages[-1].name
+    async with _world(bench, f"a quota of {_SCARCE}") as world:
+        world.options = {"requests": _SCARCE}
+        end = await world.send(_people(dispatch), [Strike(Trouble.TURNED_AWAY, last)])
+        world.all_accepted(end)
+        early = [after - at for at, after in pairwise(world.times) if after - at < 9.999]
+        if early:
+            raise Violation(f"{world.story}: the next request came after {early[0]:.0f} seconds")
+
+
 async def lost_questions_are_asked_again(bench: Bench) -> None:
     """Polls, and the settling of what is in doubt, are safe to repeat."""
     dispatch = await _dispatch(bench)
@@ -339,5 +370,6 @@ CHECKS: Sequence[Check] = (
     a_page_of_a_gateway_is_no_answer,
     a_killed_run_is_resumed,
     two_runs_share_a_job,
+    one_request_at_a_time_is_enough,
     lost_questions_are_asked_again,
 )

@@ -78,10 +78,13 @@ _current: ContextVar[Errand | None] = ContextVar("errand", default=None)
 
 class Wire:
     """A client's transport, with trouble on order; time stands still while a request is on its
-    way.
+    way. The ``times`` of all requests are noted.
     """
 
-    def __init__(self, clock: FakeClock, strikes: Sequence[Strike] = ()) -> None:
+    def __init__(
+        self, clock: FakeClock, strikes: Sequence[Strike] = (), times: list[float] | None = None
+    ) -> None:
+        self._times = [] if times is None else times
         self._clock = clock
         self._inner = AiohttpTransport()
         self._strikes = list(strikes)
@@ -94,6 +97,7 @@ class Wire:
 
     async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         """Send the request, unless something else was ordered."""
+        self._times.append(self._clock.monotonic())
         with self._clock.held():
             return await self._send(request, timeout)
 

@@ -14,7 +14,7 @@ from mailkit.bulk.journal import Journal, LedgerPermits
 from mailkit.bulk.journal.ledger import Account, Grant, Ledger
 from mailkit.core.quota import SLACK
 from mailkit.core.wire import Request, Response
-from mailkit.errors import NotSent, OutcomeUnknown, QuotaExhausted, RateLimited
+from mailkit.errors import NotSent, OutcomeUnknown, QuotaExhausted, RateLimited, Refused
 from mailkit.testing import FakeClock
 
 from ..core.doubles import response
@@ -201,6 +201,148 @@ async def test_the_permits_of_a_chunk_are_for_its_request_alone_and_once(
         with pytest.raises(QuotaExhausted):
             await mine.acquire(NAMES, 0.0, 30.0)
     assert await rows(journal, "permits") == 3
+
+
+SCARCE = {"campaigns": Quota(1, 3600.0), "requests": Quota(1, 10.0)}
+LOOK = ("requests",)
+
+
+async def free(mine: LedgerPermits, name: str) -> bool:
+    """Whether there is a permit of this quota."""
+    used = await mine.used()
+    return sum(amount for _, amount in used[name]) < mine.ledger.account.quotas[name].limit
+
+
+async def test_a_task_lends_its_permit_to_a_request_that_comes_before_its_own(
+    journal: Journal, clock: FakeClock
+) -> None:
+    mine = permits(journal, clock, SCARCE)
+    grant = await granted(mine, *NAMES)
+
+    async def task() -> None:
+        with mine.using(grant):
+            permit = await mine.acquire(LOOK, 0.0, 30.0)
+            assert permit.begins_by == grant.begins_by
+            clock.advance(2)
+            permit.done()
+            await mine.acquire(NAMES, 0.0, 30.0)
+
+    with pytest.raises(QuotaExhausted) as told:
+        await task()
+    assert told.value.available_at is not None
+    assert told.value.available_at.timestamp() == clock.now() + 10
+    assert await free(mine, "campaigns")  # nothing was asked for that takes one
+    assert not await free(mine, "requests")
+    clock.advance(10)
+    assert await free(mine, "requests")
+
+
+async def test_what_is_lent_counts_for_the_next_process_after_a_kill(
+    journal: Journal, clock: FakeClock
+) -> None:
+    mine, other = permits(journal, clock, SCARCE), permits(journal, clock, SCARCE)
+    grant = await granted(mine, *NAMES)
+
+    async def task() -> None:
+        with mine.using(grant):
+            await mine.acquire(LOOK, 0.0, 60.0)  # a patient one
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await task()
+    clock.advance(10 + 60 + SLACK + 9)
+    assert not await free(other, "requests")
+    clock.advance(1)
+    assert await free(other, "requests")
+    assert not await free(other, "campaigns")
+
+
+async def test_a_permit_that_was_lent_is_replaced_if_there_is_one(
+    journal: Journal, clock: FakeClock
+) -> None:
+    mine = permits(journal, clock, SCARCE)
+    with mine.using(await granted(mine, *NAMES)):
+        (await mine.acquire(LOOK, 0.0, 30.0)).done()
+        clock.advance(10)
+        permit = await mine.acquire(NAMES, 0.0, 30.0)
+        clock.advance(1)
+        permit.done()
+    assert await mine.used() == {"campaigns": [(0.0, 1)], "requests": [(0.0, 1)]}
+
+
+@pytest.mark.parametrize(
+    ("error", "back"),
+    [
+        (None, True),
+        (OutcomeUnknown("two of them"), True),
+        (RateLimited("later"), True),
+        (asyncio.CancelledError(), False),
+    ],
+)
+async def test_what_the_task_did_not_need_goes_back(
+    journal: Journal, clock: FakeClock, error: BaseException | None, back: bool
+) -> None:
+    mine = permits(journal, clock, SCARCE)
+    try:
+        with mine.using(await granted(mine, *NAMES)):
+            (await mine.acquire(LOOK, 0.0, 30.0)).done()
+            if error is not None:
+                raise error
+    except type(error or ValueError()):
+        pass
+    assert await free(mine, "campaigns") is back
+    assert not await free(mine, "requests")
+
+
+async def test_a_grant_for_many_requests_gives_each_what_it_has(
+    journal: Journal, clock: FakeClock
+) -> None:
+    """A stage that may be repeated is taken with the permits that only its requests need."""
+    mine = permits(journal, clock, SCARCE)
+    with mine.using(await granted(mine, "campaigns")):
+        (await mine.acquire(NAMES, 0.0, 30.0)).done()
+        with pytest.raises(QuotaExhausted):
+            await mine.acquire(LOOK, 0.0, 30.0)
+    assert await mine.used() == {"campaigns": [(0.0, 1)], "requests": [(0.0, 1)]}
+
+
+@pytest.mark.parametrize(
+    ("error", "since"),
+    [(None, 9.0), (Refused("no"), 9.0), (OutcomeUnknown("reset"), 42.0), (NotSent("dns"), None)],
+)
+async def test_recipients_count_from_the_end_of_the_task(
+    journal: Journal, clock: FakeClock, error: Exception | None, since: float | None
+) -> None:
+    """Its first request may be for a token, and fall under the same quotas as its own."""
+    quotas = {"requests": Quota(2, 60.0), "recipients": Quota(10, 60.0)}
+    mine = permits(journal, clock, quotas)
+    ledger, needs = mine.ledger, {"requests": 1, "recipients": 7}
+    grant = await mine._store.write(
+        lambda db: ledger.ask(db, needs, key=None, deadline=30.0, asked=0.0)
+    )
+    assert isinstance(grant, Grant)
+    try:
+        with mine.using(grant):
+            (await mine.acquire(LOOK, 0.0, 30.0)).done()
+            permit = await mine.acquire(LOOK, 0.0, 30.0)
+            clock.advance(9)
+            permit.done()
+            if error is not None:
+                raise error
+    except type(error or ValueError()):
+        pass
+    assert (await mine.used())["recipients"] == ([] if since is None else [(since - 9, 7)])
+
+
+async def test_a_patient_client_takes_one_permit_of_a_large_quota(
+    journal: Journal, clock: FakeClock
+) -> None:
+    mine = permits(journal, clock, {"requests": Quota(5_000, 3_600.0)})
+    with mine.using(await granted(mine, "requests")):
+        permit = await mine.acquire(LOOK, 0.0, 100.0)
+        assert sum(amount for _, amount in (await mine.used())["requests"]) == 1
+        permit.done()
+    assert sum(amount for _, amount in (await mine.used())["requests"]) == 1
 
 
 @pytest.mark.parametrize(

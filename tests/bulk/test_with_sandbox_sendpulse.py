@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
+from mailkit import Quota
 from mailkit.bulk.journal import Journal, RowRecord
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
@@ -125,6 +127,28 @@ async def test_each_chunk_gets_a_list_and_a_campaign(world: World) -> None:
     assert report.counts.accepted == 45
     assert report.deliveries == {DeliveryStatus.SENT: 45}
     assert report.statistics["sent"] == 45
+    assert await world.agrees()
+
+
+async def test_one_request_in_ten_seconds_is_enough(world: World) -> None:
+    """Some campaigns need a new token first, and one is looked for, since it was turned away."""
+    world.sandbox.sendpulse.settings.token_lifetime = 100.0  # good for 50 seconds
+    wire = Wire(world.clock, [Strike(Trouble.TURNED_AWAY, "send")])
+    one = Quota(1, 10.0)
+    async with world.client(FEW, requests=one, transport=wire) as client:
+        provider = WatchedProvider(client, world.clock)
+        async with BulkSender(provider, journal=world.journal, clock=world.clock) as sender:
+            job = await sender.start(COMMON, read_recipients(people(45)), name="autumn")
+            ended = asyncio.ensure_future(job.wait())
+            too_long = asyncio.ensure_future(world.clock.sleep(6 * 3600))
+            await asyncio.wait([ended, too_long], return_when=asyncio.FIRST_COMPLETED)
+            too_long.cancel()
+            assert ended.done()
+    report = ended.result()
+    assert report is not None
+    assert report.complete
+    assert world.sandbox.requests["sendpulse.mailing_lists.campaigns"] == 1
+    assert world.sandbox.requests[SEND] == 3
     assert await world.agrees()
 
 

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from listmail import Listmail
-from listmail.dispatch import SEND, ListmailDispatch
+from listmail.dispatch import SEND, ListmailDispatch, name_of
 from listmail.envelope import unwrap
 from listmail.server import Server
 from mailkit import Message
@@ -40,6 +40,7 @@ from mailkit.testing.conformance import (
     a_page_of_a_gateway_is_no_answer,
     an_unknown_outcome_mails_nobody_twice,
     everybody_is_mailed_once,
+    one_request_at_a_time_is_enough,
     stages_are_sound,
     what_it_does_not_take_is_refused_by_name,
 )
@@ -99,7 +100,7 @@ async def test_sendpulse_conforms(check: Check, sandbox: Sandbox) -> None:
     own.requests_per_second = own.campaigns_per_hour = None
 
     def connect(options: ClientOptions) -> sendpulse.SendPulse:
-        hasty: ClientOptions = {**options, "requests": None}
+        hasty: ClientOptions = {"requests": None, **options}
         key = own.client_id, own.client_secret
         return sendpulse.SendPulse(*key, sandbox.url, limits=few, campaigns=None, **hasty)
 
@@ -150,6 +151,13 @@ class SendsAgainItself(ListmailDispatch):
             return await super().perform(task)
         except OutcomeUnknown:
             return await super().perform(task)
+
+
+class LooksEachTimeAnew(ListmailDispatch):
+    async def perform(self, task: Task) -> Done | Sent | Wait:
+        if task.again:
+            await self._once.campaigns.find(name_of(task))
+        return await super().perform(task)
 
 
 class WaitsInNoTimeZone(ListmailDispatch):
@@ -216,6 +224,7 @@ class FaultyListmail:
         (BelievesThatItSent, an_unknown_outcome_mails_nobody_twice, "was mailed 0 times"),
         (ForgetsTheReference, everybody_is_mailed_once, "a reference is what polls need"),
         (SendsAgainItself, an_unknown_outcome_mails_nobody_twice, "was sent again"),
+        (LooksEachTimeAnew, one_request_at_a_time_is_enough, "does not end within 4 hours"),
         (WaitsInNoTimeZone, everybody_is_mailed_once, "needs a time zone"),
         (SaysDoneWhenItIsSent, everybody_is_mailed_once, "returned Done, and Sent or Wait was"),
         (LoadsSomebodyElse, everybody_is_mailed_once, "not in the list: "),

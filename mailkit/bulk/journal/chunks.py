@@ -451,6 +451,7 @@ def _handed_out(
         looks=chunk.looks,
         again=chunk.again,
         heard_of=references_about(db, job, chunk.n, chunk.started or 0.0) if chunk.again else (),
+        take=chunk.takes,
         job_id=job.id,
     )
     return Taken(task, Ticket(chunk.n, chunk.takes), chunk.root, chunk.role == Role.AGAIN)

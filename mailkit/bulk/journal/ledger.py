@@ -13,7 +13,7 @@ begins with it, in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
 
@@ -54,8 +54,11 @@ class Account:
 @attrs.define(eq=False)
 class Grant:
     """Permits that were granted together, ``needs`` of each quota. ``zero`` is the ledger's time at
-    the clock's zero, and ``latest`` when the request is over for certain. It begins by a reading of
-    `mailkit.core.lateness`.
+    the clock's zero, and ``latest`` when the request is over for certain, which is given up after
+    ``deadline`` seconds. It begins by a reading of `mailkit.core.lateness`.
+
+    A task's requests take ``part`` after part: it was ``asked`` once any of them came, and is
+    ``used`` once the one that it was granted for has its own.
     """
 
     account: int
@@ -63,9 +66,23 @@ class Grant:
     needs: Needs
     zero: float
     latest: float
+    deadline: float
     begins_by: float
+    asked: bool = False
     used: bool = False
     ended: bool = False
+
+    def part(self, names: Collection[str]) -> Grant:
+        """Its permits of these quotas, as a grant of their own."""
+        part = attrs.evolve(
+            self, needs={name: n for name, n in self.needs.items() if name in names}
+        )
+        self.needs = {name: n for name, n in self.needs.items() if name not in part.needs}
+        return part
+
+    def take_back(self, part: Grant) -> None:
+        """No request was made with this part."""
+        self.needs = {**self.needs, **part.needs}
 
 
 @attrs.frozen
@@ -164,9 +181,11 @@ class Ledger:
 
     def end(self, db: Connection, grant: Grant, at: float | None) -> None:
         """The request was over at this reading of the clock, or certainly not sent (None)."""
-        where = (grant.account, grant.id)
         if at is None:
-            db.execute("DELETE FROM permits WHERE account = ? AND id = ?", where)
+            db.executemany(
+                "DELETE FROM permits WHERE account = ? AND id = ? AND quota = ?",
+                [(grant.account, grant.id, name) for name in grant.needs],
+            )
             return
         at += grant.zero
         single = []
@@ -179,6 +198,13 @@ class Ledger:
             "INSERT INTO permits (account, id, quota, amount, at) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (account, id, quota) DO UPDATE SET at = excluded.at",
             single,
+        )
+
+    def lengthen(self, db: Connection, grant: Grant) -> None:
+        """The request may be over later than was said when the permits were granted."""
+        db.executemany(
+            "UPDATE permits SET at = ? WHERE account = ? AND id = ? AND quota = ?",
+            [(grant.latest, grant.account, grant.id, name) for name in grant.needs],
         )
 
     def block(
@@ -309,7 +335,7 @@ class Ledger:
                 "INSERT INTO permits (account, id, quota, amount, at) VALUES (?, ?, ?, ?, ?)",
                 (moment.account, moment.grant, name, amount, latest),
             )
-        return Grant(moment.account, moment.grant, needs, moment.zero, latest, begins_by)
+        return Grant(moment.account, moment.grant, needs, moment.zero, latest, deadline, begins_by)
 
     def _merge(self, db: Connection, grant: Grant, name: str, amount: int, at: float) -> None:
         """Count a permit that has ended with others, from the end of its piece of the window."""

@@ -3,6 +3,10 @@
 Those that came with a chunk are handed to its request. For everything else, such as direct calls,
 loads, polls and tokens, whoever needs a permit waits in line: within the event loop first, and the
 first there has one place in the journal's. So a process gets no more for having many callers.
+
+Before a chunk's request, its task may have others to make, such as one for a token. Where there are
+no permits for these, the chunk lends its own, which they would wait for without end. Its request
+needs others then, and its task comes again with these if there are none.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from mailkit.core.dispatch import Stage
 from mailkit.core.lateness import elapsed
 from mailkit.core.loops import PerLoop, running_loop
 from mailkit.core.quota import REQUESTS, SLACK, Permit, used_up
-from mailkit.errors import MailkitError, OutcomeUnknown, QuotaExhausted
+from mailkit.errors import MailkitError, NotSent, OutcomeUnknown, QuotaExhausted
 
 __all__ = ["RECIPIENTS", "LedgerPermits", "permits_for", "place_of"]
 
@@ -98,23 +102,57 @@ class LedgerPermits:
         needs = self._known.get(names)
         if needs is None:
             needs = self._known[names] = self.ledger.needs(*names)
-        if not needs:
-            return _Free()
         grant = _granted.get()
-        if grant is not None and not grant.used and _is_for(grant, needs):
-            grant.used = True
-            return await self._lengthened(grant, deadline)
+        if grant is None or grant.ended:
+            grants = await self._in_line(needs, max_wait, deadline)
+        else:
+            grants = await self._for_task(grant, needs, max_wait, deadline)
+        return _Permit(self, grants, deadline) if grants else _Free()
+
+    async def _for_task(
+        self, grant: Grant, needs: Needs, max_wait: float | None, deadline: float
+    ) -> Sequence[Grant]:
+        """For a request of a task that has the grant; the one that it was made for takes all of it,
+        but what counts recipients: that stays until the end of the task.
+        """
+        grant.asked = True
+        own = grant.needs.keys() - {RECIPIENTS} <= needs.keys()
+        if not own and grant.needs.keys() & needs.keys():
+            try:
+                return [await self._ask(needs, deadline, -inf, None)]
+            except QuotaExhausted:
+                pass  # then the task lends
+        if deadline > grant.deadline:  # the client is a patient one
+            grant.latest += deadline - grant.deadline
+            grant.deadline = deadline
+            await self._store.write(lambda db: self.ledger.lengthen(db, grant), durable=False)
+        part = grant.part(needs)
+        missing = {name: amount for name, amount in needs.items() if name not in part.needs}
+        try:
+            others = await self._in_line(missing, max_wait, deadline)
+        except BaseException:
+            grant.take_back(part)
+            raise
+        grant.used = grant.used or own
+        return [part, *others] if part.needs else others
+
+    async def _in_line(
+        self, needs: Needs, max_wait: float | None, deadline: float
+    ) -> Sequence[Grant]:
+        """Permits from the ledger, when it is their turn."""
+        if not needs:
+            return []
         now = self._clock.monotonic()
         give_up = inf if max_wait is None else now + max_wait
         if give_up <= now:
-            return await self._ask(needs, deadline, give_up, None)
+            return [await self._ask(needs, deadline, give_up, None)]
         line = self._waiting.here().lines.setdefault(tuple(needs), _Line())
         turn, ahead = anyio.Event(), len(line.turns)
         line.turns.append(turn)
         try:
             if ahead:
                 await self._come_first(needs, turn, ahead, give_up)
-            return await self._ask(needs, deadline, give_up, line.key)
+            return [await self._ask(needs, deadline, give_up, line.key)]
         finally:
             line.turns.remove(turn)
             if line.turns:
@@ -128,25 +166,34 @@ class LedgerPermits:
 
     @contextmanager
     def using(self, grant: Grant) -> Iterator[None]:
-        """The first request in the block that needs just these permits has them already. If none
-        takes them, they count if something was sent all the same, or may have been.
+        """The request in the block that needs these permits has them already. What no request takes
+        counts where none asked for permits, and something was sent all the same or may have been,
+        and what counts recipients where the request was made.
         """
         token = _granted.set(grant)
         try:
             yield
+        except (NotSent, QuotaExhausted):
+            self.end(grant, None)
+            raise
         except OutcomeUnknown:
+            if grant.used:
+                latest = grant.latest - grant.zero
+                self.end(grant, max(latest, self._clock.elapsed() + SLACK))
+            elif grant.asked:
+                self.end(grant, None)
             raise
         except MailkitError:
-            self.give_back(grant)
+            self.end(grant, self._clock.elapsed() if grant.used else None)
             raise
         else:
-            if not grant.used:
-                self.end(grant, self._clock.elapsed())
+            sent = grant.used or not grant.asked
+            self.end(grant, self._clock.elapsed() if sent else None)
         finally:
             _granted.reset(token)
 
     def give_back(self, grant: Grant) -> None:
-        """Nothing was sent, unless a request has taken the permits: that knows better."""
+        """Nothing was sent, unless the request has taken the permits: that knows better."""
         if not grant.used:
             self.end(grant, None)
 
@@ -155,27 +202,20 @@ class LedgerPermits:
         if grant.ended:
             return
         grant.ended = True
+        if not grant.needs:
+            return
         self._store.post(lambda db: self.ledger.end(db, grant, at))
         if at is None and running_loop() is not None:
             waiting = self._waiting.here()
             waiting.returns += 1
             waiting.given_back.notify()
 
-    def block(self, grant: Grant, *, requests: bool, seconds: float | None) -> None:
+    def block(self, grants: Sequence[Grant], *, requests: bool, seconds: float | None) -> None:
         """The service said so just now; see `Permit.refused`."""
         at = self._clock.elapsed()
-        names = [name for name in grant.needs if name != RECIPIENTS]
+        names = [name for grant in grants for name in grant.needs]
         meant = [name for name in names if (name in REQUESTS) == requests] or names
-        self._store.post(lambda db: self.ledger.block(db, grant, meant, at, seconds))
-
-    async def _lengthened(self, grant: Grant, deadline: float) -> Permit:
-        """The permit of a grant that came with a chunk, whose client may be a patient one."""
-        if deadline > DEADLINE:
-            latest = grant.latest + deadline - DEADLINE
-            await self._store.write(
-                lambda db: self.ledger.end(db, grant, latest - grant.zero), durable=False
-            )
-        return _Permit(self, grant, deadline)
+        self._store.post(lambda db: self.ledger.block(db, grants[0], meant, at, seconds))
 
     async def _come_first(
         self, needs: Needs, turn: anyio.Event, ahead: int, give_up: float
@@ -190,7 +230,7 @@ class LedgerPermits:
         if not turn.is_set():
             raise self._used_up(found)
 
-    async def _ask(self, needs: Needs, deadline: float, give_up: float, key: str | None) -> Permit:
+    async def _ask(self, needs: Needs, deadline: float, give_up: float, key: str | None) -> Grant:
         """Ask until there is a permit. Whoever gives up leaves the line."""
         quotas = self.ledger.account.quotas
         durable = any(quotas[name].per_seconds >= DURABLE for name in needs)
@@ -204,7 +244,7 @@ class LedgerPermits:
 
                 found = await self._uninterrupted(work, durable=durable)
                 if isinstance(found, Grant):
-                    return _Permit(self, found, deadline)
+                    return found
                 self._check(found, give_up)
                 left = give_up - self._clock.monotonic()
                 if waiting.returns == before:  # else one has come back meanwhile
@@ -241,10 +281,6 @@ class LedgerPermits:
         return used_up(busy.quota, self.ledger.account.provider, at)
 
 
-def _is_for(grant: Grant, needs: Needs) -> bool:
-    return grant.needs.keys() - {RECIPIENTS} == needs.keys()
-
-
 class _Free:
     """Leave for a request that falls under no quota."""
 
@@ -264,10 +300,10 @@ class _Free:
 class _Permit:
     """See `mailkit.core.quota.Permit`."""
 
-    def __init__(self, permits: LedgerPermits, grant: Grant, deadline: float) -> None:
-        self.begins_by = grant.begins_by
+    def __init__(self, permits: LedgerPermits, grants: Sequence[Grant], deadline: float) -> None:
+        self.begins_by = min(grant.begins_by for grant in grants)
         self._permits = permits
-        self._grant = grant
+        self._grants = grants
         self._deadline = deadline
         self._clock = permits.ledger.clock
         self._sent = self._clock.elapsed()
@@ -276,14 +312,18 @@ class _Permit:
         self._sent = self._clock.elapsed()
 
     def done(self) -> None:
-        self._permits.end(self._grant, self._clock.elapsed())
+        self._end(self._clock.elapsed())
 
     def lost(self) -> None:
         over = max(self._sent + self._deadline, self._clock.elapsed()) + SLACK
-        self._permits.end(self._grant, over)
+        self._end(over)
 
     def release(self) -> None:
-        self._permits.end(self._grant, None)
+        self._end(None)
 
     def refused(self, *, requests: bool, seconds: float | None) -> None:
-        self._permits.block(self._grant, requests=requests, seconds=seconds)
+        self._permits.block(self._grants, requests=requests, seconds=seconds)
+
+    def _end(self, at: float | None) -> None:
+        for grant in self._grants:
+            self._permits.end(grant, at)

@@ -63,6 +63,10 @@ class ChunkList:
     to it would send, ``from_tariff`` and ``from_balance`` how many of these are paid by what, and
     ``price`` what the latter cost. ``missed`` is when its campaign was looked for in vain,
     ``polls`` counts how often it was looked at, and ``over`` is when it was first seen to be over.
+
+    ``looked`` is the last take at which no campaign was asked for, since there was no permit left
+    once it had been looked for: of those that are known, ``ours`` have the chunk's name, and
+    ``others`` have not.
     """
 
     id: int
@@ -77,6 +81,9 @@ class ChunkList:
     missed: float | None = None
     polls: int = 0
     over: float | None = None
+    looked: int | None = None
+    ours: Sequence[int] = ()
+    others: Sequence[int] = ()
 
     @classmethod
     def of(cls, cursor: str | None) -> ChunkList:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import TYPE_CHECKING
@@ -42,6 +42,7 @@ from mailkit.errors import (
     InvalidArgument,
     NotFound,
     OutcomeUnknown,
+    QuotaExhausted,
     Refused,
     Unavailable,
     Unsupported,
@@ -317,13 +318,27 @@ class SendPulseDispatch:
             raise AccountRefused(f"{missing}: top up the account or choose another tariff")
         return Done()
 
-    async def _send(self, task: Task, chunk: ChunkList) -> Sent:
-        if task.again:  # whoever said "not now" may have been a gateway that knows nothing
-            found = await self._campaigns(self._once, task, chunk)
-            if len(found) > 1:
+    async def _send(self, task: Task, chunk: ChunkList) -> Sent | Wait:
+        """Where permits are missing on the way, the next take goes on from there: as long as no
+        campaign was asked for, nobody else can have left one.
+        """
+        listed = chunk.looked is not None and chunk.looked == task.take - 1
+        known = None if task.again and not listed else attrs.evolve(chunk, looked=task.take)
+        try:
+            if task.again:  # whoever said "not now" may have been a gateway that knows nothing
+                async for found in self._look_for(self._once, task, chunk, listed=listed):
+                    known = attrs.evolve(found, looked=task.take)
+            if known is not None and len(known.ours) > 1:
                 raise OutcomeUnknown(f"SendPulse has two campaigns called {name_of(task)}")
-            if found:
-                return Sent(str(found[0]), cursor=task.cursor)
+            if known is not None and known.ours:
+                return Sent(str(known.ours[0]), cursor=task.cursor)
+            return await self._create(task, chunk)
+        except QuotaExhausted as error:
+            if known is None or error.available_at is None or error.status is not None:
+                raise
+            return Wait(error.available_at, error.text, known.cursor())
+
+    async def _create(self, task: Task, chunk: ChunkList) -> Sent:
         message, written = self._message, self._stored_placeholders(chunk)
         stats = None
         if message.track_opens is not None or message.track_clicks is not None:
@@ -348,7 +363,8 @@ class SendPulseDispatch:
         name, chunk = name_of(task), ChunkList.of(task.cursor)
         now = datetime.fromtimestamp(self._client.clock.now(), UTC)
         try:
-            found = await self._campaigns(self._client, task, chunk)
+            looks = self._look_for(self._client, task, chunk, listed=False)
+            found = [known.ours async for known in looks][-1]
         except _NotShown:
             if task.started is None or now < task.started + _SHOWN:
                 raise
@@ -369,25 +385,37 @@ class SendPulseDispatch:
             return Wait(again, why)
         return NotTaken(f"there is no campaign {name} at SendPulse")
 
-    async def _campaigns(self, client: SendPulse, task: Task, chunk: ChunkList) -> list[int]:
-        """The campaigns of the chunk's name: of its list, which may not show a new one for a while,
-        and of those that webhooks have named. Raises Unavailable if there is none, and one of these
-        can't be read.
+    async def _look_for(
+        self, client: SendPulse, task: Task, chunk: ChunkList, *, listed: bool
+    ) -> AsyncIterator[ChunkList]:
+        """The campaigns of the chunk's name, as known after each step: those of its list, which may
+        not show a new one for a while, unless they are ``listed`` already, and those that webhooks
+        have named. Raises Unavailable if there is none, and one of these can't be read.
         """
-        name, campaigns = name_of(task), client.mailing_lists.iter_campaigns(chunk.id)
-        found = {one.id async for one in campaigns if one.name.strip() == name}
+        name = name_of(task)
+        if not listed:
+            chunk = attrs.evolve(chunk, ours=(), others=())
+            async for one in client.mailing_lists.iter_campaigns(chunk.id):
+                if one.name.strip() == name:
+                    chunk = attrs.evolve(chunk, ours=sorted({*chunk.ours, one.id}))
+                    yield chunk  # the page behind this one is but a check
+            yield chunk
         not_shown: _NotShown | None = None
-        for reference in task.heard_of:
-            if reference.isdecimal() and int(reference) not in found:
-                try:
-                    campaign = await self._campaign(client, int(reference))
-                except _NotShown as error:
-                    not_shown = error
-                else:
-                    found |= {campaign.id} if campaign.name.strip() == name else set()
-        if not_shown is not None and not found:
+        for reference in map(int, filter(str.isdecimal, task.heard_of)):
+            if reference in chunk.ours or reference in chunk.others:
+                continue
+            try:
+                campaign = await self._campaign(client, reference)
+            except _NotShown as error:
+                not_shown = error
+                continue
+            if campaign.name.strip() == name:
+                chunk = attrs.evolve(chunk, ours=sorted([*chunk.ours, reference]))
+            else:
+                chunk = attrs.evolve(chunk, others=[*chunk.others, reference])
+            yield chunk
+        if not_shown is not None and not chunk.ours:
             raise not_shown
-        return sorted(found)
 
     async def _campaign(self, client: SendPulse, id: int) -> Campaign:
         try:

@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from mailkit.attachment import Attachment
+from mailkit.core.quota import LocalPermits
 from mailkit.errors import (
     AccountRefused,
     InvalidArgument,
@@ -26,6 +27,7 @@ from mailkit.provider import (
     Done,
     InvalidRow,
     NotTaken,
+    Permit,
     Recut,
     Sent,
     Stage,
@@ -54,7 +56,8 @@ ANNA = TaskRow(1, "Anna@example.com", ["Anna <3"])
 BORIS = TaskRow(2, "boris@example.com", [""])
 MISSING = TaskRow(3, "missing-one@example.com", ["Gone"])
 ROWS = (ANNA, BORIS)
-CREATE = "sendpulse.campaigns.create"
+CREATE, LISTED = "sendpulse.campaigns.create", "sendpulse.mailing_lists.campaigns"
+MOMENT = datetime(2031, 1, 1, tzinfo=UTC)
 
 
 @attrs.define
@@ -483,10 +486,97 @@ async def test_the_fifth_campaign_of_an_hour_waits(world: World) -> None:
     for _ in range(4):
         await world.do(SEND, cursor=cursor)
         world.clock.advance(10)
-    with pytest.raises(QuotaExhausted) as caught:
-        await world.do(SEND, cursor=cursor)
-    assert caught.value.available_at is not None
+    waits = await world.do(SEND, cursor=cursor, take=5)
+    assert isinstance(waits, Wait)
+    assert waits.until > world.at(3_500)
     assert world.sandbox.requests[CREATE] == 4
+
+
+class Counted:
+    """The permits of so many requests."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self._inner = LocalPermits({})
+
+    async def acquire(
+        self, names: tuple[str, ...], max_wait: float | None, deadline: float
+    ) -> Permit:
+        if not self.left:
+            raise QuotaExhausted("used up", available_at=MOMENT)
+        self.left -= 1
+        return await self._inner.acquire(names, max_wait, deadline)
+
+
+async def test_a_look_is_not_made_again_where_no_permit_is_left_for_the_campaign(
+    world: World,
+) -> None:
+    """With one permit a take, each take makes the next request."""
+    cursor = await world.ready(*ROWS)
+    told = []
+    for n in range(2):
+        other = await world.do(SEND, cursor=cursor, key=f"other {n}")
+        assert isinstance(other, Sent)
+        told.append(other.reference)
+        world.clock.advance(60)
+    for made in world.sandbox.sendpulse.account.campaigns.values():
+        made.lists = []
+    world.sandbox.requests.clear()
+    ended: list[str] = []
+    for take in range(5, 9):
+        dispatch = world.client.with_permits(Counted(1)).dispatch(MESSAGE, ["first name"])
+        asked = task(SEND, cursor=cursor, again=True, heard_of=told, take=take)
+        outcome = await dispatch.perform(asked)
+        ended += [what for what in world.sandbox.requests if what not in ended]
+        if take < 8:
+            assert isinstance(outcome, Wait)
+            assert outcome.until == MOMENT
+            assert outcome.cursor is not None
+            cursor = outcome.cursor
+    assert isinstance(outcome, Sent)
+    assert ended == [LISTED, "sendpulse.campaigns.get", CREATE]
+    assert [*world.sandbox.requests.values()] == [1, 2, 1]
+
+
+async def test_a_look_holds_for_the_next_take_alone(world: World) -> None:
+    """Whatever came between, may have been an attempt."""
+    cursor = await world.ready(*ROWS)
+    dispatch = world.client.with_permits(Counted(1)).dispatch(MESSAGE, ["first name"])
+    waits = await dispatch.perform(task(SEND, cursor=cursor, again=True, take=5))
+    assert isinstance(waits, Wait)
+    world.sandbox.requests.clear()
+    sent = await world.do(SEND, cursor=waits.cursor, again=True, take=7)
+    assert isinstance(sent, Sent)
+    assert [*world.sandbox.requests] == [LISTED, CREATE]
+    world.clock.advance(10)
+    found = await world.do(SEND, cursor=waits.cursor, again=True, take=8)
+    assert found == Sent(sent.reference, cursor=waits.cursor)
+    assert world.sandbox.requests[CREATE] == 1
+
+
+async def test_a_campaign_that_was_found_is_kept_if_no_permit_is_left_to_look_on(
+    world: World,
+) -> None:
+    cursor = await world.ready(*ROWS)
+    sent = await world.do(SEND, cursor=cursor)
+    assert isinstance(sent, Sent)
+    dispatch = world.client.with_permits(Counted(1)).dispatch(MESSAGE, ["first name"])
+    waits = await dispatch.perform(task(SEND, cursor=cursor, again=True, take=2))
+    assert isinstance(waits, Wait)
+    found = await world.do(SEND, cursor=waits.cursor, again=True, take=3)
+    assert found == Sent(sent.reference, cursor=waits.cursor)
+    assert world.sandbox.requests[CREATE] == 1
+
+
+async def test_a_look_that_got_no_permit_is_still_to_be_made(world: World) -> None:
+    cursor = await world.ready(*ROWS)
+    dispatch = world.client.with_permits(Counted(0)).dispatch(MESSAGE, ["first name"])
+    with pytest.raises(QuotaExhausted):
+        await dispatch.perform(task(SEND, cursor=cursor, again=True, take=2))
+    waits = await dispatch.perform(task(SEND, cursor=cursor, take=1))
+    assert isinstance(waits, Wait)  # nobody had asked for this campaign before
+    assert waits.cursor is not None
+    assert ChunkList.of(waits.cursor).looked == 1
 
 
 async def test_polls_count_themselves_and_end_with_the_campaign(world: World) -> None:

@@ -20,6 +20,7 @@ from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal, OtherJob, R
 from mailkit.bulk.journal.sqlite.store import Connector, Work
 from mailkit.bulk.plan import plan
 from mailkit.bulk.report import Report, make_report
+from mailkit.bulk.report.advice import next_steps
 from mailkit.bulk.resolve import replan_rejected, resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
@@ -255,6 +256,54 @@ async def test_a_report_knows_what_the_jobs_that_rows_are_left_to_have_not_ended
     report = await make_report(journal, "m2")
     assert (report.others, report.complete) == ([], True)
     assert exit_code(report, failed=False) is Exit.DONE
+
+
+async def test_a_cancelled_job_has_only_those_who_wait_there_and_nowhere_else(
+    journal: Journal,
+) -> None:
+    first = await planned(journal, people(4), "m1")
+    await journal.chunks.accept(first, (await take(journal, first)).ticket, 3.0, Sent(None))
+    await planned(journal, people(5), "before", provider=FakeProvider())
+    await journal.cancelling.cancel(first, 4.0)
+    die(first)
+    report = await make_report(journal, "before")
+    assert report.others == [OtherJob("m1", 2, 0, running=False, cancelled=True)]
+    assert not report.complete
+    advice = [str(one) for one in next_steps(report, str)]
+    assert (
+        "Some rows belong to the job m1, which is cancelled, with 2 of them unsent: "
+        "mailkit resume m1 --cancelled"
+    ) in advice
+    after = await send(journal, FakeProvider(), people(4), "after")
+    assert await ends(journal, "after") == [SENT, SENT, "accepted", "accepted"]
+    assert (after.others, after.complete) == ([], True)
+    assert exit_code(after, failed=False) is Exit.DONE
+    assert (await make_report(journal, "before")).others == []
+    await journal.cancelling.restore(first)
+    assert (await make_report(journal, "after")).others == []
+
+
+async def test_rows_that_another_job_has_for_itself_are_not_this_one_s(journal: Journal) -> None:
+    first = await planned(journal, people(6), "m1")
+    for outcome in ("accepted", "in doubt"):
+        ticket = (await take(journal, first)).ticket
+        if outcome == "accepted":
+            await journal.chunks.accept(first, ticket, 3.0, Sent(None))
+        else:
+            await journal.chunks.doubt(first, ticket, 3.0, "reset")
+    die(first)
+    report = await send(journal, FakeProvider(), [*people(2), "new@example.com"], "m2")
+    assert (report.elsewhere, report.others) == ({SENT: 2}, [])
+    assert exit_code(report, failed=False) is Exit.DONE
+    await send(journal, FakeProvider(), [*people(3), "newer@example.com"], "m3")
+    report = await make_report(journal, "m3")
+    assert report.others == [OtherJob("m1", 0, 1, running=False)]
+    await resolve(journal, "m1", addresses=["p2@example.com"], accepted=False)
+    report = await make_report(journal, "m3")
+    assert report.others == [OtherJob("m1", 1, 0, running=False)]
+    assert report.to_dict()["others"] == [
+        {"name": "m1", "unsent": 1, "in_doubt": 0, "running": False, "cancelled": False}
+    ]
 
 
 async def test_whoever_was_sent_it_is_named_before_whoever_waits(journal: Journal) -> None:

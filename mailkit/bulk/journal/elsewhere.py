@@ -13,7 +13,7 @@ reads the other job's rows once and sorts them together with its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import attrs
 
@@ -22,7 +22,7 @@ from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.row_ids import span
 from mailkit.bulk.journal.store import Connection, Dialect
 
-__all__ = ["ALREADY", "WAITING", "Question", "count", "owner_in", "questions"]
+__all__ = ["ALREADY", "WAITING", "Question", "count", "left_to", "owner_in", "questions"]
 
 ALREADY = "already sent by job "
 WAITING = "waiting in job "
@@ -78,6 +78,62 @@ def questions(
                 *(f"{WAITING}{twin.name}{_RESUME}" for twin in some),
             ],
         )
+
+
+def left_to(
+    db: Connection,
+    job: JobRecord,
+    twin: Twin,
+    alive: Collection[int],
+    others: Sequence[Twin],
+    dialect: Dialect,
+) -> tuple[int, int]:
+    """How many of the job's rows that are left to the twin are unsent there, and how many are in
+    doubt; ``alive`` are its workers. What it has not sent since it was cancelled is not left to it
+    any more if one of the ``others`` has the person by now.
+    """
+    unsent, in_doubt = 0, 1
+    left = f"{ALREADY}{twin.name}", f"{WAITING}{twin.name}{_RESUME}"
+    found = _met([_pending(twin, unsent, in_doubt, alive, dialect)], job)
+    if not twin.cancelled:
+        asked = f"SELECT theirs, count(*) FROM ({found}) AS found GROUP BY theirs"
+        totals = dict(db.execute(asked, left).fetchall())
+        return totals.get(unsent, 0), totals.get(in_doubt, 0)
+    rows = dict(db.execute(found, left).fetchall())
+    for first in range(0, len(others) if rows else 0, TWINS):
+        live = [_live(other, 0, 0, dialect) for other in others[first : first + TWINS]]
+        for mine, _ in db.execute(_met(live, job), left):
+            if rows.get(mine) == unsent:
+                del rows[mine]
+    counted = Counter(rows.values())
+    return counted[unsent], counted[in_doubt]
+
+
+def _met(theirs: Sequence[str], job: JobRecord) -> str:
+    """A query for the job's duplicates with one of two reasons whose people are among these."""
+    own = (
+        "SELECT coalesce(rows.key, rows.address) AS person, rows.id AS mine, NULL AS theirs "
+        f"FROM rows WHERE state = '{RowState.DUPLICATE}' AND {_ids(job.id)} AND reason IN (?, ?)"
+    )
+    return (
+        "SELECT mine, theirs FROM (SELECT max(mine) AS mine, max(theirs) AS theirs FROM ("
+        f"{' UNION ALL '.join([own, *theirs])}) AS everybody GROUP BY person) AS people "
+        "WHERE mine IS NOT NULL AND theirs IS NOT NULL"
+    )
+
+
+def _pending(
+    twin: Twin, unsent: int, in_doubt: int, alive: Collection[int], dialect: Dialect
+) -> str:
+    person = "coalesce(rows.key, rows.address), NULL"
+    workers = ", ".join(map(str, alive))
+    sent_now = f"(chunks.state = '{ChunkState.SENDING}' AND chunks.worker IN ({workers}))"
+    waits = f"(chunks.state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}') OR {sent_now})"
+    state = f"CASE WHEN {waits} THEN {unsent} ELSE {in_doubt} END"
+    ended = f"'{ChunkState.ACCEPTED}', '{ChunkState.REJECTED}', '{ChunkState.EMPTY}'"
+    open_ = f"chunks.state NOT IN ({ended})"
+    doubt = f"'{RowState.IN_DOUBT}'"
+    return _rows(twin.id, f"{person}, {in_doubt}", f"{person}, {state}", doubt, open_, dialect)
 
 
 def _own(job: JobRecord, state: RowState | None, dialect: Dialect) -> str:

@@ -14,8 +14,8 @@ import attrs
 import msgspec
 
 from mailkit.bulk.journal.details import Details, Failure
-from mailkit.bulk.journal.elsewhere import owner_in
-from mailkit.bulk.journal.jobs import every_planned, find
+from mailkit.bulk.journal.elsewhere import left_to, owner_in
+from mailkit.bulk.journal.jobs import by_id, every_planned, find, twins
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.parts import later
 from mailkit.bulk.journal.permits import place_of
@@ -46,14 +46,16 @@ _COUNTS = msgspec.json.Decoder(dict[str, int])
 
 @attrs.frozen
 class OtherJob:
-    """A job that rows are left to, while it has rows ``unsent`` or ``in_doubt`` itself. ``running``
-    says whether a worker is at it now.
+    """A job that rows are left to, and how many of these are ``unsent`` or ``in_doubt`` there.
+    ``running`` says whether a worker is at it now, ``cancelled`` whether it sends nothing more
+    unless a person orders that.
     """
 
     name: str
     unsent: int
     in_doubt: int
     running: bool
+    cancelled: bool = False
 
 
 @attrs.frozen
@@ -146,7 +148,7 @@ class Reports:
             running=bool(alive),
             counts=counts(db, job, alive),
             elsewhere=elsewhere,
-            others=self._others(db, elsewhere),
+            others=self._others(db, job, elsewhere),
             unreconciled=rows,
             unreconciled_since=ended,
             deliveries=_deliveries(db, job),
@@ -157,14 +159,24 @@ class Reports:
             asking=_asking(db, job),
         )
 
-    def _others(self, db: Connection, elsewhere: Mapping[str, int]) -> list[OtherJob]:
-        others = []
-        for name in dict.fromkeys(map(owner_in, elsewhere)):
-            if (job := find(db, name)) is not None:
-                alive = self._living(db, job)
-                now = counts(db, job, alive)
-                if now.unsent or now.in_doubt:
-                    others.append(OtherJob(name, now.unsent, now.in_doubt, bool(alive)))
+    def _others(
+        self, db: Connection, job: JobRecord, elsewhere: Mapping[str, int]
+    ) -> list[OtherJob]:
+        if not elsewhere:
+            return []
+        names = set(map(owner_in, elsewhere))
+        seen, others = twins(db, job), []
+        for twin in seen:
+            if twin.name not in names or (owner := by_id(db, twin.id)) is None:
+                continue
+            alive = self._living(db, owner)
+            now = counts(db, owner, alive)
+            if not (now.unsent or now.in_doubt):
+                continue  # as nearly always; else people are compared
+            rest = [other for other in seen if other is not twin]
+            left = left_to(db, job, twin, alive, rest, self._store.dialect)
+            if any(left):
+                others.append(OtherJob(twin.name, *left, bool(alive), twin.cancelled))
         return others
 
     async def progress(self, job: JobRecord) -> tuple[Counts, int, float | None]:

@@ -67,11 +67,15 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
         )
     for other in report.others:
         name = shlex.quote(plain(other.name))
-        who = f"Some rows belong to the job {plain(other.name)}, which has"
+        who = f"Some rows belong to the job {plain(other.name)}, which"
         if other.in_doubt:
-            yield Advice(f"{who} {_rows(other.in_doubt)} in doubt:", f"mailkit status {name}")
+            yield Advice(
+                f"{who} has {other.in_doubt:,} of them in doubt:", f"mailkit status {name}"
+            )
         if other.unsent and not other.running:
-            yield Advice(f"{who} {_rows(other.unsent)} unsent:", f"mailkit resume {name}")
+            how = "is cancelled, with" if other.cancelled else "has"
+            resume = f"mailkit resume {name}{' --cancelled' if other.cancelled else ''}"
+            yield Advice(f"{who} {how} {other.unsent:,} of them unsent:", resume)
     until = report.waiting and report.waiting.until
     if report.waiting and (report.running or (until and until > datetime.now(UTC))):
         yield Advice(plain(report.waiting.words(at)))
@@ -108,10 +112,6 @@ def _look(report: Report) -> str:
     if report.running:
         return f"status {_job(report)}"
     return f"status {_job(report)} --follow" if report.cancelled else f"resume {_job(report)}"
-
-
-def _rows(n: int) -> str:
-    return f"{n:,} {'row' if n == 1 else 'rows'}"
 
 
 def _job(report: Report) -> str:

@@ -50,9 +50,9 @@ class Report:
     """What became of a job so far.
 
     ``counts`` says how many rows are in each state, ``elsewhere`` how many of the duplicates are
-    left to other jobs that send the same, by the reason, ``others`` which of those jobs have rows
-    unsent or in doubt now, ``deliveries`` how many were last heard
-    of in each delivery status, ``statistics`` what the provider counts of the messages where it
+    left to other jobs that send the same, by the reason, ``others`` which of those jobs have some
+    of them unsent or in doubt now, ``deliveries`` how many were last heard of in each delivery
+    status, ``statistics`` what the provider counts of the messages where it
     names nobody, ``doubts`` which chunks a person must look at, ``rejections`` why
     chunks were refused whole. ``waiting`` says what the next request waits for, and until when.
     ``stopped`` is why the last engine ended early, ``running`` whether one is at work now,

@@ -346,11 +346,20 @@ class Engine:
                 await self._polling.take_up(everybody=False)
                 await self._clock.sleep(OTHERS_SECONDS)
                 return True
-            return await self._refusals.conclude()
+            return await self._refusals.conclude() or await self._take_last()
         finally:
             self._looking = False
             self._under_way -= 1
             self._changed.notify()
+
+    async def _take_last(self) -> bool:
+        """Whether there is something after all: whoever was busy may have put it back and left."""
+        if self._stop.is_set() or not await self._journal.chunks.planned(self._job):
+            return False
+        found = await self._next()
+        if isinstance(found, Taken):
+            await self.hand_over(found)
+        return found is not None
 
     # performing
 

@@ -92,6 +92,7 @@ class Refusals:
         self._alone: dict[str, set[int]] = {}  # rows of parts that were refused alone, by stage
         self._rejected: Counter[str] = Counter()  # rows of parts, by the gist of the words
         self._narrowed = False
+        self._began = 0.0  # by the wall clock
         self.probing = 0
         """How many try single rows while the others wait: what comes of that is about everybody."""
         self.ask_elsewhere = False
@@ -99,6 +100,7 @@ class Refusals:
 
     async def begin(self, *, alone: bool) -> None:
         """The run begins: nothing is on trial any more, unless others may have put it there."""
+        self._began = self._clock.now()
         self._narrowed = not alone or await self._journal.narrowing.restore(self._job)
 
     async def end(self, *, alone: bool) -> None:
@@ -237,6 +239,9 @@ class Refusals:
         await self._judge(trials)
 
     async def _judge(self, trials: Sequence[Trial], *, last: bool = False) -> None:
+        if last:  # other workers may have sent parts of the same chunks
+            taken = await self._journal.narrowing.taken_from(self._job, self._began)
+            self._about_rows |= taken
         about_rows = all(
             trial.root in self._about_rows or trial.n in self._witnesses for trial in trials
         )
@@ -303,7 +308,11 @@ class Refusals:
             await self._run.hand_over(probe)
 
     async def conclude(self) -> bool:
-        """Nothing is planned but probes. Whether one was sent, so that there may be more."""
+        """Nothing is planned but what is kept for later. Whether there may be more: a probe was
+        sent, or another worker left something.
+        """
+        if await self._journal.narrowing.take_up(self._job):
+            return True
         if not self._narrowed:
             return False
         probe = await self._run.take(probes=True)

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import Journal
+from mailkit.bulk.journal import JobRecord, Journal, Taken
 from mailkit.bulk.report import make_report
 from mailkit.bulk.resolve import replan_rejected, resolve
 from mailkit.bulk.sender import BulkSender
@@ -241,3 +241,93 @@ async def test_what_a_person_orders_again_meanwhile_does_not_hide_why_a_job_stop
     assert report.stopped is not None
     assert words in report.stopped
     assert (report.counts.rejected, report.counts.unsent) == (0, 272)
+
+
+async def refused_whole(journal: Journal, clock: FakeClock) -> tuple[JobRecord, list[Taken]]:
+    """Another worker that took the next chunk of the job, which was refused, and now has its three
+    rows to try, each alone.
+    """
+    other = await journal.workers.join(await journal.jobs.get("a"))
+    whole = await take(journal, other)
+    probes = await journal.narrowing.probe(other, whole.ticket)
+    found = [await journal.chunks.take(other, clock.now(), n=n) for n in probes]
+    return other, [one for one in found if isinstance(one, Taken)]
+
+
+async def at_gate(one: BulkSender, provider: Gate) -> Job:
+    """A job of three chunks, alone with its worker when that began, which sends the second now."""
+    provider.refuses = lambda task: "bad" if task.rows[0].address == "p6@example.com" else None
+    job = await one.start(MESSAGE, read_recipients(people(9)), name="a")
+    await provider.reached.wait()
+    return job
+
+
+@pytest.mark.parametrize("end", ["leaves at once", "dies at once", "leaves later", "dies later"])
+async def test_what_a_worker_kept_of_a_refused_chunk_is_sent_by_the_others(
+    journal: Journal, end: str
+) -> None:
+    provider, clock = Gate(), FakeClock()
+    settings = EngineSettings(concurrency=1)
+    async with BulkSender(provider, journal=journal, settings=settings, clock=clock) as one:
+        job = await at_gate(one, provider)
+        other, rows = await refused_whole(journal, clock)
+        await journal.narrowing.try_row(other, rows[0].ticket, clock.now() + 1.0, "bad")
+        for row in rows[1:]:
+            await journal.chunks.put_back(other, row.ticket, clock.now(), "stopped")
+        if "later" in end:
+            provider.opened.set()
+            step = await until_waiting(job)
+            assert "also sending this job" in str(step.waiting)
+            assert step.counts.unsent == 3
+        if "dies" in end:
+            die(other)
+        else:
+            await journal.workers.leave(other)
+        provider.opened.set()
+        report = await job.wait()
+    assert report.stopped is None
+    assert (report.counts.accepted, report.counts.rejected, report.counts.unsent) == (8, 1, 0)
+    assert provider.mailed == dict.fromkeys(set(people(9)) - {"p6@example.com"}, 1)
+
+
+async def test_a_row_that_is_left_alone_of_another_workers_chunk_is_not_the_account(
+    journal: Journal,
+) -> None:
+    provider, clock = Gate(), FakeClock()
+    settings = EngineSettings(concurrency=1)
+    async with BulkSender(provider, journal=journal, settings=settings, clock=clock) as one:
+        job = await at_gate(one, provider)
+        other, rows = await refused_whole(journal, clock)
+        for row in rows[1:]:
+            await journal.chunks.accept(other, row.ticket, clock.now(), Sent(None))
+        await journal.narrowing.try_row(other, rows[0].ticket, clock.now() + 1.0, "bad")
+        await journal.workers.leave(other)
+        provider.opened.set()
+        report = await job.wait()
+    assert report.stopped is None
+    assert (report.counts.accepted, report.counts.rejected, report.counts.unsent) == (8, 1, 0)
+
+
+async def test_what_is_put_back_by_a_worker_that_then_leaves_is_not_overlooked(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider, clock = Gate(), FakeClock()
+    settings = EngineSettings(concurrency=1)
+    busy = journal.workers.busy
+    async with BulkSender(provider, journal=journal, settings=settings, clock=clock) as one:
+        job = await at_gate(one, provider)
+        other = await journal.workers.join(await journal.jobs.get("a"))
+        taken = await take(journal, other)
+
+        async def just_after(job: JobRecord) -> int | None:
+            if await journal.workers.living(other) >= {other.worker and other.worker.id}:
+                await journal.chunks.put_back(other, taken.ticket, clock.now(), "stopped")
+                await journal.workers.leave(other)
+            return await busy(job)
+
+        monkeypatch.setattr(journal.workers, "busy", just_after)
+        provider.refuses = lambda task: None
+        provider.opened.set()
+        report = await job.wait()
+    assert report.complete
+    assert provider.mailed == dict.fromkeys(people(9), 1)

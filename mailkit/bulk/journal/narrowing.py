@@ -7,6 +7,8 @@ number, but no rows (``empty``). Its parts know it as their ``root``. Parts of o
 - a *probe* is tried alone, at once or after everything else
 - a row *on trial* was refused alone, and waits for a request that is taken
 - *again*: somebody was taken since, so that it is tried once more, and rejected if that is refused
+
+Probes and rows on trial are left to the worker that made them so, as long as it lives.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from itertools import pairwise
 import attrs
 
 from mailkit.bulk.journal.outcomes import check_ticket, settle
-from mailkit.bulk.journal.ownership import check_alive
+from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, Ticket
 from mailkit.bulk.journal.row_ids import row_id
 from mailkit.bulk.journal.statuses import following
@@ -131,6 +133,43 @@ class Narrowing:
         """The rows on trial, in the order of their refusals."""
         return await self._store.read(lambda db: list(_trials(db, job)))
 
+    async def taken_from(self, job: JobRecord, since: float) -> frozenset[int]:
+        """The refused chunks of which any worker had rows taken by a request begun since then."""
+
+        def look(db: Connection) -> frozenset[int]:
+            found = db.execute(
+                "SELECT DISTINCT root FROM chunks WHERE job = ? AND root IS NOT NULL AND rows > 0 "
+                f"AND state = '{ChunkState.ACCEPTED}' AND started >= ?",
+                (job.id, since),
+            )
+            return frozenset(root for (root,) in found.fetchall())
+
+        return await self._store.read(look)
+
+    async def take_up(self, job: JobRecord) -> bool:
+        """Plan what workers that have left or died kept for later like any other row. Whether there
+        was any.
+        """
+
+        def orphans(db: Connection) -> list[tuple[int, int]]:
+            found = db.execute(
+                f"SELECT n, worker FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' "
+                f"AND role IN ('{Role.PROBE}', '{Role.TRIAL}')",
+                (job.id,),
+            ).fetchall()
+            alive = living(db, self._store.locks, job.id) if found else ()
+            return [(job.id, n) for n, worker in found if worker not in alive]
+
+        def work(db: Connection) -> bool:
+            check_alive(db, job)
+            left = orphans(db)
+            db.executemany("UPDATE chunks SET role = NULL WHERE job = ? AND n = ?", left)
+            return bool(left)
+
+        if not await self._store.read(orphans):
+            return False
+        return await self._store.write(work, durable=False)
+
     async def convict(self, job: JobRecord) -> None:
         """The refusals were about the rows: what is on trial is rejected."""
 
@@ -230,6 +269,8 @@ def _cut(
     """Make chunks of the parts that have rows, under new numbers; the chunk itself has none left.
     Unless they begin ``anew``, they are where it was.
     """
+    assert job.worker is not None  # noqa: S101 - the callers looked
+    worker = job.worker.id
     parts = [part for part in parts if part.rows]
     attempt, root, stage, cursor, left = db.execute(
         "SELECT attempt, coalesce(root, n), stage, cursor, anew FROM chunks WHERE job = ? "
@@ -251,10 +292,13 @@ def _cut(
         staying = [] if part.moved else [row for row in part.rows if row not in moved]
         span = (staying[0], staying[-1]) if staying else (0, -1)
         db.execute(
-            "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, "
+            "INSERT INTO chunks (job, n, state, worker, first, last, rows, attempt, reconciled, "
             "unfinished, root, role, stage, cursor, anew) "
-            f"VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)",
-            (job.id, at, *span, len(part.rows), attempt, root, part.role, stage, cursor, left),
+            f"VALUES (?, ?, '{ChunkState.PLANNED}', ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)",
+            (
+                *(job.id, at, worker, *span, len(part.rows), attempt),
+                *(root, part.role, stage, cursor, left),
+            ),
         )
         db.executemany("UPDATE rows SET chunk = ? WHERE id = ?", [(at, row) for row in moving])
     return list(range(number, number + len(parts)))

@@ -16,7 +16,7 @@ from mailkit.bulk.journal.ledger import leave
 from mailkit.bulk.journal.locks import Locks
 from mailkit.bulk.journal.ownership import living, register
 from mailkit.bulk.journal.permits import place_of
-from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, PartState
+from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, PartState, Role
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.errors import JournalError
 
@@ -81,7 +81,8 @@ class Workers:
 
     async def busy(self, job: JobRecord) -> int | None:
         """The process of another worker that is at something whose end this one should wait for:
-        chunks that are being prepared or sent, or looked for in the provider's status list.
+        chunks that are being prepared or sent, or looked for in the provider's status list, or
+        rows of a refused chunk that it keeps for later. Of two that keep some, neither waits.
 
         What dead ones were sending is in doubt from now on.
         """
@@ -95,7 +96,9 @@ class Workers:
 
         def work(db: Connection) -> int | None:
             others = reap(db, self._store.locks, job.id) - {_id(job)}
-            return at_work(db, job, others) if others else None
+            if not others:
+                return None
+            return at_work(db, job, others) or _keeping(db, job, others)
 
         if not await self._store.read(look):
             return None
@@ -156,6 +159,22 @@ def at_work(
         (job.id, job.id),
     ).fetchone()
     return None if found is None else int(found[0])
+
+
+def _keeping(db: Connection, job: JobRecord, others: Collection[int]) -> int | None:
+    """The process of one of the others that keeps rows of a refused chunk for later, if this worker
+    keeps none.
+    """
+    found = db.execute(
+        "SELECT DISTINCT worker, process FROM chunks JOIN workers ON workers.id = worker "
+        f"WHERE chunks.job = ? AND state = '{ChunkState.PLANNED}' "
+        f"AND role IN ('{Role.PROBE}', '{Role.TRIAL}')",
+        (job.id,),
+    ).fetchall()
+    keeping = dict(found)
+    if _id(job) in keeping:
+        return None
+    return next((keeping[one] for one in sorted(others) if one in keeping), None)
 
 
 def _outside(column: str, workers: Collection[int]) -> str:

@@ -49,7 +49,7 @@ _RESET = struct.pack("ii", 1, 0)  # no lingering: what was not sent yet never wi
 class Transport(Protocol):
     """Sends requests; a test double needs these two methods."""
 
-    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+    def send(self, request: Request, timeout: float) -> Coroutine[Any, Any, Response]:
         """Send the request once, wait at most ``timeout`` seconds for the whole response.
 
         Raises NotSent or OutcomeUnknown, and InvalidArgument if a file can't be sent whole. Sets

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Protocol
 
-from mailkit.bulk.address_line import address_shown, addresses_in
+from mailkit.bulk.address_line import address_shown, addresses_in, holds_address
 from mailkit.bulk.batch import Batch
 from mailkit.bulk.blanks import Edges
 from mailkit.bulk.headers import Naming
@@ -372,14 +372,22 @@ class CsvRows:
                 try:
                     rows += table.rows(first + before, cells, "".join(lines[before:done]))
                 except Ragged as fault:
-                    if done - before == 1:
-                        shown = address_shown(lines[before])
-                        rows.append(Row(first + before, shown, (), str(fault)))
-                        continue
-                    done, span = before, done - before
-                    raise _Misread(f"{fault}, over {span} lines") from None
+                    span = done - before
+                    if span > 1 and len(cells) < width and self._are_rows(lines[before + 1 : done]):
+                        done = before  # which a stray quote has taken into a cell
+                        raise _Misread(f"{fault}, over {span} lines") from None
+                    shown, why = address_shown(lines[before]), str(fault)
+                    if span > 1:  # whatever its first line has of the others
+                        why += f", over {span} lines"
+                        shown = address_shown("".join(cells[email : email + 1]))
+                    rows.append(Row(first + before, shown, (), why))
         finally:
             self._line = first + done
+
+    def _are_rows(self, lines: Sequence[str]) -> bool:
+        """Whether each of the lines has an address, and as many cells as the header."""
+        between = self.table.width - 1
+        return all(line.count(self._delimiter) >= between and holds_address(line) for line in lines)
 
     def _unreadable(self, line: str, reason: str) -> Row:
         self._line += 1

@@ -121,6 +121,20 @@ async def test_a_row_with_too_few_cells_swallows_nobody() -> None:
     ]
 
 
+async def test_text_within_a_quoted_cell_is_no_row() -> None:
+    for row, fault in {
+        'a@b.by,"x\nevil@x.by,Bob,Minsk\nend",C,extra': "4 fields where the header has 3",
+        'a@b.by, "x\nevil@x.by,Bob,Minsk\nend" ,C,extra': "4 fields where the header has 3",
+        'a@b.by,"evil@x.by,Bob,Minsk\nevil@y.by,Bob,Minsk",C,extra': "4 fields where the header",
+        'a@b.by,"x\nevil@x.by,Bob,Minsk\nend"': "2 fields where the header has 3",
+    }.items():
+        first, after = await read(f"email,name,city\n{row}\nz@b.by,Z,Y\n")
+        assert first[:3] == (2, "a@b.by", ()), row
+        assert first.reason is not None
+        assert first.reason.startswith(fault), row
+        assert after[1:] == ("z@b.by", ("Z", "Y"), None), row
+
+
 async def test_values_of_json_and_of_items_lose_their_blanks_too() -> None:
     text = '{"email": " a@b.by\\u200b", "name": "\\ufeffAnna "}\n{"email":"c@d.by","name":" "}\n'
     rows = [Row(1, "a@b.by", {"name": "Anna"}), Row(2, "c@d.by", {"name": ""})]

@@ -21,7 +21,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
                  "VERSION", "begin", "SENT", "_HEARD", "chunk", "following", "which", "parts",
                  "condition", "looks",
                  "WAL_LIMIT", "_SENT", "_UNDER_WAY", "_UNSENT", "joined", "kept", "others",
-                 "theirs", "people",
+                 "theirs", "people", "found",
                  "folder"}  # fmt: skip
     # The last one is quoted: a PRAGMA takes no values.
     marks = {

@@ -115,9 +115,10 @@ def _met(theirs: Sequence[str], job: JobRecord) -> str:
         "SELECT coalesce(rows.key, rows.address) AS person, rows.id AS mine, NULL AS theirs "
         f"FROM rows WHERE state = '{RowState.DUPLICATE}' AND {_ids(job.id)} AND reason IN (?, ?)"
     )
+    joined = " UNION ALL ".join([own, *theirs])
     return (
         "SELECT mine, theirs FROM (SELECT max(mine) AS mine, max(theirs) AS theirs FROM ("
-        f"{' UNION ALL '.join([own, *theirs])}) AS everybody GROUP BY person) AS people "
+        f"{joined}) AS everybody GROUP BY person) AS people "
         "WHERE mine IS NOT NULL AND theirs IS NOT NULL"
     )
 

@@ -373,7 +373,7 @@ class CsvRows:
                     rows += table.rows(first + before, cells, "".join(lines[before:done]))
                 except Ragged as fault:
                     span = done - before
-                    if span > 1 and len(cells) < width and self._are_rows(lines[before + 1 : done]):
+                    if span > 1 and len(cells) < width and self._are_rows(lines[before:done]):
                         done = before  # which a stray quote has taken into a cell
                         raise _Misread(f"{fault}, over {span} lines") from None
                     shown, why = address_shown(lines[before]), str(fault)

@@ -127,6 +127,15 @@ class Held:
                 )
 
 
+def check_what_is_known(smsby: Any) -> None:
+    """Of a call that Ctrl-C meets once the server has taken it."""
+    with pytest.raises(KeyboardInterrupt) as caught:
+        smsby.emails.send(sender="news@shop.by", to="a@mail.by", subject="Hi", html="<p>Hi</p>")
+    assert caught.value.__notes__ == [
+        "smsby.emails.send was cancelled: the service may have acted: check there"
+    ]
+
+
 def test_a_call_that_is_interrupted_says_what_is_known() -> None:
     server = Held()
 
@@ -136,11 +145,7 @@ def test_a_call_that_is_interrupted_says_what_is_known() -> None:
 
     with blocking(lambda: SmsBy("abcdefgh", server.url)) as smsby:
         threading.Thread(target=interrupt).start()
-        with pytest.raises(KeyboardInterrupt) as caught:
-            smsby.emails.send(sender="news@shop.by", to="a@mail.by", subject="Hi", html="<p>Hi</p>")
-    assert caught.value.__notes__ == [
-        "smsby.emails.send was cancelled: the service may have acted: check there"
-    ]
+        check_what_is_known(smsby)
     server.answers.set()
 
 
@@ -154,11 +159,7 @@ def test_a_call_that_is_interrupted_as_it_starts_says_what_is_known() -> None:
 
     with blocking(lambda: SmsBy("abcdefgh", server.url)) as smsby:
         smsby._thread._calls = Calls()
-        with pytest.raises(KeyboardInterrupt) as caught:
-            smsby.emails.send(sender="news@shop.by", to="a@mail.by", subject="Hi", html="<p>Hi</p>")
-    assert caught.value.__notes__ == [
-        "smsby.emails.send was cancelled: the service may have acted: check there"
-    ]
+        check_what_is_known(smsby)
     server.answers.set()
 
 

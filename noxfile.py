@@ -80,6 +80,16 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as a site, in build/docs; ``nox -s docs -- serve`` shows it while it is
+    written.
+    """
+    session.install("-e", ".[cli]", *groups("docs"))
+    command = session.posargs or ["build", "--strict", "--site-dir", "build/docs"]
+    session.run("mkdocs", *command, env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
 def crash(session: nox.Session) -> None:
     """330 jobs, killed while others look on, join in and attack the journal's file; 20 times six
     sends in one journal; a small job that is killed at each of its system calls; campaigns to

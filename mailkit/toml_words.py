@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from difflib import get_close_matches
 
-__all__ = ["KEYS", "syntax_hint", "type_fault", "unknown_key"]
+__all__ = ["EXAMPLES", "KEYS", "form", "syntax_hint", "type_fault", "unknown_key"]
 
 _MOMENT = datetime(2030, 5, 1, 10, tzinfo=timezone(timedelta(hours=3)))
 
-_EXAMPLES = {
+EXAMPLES = {
     "sender": '"Shop <news@shop.by>"',
     "reply_to": '"Anna <anna@shop.by>"',
     "subject": '"Autumn lamps"',
@@ -25,8 +25,21 @@ _EXAMPLES = {
     "track_opens": "true",
     "track_clicks": "true",
 }
-KEYS = tuple(_EXAMPLES)
-"""What a message.toml may have."""
+KEYS: Mapping[str, str] = {
+    "sender": "the name and the address; quote a name that contains a comma or an @. Required",
+    "reply_to": "the address for replies",
+    "subject": "one line of text. Required",
+    "html": "the HTML body",
+    "html_file": "a file with the HTML body",
+    "text": "the plain-text body",
+    "text_file": "a file with the plain-text body",
+    "attachments": "files to attach, 50 MB in all",
+    "headers": "additional headers",
+    "send_at": "when the service sends it; if left out, at once",
+    "track_opens": "whether opens are counted; if left out, the service decides",
+    "track_clicks": "whether clicks are counted; if left out, the service decides",
+}
+"""What a message.toml may have, and what it means."""
 
 _TEXTS = ("sender", "reply_to", "subject", "html", "html_file", "text", "text_file")
 _TRUTHS = ("track_opens", "track_clicks")
@@ -90,10 +103,13 @@ def type_fault(word: str, value: object) -> str | None:
         return _moment_fault(value)
     if good:
         return None
-    return f"{word}: {_kind(value)}; write {_form(word)}: {word} = {_right(word, value)}"
+    return f"{word}: {_kind(value)}; write {form(word)}: {word} = {_right(word, value)}"
 
 
-def _form(word: str) -> str:
+def form(word: str) -> str:
+    """How a key's value is written."""
+    if word == "send_at":
+        return "a date and time with a UTC offset, without quotes"
     if word in _TRUTHS:
         return "true or false without quotes"
     if word in ("attachments", "headers"):
@@ -114,7 +130,7 @@ def _right(word: str, value: object) -> str:
             return f'"{name[:80]} <{email[:80]}>"'
     if word in _TEXTS and isinstance(value, int | float) and not isinstance(value, bool):
         return f'"{str(value)[:80]}"'
-    return _EXAMPLES[word]
+    return EXAMPLES[word]
 
 
 def _kind(value: object) -> str:
@@ -235,7 +251,7 @@ def _value_hint(key: str, value: str, fault: str) -> str:
     if not value or value[0] not in "\"'[{":
         return f'text needs quotes: {key} = "…"'
     if value[0] in "[{":
-        return f"write it as {key} = {_EXAMPLES.get(key, _EXAMPLES['attachments'])}"
+        return f"write it as {key} = {EXAMPLES.get(key, EXAMPLES['attachments'])}"
     if "at end of document" in fault:
         return "a quote is not closed"
     if value.count(value[0]) > 2:

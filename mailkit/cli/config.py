@@ -19,7 +19,7 @@ from mailkit.cli.dotenv import read_dotenv
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 
-__all__ = ["DEFAULTS", "Config", "read_config"]
+__all__ = ["DEFAULTS", "KINDS", "Config", "read_config"]
 
 FILE = "mailkit.toml"
 DEFAULTS: Mapping[str, type] = {
@@ -39,8 +39,10 @@ DEFAULTS: Mapping[str, type] = {
 """The options that a file can have, and their types in TOML. None of them makes anybody be mailed
 who would not be without it."""
 
+KINDS = {str: "a string", int: "a number", bool: "true or false", list: "a list of strings"}
+"""The types in words."""
+
 _PATHS = ("journal", "suppress")
-_KINDS = {str: "a string", int: "a number", bool: "true or false", list: "a list of strings"}
 _credential = re.compile(r"(?i)token|key|secret|password|client.?id|login|credential").search
 _address = re.compile(r"MAILKIT_([A-Z0-9]+)_URL").fullmatch
 
@@ -125,7 +127,7 @@ class _Table:
             kind = DEFAULTS[option]
             texts = value if kind is list and isinstance(value, list) else [""]
             if type(value) is not kind or not all(isinstance(text, str) for text in texts):
-                raise self._wrong(where, f"{name} must be {_KINDS[kind]}")
+                raise self._wrong(where, f"{name} must be {KINDS[kind]}")
             found[option] = _beside(self.path.parent, str(value)) if option in _PATHS else value
         return found
 

@@ -33,7 +33,9 @@ class ClientOptions(TypedDict, total=False):
     hooks: Sequence[Hook]
     """Called before and after each attempt."""
     clock: Clock | None
+    """What tells the time and waits, such as a `FakeClock`; by default, the system's clock."""
     random: Random | None
+    """What the lengths of waits are drawn from; by default, the system's random numbers."""
     transport: Transport | None
     """What sends requests, in place of aiohttp."""
 

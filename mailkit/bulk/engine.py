@@ -1,8 +1,10 @@
 """The engine works on one planned job: it takes tasks from the journal, has the provider perform
 them, and records the outcomes, until nothing is left or the job is stopped.
 
-Its workers pull; each has one request under way. The journal knows everything before they act on
-it, so the engine may die anywhere, and others may work on the same job: the next one picks up. What
+Its workers pull; each has one request under way. There are as many as find something to do: one
+that has taken a task calls the next, and one that finds none is on call. The journal knows
+everything before they act on it, so the engine may die anywhere, and others may work on the same
+job: the next one picks up. What
 follows from a request that did not succeed is decided in policy.py; three doubts in a row, or a
 service that can't be reached, stop the job.
 """
@@ -17,6 +19,8 @@ from math import inf
 
 import anyio
 import attrs
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from mailkit.bulk.deadlines import pause
 from mailkit.bulk.journal import (
@@ -27,6 +31,7 @@ from mailkit.bulk.journal import (
     Stopped,
     Taken,
 )
+from mailkit.bulk.on_call import OnCall
 from mailkit.bulk.policy import Next, names, next_step
 from mailkit.bulk.polling import Polling
 from mailkit.bulk.refusals import Refusals
@@ -105,7 +110,8 @@ class Engine:
         self._rng = rng or random.Random()  # noqa: S311 - spreads waits, hides nothing
         self._stop = anyio.Event()
         self._stops_everybody = True
-        self._changed = Signal(clock)
+        self._cut_short = Signal(clock)  # stopped, or on hold
+        self._idle = OnCall(clock)
         self._refusals = Refusals(
             self,
             journal,
@@ -113,7 +119,7 @@ class Engine:
             settings=settings,
             clock=clock,
             rng=self._rng,
-            changed=self._changed,
+            call=self._call,
             tell=self._tell,
         )
         self._polling = Polling(
@@ -123,16 +129,15 @@ class Engine:
             send_at=send_at,
             settings=settings,
             clock=clock,
-            changed=self._changed,
+            call=self._call,
             fail=self.fail,
             sending=lambda: self._at_work > 0,
         )
         self._hold_until = 0.0
         self._held_until = 0.0  # for want of permits, as was told last
-        self._under_way = 0
         self._at_work = 0
-        self._looking = False
-        self._in_line = False
+        self._concluded = False
+        self._tasks: TaskGroup | None = None
         self._doubts = 0
         self._tries = self._away = 0
         self.stopped: str | None = None
@@ -171,7 +176,8 @@ class Engine:
             self._stops_everybody = everybody
             self._stop.set()
             self._polling.stop()
-            self._changed.notify()
+            self._idle.call(everybody=True)
+            self._cut_short.notify()
 
     def fail(self, error: MailkitError, reason: str) -> None:
         """Stop everybody for a reason that sending itself has shown."""
@@ -190,10 +196,12 @@ class Engine:
             await self._refusals.begin(alone=await self._alone())
             counts = await self._journal.reports.counts(self._job)
             self._tell(JobStarted(self._job.name, self._job.provider, counts.unsent))
-        self._at_work = self._concurrency
         async with anyio.create_task_group() as tasks:
-            for _ in range(self._concurrency):
-                tasks.start_soon(self._work)
+            if self._concurrency:
+                planned = await self._journal.chunks.planned(self._job)
+                for _ in range(min(max(planned, 1), self._concurrency)):
+                    self._begin(tasks)
+                tasks.start_soon(self._idle.keep_time)
             tasks.start_soon(self._polling.run)
         if self._concurrency:
             await self._refusals.end(alone=await self._alone())
@@ -212,31 +220,45 @@ class Engine:
 
     # taking
 
+    def _begin(self, tasks: TaskGroup) -> None:
+        """One more worker."""
+        self._tasks = tasks
+        self._at_work += 1
+        tasks.start_soon(self._work)
+
+    def _call(self) -> None:
+        """There may be a task: let one look, who calls the next if there is one."""
+        called = self._idle.call()
+        if not called and self._tasks is not None and 0 < self._at_work < self._concurrency:
+            self._begin(self._tasks)
+
     async def _work(self) -> None:
-        in_line = False
         try:
             while await self._may_work():
+                await checkpoint_if_cancelled()  # what is taken now can't be sent any more
                 if self._refusals.ask_elsewhere:
                     await self._refusals.hear_witness()
                     continue
+                since = self._idle.look()
                 found = await self._next()
-                if in_line and not _is_in_line(found):
-                    self._changed.notify()  # another one may get what is free
-                in_line = False
                 if not isinstance(found, Later):
                     self._goes_on(sends=found is not None)
                 match found:
                     case Taken() as taken:
+                        self._call()
                         await self.hand_over(taken)
                     case Later() as later:
-                        in_line = await self._wait_for(later)
-                    case _ if self._under_way or self._polling.settling:
-                        await self._changed.wait()  # one of these may yet be planned again
-                    case _ if not await self._conclude():
-                        return
+                        await self._idle.wait(since, self._look_in(later))
+                    case _ if len(self._idle) < self._at_work - 1 or self._polling.settling:
+                        await self._idle.wait(since)  # one of these may yet be planned again
+                    case _ if not await self._conclude() and not self._idle.called(since):
+                        self._concluded = True
         finally:
             self._at_work -= 1
-            self._changed.notify()
+            self._idle.call(everybody=True)
+            if not self._at_work:
+                self._idle.close()
+                self._polling.no_more()
 
     def _goes_on(self, *, sends: bool) -> None:
         """There is nothing to wait for any more."""
@@ -252,30 +274,20 @@ class Engine:
         self._told = True
         self._tell(SendingHeld(self._job.name, until, why))
 
-    async def _wait_for(self, later: Later) -> bool:
-        """Wait until there may be a task. For a permit, one of us looks again for all: whether it
-        was this one.
-        """
+    def _look_in(self, later: Later) -> float:
+        """Say why there is no task yet; gives the seconds after which one of us looks again."""
         now = self._clock.now()
         self._waiting = Waiting(_local(later.until), later.why, quota=later.quota)
         if later.look is None:
-            await self._changed.wait(min(max(0.0, later.until - now), STEP_SECONDS))
-            return False
+            return min(max(0.0, later.until - now), STEP_SECONDS)
         if later.quota and later.until > max(now + LOOK_SECONDS, self._held_until + 1.0):
             self._held_until = later.until
             self._tell_hold(_local(later.until), f"{later.why} is used up")
-        if self._in_line:
-            await self._changed.wait()
-            return False
-        self._in_line = True
-        try:
-            await self._changed.wait(min(max(0.0, later.look - now), LOOK_SECONDS))
-        finally:
-            self._in_line = False
-        return True
+        return min(max(0.0, later.look - now), LOOK_SECONDS)
 
     async def _may_work(self) -> bool:
-        while not self._stop.is_set():
+        while not (self._stop.is_set() or self._concluded):
+            since = self._idle.look()
             if (
                 self._send_at is not None
                 and not self._settings.ignore_send_at
@@ -289,9 +301,9 @@ class Engine:
                     everybody=True,
                 )
             elif self._refusals.probing:  # what comes of that is about everybody
-                await self._changed.wait()
+                await self._idle.wait(since)
             elif (wait := self._hold_until - self._clock.monotonic()) > 0:
-                await self._changed.wait(min(wait, LOOK_SECONDS))
+                await self._idle.wait(since, min(wait, LOOK_SECONDS))
                 if (why := await self._journal.jobs.stopped(self._job)) is not None:
                     self.stop(why, everybody=True)
             else:
@@ -307,7 +319,7 @@ class Engine:
         found = await self._next(n=n, probes=probes)
         while isinstance(found, Later) and found.look is not None and self.may_try():
             wait = max(0.0, found.look - self._clock.now())
-            await self._changed.wait(min(wait, LOOK_SECONDS))
+            await self._cut_short.wait(min(wait, LOOK_SECONDS))
             found = await self._next(n=n, probes=probes)
         return found if isinstance(found, Taken) else None
 
@@ -330,27 +342,17 @@ class Engine:
         return found
 
     async def _conclude(self) -> bool:
-        """Nothing can be taken. Whether there may be something later: by what other workers do, or
-        since rows were kept for the end.
+        """Nothing can be taken, and all others are on call. Whether there may be something later:
+        by what other workers do, or since rows were kept for the end.
         """
         if self._stop.is_set():
             return False
-        if self._looking:  # one of us is enough
-            await self._changed.wait()
+        if (process := await self._journal.workers.busy(self._job)) is not None:
+            self._waiting = Waiting(None, f"process {process}, which is also sending this job")
+            await self._polling.take_up(everybody=False)
+            await self._clock.sleep(OTHERS_SECONDS)
             return True
-        self._looking = True
-        self._under_way += 1  # nobody else ends meanwhile
-        try:
-            if (process := await self._journal.workers.busy(self._job)) is not None:
-                self._waiting = Waiting(None, f"process {process}, which is also sending this job")
-                await self._polling.take_up(everybody=False)
-                await self._clock.sleep(OTHERS_SECONDS)
-                return True
-            return await self._refusals.conclude() or await self._take_last()
-        finally:
-            self._looking = False
-            self._under_way -= 1
-            self._changed.notify()
+        return await self._refusals.conclude() or await self._take_last()
 
     async def _take_last(self) -> bool:
         """Whether there is something after all: whoever was busy may have put it back and left."""
@@ -365,14 +367,11 @@ class Engine:
 
     async def hand_over(self, taken: Taken) -> None:
         """Have the provider do the task, and do what follows."""
-        self._under_way += 1
         self._performing += 1
         try:
             await self._perform(taken)
         finally:
             self._performing -= 1
-            self._under_way -= 1
-            self._changed.notify()
 
     async def _perform(self, taken: Taken) -> None:
         task, stage = taken.task, taken.task.stage
@@ -583,11 +582,7 @@ class Engine:
             self._journal.workers.hold(self._job, until.timestamp(), text)
             self._tell_hold(until, text)
         self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)
-        self._changed.notify()
-
-
-def _is_in_line(found: Taken | Later | None) -> bool:
-    return isinstance(found, Later) and found.look is not None
+        self._cut_short.notify()
 
 
 def _local(seconds: float) -> datetime:

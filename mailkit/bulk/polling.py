@@ -14,8 +14,9 @@ import attrs
 
 from mailkit.bulk.deadlines import begins_at, is_late, pause, taken_at
 from mailkit.bulk.journal import DueChunk, JobRecord, Journal, MergeResult, Taken
+from mailkit.bulk.on_call import OnCall
 from mailkit.bulk.settings import EngineSettings
-from mailkit.bulk.signal import Signal, shielded
+from mailkit.bulk.signal import shielded
 from mailkit.bulk.waiting import Waiting
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import (
@@ -54,7 +55,7 @@ class _Poll:
 
 class Polling:
     """The polls of one run. ``fail`` stops the run; ``sending`` says whether there may be more
-    chunks to ask about.
+    chunks to ask about; a ``call`` lets the run look for a task that was planned again.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Polling:
         send_at: datetime | None,
         settings: EngineSettings,
         clock: Clock,
-        changed: Signal,
+        call: Callable[[], None],
         fail: Callable[[MailkitError, str], None],
         sending: Callable[[], bool],
     ) -> None:
@@ -76,10 +77,11 @@ class Polling:
         self._send_at = send_at.timestamp() if send_at else None
         self._settings = settings
         self._clock = clock
-        self._changed = changed
+        self._call = call
         self._fail = fail
         self._sending = sending
         self._scope = anyio.CancelScope()
+        self._idle = OnCall(clock)
         self._polls: list[_Poll] = []
         self._known: set[int] = set()  # the chunks that were asked about in this run
         self._polling = 0
@@ -141,6 +143,10 @@ class Polling:
             self.settling += 1
             self._schedule(_Poll(self._clock.monotonic(), taken.task.chunk, taken))
 
+    def no_more(self) -> None:
+        """Nothing more is sent."""
+        self._idle.call(everybody=True)
+
     def stop(self) -> None:
         """Ask nothing more, and wait for no response: polls are repeatable."""
         self._scope.cancel()
@@ -149,28 +155,35 @@ class Polling:
         """Ask until nothing is left to ask about, or until stopped."""
         with self._scope:
             async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._idle.keep_time)
                 for _ in range(self._settings.pollers):
                     tasks.start_soon(self._poll_chunks)
 
     def _schedule(self, poll: _Poll) -> None:
         self._known.add(poll.n)
         heapq.heappush(self._polls, poll)
-        self._changed.notify()
+        if self._polls[0] is poll:
+            self._idle.call()
 
     async def _poll_chunks(self) -> None:
         while True:
+            since = self._idle.look()
             if not self._polls:
                 if not self._sending() and self._polling == 0:
+                    self._idle.call(everybody=True)
+                    self._idle.close()
                     return
-                await self._changed.wait()
+                await self._idle.wait(since)
                 continue
             wait = self._polls[0].due - self._clock.monotonic()
             if wait > 0:
-                await self._changed.wait(min(wait, HURRY_SECONDS) if self._waiting else wait)
+                await self._idle.wait(since, min(wait, HURRY_SECONDS) if self._waiting else wait)
                 if self._waiting and self._clock.monotonic() >= self._hurry_at:
                     await self._hurry()
                 continue
             poll = heapq.heappop(self._polls)
+            if self._polls:
+                self._idle.call()
             self._polling += 1
             try:
                 if isinstance(poll.chunk, Taken):
@@ -179,7 +192,6 @@ class Polling:
                     await self._ask(poll, poll.chunk)
             finally:
                 self._polling -= 1
-                self._changed.notify()
 
     async def _hurry(self) -> None:
         """Ask at once about the chunks of which webhooks say that they are in another state."""
@@ -192,7 +204,6 @@ class Polling:
                 for one in self._polls
             ]
             heapq.heapify(self._polls)
-            self._changed.notify()
 
     async def _settle(self, poll: _Poll, doubt: Taken) -> None:
         """Ask what became of a chunk in doubt; it may be planned again until that is decided."""
@@ -201,6 +212,7 @@ class Polling:
             again = await self._settled(poll, doubt)
         finally:
             self.settling -= again is None
+            self._call()
         if again is not None:
             self._schedule(again)
 

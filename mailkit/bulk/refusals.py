@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -27,7 +27,7 @@ from mailkit.bulk.policy import (
     without,
 )
 from mailkit.bulk.settings import EngineSettings
-from mailkit.bulk.signal import Signal, shielded
+from mailkit.bulk.signal import shielded
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Done, Sent, Stage, Task
 from mailkit.core.words import about_recipient
@@ -71,7 +71,7 @@ class Refusals:
         settings: EngineSettings,
         clock: Clock,
         rng: random.Random,
-        changed: Signal,
+        call: Callable[[], None],
         tell: JobHook,
     ) -> None:
         self._run = run
@@ -80,7 +80,7 @@ class Refusals:
         self._settings = settings
         self._clock = clock
         self._rng = rng
-        self._changed = changed
+        self._call = call
         self._tell = tell
         self._about_rows: set[int] = set()
         self._requests: Counter[int] = Counter()
@@ -227,7 +227,7 @@ class Refusals:
                     await self._run.hand_over(probe)
         finally:
             self.probing -= 1
-            self._changed.notify()
+            self._call()
 
     async def try_row(self, taken: Taken, error: MailkitError, words: str) -> None:
         """A row was refused alone, in words that may be about anybody."""
@@ -297,7 +297,7 @@ class Refusals:
                 await self._judge(trials, last=True)
         finally:
             self.probing -= 1
-            self._changed.notify()
+            self._call()
 
     async def hear_probes(self) -> None:
         """Try the rows that were kept for the end, until one of them is taken."""

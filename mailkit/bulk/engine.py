@@ -45,6 +45,7 @@ from mailkit.core.lateness import BEGINS_WITHIN, begins_by
 from mailkit.core.words import about_recipient
 from mailkit.errors import (
     AccountRefused,
+    AuthenticationFailed,
     MailkitError,
     OutcomeUnknown,
     QuotaExhausted,
@@ -171,19 +172,28 @@ class Engine:
         """Begin nothing more; requests under way end first. Other workers go on with the job,
         unless ``everybody`` is meant.
         """
+        self._polling.stop()
+        self._send_no_more(reason, everybody=everybody)
+
+    def fail(self, error: MailkitError, reason: str) -> None:
+        """Stop everybody for a reason that sending itself has shown. If the provider refuses to
+        send, it is still asked what became of all that it took before.
+        """
+        if self.error is None:
+            self.error = error
+        if isinstance(error, Refused) and not isinstance(error, AuthenticationFailed):
+            self._polling.ask_once()
+        else:
+            self._polling.stop()
+        self._send_no_more(reason, everybody=True)
+
+    def _send_no_more(self, reason: str, *, everybody: bool) -> None:
         if not self._stop.is_set():
             self.stopped = reason
             self._stops_everybody = everybody
             self._stop.set()
-            self._polling.stop()
             self._idle.call(everybody=True)
             self._cut_short.notify()
-
-    def fail(self, error: MailkitError, reason: str) -> None:
-        """Stop everybody for a reason that sending itself has shown."""
-        if self.error is None:
-            self.error = error
-        self.stop(reason, everybody=True)
 
     async def run(self) -> None:
         """Send what is planned and reconcile what was taken; returns at the end or when stopped.

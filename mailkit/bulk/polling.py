@@ -85,6 +85,7 @@ class Polling:
         self._polls: list[_Poll] = []
         self._known: set[int] = set()  # the chunks that were asked about in this run
         self._polling = 0
+        self._ends = False  # once all were asked about
         self._began = self._begins = 0.0  # this run; the provider, where send_at is set
         self._track_until: float | None = None
         self._waiting: dict[int, Waiting] = {}
@@ -147,6 +148,15 @@ class Polling:
         """Nothing more is sent."""
         self._idle.call(everybody=True)
 
+    def ask_once(self) -> None:
+        """Ask once, and at once, about each chunk that was not asked about in this run."""
+        if not self._ends:
+            self._ends = True
+            polls, self._polls = self._polls, []
+            for poll in polls:
+                self._schedule(attrs.evolve(poll, due=self._clock.monotonic()))
+            self._idle.call(everybody=True)
+
     def stop(self) -> None:
         """Ask nothing more, and wait for no response: polls are repeatable."""
         self._scope.cancel()
@@ -161,6 +171,8 @@ class Polling:
 
     def _schedule(self, poll: _Poll) -> None:
         self._known.add(poll.n)
+        if self._ends and (poll.tries or isinstance(poll.chunk, Taken)):
+            return
         heapq.heappush(self._polls, poll)
         if self._polls[0] is poll:
             self._idle.call()

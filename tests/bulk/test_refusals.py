@@ -296,6 +296,25 @@ async def test_a_service_that_takes_nothing_stops_after_few_requests_and_keeps_t
     assert [len(chunk.rows) for chunk in provider.chunks] == [500] * 10
 
 
+async def test_a_service_that_refuses_is_still_asked_what_became_of_what_it_took(
+    journal: Journal,
+) -> None:
+    provider = FakeProvider(chunk_rows=10)
+    provider.refuses = lambda chunk: "sender is not active" if len(provider.chunks) > 1 else None
+    report = await send(journal, provider, 30)
+    assert report.stopped is not None
+    assert (report.counts.accepted, report.counts.unsent) == (10, 20)
+    assert report.unreconciled == 0
+
+
+async def test_a_service_that_fails_to_tell_is_asked_once(journal: Journal) -> None:
+    provider = FakeProvider(chunk_rows=10, failing_polls=3)
+    provider.refuses = lambda chunk: "sender is not active" if len(provider.chunks) > 1 else None
+    report = await send(journal, provider, 30)
+    assert report.unreconciled == 10
+    assert provider.failing_polls == 2
+
+
 async def test_what_was_rejected_can_be_ordered_again(journal: Journal) -> None:
     victims = ("p2@example.com", "p7@example.com")
     provider = FakeProvider(chunk_rows=10, refuses=bad(*victims))

@@ -17,12 +17,12 @@ from itertools import chain, repeat
 from typing import Protocol
 
 from mailkit.bulk.address_line import address_shown, addresses_in, holds_address
-from mailkit.bulk.batch import Batch
 from mailkit.bulk.blanks import Edges
 from mailkit.bulk.headers import Naming
 from mailkit.bulk.lines import LONGEST, REPLACED, Lines
 from mailkit.bulk.rows import Row
 from mailkit.bulk.table import Ragged, Table
+from mailkit.core.batch import Batch
 from mailkit.errors import InvalidArgument
 from mailkit.text import BLANKS, column_name, stripped
 

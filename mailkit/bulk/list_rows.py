@@ -14,10 +14,10 @@ import msgspec
 
 from mailkit.address import are_common, dedupe_key
 from mailkit.bulk.address_line import address_of
-from mailkit.bulk.batch import Batch
 from mailkit.bulk.columns import Columns
 from mailkit.bulk.journal import InvalidRecord, PlannedRow
 from mailkit.bulk.source import Row
+from mailkit.core.batch import Batch
 from mailkit.core.dispatch import Dispatch, MeasuresMany
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message

@@ -30,7 +30,6 @@ import anyio.lowlevel
 import anyio.to_thread
 import attrs
 
-from mailkit.bulk.batch import Batch
 from mailkit.bulk.csv_source import CsvRows
 from mailkit.bulk.headers import Naming
 from mailkit.bulk.jsonl_source import JsonRows
@@ -38,6 +37,7 @@ from mailkit.bulk.kinds import check_kind, is_workbook
 from mailkit.bulk.lines import Lines, Readable, check_encoding
 from mailkit.bulk.rows import Item, Keys, Row, row_of
 from mailkit.core.arguments import checked
+from mailkit.core.batch import Batch
 from mailkit.errors import InvalidArgument
 from mailkit.message import Recipient
 from mailkit.text import BLANKS, with_article

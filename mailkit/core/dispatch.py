@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import attrs
 
+from mailkit.core.batch import Batch
 from mailkit.core.quota import Permits, Quota
 from mailkit.events import DeliveryStatus, WebhookEvent
 from mailkit.message import Message
@@ -163,6 +164,16 @@ class Task:
     heard_of: Sequence[str] = ()
     take: int = 0
     job_id: int = 0
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """The address of each row."""
+        return Batch.of(TaskRow, self.rows).columns[1]
+
+    @property
+    def values(self) -> Sequence[Sequence[str]]:
+        """The fields' values of each row."""
+        return Batch.of(TaskRow, self.rows).columns[2]
 
     def token(self, row: TaskRow) -> str:
         """The name of this row's message, as no other journal gives it: ASCII of `TOKEN_BYTES` at

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit.bulk.batch import Batch
 from mailkit.bulk.journal.batches import in_columns, in_rows
+from mailkit.core.batch import Batch
 
 
 class Pair(NamedTuple):
@@ -25,6 +25,8 @@ def test_a_batch_is_the_list_of_its_rows(some: list[Pair], more: list[Pair], par
     assert (len(batch), bool(batch)) == (len(some), bool(some))
     assert [batch[n] for n in range(len(some))] == list(batch) == some
     assert {*map(type, batch), *(type(batch[n]) for n in range(len(some)))} <= {Pair}
+    assert batch == some
+    assert (batch == Batch.of(Pair, more)) is (some == more)
     assert list(batch[part]) == some[part]
     assert list(batch + Batch.of(Pair, more)) == some + more
 

@@ -136,18 +136,19 @@ def test_the_end_of_the_process_is_no_work_s_own(db: sqlite3.Connection) -> None
             work.future.result()
 
 
-def test_a_durable_work_and_all_that_are_committed_with_it_are_on_the_disk(
-    db: sqlite3.Connection,
-) -> None:
+def test_a_durable_work_and_all_that_are_committed_with_it_are_on_the_disk(tmp_path: Path) -> None:
     normal, full = 1, 2
-    for works, expected in (
-        ([noting("a"), noting("b")], normal),
-        ([noting("a"), noting("b", durable=True)], full),
-        ([noting("a", durable=True)], full),
-        ([noting("a")], normal),
-    ):
-        run_together(db, works, WRITE)
-        assert {work.future.result() for work in works} == {expected}
+    connect = Connector(tmp_path / "journal.db")
+    with closing(connect()) as db:
+        db.execute("CREATE TABLE notes (note)")
+        for works, expected in (
+            ([noting("a"), noting("b")], normal),
+            ([noting("a"), noting("b", durable=True)], full),
+            ([noting("a", durable=True)], full),
+            ([noting("a")], normal),
+        ):
+            run_together(db, works, WRITE, connect.file)
+            assert {work.future.result() for work in works} == {expected}
 
 
 async def test_what_a_request_waits_for_is_durable_and_the_rest_follows(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
         "_ids(job.id)",
         "columns",
         "', '.join(columns)",
+        "', '.join(arrays)",
         "marks",
         "same",
         "self.gather",

@@ -35,6 +35,7 @@ from mailkit.bulk.journal.row_ids import row_id
 from mailkit.bulk.journal.statuses import followers
 from mailkit.bulk.journal.store import Connection, Dialect, Store
 from mailkit.bulk.journal.tokens import journal_id, key_of
+from mailkit.core.batch import Batch
 from mailkit.core.dispatch import (
     SEND,
     Done,
@@ -51,7 +52,9 @@ from mailkit.core.lateness import elapsed
 
 __all__ = ["Chunks", "Taken"]
 
-_ROWS = msgspec.json.Decoder(list[TaskRow])
+_NUMBERS = msgspec.json.Decoder(list[int])
+_TEXTS = msgspec.json.Decoder(list[str])
+_FIELDS = msgspec.json.Decoder(list[list[str]])
 _ASK_AGAIN = 1.0
 """Seconds until the provider is asked about references that are new."""
 
@@ -478,9 +481,11 @@ def _task_rows(
     job: JobRecord,
     n: int,
     between: tuple[int, int] | None = None,
-) -> list[TaskRow]:
+) -> Sequence[TaskRow]:
     """The rows that follow the chunk, or those with ids between these."""
     query, values = followers(db, job, n, "id, address, fields", between=between)
-    numbered = dialect.gathered("id - ?, address, json(coalesce(fields, '[]'))", query)
-    (rows,) = db.execute(numbered, (row_id(job.id, 0), *values)).fetchone()
-    return _ROWS.decode(rows)
+    asked = dialect.by_column(["id - ?", "address"], ["coalesce(fields, '[]')"], query)
+    numbers, addresses, fields = db.execute(asked, (row_id(job.id, 0), *values)).fetchone()
+    return Batch(
+        TaskRow, _NUMBERS.decode(numbers), _TEXTS.decode(addresses), _FIELDS.decode(fields)
+    )

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mailkit.bulk.batch import Batch
 from mailkit.bulk.journal.batches import in_columns, in_rows
 from mailkit.bulk.journal.elsewhere import ALREADY, count, questions
 from mailkit.bulk.journal.jobs import Twin, twins
 from mailkit.bulk.journal.ownership import check_alive
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.core.batch import Batch
 
 __all__ = ["InvalidRecord", "PlannedRow", "Planning"]
 

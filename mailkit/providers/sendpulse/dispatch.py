@@ -270,7 +270,7 @@ class SendPulseDispatch:
         return Done(suppressed=suppressed)
 
     async def _load(self, task: Task, chunk: ChunkList) -> Done:
-        addresses = [row.address for row in task.rows]
+        addresses = task.addresses
         rows = [(row.address, *row.values) for row in task.rows]
         variables = self._stored_placeholders(chunk).values_of(rows)
         contacts = [*map(NewContact, addresses, variables)]
@@ -477,7 +477,7 @@ class SendPulseDispatch:
 
     async def _look_up(self, task: Task) -> Mapping[str, Sequence[Contact]]:
         """The rows' addresses in all lists of the account, in lower case."""
-        addresses = [row.address for row in task.rows]
+        addresses = task.addresses
         found: dict[str, Sequence[Contact]] = {}
         for first in range(0, len(addresses), self._lookup_rows):
             some = addresses[first : first + self._lookup_rows]

@@ -138,10 +138,9 @@ class SmsByDispatch:
         message = self._message
         subject = html = None
         deliveries: Sequence[str] | RenderedMessages
-        deliveries = emails = [row.address for row in task.rows]
+        deliveries = emails = task.addresses
         if self._personal:
-            values = [row.values for row in task.rows]
-            deliveries = RenderedMessages(self._render, emails, values)
+            deliveries = RenderedMessages(self._render, emails, task.values)
         else:
             subject, html = self._render(())
         sent = await self._client.bulk.send(

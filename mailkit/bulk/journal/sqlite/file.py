@@ -44,6 +44,7 @@ class JournalFile:
         self._known: dict[int, dict[int, int]] = {}
         self._number: int | None = None
         self._written = False
+        self._durable: bool | None = None
         self._witness: int | None = None
         self._stood: tuple[int, int] | None = None
 
@@ -155,6 +156,14 @@ class JournalFile:
                 if found.st_size < self._main_size:
                     raise self._changed(name, "was cut off")
                 self._main_size = found.st_size
+
+    def reach_disk(self, db: sqlite3.Connection, *, durable: bool) -> None:
+        """Whether the next transaction of this connection, the one that writes, outlives the
+        machine's end.
+        """
+        if durable is not self._durable:  # a PRAGMA is prepared each time
+            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
 
     def begin(self) -> None:
         """JournalError if the -wal was cut off since the last commit."""

@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 WORKS_A_COMMIT = 64
 WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
-DIALECT = Dialect("CROSS JOIN", array="json_array", gather="json_group_array")
+DIALECT = Dialect("CROSS JOIN", array="json_array", gather="json_group_array", join="group_concat")
 
 
 @attrs.define
@@ -86,8 +86,8 @@ def run_together(
     try:
         if db.in_transaction:  # the last one, which could not be undone then
             db.execute("ROLLBACK")
-        if begin == WRITE:
-            db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        if file is not None:
+            file.reach_disk(db, durable=durable)
         db.execute(begin)
         if file is not None:
             file.begin()
@@ -335,8 +335,18 @@ class SqliteStore:
         if work.future.done():  # it ran here, and others have their turn all the same
             await asyncio.sleep(0)
             return cast("T", work.future.result())
-        # Shielded: a cancelled wait must not cancel the future that the executor is going to fill.
-        end: asyncio.Future[T] = asyncio.wrap_future(work.future)
-        # Whose wait is cancelled does not hear that the work failed, and that is no leak.
-        end.add_done_callback(lambda future: future.exception())
-        return await asyncio.shield(end)
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def wake(_: Future[Any]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits
+                loop.call_soon_threadsafe(_end, ended)
+
+        work.future.add_done_callback(wake)
+        await ended  # and not the work's own end, which whoever cancels this wait must not cancel
+        return cast("T", work.future.result())
+
+
+def _end(wait: asyncio.Future[None]) -> None:
+    if not wait.done():  # it was cancelled
+        wait.set_result(None)

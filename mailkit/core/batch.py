@@ -47,6 +47,9 @@ class Batch(Sequence[T], Generic[T]):
         found = [column[place] for column in self.columns]
         return Batch(self.kind, *found) if isinstance(place, slice) else _row(self.kind, found)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and [*self] == [*other]
+
     def __add__(self, other: Batch[T]) -> Batch[T]:
         both = zip(self.columns, other.columns, strict=True)
         return Batch(self.kind, *([*first, *second] for first, second in both))

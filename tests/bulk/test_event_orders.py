@@ -76,7 +76,8 @@ class Polled:
     def without(self, outcome: Outcome) -> Polled:
         """The same, but who was held is not in the provider's list of the chunk."""
         held = [NAMES[n] for n, one in enumerate(outcome.left) if one == "held"]
-        statuses = [one for one in self.found.statuses if one.address not in held]
+        said = (one for one in self.found.statuses if isinstance(one, RowStatus))
+        statuses = [one for one in said if one.address not in held]
         return attrs.evolve(self, found=attrs.evolve(self.found, statuses=statuses))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal
+from mailkit.bulk.journal.matching import key_of, keys_of
 from mailkit.bulk.journal.sqlite.store import DIALECT, Connector
 from mailkit.bulk.journal.statuses import merge
+from mailkit.core.dispatch import RowStatuses
 from mailkit.events import DeliveryStatus
-from mailkit.provider import PollResult, RowStatus, Sent
+from mailkit.provider import PollResult, RowStatus, Sent, SharedStatus
 
 from ..examples import examples
 from .counted import checked, counters
@@ -69,6 +71,14 @@ class Model:
         self.reconciled = self.reconciled or bool(doubt) or not missing
 
 
+def shared(statuses: Sequence[RowStatus]) -> list[SharedStatus]:
+    """The same, told of all at once of whom it is said."""
+    said: dict[tuple[DeliveryStatus | None, bool, str], list[str]] = defaultdict(list)
+    for one in statuses:
+        said[one.delivery, one.rejected, one.reason].append(one.address)
+    return [SharedStatus(addresses, *word) for word, addresses in said.items()]
+
+
 async def accepted_chunk(journal: Journal) -> JobRecord:
     job = await planned(journal, NAMES, chunk=ROWS)
     await journal.chunks.accept(job, (await take(journal, job)).ticket, 3.0, Sent("r"))
@@ -85,9 +95,11 @@ async def seen(journal: Journal) -> tuple[dict[str, str], dict[str, int]]:
 
 
 @examples(40)
-@given(polls=polls, late=st.integers(0, 6))
+@given(polls=polls, late=st.integers(0, 6), told=st.sampled_from([list, shared]))
 async def test_states_deliveries_and_counters_are_those_of_the_model(
-    polls: list[list[RowStatus]], late: int
+    polls: list[list[RowStatus]],
+    late: int,
+    told: Callable[[Sequence[RowStatus]], RowStatuses],
 ) -> None:
     async with memory_journal() as journal:
         job = await accepted_chunk(journal)
@@ -97,7 +109,7 @@ async def test_states_deliveries_and_counters_are_those_of_the_model(
             doubt = "missing" if n == late else None
             model.hear(statuses, doubt)
             merged = await journal.statuses.reconcile(
-                job, 1, PollResult(statuses), now=3.0, doubt=doubt
+                job, 1, PollResult(told(statuses)), now=3.0, doubt=doubt
             )
             assert await seen(journal) == (model.states, model.deliveries)
             assert merged.reconciled == model.reconciled
@@ -151,6 +163,27 @@ async def test_whoever_was_named_once_is_not_missing_later() -> None:
         await journal.statuses.reconcile(job, 1, PollResult(()), now=3.0, doubt="missing")
         states, _ = await seen(journal)
         assert states == dict.fromkeys(NAMES, "in doubt") | {NAMES[0]: "accepted"}
+
+
+@pytest.mark.parametrize("told", [list, shared])
+async def test_a_reason_that_is_the_same_for_all_is_kept_in_each_row(
+    told: Callable[[Sequence[RowStatus]], RowStatuses],
+) -> None:
+    said = [RowStatus(name, DeliveryStatus.UNDELIVERED, False, "full") for name in NAMES]
+    async with memory_journal() as journal:
+        job = await accepted_chunk(journal)
+        await journal.statuses.reconcile(job, 1, PollResult(told(said)), now=3.0)
+        rows = [row async for rows in journal.reports.rows(job) for row in rows]
+        assert [(row.delivery, row.reason) for row in rows] == [(70, "full")] * ROWS
+
+
+spellings = st.text(st.sampled_from("aZß\u212aя \n\t\x1f\x7f\xa0@."), max_size=4)
+
+
+@examples(200)
+@given(addresses=st.lists(st.one_of(spellings, st.sampled_from(NAMES)), max_size=4))
+def test_keys_of_many_addresses_are_those_of_each(addresses: list[str]) -> None:
+    assert [*keys_of(addresses)] == [key_of(address) for address in addresses]
 
 
 # a second writer

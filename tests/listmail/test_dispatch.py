@@ -175,7 +175,8 @@ async def test_results_come_page_by_page(world: World) -> None:
     names = ["p-1", "p-2", "p-3", "p-4", "bounce-1", "optout-1"]
     rows = [TaskRow(n, f"{name}@example.com", ["", "Brest"]) for n, name in enumerate(names)]
     await world.do(SEND, cursor=await world.loaded(*rows))
-    statuses = (await world.dispatch.poll("1", None)).statuses
+    polled = await world.dispatch.poll("1", None)
+    statuses = [one for one in polled.statuses if isinstance(one, RowStatus)]
     assert [status.address for status in statuses] == [row.address for row in rows]
     assert statuses[0] == RowStatus("p-1@example.com", DeliveryStatus.DELIVERED, False, "")
     assert statuses[4].delivery is DeliveryStatus.HARD_BOUNCE

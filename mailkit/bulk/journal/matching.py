@@ -5,6 +5,7 @@ Pure functions of values; the journal calls them inside the transaction that rea
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal.records import RowState
 from mailkit.bulk.journal.suppressions import SUPPRESSES
 from mailkit.bulk.policy import suspects
-from mailkit.core.dispatch import RowStatus
+from mailkit.core.dispatch import RowStatus, RowStatuses
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
 
@@ -25,8 +26,10 @@ __all__ = [
     "ReconcileResult",
     "RowChange",
     "RowKey",
+    "common_news",
     "judge",
     "key_of",
+    "keys_of",
     "match",
 ]
 
@@ -87,7 +90,7 @@ class ReconcileResult:
     found: Sequence[str] = ()
 
 
-def match(chunk: ChunkKeys, statuses: Sequence[RowStatus], doubt: str | None) -> ReconcileResult:
+def match(chunk: ChunkKeys, statuses: RowStatuses, doubt: str | None) -> ReconcileResult:
     """Join rows and statuses by address; statuses of strangers are ignored.
 
     A good word wins: an address that is named as taken, now or in an earlier poll, is not rejected
@@ -162,13 +165,27 @@ def judge(
     )
 
 
-def _alike(rows: Iterable[RowKey], statuses: Sequence[RowStatus]) -> Alike:
-    heard = _by_key(statuses)
-    alike: dict[tuple[str | None, int | None, _Said | None], list[RowKey]] = defaultdict(list)
+def common_news(statuses: RowStatuses) -> tuple[int, Sequence[str]] | None:
+    """How far all messages came that are named, and the keys of whom they went to; None unless the
+    same is said of each, and is about nobody in particular.
+    """
+    said = _by_word(statuses)
+    if len(said) != 1:
+        return None
+    [((news, refused, reason, _), addresses)] = said.items()
+    if refused or reason or (news or 0) >= _SUPPRESSES:
+        return None
+    return news or _TAKEN, keys_of(addresses)
+
+
+def _alike(rows: Iterable[RowKey], statuses: RowStatuses) -> Alike:
+    said, heard = _by_key(statuses)
+    alike: dict[tuple[str | None, int | None, int], list[RowKey]] = defaultdict(list)
     for row in rows:
         _, key, state, own = row
-        alike[state, own, heard.get(key)].append(row)
-    return alike
+        alike[state, own, heard.get(key, -1)].append(row)
+    words = [*said, None]
+    return {(state, own, words[at]): rows for (state, own, at), rows in alike.items()}
 
 
 def _changes(
@@ -196,25 +213,40 @@ def _shared(
     return common, deliveries
 
 
-def _by_key(statuses: Sequence[RowStatus]) -> Mapping[str, _Said]:
-    heard: dict[str, _Said] = {
-        address.strip().lower(): (news, refused, reason, account)
-        for address, news, refused, reason, account in statuses
-    }
-    if len(heard) == len(statuses) and "".join(heard).isascii():
-        return heard
-    heard = {}
-    for address, news, refused, reason, account in statuses:
-        key, said = key_of(address), (news, refused, reason, account)
-        before = heard.get(key)
-        if before is None or _weight(said) > _weight(before):
-            heard[key] = said
-    return heard
+def _by_key(statuses: RowStatuses) -> tuple[Sequence[_Said], Mapping[str, int]]:
+    """What is said, and which of it of whom: the best, where it is several things."""
+    said = sorted(_by_word(statuses).items(), key=lambda one: _weight(one[0]))
+    heard: dict[str, int] = {}
+    for place, (_, addresses) in enumerate(said):
+        heard.update(dict.fromkeys(keys_of(addresses), place))
+    return [word for word, _ in said], heard
+
+
+def _by_word(statuses: RowStatuses) -> Mapping[_Said, Sequence[str]]:
+    said: dict[_Said, list[str]] = defaultdict(list)
+    for one in statuses:
+        if isinstance(one, RowStatus):
+            said[one[1:]].append(one.address)
+        else:
+            said[one.delivery, one.rejected, one.reason, one.held] += one.addresses
+    return said
 
 
 def _weight(said: _Said) -> tuple[bool, int]:
     news, refused, _, _ = said
     return not refused, news or 0
+
+
+def keys_of(addresses: Sequence[str]) -> Sequence[str]:
+    """The keys of all of them, at once where nothing about them is odd."""
+    text = "\n".join(addresses)
+    if _odd(text) or text.count("\n") != len(addresses) - 1:
+        return [key_of(address) for address in addresses]
+    lower = text.lower()
+    return addresses if lower == text else lower.split("\n")
+
+
+_odd = re.compile(r"[^!-~\n]").search
 
 
 def key_of(address: str) -> str:

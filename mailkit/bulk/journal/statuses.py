@@ -18,6 +18,7 @@ from mailkit.bulk.journal.matching import (
     ReconcileResult,
     RowChange,
     RowKey,
+    common_news,
     match,
 )
 from mailkit.bulk.journal.ownership import check_alive, living
@@ -25,7 +26,7 @@ from mailkit.bulk.journal.records import SENT_STATES, ChunkState, JobRecord, Row
 from mailkit.bulk.journal.rises import Rises
 from mailkit.bulk.journal.store import Connection, Cursor, Dialect, Store
 from mailkit.bulk.journal.suppressions import keep_from_twins, suppress
-from mailkit.core.dispatch import ChunkStatus, PollResult, RowStatus
+from mailkit.core.dispatch import ChunkStatus, PollResult, RowStatuses
 from mailkit.events import DeliveryStatus
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
 SENT = "(" + ", ".join(f"'{state}'" for state in SENT_STATES) + ")"
 FIRST_FINAL = int(min(status for status in DeliveryStatus if status.final))
 _ROW_KEYS = msgspec.json.Decoder(list[RowKey])
+_KEYS = msgspec.json.Decoder(list[str])
 
 
 @attrs.frozen
@@ -158,7 +160,7 @@ class Statuses:
         job: JobRecord,
         n: int,
         rows: Sequence[int],
-        statuses: Sequence[RowStatus],
+        statuses: RowStatuses,
         *,
         now: float,
         doubt: str | None = None,
@@ -278,6 +280,8 @@ def merge(
 
     All of it in the caller's transaction: whoever else hears of these rows can't come between.
     """
+    if (alike := _merge_alike(db, dialect, job, n, polled, now)) is not None:
+        return alike
     keys, unfinished, cursor = _keys(db, dialect, job, n)
     found = match(keys, polled.statuses, doubt)
     mark = polled.cursor if found.reconciled else None  # until then, always the whole list
@@ -289,6 +293,46 @@ def merge(
     if found.deliveries or found.changes or found.delivery != keys.delivery:
         unfinished = _write(db, job, n, found, now)
     return MergeResult(found.reconciled, unfinished, mark, found.held)
+
+
+def _merge_alike(
+    db: Connection, dialect: Dialect, job: JobRecord, n: int, polled: PollResult, now: float
+) -> MergeResult | None:
+    """What `merge` does, where all rows are alike and the same is said of each: one line changes.
+    None where that is not so.
+    """
+    news = common_news(polled.statuses)
+    if news is None:
+        return None
+    first, last, common, *before, own, moved = db.execute(
+        "SELECT first, last, delivery, reconciled, unfinished, cursor, own_delivery_rows, EXISTS "
+        "(SELECT 1 FROM rows WHERE rows.chunk = chunks.n AND id BETWEEN ? AND ?) "
+        "FROM chunks WHERE job = ? AND n = ?",
+        (*job.ids, job.id, n),
+    ).fetchone()
+    if own or moved:
+        return None
+    query = (
+        "SELECT coalesce(key, address) AS person FROM rows "
+        "WHERE id BETWEEN ? AND ? AND state IS NULL AND chunk IS NULL"
+    )
+    (people,) = db.execute(dialect.by_column(["person"], [], query), (first, last)).fetchone()
+    keys, (heard, named) = _KEYS.decode(people), news
+    if not keys or (keys != named and not set(named).issuperset(keys)):
+        return None
+    delivery = max(common, heard)
+    unfinished = len(keys) if delivery < FIRST_FINAL else 0
+    if delivery > common:
+        rises = Rises(job, now)
+        rises.add(common, delivery, rows=len(keys))
+        rises.write(db)
+    if delivery > common or before != [1, unfinished, polled.cursor]:
+        db.execute(
+            "UPDATE chunks SET delivery = ?, reconciled = 1, unfinished = ?, cursor = ? "
+            "WHERE job = ? AND n = ?",
+            (delivery, unfinished, polled.cursor, job.id, n),
+        )
+    return MergeResult(True, unfinished, polled.cursor)
 
 
 def _write(db: Connection, job: JobRecord, n: int, found: ReconcileResult, now: float) -> int:

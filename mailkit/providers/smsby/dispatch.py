@@ -21,6 +21,7 @@ from mailkit.core.dispatch import (
     PollResult,
     RowStatus,
     Sent,
+    SharedStatus,
     Stage,
     Task,
     TaskRow,
@@ -34,7 +35,7 @@ from mailkit.events import FINAL
 from mailkit.message import Message
 from mailkit.providers.smsby.bulk import BulkError
 from mailkit.providers.smsby.deliveries import RenderedMessages
-from mailkit.providers.smsby.emails import EmailStatus
+from mailkit.providers.smsby.emails import EmailStatus, by_delivery
 from mailkit.template import LinkTemplate, Template
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class SmsByDispatch:
         if cursor is not None:
             return await self._look_again(cursor.split())
         messages = await self._polling.bulk.status(reference)
-        statuses: list[RowStatus] = []
+        statuses: list[RowStatus | SharedStatus] = []
         moving: list[int | None] = []
         for message in messages:
             found = self._statuses(message.success)
@@ -195,20 +196,21 @@ class SmsByDispatch:
         raise Unsupported("sms.by can't take back what it has accepted")
 
     async def _look_again(self, message_ids: Sequence[str]) -> PollResult:
-        statuses: list[RowStatus] = []
+        statuses: list[SharedStatus] = []
         unfinished = []
         for message_id in message_ids:
-            found = self._statuses(await self._polling.emails.delivery_list(int(message_id)))
+            listed = await self._polling.emails.delivery_list(int(message_id))
+            found = self._statuses(listed)
             statuses += found
             if _moving(found):
                 unfinished.append(message_id)
         return PollResult(statuses, " ".join(unfinished or message_ids))
 
-    def _statuses(self, found: Iterable[EmailStatus]) -> list[RowStatus]:
-        statuses = [RowStatus(one.address, one.delivery, False, one.error or "") for one in found]
-        if any(status.reason for status in statuses):
-            return [status._replace(reason=self._clean(status.reason)) for status in statuses]
-        return statuses
+    def _statuses(self, found: Iterable[EmailStatus]) -> list[SharedStatus]:
+        return [
+            SharedStatus(addresses, delivery, reason=self._clean(reason))
+            for (delivery, reason), addresses in by_delivery(found).items()
+        ]
 
     def _refusals(self, errors: Iterable[BulkError]) -> list[RowStatus]:
         return [
@@ -227,7 +229,7 @@ class SmsByDispatch:
         return self._polling.scrubbed(reason[:_REASON]) if reason else ""
 
 
-def _moving(statuses: Iterable[RowStatus]) -> bool:
+def _moving(statuses: Iterable[SharedStatus]) -> bool:
     return any(status.delivery not in FINAL for status in statuses)
 
 

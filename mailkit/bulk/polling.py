@@ -42,15 +42,18 @@ HURRY_SECONDS = 300.0
 LONGEST_STEP = 3600.0  # of a wait until a time of the wall clock, which may be set meanwhile
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class _Poll:
     """A question that is ``due``: what became of a chunk, or of one in doubt."""
 
     due: float
     n: int
-    chunk: DueChunk | Taken = attrs.field(order=False)
-    taken: float = attrs.field(order=False, default=0.0)
-    tries: int = attrs.field(order=False, default=0)
+    chunk: DueChunk | Taken
+    taken: float = 0.0
+    tries: int = 0
+
+    def __lt__(self, other: _Poll) -> bool:  # attrs' own takes ten times as long
+        return (self.due, self.n) < (other.due, other.n)
 
 
 class Polling:

@@ -156,6 +156,25 @@ async def test_an_address_named_as_taken_and_as_refused_was_taken(
             assert (await seen(journal))[0][NAMES[0]] == "accepted"
 
 
+def every(delivery: DeliveryStatus, *names: str) -> list[RowStatus]:
+    return [RowStatus(name, delivery, False, "") for name in names or NAMES]
+
+
+@pytest.mark.parametrize("one", [TAKEN, SENT, REFUSED, *every(DeliveryStatus.OPENED, NAMES[0])])
+@pytest.mark.parametrize("all", [DeliveryStatus.SENT, DeliveryStatus.DELIVERED])
+async def test_what_is_said_of_all_also_holds_for_who_had_a_word_alone(
+    one: RowStatus, all: DeliveryStatus
+) -> None:
+    async with memory_journal() as journal:
+        job = await accepted_chunk(journal)
+        model = Model()
+        for statuses in [[one], every(all)]:
+            model.hear(statuses)
+            await journal.statuses.reconcile(job, 1, PollResult(statuses), now=3.0)
+        assert await seen(journal) == (model.states, model.deliveries)
+        await checked(journal)
+
+
 async def test_whoever_was_named_once_is_not_missing_later() -> None:
     async with memory_journal() as journal:
         job = await accepted_chunk(journal)
@@ -216,10 +235,6 @@ class Other:
         self._db.execute("COMMIT")
         self.told = True
         return True
-
-
-def every(delivery: DeliveryStatus, *names: str) -> list[RowStatus]:
-    return [RowStatus(name, delivery, False, "") for name in names or NAMES]
 
 
 @pytest.mark.parametrize(

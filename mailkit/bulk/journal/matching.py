@@ -5,7 +5,6 @@ Pure functions of values; the journal calls them inside the transaction that rea
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -239,14 +238,10 @@ def _weight(said: _Said) -> tuple[bool, int]:
 
 def keys_of(addresses: Sequence[str]) -> Sequence[str]:
     """The keys of all of them, at once where nothing about them is odd."""
-    text = "\n".join(addresses)
-    if _odd(text) or text.count("\n") != len(addresses) - 1:
+    text = "".join(addresses)
+    if not (text.isascii() and text.isprintable()) or " " in text:
         return [key_of(address) for address in addresses]
-    lower = text.lower()
-    return addresses if lower == text else lower.split("\n")
-
-
-_odd = re.compile(r"[^!-~\n]").search
+    return addresses if text == text.lower() else [address.lower() for address in addresses]
 
 
 def key_of(address: str) -> str:

@@ -196,6 +196,17 @@ async def test_a_reason_that_is_the_same_for_all_is_kept_in_each_row(
         assert [(row.delivery, row.reason) for row in rows] == [(70, "full")] * ROWS
 
 
+@pytest.mark.parametrize("told", [list, shared])
+async def test_who_complained_is_suppressed_even_if_all_did(
+    told: Callable[[Sequence[RowStatus]], RowStatuses],
+) -> None:
+    async with memory_journal() as journal:
+        job = await accepted_chunk(journal)
+        said = every(DeliveryStatus.COMPLAINED)
+        await journal.statuses.reconcile(job, 1, PollResult(told(said)), now=3.0)
+        assert [one.address async for one in journal.suppressions.list()] == NAMES
+
+
 spellings = st.text(st.sampled_from("aZß\u212aя \n\t\x1f\x7f\xa0@."), max_size=4)
 
 

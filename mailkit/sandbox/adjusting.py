@@ -6,6 +6,7 @@ from typing import Any, get_type_hints
 import attrs
 import msgspec
 
+from mailkit.sandbox.nearest import meant
 from mailkit.sandbox.service import Service
 
 
@@ -38,10 +39,22 @@ def _found(
         owner = getattr(owner, names.pop(0), None)
     fields = attrs.fields_dict(type(owner)) if attrs.has(type(owner)) else {}
     if len(names) != 1 or names[0] not in fields:
-        known = f": use one of {', '.join(fields)}" if fields else ""
-        raise ValueError(f"there is no setting {path!r}{known}")
+        raise ValueError(f"there is no setting {path!r}: {_hint(services, path, fields)}")
     try:
         wanted = get_type_hints(type(owner))[names[0]]
         return owner, names[0], msgspec.convert(value, wanted, strict=False)
     except msgspec.ValidationError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _hint(services: Mapping[str, Service[Any]], path: str, fields: Mapping[str, object]) -> str:
+    owner, _, name = path.rpartition(".")
+    if fields and name not in fields:
+        near = meant(name, fields, "")
+        return near.replace("mean ", f"mean {owner}.") or f"use one of {', '.join(fields)}"
+    names = [
+        f"{service}.{field}"
+        for service, one in services.items()
+        for field in attrs.fields_dict(type(one.settings))
+    ]
+    return meant(path, names, f"use e.g. {names[0]}")

@@ -2,9 +2,11 @@
 
 from array import array
 from collections import Counter, deque
+from collections.abc import Iterable
 
 import attrs
 
+from mailkit.sandbox.nearest import operation_meant
 from mailkit.sandbox.php import PhpArray, plain
 from mailkit.sandbox.service import RawRequest, Request
 
@@ -34,20 +36,35 @@ class RecordedRequest:
         return params | self.json if isinstance(self.json, dict) else params
 
 
-class RequestLog(Counter[str]):
+class Counts(Counter[str]):
+    """Counts by operation; with `operations`, asking for another one raises KeyError."""
+
+    def __init__(self, operations: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._operations = frozenset(operations)
+
+    def __missing__(self, operation: str) -> int:
+        if self._operations and operation not in self._operations:
+            hint = operation_meant(operation, self._operations)
+            raise KeyError(f"the sandbox has no operation {operation!r}: {hint}")
+        return 0
+
+
+class RequestLog(Counts):
     """The number of requests by operation id; `last` holds the newest ones, oldest first.
 
     A request counts when its headers are in, whatever happens next. `last` is bounded by number,
     and by the bytes of their bodies. `arrivals` has the sandbox's time of each, `over_quota` how
-    many of each operation a quota of the service refused.
+    many of each operation a quota of the service refused. All raise KeyError for an operation that
+    is none of `operations`.
     """
 
-    def __init__(self, *, keep: int = 32) -> None:
-        super().__init__()
+    def __init__(self, *, keep: int = 32, operations: Iterable[str] = ()) -> None:
+        super().__init__(operations)
         self.last: deque[RecordedRequest] = deque(maxlen=keep)
         self._sizes: deque[int] = deque(maxlen=keep)
         self.arrivals: dict[str, array[float]] = {}
-        self.over_quota: Counter[str] = Counter()
+        self.over_quota = Counts(self._operations)
 
     def count(self, operation: str, at: float) -> None:
         """Count a request that arrived."""
@@ -59,8 +76,8 @@ class RequestLog(Counter[str]):
 
     def busiest(self, seconds: float, *operations: str) -> int:
         """The most requests that arrived within any `seconds`: of these operations, or of all."""
-        chosen = operations or tuple(self.arrivals)
-        times = sorted(at for one in chosen for at in self.arrivals.get(one, ()))
+        chosen = [one for one in operations or self if self[one]]
+        times = sorted(at for one in chosen for at in self.arrivals[one])
         first = most = 0
         for last, at in enumerate(times):
             while times[first] <= at - seconds:

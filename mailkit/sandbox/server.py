@@ -63,9 +63,11 @@ class Sandbox:
         rng = Random(seed)  # noqa: S311 -- repeatable, not secret
         self.clock = Clock(speed)
         self.truth = Truth(keep_emails=keep_emails, lock=self._lock)
-        self.requests = RequestLog(keep=keep_requests)
-        self.services = open_services(Shared(self.clock, self.truth, rng), settings)
+        shared, arguments = Shared(self.clock, self.truth, rng), Sandbox.__init__.__kwdefaults__
+        self.services = open_services(shared, settings, arguments or ())
         services = self._services = tuple(self.services.values())
+        operations = [one.operation for service in services for one in service.endpoints]
+        self.requests = RequestLog(keep=keep_requests, operations=[*operations, UNKNOWN])
         self._plain = {
             route: (service, match)
             for service in reversed(services)
@@ -73,7 +75,7 @@ class Sandbox:
         }
         self.scheduler = Scheduler(self.clock, services, self._lock)
         self.faults = Faults(
-            operations=[one.operation for service in services for one in service.endpoints],
+            operations=operations,
             rng=rng,
             lock=self._lock,
             close_port=self._server.close_port,

@@ -1,10 +1,11 @@
 """The services that are installed: mailkit's own and those of other packages, by entry points."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from mailkit.sandbox.nearest import meant
 from mailkit.sandbox.service import Service, Shared
 
 GROUP = "mailkit.sandbox"
@@ -22,15 +23,18 @@ def installed() -> Mapping[str, type[Service[Any]]]:
     return found
 
 
-def open_services(shared: Shared, settings: Mapping[str, object]) -> dict[str, Service[Any]]:
-    """Each installed service with the settings under its name, or with its defaults."""
+def open_services(
+    shared: Shared, settings: Mapping[str, object], arguments: Iterable[str] = ()
+) -> dict[str, Service[Any]]:
+    """Each installed service with the settings under its name, or with its defaults; `arguments`
+    are what a sandbox takes besides.
+    """
     classes = installed()
     unknown = settings.keys() - classes.keys()
     if unknown:
-        raise TypeError(
-            f"Sandbox() has no argument {min(unknown)!r}, and no such service is installed: "
-            f"there are {', '.join(classes)}"
-        )
+        none = f"no such service is installed, there are {', '.join(classes)}"
+        hint = meant(min(unknown), [*arguments, *classes], none)
+        raise TypeError(f"Sandbox() has no argument {min(unknown)!r}: {hint}")
     services: dict[str, Service[Any]] = {}
     for name, service in classes.items():
         given, wanted = settings.get(name), service.settings_type

@@ -117,6 +117,9 @@ def test_a_fault_is_written_as_its_kind_and_its_fields() -> None:
         ("cut_json:size=3", "cut_json has no parameter 'size': it takes no parameters"),
         ("server_error:size=3", "server_error has no parameter 'size': it takes html, status"),
         ("cut_json:times", "'times' in a fault is not name=value"),
+        ("reset_after_actng", r"'reset_after_actng': did you mean reset_after_acting\?"),
+        ("slow_answer:secnds=3", r"no parameter 'secnds': did you mean seconds\?"),
+        ("slow_answer:tims=3", r"no parameter 'tims': did you mean times\?"),
     ],
 )
 def test_an_error_says_what_there_is(text: str, words: str) -> None:

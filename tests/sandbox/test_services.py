@@ -88,8 +88,8 @@ def test_without_entry_points_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch
 
 
 def test_settings_of_an_unknown_or_another_service_are_refused() -> None:
-    with pytest.raises(TypeError, match=r"'sped'.* devino, sendpulse, smsby"):
-        Sandbox(sped=60)
+    with pytest.raises(TypeError, match=r"'colour'.* devino, sendpulse, smsby"):
+        Sandbox(colour=60)
     with pytest.raises(TypeError, match="smsby must be SmsBySettings, not DevinoSettings"):
         Sandbox(smsby=DevinoSettings())
 

@@ -8,6 +8,7 @@ from threading import RLock
 import attrs
 
 from mailkit.sandbox.faults.fault import Fault
+from mailkit.sandbox.nearest import operation_meant
 
 
 @attrs.define
@@ -46,7 +47,8 @@ class Faults:
     def add(self, fault: Fault) -> None:
         """Put a fault in force; an unknown operation raises ValueError."""
         if self._operations and not any(fault.matches(known) for known in self._operations):
-            raise ValueError(f"the sandbox has no operation {fault.on!r}")
+            hint = operation_meant(fault.on, self._operations)
+            raise ValueError(f"the sandbox has no operation {fault.on!r}: {hint}")
         seconds = fault.effect.closes_port_for
         if seconds is not None and fault.after == 0:
             self.struck[fault.kind] += 1

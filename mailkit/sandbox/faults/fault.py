@@ -10,6 +10,7 @@ from attrs import validators as v
 
 from mailkit.sandbox.faults import bodies, connections, delays, refusals
 from mailkit.sandbox.faults.kind import FaultKind
+from mailkit.sandbox.nearest import meant
 
 
 def _kinds(*families: ModuleType) -> Mapping[str, type[FaultKind]]:
@@ -22,6 +23,7 @@ def _kinds(*families: ModuleType) -> Mapping[str, type[FaultKind]]:
 
 
 KINDS = _kinds(connections, delays, bodies, refusals)
+_COMMON = ("on", "after", "times", "probability", "acted")
 
 
 @attrs.frozen(init=False)
@@ -62,11 +64,13 @@ class Fault:
     ) -> None:
         found = KINDS.get(kind)
         if found is None:
-            raise ValueError(f"there is no fault {kind!r}: choose from {', '.join(KINDS)}")
+            hint = meant(str(kind), KINDS, f"choose from {', '.join(KINDS)}")
+            raise ValueError(f"there is no fault {kind!r}: {hint}")
         known = {field.name for field in attrs.fields(found)}
         for name in parameters.keys() - known:
             takes = ", ".join(sorted(known)) or "no parameters of its own"
-            raise TypeError(f"the fault {kind} has no parameter {name!r}: it takes {takes}")
+            hint = meant(name, [*_COMMON, *known], f"it takes {takes}")
+            raise TypeError(f"the fault {kind} has no parameter {name!r}: {hint}")
         if acted is not None and not found.can_choose:
             raise ValueError(f"acted cannot be chosen for the fault {kind}")
         effect = found(**parameters)
@@ -96,6 +100,13 @@ class Fault:
         if self.on.endswith("*"):
             return operation.startswith(self.on[:-1])
         return self.on == operation
+
+    def __repr__(self) -> str:
+        """The kind, and what is not as usual."""
+        usual = Fault(self.kind).asdict()
+        changed = {name: one for name, one in self.asdict().items() if one != usual[name]}
+        given = [f"{name}={one!r}" for name, one in changed.items()]
+        return f"Fault({', '.join([repr(self.kind), *given])})"
 
     def asdict(self) -> dict[str, object]:
         """The arguments that make the same fault."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -17,9 +18,29 @@ if TYPE_CHECKING:
 
 __all__ = ["sandbox"]
 
+LOCAL = ("127.0.0.1", "::1", "localhost")
+
 
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8025,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="The address to listen on; 0.0.0.0, e.g. in a container, lets others on the "
+            "network see and control the sandbox, too."
+        ),
+    ] = "127.0.0.1",
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A further name by which clients reach it, e.g. that of the container; "
+            "localhost and IP addresses always do; can be repeated.",
+        ),
+    ] = None,
+    keep: Annotated[
+        int, typer.Option(min=0, help="How many of the last messages are kept with their text.")
+    ] = 1000,
     speed: Annotated[
         float, typer.Option(min=0, max=1e9, help="How fast the sandbox's time runs.")
     ] = 1.0,
@@ -42,8 +63,8 @@ def sandbox(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the services as a local server that mails nobody; prints the environment variables to
-    set.
+    """Run the services as a local server that mails nobody, with a page that shows what was sent;
+    prints the environment variables to set.
     """
 
     from mailkit.sandbox import Fault, Sandbox  # no other command needs a server
@@ -54,7 +75,14 @@ def sandbox(
         raise typer.Exit(Exit.DONE)
     try:
         faults = [Fault.parse(one) for one in fault or ()]
-        server = Sandbox(port=port, speed=speed)
+        server = Sandbox(
+            host=host,
+            port=port,
+            hosts=allowed_host or (),
+            remote=host not in LOCAL,
+            speed=speed,
+            keep_emails=keep,
+        )
         server.adjust(dict(map(parsed, settings or ())))
     except (TypeError, ValueError) as error:  # before typer 0.29 "nan" is in every range
         raise typer.BadParameter(str(error.args[0])) from None
@@ -63,6 +91,8 @@ def sandbox(
         ended = asyncio.Event()
         try:
             await server.start()
+        except socket.gaierror as error:
+            raise InvalidArgument(f"--host {host}: {error.strerror}") from None
         except OSError as error:
             raise InvalidArgument(
                 f"port {port} can't be listened on ({error.strerror}): name another with --port"
@@ -108,4 +138,4 @@ def _introduce(server: Sandbox, *, as_json: bool) -> None:
     print(f"The sandbox listens on {server.url} and mails nobody. In another terminal:\n")
     for name, value in server.environment().items():
         print(f"export {name}={value}")
-    print(f"\nWho was mailed: {server.url}/sandbox/truth   End: Ctrl-C", flush=True)
+    print(f"\nWhat was sent: {server.url}/   End: Ctrl-C", flush=True)

@@ -17,10 +17,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mailkit.sandbox.delivery import Step
     from mailkit.sandbox.devino import DevinoSettings
     from mailkit.sandbox.endpoints import Endpoints, endpoint
     from mailkit.sandbox.faults import Fault
     from mailkit.sandbox.forms import Malformed
+    from mailkit.sandbox.happening import CannotHappen
     from mailkit.sandbox.posting import Outbox, Posting
     from mailkit.sandbox.sendpulse import SendPulseSettings
     from mailkit.sandbox.server import Sandbox
@@ -32,14 +34,17 @@ if TYPE_CHECKING:
         Response,
         Service,
         Shared,
+        Table,
         WebhookPost,
     )
     from mailkit.sandbox.smsby import SmsBySettings
     from mailkit.sandbox.thread import sandbox_in_thread
-    from mailkit.sandbox.truth import Email, Mailing, Outcome, Truth
+    from mailkit.sandbox.truth import Content, Email, Mailing, Outcome, Truth
 
 __all__ = [
     "Backlog",
+    "CannotHappen",
+    "Content",
     "DevinoSettings",
     "Email",
     "Endpoints",
@@ -58,6 +63,8 @@ __all__ = [
     "Service",
     "Shared",
     "SmsBySettings",
+    "Step",
+    "Table",
     "Truth",
     "WebhookPost",
     "endpoint",
@@ -66,6 +73,8 @@ __all__ = [
 
 _HOMES = {
     "Backlog": "service",
+    "CannotHappen": "happening",
+    "Content": "truth",
     "DevinoSettings": "devino",
     "Email": "truth",
     "Endpoints": "endpoints",
@@ -84,6 +93,8 @@ _HOMES = {
     "Service": "service",
     "Shared": "service",
     "SmsBySettings": "smsby",
+    "Step": "delivery",
+    "Table": "service",
     "Truth": "truth",
     "WebhookPost": "service",
     "endpoint": "endpoints",

@@ -27,6 +27,8 @@ class Clock:
         self._real = real
         self._began = real()
         self._base = time.time() if start is None else start
+        self.moves = 0
+        """How often the time was moved by hand."""
         self.moved: Callable[[], None] = lambda: None
         """Called after each `advance`, in the same thread."""
 
@@ -39,4 +41,5 @@ class Clock:
         if not seconds >= 0:
             raise ValueError("the sandbox's time can only go forward")
         self._base += min(seconds, LAST)
+        self.moves += 1
         self.moved()

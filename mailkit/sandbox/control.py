@@ -1,21 +1,25 @@
-"""The sandbox's own paths, for other processes: truth, faults, time, callbacks, reset, health.
+"""The sandbox's own paths, for other processes: truth, messages, faults, time, callbacks, reset.
 
-They answer JSON, and only to a client on this machine. A POST must be JSON, too, even without a
-body: a browser never sends that type for another site's page without asking first.
+They answer JSON. A POST must be JSON, too, even without a body: a browser never sends that type for
+another site's page without asking first.
 """
 
-import ipaddress
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import attrs
 from aiohttp import web
+from attrs import filters
 
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.endpoints import Endpoints, endpoint
 from mailkit.sandbox.faults import Fault, Faults, describe
 from mailkit.sandbox.forms import Malformed
+from mailkit.sandbox.happening import CannotHappen
+from mailkit.sandbox.inbox import PAGE, Inbox, NoSuchMessage
 from mailkit.sandbox.jsons import read_json
+from mailkit.sandbox.origin import HEADER, PageToken
+from mailkit.sandbox.php import is_number
 from mailkit.sandbox.request_log import RequestLog
 from mailkit.sandbox.service import Backlog, Response
 from mailkit.sandbox.truth import Outcome, Truth
@@ -24,7 +28,13 @@ from mailkit.sandbox.wire import read_body
 PREFIX = "/sandbox/"
 MEGABYTE = 1024 * 1024
 LARGEST = MEGABYTE
+MOST_MESSAGES = 1000  # in one response
 LARGEST_LIST = 256 * MEGABYTE  # of addresses to compare
+
+_PUBLIC = filters.exclude("origin")
+
+Params = Mapping[str, str]
+"""What the query and the path say."""
 
 
 class BadRequest(ValueError):
@@ -37,6 +47,8 @@ class Control:
 
     clock: Clock
     truth: Truth
+    inbox: Inbox
+    token: PageToken
     requests: RequestLog
     faults: Faults
     url: Callable[[], str]
@@ -48,33 +60,34 @@ class Control:
 
     async def respond(self, request: web.BaseRequest) -> Response:
         """Carry out a control request."""
-        found = _ENDPOINTS.find(request.method, request.path)
-        operation = "" if found is None else found[0]
+        operation, args = _ENDPOINTS.find(request.method, request.rel_url.raw_path) or ("", {})
         limit = LARGEST_LIST if operation == compare.operation else LARGEST
-        is_local = _is_local(request.remote)
-        body = await read_body(request, limit if is_local else 0)
-        if not is_local:
-            return Response(403, {"error": "only clients on this machine may use this path"})
-        if found is None:
+        body = await read_body(request, limit)
+        if not operation:
             return Response(404, {"error": f"there is no {request.method} {request.path}"})
+        if request.method != "GET" and not self.token.admits(request.headers):
+            return Response(403, {"error": f"a web page must send the header {HEADER}"})
         if request.method == "POST" and request.content_type != "application/json":
             return Response(415, {"error": "the header Content-Type: application/json is required"})
         if body is None:
             return Response(413, {"error": f"the body is larger than {limit // MEGABYTE} MB"})
         try:
-            return Response(200, await _ENDPOINTS[operation].handler(self, request, body))
-        except (BadRequest, Malformed) as error:
+            params = {**request.query, **args}
+            return Response(200, await _ENDPOINTS[operation].handler(self, params, body))
+        except (BadRequest, Malformed, CannotHappen) as error:
             return Response(400, {"error": str(error)})
+        except NoSuchMessage as error:
+            return Response(404, {"error": str(error)})
 
 
 @endpoint("health", "GET /sandbox/health")
-async def health(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def health(control: Control, params: Params, body: bytes) -> object:
     """Whether the sandbox runs, its address, and its time."""
     return {"status": "ok", "url": control.url(), "now": control.clock.now()}
 
 
 @endpoint("truth", "GET /sandbox/truth")
-async def summary(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def summary(control: Control, params: Params, body: bytes) -> object:
     """How much was mailed; with `?full=1` each address, too."""
     truth = control.truth
     twice = truth.mailed_twice
@@ -85,38 +98,38 @@ async def summary(control: Control, request: web.BaseRequest, body: bytes) -> ob
         "requests": dict(control.requests),
         "over_quota": dict(control.requests.over_quota),
     }
-    if request.query.get("full") == "1":
+    if params.get("full") == "1":
         figures["mailed"] = dict(truth.mailed)
         figures["mailed_twice_addresses"] = twice
     return figures
 
 
 @endpoint("mailings", "GET /sandbox/truth/mailings")
-async def mailings(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def mailings(control: Control, params: Params, body: bytes) -> object:
     """The accepted calls that mailed somebody, campaigns by their numbers, with the addresses."""
     return [
-        {**attrs.asdict(one, recurse=False), "addresses": list(one.addresses)}
+        {**attrs.asdict(one, recurse=False, filter=_PUBLIC), "addresses": list(one.addresses)}
         for one in control.truth.mailings
     ]
 
 
 @endpoint("outcomes", "GET /sandbox/truth/outcomes")
-async def outcomes(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def outcomes(control: Control, params: Params, body: bytes) -> object:
     """What has become of each email, with `?end=1` what will have; `?service=` chooses one."""
-    in_the_end = request.query.get("end") == "1"
-    service = request.query.get("service")
+    in_the_end = params.get("end") == "1"
+    service = params.get("service")
     found = control.outcomes(in_the_end=in_the_end, service=service)
     return [one._asdict() for one in found]
 
 
 @endpoint("arrivals", "GET /sandbox/truth/arrivals")
-async def arrivals(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def arrivals(control: Control, params: Params, body: bytes) -> object:
     """When each request arrived, by operation, in the sandbox's seconds."""
     return {name: list(times) for name, times in control.requests.arrivals.items()}
 
 
 @endpoint("compare", "POST /sandbox/truth/compare")
-async def compare(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def compare(control: Control, params: Params, body: bytes) -> object:
     """The difference between a list of addresses and who was mailed."""
     believed = read_json(body)
     if not isinstance(believed, list) or not all(isinstance(one, str) for one in believed):
@@ -125,14 +138,45 @@ async def compare(control: Control, request: web.BaseRequest, body: bytes) -> ob
     return {"agrees": found.agrees, **attrs.asdict(found)}
 
 
+@endpoint("messages.list", "GET /sandbox/messages")
+async def list_messages(control: Control, params: Params, body: bytes) -> object:
+    """The captured messages, newest first: those that `?search=` finds, below `?before=`, at most
+    `?limit=`; with `?full=1` their bodies, too.
+    """
+    limit = min(_number(params, "limit", PAGE), MOST_MESSAGES)
+    before = _number(params, "before", control.truth.emails + 1)
+    found = control.inbox.find(params.get("search", ""), before=before, limit=limit)
+    is_full = params.get("full") == "1"
+    return {
+        "total": control.truth.emails,
+        "messages": [control.inbox.described(one, full=is_full) for one in found.emails],
+        "next": found.next,
+    }
+
+
+@endpoint("messages.get", "GET /sandbox/messages/{id}")
+async def one_message(control: Control, params: Params, body: bytes) -> object:
+    """A message with everything that is known of it."""
+    return control.inbox.described(control.inbox.get(_number(params, "id")), full=True)
+
+
+@endpoint("messages.happen", "POST /sandbox/messages/{id}/{what}")
+async def happen(control: Control, params: Params, body: bytes) -> object:
+    """Make something happen to a message, such as `open`, and post what follows from it."""
+    email = control.inbox.get(_number(params, "id"))
+    control.inbox.happen(email, params["what"])
+    posts = await control.deliver()
+    return {"posts": posts, **control.inbox.described(email, full=False)}
+
+
 @endpoint("faults.list", "GET /sandbox/faults")
-async def list_faults(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def list_faults(control: Control, params: Params, body: bytes) -> object:
     """The kinds of faults there are, and the faults in force."""
     return {"kinds": describe(), "active": [one.asdict() for one in control.faults.active()]}
 
 
 @endpoint("faults.add", "POST /sandbox/faults")
-async def add_faults(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def add_faults(control: Control, params: Params, body: bytes) -> object:
     """Put one fault, or a list of them, in force."""
     ordered = read_json(body)
     try:
@@ -145,14 +189,14 @@ async def add_faults(control: Control, request: web.BaseRequest, body: bytes) ->
 
 
 @endpoint("faults.clear", "DELETE /sandbox/faults")
-async def clear_faults(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def clear_faults(control: Control, params: Params, body: bytes) -> object:
     """Remove all faults."""
     control.faults.clear()
     return {"status": "ok"}
 
 
 @endpoint("advance", "POST /sandbox/advance")
-async def advance(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def advance(control: Control, params: Params, body: bytes) -> object:
     """Move the sandbox's time forward by `seconds`."""
     order = read_json(body)
     seconds = order.get("seconds") if isinstance(order, dict) else None
@@ -163,7 +207,7 @@ async def advance(control: Control, request: web.BaseRequest, body: bytes) -> ob
 
 
 @endpoint("settings", "POST /sandbox/settings")
-async def settings(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def settings(control: Control, params: Params, body: bytes) -> object:
     """Change settings by their names, such as `{"devino.callback_url": "http://…"}`."""
     changes = read_json(body)
     if not isinstance(changes, dict):
@@ -176,14 +220,14 @@ async def settings(control: Control, request: web.BaseRequest, body: bytes) -> o
 
 
 @endpoint("deliver", "POST /sandbox/deliver")
-async def deliver(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def deliver(control: Control, params: Params, body: bytes) -> object:
     """Post what the services have for customers' own addresses; what waits then, and is lost."""
     posts = await control.deliver()
     return {"posts": posts, **control.backlog()._asdict()}
 
 
 @endpoint("reset", "POST /sandbox/reset")
-async def reset(control: Control, request: web.BaseRequest, body: bytes) -> object:
+async def reset(control: Control, params: Params, body: bytes) -> object:
     """Forget everything but settings and time."""
     control.reset()
     return {"status": "ok"}
@@ -195,16 +239,14 @@ def _fault(order: object) -> Fault:
     return Fault(**order)
 
 
-def _is_local(remote: str | None) -> bool:
-    try:
-        address = ipaddress.ip_address((remote or "").partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
+def _number(params: Params, name: str, default: int | None = None) -> int:
+    text = params.get(name, "" if default is None else str(default))
+    if not is_number(text):
+        raise BadRequest(f"{name} must be a number")
+    return int(text)
 
 
-_Handler = Callable[[Control, web.BaseRequest, bytes], Coroutine[Any, Any, object]]
+_Handler = Callable[[Control, Params, bytes], Coroutine[Any, Any, object]]
 _ENDPOINTS: Endpoints[_Handler] = Endpoints(
     health,
     summary,
@@ -219,4 +261,7 @@ _ENDPOINTS: Endpoints[_Handler] = Endpoints(
     settings,
     deliver,
     reset,
+    list_messages,
+    one_message,
+    happen,
 )

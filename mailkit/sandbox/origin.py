@@ -9,7 +9,12 @@ choose it.
 
 import ipaddress
 import re
+import secrets
 from collections.abc import Iterable, Mapping
+
+import attrs
+
+HEADER = "Sandbox-Token"
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]@/?#]+))(?::[0-9]*)?")
 
@@ -42,6 +47,35 @@ class OriginCheck:
             return False
         name = found[1] or found[2].lower()
         return name in self._names or _is_address(name)
+
+
+@attrs.frozen
+class PageToken:
+    """A secret that the sandbox's own page knows, and no other: what a browser sends must have it.
+
+    Programs, which send neither Origin nor Sec-Fetch-Site, need none.
+    """
+
+    value: str = attrs.field(factory=secrets.token_urlsafe, repr=False)
+
+    def admits(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request with these headers may change something."""
+        is_program = "Origin" not in headers and "Sec-Fetch-Site" not in headers
+        return is_program or self.matches(headers.get(HEADER, ""))
+
+    def matches(self, given: str) -> bool:
+        """Whether this is the secret."""
+        return secrets.compare_digest(self.value.encode(), given.encode())
+
+
+def is_local(remote: str | None) -> bool:
+    """Whether a client is on this machine, by its IP address."""
+    try:
+        address = ipaddress.ip_address((remote or "").partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
 
 
 def _is_address(name: str) -> bool:

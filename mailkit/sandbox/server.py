@@ -17,7 +17,10 @@ from mailkit.sandbox.endpoints import Match
 from mailkit.sandbox.faults import Fault, FaultContext, Faults
 from mailkit.sandbox.forms import Malformed
 from mailkit.sandbox.http_server import HttpServer
-from mailkit.sandbox.origin import OriginCheck
+from mailkit.sandbox.inbox import Inbox
+from mailkit.sandbox.origin import OriginCheck, PageToken, is_local
+from mailkit.sandbox.page.pages import Page
+from mailkit.sandbox.page.visit import Site
 from mailkit.sandbox.request_log import RequestLog
 from mailkit.sandbox.scheduler import Scheduler
 from mailkit.sandbox.service import RawRequest, Request, Response, Service, Shared
@@ -30,6 +33,7 @@ if TYPE_CHECKING:  # the services are loaded by their entry points
     from mailkit.sandbox.sendpulse import SendPulse
     from mailkit.sandbox.smsby import SmsBy
 
+PAGES = f"{PREFIX}page/"
 UNKNOWN = "unknown"
 
 
@@ -38,6 +42,7 @@ class Sandbox:
 
     host, port: where to listen; port 0 takes a free one.
     hosts: further names by which clients may reach it, besides localhost and IP addresses.
+    remote: whether clients on other machines may see the page and use the control API, too.
     speed: how fast the sandbox's time runs; 0 stops it (see `Clock`).
     seed: makes random faults and uuids repeatable.
     keep_emails: how many of the last emails are kept whole.
@@ -51,6 +56,7 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         hosts: Iterable[str] = (),
+        remote: bool = False,
         speed: float = 1.0,
         seed: int | None = None,
         keep_emails: int = 1000,
@@ -59,6 +65,7 @@ class Sandbox:
     ) -> None:
         self._lock = threading.RLock()
         self._origin = OriginCheck([host, *hosts])
+        self._remote = remote
         self._server = HttpServer(host, port, self._respond)
         rng = Random(seed)  # noqa: S311 -- repeatable, not secret
         self.clock = Clock(speed)
@@ -81,9 +88,19 @@ class Sandbox:
             close_port=self._server.close_port,
             open_port=self._server.open_port,
         )
+        self.inbox = Inbox(
+            clock=self.clock,
+            truth=self.truth,
+            services=self.services,
+            lock=self._lock,
+            wake=self.scheduler.wake,
+        )
+        token = PageToken()
         self._control = Control(
             clock=self.clock,
             truth=self.truth,
+            inbox=self.inbox,
+            token=token,
             requests=self.requests,
             faults=self.faults,
             url=lambda: self.url,
@@ -93,6 +110,13 @@ class Sandbox:
             deliver=self.deliver,
             reset=self.reset,
         )
+        site = Site(
+            control=self._control,
+            services=self.services,
+            deliveries=self.scheduler.deliveries,
+            lock=self._lock,
+        )
+        self._page = Page(site, self._server.pause)
 
     @property
     def smsby(self) -> "SmsBy":
@@ -201,11 +225,20 @@ class Sandbox:
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         problem = self._origin.problem(request.headers)
         if problem is not None:
-            await read_body(request, 0)
-            return whole(Response(403, {"error": problem}))
-        if request.path.startswith(PREFIX):
-            return whole(await self._control.respond(request))
-        return await self._serve(request)
+            return await self._turn_away(request, problem)
+        path = request.path
+        is_home = path == "/" and request.method == "GET"
+        if not (is_home or path.startswith(PREFIX)):
+            return await self._serve(request)
+        if not (self._remote or is_local(request.remote)):
+            return await self._turn_away(request, "only clients on this machine may use this path")
+        if is_home or path.startswith(PAGES):
+            return await self._page.respond(request)
+        return whole(await self._control.respond(request))
+
+    async def _turn_away(self, request: web.BaseRequest, problem: str) -> web.StreamResponse:
+        await read_body(request, 0)
+        return whole(Response(403, {"error": problem}))
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         found = self._find(request.method, request.rel_url.raw_path)

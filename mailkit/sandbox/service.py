@@ -8,21 +8,28 @@ A package adds a service of its own by a subclass of `Service` and an entry poin
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from random import Random
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import attrs
 
 from mailkit.sandbox.clock import Clock
+from mailkit.sandbox.delivery import Step
 from mailkit.sandbox.endpoints import Endpoints, Match
 from mailkit.sandbox.forms import File, Form, parse_form, parse_urlencoded
+from mailkit.sandbox.happening import CannotHappen, Course
 from mailkit.sandbox.jsons import read_json
 from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.truth import Outcome, Truth
+from mailkit.sandbox.truth import Email, Outcome, Truth
 
 Settings = TypeVar("Settings")
 
+Value = TypeVar("Value")
+
 MAX_FIELDS = 1000
+SHOWN = 50
+"""The rows of a table of the service's state."""
 
 
 @attrs.frozen
@@ -116,6 +123,27 @@ class WebhookPost:
     ended: PostEnded = attrs.field(default=_forget, repr=False, eq=False)
 
 
+@attrs.frozen
+class Table:
+    """Part of a service's state, for people: the newest rows, and how many rows there are."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[object]]
+    total: int
+
+    @classmethod
+    def of(cls, title: str, columns: tuple[str, ...], rows: Iterable[Sequence[object]]) -> Self:
+        """A table of a few rows."""
+        given = list(rows)
+        return cls(title, columns, given, len(given))
+
+
+def newest(values: dict[Any, Value]) -> list[Value]:
+    """The last values of a dict, newest first: as many as a person wants to see."""
+    return list(islice(reversed(values.values()), SHOWN))
+
+
 class Service(ABC, Generic[Settings]):
     """One provider: how its requests are parsed, carried out and refused.
 
@@ -195,4 +223,16 @@ class Service(ABC, Generic[Settings]):
 
     def outcomes(self, now: float) -> Iterable[Outcome]:
         """What has become of each email by now, or will have in the end, if now is infinite."""
+        return ()
+
+    def course(self, email: Email, now: float) -> Course:
+        """The steps of one of its emails with their moments, past and future."""
+        return ()
+
+    def happen(self, email: Email, step: Step) -> None:
+        """Let one of its emails take this step now, whatever would have happened to it."""
+        raise CannotHappen("the service does not follow this message")
+
+    def tables(self, now: float) -> Iterable[Table]:
+        """What a person wants to see of its state: lists, campaigns, quotas used."""
         return ()

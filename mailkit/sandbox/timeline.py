@@ -40,6 +40,10 @@ class Window:
     def __init__(self) -> None:
         self._arrivals: deque[float] = deque()
 
+    def used(self, now: float, seconds: float) -> int:
+        """How many arrivals count now."""
+        return sum(at > now - seconds for at in self._arrivals)
+
     def wait(self, now: float, limit: int | None, seconds: float) -> float | None:
         """Count an arrival; if it is one too many, the seconds until the next may come."""
         if limit is None:

@@ -5,6 +5,8 @@ connection that is reset afterwards changes nothing here. For each address one n
 mailing keeps its addresses by reference; only the last few emails are kept whole.
 """
 
+from array import array
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import RLock
@@ -32,7 +34,7 @@ class Mailing:
     """One accepted call: when (sandbox seconds), by whom, and the addresses it mailed.
 
     `subject` is the common subject, or "" where each email has its own; `campaign` the number of
-    the campaign, if it is one.
+    the campaign, if it is one; `origin` what the service itself remembers the emails by.
     """
 
     operation: str
@@ -42,27 +44,79 @@ class Mailing:
     addresses: Sequence[str]
     attachments: tuple[AttachedFile, ...] = ()
     campaign: int | None = None
+    sender_name: str = ""
+    origin: object = attrs.field(default=None, repr=False, eq=False)
+
+    @property
+    def service(self) -> str:
+        """The name of the service that took it."""
+        return self.operation.partition(".")[0]
+
+
+class Content(NamedTuple):
+    """What one email says, and the values that were filled in; `text` is HTML or plain."""
+
+    subject: str
+    text: str
+    values: Mapping[str, object] = MappingProxyType({})
+    is_html: bool = True
 
 
 class Contents(Protocol):
-    """Subject and text of each email of a mailing, built when they are needed."""
+    """The content of each email of a mailing, or its subject and text, built when needed."""
 
-    def __getitem__(self, index: int, /) -> tuple[str, str]:
-        """Those of one email."""
+    def __getitem__(self, index: int, /) -> Content | tuple[str, str]:
+        """That of one email."""
         ...
 
 
 @attrs.frozen
 class Email:
-    """One email, whole."""
+    """One email: the mailing it belongs to, its place there, and its content.
 
-    address: str
-    operation: str
-    at: float
-    sender: str
-    subject: str
-    text: str
-    attachments: tuple[AttachedFile, ...]
+    `number` counts all emails from 1. Without `content` it is too old: only the last ones are kept
+    whole.
+    """
+
+    number: int
+    mailing: Mailing
+    index: int
+    content: Content | None
+
+    @property
+    def address(self) -> str:
+        """Whom it was sent to."""
+        return self.mailing.addresses[self.index]
+
+    @property
+    def operation(self) -> str:
+        """The operation that sent it."""
+        return self.mailing.operation
+
+    @property
+    def at(self) -> float:
+        """When it was accepted (sandbox seconds)."""
+        return self.mailing.at
+
+    @property
+    def sender(self) -> str:
+        """The address it came from."""
+        return self.mailing.sender
+
+    @property
+    def subject(self) -> str:
+        """Its subject; "" if that was its own and is no longer kept."""
+        return self.mailing.subject if self.content is None else self.content.subject
+
+    @property
+    def text(self) -> str:
+        """Its body; "" if that is no longer kept."""
+        return "" if self.content is None else self.content.text
+
+    @property
+    def attachments(self) -> tuple[AttachedFile, ...]:
+        """Its attachments."""
+        return self.mailing.attachments
 
 
 class Outcome(NamedTuple):
@@ -105,7 +159,9 @@ class Truth:
         self._twice: list[str] = []
         self._emails = 0
         self._mailings: list[Mailing] = []
-        self._kept: deque[tuple[Mailing, str, str, str]] = deque(maxlen=keep_emails)
+        self._firsts = array("q")
+        """The number of each mailing's first email."""
+        self._kept: deque[Content | tuple[str, str]] = deque(maxlen=keep_emails)
 
     @property
     def emails(self) -> int:
@@ -138,10 +194,26 @@ class Truth:
     def kept(self) -> list[Email]:
         """The last emails, whole, oldest first; as many as `keep_emails` allows."""
         with self._lock:
-            return [
-                Email(address, m.operation, m.at, m.sender, subject, text, m.attachments)
-                for m, address, subject, text in self._kept
-            ]
+            oldest = self._emails - len(self._kept) + 1
+            return [self._email(number) for number in range(oldest, self._emails + 1)]
+
+    @property
+    def oldest_kept(self) -> int:
+        """The number of the first email that is kept whole."""
+        with self._lock:
+            return self._emails - len(self._kept) + 1
+
+    def email(self, number: int) -> Email | None:
+        """The email with the number, counted from 1; None if there is none."""
+        with self._lock:
+            return self._email(number) if 1 <= number <= self._emails else None
+
+    def mailings_before(self, number: int) -> Iterator[tuple[int, Mailing]]:
+        """The mailings with emails below the number, newest first, each with its first number."""
+        with self._lock:
+            mailings, firsts = list(self._mailings), self._firsts[:]
+        for at in range(bisect_right(firsts, number - 1) - 1, -1, -1):
+            yield firsts[at], mailings[at]
 
     def count(self, address: str) -> int:
         """How many emails went to the address."""
@@ -171,6 +243,7 @@ class Truth:
                 counts[address] = count
                 if count == 2:
                     self._twice.append(address)
+            self._firsts.append(self._emails + 1)
             self._emails += len(mailing.addresses)
             self._mailings.append(mailing)
             self._keep(mailing, contents)
@@ -181,10 +254,20 @@ class Truth:
             self._counts.clear()
             self._twice.clear()
             self._mailings.clear()
+            del self._firsts[:]
             self._kept.clear()
             self._emails = 0
 
     def _keep(self, mailing: Mailing, contents: Contents) -> None:
         total = len(mailing.addresses)
-        for index in range(max(0, total - (self._kept.maxlen or 0)), total):
-            self._kept.append((mailing, mailing.addresses[index], *contents[index]))
+        first = max(0, total - (self._kept.maxlen or 0))
+        self._kept.extend(contents[index] for index in range(first, total))
+
+    def _email(self, number: int) -> Email:
+        at = bisect_right(self._firsts, number) - 1
+        place = number - 1 - self._emails + len(self._kept)
+        content: Content | None = None
+        if place >= 0:
+            kept = self._kept[place]
+            content = kept if isinstance(kept, Content) else Content(*kept)
+        return Email(number, self._mailings[at], number - self._firsts[at], content)

@@ -26,7 +26,9 @@ def test_the_sandbox_prints_what_points_mailkit_at_it_and_serves_until_ctrl_c(sh
         assert exports.keys() == shop.sandbox.environment().keys()
         url = exports["MAILKIT_SMSBY_URL"]
         approve("sandbox: the address", lines[0], url=url)
-        approve("sandbox: the truth", lines[-1], url=url)
+        approve("sandbox: the page", lines[-1], url=url)
+        with urllib.request.urlopen(f"{url}/") as answer:
+            assert b"Nothing was sent yet" in answer.read()
 
         shop.environment.update(exports)
         assert shop.send(shop.letter(), shop.customers(3), "--name", "autumn").code == 0

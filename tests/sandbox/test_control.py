@@ -3,6 +3,7 @@ import pytest
 from mailkit.sandbox import Fault, Sandbox
 from mailkit.sandbox import control as control_module
 from mailkit.sandbox.clock import LAST
+from mailkit.sandbox.origin import is_local
 
 from .conftest import BULK, MESSAGE, Api, JsonApi
 
@@ -193,13 +194,13 @@ async def test_control_requests_are_not_counted_and_not_disturbed(
 
 
 async def test_other_machines_are_turned_away(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    is_local = control_module._is_local
     assert is_local("127.0.0.1")
     assert is_local("::1")
     assert is_local("::ffff:127.0.0.1")
     assert not is_local("192.168.1.5")
     assert not is_local("fe80::1%eth0")
     assert not is_local(None)
-    monkeypatch.setattr(control_module, "_is_local", lambda remote: False)
-    async with api.session.get("/sandbox/truth") as response:
-        assert response.status == 403
+    monkeypatch.setattr("mailkit.sandbox.server.is_local", lambda remote: False)
+    for path in ("/", "/sandbox/truth", "/sandbox/messages", "/sandbox/page/accounts"):
+        async with api.session.get(path) as response:
+            assert response.status == 403

@@ -5,10 +5,9 @@ from enum import StrEnum
 from random import Random
 from typing import NamedTuple
 
-import attrs
-
 from mailkit.sandbox.delivery import LEAVE, Step, meaning, steps
 from mailkit.sandbox.devino.settings import DevinoSettings
+from mailkit.sandbox.happening import Course, following, past
 from mailkit.sandbox.posting import Outbox
 from mailkit.sandbox.service import WebhookPost
 from mailkit.sandbox.timeline import Timeline
@@ -59,69 +58,93 @@ class AcceptedEmail(NamedTuple):
     at: float
     rejected: bool
     open_share: float
+    extra: Mapping[str, object] | None
+    """Its ExtraData, if its statuses are posted."""
 
-    def statuses(self) -> Iterator[tuple[float, Status]]:
-        """Its statuses with their moments."""
+    def course(self) -> Course:
+        """The steps that it takes by itself, with their moments."""
+        taken = steps(self.address, tracked=True, open_share=self.open_share)
+        return [(self.at + after, step) for after, step in taken]
+
+    def statuses(self, changed: Course | None = None) -> Iterator[tuple[float, Status]]:
+        """Its statuses with their moments, by its own course or a changed one."""
         yield self.at, Status.ACCEPTED
         if self.rejected:
             yield self.at + 1, Status.REJECTED
             return
-        for after, step in steps(self.address, tracked=True, open_share=self.open_share):
+        for at, step in self.course() if changed is None else changed:
             if step in _STATUSES:
-                yield self.at + after, _STATUSES[step]
+                yield at, _STATUSES[step]
 
-    def outcome(self, now: float) -> Outcome:
+    def outcome(self, now: float, changed: Course | None) -> Outcome:
         """What has become of it; that somebody has subscribed again is nothing that it became."""
         reached = [
             status
-            for at, status in self.statuses()
+            for at, status in self.statuses(changed)
             if at <= now and status is not Status.SUBSCRIBED
         ]
         word = reached[-1]
         return Outcome("devino", self.address, self.message_id, _STATES[word], word)
 
 
-@attrs.frozen
-class _Event:
-    message_id: str
-    address: str
-    status: Status
-    extra: Mapping[str, object]
-    is_posted: bool
-
-
 class Callbacks:
-    """The statuses to come, and those that wait for their post."""
+    """The statuses to come, and those that wait for their post.
+
+    `changed` has the courses of emails that somebody has made something happen to, by their ids.
+    """
 
     def __init__(self) -> None:
-        self._timeline: Timeline[_Event] = Timeline()
+        self._timeline: Timeline[tuple[AcceptedEmail, Status]] = Timeline()
         self.outbox = Outbox()
+        self.changed: dict[str, Course] = {}
 
-    def plan(
-        self, settings: DevinoSettings, email: AcceptedEmail, extra: Mapping[str, object]
-    ) -> None:
-        """Plan the statuses of an email; without a callback_url only those that change who is
+    def plan(self, email: AcceptedEmail) -> None:
+        """Plan the statuses of an email; if none are posted, only those that change who is
         unsubscribed.
         """
-        is_posted = settings.callback_url is not None
         word = meaning(email.address)
-        if not is_posted and word != "complaint" and word not in LEAVE:
+        if email.extra is None and word != "complaint" and word not in LEAVE:
             return
         for at, status in email.statuses():
-            if is_posted or status in _CHANGES:
-                event = _Event(email.message_id, email.address, status, extra, is_posted)
-                self._timeline.add(at, event)
+            if email.extra is not None or status in _CHANGES:
+                self._timeline.add(at, (email, status))
 
     def tick(
         self, now: float, settings: DevinoSettings, rng: Random
     ) -> Iterator[tuple[str, Status]]:
         """Let the due statuses happen; yields the addresses that opt out by them, or in again."""
         while (taken := self._timeline.take(now)) is not None:
-            at, event = taken
-            if event.is_posted:
-                self.outbox.put(at, _row(at, event, settings, rng), settings.posting, rng)
-            if event.status in _CHANGES:
-                yield event.address, event.status
+            at, (email, status) = taken
+            if email.message_id not in self.changed:
+                yield from self._reach(at, email, status, settings, rng)
+
+    def happen(
+        self, email: AcceptedEmail, step: Step, now: float, settings: DevinoSettings, rng: Random
+    ) -> Iterator[tuple[str, Status]]:
+        """Let an email take this step now, and none after it; yields as `tick` does."""
+        reached = past(self.course(email), now)
+        new = following(reached, now, step)
+        self.changed[email.message_id] = [*reached, *new]
+        for _, one in new:
+            yield from self._reach(now, email, _STATUSES[one], settings, rng)
+
+    def course(self, email: AcceptedEmail) -> Course:
+        """The steps of an email with their moments."""
+        return self.changed.get(email.message_id) or email.course()
+
+    def _reach(
+        self,
+        at: float,
+        email: AcceptedEmail,
+        status: Status,
+        settings: DevinoSettings,
+        rng: Random,
+    ) -> Iterator[tuple[str, Status]]:
+        if email.extra is not None:
+            row = _row(at, email, email.extra, status, settings, rng)
+            self.outbox.put(at, row, settings.posting, rng)
+        if status in _CHANGES:
+            yield email.address, status
 
     def due(self, settings: DevinoSettings) -> float | None:
         """When the next status is due, or the next post."""
@@ -138,15 +161,22 @@ class Callbacks:
         return self.outbox.posts(settings.callback_url, now, settings.posting, rng, early=early)
 
 
-def _row(at: float, event: _Event, settings: DevinoSettings, rng: Random) -> dict[str, object]:
+def _row(
+    at: float,
+    email: AcceptedEmail,
+    extra: Mapping[str, object],
+    status: Status,
+    settings: DevinoSettings,
+    rng: Random,
+) -> dict[str, object]:
     key = settings.extra_data_key
-    extra = event.extra if key is None else {key: event.extra}
+    extra = extra if key is None else {key: extra}
     ts = round(at * 1000)
     row: dict[str, object] = {
-        "messageId": event.message_id,
+        "messageId": email.message_id,
         "ts": str(ts) if settings.callback_numbers == "text" else ts,
-        "status": event.status,
-        "email": event.address,
+        "status": status,
+        "email": email.address,
     }
     return {**extra, **(mixed_case(row, rng) if settings.mixed_case else row)}
 

@@ -11,7 +11,7 @@ from mailkit.sandbox.devino.macros import UNSUBSCRIBE, rendered
 from mailkit.sandbox.devino.state import Context
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.service import Request
-from mailkit.sandbox.truth import AttachedFile, Mailing, normalized
+from mailkit.sandbox.truth import AttachedFile, Content, Mailing, normalized
 
 Wrong = Callable[[str, str], None]
 
@@ -40,6 +40,8 @@ def send(context: Context, request: Request) -> object:
     check = order.get("CheckUnsubscription") is True
     items: list[dict[str, object]] = []
     mailed: list[Recipient] = []
+    accepted: list[AcceptedEmail] = []
+    is_posted = context.settings.callback_url is not None
     for index, entry in enumerate(_entries(order)):
         recipient = _recipient(entry)
         found = normalized(recipient.address)
@@ -57,13 +59,14 @@ def send(context: Context, request: Request) -> object:
         message_id = item["messageId"] = account.message_id()
         taken = attrs.evolve(recipient, address=found)
         rejected = check and opted_out(found, account.unsubscribed, account.resubscribed)
+        share, extra = context.settings.open_share, taken.extra if is_posted else None
+        email = AcceptedEmail(message_id, found, context.now, rejected, share, extra)
         if not rejected:
             mailed.append(taken)
-        share = context.settings.open_share
-        email = AcceptedEmail(message_id, found, context.now, rejected, share)
+            accepted.append(email)
         account.emails.append(email)
-        account.callbacks.plan(context.settings, email, taken.extra)
-    _mail(context, order, mailed, attached)
+        account.callbacks.plan(email)
+    _mail(context, order, mailed, accepted, attached)
     if context.settings.shuffled:
         context.rng.shuffle(items)
     return {"result": items, "description": "ok"}
@@ -152,16 +155,25 @@ def _mail(
     context: Context,
     order: Mapping[str, object],
     mailed: list[Recipient],
+    accepted: list[AcceptedEmail],
     attached: tuple[AttachedFile, ...],
 ) -> None:
     if not mailed:
         return
-    body = part(order, "Body")
-    subject, template = text(order, "Subject"), text(body, "Html") or text(body, "PlainText")
-    sender = text(part(order, "Sender"), "Address")
-    addresses = [one.address for one in mailed]
-    mailing = Mailing("devino.messages.send", context.now, sender, subject, addresses, attached)
-    context.truth.record(mailing, _Contents(subject, template, mailed))
+    body, sender = part(order, "Body"), part(order, "Sender")
+    subject, html = text(order, "Subject"), text(body, "Html")
+    mailing = Mailing(
+        "devino.messages.send",
+        context.now,
+        text(sender, "Address"),
+        subject,
+        [one.address for one in mailed],
+        attached,
+        sender_name=text(sender, "Name"),
+        origin=accepted,
+    )
+    template = html or text(body, "PlainText")
+    context.truth.record(mailing, _Contents(subject, template, mailed, bool(html)))
 
 
 @attrs.frozen
@@ -169,7 +181,9 @@ class _Contents:
     subject: str
     template: str
     recipients: list[Recipient]
+    is_html: bool
 
-    def __getitem__(self, index: int) -> tuple[str, str]:
+    def __getitem__(self, index: int) -> Content:
         one = self.recipients[index]
-        return self.subject, rendered(self.template, one.fields, one.address)
+        text = rendered(self.template, one.fields, one.address)
+        return Content(self.subject, text, one.fields, self.is_html)

@@ -18,23 +18,28 @@ from math import ceil
 from typing import ClassVar
 from urllib.parse import unquote
 
+from mailkit.sandbox.delivery import Step
 from mailkit.sandbox.devino import files, messages
-from mailkit.sandbox.devino.callbacks import mixed_case
+from mailkit.sandbox.devino.callbacks import AcceptedEmail, mixed_case
 from mailkit.sandbox.devino.fields import Validation, ValidationFailed, failed, unauthorized
 from mailkit.sandbox.devino.settings import DevinoSettings
 from mailkit.sandbox.devino.state import Account, Context
 from mailkit.sandbox.endpoints import Endpoints, Match
 from mailkit.sandbox.forms import Malformed
+from mailkit.sandbox.happening import CannotHappen, Course
 from mailkit.sandbox.service import (
+    SHOWN,
     Backlog,
     RawRequest,
     Request,
     Response,
     Service,
     Shared,
+    Table,
     WebhookPost,
+    newest,
 )
-from mailkit.sandbox.truth import Outcome
+from mailkit.sandbox.truth import Email, Outcome
 
 Handler = Callable[[Context, Request], object]
 
@@ -122,7 +127,44 @@ class Devino(Service[DevinoSettings]):
 
     def outcomes(self, now: float) -> Iterator[Outcome]:
         """What has become of each email, and who was refused alone."""
-        yield from (email.outcome(now) for email in self.account.emails)
+        changed = self.account.callbacks.changed
+        for email in self.account.emails:
+            yield email.outcome(now, changed.get(email.message_id) if changed else None)
         yield from (
             Outcome("devino", address, "", "refused", "") for address in self.account.refused
         )
+
+    def course(self, email: Email, now: float) -> Course:
+        """The steps of an email."""
+        return self.account.callbacks.course(_accepted(email))
+
+    def happen(self, email: Email, step: Step) -> None:
+        """Let an email take this step now, and post its statuses."""
+        now, settings, account = self.shared.clock.now(), self.settings, self.account
+        self.tick(now)
+        rng = self.shared.rng
+        account.change(account.callbacks.happen(_accepted(email), step, now, settings, rng))
+
+    def tables(self, now: float) -> Iterator[Table]:
+        """Quotas, callbacks, who has unsubscribed, and files."""
+        account, settings = self.account, self.settings
+        rate, used = settings.requests_per_second, account.each_second.used(now, 1.0)
+        quotas = [("requests in a second", used, rate), ("emails paid for", None, settings.balance)]
+        yield Table.of("Quotas", ("quota", "used", "limit"), quotas)
+        outbox = account.callbacks.outbox
+        if settings.callback_url is not None:
+            row = (settings.callback_url, outbox.waiting, outbox.lost)
+            yield Table.of("Callbacks", ("address", "waiting", "lost"), [row])
+        left = [(one,) for one in sorted(account.unsubscribed)[:SHOWN]]
+        yield Table("Unsubscribed", ("address",), left, len(account.unsubscribed))
+        files = [(one.name, one.size) for one in newest(account.files)]
+        yield Table("Files", ("name", "bytes"), files, len(account.files))
+
+
+def _accepted(email: Email) -> AcceptedEmail:
+    """What the service knows the email by."""
+    accepted = email.mailing.origin
+    if not isinstance(accepted, list):
+        raise CannotHappen("the service does not follow this message")
+    found: AcceptedEmail = accepted[email.index]
+    return found

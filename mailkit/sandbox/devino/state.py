@@ -1,5 +1,6 @@
 """The state of the Devino sandbox: files, who has unsubscribed, and the callbacks to come."""
 
+from collections.abc import Iterable
 from random import Random
 
 import attrs
@@ -28,7 +29,11 @@ class Account:
 
     def tick(self, now: float, settings: DevinoSettings, rng: Random) -> None:
         """Let the due statuses happen, and the opt-outs with them."""
-        for address, status in self.callbacks.tick(now, settings, rng):
+        self.change(self.callbacks.tick(now, settings, rng))
+
+    def change(self, statuses: Iterable[tuple[str, Status]]) -> None:
+        """Let addresses opt out, or in again."""
+        for address, status in statuses:
             if status is Status.SUBSCRIBED:
                 self.unsubscribed.discard(address)
                 self.resubscribed.add(address)

@@ -63,6 +63,14 @@ class Faults:
             self._entries.clear()
         self._open_port()
 
+    def remove(self, fault: Fault) -> None:
+        """Remove one fault, if it is still in force."""
+        with self._lock:
+            for entry in self._entries:
+                if entry.fault == fault:
+                    self._entries.remove(entry)
+                    return
+
     def active(self) -> list[Fault]:
         """The faults that can still strike."""
         with self._lock:

@@ -8,7 +8,7 @@ import attrs
 from mailkit.sandbox.delivery import Step, steps
 from mailkit.sandbox.sendpulse.lists import MailingList
 from mailkit.sandbox.sendpulse.state import Campaign, Context
-from mailkit.sandbox.truth import Mailing
+from mailkit.sandbox.truth import Content, Mailing
 
 _OPENED, _CLICKED = Step.OPENED, Step.CLICKED
 OPERATION = "sendpulse.campaigns.create"
@@ -28,6 +28,7 @@ def record(context: Context, campaign: Campaign, recipients: list[str]) -> None:
         recipients,
         campaign.attachments,
         campaign.id,
+        campaign.sender_name,
     )
     context.truth.record(mailing, _Contents(campaign, recipients, lists))
 
@@ -42,12 +43,16 @@ def record_test(context: Context, campaign: Campaign, operation: str, addresses:
         addresses,
         campaign.attachments,
         campaign.id,
+        campaign.sender_name,
     )
     context.truth.record(mailing, [(campaign.subject, campaign.body)] * len(addresses))
 
 
 def course(campaign: Campaign, email: str, *, has_links: bool) -> Iterator[tuple[float, Step]]:
     """The steps of an email of the campaign, as far as it tracks them."""
+    if campaign.changed and email in campaign.changed:
+        yield from campaign.changed[email]
+        return
     is_tracked = campaign.opens or campaign.clicks
     for after, step in steps(email, tracked=is_tracked, open_share=campaign.open_share):
         if step is _OPENED and not campaign.opens:
@@ -68,15 +73,17 @@ class _Contents:
     recipients: list[str]
     lists: list[MailingList]
 
-    def __getitem__(self, index: int) -> tuple[str, str]:
+    def __getitem__(self, index: int) -> Content:
         campaign, email = self.campaign, self.recipients[index]
         found = [one.contacts[email] for one in self.lists if email in one.contacts]
+        variables = found[0].variables if found else {}
         fields = {
             "email": email,
             "unsubscribe_url": f"http://unsubscribe.sendpulse.example/{campaign.id}/{email}",
-            **(found[0].variables if found else {}),
+            **variables,
         }
-        return _filled(campaign.subject, fields), _filled(campaign.body, fields)
+        subject, body = _filled(campaign.subject, fields), _filled(campaign.body, fields)
+        return Content(subject, body, variables)
 
 
 def _filled(text: str, fields: Mapping[str, object]) -> str:

@@ -119,7 +119,7 @@ def _apply(context: Context, campaign: Campaign, event: ScheduledEvent) -> None:
             _start(context, campaign)
     elif event.kind is EventKind.REST:
         _send_rest(context, campaign)
-    else:
+    elif event.email not in campaign.changed:
         events.reach(context, campaign, event)
 
 

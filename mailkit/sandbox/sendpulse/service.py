@@ -25,7 +25,9 @@ from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 from typing import ClassVar
 
+from mailkit.sandbox.delivery import Step
 from mailkit.sandbox.endpoints import Endpoints, Match
+from mailkit.sandbox.happening import Course
 from mailkit.sandbox.php import plain
 from mailkit.sandbox.sendpulse import (
     balance,
@@ -42,6 +44,7 @@ from mailkit.sandbox.sendpulse import (
     templates,
     token,
     user,
+    watching,
     webhooks,
 )
 from mailkit.sandbox.sendpulse.fields import Params
@@ -54,9 +57,10 @@ from mailkit.sandbox.service import (
     Response,
     Service,
     Shared,
+    Table,
     WebhookPost,
 )
-from mailkit.sandbox.truth import Outcome
+from mailkit.sandbox.truth import Email, Outcome
 
 Handler = Callable[[Context, Params], object]
 
@@ -160,6 +164,20 @@ class SendPulse(Service[SendPulseSettings]):
         for campaign in self.account.campaigns.values():
             if not (campaign.draft or campaign.test):
                 yield from campaign_statistics.outcomes(context, campaign)
+
+    def course(self, email: Email, now: float) -> Course:
+        """The steps of an email of a campaign."""
+        return watching.course(self._context(now), email)
+
+    def happen(self, email: Email, step: Step) -> None:
+        """Let an email of a campaign take this step now, and tell the webhooks."""
+        now = self.shared.clock.now()
+        self.tick(now)
+        watching.happen(self._context(now), email, step)
+
+    def tables(self, now: float) -> Iterator[Table]:
+        """Quotas, lists, campaigns and webhooks."""
+        return watching.tables(self._context(now))
 
     def _context(self, now: float) -> Context:
         return Context(self.account, self.settings, self.shared.truth, self.shared.rng, now)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from mailkit.sandbox.delivery import Step
+from mailkit.sandbox.happening import Course
 from mailkit.sandbox.sendpulse.codes import (
     CampaignEvent,
     CampaignStatus,
@@ -71,6 +72,9 @@ class Campaign:
     """What moderation makes of it."""
     cancelled: bool = False
     bill: Bill = Bill()
+    changed: dict[str, Course] = attrs.field(factory=dict)
+    """The steps of emails that somebody has made something happen to, by seconds since they went
+    out."""
     _reached: frozenset[str] | None = attrs.field(default=None, init=False)
 
     @property

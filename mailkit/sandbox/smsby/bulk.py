@@ -10,7 +10,6 @@ from mailkit.sandbox.smsby.emails import (
     new_message,
     new_sending,
     objection,
-    recipients,
     record,
 )
 from mailkit.sandbox.smsby.fields import error_at_200, required, unverified
@@ -51,8 +50,7 @@ def send(context: Context, fields: PhpArray) -> object:
         new_message(context, sending, rows[start : start + size])
         for start in range(0, len(rows), size)
     ]
-    mailed = [to for message in messages for to in recipients(message)]
-    record(context, "smsby.bulk.send", sending, mailed, contents)
+    record(context, "smsby.bulk.send", messages, contents)
     bulk_id = str(uuid.UUID(int=context.rng.getrandbits(128), version=4))
     context.account.bulks[bulk_id] = messages
     return {"status": "OK", "result": {"uuid": bulk_id}}

@@ -38,7 +38,8 @@ def send(context: Context, fields: PhpArray) -> object:
     email_id = _email_ids(context, 1)
     if meaning(to) != "missing":
         content = (fields.text("subject"), fields.text("message"))
-        record(context, "smsby.emails.send", sending, [to], [content])
+        message = Message(0, email_id, sending, [to], {})
+        record(context, "smsby.emails.send", [message], [content])
     return {"status": "OK", "result": {"email_id": email_id}}
 
 
@@ -60,8 +61,8 @@ def send_to_list(context: Context, fields: PhpArray) -> object:
     content = (fields.text("subject"), fields.text("message"))
     rows = [(to, INCORRECT if meaning(to) == "invalid" else "") for to in addresses]
     message = new_message(context, sending, rows)
-    mailed = recipients(message)
-    record(context, "smsby.emails.send_to_list", sending, mailed, [content] * len(mailed))
+    contents = [content] * len(recipients(message))
+    record(context, "smsby.emails.send_to_list", [message], contents)
     return {"status": "OK", "result": {"message_id": message.id, "count_emails": len(addresses)}}
 
 
@@ -142,20 +143,30 @@ def _email_ids(context: Context, count: int) -> int:
 def record(
     context: Context,
     operation: str,
-    sending: Sending,
-    addresses: list[str],
+    messages: list[Message],
     contents: list[tuple[str, str]],
 ) -> None:
     """Count the emails in the truth; `contents` holds subject and text of each."""
+    addresses = [to for message in messages for to in recipients(message)]
     if not addresses:
         return
+    sending = messages[0].sending
     subject = contents[0][0] if contents[0] is contents[-1] else ""
     attached = tuple(
         AttachedFile(file.name, len(file.data))
         for file in context.files
         if file.field == "attachment"
     )
-    mailing = Mailing(operation, context.now, sending.sender_email, subject, addresses, attached)
+    mailing = Mailing(
+        operation,
+        context.now,
+        sending.sender_email,
+        subject,
+        addresses,
+        attached,
+        sender_name=sending.sender_name,
+        origin=messages,
+    )
     context.truth.record(mailing, contents)
     for to in addresses:
         if to.startswith(LEAVING):

@@ -15,14 +15,16 @@ from collections.abc import Callable, Iterator
 from math import ceil
 from typing import ClassVar
 
+from mailkit.sandbox.delivery import Step
 from mailkit.sandbox.endpoints import Endpoints
-from mailkit.sandbox.forms import parse_form, parse_urlencoded
+from mailkit.sandbox.forms import File, parse_form, parse_urlencoded
+from mailkit.sandbox.happening import Course
 from mailkit.sandbox.php import PhpArray
-from mailkit.sandbox.service import RawRequest, Refusal, Request, Response, Service, Shared
-from mailkit.sandbox.smsby import bulk, emails, mailing_lists, subscriptions, templates
+from mailkit.sandbox.service import RawRequest, Refusal, Request, Response, Service, Shared, Table
+from mailkit.sandbox.smsby import bulk, emails, mailing_lists, subscriptions, templates, watching
 from mailkit.sandbox.smsby.state import Account, Context, SmsBySettings
 from mailkit.sandbox.timeline import Window
-from mailkit.sandbox.truth import Outcome
+from mailkit.sandbox.truth import Email, Outcome
 
 Handler = Callable[[Context, PhpArray], object]
 
@@ -55,9 +57,8 @@ class SmsBy(Service[SmsBySettings]):
 
     def act(self, request: Request) -> Response:
         """Carry out the request; a refusal changes nothing."""
-        shared, settings = self.shared, self.settings
-        now = shared.clock.now()
-        context = Context(self.account, settings, shared.truth, shared.rng, now, request.files)
+        settings, now = self.settings, self.shared.clock.now()
+        context = self._context(now, request.files)
         if settings.requests_per_second is not None:
             rate = settings.requests_per_second
             wait = self._window.wait(now, max(1, int(rate)), max(1.0, 1.0 / rate))
@@ -104,10 +105,26 @@ class SmsBy(Service[SmsBySettings]):
                     step, word = message.step(position, now, self.settings)
                     yield Outcome("smsby", address, reference, step, word)
 
+    def course(self, email: Email, now: float) -> Course:
+        """The steps of an email."""
+        return watching.course(self._context(now), email)
+
+    def happen(self, email: Email, step: Step) -> None:
+        """Let an email take this step now."""
+        watching.happen(self._context(self.shared.clock.now()), email, step)
+
+    def tables(self, now: float) -> Iterator[Table]:
+        """Quotas, lists and bulk sends."""
+        return watching.tables(self._context(now), self._window)
+
     def reset(self) -> None:
         """A fresh account; the settings stay as they are."""
         self.account = Account()
         self._window = Window()
+
+    def _context(self, now: float, files: tuple[File, ...] = ()) -> Context:
+        shared = self.shared
+        return Context(self.account, self.settings, shared.truth, shared.rng, now, files)
 
 
 def _both(request: Request) -> PhpArray:

@@ -5,8 +5,9 @@ from random import Random
 
 import attrs
 
-from mailkit.sandbox.delivery import Step, failure, step_at
+from mailkit.sandbox.delivery import Step, failure, step_at, steps
 from mailkit.sandbox.forms import File
+from mailkit.sandbox.happening import Course, following, past, shown_at
 from mailkit.sandbox.truth import Truth
 
 
@@ -76,13 +77,16 @@ class Sending:
 
 @attrs.define
 class Message:
-    """Addresses that were accepted together; `refused` maps a position to the reason."""
+    """Addresses that were accepted together; `refused` maps a position to the reason, `changed` to
+    the course of an email that somebody has made something happen to.
+    """
 
     id: int
     first_email_id: int
     sending: Sending
     addresses: list[str]
     refused: dict[int, str]
+    changed: dict[int, Course] = attrs.field(factory=dict)
 
     def shown(self, now: float, delay: float) -> int:
         """How many rows the status has at `now`; the rest follows within `delay` seconds."""
@@ -101,14 +105,30 @@ class Message:
     def step(self, position: int, now: float, settings: SmsBySettings) -> tuple[Step, str]:
         """How far one email that was not refused has come, and the service's word for it."""
         sending = self.sending
-        step = step_at(
-            self.addresses[position],
-            now - sending.begins_at,
-            tracked=sending.tracked,
-            open_share=settings.open_share,
-        )
+        if self.changed and position in self.changed:
+            step = shown_at(self.changed[position], now)
+        else:
+            step = step_at(
+                self.addresses[position],
+                now - sending.begins_at,
+                tracked=sending.tracked,
+                open_share=settings.open_share,
+            )
         status = _STATUSES.get(step)
         return step, settings.waiting_states[step is Step.SENT] if status is None else status
+
+    def course(self, position: int, settings: SmsBySettings) -> Course:
+        """The steps of one email that was not refused, with their moments."""
+        if position in self.changed:
+            return self.changed[position]
+        address, sending = self.addresses[position], self.sending
+        taken = steps(address, tracked=sending.tracked, open_share=settings.open_share)
+        return [(sending.begins_at + after, step) for after, step in taken]
+
+    def change(self, position: int, step: Step, now: float, settings: SmsBySettings) -> None:
+        """Let one email take this step now, and none after it."""
+        reached = past(self.course(position, settings), now)
+        self.changed[position] = [*reached, *following(reached, now, step)]
 
 
 @attrs.define

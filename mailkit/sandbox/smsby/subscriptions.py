@@ -14,7 +14,7 @@ def unsubscribe(context: Context, fields: PhpArray) -> object:
     email = address(fields, "email")
     chosen = _chosen(context, fields)
     if chosen is None:
-        _leave(context, email)
+        leave(context, email)
     for found in chosen or ():
         found.unsubscribed.add(email)
     return {"status": "OK"}
@@ -41,10 +41,11 @@ def let_leave(context: Context) -> None:
     due = [email for email, began in leaving.items() if has_left(email, began, context.now)]
     for email in due:
         del leaving[email]
-        _leave(context, email)
+        leave(context, email)
 
 
-def _leave(context: Context, email: str) -> None:
+def leave(context: Context, email: str) -> None:
+    """Take an address off everything."""
     context.account.unsubscribed.add(email)
     context.account.resubscribed.discard(email)
     for found in context.account.lists.values():

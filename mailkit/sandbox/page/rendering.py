@@ -1,0 +1,84 @@
+"""HTML from templates; the only module that needs jinja2."""
+
+from datetime import datetime
+from functools import cache
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mailkit.sandbox.page.responses import FOLDER
+
+TONES = {
+    "accepted": "waiting",
+    "queued": "waiting",
+    "sent": "waiting",
+    "deferred": "warning",
+    "delivered": "good",
+    "opened": "good",
+    "clicked": "good",
+    "subscribed": "good",
+    "undelivered": "bad",
+    "expired": "bad",
+    "complained": "bad",
+    "unsubscribed": "warning",
+}
+
+
+def render(template: str, values: dict[str, object]) -> str:
+    """The template with these values, escaped."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"clock": _clock, "moment": _moment, "json": _json, "tone": _tone}
+    made.filters |= {"date": _date, "span": _span, "figure": _figure}
+    return made
+
+
+def _clock(at: float, now: float) -> str:
+    """A moment as short as it can be told, in this machine's zone."""
+    then, today = (datetime.fromtimestamp(one).astimezone() for one in (at, now))
+    return then.strftime("%H:%M:%S" if then.date() == today.date() else "%b %d, %H:%M")
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="seconds")
+
+
+def _date(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%b %d, %Y, %H:%M:%S %Z")
+
+
+def _span(seconds: float) -> str:
+    """A time to wait, in the two largest units."""
+    left = round(seconds)
+    parts = []
+    for name, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def _figure(value: object) -> str:
+    """A cell of a table: what is not there has no limit."""
+    if value is None:
+        return "–"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:,}" if is_number else str(value)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode()
+
+
+def _tone(state: str) -> str:
+    return TONES.get(state, "waiting")

@@ -27,9 +27,9 @@ class ClientOptions(TypedDict, total=False):
     session: Session | None
     """An aiohttp session to use and leave open; by default, the client opens its own."""
     connections: int
-    """The size of the client's own connection pool: 100."""
+    """The size of the client's own connection pool; by default, 100."""
     timeout: float
-    """Seconds for one attempt: 30."""
+    """Seconds for one attempt; by default, 30."""
     hooks: Sequence[Hook]
     """Called before and after each attempt."""
     clock: Clock | None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from docs.hooks import calls, commands, message_toml, offline
+from docs.hooks import calls, commands, links, message_toml, offline
 from mailkit.cli.app import app
 from mailkit.cli.config import DEFAULTS
 from mailkit.core.call import Method, resource
@@ -104,3 +104,29 @@ def test_each_option_that_a_file_may_set_is_shown() -> None:
 )
 def test_what_a_page_would_load_from_elsewhere_is_found(html: str, loads: bool) -> None:
     assert bool(offline.loaded(html)) is loads
+
+
+@pytest.mark.parametrize(
+    ("html", "page", "place"),
+    [
+        ("<p><code>OutcomeUnknown</code></p>", "python", "mailkit.errors.OutcomeUnknown"),
+        ("<p><code>emails.send</code></p>", "python", "smsby.emails.send"),
+        ("<p><code>templates.list</code></p>", "smsby", "smsby.templates.list"),
+        ("<p><code>templates.list</code></p>", "python", None),  # two providers have it
+        ("<h2><code>OutcomeUnknown</code></h2>", "python", None),
+        ('<a href="errors.html">see <code>OutcomeUnknown</code></a>', "python", None),
+        ("<pre><code>OutcomeUnknown</code></pre>", "python", None),
+        ("<p><code>nothing</code></p>", "python", None),
+    ],
+)
+def test_code_is_linked_to_its_place_in_the_reference(
+    html: str, page: str, place: str | None
+) -> None:
+    found = links.linked(html, page)
+    assert found == html if place is None else f'identifier="{place}"' in found
+
+
+def test_a_bar_in_a_table_needs_no_backslash_on_the_site() -> None:
+    assert links.linked("<td><code>{{ name \\| 'x' }}</code></td>", "") == (
+        "<td><code>{{ name | 'x' }}</code></td>"
+    )

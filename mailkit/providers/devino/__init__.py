@@ -54,7 +54,7 @@ class Options(ClientOptions, total=False):
     """How much one request of a bulk send carries."""
     escape: bool
     """Values are HTML-escaped before they fill the macros of an html body in a bulk send; whether
-    the service does so itself is unpublished: True."""
+    the service does so itself is unpublished. By default, True."""
 
 
 class Devino(Client):

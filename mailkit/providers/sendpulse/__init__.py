@@ -127,17 +127,18 @@ class Options(ClientOptions, total=False):
     """The account's time zone, which the service reads dates in; without it, ``send_at`` is
     refused."""
     campaigns: Quota | None
-    """The account's limit of campaigns, None for no limit: 4 in an hour."""
+    """The account's limit of campaigns, None for no limit; by default, 4 in an hour."""
     tests: Quota | None
-    """Its limit of test messages: 20 in an hour. That of ``requests`` is 10 in a second."""
+    """Its limit of test messages; by default, 20 in an hour. That of ``requests`` is
+    10 in a second."""
     limits: ChunkLimits
     """How much one campaign of a bulk send and its requests carry."""
     unsubscribe: str
     """What the service replaces by its own link to unsubscribe, unpublished for campaigns that are
-    created over the API: ``{{unsubscribe_url}}``."""
+    created over the API; by default, ``{{unsubscribe_url}}``."""
     escape: bool
     """Values are HTML-escaped before they fill the variables of a bulk send; whether the service
-    does so itself is unpublished: True."""
+    does so itself is unpublished. By default, True."""
 
 
 class SendPulse(Client):

@@ -68,14 +68,16 @@ class Options(ClientOptions, total=False):
     """What SmsBy takes besides its token and address."""
 
     zone: str | tzinfo
-    """The zone that the service reads dates in, which it doesn't publish: Europe/Minsk."""
+    """The zone that the service reads dates in, which it doesn't publish; by default,
+    Europe/Minsk."""
     multipart: bool
-    """Long and personal messages go out as multipart, which saves much time: True."""
+    """Long and personal messages go out as multipart, which saves much time; by default, True."""
     imports_in_query: bool
-    """Contacts to import go into the query, as the page has it, not into the form: False."""
+    """Contacts to import go into the query, as the service's page has it, not into the form;
+    by default, False."""
     text_at_top: bool
     """Whether a personal bulk send repeats the subject and message of its first email at the top:
-    the documentation's table requires them there, its example omits them. False."""
+    the documentation's table requires them there, its example omits them. By default, False."""
     limits: ChunkLimits
     """How much one request of a bulk send carries."""
     unsubscribe_url: str | None

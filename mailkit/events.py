@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import IntEnum
 
 import attrs
+import msgspec
 
 __all__ = [
     "FINAL",
@@ -29,6 +30,8 @@ __all__ = [
     "UnknownEvent",
     "WebhookEvent",
 ]
+
+_json = msgspec.json.Encoder()
 
 
 class DeliveryStatus(IntEnum):
@@ -88,7 +91,11 @@ class WebhookEvent:
             known: object = _canonical(self.raw)
         else:
             known = [round(self.at.timestamp() * 1000), (self.address or "").lower(), *marks]
-        return ascii((self.provider, self.name.lower(), known))
+        whole = (self.provider, self.name.lower(), known)
+        try:
+            return _json.encode(whole).decode()
+        except UnicodeEncodeError:  # half of a surrogate pair
+            return ascii(whole)
 
     def _marks(self) -> tuple[str | None, ...] | None:
         """What tells it from another event of its name, address and moment; None: all of it."""

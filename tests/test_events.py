@@ -104,4 +104,11 @@ def test_whatever_an_unknown_event_holds_it_has_an_identity(raw: dict[str, objec
     event = UnknownEvent(provider="devino", name="LATER", raw=raw)
     again = attrs.evolve(event, raw=dict(reversed(raw.items())))
     assert event.identity == again.identity
-    assert event.identity.isascii()
+    assert event.identity.encode()
+
+
+def test_half_of_a_surrogate_pair_is_told_apart_too() -> None:
+    first, other = (attrs.evolve(OPENED, link=f"https://shop.by/{half}") for half in "\ud800\udfff")
+    assert first.identity == attrs.evolve(first).identity
+    assert first.identity != other.identity
+    assert first.identity.encode()

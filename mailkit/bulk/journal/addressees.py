@@ -7,26 +7,33 @@ that leave the chunk later.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator
 
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.records import JobRecord
 from mailkit.bulk.journal.statuses import SENT
 from mailkit.bulk.journal.store import Connection
 
-__all__ = ["index", "rows_at"]
+__all__ = ["RowAsWritten", "index", "rows_at"]
 
 
-def rows_at(db: Connection, job: JobRecord, n: int, keys: Collection[str]) -> Mapping[str, int]:
-    """The ids of the chunk's rows with these keys, also if they are in another chunk by now."""
+RowAsWritten = tuple[int, str, str | None, int | None, int | None]
+"""A row's id and key, and what it has of its own: state, delivery, and chunk, if it has left the
+range of the one that it was cut into."""
+
+
+def rows_at(
+    db: Connection, job: JobRecord, n: int, keys: Collection[str]
+) -> Iterator[RowAsWritten]:
+    """The chunk's rows with these keys, also those that are in another chunk by now."""
     index(db, job, n)
-    found: dict[str, int] = {}
     for marks, some in in_parts(keys):
-        found |= db.execute(
-            f"SELECT key, row FROM addressees WHERE job = ? AND chunk = ? AND key IN ({marks})",
+        yield from db.execute(
+            "SELECT rows.id, addressees.key, rows.state, rows.delivery, rows.chunk "
+            "FROM addressees JOIN rows ON rows.id = addressees.row WHERE addressees.job = ? "
+            f"AND addressees.chunk = ? AND addressees.key IN ({marks})",
             (job.id, n, *some),
         ).fetchall()
-    return found
 
 
 def index(db: Connection, job: JobRecord, n: int) -> None:

@@ -9,15 +9,14 @@ that marks of one time lie together: a batch writes few pages, and old ones are 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 import attrs
 import msgspec
 
-from mailkit.bulk.journal.addressees import rows_at
-from mailkit.bulk.journal.batches import in_rows
-from mailkit.bulk.journal.hearing import News, hear
+from mailkit.bulk.journal.batches import in_parts, in_rows
+from mailkit.bulk.journal.hearing import News, hear, hear_at
 from mailkit.bulk.journal.jobs import by_id
 from mailkit.bulk.journal.matching import key_of
 from mailkit.bulk.journal.parking import KEPT, forget_parked, may_be_ours, park
@@ -76,11 +75,10 @@ class Events:
             marked.setdefault(_mark(event), event)
 
         def work(db: Connection) -> Recorded:
-            unknown = _new(db, sorted(marked), now)
-            new = [event for mark, event in marked.items() if mark in unknown]
+            new = _new(db, marked, now)
             if not new:
                 return Recorded(repeated=len(events))
-            recorded = attrs.evolve(_write(db, new, now), repeated=len(events) - len(new))
+            recorded = _write(db, new, len(events) - len(new), now)
             if handlers is not None:
                 _call(db, new, handlers, now)
             forget_parked(db, now)
@@ -96,11 +94,38 @@ class Events:
 
 def _mark(event: WebhookEvent) -> bytes:
     """What is equal for an event and its repeats alone."""
-    at = 0 if event.at is None else min(max(int(event.at.timestamp()), 0), _LATEST)
+    at = 0 if event.at is None else _whole(event.at.timestamp())
     return at.to_bytes(4, "big") + blake2b(event.identity.encode(), digest_size=12).digest()
 
 
-def _new(db: Connection, marks: Iterable[bytes], now: float) -> set[bytes]:
+def _whole(at: float) -> int:
+    """Whole seconds, as many as four bytes can say."""
+    return int(at) if 0 <= at <= _LATEST else 0 if at < 0 else _LATEST
+
+
+def _new(
+    db: Connection, marked: Mapping[bytes, WebhookEvent], now: float
+) -> Sequence[WebhookEvent]:
+    """Those of the events that were not known by their marks; they are from now on."""
+    added = 0
+    db.execute("SAVEPOINT heard")
+    for marks, some in in_parts(sorted(marked)):
+        places = marks.replace("?", "(?)")
+        added += db.execute(
+            f"INSERT INTO heard (mark, at) SELECT column1, ? FROM (VALUES {places}) AS marks "
+            "WHERE true ON CONFLICT DO NOTHING",
+            (now, *some),
+        ).rowcount
+    new = [*marked.values()]
+    if added < len(new):  # to ask which ones were known takes as long again: few batches need it
+        db.execute("ROLLBACK TO heard")
+        unknown = _unknown(db, sorted(marked), now)
+        new = [event for mark, event in marked.items() if mark in unknown]
+    db.execute("RELEASE heard")
+    return new
+
+
+def _unknown(db: Connection, marks: Iterable[bytes], now: float) -> set[bytes]:
     """Those of the marks that were not known; they are from now on."""
     return {
         mark
@@ -114,7 +139,7 @@ def _new(db: Connection, marks: Iterable[bytes], now: float) -> set[bytes]:
 
 def _forget(db: Connection, before: float) -> None:
     """Forget marks of events that happened, and came, before then."""
-    mark = min(max(int(before), 0), _LATEST).to_bytes(4, "big")
+    mark = _whole(before).to_bytes(4, "big")
     db.execute("DELETE FROM heard WHERE mark < ? AND at < ?", (mark, before))
 
 
@@ -129,7 +154,7 @@ def _call(db: Connection, events: Sequence[WebhookEvent], handlers: HandlersOf, 
     )
 
 
-def _write(db: Connection, events: Sequence[WebhookEvent], now: float) -> Recorded:
+def _write(db: Connection, events: Sequence[WebhookEvent], repeated: int, now: float) -> Recorded:
     by_token: list[WebhookEvent] = []
     by_reference: dict[tuple[str, str], list[DeliveryEvent]] = defaultdict(list)
     campaigns: list[CampaignEvent] = []
@@ -153,7 +178,7 @@ def _write(db: Connection, events: Sequence[WebhookEvent], now: float) -> Record
             park(db, reference, some, now)
             parked += len(some)
     foreign = len(events) - applied - parked - other
-    return Recorded(applied=applied, parked=parked, foreign=foreign, other=other)
+    return Recorded(applied, parked, foreign, other, repeated)
 
 
 def _hear_by_token(db: Connection, events: Sequence[WebhookEvent], now: float) -> int:
@@ -162,39 +187,36 @@ def _hear_by_token(db: Connection, events: Sequence[WebhookEvent], now: float) -
         return 0
     journal = journal_id(db)
     jobs: dict[int, JobRecord | None] = {}
-    news: dict[int, list[News]] = defaultdict(list)
+    said: dict[int, dict[int, list[News]]] = defaultdict(lambda: defaultdict(list))
     for event in events:
         place = place_of(journal, event.token or "")
         if place is None:
             continue
-        if place.job not in jobs:
-            jobs[place.job] = by_id(db, place.job)
-        job = jobs[place.job]
+        id, chunk, row = place
+        if id not in jobs:
+            jobs[id] = by_id(db, id)
+        job = jobs[id]
         if job is not None and job.provider == event.provider:
-            row, key = row_id(job.id, place.row), key_of(event.address or "")
-            news[job.id].append(_news(event, row, place.chunk, key))
-    return sum(hear(db, job, news[id], now) for id, job in jobs.items() if job is not None)
+            said[id][row_id(id, row)].append(_news(event, chunk))
+    return sum(hear(db, job, said[id], now) for id, job in jobs.items() if job is not None)
 
 
 def _hear_by_reference(
     db: Connection, job: JobRecord, n: int, events: Sequence[DeliveryEvent], now: float
 ) -> int:
-    keys = [key_of(event.address or "") for event in events]
-    rows = rows_at(db, job, n, set(keys))
-    news = [
-        _news(event, rows[key], n, key)
-        for key, event in zip(keys, events, strict=True)
-        if key in rows
-    ]
-    return hear(db, job, news, now)
+    said: dict[str, list[News]] = defaultdict(list)
+    for news in [_news(event, n) for event in events]:
+        said[news[0]].append(news)
+    return hear_at(db, job, n, said, now)
 
 
-def _news(event: WebhookEvent, row: int, chunk: int, key: str) -> News:
+def _news(event: WebhookEvent, chunk: int) -> News:
     """What the event says of its row: at the least that the provider has it."""
+    key = key_of(event.address or "")
     at = None if event.at is None else event.at.timestamp()
     if not isinstance(event, DeliveryEvent):
-        return News(row, chunk, key, DeliveryStatus.QUEUED, "", at)
-    return News(row, chunk, key, event.status, event.reason, at)
+        return key, chunk, DeliveryStatus.QUEUED, "", at
+    return key, chunk, event.status, event.reason, at
 
 
 def _hurry(db: Connection, events: Sequence[CampaignEvent], now: float) -> int:

@@ -8,14 +8,16 @@ what `statuses.recount` would count is the same.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailkit.bulk.journal import parts
+from mailkit.bulk.journal.addressees import RowAsWritten, rows_at
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.elsewhere import count
-from mailkit.bulk.journal.matching import RowChange, RowKey, judge
+from mailkit.bulk.journal.matching import RowChange, judge
 from mailkit.bulk.journal.records import (
     SENT_STATES,
     ChunkState,
@@ -29,20 +31,12 @@ from mailkit.bulk.journal.store import Connection
 from mailkit.bulk.journal.suppressions import SUPPRESSES, keep_from_twins, suppress
 from mailkit.events import DeliveryStatus
 
-__all__ = ["News", "close_if_left", "hear"]
+__all__ = ["News", "close_if_left", "hear", "hear_at"]
 
 
-class News(NamedTuple):
-    """What is said of the row with this id and key, as part of this ``chunk``; ``at`` is when it
-    happened, if that is known.
-    """
-
-    row: int
-    chunk: int
-    key: str
-    status: DeliveryStatus
-    reason: str
-    at: float | None
+News = tuple[str, int, DeliveryStatus, str, float | None]
+"""What is said of a person: the key, the chunk as part of which the row was sent, how far the
+message got, the reason, and when it happened, if that is known."""
 
 
 class _Row(NamedTuple):
@@ -55,73 +49,140 @@ class _Row(NamedTuple):
     chunk: int | None
 
 
-class _Chunk(NamedTuple):
-    state: str
-    delivery: int
-
-
-_Told = tuple[_Row, Sequence[News]]
+_Told = tuple[RowAsWritten, Sequence[News]]
 """A row, and what is said of it: the latest first."""
+_Chunk = tuple[str, int, int, int]  # state, delivery, first and last id
 _Counted = tuple[int, int, int]  # what a row adds to the counters of a chunk
-_Alike = tuple[str | None, int | None, DeliveryStatus, str]  # state, own delivery, what is said
 
 
-def hear(db: Connection, job: JobRecord, news: Iterable[News], now: float) -> int:
-    """Write down what is said of rows of the job; gives how much of it is about rows there are.
-    What names another address is about nobody.
+class _Fate(NamedTuple):
+    """What becomes of a row: its state and delivery, and whether it keeps the reason; whether it
+    was rejected, as it seemed; the shift of its chunk's counters; what was ``heard`` of it before.
     """
-    said: dict[int, list[News]] = defaultdict(list)
-    for one in news:
-        said[one.row].append(one)
+
+    state: RowState | None
+    delivery: int | None
+    reasoned: bool
+    found: bool
+    shift: _Counted
+    heard: int
+
+
+def hear(db: Connection, job: JobRecord, said: Mapping[int, Sequence[News]], now: float) -> int:
+    """Write down what is said of rows of the job, by their ids; gives how much of it is about rows
+    there are. What names another address is about nobody.
+    """
     told: list[_Told] = []
-    for row in _rows(db, job, said):
-        some = [one for one in said[row.id] if one.key == row.key]
-        if len(some) > 1:
-            some.sort(key=lambda one: -one.status)
-        if some:
-            told.append((row, some))
-    _Hearing(db, job, _chunks(db, job, told), now).hear(told)
-    return sum(len(some) for _, some in told)
+    for marks, ids in in_parts(said):
+        for row in db.execute(
+            "SELECT id, coalesce(key, address), state, delivery, chunk FROM rows "
+            f"WHERE id IN ({marks})",
+            ids,
+        ):
+            some = [one for one in said[row[0]] if one[0] == row[1]]
+            if some:
+                told.append((row, some))
+    return _hear(db, job, told, now)
+
+
+def hear_at(
+    db: Connection, job: JobRecord, n: int, said: Mapping[str, Sequence[News]], now: float
+) -> int:
+    """The same of rows that were sent in this chunk, by their keys."""
+    return _hear(db, job, [(row, said[row[1]]) for row in rows_at(db, job, n, said)], now)
+
+
+def _hear(db: Connection, job: JobRecord, told: Sequence[_Told], now: float) -> int:
+    chunks = _Chunks(db, job, {n for _, some in told for _, n, *_ in some})
+    _Hearing(db, job, chunks, now).hear(told)
+    return sum([len(some) for _, some in told])
+
+
+class _Chunks:
+    """Chunks of the job, by their numbers; those that are named at first are read together."""
+
+    def __init__(self, db: Connection, job: JobRecord, numbers: Iterable[int]) -> None:
+        self._db = db
+        self._job = job
+        self._read: dict[int, _Chunk | None] = {}
+        self._load(numbers)
+
+    def get(self, n: int | None) -> _Chunk | None:
+        """The chunk; None if there is none."""
+        if n is None:
+            return None
+        if n not in self._read:
+            self._load([n])
+        return self._read[n]
+
+    def around(self, id: int, n: int) -> int | None:
+        """The chunk in whose range the row is: this one, as a rule."""
+        chunk = self.get(n)
+        if chunk is not None and chunk[2] <= id <= chunk[3]:
+            return n
+        found = self._db.execute(
+            "SELECT n FROM chunks WHERE job = ? AND first BETWEEN 1 AND ? "
+            "ORDER BY first DESC LIMIT 1",
+            (self._job.id, id),
+        ).fetchone()
+        return None if found is None else int(found[0])
+
+    def _load(self, numbers: Iterable[int]) -> None:
+        for marks, some in in_parts(numbers):
+            self._read |= dict.fromkeys(some)
+            for n, *chunk in self._db.execute(
+                "SELECT n, state, delivery, first, last FROM chunks "
+                f"WHERE job = ? AND n IN ({marks})",
+                (self._job.id, *some),
+            ):
+                self._read[n] = tuple(chunk)
 
 
 class _Hearing:
     """One transaction's news of one job."""
 
-    def __init__(
-        self, db: Connection, job: JobRecord, chunks: Mapping[int, _Chunk], now: float
-    ) -> None:
+    def __init__(self, db: Connection, job: JobRecord, chunks: _Chunks, now: float) -> None:
         self._db = db
         self._job = job
         self._chunks = chunks
         self._now = now
-        self._deliveries: dict[str | None, dict[int | None, list[int]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
+        self._deliveries: dict[tuple[str | None, int | None], list[int]] = defaultdict(list)
         self._changes: list[tuple[int, RowChange]] = []
         self._suppressed: list[tuple[str, int]] = []
         self._found: list[str] = []
         self._duplicates: list[int] = []
-        self._shifted: Counter[tuple[int, _Counted]] = Counter()
+        self._shifted: dict[tuple[int, _Counted], int] = defaultdict(int)
         self._rises = Rises(job, now)
 
-    def hear(self, news: Iterable[_Told]) -> None:
-        accepted: dict[int, dict[_Alike, list[_Told]]] = defaultdict(lambda: defaultdict(list))
-        for told in news:
-            row, said = told
-            one = said[0]
-            if one.status in SUPPRESSES:  # also who opted out before, and was allowed again since
-                self._suppressed.append((row.key, one.status))
-            chunk = self._chunks.get(row.chunk or 0)
-            if chunk is not None and chunk.state == ChunkState.ACCEPTED:
-                alike = row.state, row.delivery, one.status, one.reason
-                accepted[chunk.delivery][alike].append(told)
+    def hear(self, told: Iterable[_Told]) -> None:
+        chunks, deliveries, shifted = self._chunks, self._deliveries, self._shifted
+        for (id, key, state, own, n), said in told:
+            if len(said) > 1:
+                said = sorted(said, key=lambda one: -one[2])
+            _, named, status, reason, _ = said[0]
+            if status in SUPPRESSES:  # also who opted out before, and was allowed again since
+                self._suppressed.append((key, status))
+            if n is None and state is None:
+                n = chunks.around(id, named)
+            chunk = chunks.get(n)
+            if n is None or chunk is None or chunk[0] != ChunkState.ACCEPTED:
+                self._hear_other(_Row(id, key, state, own, n), said)
+                continue
+            fate = _fate(chunk[1], state, own, status, bool(reason))
+            if fate is None:
+                continue
+            after, delivery, reasoned, found, shift, heard = fate
+            if found:
+                self._found.append(key)
+            why = reason if reasoned else None
+            if after == state:
+                deliveries[why, delivery].append(id)
             else:
-                self._hear_other(row, said)
-        for common, groups in accepted.items():
-            for alike, some in groups.items():
-                self._hear_accepted(common, *alike, some)
-        for reason, deliveries in self._deliveries.items():
-            deliver(self._db, deliveries, reason)
+                self._changes.append((n, RowChange(id, after, why, delivery)))
+            shifted[n, shift] += 1
+            self._rise(said, heard)
+        for (why, delivery), ids in deliveries.items():
+            deliver(self._db, {delivery: ids}, why)
         self._keep()
         change(self._db, self._changes)
         suppress(self._db, self._job, self._suppressed, self._now)
@@ -130,45 +191,16 @@ class _Hearing:
         for n in self._shift():
             close_if_left(self._db, self._job, n)
 
-    def _hear_accepted(
-        self,
-        common: int,
-        state: str | None,
-        own: int | None,
-        status: DeliveryStatus,
-        reason: str,
-        news: Sequence[_Told],
-    ) -> None:
-        """Rows of chunks that are accepted, and alike: it is the same as if a poll had said it."""
-        keys: list[RowKey] = [row[:4] for row, _ in news]
-        found = judge(common, {(state, own, (status, False, reason, False)): keys}, None)
-        self._found += found.found
-        after, why, delivery = state, None, next(iter(found.deliveries), own)
-        if found.changes:
-            _, after, why, delivery = found.changes[0]  # like all of them
-        if (after, why, delivery) == (state, None, own):
-            return
-        if after == state:
-            self._deliveries[why][delivery] += [row.id for row, _ in news]
-        else:
-            numbers = [row.chunk or 0 for row, _ in news]
-            self._changes += zip(numbers, found.changes, strict=True)
-        was = _counted(state, own, common)
-        shift = _less(_counted(after, delivery, common), was)
-        heard = _heard(state, own, common)
-        for row, some in news:
-            self._shifted[row.chunk or 0, shift] += 1
-            self._rise(some, heard)
-
     def _hear_other(self, row: _Row, said: Sequence[News]) -> None:
         """A row whose chunk is not accepted, or that is in none: it is accepted by itself, as part
         of the chunk in which it was sent.
         """
-        one, before = said[0], row.delivery or 0
-        delivery = max(before, one.status)
+        _, named, status, reason, _ = said[0]
+        before = row.delivery or 0
+        delivery = max(before, status)
         if row.state == RowState.ACCEPTED and delivery == before:
             return
-        n = one.chunk if one.chunk in self._chunks else row.chunk
+        n = row.chunk if self._chunks.get(named) is None else named
         if row.state == RowState.ACCEPTED:
             n = row.chunk
         if n is None:
@@ -177,9 +209,9 @@ class _Hearing:
             self._found.append(row.key)
         if row.state == RowState.DUPLICATE:
             self._duplicates.append(row.id)
-        why = one.reason or None
-        self._changes.append((n, RowChange(row.id, RowState.ACCEPTED, why, delivery)))
-        common = 0 if row.chunk is None else self._chunks[row.chunk].delivery
+        self._changes.append((n, RowChange(row.id, RowState.ACCEPTED, reason or None, delivery)))
+        chunk = self._chunks.get(row.chunk)
+        common = 0 if chunk is None else chunk[1]
         if row.chunk is not None:
             left = _less((0, 0, 0), _counted(row.state, row.delivery, common))
             self._shifted[row.chunk, left] += 1
@@ -194,10 +226,10 @@ class _Hearing:
 
     def _rise(self, said: Sequence[News], before: int) -> None:
         """Each status that a row reached for the first time, at its own time."""
-        for one in reversed(said):
-            if one.status > before:
-                self._rises.add(before, one.status, at=one.at)
-                before = one.status
+        for _, _, status, _, at in reversed(said):
+            if status > before:
+                self._rises.add(before, status, at=at)
+                before = status
 
     def _shift(self) -> list[int]:
         """Shift the counters; gives the chunks that rows have left."""
@@ -232,32 +264,28 @@ def _heard(state: str | None, delivery: int | None, common: int) -> int:
     return common if state is None else 0
 
 
-def _rows(db: Connection, job: JobRecord, ids: Iterable[int]) -> list[_Row]:
-    found: list[_Row] = []
-    for marks, some in in_parts(ids):
-        rows = db.execute(
-            "SELECT id, coalesce(key, address), state, delivery, coalesce(chunk, CASE WHEN state "
-            "IS NULL THEN (SELECT n FROM chunks WHERE job = ? AND first BETWEEN 1 AND rows.id "
-            "ORDER BY first DESC LIMIT 1) END) FROM rows "
-            f"WHERE id IN ({marks})",
-            (job.id, *some),
-        )
-        found += map(_Row._make, rows)
-    return found
-
-
-def _chunks(db: Connection, job: JobRecord, told: Sequence[_Told]) -> dict[int, _Chunk]:
-    """The chunks in which the rows are, and those in which they were sent, by their numbers."""
-    numbers = {row.chunk for row, _ in told if row.chunk is not None}
-    numbers |= {some[0].chunk for _, some in told}
-    found: dict[int, _Chunk] = {}
-    for marks, some in in_parts(numbers):
-        for n, *rest in db.execute(
-            f"SELECT n, state, delivery FROM chunks WHERE job = ? AND n IN ({marks})",
-            (job.id, *some),
-        ):
-            found[n] = _Chunk(*rest)
-    return found
+@lru_cache(maxsize=4_000)
+def _fate(
+    common: int, state: str | None, own: int | None, status: DeliveryStatus, reasoned: bool
+) -> _Fate | None:
+    """What becomes of a row of an accepted chunk with the delivery ``common``, of which this is
+    said: the same as if a poll had said it. None: it stays as it is.
+    """
+    said = (status, False, "said" if reasoned else "", False)
+    judged = judge(common, {(state, own, said): [(0, "", state, own)]}, None)
+    after, why, delivery = state, None, next(iter(judged.deliveries), own)
+    if judged.changes:
+        _, after, why, delivery = judged.changes[0]
+    if (after, why, delivery) == (state, None, own):
+        return None
+    return _Fate(
+        state=None if after is None else RowState(after),
+        delivery=None if delivery is None else int(delivery),
+        reasoned=why is not None,
+        found=bool(judged.found),
+        shift=_less(_counted(after, delivery, common), _counted(state, own, common)),
+        heard=_heard(state, own, common),
+    )
 
 
 def close_if_left(db: Connection, job: JobRecord, n: int) -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailkit.bulk.journal.addressees import rows_at
-from mailkit.bulk.journal.hearing import News, hear
+from mailkit.bulk.journal.hearing import News, hear_at
 from mailkit.bulk.journal.matching import key_of
 from mailkit.bulk.journal.records import ChunkState, JobRecord
 from mailkit.bulk.journal.statuses import following
@@ -67,13 +66,11 @@ def claim(db: Connection, job: JobRecord, n: int, reference: str, now: float) ->
     ).fetchall()
     if not parked:
         return
-    rows = rows_at(db, job, n, [key for key, *_ in parked])
-    news = [
-        News(rows[key], n, key, DeliveryStatus(delivery), reason, happened)
+    said: dict[str, list[News]] = {
+        key: [(key, n, DeliveryStatus(delivery), reason, happened)]
         for key, delivery, reason, happened in parked
-        if key in rows
-    ]
-    hear(db, job, news, now)
+    }
+    hear_at(db, job, n, said, now)
     db.execute("DELETE FROM parked WHERE provider = ? AND reference = ?", which)
 
 

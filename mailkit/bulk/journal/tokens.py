@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import blake2b
-from typing import NamedTuple
 
 from mailkit.bulk.journal.store import Connection
 from mailkit.core.dispatch import TOKEN_BYTES
@@ -20,12 +19,8 @@ _chunk = re.compile(r"([0-9a-f]{10})/(\d{1,10})/(\d{1,10})/(\d{1,10})", re.ASCII
 _row = re.compile(r"\d{1,10}", re.ASCII).fullmatch
 
 
-class Place(NamedTuple):
-    """A row, by its number, of a job, by its id, and the chunk in which it was sent."""
-
-    job: int
-    chunk: int
-    row: int
+Place = tuple[int, int, int]
+"""A job, by its id, the chunk in which a row of it was sent, and the row, by its number."""
 
 
 def journal_id(db: Connection) -> str:
@@ -46,7 +41,7 @@ def place_of(journal: str, token: str) -> Place | None:
         return None
     named, _, row = token.rpartition("/")
     chunk = _chunk_of(journal, named)
-    return Place(*chunk, int(row)) if chunk is not None and _row(row) else None
+    return (*chunk, int(row)) if chunk is not None and _row(row) else None
 
 
 @lru_cache(maxsize=1_000)  # of a batch, many are about one chunk

@@ -47,7 +47,6 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
         "marks",
         "same",
         "self.gather",
-        "self.array",
         "query",
         "places",
         "follow",

@@ -46,8 +46,10 @@ __all__ = [
 
 SENT = "(" + ", ".join(f"'{state}'" for state in SENT_STATES) + ")"
 FIRST_FINAL = int(min(status for status in DeliveryStatus if status.final))
-_ROW_KEYS = msgspec.json.Decoder(list[RowKey])
+_IDS = msgspec.json.Decoder(list[int])
 _KEYS = msgspec.json.Decoder(list[str])
+_STATES = msgspec.json.Decoder(list[str | None])
+_DELIVERIES = msgspec.json.Decoder(list[int | None])
 
 
 @attrs.frozen
@@ -365,15 +367,11 @@ def _merge_whole(
         _reject_others(db, job, n, others)
         held = others.reason if others.held else None
     elif others is not None and others.delivery is not None:
-        query, values = followers(db, job, n, "delivery")
-        counted = f"SELECT delivery, count(*) FROM ({query}) AS found GROUP BY delivery"
-        heard: dict[int | None, int] = dict(db.execute(counted, values).fetchall())
-        if others.mailed is None or others.mailed >= sum(heard.values()):
-            _raise_delivery(db, job, n, int(others.delivery), heard, now)
-    (done,) = db.execute(
-        "SELECT reconciled FROM chunks WHERE job = ? AND n = ?", (job.id, n)
+        _raise_delivery(db, job, n, others, int(others.delivery), now)
+    done, unfinished = db.execute(
+        "SELECT reconciled, unfinished FROM chunks WHERE job = ? AND n = ?", (job.id, n)
     ).fetchone()
-    return MergeResult(bool(done), recount(db, job, n), cursor, held)
+    return MergeResult(bool(done), unfinished, cursor, held)
 
 
 def _reject_others(db: Connection, job: JobRecord, n: int, others: ChunkStatus) -> None:
@@ -393,32 +391,39 @@ def _reject_others(db: Connection, job: JobRecord, n: int, others: ChunkStatus) 
         "UPDATE chunks SET state = ?, reason = ? WHERE job = ? AND n = ?",
         (state, others.reason, job.id, n),
     )
+    recount(db, job, n)
 
 
 def _raise_delivery(
-    db: Connection,
-    job: JobRecord,
-    n: int,
-    delivery: int,
-    heard: Mapping[int | None, int],
-    now: float,
+    db: Connection, job: JobRecord, n: int, others: ChunkStatus, delivery: int, now: float
 ) -> None:
-    """All rows that follow the chunk have come so far at least; ``heard`` counts them by their own
-    deliveries.
+    """All rows that follow the chunk have come so far at least, if the service does not count
+    fewer.
     """
-    first, last, common = _span(db, job, n)
-    if delivery <= common:
+    first, last, common, rows, own = db.execute(
+        "SELECT first, last, delivery, rows, own_delivery_rows FROM chunks WHERE job = ? AND n = ?",
+        (job.id, n),
+    ).fetchone()
+    if delivery <= common or (others.mailed is not None and others.mailed < rows):
         return
+    heard: Mapping[int | None, int] = {None: rows}
+    if own:
+        query, values = followers(db, job, n, "delivery")
+        counted = f"SELECT delivery, count(*) FROM ({query}) AS found GROUP BY delivery"
+        heard = dict(db.execute(counted, values).fetchall())
     rises = Rises(job, now)
-    for own, rows in heard.items():
-        before = common if own is None else own
-        if before < delivery:
-            rises.add(before, delivery, rows=rows)
+    for one, count in heard.items():
+        before = common if one is None else one
+        if before < delivery and count:
+            rises.add(before, delivery, rows=count)
     rises.write(db)
     db.execute("UPDATE chunks SET delivery = ? WHERE job = ? AND n = ?", (delivery, job.id, n))
-    less = "UPDATE rows SET delivery = NULL WHERE delivery <= ? AND state IS NULL AND "
-    db.execute(f"{less} id BETWEEN ? AND ? AND chunk IS NULL", (delivery, first, last))
-    db.execute(f"{less} chunk = ? AND id BETWEEN ? AND ?", (delivery, n, *job.ids))
+    if own:
+        less = "UPDATE rows SET delivery = NULL WHERE delivery <= ? AND state IS NULL AND "
+        db.execute(f"{less} id BETWEEN ? AND ? AND chunk IS NULL", (delivery, first, last))
+        db.execute(f"{less} chunk = ? AND id BETWEEN ? AND ?", (delivery, n, *job.ids))
+    if own or common < FIRST_FINAL <= delivery:
+        recount(db, job, n)
 
 
 def override(db: Connection, job: JobRecord, n: int, changes: Sequence[RowChange]) -> None:
@@ -494,10 +499,16 @@ def _keys(
         f" UNION ALL SELECT {columns} FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
         f"AND state IN {SENT}"
     )
-    (rows,) = db.execute(
-        dialect.gathered("id, person, state, delivery", query), (*values, n, *job.ids)
-    ).fetchone()
-    return ChunkKeys(delivery, bool(reconciled), _ROW_KEYS.decode(rows)), unfinished, cursor
+    asked = dialect.by_column(["id", "person", "state", "delivery"], [], query)
+    ids, people, states, deliveries = db.execute(asked, (*values, n, *job.ids)).fetchone()
+    rows: Iterable[RowKey] = zip(
+        _IDS.decode(ids),
+        _KEYS.decode(people),
+        _STATES.decode(states),
+        _DELIVERIES.decode(deliveries),
+        strict=True,
+    )
+    return ChunkKeys(delivery, bool(reconciled), [*rows]), unfinished, cursor
 
 
 def _span(db: Connection, job: JobRecord, n: int) -> tuple[int, int, int]:

@@ -53,30 +53,21 @@ class Connection(Protocol):
 @attrs.frozen
 class Dialect:
     """Where the databases differ. ``nested`` joins the table on its right for each row of the one
-    on its left, in this order where the database can be told. ``array`` makes a JSON array of
-    values, ``gather`` one of what all rows have; ``join`` puts the texts of all rows together.
+    on its left, in this order where the database can be told. ``gather`` makes a JSON array of what
+    all rows have; ``join`` puts their texts together.
     """
 
     nested: str = "JOIN"
-    array: str = "json_build_array"
     gather: str = "json_agg"
     join: str = "string_agg"
 
-    def gathered(self, columns: str, query: str) -> str:
-        """A query that gives all rows of another one at once, as a JSON array of arrays.
+    def by_column(self, columns: Sequence[str], json: Sequence[str], query: str) -> str:
+        """A query that gives all rows of another one at once, column by column: a JSON array for
+        each of them; those that are ``json`` already come last.
 
         Each row by itself is a step in which SQLite lets go of the interpreter, and waits until the
         event loop's thread lets go of it again: with hundreds of rows that takes longer than all
         else.
-        """
-        return (
-            f"SELECT CAST(coalesce({self.gather}({self.array}({columns})), '[]') AS text) "
-            f"FROM ({query}) AS found"
-        )
-
-    def by_column(self, columns: Sequence[str], json: Sequence[str], query: str) -> str:
-        """The same column by column, which is quicker: a JSON array for each of them; those that
-        are ``json`` already come last.
         """
         arrays = [
             *(f"CAST(coalesce({self.gather}({one}), '[]') AS text)" for one in columns),

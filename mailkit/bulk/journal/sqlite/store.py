@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 WORKS_A_COMMIT = 64
 WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
-DIALECT = Dialect("CROSS JOIN", array="json_array", gather="json_group_array", join="group_concat")
+DIALECT = Dialect("CROSS JOIN", gather="json_group_array", join="group_concat")
 
 
 @attrs.define

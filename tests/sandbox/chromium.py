@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,13 @@ OPTIONS = (
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--no-first-run",
+    "--disable-features=IsolateSandboxedIframes",  # a frame is in the tab's own process
     "--remote-debugging-port=0",
 )
+
+
+class Declined(Exception):
+    """The browser can't do it now."""
 
 
 @attrs.define
@@ -32,6 +37,7 @@ class Tab:
     socket: aiohttp.ClientWebSocketResponse
     session: str = ""
     complaints: list[str] = attrs.field(factory=list)
+    _events: list[str] = attrs.field(factory=list)
     _ids: count[int] = attrs.field(factory=lambda: count(1))
 
     async def __call__(self, method: str, /, **params: object) -> Mapping[str, Any]:
@@ -39,15 +45,19 @@ class Tab:
         order: dict[str, object] = {"id": number, "method": method, "params": params}
         await self.socket.send_json(order | ({"sessionId": self.session} if self.session else {}))
         while True:
-            heard = await self.socket.receive_json()
+            heard = await self._hear()
             if heard.get("id") == number:
-                assert "error" not in heard, heard
+                if "error" in heard:
+                    raise Declined(heard["error"]["message"])
                 result: Mapping[str, Any] = heard["result"]
                 return result
-            if heard.get("method") == "Log.entryAdded":
-                self.complaints.append(heard["params"]["entry"]["text"])
-            if heard.get("method") == "Runtime.exceptionThrown":
-                self.complaints.append(str(heard["params"]["exceptionDetails"]))
+
+    async def heard(self, event: str) -> None:
+        """Wait until the browser tells of an event."""
+        async with asyncio.timeout(60):
+            while event not in self._events:
+                await self._hear()
+        self._events.clear()
 
     async def value(self, expression: str) -> Any:
         """What a JavaScript expression is, once its promise has settled."""
@@ -59,9 +69,12 @@ class Tab:
 
     async def until(self, expression: str) -> None:
         """Wait until a JavaScript expression is true."""
-        async with asyncio.timeout(20):
-            while not await self.value(f"!!({expression})"):
-                await self.value("new Promise(done => requestAnimationFrame(done))")
+        wait = "new Promise(done => requestAnimationFrame(done))"
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(Declined):  # the page is being left
+                    if await self.value(f"{wait}.then(() => !!({expression}))"):
+                        return
 
     async def open(self, url: str) -> None:
         """Go to an address, and wait until the page is loaded."""
@@ -75,6 +88,15 @@ class Tab:
             await self(
                 "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **text
             )
+
+    async def _hear(self) -> Mapping[str, Any]:
+        heard: Mapping[str, Any] = await self.socket.receive_json()
+        self._events.append(heard.get("method", ""))
+        if heard.get("method") == "Log.entryAdded":
+            self.complaints.append(heard["params"]["entry"]["text"])
+        if heard.get("method") == "Runtime.exceptionThrown":
+            self.complaints.append(str(heard["params"]["exceptionDetails"]))
+        return heard
 
 
 @asynccontextmanager

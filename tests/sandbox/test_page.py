@@ -211,8 +211,10 @@ async def test_a_button_makes_it_happen_and_posts_it(
     response = await submit(api, "messages/1/happen", what="open")
     assert response.status == 303
     assert [one["status"] for one in hook.events][-2:] == ["DELIVERED", "OPENED"]
+    assert response.headers["Location"] == "/sandbox/page/messages/1?note=posted&done=open"
     html = await page(api, response.headers["Location"])
     assert "The webhook took" in html
+    assert [one["value"] for _, one in tags(html) if "autofocus" in one] == ["open"]
     assert "opened" in html
     assert hook.url in await page(api, "/sandbox/page/webhooks")
     hook.refusals.append(500)

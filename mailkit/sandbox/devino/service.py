@@ -14,6 +14,7 @@ How the page is read where it leaves a choice:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import nsmallest
 from math import ceil
 from typing import ClassVar
 from urllib.parse import unquote
@@ -155,7 +156,7 @@ class Devino(Service[DevinoSettings]):
         if settings.callback_url is not None:
             row = (settings.callback_url, outbox.waiting, outbox.lost)
             yield Table.of("Callbacks", ("address", "waiting", "lost"), [row])
-        left = [(one,) for one in sorted(account.unsubscribed)[:SHOWN]]
+        left = [(one,) for one in nsmallest(SHOWN, account.unsubscribed)]
         yield Table("Unsubscribed", ("address",), left, len(account.unsubscribed))
         files = [(one.name, one.size) for one in newest(account.files)]
         yield Table("Files", ("name", "bytes"), files, len(account.files))

@@ -21,14 +21,14 @@ PARAMETER = "parameter."
 async def happen(visit: Visit) -> Bytes:
     """Make something happen to a message, and post what follows to webhooks."""
     control = visit.control
-    email = control.inbox.get(visit.number("id") or 0)
+    email, what = control.inbox.get(visit.number("id") or 0), visit.form.get("what", "")
     try:
-        control.inbox.happen(email, visit.form.get("what", ""))
+        control.inbox.happen(email, what)
     except CannotHappen as error:
         values = message_values(visit, email, problem=str(error))
         return visit.page("message.html", values, status=409)
     note = await _post(visit)
-    return see(f"/sandbox/page/messages/{email.number}?note={note}")
+    return see(f"/sandbox/page/messages/{email.number}?note={note}&done={what}")
 
 
 @endpoint("page.deliver", "POST /sandbox/page/deliver")

@@ -54,6 +54,7 @@ def message_values(visit: Visit, email: Email, problem: str = "") -> dict[str, o
         "view": chosen if chosen in VIEWS else "html" if is_html else "text",
         "views": VIEWS if is_html else ("text",),
         "text": plain_text(email.text) if is_html else email.text,
+        "done": visit.form.get("what") or visit.params.get("done", ""),
         "problem": problem,
         "note": visit.params.get("note", ""),
     }

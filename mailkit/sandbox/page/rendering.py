@@ -72,8 +72,9 @@ def _figure(value: object) -> str:
     """A cell of a table: what is not there has no limit."""
     if value is None:
         return "–"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{value:,}" if is_number else str(value)
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _json(value: object) -> str:

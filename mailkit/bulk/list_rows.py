@@ -53,14 +53,14 @@ class ListRows:
             whole = list(map(self._columns.with_address, values, given))
         fields = _fields(whole)
         sizes = self._sizes(given, whole, fields, reasons)
-        odd = [place for place, size in enumerate(sizes) if type(size) is not int]
-        if not odd:
+        if {*map(type, sizes)} <= {int}:
             rows = Batch(PlannedRow, ids, lines, given, _keys(given), fields, sizes)
             self._say(given, fields)
             return rows, []
         columns: list[list[Any]] = [
             [*column] for column in (ids, lines, given, _keys(given), fields, sizes)
         ]
+        odd = [place for place, size in enumerate(sizes) if type(size) is not int]
         fit = [True] * len(batch)
         invalid: list[InvalidRecord] = []
         for place in odd:

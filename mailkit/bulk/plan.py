@@ -16,11 +16,19 @@ import attrs
 import msgspec
 
 from mailkit.bulk.columns import columns_of, link_of
-from mailkit.bulk.journal import JobRecord, Journal, Overtaken, Twin
+from mailkit.bulk.journal import (
+    InvalidRecord,
+    JobRecord,
+    Journal,
+    Overtaken,
+    PlannedRow,
+    Twin,
+)
 from mailkit.bulk.list_rows import ListRows
 from mailkit.bulk.rate import quota_of
-from mailkit.bulk.source import RecipientSource
+from mailkit.bulk.source import RecipientSource, Row
 from mailkit.bulk.suppression_list import unwanted
+from mailkit.core.batch import Batch
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch, Provider
 from mailkit.core.quota import Quota
@@ -31,7 +39,8 @@ from mailkit.text import header_text
 
 __all__ = ["Draft", "check_name", "content_of", "drafted", "fingerprint_of", "plan", "suppress_for"]
 
-ROWS_A_COMMIT = 1_000
+ROWS_A_COMMIT = 4_000  # some milliseconds, in which other processes can't write
+ROWS_AT_ONCE = 1_000  # that are looked at before the rest of the program has its turn
 LONGEST_NAME = 200
 _encode = msgspec.json.Encoder().encode
 
@@ -157,7 +166,7 @@ async def drafted(
             await suppress_for(journal, job, suppress, clock)
         rows = ListRows(job.ids[0], columns, dispatch)
         async for batch in recipients.batches(ROWS_A_COMMIT):
-            await journal.planning.add(job, *rows.planned(batch))
+            await journal.planning.add(job, *await _planned(rows, batch, clock))
             await clock.sleep(0.001)  # other processes on the journal get their turn
         rows.check()
         fingerprint = rows.fingerprint(message)
@@ -170,6 +179,18 @@ async def drafted(
     except BaseException:
         await _forget(journal, job)
         raise
+
+
+async def _planned(
+    rows: ListRows, batch: Batch[Row], clock: Clock
+) -> tuple[Batch[PlannedRow], list[InvalidRecord]]:
+    planned, invalid = rows.planned(batch[:ROWS_AT_ONCE])
+    for first in range(ROWS_AT_ONCE, len(batch), ROWS_AT_ONCE):
+        await clock.sleep(0)
+        more, wrong = rows.planned(batch[first : first + ROWS_AT_ONCE])
+        planned += more
+        invalid += wrong
+    return planned, invalid
 
 
 def check_name(name: str | None) -> None:
@@ -197,7 +218,7 @@ async def fingerprint_of(
     rows = ListRows(
         0, columns, provider.dispatch(attrs.evolve(message, send_at=None), columns.names)
     )
-    async for batch in recipients.batches(ROWS_A_COMMIT):
+    async for batch in recipients.batches(ROWS_AT_ONCE):
         rows.planned(batch)
         await clock.sleep(0)
     return rows.fingerprint(message)

@@ -1,6 +1,6 @@
 """The plan phase's part of the journal: rows in, duplicates and suppressed out, chunks cut.
 
-Commits of at most 1,000 rows, so that other processes on the journal get their turn between.
+Commits of few rows, so that other processes on the journal get their turn between.
 """
 
 from __future__ import annotations
@@ -101,14 +101,17 @@ class Planning:
         there later do when they are taken to be sent. Whom other jobs have mailed is asked next.
         """
 
-        def note(db: Connection) -> None:
+        def note(db: Connection) -> bool:
             db.execute(
                 "UPDATE jobs SET suppressed = (SELECT value FROM meta WHERE key = 'suppressed') "
                 "WHERE id = ?",
                 (job.id,),
             )
+            found = db.execute("SELECT 1 FROM suppressions WHERE job IN (0, ?) LIMIT 1", (job.id,))
+            return found.fetchone() is not None
 
-        await self._store.write(note, durable=False)
+        if not await self._store.write(note, durable=False):
+            return
         await self._mark(
             job,
             RowState.SUPPRESSED,
@@ -116,10 +119,8 @@ class Planning:
             "  ON suppressions.key = coalesce(rows.key, rows.address) "
             "  AND suppressions.job IN (0, ?) "
             "  WHERE rows.id BETWEEN ? AND ? AND rows.state IS NULL "
-            "  AND suppressions.reason NOT LIKE ? "
-            "  AND EXISTS (SELECT 1 FROM suppressions WHERE job IN (0, ?)) "  # else no row is read
-            "GROUP BY rows.id",
-            (job.id, *job.ids, f"{ALREADY}%", job.id),
+            "  AND suppressions.reason NOT LIKE ? GROUP BY rows.id",
+            (job.id, *job.ids, f"{ALREADY}%"),
         )
 
     async def mark_elsewhere(self, job: JobRecord) -> Sequence[Twin]:

@@ -40,7 +40,7 @@ def accept(db: Connection, job: JobRecord, ticket: Ticket, now: float, sent: Sen
     if sent.reference is not None and sent.held:
         index(db, job, n)
     heard = _heard(db, [row_id(job.id, row) for rows in left for row in rows])
-    _follow_again(db, job, n)
+    followed = _follow_again(db, job, n)
     rejected, in_doubt, held = (
         {row: why for row, why in rows.items() if row_id(job.id, row) not in heard} for rows in left
     )
@@ -50,7 +50,8 @@ def accept(db: Connection, job: JobRecord, ticket: Ticket, now: float, sent: Sen
         for state, rows in ((RowState.REJECTED, rejected), (RowState.IN_DOUBT, in_doubt))
         for row, why in rows.items()
     ]
-    override(db, job, n, changes)
+    if changes or held or followed or not _count_as_alike(db, job, n):
+        override(db, job, n, changes)
     # Somebody was taken, so that whoever had been refused alone before is tried once more.
     db.execute(
         f"UPDATE chunks SET role = '{Role.AGAIN}' WHERE job = ? AND role = '{Role.TRIAL}' "
@@ -76,14 +77,28 @@ def _heard(db: Connection, rows: Sequence[int]) -> frozenset[int]:
     )
 
 
-def _follow_again(db: Connection, job: JobRecord, n: int) -> None:
+def _follow_again(db: Connection, job: JobRecord, n: int) -> bool:
     """Of whom events have spoken before the chunk's outcome was known follows the chunk from now
-    on, as if they had come after it.
+    on, as if they had come after it. Whether there was anybody.
     """
-    db.execute(
+    followed = db.execute(
         f"UPDATE rows SET state = NULL WHERE chunk = ? AND id BETWEEN ? AND ? AND {_HEARD}",
         (n, *job.ids),
     )
+    return followed.rowcount > 0
+
+
+def _count_as_alike(db: Connection, job: JobRecord, n: int) -> bool:
+    """Whether the chunk has the rows alone that it was cut with, of none of which anything was
+    heard. Then they are counted without a look at each.
+    """
+    counted = db.execute(
+        "UPDATE chunks SET unfinished = rows WHERE job = ? AND n = ? AND delivery = 0 "
+        "AND own_delivery_rows = 0 AND NOT EXISTS (SELECT 1 FROM rows WHERE chunk = ? "
+        "AND id BETWEEN ? AND ?)",
+        (job.id, n, n, *job.ids),
+    )
+    return counted.rowcount == 1
 
 
 def _plan_again(db: Connection, job: JobRecord, n: int, rows: Sequence[int]) -> None:

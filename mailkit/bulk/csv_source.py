@@ -13,6 +13,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain, repeat
 from typing import Protocol
 
@@ -172,9 +173,9 @@ class CsvRows:
         table = self.table
         is_odd = bool(table.addresses or table.is_report or table.twins or "\0" in text)
         is_odd = is_odd or len(text) > csv.field_size_limit()
-        is_odd = is_odd or self._edges.have_quoted_lines(text)
         if '"' not in text and not is_odd:
             return self._rows_of_text(text, blanks=blanks)
+        is_odd = is_odd or self._edges.have_quoted_lines(text)
         check_quotes = blanks and self._edges.have_blanks_before_quotes(text, rare=rare)
         if not (is_odd or check_quotes or self._any_long) and (cells := self._quoted(lines)):
             if blanks:  # which may stand next to a delimiter within quotes, and at no end
@@ -190,16 +191,21 @@ class CsvRows:
         """The rows of a text without quotes."""
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
-        lines = text.split("\n")
-        if not lines[-1]:
-            del lines[-1]
+        if text and not text.endswith("\n"):
+            text += "\n"
         delimiter, width = self._delimiter, self.table.width
-        columns = None
-        if {*map(str.count, lines, repeat(delimiter))} == {width - 1}:
-            cells = delimiter.join(lines).split(delimiter)
+        count = text.count("\n")
+        even = ((width - 1) * delimiter + "\n") * count
+        if count and delimiter.isascii() and _marks(text, delimiter) == even.encode():
+            cells = text[:-1].replace("\n", delimiter).split(delimiter)
             columns = [cells[n::width] for n in range(width)]
-        rows = map(str.split, lines, repeat(delimiter))
-        return self._rows_of_cells(lines, columns, rows, blanks=blanks)
+            if (rows := self._rows_of_columns(columns, blanks=blanks)) is not None:
+                self._line += count
+                return rows
+        lines = text.split("\n")
+        del lines[-1]
+        all_cells = map(str.split, lines, repeat(delimiter))
+        return self._rows_of_cells(lines, None, all_cells, blanks=blanks)
 
     def _quoted(self, lines: list[str]) -> list[list[str]] | None:
         """The cells of each line, if each of them is a row."""
@@ -236,7 +242,7 @@ class CsvRows:
             [*map(self._strip, columns[n])] if blanks else columns[n]
             for n in (table.email, *table.kept)
         ]
-        if not all(addresses) or any(map(str.startswith, addresses, repeat("'"))):
+        if not all(addresses) or "\n'" in "\n".join(["", *addresses]):
             return None
         count = len(addresses)
         values = [*zip(*kept, strict=True)] if kept else [()] * count
@@ -403,6 +409,16 @@ class CsvRows:
 
 
 _excel = re.compile(r"""["']?sep=(.)["']?[,;\t ]*[\r\n]*""", re.IGNORECASE).fullmatch
+
+
+def _marks(text: str, delimiter: str) -> bytes:
+    """The delimiters and line ends of a text; both are ASCII, which is in no other character."""
+    return text.encode().translate(None, _all_but(delimiter))
+
+
+@cache
+def _all_but(delimiter: str) -> bytes:
+    return bytes({*range(256)} - {*f"{delimiter}\n".encode()})
 
 
 def _split(text: str) -> list[str]:

@@ -102,6 +102,10 @@ async def test_the_delimiter_is_the_one_that_makes_sense_of_the_header(
 
 async def test_the_delimiter_can_be_given() -> None:
     assert await read("email|name\na@b.by|Anna", delimiter="|") == [Row(2, "a@b.by", ("Anna",))]
+    # In UTF-8, the first of these two letters begins, and the second one ends, as the delimiter.
+    [row, odd] = await read("email¤name\na@b.by¤©Ф\nb@b.by©Ф", delimiter="¤")
+    assert row == Row(2, "a@b.by", ("©Ф",))
+    assert odd.reason == "'©' in the domain; only 1 field where the header has 2"
 
 
 async def test_columns_without_a_name_are_left_out() -> None:

@@ -1,5 +1,5 @@
-"""Shows what readers of the source can't see: the arguments that attrs makes from a class's fields,
-and the values of defaults with private names.
+"""Shows what readers of the source can't see: the arguments that attrs, msgspec and named tuples
+make from a class's fields, the members of enums, and the values of defaults with private names.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ _KINDS: Mapping[Any, griffe.ParameterKind] = {
 }
 
 
+_MADE = ("attrs.frozen", "attrs.define", "Struct", "msgspec.Struct", "NamedTuple")
+"""Decorators and bases by which a class has an ``__init__`` that nobody wrote."""
+
+
 class Arguments(griffe.Extension):
     """Called by griffe for each function and class, once its source is read."""
 
@@ -30,8 +34,13 @@ class Arguments(griffe.Extension):
                 one.default = constant.value
 
     def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
-        """Add the ``__init__`` of an attrs class that does not write its own."""
-        if "__init__" in cls.members or not any(map(_is_attrs, cls.decorators)):
+        """Add the ``__init__`` of a class that does not write its own, or an enum's members."""
+        signs = [*(one.value for one in cls.decorators), *cls.bases]
+        if any(str(one).endswith("Enum") for one in cls.bases) and cls.docstring:
+            members = getattr(import_module(cls.module.path), cls.name).__members__.values()
+            listed = ", ".join(f"`{one.name}` ({one.value})" for one in members)
+            cls.docstring.value += f"\n\nMembers: {listed}."
+        if "__init__" in cls.members or not any(str(one).startswith(_MADE) for one in signs):
             return
         real = getattr(import_module(cls.module.path), cls.name)
         itself = griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)
@@ -40,18 +49,16 @@ class Arguments(griffe.Extension):
         cls.set_member("__init__", griffe.Function("__init__", parameters=parameters))
 
 
-def _is_attrs(decorator: griffe.Decorator) -> bool:
-    return str(decorator.value).startswith(("attrs.frozen", "attrs.define"))
-
-
 def _parameter(one: inspect.Parameter, cls: griffe.Class) -> griffe.Parameter:
-    shown = one.annotation if isinstance(one.annotation, str) else None
-    read = shown and ast.parse(shown, mode="eval").body
+    field, written = cls.members.get(one.name), one.annotation
+    annotation = field.annotation if isinstance(field, griffe.Attribute) else None
+    if isinstance(written, str) and written != "Any":  # a converter may take more than the field
+        annotation = griffe.get_annotation(ast.parse(written, mode="eval").body, parent=cls)
     default = None if one.default is one.empty else _default(one.default)
     return griffe.Parameter(
         one.name,
         kind=_KINDS[one.kind],
-        annotation=griffe.get_annotation(read, parent=cls) if read else None,
+        annotation=annotation,
         default=default,
     )
 
@@ -59,4 +66,4 @@ def _parameter(one: inspect.Parameter, cls: griffe.Class) -> griffe.Parameter:
 def _default(value: object) -> str:
     """A default as it is written; made anew for each object, it is an ellipsis."""
     shown = repr(value)
-    return shown if shown.isprintable() and "NOTHING" not in shown and "<" not in shown else "…"
+    return shown if shown.isprintable() and "NOTHING" not in shown and "<" not in shown else "..."

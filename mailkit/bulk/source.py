@@ -110,7 +110,7 @@ class RecipientSource(ABC):
         """All rows in order, in batches of at most ``size``, shorter where rows are very long.
 
         Begins anew each time, but raises InvalidArgument the second time if the source can be
-        read only once. What is wrong with the whole (no such file, no text, another encoding, no
+        read only once. What is wrong with the whole (no such file, not text, another encoding, no
         column ``email``) raises InvalidArgument; an error of the caller's iterator comes as it is.
         """
         self.rows_read = 0

@@ -64,7 +64,7 @@ class BalanceDetails(Model):
 
 @get("/balance[/{currency}]", repeatable=True)
 class GetBalance(Call[Balance]):
-    """The account's balance, in ``currency`` (as USD) if that is given."""
+    """The account's balance, in ``currency`` (such as USD) if that is given."""
 
     currency: str | None = None
 

@@ -169,7 +169,8 @@ def _canonical(value: object) -> object:
 @attrs.frozen
 class JobEvent:
     """Something that happened to a job in this process, after the journal knew it. ``job`` is the
-    job's name. Events hold no addresses and no credentials.
+    job's name. Events hold no addresses and no credentials; a ``reason`` or ``why`` may quote the
+    service, with ``[address]`` for each address.
     """
 
     job: str
@@ -229,7 +230,9 @@ class SendingResumed(JobEvent):
 
 @attrs.frozen
 class JobStopped(JobEvent):
-    """The job stopped before its end; ``resume`` continues it once the reason is fixed."""
+    """The job stopped before its end, or its run failed; ``resume`` continues it once the reason is
+    fixed.
+    """
 
     reason: str
 
@@ -240,4 +243,5 @@ class JobEnded(JobEvent):
 
 
 JobHook = Callable[[JobEvent], None]
-"""Called in the event loop's thread: must return at once. What it raises is logged."""
+"""Called in the event loop's thread, in the job's task or one that this began: must return at once.
+What it raises is logged."""

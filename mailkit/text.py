@@ -8,6 +8,7 @@ import unicodedata
 from mailkit.errors import InvalidArgument
 
 __all__ = [
+    "ADDRESS",
     "BLANKS",
     "column_name",
     "control_character",
@@ -16,6 +17,7 @@ __all__ = [
     "stripped",
     "utf8",
     "with_article",
+    "without_addresses",
 ]
 
 # Soft hyphens, zero widths, marks of order and direction. Those within a name are no part of it.
@@ -32,6 +34,11 @@ BLANKS = "".join(map(chr, _SPACES + _UNSEEN))
 """White space, and what can't be seen: zero widths, marks of direction, the fillers of scripts."""
 
 _PLAIN_BLANKS = "".join(filter(str.isascii, BLANKS))
+
+ADDRESS = "[address]"
+"""What stands in place of an address."""
+
+_word = re.compile(r"[^\s<>()\[\],;:\"]+")
 
 _control = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
 
@@ -90,3 +97,10 @@ def with_article(name: str) -> str:
 def plain(text: str) -> str:
     """Text from a list or a service with its control characters made visible."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def without_addresses(text: str) -> str:
+    """The text with `ADDRESS` for each word that has an @."""
+    if "@" not in text and "%40" not in text:
+        return text
+    return _word.sub(lambda word: ADDRESS if "@" in word[0] or "%40" in word[0] else word[0], text)

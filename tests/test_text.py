@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit.text import BLANKS, column_name, stripped
+from mailkit.text import ADDRESS, BLANKS, column_name, stripped, without_addresses
 
 ODD = st.text(
     st.sampled_from(" \t\n\xa0\u200b\u200d\u202e\u2060\ufeff\u3164\x1aaи\u0306é"), max_size=8
@@ -41,3 +41,23 @@ def test_a_value_loses_its_ends_alone() -> None:
     for char in BLANKS:
         assert stripped(f"{char}{char}Anna {char}P{char}") == f"Anna {char}P", hex(ord(char))
     assert stripped("❤\ufe0f") == "❤\ufe0f"
+
+
+def test_addresses_are_taken_out_of_a_text() -> None:
+    for text, shown in {
+        "nothing": "nothing",
+        "a@b.by": ADDRESS,
+        "Анна <анна@почта.бел>, o'hara@b.by; x": f"Анна <{ADDRESS}>, {ADDRESS}; x",
+        '{"to":["a+b@c.by"]}': f'{{"to":["{ADDRESS}"]}}',
+        "/unsubscribe?e=anna%40mail.by now": f"{ADDRESS} now",
+        "not a%20b": "not a%20b",
+    }.items():
+        assert without_addresses(text) == shown
+
+
+@given(st.text("ab@%40 <>,", max_size=50))
+def test_whatever_the_text_no_sign_of_an_address_is_left(text: str) -> None:
+    shown = without_addresses(text)
+    assert "@" not in shown
+    assert "%40" not in shown
+    assert without_addresses(shown) == shown

@@ -41,6 +41,7 @@ from mailkit.bulk.telling import Teller
 from mailkit.bulk.waiting import Waiting
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch, Done, Recut, Scope, Sent, Wait, check_stages
+from mailkit.core.frames import place_of
 from mailkit.core.lateness import BEGINS_WITHIN, begins_by
 from mailkit.core.words import about_recipient
 from mailkit.errors import (
@@ -223,6 +224,13 @@ class Engine:
             self._tell(JobStopped(self._job.name, self.stopped))
         else:
             self._tell(JobEnded(self._job.name))
+
+    def tell_failure(self, error: BaseException) -> None:
+        """Tell of what ended the run from within: the journal failed, it was cancelled, or a bug;
+        of such, only the place is told.
+        """
+        known = isinstance(error, MailkitError)
+        self._tell(JobStopped(self._job.name, str(error) if known else place_of(error)))
 
     async def _alone(self) -> bool:
         worker = self._job.worker

@@ -184,6 +184,7 @@ class Job:
                     await self._journal.workers.leave(self._record)
         except BaseException as error:
             self._failure = _only(error)
+            self._engine.tell_failure(self._failure)
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:

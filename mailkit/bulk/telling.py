@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
+from datetime import datetime
 
 import attrs
 
@@ -18,29 +20,54 @@ from mailkit.events import (
     SendingHeld,
     SendingResumed,
 )
+from mailkit.text import without_addresses
 
 __all__ = ["Teller"]
 
-_log = logging.getLogger("mailkit.bulk")
+_log = logging.getLogger("mailkit.jobs")
+_WORDS = ("reason", "why")
+"""The fields that may have a service's words."""
 
 
 class Teller:
-    """Logs each event with its fields in ``extra``, and hands it to each hook."""
+    """Logs each event with its fields in ``extra``, and hands it to each hook. A service may name
+    an address in its words, so these are taken out here.
+    """
 
     def __init__(self, hooks: Sequence[JobHook] = ()) -> None:
         self._hooks = tuple(hooks)
 
     def __call__(self, event: JobEvent) -> None:
         """Tell of it now, in the caller's thread."""
-        level = logging.DEBUG if isinstance(event, ChunkAccepted) else logging.INFO
-        if _log.isEnabledFor(level):
-            facts = attrs.asdict(event, recurse=False)
-            _log.log(level, _sentence(event), extra={f"mailkit_{key}": facts[key] for key in facts})
+        logged = _log.isEnabledFor(logging.INFO)
+        if not (logged or self._hooks):
+            return
+        event = _discreet(event)
+        if logged:
+            facts = attrs.asdict(event, recurse=False, value_serializer=_written)
+            facts["event"] = _name(type(event).__name__)
+            extra = {f"mailkit_{key}": fact for key, fact in facts.items()}
+            _log.info("%s", _sentence(event), extra=extra)
         for hook in self._hooks:
             try:
                 hook(event)
             except Exception:  # noqa: BLE001 - sending goes on, whatever listens to it
                 _log.exception("a hook failed on %s", type(event).__name__)
+
+
+def _discreet(event: JobEvent) -> JobEvent:
+    words = {name: getattr(event, name) for name in _WORDS if hasattr(event, name)}
+    shown = {name: without_addresses(text) for name, text in words.items()}
+    return event if shown == words else attrs.evolve(event, **shown)
+
+
+def _written(instance: object, field: object, value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _name(kind: str) -> str:
+    """``chunk_in_doubt`` for ``ChunkInDoubt``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind).lower()
 
 
 def _sentence(event: JobEvent) -> str:

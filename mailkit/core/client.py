@@ -11,6 +11,7 @@ from math import inf
 from random import SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Unpack
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 import attrs
@@ -22,8 +23,8 @@ from mailkit.core.checks import number
 from mailkit.core.classify import EnvelopeReader, Failure, already_done, classify, error_of
 from mailkit.core.clock import Clock
 from mailkit.core.codec import Exchange, build_exchange
-from mailkit.core.frames import clear_frames, place_of
-from mailkit.core.hooks import Attempt
+from mailkit.core.frames import clear_frames
+from mailkit.core.hooks import Attempt, call_hooks, log, log_attempt
 from mailkit.core.http import AiohttpTransport
 from mailkit.core.lateness import begins_by
 from mailkit.core.options import ClientOptions
@@ -42,7 +43,6 @@ __all__ = ["Client"]
 
 T = TypeVar("T")
 
-_log = logging.getLogger("mailkit")
 _ROUNDS = 20  # of waiting for a permit until the token is one that has not expired meanwhile
 _LONGEST_WINDOW = 86_400.0
 _AT_ONCE = 1.0  # seconds that no token is expected to expire in
@@ -61,7 +61,8 @@ class Client:
 
     A call that may be repeated is tried up to three times within 60 seconds; any other only if it
     certainly did nothing. Raises the errors of `mailkit.errors`. Hooks are called before and
-    after each attempt; what they raise is logged.
+    after each attempt; what they raise is logged. The logger ``mailkit.requests`` has each attempt
+    at INFO.
     """
 
     name: ClassVar[str]
@@ -200,7 +201,7 @@ class Client:
             if (
                 self._permits is not None
                 or self._hooks
-                or _log.isEnabledFor(logging.DEBUG)
+                or log.isEnabledFor(logging.INFO)
                 or not self._auth.sign(exchange.request)
             ):
                 end = await self._attempt(exchange, timeout)
@@ -281,17 +282,18 @@ class Client:
         timeout: float,  # noqa: ASYNC109 - handed to the transport, which keeps it
     ) -> CallResult[T] | Failure:
         request, permits = exchange.request, self._permits
+        told = bool(self._hooks) or log.isEnabledFor(logging.INFO)
+        asked = self.clock.monotonic() if told else 0.0
         exchange.attempt += 1
         permit = None
         request.began = False  # also while the attempt waits for its permit or a token
         if permits is not None or not self._auth.sign(request):
             permit = await self._sign(exchange, timeout)
         response: Response | None = None
-        told = bool(self._hooks) or _log.isEnabledFor(logging.DEBUG)
         start = self.clock.monotonic() if told else 0.0
         try:
             if self._hooks:
-                self._call_hooks(self._seen(exchange))
+                call_hooks(self._hooks, self._seen(exchange, start - asked))
             if permit is None:
                 response = await self._transport.send(request, timeout)
             else:
@@ -300,10 +302,10 @@ class Client:
                     response = await self._transport.send(request, timeout)
         except (NotSent, OutcomeUnknown) as error:
             end: CallResult[T] | Failure = self._broken(exchange, error)
-        except (asyncio.CancelledError, InvalidArgument):
+        except BaseException:  # cancelled, as a rule
             if told:
                 cut = Outcome.NOT_SENT if request.began is False else Outcome.UNKNOWN
-                self._tell(exchange, cut, response, start)
+                self._tell(exchange, cut, response, asked, start)
             raise
         else:
             end = self._judged(exchange, response)
@@ -319,7 +321,7 @@ class Client:
                     permit.lost()
         if told:
             outcome = Outcome.ANSWERED if isinstance(end, CallResult) else end.outcome
-            self._tell(exchange, outcome, response, start)
+            self._tell(exchange, outcome, response, asked, start)
         return end
 
     def _judged(self, exchange: Exchange[T], response: Response) -> CallResult[T] | Failure:
@@ -371,48 +373,40 @@ class Client:
     def _seen(
         self,
         exchange: Exchange[T],
+        waited: float,
         outcome: Outcome | None = None,
         status: int | None = None,
         seconds: float = 0.0,
     ) -> Attempt:
-        verb, path = exchange.route.verb, exchange.route.path
+        service = urlsplit(self._url)
         return Attempt(
-            self.name,
-            exchange.name,
-            exchange.kind,
-            verb,
-            path,
-            exchange.attempt,
-            outcome,
-            status,
-            seconds,
+            provider=self.name,
+            call=exchange.name,
+            kind=exchange.kind,
+            verb=exchange.route.verb,
+            route=exchange.route.path,
+            attempt=exchange.attempt,
+            outcome=outcome,
+            status=status,
+            seconds=seconds,
+            waited=waited,
+            host=service.hostname or "",
+            port=service.port or (443 if service.scheme == "https" else 80),
         )
 
     def _tell(
-        self, exchange: Exchange[T], outcome: Outcome, response: Response | None, start: float
+        self,
+        exchange: Exchange[T],
+        outcome: Outcome,
+        response: Response | None,
+        asked: float,
+        start: float,
     ) -> None:
         status = None if response is None else response.status
         seconds = self.clock.monotonic() - start
-        _log.debug(
-            "%s %s: %s %s, attempt %d: %s, HTTP %s, %.3f s",
-            self.name,
-            exchange.name,
-            exchange.route.verb,
-            exchange.route.path,
-            exchange.attempt,
-            outcome.value,
-            status,
-            seconds,
-        )
-        self._call_hooks(self._seen(exchange, outcome, status, seconds))
-
-    def _call_hooks(self, attempt: Attempt) -> None:
-        """Whatever a hook does, it says nothing of the attempt."""
-        for hook in self._hooks:
-            try:
-                hook(attempt)
-            except Exception as error:  # noqa: BLE001 - a message may be on its way
-                _log.error("a hook of %s failed: %s", attempt.call, place_of(error))
+        attempt = self._seen(exchange, start - asked, outcome, status, seconds)
+        log_attempt(attempt)
+        call_hooks(self._hooks, attempt)
 
 
 def _note_refusal(permit: Permit, end: Failure) -> None:

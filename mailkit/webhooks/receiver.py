@@ -221,6 +221,10 @@ class WebhookReceiver:
             events, now=self._clock.now(), handlers=self._handlers.names
         )
         self._counts = self._counts.plus(recorded)
+        if _log.isEnabledFor(logging.INFO):
+            facts = {"event": "post", "provider": provider, **attrs.asdict(recorded)}
+            extra = {f"mailkit_{key}": fact for key, fact in facts.items()}
+            _log.info("%s posted %d events", provider, len(events), extra=extra)
         if self._caller is not None:
             self._caller.wake()
         return Answer(200, "ok")

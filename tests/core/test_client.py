@@ -360,12 +360,51 @@ async def test_what_a_hook_raises_is_logged_and_changes_nothing(
     assert CANARY not in caplog.text
 
 
-async def test_attempts_are_logged_at_debug(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "mailkit")
+async def test_attempts_are_logged_at_info_with_their_facts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "mailkit.requests")
     await Library(Script(OK)).books.get("a/b")
-    assert [record.getMessage() for record in caplog.records] == [
+    [record] = caplog.records
+    assert record.levelname == "INFO"
+    assert record.getMessage() == (
         "library books.get: GET /books/{id}[/{language}], attempt 1: answered, HTTP 200, 0.000 s"
-    ]
+    )
+    facts = {k: v for k, v in vars(record).items() if k.startswith("mailkit_")}
+    assert facts == {
+        "mailkit_event": "attempt",
+        "mailkit_provider": "library",
+        "mailkit_call": "books.get",
+        "mailkit_kind": "GetBook",
+        "mailkit_verb": "GET",
+        "mailkit_route": "/books/{id}[/{language}]",
+        "mailkit_attempt": 1,
+        "mailkit_outcome": "answered",
+        "mailkit_status": 200,
+        "mailkit_seconds": 0.0,
+        "mailkit_waited": 0.0,
+        "mailkit_host": "library.test",
+        "mailkit_port": 443,
+    }
+
+
+async def test_an_attempt_says_how_long_it_waited_for_its_quotas() -> None:
+    seen: list[Attempt] = []
+    quotas = {"books": Quota(1, 10.0, "books")}
+    library = Library(Script(OK, OK), FakeClock(), quotas=quotas, hooks=[seen.append])
+    for _ in range(2):
+        await library.books.add(title="T")
+    first, _, second, ended = seen
+    assert first.waited == 0
+    assert second.waited == ended.waited == pytest.approx(10, abs=0.1)
+    assert ended.seconds == 0
+
+
+async def test_a_hook_hears_the_end_of_an_attempt_whatever_ends_it() -> None:
+    seen: list[Attempt] = []
+    with pytest.raises(ZeroDivisionError):
+        await Library(Script(ZeroDivisionError()), hooks=[seen.append]).books.get(1)
+    assert [one.outcome for one in seen] == [None, Outcome.UNKNOWN]
 
 
 async def test_files_are_read_off_the_event_loop() -> None:

@@ -16,9 +16,9 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from mailkit.cli import terminal
-from mailkit.cli.options import AdoptAs, JournalPath
-from mailkit.cli.run import Exit, hearing, opened, run, say
+from mailkit.cli import log_json, terminal
+from mailkit.cli.options import AdoptAs, JournalPath, LogJson
+from mailkit.cli.run import Exit, end_at_once, hearing, opened, run
 from mailkit.cli.show import print_json
 from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument
@@ -48,6 +48,7 @@ def listen(
             help="Print two lines of JSON: where it listens, and at the end what has come.",
         ),
     ] = False,
+    log_as_json: LogJson = False,
 ) -> None:
     """Take what providers post about messages into the journal, next to jobs that are being sent.
 
@@ -80,13 +81,15 @@ def listen(
                 _introduce(receiver, url, place, str(store.path), as_json=as_json)
                 with _shown(receiver, quiet=as_json):
                     await ended.wait()
+        counts = attrs.asdict(receiver.counts)
+        log_json.note("ended", _sentence(receiver.counts), **counts)
         if as_json:
-            print_json(msgspec.json.encode(attrs.asdict(receiver.counts)).decode())
+            print_json(msgspec.json.encode(counts).decode())
         else:
             print(_sentence(receiver.counts))
         return Exit.DONE
 
-    raise typer.Exit(run(command))
+    raise typer.Exit(run(command, log_as_json=log_as_json))
 
 
 def _secrets() -> Sequence[Secret]:
@@ -111,17 +114,16 @@ def _why(error: OSError) -> str:
 
 def _hear(ended: asyncio.Event) -> None:
     if ended.is_set():
-        say("mailkit: ended at once; what was not answered is posted again")
-        terminal.leave()
-        os._exit(Exit.ERROR)
+        end_at_once("ended at once; what was not answered is posted again", Exit.ERROR)
     ended.set()
 
 
 def _introduce(
     receiver: WebhookReceiver, url: str, place: str, journal: str, *, as_json: bool
 ) -> None:
+    where = {"url": url + place, "providers": receiver.providers, "journal": journal}
+    log_json.note("listening", f"listening on {url}{place}", **where)
     if as_json:
-        where = {"url": url + place, "providers": receiver.providers, "journal": journal}
         print_json(msgspec.json.encode(where).decode())
         sys.stdout.flush()
         return
@@ -135,7 +137,7 @@ def _introduce(
 @contextmanager
 def _shown(receiver: WebhookReceiver, *, quiet: bool) -> Iterator[None]:
     """A line of counts on a terminal, for as long."""
-    if quiet or not terminal.has_terminal():
+    if quiet or log_json.is_on() or not terminal.has_terminal():
         yield
         return
 

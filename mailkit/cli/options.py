@@ -29,6 +29,7 @@ __all__ = [
     "Encoding",
     "JobName",
     "JournalPath",
+    "LogJson",
     "Map",
     "MessageFile",
     "NewName",
@@ -103,6 +104,13 @@ AdoptAs = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no bar.")]
+LogJson = Annotated[
+    bool,
+    typer.Option(
+        "--log-json",
+        help="Log to stderr what happens, one JSON object a line, instead of a progress bar.",
+    ),
+]
 Concurrency = Annotated[int, typer.Option(min=1, max=100, help="Requests under way at once.")]
 Account = Annotated[
     str | None,

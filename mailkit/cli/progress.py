@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from math import ceil, inf
 
+import attrs
 from rich.console import RenderableType
 from rich.progress import (
     BarColumn,
@@ -28,6 +29,7 @@ from mailkit.bulk.moments import moment, spoken
 from mailkit.bulk.progress import Progress
 from mailkit.bulk.report import Report, Waiting
 from mailkit.bulk.source import RecipientSource
+from mailkit.cli import log_json
 from mailkit.cli.run import say
 from mailkit.cli.terminal import console, has_terminal
 from mailkit.core.clock import Clock
@@ -64,7 +66,7 @@ async def planning(
     """A line that counts the rows while the list is read and checked: on a terminal unless
     ``quiet``; else one every 30 seconds.
     """
-    if has_terminal() and not quiet:
+    if _has_bars(quiet=quiet):
         columns = (TextColumn("reading"), SpinnerColumn(), _RowsRead(source), TimeElapsedColumn())
         with Bar(*columns, console=console(), transient=True) as bar:
             bar.add_task("")
@@ -74,7 +76,9 @@ async def planning(
     async def count() -> None:
         while True:
             await clock.sleep(EVERY)
-            say(f"mailkit: {_time(clock.now())} rows read so far: {source.rows_read:,}")
+            rows = source.rows_read
+            text = f"mailkit: {_time(clock.now())} rows read so far: {rows:,}"
+            say(text, "planning", rows=rows)
 
     counting = asyncio.create_task(count())
     try:
@@ -88,14 +92,26 @@ async def planning(
 
 async def follow_job(job: Job, *, quiet: bool) -> Report:
     """Wait for the job's end, behind a bar on a terminal unless ``quiet``, else with lines."""
-    if has_terminal() and not quiet:
+    if _has_bars(quiet=quiet):
         await sending_bar(job.name, job.progress())
     else:
         lines = Lines(job.name)
         async for step in job.progress(every=LOOK_EVERY):
             for line in lines.of(step):
-                say(f"mailkit: {line}")
+                say(f"mailkit: {line}", "progress", job=job.name, **_facts(step))
     return await job.wait()
+
+
+def _facts(step: Progress) -> dict[str, object]:
+    """What a machine reads of it."""
+    left = step.seconds_left
+    return {
+        **attrs.asdict(step.counts),
+        "sent": step.sent,
+        "to_send": step.counts.to_send,
+        "rate": round(step.rate, 1),
+        "seconds_left": None if left is None else round(left),
+    }
 
 
 class _Bars(Bar):
@@ -131,6 +147,10 @@ async def sending_bar(name: str, steps: AsyncIterator[Progress]) -> None:
             bars.update(sent, completed=step.sent, total=counts.to_send, note=_sent(step))
             note = f"{step.checked:,} of {counts.accepted:,} accepted"
             bars.update(checked, completed=step.checked, total=max(counts.accepted, 1), note=note)
+
+
+def _has_bars(*, quiet: bool) -> bool:
+    return has_terminal() and not quiet and not log_json.is_on()
 
 
 class Lines:

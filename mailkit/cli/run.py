@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import logging
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
+
+import typer
 
 from mailkit.bulk.journal import Adopt, Journal, LeftBehind
 from mailkit.bulk.report import Report
-from mailkit.cli import terminal
+from mailkit.cli import log_json, terminal
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -25,7 +29,18 @@ from mailkit.errors import (
 )
 from mailkit.text import plain
 
-__all__ = ["CutOff", "Exit", "exit_code", "graceful", "hearing", "opened", "run", "say", "written"]
+__all__ = [
+    "CutOff",
+    "Exit",
+    "end_at_once",
+    "exit_code",
+    "graceful",
+    "hearing",
+    "opened",
+    "run",
+    "say",
+    "written",
+]
 
 
 class Exit(IntEnum):
@@ -64,12 +79,26 @@ def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
     return Exit.DONE
 
 
-def run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Run the command; what mailkit raises becomes a sentence on stderr and exit code 1."""
+def run(command: Callable[[], Coroutine[Any, Any, int]], *, log_as_json: bool = False) -> int:
+    """Run the command; what mailkit raises becomes a sentence on stderr and exit code 1. All that
+    stderr gets is JSON if that is to be so.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a report must not fail over one character
             stream.reconfigure(errors="backslashreplace")
-    return written(lambda: _run(command))
+    if not log_as_json:
+        return written(lambda: _run(command))
+    with log_json.json_lines(_write):
+        try:
+            code = written(lambda: _run(command))
+        except (typer.BadParameter, typer.Exit):
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug's traceback is one line, too
+            name = type(error).__name__
+            log_json.note("error", f"unexpected: {name}", logging.ERROR, True, error=name)
+            code = Exit.ERROR
+        log_json.note("exit", f"exit code {code}", code=int(code))
+    return code
 
 
 def written(action: Callable[[], int]) -> int:
@@ -81,7 +110,7 @@ def written(action: Callable[[], int]) -> int:
     except OSError as error:
         _give_up(sys.stdout)  # its reader went away, or its disk is full
         if not isinstance(error, BrokenPipeError):
-            say(f"mailkit: {plain(str(error))}")
+            say(f"mailkit: {plain(str(error))}", "error", error=type(error).__name__)
         return code or Exit.ERROR
     return code
 
@@ -91,17 +120,28 @@ def _run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return _loop()(command())
     except MailkitError as error:
         # Names of files and columns, and a service's words, must not steer the terminal.
-        say(f"mailkit: {plain(str(error))}{_remedy(error)}")
+        sentence = f"mailkit: {plain(str(error))}{_remedy(error)}"
+        say(sentence, "error", error=type(error).__name__)
         return Exit.ERROR
     except CutOff:
-        say("mailkit: stopped while planning: nothing was sent")
+        say("mailkit: stopped while planning: nothing was sent", "exit", code=int(Exit.UNSENT))
         os._exit(Exit.UNSENT)  # else a read of stdin would hold the process until more comes
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
 
 
-def say(text: str) -> None:
-    """A line on stderr, if anybody still reads that."""
+def say(text: str, event: str = "notice", /, **facts: object) -> None:
+    """A line on stderr, if anybody still reads that; with ``--log-json`` it is an event with facts,
+    else the text alone.
+    """
+    if log_json.is_on():
+        level = logging.ERROR if event == "error" else logging.INFO
+        log_json.note(event, text.removeprefix("mailkit: "), level, **facts)
+    else:
+        _write(text)
+
+
+def _write(text: str) -> None:
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:
@@ -162,15 +202,21 @@ def graceful(
         nonlocal asked
         if asked:
             code, words = _last(left_behind())
-            say(f"mailkit: ended at once; {words}")
-            terminal.leave()
-            os._exit(code)
+            end_at_once(f"ended at once; {words}", code)
         asked = True
         stop()
-        say("mailkit: stopping: requests under way end first (once more ends at once)")
+        say("mailkit: stopping: requests under way end first (once more ends at once)", "stopping")
 
     with hearing(hear):
         yield
+
+
+def end_at_once(text: str, code: Exit) -> NoReturn:
+    """End the process, with these words."""
+    say(f"mailkit: {text}", "exit", code=int(code))
+    if not log_json.is_on():
+        terminal.leave()
+    os._exit(code)
 
 
 def _last(found: LeftBehind | None) -> tuple[Exit, str]:
@@ -201,7 +247,7 @@ def hearing(hear: Callable[[], None]) -> Iterator[None]:
     heard = [number for number in numbers if before[number] != signal.SIG_IGN]
     for number in heard:
         with contextlib.suppress(NotImplementedError):  # no signal handlers on Windows' loops
-            loop.add_signal_handler(number, hear)
+            loop.add_signal_handler(number, partial(_heard, number, hear))
     try:
         yield
     finally:
@@ -209,3 +255,9 @@ def hearing(hear: Callable[[], None]) -> Iterator[None]:
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
                 signal.signal(number, before[number] or signal.SIG_DFL)
+
+
+def _heard(number: int, hear: Callable[[], None]) -> None:
+    name = signal.Signals(number).name
+    log_json.note("signal", f"received {name}", signal=name)
+    hear()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import anyio
+import attrs
 import typer
 
 from mailkit.bulk.job import Job
@@ -15,6 +16,7 @@ from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_suppressions
+from mailkit.cli.log_json import note
 from mailkit.cli.options import (
     Account,
     AdoptAs,
@@ -25,6 +27,7 @@ from mailkit.cli.options import (
     EmailColumn,
     Encoding,
     JournalPath,
+    LogJson,
     Map,
     MessageFile,
     NewName,
@@ -84,6 +87,7 @@ def send(
     journal: JournalPath = None,
     adopt: AdoptAs = None,
     as_json: AsJson = False,
+    log_as_json: LogJson = False,
 ) -> None:
     """Send a message to a list, check every recipient's status, and report.
 
@@ -130,7 +134,7 @@ def send(
         ):
             return await _send(client, store, settings, start, as_json=as_json, strict=strict)
 
-    raise typer.Exit(run(command))
+    raise typer.Exit(run(command, log_as_json=log_as_json))
 
 
 def resume(
@@ -157,6 +161,7 @@ def resume(
     journal: JournalPath = None,
     adopt: AdoptAs = None,
     as_json: AsJson = False,
+    log_as_json: LogJson = False,
 ) -> None:
     """Continue a job that was stopped or killed. Requests that were under way are in doubt."""
 
@@ -180,7 +185,7 @@ def resume(
             async with open_provider(record.provider, account) as client:
                 return await _send(client, store, settings, start, as_json=as_json, strict=strict)
 
-    raise typer.Exit(run(command))
+    raise typer.Exit(run(command, log_as_json=log_as_json))
 
 
 async def _send(
@@ -211,6 +216,8 @@ async def _send(
                 report = await follow_job(job, quiet=as_json)
     if job is None or report is None:
         raise CutOff
+    counts = attrs.asdict(report.counts)
+    note("report", f"{job.name}: {report.counts.accepted:,} accepted", job=job.name, **counts)
     print_report(report, as_json=as_json)
     return exit_code(report, failed=job.error is not None, strict=strict)
 

@@ -4,9 +4,9 @@ twice and loses nobody.
 One call, awaited: the clients, as ``SmsBy``. A list of any length: ``BulkSender``. What can go
 wrong: ``mailkit.errors``.
 
-Public are this module, ``errors``, ``events``, ``provider`` (for whoever writes a provider), the
-clients' packages in ``providers``, ``sandbox``, ``testing`` and ``webhooks``. All others may change
-at any time.
+Public are this module, ``errors``, ``events``, ``otel``, ``provider`` (for whoever writes a
+provider), the clients' packages in ``providers``, ``sandbox``, ``testing`` and ``webhooks``. All
+others may change at any time.
 """
 
 from importlib import import_module
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mailkit import errors as errors
     from mailkit import events as events
+    from mailkit import otel as otel
     from mailkit import provider as provider
     from mailkit import providers as providers
     from mailkit import sandbox as sandbox
@@ -121,7 +122,7 @@ _HOMES = {
 }
 
 _MODULES = frozenset(
-    ["errors", "events", "provider", "providers", "sandbox", "testing", "webhooks"]
+    ["errors", "events", "otel", "provider", "providers", "sandbox", "testing", "webhooks"]
 )
 
 __version__: str

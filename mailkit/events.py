@@ -217,10 +217,13 @@ class ChunkInDoubt(JobEvent):
 
 @attrs.frozen
 class SendingHeld(JobEvent):
-    """Nothing is sent until then, and why."""
+    """Nothing is sent until then, and why. ``quota`` is the name of the quota that is used up; None
+    if the service asks for the wait, or can't be reached.
+    """
 
     until: datetime
     why: str
+    quota: str | None = None
 
 
 @attrs.frozen

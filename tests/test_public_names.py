@@ -18,6 +18,7 @@ PUBLIC = {
     "mailkit",
     "mailkit.errors",
     "mailkit.events",
+    "mailkit.otel",
     "mailkit.provider",
     "mailkit.providers.devino",
     "mailkit.providers.sendpulse",

@@ -288,9 +288,9 @@ class Engine:
             self._told = False
             self._tell(SendingResumed(self._job.name))
 
-    def _tell_hold(self, until: datetime, why: str) -> None:
+    def _tell_hold(self, until: datetime, why: str, quota: str | None = None) -> None:
         self._told = True
-        self._tell(SendingHeld(self._job.name, until, why))
+        self._tell(SendingHeld(self._job.name, until, why, quota))
 
     def _look_in(self, later: Later) -> float:
         """Say why there is no task yet; gives the seconds after which one of us looks again."""
@@ -300,7 +300,7 @@ class Engine:
             return min(max(0.0, later.until - now), STEP_SECONDS)
         if later.quota and later.until > max(now + LOOK_SECONDS, self._held_until + 1.0):
             self._held_until = later.until
-            self._tell_hold(_local(later.until), f"{later.why} is used up")
+            self._tell_hold(_local(later.until), f"{later.why} is used up", later.quota)
         return min(max(0.0, later.look - now), LOOK_SECONDS)
 
     async def _may_work(self) -> bool:

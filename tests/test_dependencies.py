@@ -31,8 +31,8 @@ def imported(folder: Path) -> set[str]:
             )
             found |= {name.partition(".")[0] for name in names}
     found -= {"", "mailkit", *sys.stdlib_module_names}
-    known = packages_distributions()
-    known["opentelemetry"] = ["opentelemetry-api"]  # others put their modules there, too
+    shared = {"opentelemetry": ["opentelemetry-api"]}  # others put their modules there, too
+    known = {**packages_distributions(), **shared}
     return {known[name][0].lower().replace("_", "-") for name in found}
 
 

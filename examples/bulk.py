@@ -1,4 +1,4 @@
-"""A letter to a list of any length, with progress.
+"""A message to a list of any length, with progress.
 
     MAILKIT_SMSBY_TOKEN=… python bulk.py autumn.csv autumn
     MAILKIT_SMSBY_TOKEN=… python bulk.py --resume autumn
@@ -43,6 +43,6 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         complete = asyncio.run(send(*sys.argv[1:]))
-    except MailkitError as error:  # as JobExists: the same letter has gone to the same list
+    except MailkitError as error:  # e.g. JobExists: the same message has gone to the same list
         sys.exit(str(error))
     sys.exit(0 if complete else 3)

@@ -1,4 +1,4 @@
-"""A web service with FastAPI: who signs up gets a welcome letter.
+"""A web service with FastAPI: who signs up gets a welcome message.
 
     MAILKIT_SMSBY_TOKEN=… uvicorn fastapi_app:app
     curl localhost:8000/signup --json '{"email": "anna@mail.by"}'
@@ -49,28 +49,28 @@ class SignUp(BaseModel):
 
 @app.post("/signup", status_code=201)
 async def sign_up(person: SignUp, smsby: Annotated[SmsBy, Depends(smsby)]) -> dict[str, str]:
-    """Send the welcome letter; what can go wrong is answered below."""
-    # Here a real service stores the person; the letter is not the sign-up.
+    """Send the welcome message; what can go wrong is answered below."""
+    # Here a real service stores the person; the message is not the sign-up.
     await smsby.emails.send(
         sender="Shop <news@shop.by>",
         to=person.email,
         subject="Welcome",
         html="<p>Good to have you here.</p>",
     )
-    return {"email": person.email, "letter": "sent"}
+    return {"email": person.email, "message": "sent"}
 
 
 @app.exception_handler(OutcomeUnknown)
 async def unknown(request: Request, error: OutcomeUnknown) -> JSONResponse:
-    """The letter may be on its way. A second one could be one too many: it is never resent."""
-    return JSONResponse({"letter": "unknown"}, 202)
+    """The message may be on its way. A second one could be one too many: it is never resent."""
+    return JSONResponse({"message": "unknown"}, 202)
 
 
 @app.exception_handler(Refused)
 async def refused(request: Request, error: Refused) -> JSONResponse:
-    """The service said no to this letter; or to the credentials, which no person can mend."""
+    """The service said no to this message; or to the credentials, which nobody there can fix."""
     if isinstance(error, AuthenticationFailed):
-        return JSONResponse({"error": "letters can't be sent at present"}, 502)
+        return JSONResponse({"error": "messages can't be sent at present"}, 502)
     return JSONResponse({"error": "refused", "reasons": error.reasons}, 422)
 
 

@@ -75,9 +75,9 @@ async def post(sandbox: Sandbox, request: pytest.FixtureRequest) -> AsyncIterato
         yield posting
 
 
-async def test_who_signs_up_gets_one_letter(sandbox: Sandbox, post: Post) -> None:
+async def test_who_signs_up_gets_one_message(sandbox: Sandbox, post: Post) -> None:
     answer = await post({"email": "anna@mail.by"})
-    assert (answer.status, answer.value) == (201, {"email": "anna@mail.by", "letter": "sent"})
+    assert (answer.status, answer.value) == (201, {"email": "anna@mail.by", "message": "sent"})
     assert dict(sandbox.truth.mailed) == {"anna@mail.by": 1}
 
 
@@ -89,12 +89,12 @@ async def test_a_lost_answer_is_told_and_never_sent_again(
 ) -> None:
     sandbox.faults.add(Fault(kind, on=SEND, times=1))
     answer = await post({"email": "anna@mail.by"})
-    assert (answer.status, answer.value["letter"]) == (202, "unknown")
+    assert (answer.status, answer.value["message"]) == (202, "unknown")
     assert sandbox.requests[SEND] == 1
     assert sandbox.truth.emails == (kind != "reset_after_reading")
 
 
-async def test_a_refused_letter_is_told_with_the_service_s_reasons(
+async def test_a_refused_message_is_told_with_the_service_s_reasons(
     sandbox: Sandbox, post: Post
 ) -> None:
     answer = await post({"email": "invalid@mail.by"})

@@ -6,7 +6,7 @@ the provider allows it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import anyio
@@ -20,11 +20,12 @@ from mailkit.bulk.signal import shielded
 from mailkit.bulk.waiting import Waiting
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import (
-    AskRows,
+    AskRow,
     ChunkStatus,
     Dispatch,
     NotTaken,
     PollResult,
+    RowStatus,
     Sent,
     Wait,
 )
@@ -328,7 +329,7 @@ class Polling:
             self._schedule(attrs.evolve(poll, due=steady + wait))
 
     async def _ask_each(
-        self, chunk: DueChunk, others: ChunkStatus, ask: AskRows, found: MergeResult
+        self, chunk: DueChunk, others: ChunkStatus, ask: AskRow, found: MergeResult
     ) -> MergeResult:
         """Ask about one row after the other: those that are tracked, or of which nothing else can
         be known.
@@ -342,24 +343,25 @@ class Polling:
         while rows := await statuses.some(
             self._job, n, after=after, heard=not others.in_doubt, limit=ASKED_AT_ONCE
         ):
-            try:
-                named = await ask([address for _, address in rows])
-            except AuthenticationFailed as error:
-                self._fail(error, f"the provider can't be used: {error}")
-                return found
-            except MailkitError:
-                if counts and late:
-                    break
-                return found  # the rest is asked for next time
+            named, ids, failed = await _ask_some(ask, rows)
             if counts:  # the numbers must agree before anybody is rejected
                 named_ids = {address: row_id for row_id, address in rows}
                 rejected |= {named_ids[one.address]: one.reason for one in named if one.rejected}
                 named = [one for one in named if not one.rejected]
             doubt = others.reason if others.in_doubt and not counts else None
-            ids = [row_id for row_id, _ in rows]
-            merged = await statuses.reconcile_some(self._job, n, ids, named, now=now, doubt=doubt)
-            found = attrs.evolve(found, unfinished=merged.unfinished)
-            after = ids[-1]
+            if ids:
+                merged = await statuses.reconcile_some(
+                    self._job, n, ids, named, now=now, doubt=doubt
+                )
+                found = attrs.evolve(found, unfinished=merged.unfinished)
+                after = ids[-1]
+            if isinstance(failed, AuthenticationFailed):
+                self._fail(failed, f"the provider can't be used: {failed}")
+                return found
+            if failed is not None:
+                if counts and late:
+                    break
+                return found  # the rest is asked for next time
         if counts:
             trusted = self._settings.trust_refusals
             return await statuses.conclude(
@@ -393,3 +395,20 @@ class Polling:
             before=self._begins,
         )
         return self._begins
+
+
+async def _ask_some(
+    ask: AskRow, rows: Sequence[tuple[int, str]]
+) -> tuple[list[RowStatus], list[int], MailkitError | None]:
+    """What is said of these rows, those that were asked about, and the error that ended it."""
+    named: list[RowStatus] = []
+    asked: list[int] = []
+    for row_id, address in rows:
+        try:
+            one = await ask(address)
+        except MailkitError as error:
+            return named, asked, error
+        asked.append(row_id)
+        if one is not None:
+            named.append(one)
+    return named, asked, None

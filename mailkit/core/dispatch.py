@@ -25,7 +25,7 @@ from mailkit.message import Message
 __all__ = [
     "SEND",
     "TOKEN_BYTES",
-    "AskRows",
+    "AskRow",
     "ChunkStatus",
     "Cost",
     "Dispatch",
@@ -301,8 +301,8 @@ class ChunkStatus:
     unsent: int | None = None
 
 
-AskRows = Callable[[Sequence[str]], Awaitable[Sequence[RowStatus]]]
-"""Asks what became of the messages to these addresses."""
+AskRow = Callable[[str], Awaitable[RowStatus | None]]
+"""Asks what became of the message to this address; None: the service does not know of it."""
 
 
 @attrs.frozen
@@ -311,9 +311,8 @@ class PollResult:
 
     A service that sends a chunk as a whole may say what holds for all ``others``, who are not named
     then, and count what became of the messages (``statistics``). Until it can, ``again`` is when to
-    ask again, and ``why`` says what it is at: nobody is in doubt meanwhile. ``ask`` asks about
-    single addresses, a request each: for who is tracked, and where the others are in doubt. It
-    names nobody of whom the service does not know.
+    ask again, and ``why`` says what it is at: nobody is in doubt meanwhile. ``ask`` asks about a
+    single address: for who is tracked, and where the others are in doubt.
     """
 
     statuses: RowStatuses = ()
@@ -322,7 +321,7 @@ class PollResult:
     statistics: Mapping[str, int] | None = None
     again: datetime | None = None
     why: str = ""
-    ask: AskRows | None = attrs.field(default=None, eq=False)
+    ask: AskRow | None = attrs.field(default=None, eq=False)
 
 
 @attrs.frozen

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import attrs
 
-from mailkit.core.dispatch import AskRows, ChunkStatus, PollResult, RowStatus
+from mailkit.core.dispatch import AskRow, ChunkStatus, PollResult, RowStatus
 from mailkit.events import DeliveryStatus
 from mailkit.providers.sendpulse.campaign_reports import Campaign, CampaignRecipient
 from mailkit.providers.sendpulse.codes import (
@@ -56,9 +56,9 @@ _OF_THE_ROWS = (CampaignStatus.CANCELLED, CampaignStatus.NO_ACTIVE_ADDRESSES)
 
 
 def poll_result(
-    campaign: Campaign, now: float, ask: AskRows, *, polls: int, over: float
+    campaign: Campaign, now: float, ask: AskRow, *, polls: int, over: float
 ) -> PollResult:
-    """What the campaign says of its chunk, after so many polls; ``ask`` asks about recipients, and
+    """What the campaign says of its chunk, after so many polls; ``ask`` asks about a recipient, and
     ``over`` is when the campaign was first seen to be over, if it is.
     """
     counts, status = _counts(campaign), campaign.status

@@ -13,6 +13,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -428,14 +429,12 @@ class SendPulseDispatch:
         """The campaign's status and statistics."""
         campaign = await self._client.campaigns.get(int(reference))
 
-        async def ask(addresses: Sequence[str]) -> Sequence[RowStatus]:
-            rows = [await self._ask(campaign.id, address) for address in addresses]
-            return [row for row in rows if row is not None]
-
         now = self._client.clock.now()
         chunk = _LOOKED_AT_ANEW if cursor is None else ChunkList.of(cursor)
         over = now if chunk.over is None else chunk.over
-        found = poll_result(campaign, now, ask, polls=chunk.polls, over=over)
+        found = poll_result(
+            campaign, now, partial(self._ask, campaign.id), polls=chunk.polls, over=over
+        )
         known = over if campaign_phase(campaign.status).final else None
         chunk = attrs.evolve(chunk, polls=chunk.polls + 1, over=known)
         return attrs.evolve(found, cursor=chunk.cursor())

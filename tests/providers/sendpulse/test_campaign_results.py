@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import attrs
@@ -25,8 +24,8 @@ LEFT_OUT = "SendPulse left the address out"
 SOME = {RecipientStatus.SENT: 3, RecipientStatus.DELIVERED: 2}
 
 
-async def ask(addresses: Sequence[str]) -> Sequence[RowStatus]:
-    return ()
+async def ask(address: str) -> RowStatus | None:
+    return None
 
 
 def campaign(status: int | None, counts: dict[RecipientStatus, int] | None = None) -> Campaign:

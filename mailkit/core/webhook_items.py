@@ -46,9 +46,10 @@ class WebhookItem:
         if key in raw:
             return raw[key]
         names = tuple(raw)
-        if names not in self._folded:
-            self._folded[names] = {name.lower(): name for name in names}
-        name = self._folded[names].get(key.lower())
+        folded = self._folded.get(names)
+        if folded is None:
+            folded = self._folded[names] = {name.lower(): name for name in names}
+        name = folded.get(key.lower())
         return None if name is None else raw[name]
 
     def text(self, key: str) -> str | None:
@@ -88,7 +89,8 @@ class WebhookItem:
 
     def texts(self, keys: Mapping[str, str]) -> dict[str, str]:
         """The texts that are there, under other names: ``{"open_device": "device"}``."""
-        return {name: text for key, name in keys.items() if (text := self.text(key)) is not None}
+        text = self.text
+        return {name: found for key, name in keys.items() if (found := text(key)) is not None}
 
 
 def webhook_items(body: bytes) -> Iterator[WebhookItem]:

@@ -18,7 +18,7 @@ import msgspec
 from mailkit.bulk.journal.batches import in_parts, in_rows
 from mailkit.bulk.journal.hearing import News, hear, hear_at
 from mailkit.bulk.journal.jobs import by_id
-from mailkit.bulk.journal.matching import key_of
+from mailkit.bulk.journal.matching import keys_of
 from mailkit.bulk.journal.parking import KEPT, forget_parked, may_be_ours, park
 from mailkit.bulk.journal.records import ChunkState, JobRecord
 from mailkit.bulk.journal.row_ids import row_id
@@ -188,7 +188,7 @@ def _hear_by_token(db: Connection, events: Sequence[WebhookEvent], now: float) -
     journal = journal_id(db)
     jobs: dict[int, JobRecord | None] = {}
     said: dict[int, dict[int, list[News]]] = defaultdict(lambda: defaultdict(list))
-    for event in events:
+    for event, key in zip(events, _keys(events), strict=True):
         place = place_of(journal, event.token or "")
         if place is None:
             continue
@@ -197,7 +197,7 @@ def _hear_by_token(db: Connection, events: Sequence[WebhookEvent], now: float) -
             jobs[id] = by_id(db, id)
         job = jobs[id]
         if job is not None and job.provider == event.provider:
-            said[id][row_id(id, row)].append(_news(event, chunk))
+            said[id][row_id(id, row)].append(_news(event, key, chunk))
     return sum(hear(db, job, said[id], now) for id, job in jobs.items() if job is not None)
 
 
@@ -205,14 +205,17 @@ def _hear_by_reference(
     db: Connection, job: JobRecord, n: int, events: Sequence[DeliveryEvent], now: float
 ) -> int:
     said: dict[str, list[News]] = defaultdict(list)
-    for news in [_news(event, n) for event in events]:
-        said[news[0]].append(news)
+    for event, key in zip(events, _keys(events), strict=True):
+        said[key].append(_news(event, key, n))
     return hear_at(db, job, n, said, now)
 
 
-def _news(event: WebhookEvent, chunk: int) -> News:
+def _keys(events: Sequence[WebhookEvent]) -> Sequence[str]:
+    return keys_of([event.address or "" for event in events])
+
+
+def _news(event: WebhookEvent, key: str, chunk: int) -> News:
     """What the event says of its row: at the least that the provider has it."""
-    key = key_of(event.address or "")
     at = None if event.at is None else event.at.timestamp()
     if not isinstance(event, DeliveryEvent):
         return key, chunk, DeliveryStatus.QUEUED, "", at

@@ -4,9 +4,10 @@ import re
 from html.parser import HTMLParser
 
 _BLOCKS = re.compile(
-    r"address|article|aside|blockquote|center|d[dlt]|div|fieldset|footer|form|h[1-6r]|header|li|main|"
-    r"[ou]l|p|pre|section|table|tr"
+    r"address|article|aside|blockquote|center|div|dl|fieldset|footer|form|h[1-6r]|header|main|"
+    r"[ou]l|p|pre|section|table"
 )
+_LINES = frozenset({"br", "dd", "dt", "li", "tr"})
 _UNSEEN = frozenset({"head", "script", "style", "template", "title"})
 
 
@@ -32,7 +33,7 @@ class _Reader(HTMLParser):
             return
         if tag in _UNSEEN:
             self._unseen = tag
-        elif _BLOCKS.fullmatch(tag) or tag == "br":
+        elif tag in _LINES or _BLOCKS.fullmatch(tag):
             self.pieces.append("\n")
         elif tag in ("td", "th"):
             self.pieces.append(" ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import urllib.error
 import urllib.request
 
 import pytest
@@ -86,6 +87,29 @@ def test_settings_of_the_sandbox(shop: Shop) -> None:
         assert (ended.code, "No money is left" in ended.out + ended.err) == (1, True)
         process.terminate()
         assert end_of(process).code == 0
+
+
+def test_a_sandbox_for_other_machines(shop: Shop) -> None:
+    with shop.spawn(
+        "sandbox", "--port", "0", "--host", "0.0.0.0", "--allowed-host", "Box"
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split(" ")[4]
+        request = urllib.request.Request(f"{url}/", headers={"Host": "box:80"})
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 200
+        request = urllib.request.Request(f"{url}/", headers={"Host": "other:80"})
+        with pytest.raises(urllib.error.HTTPError, match="403") as turned_away:
+            urllib.request.urlopen(request)
+        turned_away.value.close()
+        process.terminate()
+        assert end_of(process).code == 0
+
+
+def test_a_host_that_is_not_there(shop: Shop) -> None:
+    ended = shop("sandbox", "--port", "0", "--host", "no host")
+    assert (ended.code, ended.out) == (1, "")
+    assert "--host no host" in ended.err
 
 
 def test_the_sandbox_as_json(shop: Shop) -> None:

@@ -116,11 +116,12 @@ def test_html_becomes_lines_of_words() -> None:
         "<h1>Hello\n Anna &amp; Co</h1>"
         "<p>See <a href='https://shop.by/?a=1&amp;b=2'>the <b>boots</b></a>.<br>Now"
         "<script>1</script>"
-        "<table><tr><td>Boots</td><td>89</td></tr></table><img alt=logo><p><p><p>Bye"
+        "<table><tr><td>Boots</td><td>89</td></tr><tr><td>Coat</td></tr></table>"
+        "<img alt=logo><p><p><p>Bye"
     )
     assert plain_text(html) == (
         "Hello Anna & Co\n\nSee the boots (https://shop.by/?a=1&b=2).\nNow\n\n"
-        "Boots 89\n\nlogo\n\nBye"
+        "Boots 89\nCoat\nlogo\n\nBye"
     )
 
 

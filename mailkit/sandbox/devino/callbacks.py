@@ -72,9 +72,12 @@ class AcceptedEmail(NamedTuple):
         if self.rejected:
             yield self.at + 1, Status.REJECTED
             return
-        for at, step in self.course() if changed is None else changed:
+        if changed is not None:
+            yield from ((at, _STATUSES[step]) for at, step in changed if step in _STATUSES)
+            return
+        for after, step in steps(self.address, tracked=True, open_share=self.open_share):
             if step in _STATUSES:
-                yield at, _STATUSES[step]
+                yield self.at + after, _STATUSES[step]
 
     def outcome(self, now: float, changed: Course | None) -> Outcome:
         """What has become of it; that somebody has subscribed again is nothing that it became."""

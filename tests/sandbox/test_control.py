@@ -51,6 +51,7 @@ async def test_mailings_and_arrivals(api: Api, sandbox: Sandbox) -> None:
     async with api.session.get("/sandbox/truth/mailings") as response:
         [mailing] = await response.json()
     assert mailing["operation"] == "smsby.bulk.send"
+    assert "origin" not in mailing  # the service's own
     assert (mailing["at"], mailing["campaign"]) == (began, None)
     assert mailing["addresses"] == ["anna@mail.by", "boris@mail.by"]
     async with api.session.get("/sandbox/truth") as response:

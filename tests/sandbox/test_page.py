@@ -370,7 +370,10 @@ async def test_other_machines_see_it_only_if_they_may(monkeypatch: pytest.Monkey
                     assert response.status == status
 
 
-async def test_updates_come_by_themselves(api: Api, sandbox: Sandbox) -> None:
+async def test_updates_come_by_themselves(
+    api: Api, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailkit.sandbox.page.updates.TIME_PASSES", 10**9)
     async with api.session.get("/sandbox/page/updates") as response:
         assert response.content_type == "text/event-stream"
 

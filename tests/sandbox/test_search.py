@@ -84,7 +84,13 @@ def test_an_email_is_found_by_its_number(truth: Truth) -> None:
     truth.clear()
     assert truth.email(1) is None
     record(truth, ["zoe@mail.by"], "New", ["again"])
-    assert [one.number for one in search(truth, "", before=9, limit=9).emails] == [1]
+    record(truth, ["yuri@mail.by", "xenia@mail.by"], "Newer", ["a", "b"])
+    newest = search(truth, "", before=9, limit=9).emails
+    assert [(one.number, one.address) for one in newest] == [
+        (3, "xenia@mail.by"),
+        (2, "yuri@mail.by"),
+        (1, "zoe@mail.by"),
+    ]
 
 
 def test_many_emails_are_searched_without_being_built(monkeypatch: pytest.MonkeyPatch) -> None:

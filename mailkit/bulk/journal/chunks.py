@@ -54,7 +54,7 @@ __all__ = ["Chunks", "Taken"]
 
 _NUMBERS = msgspec.json.Decoder(list[int])
 _TEXTS = msgspec.json.Decoder(list[str])
-_FIELDS = msgspec.json.Decoder(list[list[str]])
+_FIELDS = msgspec.json.Decoder(list[tuple[str, ...]])  # which the garbage collector leaves alone
 _ASK_AGAIN = 1.0
 """Seconds until the provider is asked about references that are new."""
 

@@ -84,7 +84,7 @@ def docs(session: nox.Session) -> None:
     """The documentation as a site, in build/docs; ``nox -s docs -- serve`` shows it while it is
     written.
     """
-    session.install("-e", ".[cli]", *groups("docs"))
+    session.install("-e", ".[cli,otel]", *groups("docs"))
     command = session.posargs or ["build", "--strict", "--site-dir", "build/docs"]
     session.run("mkdocs", *command, env={"NO_MKDOCS_2_WARNING": "1"})
 

@@ -35,6 +35,8 @@ class Arguments(griffe.Extension):
 
     def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
         """Add the ``__init__`` of a class that does not write its own, or an enum's members."""
+        if cls.name.startswith("_"):
+            return
         signs = [*(one.value for one in cls.decorators), *cls.bases]
         if any(str(one).endswith("Enum") for one in cls.bases) and cls.docstring:
             members = getattr(import_module(cls.module.path), cls.name).__members__.values()

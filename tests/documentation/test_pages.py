@@ -29,7 +29,8 @@ ELSEWHERE = {
     "testing.md": "tests/testing/test_documentation.py",
     "webhooks.md": "tests/webhooks/test_documentation.py",
 }
-PAGES = sorted(page for page in ROOT.glob("docs/**/*.md") if page.name not in ELSEWHERE)
+ALL = sorted(ROOT.glob("docs/**/*.md"))
+PAGES = [page for page in ALL if page.name not in ELSEWHERE]
 UNTIL_CTRL_C = ("sandbox", "listen")
 LIST = "email,name,city\na@b.by,Anna,Minsk\n"
 FILES = {
@@ -148,6 +149,13 @@ def test_each_call_of_pysendpulse_has_the_counterpart_that_the_page_names() -> N
     assert {name for name, _, _ in pairs} == theirs - others
     for _, group, name in pairs:
         assert callable(getattr(getattr(SendPulse, group), name))
+
+
+def test_each_page_has_its_place_in_mkdocs_yml() -> None:
+    placed = re.findall(
+        r": ([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE
+    )
+    assert sorted(placed) == sorted(str(page.relative_to(ROOT / "docs")) for page in ALL)
 
 
 def test_pages_that_run_elsewhere_exist() -> None:

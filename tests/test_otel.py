@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
-from mailkit import BulkSender, Journal, Message, SmsBy, read_recipients
+from mailkit import BulkSender, EngineSettings, Journal, Message, SmsBy, read_recipients
 from mailkit.errors import AccountRefused, NotSent, OutcomeUnknown, RateLimited, Unavailable
 from mailkit.events import JobEnded, JobEvent, JobStarted, SendingHeld, SendingResumed
 from mailkit.otel import Telemetry
@@ -179,11 +179,14 @@ async def test_requests_and_their_waits_are_measured(seen: Seen) -> None:
 
 async def send(journal: Journal, provider: FakeProvider, hook: Telemetry, name: str = "a") -> None:
     async with BulkSender(
-        provider, journal=journal, clock=FakeClock(1_000_000.0), hooks=[hook]
+        provider,
+        journal=journal,
+        clock=FakeClock(1_000_000.0),
+        settings=EngineSettings(concurrency=1),
+        hooks=[hook],
     ) as sender:
-        await (
-            await sender.start(MESSAGE, read_recipients(people(12)), name=name, again=True)
-        ).wait()
+        job = await sender.start(MESSAGE, read_recipients(people(12)), name=name, again=True)
+        await job.wait()
 
 
 async def test_a_run_of_a_job_is_a_span_that_counts_its_rows(seen: Seen) -> None:

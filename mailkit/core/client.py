@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from inspect import iscoroutinefunction
 from math import inf
 from random import SystemRandom
@@ -378,7 +378,7 @@ class Client:
         status: int | None = None,
         seconds: float = 0.0,
     ) -> Attempt:
-        service = urlsplit(self._url)
+        host, port = _service(self._url)
         return Attempt(
             provider=self.name,
             call=exchange.name,
@@ -390,8 +390,8 @@ class Client:
             status=status,
             seconds=seconds,
             waited=waited,
-            host=service.hostname or "",
-            port=service.port or (443 if service.scheme == "https" else 80),
+            host=host,
+            port=port,
         )
 
     def _tell(
@@ -407,6 +407,12 @@ class Client:
         attempt = self._seen(exchange, start - asked, outcome, status, seconds)
         log_attempt(attempt)
         call_hooks(self._hooks, attempt)
+
+
+@lru_cache
+def _service(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _note_refusal(permit: Permit, end: Failure) -> None:

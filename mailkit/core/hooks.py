@@ -40,6 +40,9 @@ class Attempt:
     port: int | None = None
 
 
+_FACTS = [(f"mailkit_{one.name}", one.name) for one in attrs.fields(Attempt)]
+
+
 class Hook(Protocol):
     """A function that is called before and after each attempt of a call, in its task; must return
     at once. Its exceptions are logged, and change nothing.
@@ -54,9 +57,9 @@ def log_attempt(attempt: Attempt) -> None:
     """Log an attempt that has ended, with its facts in ``extra``."""
     if not log.isEnabledFor(logging.INFO):
         return
-    facts = attrs.asdict(attempt, recurse=False)
     outcome = None if attempt.outcome is None else attempt.outcome.value
-    facts.update(event="attempt", outcome=outcome)
+    facts = {key: getattr(attempt, name) for key, name in _FACTS}
+    facts.update(mailkit_event="attempt", mailkit_outcome=outcome)
     log.info(
         "%s %s: %s %s, attempt %d: %s, HTTP %s, %.3f s",
         attempt.provider,
@@ -67,7 +70,7 @@ def log_attempt(attempt: Attempt) -> None:
         outcome,
         attempt.status,
         attempt.seconds,
-        extra={f"mailkit_{key}": fact for key, fact in facts.items()},
+        extra=facts,
     )
 
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from http.client import HTTPConnection
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from mailkit.bulk.job import Job
+from mailkit.bulk.progress import Progress
+from mailkit.bulk.source import read_recipients
+from mailkit.cli.log_json import json_lines
+from mailkit.cli.progress import follow_job, planning
 from mailkit.sandbox import Fault
+from mailkit.testing import FakeClock
 
 from ..webhooks.posting import ADDRESS, SECRET, body, callback
 from .shop import SEND, Ended, Process, Shop, end_of
+from .test_progress import step
 
 Line = dict[str, Any]
 
@@ -183,3 +191,30 @@ def test_what_listens_says_where_and_what_comes(shop: Shop) -> None:
     assert found[-1]["code"] == ended.code == 0
     assert SECRET not in ended.err
     assert "@" not in ended.err
+
+
+class Long:
+    """A job of 31 seconds, as a command looks at it."""
+
+    name = "autumn"
+
+    async def progress(self, every: float) -> AsyncIterator[Progress]:
+        for seconds in (0, 31):
+            yield step(seconds, rate=10.04, seconds_left=59.7)
+
+    async def wait(self) -> None:
+        return None
+
+
+async def test_how_far_a_command_is_comes_as_numbers() -> None:
+    written: list[str] = []
+    clock, source = FakeClock(), read_recipients(["a@b.by", "c@d.by"])
+    with json_lines(written.append):
+        async with planning(source, quiet=False, clock=clock):
+            async for _ in source.batches(1):
+                await clock.sleep(40)
+        await follow_job(cast("Job", Long()), quiet=False)
+    *planned, progress = lines("\n".join(written))
+    assert [(line["event"], line["rows"]) for line in planned] == [("planning", 1), ("planning", 2)]
+    assert has(progress, event="progress", job="autumn", sent=300, to_send=900, rate=10.0)
+    assert has(progress, seconds_left=60, read=1000, invalid=100, accepted=300, unsent=600)

@@ -40,6 +40,26 @@ async def test_opening_a_journal_again_leaves_the_locks_of_the_first(tmp_path: P
     assert not (tmp_path / "journal.db-wal").exists()
 
 
+async def test_a_journal_that_somebody_else_is_making_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite itself doesn't wait while the file is set to WAL."""
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE theirs (n INTEGER)")
+        waits: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            other.execute("ROLLBACK")
+
+        monkeypatch.setattr("mailkit.bulk.journal.sqlite.opening.time.sleep", sleep)
+        async with at(path) as journal:
+            await planned(journal, people(3))
+    assert len(waits) == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such modes")
 async def test_every_folder_that_is_made_is_its_owner_s_alone(tmp_path: Path) -> None:
     path = tmp_path / "home" / ".local" / "state" / "mailkit" / "journal.db"

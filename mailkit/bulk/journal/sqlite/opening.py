@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from mailkit.bulk.journal.locks import Locks
 from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.sqlite import adopting, troubles, witness
-from mailkit.bulk.journal.sqlite.file import WAL_LIMIT, JournalFile
+from mailkit.bulk.journal.sqlite.file import BUSY_SECONDS, WAL_LIMIT, JournalFile
 from mailkit.bulk.journal.sqlite.finding import elsewhere, find, gone
 from mailkit.bulk.journal.sqlite.places import has_temporary_folder, why_not_writable
 from mailkit.bulk.journal.sqlite.schema import OLDEST, VERSION, create, upgrade
@@ -23,6 +26,8 @@ from mailkit.bulk.journal.sqlite.witness import Origin, Witness
 from mailkit.errors import JournalError
 
 __all__ = ["Connector"]
+
+T = TypeVar("T")
 
 
 class Connector:
@@ -45,21 +50,24 @@ class Connector:
             db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             create(db, secrets.token_hex(16))
             return db
-        path = self.file.path
-        with _told(path):
-            found = find(path, create=self._create)
-            origin = Origin.of(path, found)
-            fault = _look(self.file, origin, "ro") if found.st_size else None
-            if fault is not None and self._adopt is None:
-                raise JournalError(fault)
-            with _connected(self.file) as db:
-                db.execute("PRAGMA temp_store = MEMORY")  # sending needs no room for such files
-                _prepare(db, path, origin, adopt=self._adopt)
-                if not found.st_size:  # it was empty, perhaps for a moment only
-                    testimony = witness.read(witness.place(path))
-                    if fault := adopting.fault_of(db, path, origin, testimony):
-                        raise JournalError(fault)
-                self.file.watch(db, (found.st_dev, found.st_ino))
+        with _told(self.file.path):
+            return _patiently(partial(self._open, self.file))
+
+    def _open(self, file: JournalFile) -> sqlite3.Connection:
+        path = file.path
+        found = find(path, create=self._create)
+        origin = Origin.of(path, found)
+        fault = _look(file, origin, "ro") if found.st_size else None
+        if fault is not None and self._adopt is None:
+            raise JournalError(fault)
+        with _connected(file) as db:
+            db.execute("PRAGMA temp_store = MEMORY")  # sending needs no room for such files
+            _prepare(db, path, origin, adopt=self._adopt)
+            if not found.st_size:  # it was empty, perhaps for a moment only
+                testimony = witness.read(witness.place(path))
+                if fault := adopting.fault_of(db, path, origin, testimony):
+                    raise JournalError(fault)
+            file.watch(db, (found.st_dev, found.st_ino))
         return db
 
     def reader(self) -> sqlite3.Connection:
@@ -90,6 +98,21 @@ class Connector:
                 if not _check(db, path):
                     raise JournalError(f"there is no journal at {path}: the file is empty")
         return db
+
+
+def _patiently(open_it: Callable[[], T]) -> T:
+    """Open it, and try again where SQLite doesn't wait for a lock by itself: as a journal is made,
+    and set to WAL, by somebody else.
+    """
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return open_it()
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager

@@ -262,6 +262,8 @@ class Engine:
                 if not isinstance(found, Later):
                     self._goes_on(sends=found is not None)
                 match found:
+                    case Taken() as taken if self._refusals.probing:
+                        await self._leave(taken)
                     case Taken() as taken:
                         self._call()
                         await self.hand_over(taken)
@@ -384,12 +386,23 @@ class Engine:
     # performing
 
     async def hand_over(self, taken: Taken) -> None:
-        """Have the provider do the task, and do what follows."""
+        """Have the provider do the task, and do what follows, unless everybody had to stop or to
+        wait while it was taken.
+        """
+        if not self.may_try():
+            await self._leave(taken)
+            return
         self._performing += 1
         try:
             await self._perform(taken)
         finally:
             self._performing -= 1
+
+    async def _leave(self, taken: Taken) -> None:
+        """Nothing was sent: it is there to be taken again."""
+        self._give_back(taken)
+        await shielded(self._put_back(taken, "put back before it was sent"))
+        self._refusals.put_back(taken)
 
     async def _perform(self, taken: Taken) -> None:
         task, stage = taken.task, taken.task.stage
@@ -479,8 +492,8 @@ class Engine:
             case Next.SUSPECT:
                 await self._suspect(taken, error, words)
             case Next.WAIT:
+                self._hold(error)  # first: what is put back can be taken at once
                 await shielded(self._put_back(taken, str(error)))
-                self._hold(error)
                 self._refusals.put_back(taken)
             case Next.DOUBT:
                 await shielded(self._doubt(taken, str(error)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -163,6 +164,30 @@ async def test_the_wait_that_the_provider_asks_for_is_kept(journal: Journal) -> 
     )
     await send(journal, provider, people(3), clock=clock)
     assert 2000 <= clock.now() - began < 2010
+
+
+@pytest.mark.parametrize("before", range(4))
+@pytest.mark.parametrize("on_disk", [True, False])
+async def test_what_is_put_back_is_not_taken_by_others_before_the_wait_is_over(
+    journal: Journal, tmp_path: Path, on_disk: bool, before: int
+) -> None:
+    """They may look for a chunk at the very moment when it is put back."""
+    clock = FakeClock()
+    over = clock.now() + 600
+    early: Counter[int] = Counter()
+    taken: Act = lambda chunk: Sent(None)  # noqa: E731
+    provider = FakeProvider(
+        chunk_rows=1, acts=[*[taken] * before, RateLimited("wait", retry_after=600)]
+    )
+    provider.on_send = lambda task: early.update([task.chunk] if clock.now() < over else [])
+    if on_disk:
+        journal = await Journal.open(tmp_path / "journal.db")
+    settings = EngineSettings(concurrency=16)
+    report = await send(journal, provider, people(4), clock=clock, settings=settings)
+    if on_disk:
+        await journal.close()
+    assert report.complete
+    assert set(early.values()) == {1}
 
 
 async def test_an_unreachable_provider_stops_the_job_with_everything_unsent(

@@ -14,7 +14,6 @@ import typer
 from mailkit.bulk.estimate import Duration
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import LeftBehind
-from mailkit.bulk.moments import spoken
 from mailkit.bulk.reasons import ReasonGroup, first_of
 from mailkit.bulk.rehearsal import Plan, Sample
 from mailkit.bulk.sender import BulkSender
@@ -43,6 +42,7 @@ from mailkit.cli.progress import follow_job, planning
 from mailkit.cli.run import CutOff, Exit, graceful, opened, run
 from mailkit.cli.show import SHOWN, print_json
 from mailkit.cli.suppress import say_ignored
+from mailkit.core.moments import spoken
 from mailkit.message import Message
 from mailkit.providers import open_provider
 from mailkit.text import plain

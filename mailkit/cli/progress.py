@@ -25,7 +25,6 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from mailkit.bulk.job import Job
-from mailkit.bulk.moments import moment, spoken
 from mailkit.bulk.progress import Progress
 from mailkit.bulk.report import Report, Waiting
 from mailkit.bulk.source import RecipientSource
@@ -33,6 +32,7 @@ from mailkit.cli import log_json
 from mailkit.cli.run import say
 from mailkit.cli.terminal import console, has_terminal
 from mailkit.core.clock import Clock
+from mailkit.core.moments import moment, spoken
 from mailkit.text import plain
 
 __all__ = ["Lines", "follow_job", "planning", "sending_bar"]

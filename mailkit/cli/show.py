@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mailkit.bulk.journal import RowState
-from mailkit.bulk.moments import moment
 from mailkit.bulk.reasons import ReasonGroup, first_of
 from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.report.advice import Advice, grouped, listing, next_steps, remarks, settling
+from mailkit.core.moments import moment
 from mailkit.text import plain
 
 __all__ = [

@@ -11,6 +11,7 @@ from typing import TypeVar
 import attrs
 
 from mailkit.core.call import CallResult, Gone, Raw
+from mailkit.core.moments import spoken
 from mailkit.core.retry import Outcome, parse_retry_after
 from mailkit.core.secret import Secret, scrub
 from mailkit.core.wire import Missing, Refusal, Response, Unclear, Unreadable, check_json
@@ -170,7 +171,7 @@ def error_of(
     reasons = refusal.reasons
     if refusal.later:
         if retry_after is not None:
-            text = f"{text}; try again in {retry_after:.0f} s"
+            text = f"{text}; try again in {spoken(retry_after)}"
         if refusal.quota:
             at = None if retry_after is None else datetime.fromtimestamp(now + retry_after, UTC)
             return QuotaExhausted(text, context, available_at=at)

@@ -12,10 +12,10 @@ import pytest
 
 from mailkit import Message, Quota
 from mailkit.bulk.journal import Journal
-from mailkit.bulk.moments import moment
 from mailkit.bulk.report import make_report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
+from mailkit.core.moments import moment
 from mailkit.core.quota import SLACK
 from mailkit.errors import InvalidArgument, MailkitError, NotSent, OutcomeUnknown, Refused
 from mailkit.events import JobEvent, SendingHeld

@@ -259,7 +259,7 @@ class Engine:
                     continue
                 since = self._idle.look()
                 found = await self._next()
-                if not isinstance(found, Later):
+                if not isinstance(found, Later) and not self._on_hold:
                     self._goes_on(sends=found is not None)
                 match found:
                     case Taken() as taken if self._refusals.probing:
@@ -332,7 +332,11 @@ class Engine:
 
     def may_try(self) -> bool:
         """Whether the run is neither stopped nor on hold."""
-        return not self._stop.is_set() and self._hold_until <= self._clock.monotonic()
+        return not (self._stop.is_set() or self._on_hold)
+
+    @property
+    def _on_hold(self) -> bool:
+        return self._hold_until > self._clock.monotonic()
 
     async def take(self, *, n: int | None = None, probes: bool = False) -> Taken | None:
         """The chunk of this number, or the next probe, to send it."""

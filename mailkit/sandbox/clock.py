@@ -23,14 +23,19 @@ class Clock:
     ) -> None:
         if not (math.isfinite(speed) and speed >= 0):
             raise ValueError(f"speed must be 0 or a positive number, not {speed!r}")
-        self.speed = speed
+        self._given = speed, start
         self._real = real
-        self._began = real()
-        self._base = time.time() if start is None else start
         self.moves = 0
         """How often the time was moved by hand."""
+        self.start_over()
         self.moved: Callable[[], None] = lambda: None
         """Called after each `advance`, in the same thread."""
+
+    def start_over(self) -> None:
+        """Be as it was when it was made, at the present or its `start`; nobody is told."""
+        self.speed, start = self._given
+        self._began = self._real()
+        self._base = time.time() if start is None else start
 
     def now(self) -> float:
         """The sandbox's time, in seconds since the epoch."""

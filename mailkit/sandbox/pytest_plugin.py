@@ -1,17 +1,22 @@
-"""The pytest fixture `mailkit_sandbox`: a fresh sandbox for each test that requests it.
+"""pytest fixtures: a sandbox that is as new for each test, and clients that are connected to it.
 
-    def test_newsletter(mailkit_sandbox, monkeypatch):
-        for name, value in mailkit_sandbox.environment().items():
-            monkeypatch.setenv(name, value)
-        ...
-        assert not mailkit_sandbox.truth.mailed_twice
+    async def test_a_welcome(mailkit_sandbox, mailkit_smsby):
+        await mailkit_smsby.emails.send(sender="news@shop.by", to="a@b.by", subject="Hi", html="…")
+        assert mailkit_sandbox.truth.count("a@b.by") == 1
 
-The server runs in a thread of its own, so that the fixture serves plain tests and async tests in
-any mode. Settings of `Sandbox` are given by the marker `mailkit_sandbox(speed=60, seed=7)`.
+The server runs in a thread of its own, and the clients work in whatever event loop calls them, so
+that the fixtures serve plain tests and async tests of any plugin, mode and scope. The clients are
+found as mailkit finds them, by their entry points. Nothing is loaded before a test needs it.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,15 +27,84 @@ if TYPE_CHECKING:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
-        "markers", "mailkit_sandbox(**settings): settings of the sandbox given to the test"
+        "markers",
+        "mailkit_sandbox(**settings): gives the test a sandbox of its own, with these settings",
     )
 
 
+@pytest.fixture(scope="session")
+def mailkit_sandbox_settings() -> Mapping[str, Any]:
+    """The settings of every sandbox, as for `Sandbox`; override it in your conftest.py."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def mailkit_session_sandbox(
+    mailkit_sandbox_settings: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[Sandbox]":
+    """The sandbox that serves the session's tests at one address, for what lives as long: an app,
+    say. Whoever uses it finds in it what the tests before have done; `mailkit_sandbox` starts over.
+    """
+    with _served(mailkit_sandbox_settings) as sandbox:
+        with _environment(sandbox, tmp_path_factory.mktemp("mailkit")):
+            yield sandbox
+
+
 @pytest.fixture
-def mailkit_sandbox(request: pytest.FixtureRequest) -> "Iterator[Sandbox]":
-    """The e-mail services on a local port; loads the server on first use."""
+def mailkit_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Sandbox]":
+    """The session's sandbox, as new; with the marker `mailkit_sandbox(**settings)` one of the
+    test's own. During the test, the environment variables of mailkit point to it, and to a journal
+    in `tmp_path`.
+    """
+    marker = request.node.get_closest_marker("mailkit_sandbox")
+    if marker is None:
+        shared: Sandbox = request.getfixturevalue("mailkit_session_sandbox")
+        shared.start_over()
+        with _environment(shared, tmp_path):
+            yield shared
+    else:
+        usual: Mapping[str, Any] = request.getfixturevalue("mailkit_sandbox_settings")
+        with _served({**usual, **marker.kwargs}) as own, _environment(own, tmp_path):
+            yield own
+
+
+def _client_of(provider: str) -> Callable[..., Any]:
+    @pytest.fixture(name=f"mailkit_{provider}")
+    def client(mailkit_sandbox: object) -> Iterator[Any]:
+        """A client of the test's sandbox, for any event loop."""
+        [point] = entry_points(group="mailkit.providers", name=provider)
+        client = point.load().from_env()
+        yield client
+        loop = asyncio.new_event_loop()  # what it opened in another loop is closed there
+        try:
+            loop.run_until_complete(client.aclose())
+        finally:
+            loop.close()
+
+    return client
+
+
+mailkit_smsby = _client_of("smsby")
+mailkit_sendpulse = _client_of("sendpulse")
+mailkit_devino = _client_of("devino")
+
+
+@contextmanager
+def _served(settings: Mapping[str, Any]) -> "Iterator[Sandbox]":
     from mailkit.sandbox.thread import sandbox_in_thread
 
-    marker = request.node.get_closest_marker("mailkit_sandbox")
-    with sandbox_in_thread(**(marker.kwargs if marker else {})) as sandbox:
+    with sandbox_in_thread(**deepcopy(dict(settings))) as sandbox:
         yield sandbox
+
+
+@contextmanager
+def _environment(sandbox: "Sandbox", folder: Path) -> Iterator[None]:
+    """Point mailkit to the sandbox, and nowhere else: a developer's own account is not seen."""
+    prefixes = tuple(f"MAILKIT_{name.upper()}_" for name in sandbox.services)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [one for one in os.environ if one.startswith(prefixes)]:
+            patch.delenv(name)
+        for name, value in sandbox.environment().items():
+            patch.setenv(name, value)
+        patch.setenv("MAILKIT_JOURNAL", str(folder / "journal.db"))
+        yield

@@ -33,7 +33,7 @@ class WebhookDelivery:
 
 
 class Scheduler:
-    """Lets the services' time pass; `start`, `stop` and `deliver` belong to the server's loop."""
+    """Lets the services' time pass; `start` and `stop` belong to the server's loop."""
 
     def __init__(self, clock: Clock, services: Sequence[Service[Any]], lock: "RLock") -> None:
         self._clock = clock
@@ -60,9 +60,7 @@ class Scheduler:
         self._loop = None
         if self._timer is not None:
             self._timer.cancel()
-        if self._delivering is not None:
-            self._delivering.cancel()
-            await asyncio.gather(self._delivering, return_exceptions=True)
+        await self._cut_off()
 
     def wake(self) -> None:
         """Check again what is due next; from any thread."""
@@ -75,7 +73,25 @@ class Scheduler:
             loop.call_soon_threadsafe(self._set_timer)
 
     async def deliver(self, *, early: bool) -> int:
-        """Post everything that is due now, in order, and wait for the responses."""
+        """Post everything that is due now, in order, and wait for the responses; from any loop."""
+        loop = self._loop
+        if loop is None or loop is asyncio.get_running_loop():
+            return await self._deliver(early=early)
+        there = asyncio.run_coroutine_threadsafe(self._deliver(early=early), loop)
+        return await asyncio.wrap_future(there)
+
+    def cut_off(self) -> None:
+        """Cancel the posts that it makes by itself; from another thread than the server's."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed() and threading.get_ident() != self._thread:
+            asyncio.run_coroutine_threadsafe(self._cut_off(), loop).result(timeout=10)
+
+    async def _cut_off(self) -> None:
+        if self._delivering is not None:
+            self._delivering.cancel()
+            await asyncio.gather(self._delivering, return_exceptions=True)
+
+    async def _deliver(self, *, early: bool) -> int:
         async with self._one_at_a_time:
             posts = self._collect(early=early)
             if not posts:

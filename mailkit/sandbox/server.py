@@ -4,6 +4,7 @@ import asyncio
 import math
 import threading
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -67,12 +68,14 @@ class Sandbox:
         self._origin = OriginCheck([host, *hosts])
         self._remote = remote
         self._server = HttpServer(host, port, self._respond)
-        rng = Random(seed)  # noqa: S311 -- repeatable, not secret
+        self._seed = seed
+        self._rng = rng = Random(seed)  # noqa: S311 -- repeatable, not secret
         self.clock = Clock(speed)
         self.truth = Truth(keep_emails=keep_emails, lock=self._lock)
         shared, arguments = Shared(self.clock, self.truth, rng), Sandbox.__init__.__kwdefaults__
         self.services = open_services(shared, settings, arguments or ())
         services = self._services = tuple(self.services.values())
+        self._settings = {name: deepcopy(one.settings) for name, one in self.services.items()}
         operations = [one.operation for service in services for one in service.endpoints]
         self.requests = RequestLog(keep=keep_requests, operations=[*operations, UNKNOWN])
         self._plain = {
@@ -161,6 +164,18 @@ class Sandbox:
             self.requests.clear()
             self.scheduler.deliveries.clear()
 
+    def start_over(self) -> None:
+        """Be as it was when it was made: `reset`, with the settings, the time and the random numbers
+        of the beginning.
+        """
+        self.scheduler.cut_off()
+        with self._lock:
+            self.clock.start_over()
+            self._rng.seed(self._seed)
+            for name, service in self.services.items():
+                service.settings = deepcopy(self._settings[name])
+            self.reset()
+
     def adjust(self, changes: Mapping[str, object]) -> None:
         """Change settings by their names, such as `{"devino.posting.repeated": 0.2}`; ValueError
         says what is wrong with one, and none is changed.
@@ -184,8 +199,8 @@ class Sandbox:
     async def deliver(self, *, early: bool = True) -> int:
         """Post what the services have for customers' own addresses; returns the number of posts.
 
-        Only for the server's own loop. With `early` false a batch that a service still collects
-        stays where it is. The posts and their results are in `scheduler.deliveries`.
+        In any event loop or thread. With `early` false a batch that a service still collects stays
+        where it is. The posts and their results are in `scheduler.deliveries`.
         """
         return await self.scheduler.deliver(early=early)
 

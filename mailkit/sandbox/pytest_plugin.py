@@ -11,7 +11,7 @@ found as mailkit finds them, by their entry points. Nothing is loaded before a t
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib.metadata import entry_points
@@ -45,9 +45,9 @@ def mailkit_session_sandbox(
     """The sandbox that serves the session's tests at one address, for what lives as long: an app,
     say. Whoever uses it finds in it what the tests before have done; `mailkit_sandbox` starts over.
     """
-    with _served(mailkit_sandbox_settings) as sandbox:
-        with _environment(sandbox, tmp_path_factory.mktemp("mailkit")):
-            yield sandbox
+    folder = tmp_path_factory.mktemp("mailkit")
+    with _served(mailkit_sandbox_settings) as sandbox, _environment(sandbox, folder):
+        yield sandbox
 
 
 @pytest.fixture
@@ -73,13 +73,10 @@ def _client_of(provider: str) -> Callable[..., Any]:
     def client(mailkit_sandbox: object) -> Iterator[Any]:
         """A client of the test's sandbox, for any event loop."""
         [point] = entry_points(group="mailkit.providers", name=provider)
-        client = point.load().from_env()
+        loops: set[asyncio.AbstractEventLoop] = set()
+        client = point.load().from_env(hooks=[lambda _: loops.add(asyncio.get_running_loop())])
         yield client
-        loop = asyncio.new_event_loop()  # what it opened in another loop is closed there
-        try:
-            loop.run_until_complete(client.aclose())
-        finally:
-            loop.close()
+        _run_idle(loops, client.aclose())
 
     return client
 
@@ -87,6 +84,19 @@ def _client_of(provider: str) -> Callable[..., Any]:
 mailkit_smsby = _client_of("smsby")
 mailkit_sendpulse = _client_of("sendpulse")
 mailkit_devino = _client_of("devino")
+
+
+def _run_idle(
+    loops: Iterable[asyncio.AbstractEventLoop], coroutine: Coroutine[Any, Any, None]
+) -> None:
+    """Run it in one of the loops, or in a new one, if these are closed or at work in threads."""
+    idle = [loop for loop in loops if not (loop.is_closed() or loop.is_running())]
+    loop = idle[0] if idle else asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(coroutine)
+    finally:
+        if not idle:
+            loop.close()
 
 
 @contextmanager

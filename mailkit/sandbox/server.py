@@ -165,8 +165,8 @@ class Sandbox:
             self.scheduler.deliveries.clear()
 
     def start_over(self) -> None:
-        """Be as it was when it was made: `reset`, with the settings, the time and the random numbers
-        of the beginning.
+        """Be as it was when it was made: `reset`, with the settings, the time and the random
+        numbers of the beginning.
         """
         self.scheduler.cut_off()
         with self._lock:

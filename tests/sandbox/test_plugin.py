@@ -1,18 +1,29 @@
 import asyncio
 import json
+import os
+import shutil
+import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
+from pathlib import Path
 from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 
 import mailkit.sandbox
-from mailkit.sandbox import Fault, Sandbox, SmsBySettings, sandbox_in_thread
+from mailkit.sandbox import (
+    Fault,
+    Sandbox,
+    SendPulseSettings,
+    SmsBySettings,
+    sandbox_in_thread,
+)
 
-from .conftest import MESSAGE, Api, request_bytes
+from .conftest import MESSAGE, Api, Hook, request_bytes
 
 
 def send(sandbox: Sandbox, address: str) -> object:
@@ -21,6 +32,22 @@ def send(sandbox: Sandbox, address: str) -> object:
         f"{sandbox.url}/api/v2/sendEmail", urlencode(form).encode(), timeout=10
     ) as answer:
         return json.load(answer)["result"]
+
+
+def order(sandbox: Sandbox, address: str) -> None:
+    body = {
+        "Sender": {"Address": "news@shop.by", "Name": "Shop"},
+        "Recipients": [{"Address": address}],
+        "Subject": "Autumn",
+        "Body": {"Html": "<p>Hello</p>[Unsubscribe]"},
+    }
+    key = f"Key {sandbox.devino.settings.api_key}"
+    headers = {"Content-Type": "application/json", "Authorization": key}
+    request = urllib.request.Request(
+        f"{sandbox.url}/email/messages", json.dumps(body).encode(), headers
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert json.load(answer)["result"][0]["messageId"]
 
 
 def test_a_plain_test_gets_a_running_sandbox(mailkit_sandbox: Sandbox) -> None:
@@ -67,13 +94,14 @@ def test_several_threads_may_read_while_it_works(mailkit_sandbox: Sandbox) -> No
 
 
 def test_what_goes_wrong_at_the_start_is_raised() -> None:
+    before = threading.active_count()
     with pytest.raises(ValueError, match="speed"), sandbox_in_thread(speed=-1):
         pass
     with sandbox_in_thread() as first:
         port = int(first.url.rpartition(":")[2])
         with pytest.raises(OSError, match="in use"), sandbox_in_thread(port=port):
             pass
-    assert not [t for t in threading.enumerate() if t.name == "mailkit-sandbox"]
+    assert threading.active_count() == before
 
 
 def test_a_stopped_sandbox_can_still_be_asked() -> None:
@@ -82,6 +110,49 @@ def test_a_stopped_sandbox_can_still_be_asked() -> None:
     assert sandbox.truth.emails == 1
     sandbox.faults.clear()
     sandbox.reset()
+
+
+def test_it_starts_over_as_it_was_made() -> None:
+    smsby = SmsBySettings(token="mine")
+    with sandbox_in_thread(smsby=smsby, seed=7, speed=2) as sandbox:
+        numbers = [sandbox.services["smsby"].shared.rng.random() for _ in range(3)]
+        send(sandbox, "anna@mail.by")
+        sandbox.adjust({"smsby.balance": 0, "sendpulse.posting.batch": 1, "smsby.token": "x"})
+        sandbox.faults.add(Fault("refuse", seconds=1000))
+        sandbox.clock.advance(1e6)
+        sandbox.clock.speed = 0
+        sandbox.start_over()
+        assert sandbox.smsby.settings == SmsBySettings(token="mine")
+        assert sandbox.sendpulse.settings == SendPulseSettings()
+        assert sandbox.clock.speed == 2
+        assert abs(sandbox.clock.now() - time.time()) < 1e5
+        assert [sandbox.services["smsby"].shared.rng.random() for _ in range(3)] == numbers
+        assert (sandbox.truth.emails, sandbox.requests) == (0, {})
+        assert send(sandbox, "anna@mail.by")
+
+
+def test_a_post_that_nobody_takes_does_not_hold_up_the_next_test() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as deaf,
+        sandbox_in_thread(speed=0) as sandbox,
+    ):
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        for _ in range(2):
+            sandbox.devino.settings.callback_url = url
+            order(sandbox, "anna@mail.by")
+            taken, _ = deaf.accept()
+            sandbox.start_over()
+            taken.close()
+            assert not sandbox.scheduler.deliveries
+        assert asyncio.run(sandbox.deliver()) == 0
+
+
+async def test_events_are_posted_from_any_loop(mailkit_sandbox: Sandbox, hook: Hook) -> None:
+    mailkit_sandbox.devino.settings.callback_url = hook.url
+    mailkit_sandbox.devino.settings.posting.every = 1000
+    order(mailkit_sandbox, "anna@mail.by")
+    assert await mailkit_sandbox.deliver() == 1
+    assert [event["status"] for event in hook.events] == ["ACCEPTED"]
 
 
 def test_it_works_on_uvloop() -> None:
@@ -137,39 +208,27 @@ def test_the_sandbox_imports_nothing_else_of_mailkit() -> None:
     }
 
 
-def test_users_with_another_asyncio_mode(pytester_dir: str) -> None:
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_users_with_other_plugins_modes_and_scopes(workers: str, tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nasyncio_default_fixture_loop_scope = function\n", encoding="utf-8"
+    )
+    shutil.copy(Path(__file__).parent / "users" / "conftest.py", tmp_path)
+    shutil.copy(Path(__file__).parent / "users" / "tests_of_a_user.py", tmp_path / "test_user.py")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    options = ["-o", "asyncio_mode=strict", "--strict-markers", "-n", workers]
+    variables = {**os.environ, "MAILKIT_SENDPULSE_API_KEY": "the developer's own"}
     done = subprocess.run(
-        [*command, "-o", "asyncio_mode=strict", "--strict-markers", pytester_dir],
+        [*command, *options, "."],
         capture_output=True,
         text=True,
         timeout=120,
-        cwd=pytester_dir,
+        cwd=tmp_path,
+        env=variables,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
-
-
-@pytest.fixture
-def pytester_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("user")
-    (folder / "pytest.ini").write_text(
-        "[pytest]\nasyncio_default_fixture_loop_scope = function\n", encoding="utf-8"
-    )
-    (folder / "test_user.py").write_text(
-        "import pytest, urllib.request\n"
-        "def ask(sandbox):\n"
-        "    with urllib.request.urlopen(sandbox.url + '/sandbox/health') as answer:\n"
-        "        return answer.status\n"
-        "@pytest.mark.mailkit_sandbox(speed=60)\n"
-        "def test_plain(mailkit_sandbox):\n"
-        "    assert ask(mailkit_sandbox) == 200\n"
-        "@pytest.mark.asyncio\n"
-        "async def test_async(mailkit_sandbox):\n"
-        "    assert ask(mailkit_sandbox) == 200\n",
-        encoding="utf-8",
-    )
-    return str(folder)
+    assert "15 passed" in done.stdout
+    assert not done.stderr
 
 
 def test_the_public_names_are_all_there() -> None:

@@ -41,6 +41,11 @@ class Clock:
         """The sandbox's time, in seconds since the epoch."""
         return min(self._base + (self._real() - self._began) * self.speed, LAST)
 
+    def stop(self) -> None:
+        """Let the time stand still until it is moved by hand."""
+        now = self.now()
+        self.speed, self._base, self._began = 0.0, now, self._real()
+
     def advance(self, seconds: float) -> None:
         """Move the time forward by `seconds`; a negative number raises ValueError."""
         if not seconds >= 0:

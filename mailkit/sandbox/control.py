@@ -118,7 +118,10 @@ async def outcomes(control: Control, params: Params, body: bytes) -> object:
     """What has become of each email, with `?end=1` what will have; `?service=` chooses one."""
     in_the_end = params.get("end") == "1"
     service = params.get("service")
-    found = control.outcomes(in_the_end=in_the_end, service=service)
+    try:
+        found = control.outcomes(in_the_end=in_the_end, service=service)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
     return [one._asdict() for one in found]
 
 

@@ -8,7 +8,6 @@ import attrs
 
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.happening import HAPPENINGS, CannotHappen, Course
-from mailkit.sandbox.plain_text import plain_text
 from mailkit.sandbox.search import Found, search
 from mailkit.sandbox.service import Service
 from mailkit.sandbox.truth import Email, Truth
@@ -61,6 +60,11 @@ class Inbox:
         reached = [step for at, step in self.course(email) if at <= now]
         return str(reached[-1]) if reached else "accepted"
 
+    def history(self, email: Email) -> list[str]:
+        """The steps that a message has taken by now."""
+        now = self.clock.now()
+        return [str(step) for at, step in self.course(email) if at <= now]
+
     def happen(self, email: Email, what: str) -> None:
         """Make something of HAPPENINGS happen to a message; CannotHappen says why it can't."""
         step = HAPPENINGS.get(what)
@@ -94,9 +98,9 @@ class Inbox:
         if full:
             content, now = email.content, self.clock.now()
             is_html = content is not None and content.is_html
-            found["html"] = email.text if is_html else None
-            found["text"] = plain_text(email.text) if is_html else email.text
-            found["values"] = {} if content is None else dict(content.values)
+            found["html"] = email.body if is_html else None
+            found["text"] = email.text
+            found["values"] = dict(email.values)
             found["history"] = [
                 {"at": at, "step": step} for at, step in self.course(email) if at <= now
             ]

@@ -1,20 +1,18 @@
-"""pytest fixtures: a sandbox that is as new for each test, and clients that are connected to it.
+"""The pytest fixture `mailkit_sandbox`, as new for each test.
 
     async def test_a_welcome(mailkit_sandbox, mailkit_smsby):
         await mailkit_smsby.emails.send(sender="news@shop.by", to="a@b.by", subject="Hi", html="…")
         assert mailkit_sandbox.truth.count("a@b.by") == 1
 
-The server runs in a thread of its own, and the clients work in whatever event loop calls them, so
-that the fixtures serve plain tests and async tests of any plugin, mode and scope. The clients are
-found as mailkit finds them, by their entry points. Nothing is loaded before a test needs it.
+The server runs in a thread of its own, so that it serves plain tests and async tests of any plugin,
+mode and scope. Nothing is loaded before a test needs it. The clients' fixtures are the plugin
+`mailkit.testing.fixtures`, which comes with this one.
 """
 
-import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,9 @@ import pytest
 
 if TYPE_CHECKING:
     from mailkit.sandbox.server import Sandbox
+
+
+pytest_plugins = ["mailkit.testing.fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -66,37 +67,6 @@ def mailkit_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator
         usual: Mapping[str, Any] = request.getfixturevalue("mailkit_sandbox_settings")
         with _served({**usual, **marker.kwargs}) as own, _environment(own, tmp_path):
             yield own
-
-
-def _client_of(provider: str) -> Callable[..., Any]:
-    @pytest.fixture(name=f"mailkit_{provider}")
-    def client(mailkit_sandbox: object) -> Iterator[Any]:
-        """A client of the test's sandbox, for any event loop."""
-        [point] = entry_points(group="mailkit.providers", name=provider)
-        loops: set[asyncio.AbstractEventLoop] = set()
-        client = point.load().from_env(hooks=[lambda _: loops.add(asyncio.get_running_loop())])
-        yield client
-        _run_idle(loops, client.aclose())
-
-    return client
-
-
-mailkit_smsby = _client_of("smsby")
-mailkit_sendpulse = _client_of("sendpulse")
-mailkit_devino = _client_of("devino")
-
-
-def _run_idle(
-    loops: Iterable[asyncio.AbstractEventLoop], coroutine: Coroutine[Any, Any, None]
-) -> None:
-    """Run it in one of the loops, or in a new one, if these are closed or at work in threads."""
-    idle = [loop for loop in loops if not (loop.is_closed() or loop.is_running())]
-    loop = idle[0] if idle else asyncio.new_event_loop()
-    try:
-        loop.run_until_complete(coroutine)
-    finally:
-        if not idle:
-            loop.close()
 
 
 @contextmanager

@@ -28,6 +28,10 @@ class RecordedRequest:
     json: object = None
     authorization: str = ""
 
+    def __repr__(self) -> str:
+        """Short, since failing tests show it."""
+        return f"<RecordedRequest {self.method} {self.path}, {self.operation}>"
+
     @property
     def params(self) -> dict[str, object]:
         """Query, form and JSON object together, with lists where the keys count from 0."""

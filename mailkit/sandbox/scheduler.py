@@ -31,6 +31,11 @@ class WebhookDelivery:
     attempt: int
     seconds: float
 
+    def __repr__(self) -> str:
+        """Short, since failing tests show it."""
+        what = f"{len(self.value)} events" if isinstance(self.value, list) else "an event"
+        return f"<WebhookDelivery of {what} to {self.url}: {self.status or 'no response'}>"
+
 
 class Scheduler:
     """Lets the services' time pass; `start` and `stop` belong to the server's loop."""
@@ -134,16 +139,19 @@ class Scheduler:
                 service.tick(now)
         return now
 
+    def due_in(self) -> float | None:
+        """The seconds of the sandbox's time until something happens by itself, if anything will."""
+        with self._lock:
+            moments = [at for service in self._services if (at := service.due()) is not None]
+        return min(moments) - self._clock.now() if moments else None
+
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        loop = self._loop
-        with self._lock:
-            moments = [at for service in self._services if (at := service.due()) is not None]
-        if loop is None or not moments:
+        loop, left = self._loop, self.due_in()
+        if loop is None or left is None:
             return
-        left = min(moments) - self._clock.now()
         if left <= 0:
             self._timer = loop.call_later(0, self._wake_up)
         elif self._clock.speed > 0:

@@ -49,7 +49,7 @@ class Term:
             return True
         if self.field == "subject" or not self.field:
             return self.text in email.subject.lower() or (
-                not self.field and self.text in email.text.lower()
+                not self.field and self.text in email.body.lower()
             )
         return False
 

@@ -15,10 +15,12 @@ from mailkit.sandbox.adjusting import adjust
 from mailkit.sandbox.clock import Clock
 from mailkit.sandbox.control import PREFIX, Control
 from mailkit.sandbox.endpoints import Match
+from mailkit.sandbox.expecting import mismatch
 from mailkit.sandbox.faults import Fault, FaultContext, Faults
 from mailkit.sandbox.forms import Malformed
 from mailkit.sandbox.http_server import HttpServer
 from mailkit.sandbox.inbox import Inbox
+from mailkit.sandbox.nearest import meant
 from mailkit.sandbox.origin import OriginCheck, PageToken, is_local
 from mailkit.sandbox.page.pages import Page
 from mailkit.sandbox.page.visit import Site
@@ -26,7 +28,7 @@ from mailkit.sandbox.request_log import RequestLog
 from mailkit.sandbox.scheduler import Scheduler
 from mailkit.sandbox.service import RawRequest, Request, Response, Service, Shared
 from mailkit.sandbox.services import open_services
-from mailkit.sandbox.truth import Outcome, Truth
+from mailkit.sandbox.truth import Email, Outcome, Truth
 from mailkit.sandbox.wire import Reset, read_body, whole
 
 if TYPE_CHECKING:  # the services are loaded by their entry points
@@ -183,10 +185,30 @@ class Sandbox:
         with self._lock:
             adjust(self.services, changes)
 
+    def messages_to(self, address: str) -> list[Email]:
+        """The messages to the address, oldest first."""
+        return self.truth.messages_to(address)
+
+    def one_message_to(self, address: str) -> Email:
+        """The only message to the address; AssertionError says what was sent instead."""
+        __tracebackhide__ = True  # pytest shows the test's own line
+        found = self.messages_to(address)
+        if len(found) == 1:
+            return found[0]
+        due_in = self.scheduler.due_in()
+        raise AssertionError(mismatch(address, found, self.truth, self.requests, due_in))
+
+    def history(self, email: Email) -> list[str]:
+        """What has happened to a message by now, such as `["sent", "delivered", "opened"]`."""
+        return self.inbox.history(email)
+
     def outcomes(self, *, in_the_end: bool = False, service: str | None = None) -> list[Outcome]:
         """What has become of each email by now, or will have `in_the_end`, for one service or all,
-        in the order of the emails.
+        in the order of the emails; ValueError for another service.
         """
+        if service is not None and service not in self.services:
+            hint = meant(service, self.services, f"there are {', '.join(self.services)}")
+            raise ValueError(f"the sandbox has no service {service!r}: {hint}")
         now = math.inf if in_the_end else self.clock.now()
         with self._lock:
             return [
@@ -203,6 +225,11 @@ class Sandbox:
         where it is. The posts and their results are in `scheduler.deliveries`.
         """
         return await self.scheduler.deliver(early=early)
+
+    def __repr__(self) -> str:
+        """Short, since failing tests show it."""
+        place = self.url if self._server.is_open else "not started"
+        return f"<Sandbox {place}: {self.truth!r}>"
 
     async def start(self) -> None:
         """Listen; OSError if the port is taken, RuntimeError if it listens already."""

@@ -15,10 +15,21 @@ from typing import NamedTuple, Protocol
 
 import attrs
 
+from mailkit.sandbox.plain_text import plain_text
+
+_FEW = 3  # addresses that a repr names
+
 
 def normalized(address: str) -> str:
     """An address as the services compare it: without surrounding blanks, in lower case."""
     return address.strip().lower()
+
+
+def _few(addresses: Sequence[str]) -> str:
+    """The first addresses, and how many more there are."""
+    more = len(addresses) - _FEW
+    named = ", ".join(addresses[:_FEW]) or "nobody"
+    return f"{named} and {more} more" if more > 0 else named
 
 
 @attrs.frozen
@@ -52,6 +63,10 @@ class Mailing:
         """The name of the service that took it."""
         return self.operation.partition(".")[0]
 
+    def __repr__(self) -> str:
+        """Short, since failing tests show it."""
+        return f"<Mailing to {_few(self.addresses)}: {self.subject!r}, {self.operation}>"
+
 
 class Content(NamedTuple):
     """What one email says, and the values that were filled in; `text` is HTML or plain."""
@@ -60,6 +75,11 @@ class Content(NamedTuple):
     text: str
     values: Mapping[str, object] = MappingProxyType({})
     is_html: bool = True
+
+    def __repr__(self) -> str:
+        """Short, since failing tests show it."""
+        kind = "HTML" if self.is_html else "text"
+        return f"<Content {self.subject!r}, {len(self.text)} characters of {kind}>"
 
 
 class Contents(Protocol):
@@ -109,14 +129,48 @@ class Email:
         return self.mailing.subject if self.content is None else self.content.subject
 
     @property
-    def text(self) -> str:
-        """Its body; "" if that is no longer kept."""
+    def body(self) -> str:
+        """Its HTML or text, as it was sent; "" if that is no longer kept."""
         return "" if self.content is None else self.content.text
+
+    @property
+    def html(self) -> str:
+        """Its HTML; "" if it is plain text."""
+        return self.body if self.content is not None and self.content.is_html else ""
+
+    @property
+    def text(self) -> str:
+        """Its text for people: of HTML the words, with the addresses of links."""
+        return plain_text(self.html) if self.html else self.body
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """The values that were filled in for this recipient, where the service did that."""
+        return {} if self.content is None else self.content.values
+
+    @property
+    def sender_name(self) -> str:
+        """The name next to the sender's address."""
+        return self.mailing.sender_name
+
+    @property
+    def service(self) -> str:
+        """The name of the service that took it."""
+        return self.mailing.service
+
+    @property
+    def campaign(self) -> int | None:
+        """The number of its campaign, if it is part of one."""
+        return self.mailing.campaign
 
     @property
     def attachments(self) -> tuple[AttachedFile, ...]:
         """Its attachments."""
         return self.mailing.attachments
+
+    def __repr__(self) -> str:
+        """Short, since failing tests show it."""
+        return f"<Email {self.number} to {self.address}: {self.subject!r}, {self.operation}>"
 
 
 class Outcome(NamedTuple):
@@ -148,6 +202,12 @@ class Comparison:
     def agrees(self) -> bool:
         """True if the same people were mailed, each of them once."""
         return not (self.missing or self.unexpected or self.mailed_twice)
+
+    def __repr__(self) -> str:
+        """Short, since failing tests show it."""
+        found = attrs.asdict(self, recurse=False).items()
+        named = [f"{name}: {_few(addresses)}" for name, addresses in found if addresses]
+        return f"<Comparison {'; '.join(named) or 'agrees'}>"
 
 
 class Truth:
@@ -219,6 +279,18 @@ class Truth:
         """How many emails went to the address."""
         return self._counts.get(normalized(address), 0)
 
+    def messages_to(self, address: str) -> list[Email]:
+        """The emails to the address, oldest first."""
+        wanted = normalized(address)
+        with self._lock:
+            return [
+                self._email(self._firsts[at] + index)
+                for at, mailing in enumerate(self._mailings)
+                if wanted in mailing.addresses
+                for index, one in enumerate(mailing.addresses)
+                if one == wanted
+            ]
+
     def mailings_to(self, address: str) -> Iterator[Mailing]:
         """The accepted calls that mailed the address: when, and by which operation."""
         wanted = normalized(address)
@@ -257,6 +329,9 @@ class Truth:
             del self._firsts[:]
             self._kept.clear()
             self._emails = 0
+
+    def __repr__(self) -> str:
+        return f"<Truth: {self.emails} emails to {_few(list(self._counts))}>"
 
     def _keep(self, mailing: Mailing, contents: Contents) -> None:
         total = len(mailing.addresses)

@@ -121,7 +121,7 @@ async def test_a_personal_letter_is_rendered_for_each(world: World) -> None:
     assert report.complete
     assert world.sandbox.requests[SEND] == 2
     letters = world.sandbox.truth.kept
-    assert [(letter.address, letter.subject, letter.text) for letter in letters] == [
+    assert [(letter.address, letter.subject, letter.body) for letter in letters] == [
         (f"p{n}@example.com", f"Hi Name {n}", f"<p>Hello Name {n}</p>") for n in range(301)
     ]
     assert await world.agrees()

@@ -169,7 +169,7 @@ async def test_everybody_gets_a_message_of_their_own(world: World) -> None:
     ]
     report = await world.send(rows, PERSONAL)
     assert (report.counts.accepted, report.counts.invalid) == (2, 1)
-    assert {one.address: (one.subject, one.text) for one in world.sandbox.truth.kept} == {
+    assert {one.address: (one.subject, one.body) for one in world.sandbox.truth.kept} == {
         "anna@example.com": ("Hi Anna & Co", "<p>Hello Anna &amp; Co, Minsk</p>"),
         "boris@example.com": ("Hi Boris", "<p>Hello Boris, you</p>"),
     }

@@ -32,7 +32,7 @@ def test_a_list_goes_out_and_every_row_is_accounted_for(shop: Shop) -> None:
         "no-at-sign": "invalid",
     }
     assert dict(shop.sandbox.truth.mailed) == {"anna@example.com": 1, "boris@example.com": 1}
-    texts = {letter.address: letter.text for letter in shop.sandbox.truth.kept}
+    texts = {letter.address: letter.body for letter in shop.sandbox.truth.kept}
     assert texts["anna@example.com"].startswith("<p>Hi &lt;Anna&gt;</p>http")
     assert texts["boris@example.com"].startswith("<p>Hi friend</p>http")
 

@@ -253,4 +253,4 @@ def test_send_resume_is_one_command_for_all_of_a_job_s_life(shop: Shop) -> None:
 def test_a_letter_of_plain_text_goes_out_as_it_is(shop: Shop) -> None:
     letter = shop.letter(sender=SENDER, subject="Autumn", text="a < b & {{ name }}")
     shop.send(letter, shop.table(["email,name", 'a@example.com,"<Anna>"']), "--name", "autumn")
-    assert shop.sandbox.truth.kept[0].text == "a < b & <Anna>"
+    assert shop.sandbox.truth.kept[0].body == "a < b & <Anna>"

@@ -59,7 +59,7 @@ def test_people_get_what_their_row_says_and_links_that_work(shop: Shop, provider
     assert (plan["to_send"], plan["left_out"]) == (2, [])
     ended = shop("send", *words, "--name", "autumn", environment=environment)
     assert (ended.code, ended.err) == (0, ended.err)
-    emails = {email.address: Shown(email.text) for email in shop.sandbox.truth.kept}
+    emails = {email.address: Shown(email.body) for email in shop.sandbox.truth.kept}
     anna, boris = emails["a+b@b.by"], emails["c@d.by"]
     anna_s_name = "%D0%90%D0%BD%D0%BD%D0%B0%20%22%D0%90%22"
     assert anna.text.split("\n")[0] == 'Анна "А", <b>, yes: a+b@b.by'

@@ -314,7 +314,7 @@ def test_each_recipient_has_a_link_of_its_own(name: str, content: str, shop: Sho
     page = "https://shop.by/{id}?e={{ email }}&k={{ key }}"
     ended = shop("send", letter, listed, *to, environment={VARIABLE: page})
     assert ended.code == 0
-    bodies = {email.address: email.text for email in shop.sandbox.truth.kept}
+    bodies = {email.address: email.body for email in shop.sandbox.truth.kept}
     assert bodies == {
         "a+1@b.by": "<a href='https://shop.by/{id}?e=a%2B1%40b.by&amp;k=x%26y'>x</a>",
         "c@d.by": "<a href='https://shop.by/{id}?e=c%40d.by&amp;k=2'>x</a>",

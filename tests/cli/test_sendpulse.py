@@ -48,7 +48,7 @@ def test_a_list_goes_out_and_every_row_is_accounted_for(shop: Shop) -> None:
         "no-at-sign": "invalid",
     }
     assert dict(shop.sandbox.truth.mailed) == {"anna@example.com": 1, "boris@example.com": 1}
-    texts = {email.address: (email.subject, email.text) for email in shop.sandbox.truth.kept}
+    texts = {email.address: (email.subject, email.body) for email in shop.sandbox.truth.kept}
     subject, text = texts["anna@example.com"]
     assert subject == "Hi <Anna>"
     assert text.startswith("<p>Hi &lt;Anna&gt;</p><a href='http")

@@ -41,7 +41,7 @@ def test_one_message_is_sent_with_the_values_of_a_row(shop: Shop, provider: str)
     assert (ended.code, ended.err) == (0, "")
     assert (ended.json["to"], ended.json["line"]) == (ME, 2)
     assert dict(shop.sandbox.truth.mailed) == {ME: 2}
-    second, first = (email.text for email in shop.sandbox.truth.kept)
+    second, first = (email.body for email in shop.sandbox.truth.kept)
     assert "&lt;Boris&gt;" in second
     assert "Anna" in first
     assert not sum(map(shop.in_journal, ("jobs", "rows", "chunks")))

@@ -38,3 +38,17 @@ def test_a_speed_that_makes_no_sense_is_refused(speed: float) -> None:
 def test_time_never_goes_back(seconds: float) -> None:
     with pytest.raises(ValueError, match="forward"):
         Clock(0).advance(seconds)
+
+
+def test_it_can_be_stopped_and_start_over() -> None:
+    real = Real()
+    clock = Clock(60, start=1000, real=real)
+    real.seconds += 1
+    clock.stop()
+    real.seconds += 100
+    assert clock.now() == 1060
+    clock.advance(5)
+    assert clock.now() == 1065
+    clock.start_over()
+    real.seconds += 1
+    assert clock.now() == 1060

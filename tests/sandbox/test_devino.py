@@ -53,8 +53,8 @@ async def test_macros_are_filled_with_the_recipients_fields(
     await devino("POST", MESSAGES, order(Recipients=[recipient], Body=body))
     [email] = sandbox.truth.kept
     assert email.subject == "Autumn"
-    assert email.text.startswith("Anna, 7, [other], https://")
-    assert "/web/anna@mail.by" in email.text
+    assert email.body.startswith("Anna, 7, [other], https://")
+    assert "/web/anna@mail.by" in email.body
 
 
 @pytest.mark.parametrize("key", ["", "Key wrong", "Bearer sandbox-key", "sandbox-key"])

@@ -83,6 +83,14 @@ async def test_another_process_is_told_the_same(
     assert f"did you mean {meant}?" in answer.value["error"]
 
 
+async def test_a_service(devino: JsonApi) -> None:
+    words = "the sandbox has no service 'smby': did you mean smsby?"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        Sandbox().outcomes(service="smby")
+    answer = await devino("GET", "/sandbox/truth/outcomes?service=smby")
+    assert (answer.status, answer.value["error"]) == (400, words)
+
+
 def test_a_fault_shows_what_is_not_as_usual() -> None:
     assert repr(Fault("cut_json")) == "Fault('cut_json')"
     fault = Fault("slow_answer", on="smsby.*", times=1, seconds=2)

@@ -227,7 +227,7 @@ def test_users_with_other_plugins_modes_and_scopes(workers: str, tmp_path: Path)
         env=variables,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "15 passed" in done.stdout
+    assert "16 passed" in done.stdout
     assert not done.stderr
 
 

@@ -69,7 +69,7 @@ def test_a_search_goes_on_where_the_last_one_ended(truth: Truth) -> None:
 
 def test_an_email_is_found_by_its_number(truth: Truth) -> None:
     found = [truth.email(number) for number in range(9)]
-    assert [one and (one.address, one.text) for one in found] == [
+    assert [one and (one.address, one.body) for one in found] == [
         None,
         ("anna@mail.by", ""),
         ("boris@mail.by", ""),

@@ -80,7 +80,7 @@ async def test_a_small_campaign_goes_from_copying_to_sent(
     assert await status(sendpulse, number) == 3
     assert dict(sandbox.truth.mailed) == {"anna@b.by": 1, "boris@b.by": 1}
     assert sandbox.truth.mailings[0].operation == "sendpulse.campaigns.create"
-    assert [(one.subject, one.text) for one in sandbox.truth.kept] == [
+    assert [(one.subject, one.body) for one in sandbox.truth.kept] == [
         ("Hi Anna", HTML.replace("{{name}}", "Anna")),
         ("Hi ", HTML.replace("{{name}}", "")),
     ]
@@ -381,7 +381,7 @@ async def test_lists_segments_and_templates(
     await launch(sendpulse, [book, str(other)], body=None, template_id=508742)
     sandbox.clock.advance(10)
     assert dict(sandbox.truth.mailed) == {"anna@b.by": 1, "boris@b.by": 1}
-    assert sandbox.truth.kept[0].text == "<h1>Holiday</h1>"
+    assert sandbox.truth.kept[0].body == "<h1>Holiday</h1>"
     sandbox.sendpulse.account.segments[9] = other
     await launch(sendpulse, None, segment_id=9)
     sandbox.clock.advance(10)

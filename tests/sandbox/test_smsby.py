@@ -36,7 +36,7 @@ async def test_one_email(api: Api, sandbox: Sandbox) -> None:
     assert answer.result == {"email_id": 1234567}
     assert sandbox.truth.count("anna@mail.by") == 1
     [email] = sandbox.truth.kept
-    assert (email.sender, email.subject, email.text) == (
+    assert (email.sender, email.subject, email.body) == (
         "news@shop.by",
         "Autumn",
         "<p>Hello</p>",
@@ -79,7 +79,7 @@ async def test_a_message_of_their_own_to_each(api: Api, sandbox: Sandbox) -> Non
         "sendBulkEmail", sender_email="news@shop.by", message_type="personal", **people
     )
     assert len(answer.result["uuid"]) == 36
-    assert [(one.address, one.subject, one.text) for one in sandbox.truth.kept] == [
+    assert [(one.address, one.subject, one.body) for one in sandbox.truth.kept] == [
         (f"person{index}@mail.by", f"Hi {index}", f"Text {index}") for index in range(3)
     ]
 

@@ -26,7 +26,7 @@ def test_emails_and_addresses_are_counted() -> None:
 def test_only_the_last_emails_are_kept_whole() -> None:
     truth = Truth(keep_emails=2)
     record(truth, "a@b.by", "c@d.by", "e@f.by")
-    assert [(one.address, one.text) for one in truth.kept] == [
+    assert [(one.address, one.body) for one in truth.kept] == [
         ("c@d.by", "to c@d.by"),
         ("e@f.by", "to e@f.by"),
     ]

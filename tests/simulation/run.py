@@ -355,7 +355,7 @@ def _check_end(world: World) -> None:
     assert mailed == good - world.condemned, "somebody was lost"
     personal = "{{ name }}" in world.message.subject + (world.message.html or "")
     for email in world.truth.kept:
-        assert not personal or people[email.address] in email.text, f"not their values: {email}"
+        assert not personal or people[email.address] in email.body, f"not their values: {email}"
 
 
 def _unmailable(world: World) -> int:

@@ -109,8 +109,8 @@ def _check(sandbox: Sandbox, message: Message) -> None:
     [email] = sandbox.truth.kept
     assert (email.address, email.sender) == (PERSON, "news@shop.by")
     assert email.subject == message.subject.replace("{{ name }}", "Anna")
-    assert "Hello Anna" in email.text
-    assert "{{" not in email.text
+    assert "Hello Anna" in email.body
+    assert "{{" not in email.body
     assert [file.name for file in email.attachments] == [file.name for file in message.attachments]
     [outcome] = sandbox.outcomes(in_the_end=True)
     assert outcome.state == ("delivered" if message.track_opens is False else "opened")

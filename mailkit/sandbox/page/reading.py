@@ -10,7 +10,6 @@ from mailkit.sandbox.faults import describe
 from mailkit.sandbox.happening import HAPPENINGS
 from mailkit.sandbox.page.responses import FOLDER, MESSAGE_POLICY, file, html
 from mailkit.sandbox.page.visit import NotHere, Visit
-from mailkit.sandbox.plain_text import plain_text
 from mailkit.sandbox.truth import Email
 from mailkit.sandbox.wire import Bytes
 
@@ -53,7 +52,7 @@ def message_values(visit: Visit, email: Email, problem: str = "") -> dict[str, o
         "happenings": list(HAPPENINGS),
         "view": chosen if chosen in VIEWS else "html" if is_html else "text",
         "views": VIEWS if is_html else ("text",),
-        "text": plain_text(email.text) if is_html else email.text,
+        "text": email.text,
         "done": visit.form.get("what") or visit.params.get("done", ""),
         "problem": problem,
         "note": visit.params.get("note", ""),
@@ -66,7 +65,7 @@ async def message_html(visit: Visit) -> Bytes:
     email = _email(visit)
     if email.content is None or not email.content.is_html:
         raise NotHere
-    return html(email.text, policy=MESSAGE_POLICY)
+    return html(email.body, policy=MESSAGE_POLICY)
 
 
 @endpoint("page.accounts", "GET /sandbox/page/accounts")

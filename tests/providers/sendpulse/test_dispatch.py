@@ -133,7 +133,7 @@ async def test_from_a_list_to_a_campaign(world: World) -> None:
     assert isinstance(sent, Sent)
     assert sent.cursor == ready.cursor
     world.clock.advance(60)
-    texts = {email.address: (email.subject, email.text) for email in world.sandbox.truth.kept}
+    texts = {email.address: (email.subject, email.body) for email in world.sandbox.truth.kept}
     assert texts == {
         "anna@example.com": ("Hi Anna <3", "<p>Anna &lt;3</p>"),
         "boris@example.com": ("Hi friend", "<p>friend</p>"),

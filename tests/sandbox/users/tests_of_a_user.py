@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mailkit import Devino, Journal, SendPulse, SmsBy, blocking
-from mailkit.sandbox import Sandbox, SmsBySettings
+from mailkit.sandbox import Fault, Sandbox, SmsBySettings
+from mailkit.testing import FakeClock
 
 EMAIL: Any = {"sender": "news@shop.by", "to": "a@b.by", "subject": "Hi", "html": "<p>Hi</p>"}
 
@@ -96,3 +97,14 @@ async def test_a_journal_is_the_test_s_own(tmp_path: Path) -> None:
 
 def test_without_the_fixture() -> None:
     assert os.environ.get("MAILKIT_SMSBY_TOKEN") in (None, "sandbox-token")
+
+
+@pytest.mark.asyncio
+async def test_in_made_up_time(
+    mailkit_clock: FakeClock, mailkit_sandbox: Sandbox, mailkit_smsby: SmsBy
+) -> None:
+    mailkit_sandbox.faults.add(Fault("rate_limited", retry_after=30, times=1))
+    before = mailkit_sandbox.clock.now()
+    await mailkit_smsby.with_options(attempts=2).templates.list()
+    assert mailkit_clock.slept == [30]
+    assert mailkit_sandbox.clock.now() == before + 30

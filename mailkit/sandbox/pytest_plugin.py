@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["mailkit.testing.fixtures"]
 
+_CREDENTIALS = ("_ID", "_KEY", "_PASSWORD", "_SECRET", "_TOKEN")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
@@ -79,11 +81,12 @@ def _served(settings: Mapping[str, Any]) -> "Iterator[Sandbox]":
 
 @contextmanager
 def _environment(sandbox: "Sandbox", folder: Path) -> Iterator[None]:
-    """Point mailkit to the sandbox, and nowhere else: a developer's own account is not seen."""
+    """Point mailkit to the sandbox, and nowhere else: a developer's credentials are not seen."""
     prefixes = tuple(f"MAILKIT_{name.upper()}_" for name in sandbox.services)
     with pytest.MonkeyPatch.context() as patch:
-        for name in [one for one in os.environ if one.startswith(prefixes)]:
-            patch.delenv(name)
+        for name in [*os.environ]:
+            if name.startswith(prefixes) and name.endswith(_CREDENTIALS):
+                patch.delenv(name)
         for name, value in sandbox.environment().items():
             patch.setenv(name, value)
         patch.setenv("MAILKIT_JOURNAL", str(folder / "journal.db"))

@@ -48,6 +48,7 @@ class Counts(Counter[str]):
         self._operations = frozenset(operations)
 
     def __missing__(self, operation: str) -> int:
+        __tracebackhide__ = True  # pytest shows the test's own line
         if self._operations and operation not in self._operations:
             hint = operation_meant(operation, self._operations)
             raise KeyError(f"the sandbox has no operation {operation!r}: {hint}")

@@ -51,6 +51,8 @@ class Scheduler:
         self._one_at_a_time = asyncio.Lock()
         self.deliveries: deque[WebhookDelivery] = deque(maxlen=1000)
         """The last posts, oldest first."""
+        self.holds = False
+        """Whether nothing is posted by itself."""
         clock.moved = self._moved
 
     def start(self) -> None:
@@ -84,6 +86,14 @@ class Scheduler:
             return await self._deliver(early=early)
         there = asyncio.run_coroutine_threadsafe(self._deliver(early=early), loop)
         return await asyncio.wrap_future(there)
+
+    def take(self) -> list[WebhookPost]:
+        """What would be posted now; it counts as taken."""
+        with self._lock:
+            posts = self._collect(early=True)
+            for post in posts:
+                post.ended(post, self._clock.now(), is_taken=True)
+        return posts
 
     def cut_off(self) -> None:
         """Cancel the posts that it makes by itself; from another thread than the server's."""
@@ -150,7 +160,7 @@ class Scheduler:
             self._timer.cancel()
             self._timer = None
         loop, left = self._loop, self.due_in()
-        if loop is None or left is None:
+        if loop is None or left is None or (self.holds and left <= 0):
             return
         if left <= 0:
             self._timer = loop.call_later(0, self._wake_up)
@@ -161,7 +171,7 @@ class Scheduler:
         if self._loop is None:
             return
         self._tick()
-        if self._delivering is None or self._delivering.done():
+        if not self.holds and (self._delivering is None or self._delivering.done()):
             self._delivering = self._loop.create_task(self.deliver(early=False))
             self._delivering.add_done_callback(lambda _: self._set_timer())
 

@@ -26,7 +26,7 @@ from mailkit.sandbox.page.pages import Page
 from mailkit.sandbox.page.visit import Site
 from mailkit.sandbox.request_log import RequestLog
 from mailkit.sandbox.scheduler import Scheduler
-from mailkit.sandbox.service import RawRequest, Request, Response, Service, Shared
+from mailkit.sandbox.service import RawRequest, Request, Response, Service, Shared, WebhookPost
 from mailkit.sandbox.services import open_services
 from mailkit.sandbox.truth import Email, Outcome, Truth
 from mailkit.sandbox.wire import Reset, read_body, whole
@@ -177,6 +177,7 @@ class Sandbox:
             for name, service in self.services.items():
                 service.settings = deepcopy(self._settings[name])
             self.reset()
+            self.scheduler.holds = False
 
     def adjust(self, changes: Mapping[str, object]) -> None:
         """Change settings by their names, such as `{"devino.posting.repeated": 0.2}`; ValueError
@@ -218,6 +219,18 @@ class Sandbox:
                 for outcome in one.outcomes(now)
             ]
 
+    def hold_posts(self) -> None:
+        """From now on post nothing to customers' own addresses but by `deliver`; what is due waits
+        for `take_posts`.
+        """
+        self.scheduler.holds = True
+
+    def take_posts(self) -> list[WebhookPost]:
+        """What the services have for customers' own addresses, each with `url` and `value`, for a
+        test that hands it to a program which has no port.
+        """
+        return self.scheduler.take()
+
     async def deliver(self, *, early: bool = True) -> int:
         """Post what the services have for customers' own addresses; returns the number of posts.
 
@@ -229,7 +242,7 @@ class Sandbox:
     def __repr__(self) -> str:
         """Short, since failing tests show it."""
         place = self.url if self._server.is_open else "not started"
-        return f"<Sandbox {place}: {self.truth!r}>"
+        return f"<Sandbox {place}: {self.truth.summary}>"
 
     async def start(self) -> None:
         """Listen; OSError if the port is taken, RuntimeError if it listens already."""

@@ -330,8 +330,15 @@ class Truth:
             self._kept.clear()
             self._emails = 0
 
+    @property
+    def summary(self) -> str:
+        """How many emails went to whom, in a few words."""
+        with self._lock:
+            emails = "1 email" if self._emails == 1 else f"{self._emails} emails"
+            return f"{emails} to {_few(list(self._counts))}"
+
     def __repr__(self) -> str:
-        return f"<Truth: {self.emails} emails to {_few(list(self._counts))}>"
+        return f"<Truth: {self.summary}>"
 
     def _keep(self, mailing: Mailing, contents: Contents) -> None:
         total = len(mailing.addresses)

@@ -26,7 +26,7 @@ def mailkit_clock(mailkit_sandbox: Sandbox) -> FakeClock:
     return FakeClock(mailkit_sandbox.clock.now(), moved=mailkit_sandbox.clock.advance)
 
 
-def _client_of(provider: str) -> Callable[..., Any]:
+def _client_of(provider: str, **usual: object) -> Callable[..., Any]:
     @pytest.fixture(name=f"mailkit_{provider}")
     def client(request: pytest.FixtureRequest, mailkit_sandbox: Sandbox) -> Iterator[Any]:
         """A client of the test's sandbox, for any event loop; in the time of `mailkit_clock`, if
@@ -35,10 +35,12 @@ def _client_of(provider: str) -> Callable[..., Any]:
         from mailkit.providers import provider_class
 
         loops: set[asyncio.AbstractEventLoop] = set()
-        options: dict[str, Any] = {"hooks": [lambda _: loops.add(asyncio.get_running_loop())]}
+        hooks: list[Any] = [lambda _: loops.add(asyncio.get_running_loop())]
+        options = {**usual, "hooks": hooks}
         if "mailkit_clock" in request.fixturenames:
             clock: FakeClock = request.getfixturevalue("mailkit_clock")
-            options = {"clock": clock, "hooks": [*options["hooks"], clock.hook]}
+            options["clock"] = clock
+            hooks.append(clock.hook)
         make: Any = provider_class(provider)
         client = make.from_env(**options)
         yield client
@@ -47,7 +49,7 @@ def _client_of(provider: str) -> Callable[..., Any]:
     return client
 
 
-mailkit_smsby = _client_of("smsby")
+mailkit_smsby = _client_of("smsby", unsubscribe_url="https://unsubscribe.example/?e={{ email }}")
 mailkit_sendpulse = _client_of("sendpulse")
 mailkit_devino = _client_of("devino")
 

@@ -107,4 +107,4 @@ async def test_other_processes_read_the_same(devino: JsonApi, api: Api, sandbox:
     only = sandbox.outcomes(in_the_end=True, service="devino")
     assert await read("?end=1&service=devino") == rows(only)
     assert len(await read("?service=devino")) == len(PEOPLE)
-    assert await read("?service=nobody") == []
+    assert "no service 'nobody'" in (await read("?service=nobody"))["error"]

@@ -168,3 +168,16 @@ async def test_posts_are_made_again_by_themselves_while_time_runs(hook: Hook) ->
         await api("POST", MESSAGES, order("opens@b.by"))
         await until(lambda: len(hook.events) == 4)
         assert fast.scheduler.backlog.lost == 0
+
+
+async def test_a_test_takes_the_posts_itself(devino: JsonApi, sandbox: Sandbox, hook: Hook) -> None:
+    sandbox.devino.settings.callback_url = hook.url
+    sandbox.hold_posts()
+    await devino("POST", MESSAGES, order())
+    sandbox.clock.advance(60)
+    posts = sandbox.take_posts()
+    assert {post.url for post in posts} == {hook.url}
+    assert "DELIVERED" in str([post.value for post in posts])
+    assert sandbox.take_posts() == []
+    assert sandbox.scheduler.backlog == (0, 0)
+    assert not hook.posts

@@ -7,7 +7,6 @@ import pytest
 from mailkit import BulkSender, Devino, Message, SendPulse, SmsBy, read_recipients
 from mailkit.sandbox import Sandbox
 from mailkit.sandbox.truth import AttachedFile
-from mailkit.template import LinkTemplate
 from mailkit.testing import FakeClock
 
 from ..approval import approve
@@ -28,8 +27,6 @@ async def test_a_message_is_found_by_its_address(
     request: pytest.FixtureRequest,
 ) -> None:
     client: SmsBy | SendPulse | Devino = request.getfixturevalue(f"mailkit_{provider}")
-    if isinstance(client, SmsBy):
-        client.unsubscribe_link = LinkTemplate.parse("https://shop.by/leave", "unsubscribe_url")
     rows = read_recipients(
         [{"email": "A@b.by", "name": "Anna"}, {"email": "opens@b.by", "name": "Boris"}]
     )

@@ -46,6 +46,7 @@ class Faults:
 
     def add(self, fault: Fault) -> None:
         """Put a fault in force; an unknown operation raises ValueError."""
+        __tracebackhide__ = True  # pytest shows the test's own line
         if self._operations and not any(fault.matches(known) for known in self._operations):
             hint = operation_meant(fault.on, self._operations)
             raise ValueError(f"the sandbox has no operation {fault.on!r}: {hint}")

@@ -62,6 +62,7 @@ class Fault:
         acted: bool | None = None,
         **parameters: object,
     ) -> None:
+        __tracebackhide__ = True  # pytest shows the test's own line
         found = KINDS.get(kind)
         if found is None:
             hint = meant(str(kind), KINDS, f"choose from {', '.join(KINDS)}")

@@ -13,6 +13,7 @@ from yarl import URL
 from mailkit.sandbox import Fault, Sandbox
 from mailkit.sandbox.faults import KINDS
 from mailkit.sandbox.origin import HEADER
+from mailkit.sandbox.page.preview import inert, links
 
 from .conftest import BULK, MESSAGE, Api, Hook, JsonApi
 
@@ -116,11 +117,44 @@ async def test_the_html_of_a_message_runs_and_loads_nothing(api: Api) -> None:
     assert frame["sandbox"] is None  # there, and allows nothing
     assert frame["src"] == "/sandbox/page/messages/1/html"
     async with api.session.get(frame["src"]) as response:
-        assert await response.text() == EVIL
+        assert await response.text() == inert(EVIL)
         policy = response.headers["Content-Security-Policy"].split("; ")
         assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert {"default-src 'none'", "sandbox", "form-action 'none'"} <= set(policy)
     assert not [rule for rule in policy if "script-src" in rule or "http" in rule]
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["", "<!DOCTYPE html>", "\ufeff <!-- a --> <!--b-->\n<!doctype HTML PUBLIC '-//W3C'>"],
+)
+def test_links_are_made_inert_after_the_doctype(start: str) -> None:
+    shown = inert(f"{start}<p>Hi</p>")
+    assert shown.startswith(f'{start}<base target="_blank">')
+    assert shown.endswith("<p>Hi</p>")
+
+
+def test_a_long_message_without_a_doctype_is_read_once() -> None:
+    html = "<!-- a -->" * 20_000
+    assert inert(html).endswith(html)
+
+
+async def test_where_links_lead_is_listed_and_nothing_to_click(api: Api) -> None:
+    html = (
+        '<a href="https://shop.by/?a=1&amp;b=2">Shop</a><a href=" https://shop.by/?a=1&b=2">x</a>'
+        "<a name=top></a><area href=javascript:alert(1)><!-- <a href=no> --><link href=no>"
+    )
+    assert links(html) == ["https://shop.by/?a=1&b=2", "javascript:alert(1)"]
+    await api("sendEmail", **{**MESSAGE, "message": html}, email="anna@mail.by")
+    shown = await page(api, "/sandbox/page/messages/1")
+    assert "<code>https://shop.by/?a=1&amp;b=2</code>" in shown
+    assert "<code>javascript:alert(1)</code>" in shown
+    hrefs = [attributes.get("href") or "" for _, attributes in tags(shown)]
+    assert not [one for one in hrefs if "shop.by" in one or "script:" in one]
+    assert "they lead to" not in await page(api, "/sandbox/page/messages/1?view=text")
+    many = "".join(f"<a href=/{number}>x</a>" for number in range(1101))
+    await api("sendEmail", **{**MESSAGE, "message": many}, email="anna@mail.by")
+    assert "And 1,001 more." in await page(api, "/sandbox/page/messages/2")
 
 
 async def test_accounts_have_the_address_that_the_browser_knows(sandbox: Sandbox) -> None:

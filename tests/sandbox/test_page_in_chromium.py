@@ -1,6 +1,7 @@
 """The page in a browser: it follows the sandbox, serves a keyboard, and a message can't harm it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -63,6 +64,33 @@ async def test_a_message_is_seen_opened_and_harmless(tab: Tab, api: Api, sandbox
     sandbox.clock.advance(86400)
     await tab.until("document.querySelector('#live-time time').textContent !== ''")
     assert sandbox.requests.total() == 1  # not even an icon was asked for
+
+
+LINKS = ("", "target=_self", "target=''", "target=_top", "target=_parent", "target=_blank")
+
+
+@pytest.mark.parametrize("target", LINKS)
+async def test_a_click_on_a_link_leaves_the_message_where_it_is(
+    target: str, tab: Tab, api: Api, sandbox: Sandbox
+) -> None:
+    link = f"<a href='{sandbox.url}/clicked' {target}><h1 style='height: 200px'>Shop</h1></a>"
+    await api("sendEmail", **{**MESSAGE, "message": link}, email="anna@mail.by")
+    await tab.open(f"{sandbox.url}/sandbox/page/messages/1")
+    place = "JSON.stringify(document.querySelector('iframe').getBoundingClientRect())"
+    frame = json.loads(await tab.value(place))
+    at = {"x": frame["x"] + 60, "y": frame["y"] + 60, "button": "left", "clickCount": 1}
+    for kind in ("mousePressed", "mouseReleased"):
+        await tab("Input.dispatchMouseEvent", type=kind, **at)
+    if target != "target=_self" and target != "target=''":
+        await tab.press("Enter", 13)  # what was clicked has the focus
+    await tab.value("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+    frames = (await tab("Page.getFrameTree"))["frameTree"]["childFrames"]
+    assert [one["frame"]["url"] for one in frames] == [
+        f"{sandbox.url}/sandbox/page/messages/1/html"
+    ]
+    assert not frames[0]["frame"].get("unreachableUrl")
+    assert await tab.value("location.pathname") == "/sandbox/page/messages/1"
+    assert sandbox.requests.total() == 1
 
 
 async def test_a_reset_asks_first(tab: Tab, api: Api, sandbox: Sandbox) -> None:

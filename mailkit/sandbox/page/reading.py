@@ -8,6 +8,7 @@ import attrs
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.faults import describe
 from mailkit.sandbox.happening import HAPPENINGS
+from mailkit.sandbox.page.preview import inert, links
 from mailkit.sandbox.page.responses import FOLDER, MESSAGE_POLICY, file, html
 from mailkit.sandbox.page.visit import NotHere, Visit
 from mailkit.sandbox.truth import Email
@@ -15,6 +16,7 @@ from mailkit.sandbox.wire import Bytes
 
 VIEWS = ("html", "text", "source")
 LAST_POSTS = 50
+FIRST_LINKS = 100
 
 
 @endpoint("page.messages", "GET /")
@@ -45,14 +47,18 @@ def message_values(visit: Visit, email: Email, problem: str = "") -> dict[str, o
     inbox, content = visit.control.inbox, email.content
     is_html = content is not None and content.is_html
     chosen = visit.params.get("view", "")
+    view = chosen if chosen in VIEWS else "html" if is_html else "text"
+    addresses = links(email.html) if view == "html" else []
     return {
         "email": email,
         "state": inbox.state(email),
         "course": inbox.course(email),
         "happenings": list(HAPPENINGS),
-        "view": chosen if chosen in VIEWS else "html" if is_html else "text",
+        "view": view,
         "views": VIEWS if is_html else ("text",),
         "text": email.text,
+        "links": addresses[:FIRST_LINKS],
+        "links_more": len(addresses[FIRST_LINKS:]),
         "done": visit.form.get("what") or visit.params.get("done", ""),
         "problem": problem,
         "note": visit.params.get("note", ""),
@@ -61,11 +67,11 @@ def message_values(visit: Visit, email: Email, problem: str = "") -> dict[str, o
 
 @endpoint("page.message.html", "GET /sandbox/page/messages/{id}/html")
 async def message_html(visit: Visit) -> Bytes:
-    """The HTML of a message as it is, for a frame that runs and loads nothing."""
+    """The HTML of a message, for a frame that runs and loads nothing, and goes nowhere."""
     email = _email(visit)
     if email.content is None or not email.content.is_html:
         raise NotHere
-    return html(email.body, policy=MESSAGE_POLICY)
+    return html(inert(email.body), policy=MESSAGE_POLICY)
 
 
 @endpoint("page.accounts", "GET /sandbox/page/accounts")

@@ -32,13 +32,14 @@ class SendBulkResult(Model):
 class BulkError(Model, msgspec.Struct, frozen=True, gc=False):
     """An address that the service did not accept a message for, and why."""
 
-    email: str = ""
+    email: str | None = None
     error: str | None = None
+    recipient: str | None = None
 
     @property
     def address(self) -> str:
-        """The address without white space around it."""
-        return self.email.strip()
+        """The address, which some responses call ``recipient`` and some ``email``."""
+        return (self.recipient or self.email or "").strip()
 
 
 @attrs.frozen

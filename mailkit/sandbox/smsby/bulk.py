@@ -71,7 +71,7 @@ def _row(context: Context, message: Message) -> dict[str, object] | None:
     for position in range(message.shown(context.now, context.settings.status_delay)):
         to = message.addresses[position]
         if position in message.refused:
-            errors.append({"email": to, "error": message.refused[position]})
+            errors.append({context.settings.error_key: to, "error": message.refused[position]})
             continue
         status, error = message.status(position, context.now, context.settings)
         success.append(

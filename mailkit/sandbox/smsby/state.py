@@ -43,6 +43,7 @@ class SmsBySettings:
     max_input_vars: fields of a form or query beyond this number are silently dropped.
     text_at_top: a personal bulk send needs a subject and a message at its top, as the table says.
     strict: one incorrect address refuses a whole bulk send, instead of being listed as an error.
+    error_key: what the status of a bulk send calls the address of an error: email or recipient.
     balance: the emails that are paid for; a bulk send of more is refused whole. None: no limit.
     no_money: the words of that refusal.
     post_max_size: a larger body is not read at all, so that its token is missing, too.
@@ -58,6 +59,7 @@ class SmsBySettings:
     max_input_vars: int = 1000
     text_at_top: bool = False
     strict: bool = False
+    error_key: str = "email"
     balance: int | None = None
     no_money: str = "Insufficient funds"
     post_max_size: int = 8 * 1024 * 1024

@@ -191,6 +191,36 @@ async def test_the_status_is_a_list_of_messages_with_partial_failures_as_data() 
     assert second.errors == ()
 
 
+@pytest.mark.parametrize("accepted", ["email", "recipient"])
+@pytest.mark.parametrize("refused", ["email", "recipient"])
+async def test_an_address_is_its_email_or_its_recipient(accepted: str, refused: str) -> None:
+    said = {
+        "message_id": "1",
+        "success": [{"email_id": "1", accepted: " a@b.by", "status": "OPEN"}],
+        "errors": [{refused: " c@d.by", "error": "Wrong address"}],
+    }
+    script = Script(response(200, {"status": "OK", "result": [said]}))
+    (message,) = await client(script).bulk.status(UUID)
+    assert [one.address for one in message.success] == ["a@b.by"]
+    assert [one.address for one in message.errors] == ["c@d.by"]
+
+
+@pytest.mark.parametrize("key", ["email", "recipient"])
+async def test_a_job_knows_who_was_refused_by_either_key(tmp_path: Path, key: str) -> None:
+    people = ["anna@mail.by", "invalid@mail.by"]
+    settings = SmsBySettings(error_key=key)
+    async with (
+        Sandbox(speed=0, seed=1, smsby=settings) as sandbox,
+        SmsBy(settings.token, url=sandbox.environment()["MAILKIT_SMSBY_URL"]) as smsby,
+        BulkSender(smsby, journal=tmp_path / "journal.db") as sender,
+    ):
+        job = await sender.start(
+            Message("news@shop.by", "Hello", html="<p>Hi"), read_recipients(people)
+        )
+        counts = (await job.wait()).counts
+    assert (counts.accepted, counts.rejected, counts.in_doubt) == (1, 1, 0)
+
+
 def rows(count: int, **change: object) -> Response:
     row = {"email_id": "1", "recipient": "a@b.by", "status": "OPEN", "error": None} | change
     tree = {"status": "OK", "result": [{"message_id": "1", "success": [row] * count, "errors": []}]}

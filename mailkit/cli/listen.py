@@ -165,6 +165,7 @@ def _sentence(counts: WebhookCounts) -> str:
     told = f"{_many(counts.events, 'event')} in {_many(counts.posts, 'post')}"
     reasons = {
         "unreadable": counts.broken,
+        "unreadable in posts that were taken": counts.left_out,
         "without the secret": counts.strangers,
         "while the journal could not be written": counts.unwritten,
     }

@@ -6,7 +6,7 @@ InvalidArgument that names the place and shows nothing of the body.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 
@@ -16,7 +16,7 @@ from mailkit.address import InvalidAddress, normalize
 from mailkit.core.reading import php_list
 from mailkit.errors import InvalidArgument
 
-__all__ = ["WebhookItem", "webhook_items"]
+__all__ = ["WebhookItem", "split_items", "webhook_items"]
 
 _BOM = b"\xef\xbb\xbf"
 _CONTAINERS = frozenset((dict, list))
@@ -24,6 +24,7 @@ _DEEPEST = 32  # levels of an item: the known ones have three
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _LAST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
+_Parts = list[msgspec.Raw] | dict[str, msgspec.Raw]
 _Folded = dict[tuple[str, ...], Mapping[str, str]]
 """Of the keys of an item, each in lower case, as it is written there."""
 
@@ -108,6 +109,15 @@ def webhook_items(body: bytes) -> Iterator[WebhookItem]:
         if not _CONTAINERS.isdisjoint(map(type, raw.values())) and _is_deep(raw):
             raise InvalidArgument(f"item {n} of the webhook's body is nested too deeply")
         yield WebhookItem(n, raw, folded)
+
+
+def split_items(body: bytes) -> Sequence[bytes]:
+    """The items of a JSON array, each as an array of its own, whatever it is; none of all else."""
+    try:
+        tree = php_list(msgspec.json.decode(body.removeprefix(_BOM), type=_Parts))
+    except (ValueError, RecursionError):
+        return []
+    return [b"[%b]" % part for part in tree] if isinstance(tree, list) else []
 
 
 def _decode(body: bytes) -> object:

@@ -27,6 +27,7 @@ from mailkit.webhooks.counts import WebhookCounts
 from mailkit.webhooks.exchange import Answer, Disconnected, Rejection, Request
 from mailkit.webhooks.handlers import Function, Handlers
 from mailkit.webhooks.masking import Masking
+from mailkit.webhooks.parsing import Parsed, parse_post
 from mailkit.webhooks.routes import Routes
 from mailkit.webhooks.secrets import Secrets, wrapped
 
@@ -212,27 +213,36 @@ class WebhookReceiver:
         journal = await self._opened()
         try:
             body = await read_body(request, largest=self._max_size, seconds=self._body_timeout)
-            events = await self._events(provider, body)
+            parsed = await self._parsed(provider, body)
         except Rejection as rejection:
             self._count(broken=1)
             _log.warning("a post of %s was turned away: %s", provider, rejection)
             raise
         recorded = await journal.events.record(
-            events, now=self._clock.now(), handlers=self._handlers.names
+            parsed.events, now=self._clock.now(), handlers=self._handlers.names
         )
-        self._counts = self._counts.plus(recorded)
+        self._counts = self._counts.plus(recorded, parsed.left_out)
+        if parsed.left_out:
+            _log.warning(
+                "a post of %s was taken without %d of its items: %s",
+                provider,
+                parsed.left_out,
+                parsed.why,
+            )
         if _log.isEnabledFor(logging.INFO):
             facts = {"event": "post", "provider": provider, **attrs.asdict(recorded)}
             extra = {f"mailkit_{key}": fact for key, fact in facts.items()}
-            _log.info("%s posted %d events", provider, len(events), extra=extra)
+            _log.info("%s posted %d events", provider, len(parsed.events), extra=extra)
         if self._caller is not None:
             self._caller.wake()
         return Answer(200, "ok")
 
-    async def _events(self, provider: str, body: bytes) -> Sequence[WebhookEvent]:
+    async def _parsed(self, provider: str, body: bytes) -> Parsed:
         parse = self._parsers[provider]
         try:
-            return await anyio.to_thread.run_sync(parse, body) if len(body) > _LONG else parse(body)
+            if len(body) > _LONG:
+                return await anyio.to_thread.run_sync(parse_post, parse, body)
+            return parse_post(parse, body)
         except InvalidArgument as error:
             raise Rejection(400, str(error)) from None
 

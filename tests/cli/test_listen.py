@@ -81,7 +81,7 @@ def test_it_says_what_to_register_and_what_has_come(shop: Shop) -> None:
         approve("listen: the addresses", "".join(lines), port=port, journal=shop.journal)
         shown = Listening(process, port)
         assert shown.post(body(callback(1), callback(2))) == 200
-        assert shown.post(body(callback(1))) == 200
+        assert shown.post(body(callback(1), {})) == 200
         assert shown.post(b"{") == 400
         assert shown.post(body(), "a-forged-secret-of-some-length") == 404
 
@@ -104,7 +104,7 @@ def test_the_counts_as_json(shop: Shop) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert ended.json == {
         "posts": 1, "events": 1, "applied": 0, "repeated": 0, "parked": 0, "foreign": 1,
-        "other": 0, "broken": 0, "strangers": 0, "unwritten": 0,
+        "other": 0, "left_out": 0, "broken": 0, "strangers": 0, "unwritten": 0,
     }  # fmt: skip
 
 

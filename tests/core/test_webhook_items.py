@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailkit.core.webhook_items import WebhookItem, webhook_items
+from mailkit.core.webhook_items import WebhookItem, split_items, webhook_items
 from mailkit.errors import InvalidArgument
 
 SECRET = "ann.secret@shop.by"
@@ -177,3 +177,25 @@ def test_whatever_bytes_come_they_are_read_or_refused(body: bytes) -> None:
     except InvalidArgument:
         return
     assert all(isinstance(raw, dict) for raw in found)
+
+
+_ITEMS = st.dictionaries(st.text(), st.none() | st.text() | st.integers()) | st.none() | st.text()
+
+
+@given(st.lists(_ITEMS))
+@example([[{"a": 1}], {"0": {"a": 1}}])
+def test_an_array_is_split_into_arrays_of_one_item_each(tree: list[object]) -> None:
+    body = json.dumps(tree).encode()
+    numbered = json.dumps(dict(enumerate(tree))).encode()
+    assert [json.loads(part) for part in split_items(body)] == [[one] for one in tree]
+    assert split_items(b"\xef\xbb\xbf" + body) == split_items(numbered) == split_items(body)
+
+
+@given(st.binary())
+@example(b'{"a": {"b": 1}}')
+@example(b"[" * 10_000)
+@example(b'[{"a": 1}, ')
+def test_all_else_has_no_items(body: bytes) -> None:
+    for part in split_items(body):
+        assert body.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"[", b"{"))
+        assert part[1:-1].strip() in body

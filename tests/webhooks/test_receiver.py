@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import logging
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -103,7 +104,8 @@ async def test_other_methods(receiver: WebhookReceiver, method: str, path: str) 
         ("is a number", b"1"),
         ("is a text", b'"DELIVERED"'),
         ("has another thing in its list", b"[[]]"),
-        ("has an item without a status", body(callback(), {"email": ADDRESS})),
+        ("has an item without a status", body({"email": ADDRESS})),
+        ("has no item that can be read", b'[null, "x", 7, {}]'),
         ("has a status that is no text", body(callback(status=[]))),  # type: ignore[arg-type]
         ("is 10,000 deep", b"[" * 10_000),
         ("is 10,000 deep and whole", b"[" * 10_000 + b"]" * 10_000),
@@ -137,6 +139,46 @@ async def test_a_broken_body_records_nothing(
 )
 async def test_an_odd_body_is_taken(receiver: WebhookReceiver, data: bytes) -> None:
     assert (await post(receiver, data)).status == 200
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"null",
+        b'"x"',
+        b"[]",
+        b'[{"status": "SENT"}]',
+        b'{"status": null, "email": "anna@example.com"}',
+        b'{"status": "", "email": "anna@example.com"}',
+        b'{"status": "\xff"}',
+        b'{"status": "SENT", "a": 1e999}',
+    ],
+)
+@pytest.mark.parametrize("n", [1, 1000])
+async def test_an_odd_item_costs_none_of_the_others(
+    receiver: WebhookReceiver, odd: bytes, n: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = [json.dumps(callback(one)).encode() for one in range(n)]
+    data = b"\xef\xbb\xbf[%b]" % b", ".join([others[0], odd, *others[1:], b"{}"])
+    assert (await post(receiver, data)).status == 200
+    assert receiver.counts == WebhookCounts(posts=1, events=n, foreign=n, left_out=2)
+    [warning] = caplog.record_tuples
+    assert warning[:2] == ("mailkit.webhooks", logging.WARNING)
+    assert "devino was taken without 2 of its items: " in warning[2]
+    assert ADDRESS not in caplog.text
+    assert (await post(receiver, data)).status == 200
+    assert events(receiver) == (2 * n, n)
+
+
+async def test_an_item_of_sendpulse_that_can_not_be_read(receiver: WebhookReceiver) -> None:
+    left = {"event": "unsubscribe", "email": ADDRESS, "timestamp": 1893456000, "task_id": 5}
+    data = body(left, {"event": "task_status_update", "task_id": 5})
+    path = PATH.replace("devino", "sendpulse")
+    assert (await post(receiver, data, path)).status == 200
+    assert (receiver.counts.events, receiver.counts.left_out) == (1, 1)
+    numbered = b'{"0": %b, "2": null}' % json.dumps(left).encode()
+    assert (await post(receiver, numbered, path)).status == 200
+    assert (receiver.counts.repeated, receiver.counts.left_out) == (1, 2)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "deflate"])

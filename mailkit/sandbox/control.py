@@ -18,9 +18,11 @@ from mailkit.sandbox.forms import Malformed
 from mailkit.sandbox.happening import CannotHappen
 from mailkit.sandbox.inbox import PAGE, Inbox, NoSuchMessage
 from mailkit.sandbox.jsons import read_json
+from mailkit.sandbox.nearest import meant
 from mailkit.sandbox.origin import HEADER, PageToken
 from mailkit.sandbox.php import is_number
 from mailkit.sandbox.request_log import RequestLog
+from mailkit.sandbox.search import count
 from mailkit.sandbox.service import Backlog, Response
 from mailkit.sandbox.truth import Outcome, Truth
 from mailkit.sandbox.wire import read_body
@@ -30,6 +32,13 @@ MEGABYTE = 1024 * 1024
 LARGEST = MEGABYTE
 MOST_MESSAGES = 1000  # in one response
 LARGEST_LIST = 256 * MEGABYTE  # of addresses to compare
+
+_QUERY = {
+    "truth": ("full",),
+    "outcomes": ("end", "service"),
+    "messages.list": ("search", "before", "limit", "full"),
+}
+"""What the query of an operation may have; that of the others has nothing."""
 
 _PUBLIC = filters.exclude("origin")
 
@@ -68,10 +77,12 @@ class Control:
         if request.method != "GET" and not self.token.admits(request.headers):
             return Response(403, {"error": f"a web page must send the header {HEADER}"})
         if request.method == "POST" and request.content_type != "application/json":
-            return Response(415, {"error": "the header Content-Type: application/json is required"})
+            required = "the header Content-Type: application/json is required (curl --json '{}')"
+            return Response(415, {"error": required})
         if body is None:
             return Response(413, {"error": f"the body is larger than {limit // MEGABYTE} MB"})
         try:
+            _check(operation, request.query)
             params = {**request.query, **args}
             return Response(200, await _ENDPOINTS[operation].handler(self, params, body))
         except (BadRequest, Malformed, CannotHappen) as error:
@@ -98,7 +109,7 @@ async def summary(control: Control, params: Params, body: bytes) -> object:
         "requests": dict(control.requests),
         "over_quota": dict(control.requests.over_quota),
     }
-    if params.get("full") == "1":
+    if _flag(params, "full"):
         figures["mailed"] = dict(truth.mailed)
         figures["mailed_twice_addresses"] = twice
     return figures
@@ -116,7 +127,7 @@ async def mailings(control: Control, params: Params, body: bytes) -> object:
 @endpoint("outcomes", "GET /sandbox/truth/outcomes")
 async def outcomes(control: Control, params: Params, body: bytes) -> object:
     """What has become of each email, with `?end=1` what will have; `?service=` chooses one."""
-    in_the_end = params.get("end") == "1"
+    in_the_end = _flag(params, "end")
     service = params.get("service")
     try:
         found = control.outcomes(in_the_end=in_the_end, service=service)
@@ -144,14 +155,16 @@ async def compare(control: Control, params: Params, body: bytes) -> object:
 @endpoint("messages.list", "GET /sandbox/messages")
 async def list_messages(control: Control, params: Params, body: bytes) -> object:
     """The captured messages, newest first: those that `?search=` finds, below `?before=`, at most
-    `?limit=`; with `?full=1` their bodies, too.
+    `?limit=`; with `?full=1` their bodies, too. `total` is how many the search finds in all.
     """
-    limit = min(_number(params, "limit", PAGE), MOST_MESSAGES)
+    limit = _number(params, "limit", PAGE)
+    if not 1 <= limit <= MOST_MESSAGES:
+        raise BadRequest(f"limit must be a number from 1 to {MOST_MESSAGES}, not {limit}")
+    text, is_full = params.get("search", ""), _flag(params, "full")
     before = _number(params, "before", control.truth.emails + 1)
-    found = control.inbox.find(params.get("search", ""), before=before, limit=limit)
-    is_full = params.get("full") == "1"
+    found = control.inbox.find(text, before=before, limit=limit)
     return {
-        "total": control.truth.emails,
+        "total": count(control.truth, text),
         "messages": [control.inbox.described(one, full=is_full) for one in found.emails],
         "next": found.next,
     }
@@ -242,10 +255,25 @@ def _fault(order: object) -> Fault:
     return Fault(**order)
 
 
+def _check(operation: str, query: Iterable[str]) -> None:
+    known = _QUERY.get(operation, ())
+    for name in query:
+        if name not in known:
+            hint = meant(name, known, f"it takes {', '.join(known) or 'none'}")
+            raise BadRequest(f"the query has no parameter {name!r}: {hint}")
+
+
+def _flag(params: Params, name: str) -> bool:
+    text = params.get(name, "0")
+    if text not in ("0", "1"):
+        raise BadRequest(f"{name} must be 1 or 0, not {text!r}")
+    return text == "1"
+
+
 def _number(params: Params, name: str, default: int | None = None) -> int:
     text = params.get(name, "" if default is None else str(default))
     if not is_number(text):
-        raise BadRequest(f"{name} must be a number")
+        raise BadRequest(f"{name} must be a number, not {text!r}")
     return int(text)
 
 

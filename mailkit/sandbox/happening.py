@@ -28,6 +28,20 @@ _BEFORE = {
     Step.COMPLAINED: (Step.SENT, Step.DELIVERED),
     Step.UNSUBSCRIBED: (Step.SENT, Step.DELIVERED),
 }
+_ORDER = (
+    Step.SUBSCRIBED,  # again: nothing that becomes of an email
+    Step.QUEUED,
+    Step.SENT,
+    Step.DEFERRED,
+    Step.DELIVERED,
+    Step.OPENED,
+    Step.CLICKED,
+    Step.UNDELIVERED,
+    Step.EXPIRED,
+    Step.UNSUBSCRIBED,
+    Step.COMPLAINED,
+)
+_RANK = {step: rank for rank, step in enumerate(_ORDER)}
 _SHOWN = {
     Step.SENT: Step.SENT,
     Step.DELIVERED: Step.DELIVERED,
@@ -47,10 +61,22 @@ def past(course: Iterable[tuple[float, Step]], now: float) -> Course:
     return [one for one in course if one[0] <= now]
 
 
+def furthest(reached: Course) -> Step:
+    """The state of an email that has taken these steps: no later one makes it less."""
+    return max((step for _, step in reached), key=_RANK.__getitem__, default=Step.QUEUED)
+
+
 def following(reached: Course, now: float, step: Step) -> Course:
-    """The steps that an email takes now to reach this one; nothing is left to come after it."""
-    known = {one for _, one in reached}
-    return [*((now, one) for one in _BEFORE[step] if one not in known), (now, step)]
+    """The steps that an email takes now to reach this one; nothing is left to come after it.
+
+    CannotHappen if it has come as far. Only who has subscribed again can unsubscribe again.
+    """
+    state = furthest(reached)
+    if step is Step.UNSUBSCRIBED and reached and reached[-1][1] is Step.SUBSCRIBED:
+        return [(now, step)]
+    if _RANK[step] <= _RANK[state]:
+        raise CannotHappen(f"nothing happens: the message's state is already {state}")
+    return [(now, one) for one in (*_BEFORE[step], step) if _RANK[one] > _RANK[state]]
 
 
 def shown_at(course: Course, now: float) -> Step:

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from mailkit.sandbox.clock import Clock
-from mailkit.sandbox.happening import HAPPENINGS, CannotHappen, Course
+from mailkit.sandbox.happening import HAPPENINGS, CannotHappen, Course, furthest, past
 from mailkit.sandbox.search import Found, search
 from mailkit.sandbox.service import Service
 from mailkit.sandbox.truth import Email, Truth
@@ -55,10 +55,9 @@ class Inbox:
                 return ()
 
     def state(self, email: Email) -> str:
-        """The last step that a message has reached, or "accepted"."""
-        now = self.clock.now()
-        reached = [step for at, step in self.course(email) if at <= now]
-        return str(reached[-1]) if reached else "accepted"
+        """The furthest step that a message has reached, or "accepted"."""
+        reached = past(self.course(email), self.clock.now())
+        return str(furthest(reached)) if reached else "accepted"
 
     def history(self, email: Email) -> list[str]:
         """The steps that a message has taken by now."""

@@ -74,6 +74,12 @@ def search(truth: Truth, text: str, *, before: int, limit: int) -> Found:
     return Found(found, None)
 
 
+def count(truth: Truth, text: str) -> int:
+    """How many emails there are in which all words of the text are."""
+    terms = parsed(text)
+    return sum(1 for _ in _matching(truth, terms, truth.emails + 1)) if terms else truth.emails
+
+
 def _matching(truth: Truth, terms: list[Term], before: int) -> Iterator[Email]:
     oldest_kept = truth.oldest_kept
     for first, mailing in truth.mailings_before(before):

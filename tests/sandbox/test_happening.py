@@ -101,10 +101,53 @@ async def test_nothing_comes_after_what_was_made_to_happen(api: Api, sandbox: Sa
     sandbox.clock.advance(86400)
     assert steps(sandbox, 1) == ["sent", "undelivered"]
     assert (await api("sendEmail", **MESSAGE, email="complaint@mail.by")).result
-    await happens(api, 1, "open")
-    assert steps(sandbox, 1) == ["sent", "undelivered", "delivered", "opened"]
-    await happens(api, 1, "open")
-    assert steps(sandbox, 1)[-2:] == ["opened", "opened"]
+
+
+@pytest.mark.parametrize("second", HAPPENINGS)
+@pytest.mark.parametrize("first", HAPPENINGS)
+async def test_a_state_never_goes_back(
+    first: str, second: str, api: Api, devino: JsonApi, sendpulse: JsonApi, sandbox: Sandbox
+) -> None:
+    await api.post("sendBulkEmail", BULK)
+    await devino("POST", "/email/messages", order("anna@mail.by"))
+    await campaign(sendpulse, sandbox, "anna@mail.by")
+    ranks = ("deliver", "open", "click", "bounce", "unsubscribe", "complain")
+    goes_on = ranks.index(second) > ranks.index(first)
+    taken = {first, second} if goes_on else {first}
+    for number in (1, 3, 4):
+        await happens(api, number, first)
+        before = steps(sandbox, number)
+        answer = await happens(api, number, second)
+        email = sandbox.inbox.get(number)
+        if goes_on:
+            assert answer["state"] == STATES[second]
+        else:
+            assert answer["error"] == (
+                f"nothing happens: the message's state is already {STATES[first]}"
+            )
+            assert steps(sandbox, number) == before
+        state = sandbox.inbox.state(email)
+        assert state == STATES[second if goes_on else first]
+        outcome = sandbox.outcomes(service=email.service)[0]
+        if email.service == "smsby":  # whose status knows no more
+            shown = "opened" if taken & {"open", "click"} else "delivered"
+            assert outcome.state == ("undelivered" if "bounce" in taken else shown)
+        else:
+            assert outcome.state == state
+    assert sandbox.inbox.happened == (6 if goes_on else 3)
+
+
+async def test_who_has_subscribed_again_can_unsubscribe_again(
+    devino: JsonApi, sandbox: Sandbox
+) -> None:
+    await devino("POST", "/email/messages", order("returns@mail.by"))
+    sandbox.clock.advance(7200)
+    assert steps(sandbox, 1)[-2:] == ["unsubscribed", "subscribed"]
+    assert sandbox.inbox.state(sandbox.inbox.get(1)) == "unsubscribed"
+    assert "already unsubscribed" in (await happens(devino, 1, "open"))["error"]
+    assert (await happens(devino, 1, "unsubscribe"))["state"] == "unsubscribed"
+    assert steps(sandbox, 1)[-2:] == ["subscribed", "unsubscribed"]
+    assert "returns@mail.by" in sandbox.devino.account.unsubscribed
 
 
 async def test_what_a_message_does_not_track_cannot_happen(api: Api, sandbox: Sandbox) -> None:

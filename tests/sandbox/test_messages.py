@@ -54,8 +54,30 @@ async def test_a_page_at_a_time(api: Api) -> None:
     found = await got(api, f"{path}&before={found['next']}")
     ids.append([one["id"] for one in found["messages"]])
     assert (ids, found["next"]) == ([[4, 3, 2], [1]], None)
+    found = await got(api, "/sandbox/messages?search=to:anna&limit=1&before=4")
+    assert ([one["id"] for one in found["messages"]], found["total"]) == ([3], 2)
+    assert (await got(api, "/sandbox/messages?search=nobody"))["total"] == 0
     for wrong in ("limit=x", "limit=-1", "before=x", "before=1.5"):
         assert "number" in (await got(api, f"/sandbox/messages?{wrong}", 400))["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("messages?ful=1", "the query has no parameter 'ful': did you mean full?"),
+        ("messages?q=anna", "'q': it takes search, before, limit, full"),
+        ("messages/1?full=1", "it takes none"),
+        ("messages?full=yes", "full must be 1 or 0, not 'yes'"),
+        ("messages?limit=1001", "limit must be a number from 1 to 1000, not 1001"),
+        ("messages?limit=0", "limit must be a number from 1 to 1000, not 0"),
+        ("truth?full=true", "full must be 1 or 0"),
+        ("truth/outcomes?end=", "end must be 1 or 0"),
+        ("truth/outcomes?in_the_end=1", "it takes end, service"),
+    ],
+)
+async def test_a_wrong_query_is_not_taken_for_another(query: str, problem: str, api: Api) -> None:
+    await api("sendEmail", **MESSAGE, email="anna@mail.by")
+    assert problem in (await got(api, f"/sandbox/{query}", 400))["error"]
 
 
 async def test_search_and_bodies(devino: JsonApi, sandbox: Sandbox) -> None:

@@ -16,7 +16,7 @@ import anyio
 import pytest
 
 from mailkit.bulk.journal import Chosen, Journal
-from mailkit.bulk.journal.sqlite import opening, witness
+from mailkit.bulk.journal.sqlite import finding, opening, witness
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
@@ -448,6 +448,29 @@ async def test_a_journal_that_is_empty_while_something_is_copied_over_it_is_not_
     path.write_bytes(content)
     async with at(path) as journal:
         assert [job.name for job in await journal.jobs.list()] == ["a"]
+
+
+async def test_a_journal_that_is_moved_away_while_it_is_opened_keeps_its_wal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite deletes the -wal next to an empty file: all that a dead process wrote last."""
+    path, away = tmp_path / "journal.db", tmp_path / "away.db"
+    await some_job(path)
+    assert forking.start("tests.bulk.killed", path, "2", cwd=forking.ROOT).wait() == -signal.SIGKILL
+    make = finding._make
+
+    def make_late(place: Path) -> None:
+        path.rename(away)
+        make(place)
+
+    monkeypatch.setattr(finding, "_make", make_late)
+    with pytest.raises(JournalError, match="it is gone, but"):
+        await Journal.open(path)
+    monkeypatch.undo()
+    away.rename(path)
+    async with at(path) as journal:
+        found = await states(journal, await journal.jobs.get("a"))
+    assert list(found.values()).count("in doubt") == 4
 
 
 async def test_a_journal_that_is_back_while_it_is_opened_is_looked_at(

@@ -37,6 +37,7 @@ def find(path: Path, *, create: bool) -> os.stat_result:
             raise JournalError(f"there is no journal at {path}: a send creates one; {elsewhere()}")
         _refuse_leftovers(path)
         _make(path)
+        _refuse_leftovers(path)  # it may have been moved away since, and an empty one made here
         found = path.lstat()
     except OSError as error:
         why = error.strerror or str(error)

@@ -56,7 +56,7 @@ class InvalidAddress(InvalidArgument):
 
     def __str__(self) -> str:
         shown = self.address if len(self.address) <= 80 else self.address[:80] + "…"
-        return f"{shown!r} is not an e-mail address: {self.reason}"
+        return f"{shown!r} is not an email address: {self.reason}"
 
 
 def normalize(text: str) -> str:
@@ -114,7 +114,7 @@ def _name(value: str) -> str:
 class Address:
     """A mailbox: ``email``, in the spelling of `normalize`, and the ``name`` shown with it.
 
-    Raises InvalidAddress if the e-mail is not an address, InvalidArgument if either holds a line
+    Raises InvalidAddress if the email is not an address, InvalidArgument if either holds a line
     break or another control character. ``str()`` gives the header form, which `parse` reads back.
     """
 

@@ -119,7 +119,7 @@ def _other(start: str) -> str | None:
     if _vcard(start):
         return "a vCard file; export the contacts as CSV"
     if _message(start):
-        return "an e-mail message; put the addresses into a file of their own, one per line"
+        return "an email message; put the addresses into a file of their own, one per line"
     return None
 
 

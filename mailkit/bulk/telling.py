@@ -73,6 +73,8 @@ def _name(kind: str) -> str:
 def _sentence(event: JobEvent) -> str:
     job = event.job
     match event:
+        case JobStarted(provider=provider, unsent=0):
+            return f"{job}: nothing is left to send; asking {provider} what became of it"
         case JobStarted(provider=provider, unsent=unsent):
             return f"{job}: sending {unsent:,} rows over {provider}"
         case ChunkAccepted(chunk=chunk, accepted=accepted, rejected=rejected, in_doubt=in_doubt):

@@ -1,4 +1,4 @@
-"""The e-mail services as a local HTTP server, for tests, demos and measurements.
+"""The email services as a local HTTP server, for tests, demos and measurements.
 
     from mailkit.sandbox import Fault, Sandbox
 

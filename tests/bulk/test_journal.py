@@ -551,7 +551,7 @@ async def test_suppressions_are_added_once_listed_in_order_and_removed(journal: 
 
 
 async def test_of_suppressions_with_a_wrong_address_none_is_added(journal: Journal) -> None:
-    with pytest.raises(InvalidArgument, match="'nobody' is not an e-mail address"):
+    with pytest.raises(InvalidArgument, match="'nobody' is not an email address"):
         await journal.suppressions.add(["a@example.com", "nobody"], reason="left", now=5.0)
     assert [one async for one in journal.suppressions.list()] == []
 

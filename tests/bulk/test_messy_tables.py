@@ -164,7 +164,7 @@ async def test_what_a_file_is_whatever_its_name_says() -> None:
         ("<people><p>a@b.by</p></people>", None, "is XML or a web page (HTML)"),
         ("{\\rtf1\\ansi a@b.by}", "csv", "is an RTF document"),
         ("BEGIN:VCARD\nEMAIL:a@b.by\n", "csv", "is a vCard file"),
-        ("Received: from x\nTo: a@b.by\n", None, "is an e-mail message"),
+        ("Received: from x\nTo: a@b.by\n", None, "is an email message"),
         (
             b"\xd0\xcf\x11\xe0" + bytes(50),
             "csv",

@@ -228,7 +228,7 @@ async def test_of_addresses_all_are_resolved_or_none_is(journal: Journal) -> Non
         "p2@example.com": "p2@example.com is not in doubt in the job a",
         "stranger@example.com": "stranger@example.com is not in doubt in the job a",
         "p3@example.com": "p3@example.com is not in doubt in the job a",  # of another chunk
-        "nobody": "'nobody' is not an e-mail address",
+        "nobody": "'nobody' is not an email address",
     }
     for address, sentence in wrong.items():
         both = ["p0@example.com", address]

@@ -1,4 +1,4 @@
-"""The e-mail part of sms.by: messages, bulk sends, unsubscriptions, templates, mailing lists.
+"""The email part of sms.by: messages, bulk sends, unsubscriptions, templates, mailing lists.
 
 Written from https://sms.by/api.
 """

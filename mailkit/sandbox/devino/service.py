@@ -1,4 +1,4 @@
-"""Devino: its two e-mail operations, written from the provider's page, and its callbacks.
+"""Devino: its two email operations, written from the provider's page, and its callbacks.
 
 How the page is read where it leaves a choice:
 - names in a request are as the page spells them; unknown names are ignored;

@@ -1,4 +1,4 @@
-"""SendPulse: its e-mail operations, written from the provider's pages.
+"""SendPulse: its email operations, written from the provider's pages.
 
 How the pages are read where they leave a choice:
 - every request counts toward the request quotas when it is carried out, every POST /campaigns with

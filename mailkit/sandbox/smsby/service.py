@@ -1,4 +1,4 @@
-"""sms.by: its ten e-mail operations under /api/v2, written from the provider's pages.
+"""sms.by: its ten email operations under /api/v2, written from the provider's pages.
 
 How the pages are read where they leave a choice:
 - parameters are in the form, those of templates.list in the query, those of the two mailing list

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import attrs
 import msgspec
@@ -11,7 +13,7 @@ import msgspec
 from mailkit.address import Address
 from mailkit.core.call import Call, Raw, Resource, arg, method, post
 from mailkit.core.model import Model
-from mailkit.core.reading import decode
+from mailkit.core.reading import Reader, decode, php_list
 from mailkit.core.wire import Unreadable
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
@@ -107,7 +109,33 @@ class SendBulk(Call[SendBulkResult], kw_only=True):
             raise InvalidArgument("give subject and html for a list of addresses")
 
 
-@post("/api/v2/statusBulkEmail", repeatable=True, body="form")
+def _statuses(_: Call[list[BulkStatus]], raw: Raw) -> list[BulkStatus]:
+    """The messages; a row that is null or text tells nothing, and costs none of the others."""
+    try:
+        return _reader()(raw)
+    except Unreadable:
+        tree = php_list(decode(raw))
+        found = [_without_blanks(one) for one in tree] if isinstance(tree, list) else tree
+        return _reader().structure(found)
+
+
+@cache
+def _reader() -> Reader[list[BulkStatus]]:
+    return Reader(list[BulkStatus])
+
+
+def _without_blanks(message: Any) -> Any:
+    if not isinstance(message, dict):
+        return message
+    rows = {key: php_list(message[key]) for key in ("success", "errors") if key in message}
+    return message | {
+        key: [row for row in listed if row is not None and not isinstance(row, str)]
+        for key, listed in rows.items()
+        if isinstance(listed, list)
+    }
+
+
+@post("/api/v2/statusBulkEmail", repeatable=True, body="form", read=_statuses)
 class GetBulkStatus(Call[list[BulkStatus]]):
     """What happened to the addresses of a bulk request; one sending can be several messages.
 

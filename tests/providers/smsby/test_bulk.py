@@ -234,6 +234,25 @@ async def test_a_long_status_is_read_whole_in_any_shape(change: dict[str, object
     assert {one.address for one in message.success} == {"a@b.by"}
 
 
+@pytest.mark.parametrize("nothing", [None, "", "e@f.by"])
+@pytest.mark.parametrize("numbered", [False, True])
+async def test_a_row_that_tells_nothing_costs_none_of_the_others(
+    nothing: object, numbered: bool
+) -> None:
+    accepted: list[object] = [nothing, {"email_id": "1", "recipient": "a@b.by"}]
+    refused: list[object] = [{"email": "c@d.by", "error": None}, nothing]
+    said = {
+        "message_id": "1",
+        "success": dict(enumerate(accepted)) if numbered else accepted,
+        "errors": dict(enumerate(refused)) if numbered else refused,
+    }
+    script = Script(response(200, {"status": "OK", "result": [{"success": None}, said]}))
+    empty, message = await client(script).bulk.status(UUID)
+    assert (empty.success, empty.errors) == ((), ())
+    assert [one.address for one in message.success] == ["a@b.by"]
+    assert [one.address for one in message.errors] == ["c@d.by"]
+
+
 @pytest.mark.parametrize("result", [{}, "", 7, [7], [{"success": 7}], [{"success": [7]}]])
 async def test_a_status_of_another_shape_is_an_error(result: Sequence[object]) -> None:
     bad = response(200, {"status": "OK", "result": result})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -74,7 +76,6 @@ def sandbox(
         _list_faults(as_json=as_json)
         raise typer.Exit(Exit.DONE)
     try:
-        faults = [Fault.parse(one) for one in fault or ()]
         server = Sandbox(
             host=host,
             port=port,
@@ -83,9 +84,12 @@ def sandbox(
             speed=speed,
             keep_emails=keep,
         )
-        server.adjust(dict(map(parsed, settings or ())))
-    except (TypeError, ValueError) as error:  # before typer 0.29 "nan" is in every range
+    except ValueError as error:  # before typer 0.29 "nan" is in every range
         raise typer.BadParameter(str(error.args[0])) from None
+    with _about("--fault"):
+        faults = [Fault.parse(one) for one in fault or ()]
+    with _about("--set"):
+        server.adjust(dict(map(parsed, settings or ())))
 
     async def command() -> int:
         ended = asyncio.Event()
@@ -108,6 +112,14 @@ def sandbox(
         return Exit.DONE
 
     raise typer.Exit(run(command))
+
+
+@contextmanager
+def _about(option: str) -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise typer.BadParameter(str(error.args[0]), param_hint=option) from None
 
 
 def _add(server: Sandbox, fault: Fault) -> None:

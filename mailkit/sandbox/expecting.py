@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-from mailkit.sandbox.truth import Email, Truth, normalized
+from mailkit.sandbox.truth import Email, Truth, wanted
 
 FEW = 5
 
@@ -24,7 +24,7 @@ def mismatch(
     if truth.emails:
         sent = [one for one in map(truth.email, range(truth.emails, 0, -1)[:FEW]) if one]
         lines = [_lines(f"{lines[0]}; {truth.emails} to others, the last of them:", sent)]
-        near = get_close_matches(normalized(address), {one.address for one in sent}, 1)
+        near = get_close_matches(wanted(address), {one.address for one in sent}, 1)
         lines += [f"did you mean {near[0]}?"] if near else []
     elif requests:
         counts = ", ".join(f"{name} ({count})" for name, count in requests.items())

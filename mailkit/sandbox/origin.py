@@ -20,8 +20,8 @@ _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]@/?#]+))(?::[0-9]*)?")
 
 
 class OriginCheck:
-    """Lets in requests to an IP address, which no DNS server can redirect, to localhost and to
-    `names`.
+    """Lets in requests to an IP address or a name of localhost, which no DNS server can redirect,
+    and to `names`.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -33,7 +33,7 @@ class OriginCheck:
         if not self._is_ours(host):
             return (
                 f"Host {host!r} is not this sandbox: use localhost or an IP address, or allow the "
-                "name with Sandbox(hosts=[…])"
+                "name with the option --allowed-host, in Python with Sandbox(hosts=[…])"
             )
         site = headers.get("Sec-Fetch-Site", "none")
         origin = headers.get("Origin", f"http://{host}")
@@ -45,8 +45,8 @@ class OriginCheck:
         found = _HOST.fullmatch(host)
         if found is None:
             return False
-        name = found[1] or found[2].lower()
-        return name in self._names or _is_address(name)
+        name = found[1] or found[2].lower().removesuffix(".")
+        return name in self._names or name.endswith(".localhost") or _is_address(name)
 
 
 @attrs.frozen

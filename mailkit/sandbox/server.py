@@ -201,6 +201,8 @@ class Sandbox:
 
     def history(self, email: Email) -> list[str]:
         """What has happened to a message by now, such as `["sent", "delivered", "opened"]`."""
+        if not isinstance(email, Email):
+            raise TypeError(f"history is of a message, such as one_message_to gives, not {email!r}")
         return self.inbox.history(email)
 
     def outcomes(self, *, in_the_end: bool = False, service: str | None = None) -> list[Outcome]:

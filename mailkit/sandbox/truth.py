@@ -25,6 +25,12 @@ def normalized(address: str) -> str:
     return address.strip().lower()
 
 
+def wanted(text: str) -> str:
+    """The address that a person asks for, who may write a name before it: `Anna <anna@mail.by>`."""
+    _, bracket, rest = text.strip().rpartition("<")
+    return normalized(rest[:-1] if bracket and rest.endswith(">") else text)
+
+
 def _few(addresses: Sequence[str]) -> str:
     """The first addresses, and how many more there are."""
     more = len(addresses) - _FEW
@@ -277,24 +283,24 @@ class Truth:
 
     def count(self, address: str) -> int:
         """How many emails went to the address."""
-        return self._counts.get(normalized(address), 0)
+        return self._counts.get(wanted(address), 0)
 
     def messages_to(self, address: str) -> list[Email]:
         """The emails to the address, oldest first."""
-        wanted = normalized(address)
+        asked = wanted(address)
         with self._lock:
             return [
                 self._email(self._firsts[at] + index)
                 for at, mailing in enumerate(self._mailings)
-                if wanted in mailing.addresses
+                if asked in mailing.addresses
                 for index, one in enumerate(mailing.addresses)
-                if one == wanted
+                if one == asked
             ]
 
     def mailings_to(self, address: str) -> Iterator[Mailing]:
         """The accepted calls that mailed the address: when, and by which operation."""
-        wanted = normalized(address)
-        return (mailing for mailing in self.mailings if wanted in mailing.addresses)
+        asked = wanted(address)
+        return (mailing for mailing in self.mailings if asked in mailing.addresses)
 
     def compare(self, believed: Iterable[str]) -> Comparison:
         """Compare with the addresses that a client believes it has mailed."""

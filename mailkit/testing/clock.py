@@ -57,6 +57,10 @@ class FakeClock(Clock):
         self._holds = 0
         self._look: asyncio.Handle | None = None
 
+    def __repr__(self) -> str:
+        """Short, since failing tests show it."""
+        return f"<FakeClock: {self._steady:g} s have passed, {len(self._sleepers)} sleep>"
+
     def now(self) -> float:
         """The wall clock: seconds since 1970."""
         return self._wall + self._steady

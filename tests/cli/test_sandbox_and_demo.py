@@ -65,17 +65,25 @@ def test_faults_of_the_sandbox(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("order", "code"),
-    [("explode", 2), ("cut_json:size=3", 2), ("cut_json:times", 2), ("cut_json:on=smsby.none", 1)],
+    [
+        ("explode", 2),
+        ("cut_json:size=3", 2),
+        ("cut_json:times", 2),
+        ("refuse:times=0", 2),
+        ("cut_json:on=smsby.none", 1),
+    ],
 )
 def test_a_fault_that_the_sandbox_does_not_have(order: str, code: int, shop: Shop) -> None:
     ended = shop("sandbox", "--port", "0", "--fault", order)
     assert (ended.code, ended.out) == (code, "")
+    assert "--fault" in ended.err
 
 
 @pytest.mark.parametrize("setting", ["smsby.balance", "smsby.colour=1", "smsby.balance=much"])
 def test_a_setting_that_the_sandbox_does_not_have(setting: str, shop: Shop) -> None:
     ended = shop("sandbox", "--port", "0", "--set", setting)
     assert (ended.code, ended.out) == (2, "")
+    assert "--set" in ended.err
 
 
 def test_settings_of_the_sandbox(shop: Shop) -> None:

@@ -10,12 +10,24 @@ from mailkit.sandbox.origin import OriginCheck
 
 from .conftest import MESSAGE, Api, JsonApi
 
-OURS = ["localhost", "LOCALHOST:8025", "127.0.0.1", "127.0.0.1:1", "[::1]:8025", "192.168.7.7:80"]
+OURS = [
+    "localhost",
+    "LOCALHOST:8025",
+    "localhost.:8025",
+    "Mail.Localhost:80",
+    "127.0.0.1",
+    "127.0.0.1:1",
+    "[::1]:8025",
+    "192.168.7.7:80",
+]
 NOT_OURS = [
     "",
     "evil.example",
     "evil.example:8025",
     "localhost.evil.example",
+    "evillocalhost",
+    "localhost..",
+    ".",
     "127.0.0.1.evil.example",
     "evil.example#localhost",
     "localhost@evil.example",
@@ -44,7 +56,9 @@ def test_addresses_and_localhost_lead_here(host: str) -> None:
 
 @pytest.mark.parametrize("host", NOT_OURS)
 def test_no_other_name_does(host: str) -> None:
-    assert "is not this sandbox" in (OriginCheck([]).problem({"Host": host}) or "")
+    problem = OriginCheck([]).problem({"Host": host}) or ""
+    assert "is not this sandbox" in problem
+    assert "--allowed-host" in problem
 
 
 def test_more_names_can_be_given() -> None:

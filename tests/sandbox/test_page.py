@@ -262,6 +262,17 @@ async def test_a_button_makes_it_happen_and_posts_it(
     assert (await submit(api, "messages/2/happen", what="open")).status == 404
 
 
+async def test_the_calls_that_a_fault_can_strike_are_listed_once(
+    api: Api, sandbox: Sandbox
+) -> None:
+    found = tags(await page(api, "/sandbox/page/faults"))
+    listed = [attributes["value"] for name, attributes in found if name == "option"]
+    calls = [one.operation for each in sandbox.services.values() for one in each.endpoints]
+    assert sorted(map(str, listed)) == sorted([*calls, *(f"{one}.*" for one in sandbox.services)])
+    inputs = [attributes for _, attributes in found if attributes.get("name") == "on"]
+    assert [one["list"] for one in inputs] == ["operations"] * len(KINDS)
+
+
 async def test_without_a_webhook_a_button_says_so(api: Api, sandbox: Sandbox) -> None:
     await api("sendEmail", **MESSAGE, email="anna@mail.by")
     response = await submit(api, "messages/1/happen", what="bounce")

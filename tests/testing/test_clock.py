@@ -33,6 +33,12 @@ def test_it_starts_where_it_is_told(start: datetime | float, wanted: datetime) -
     assert clock.monotonic() == 0
 
 
+def test_it_is_shown_in_short() -> None:
+    clock = FakeClock()
+    clock.advance(90)
+    assert repr(clock) == "<FakeClock: 90 s have passed, 0 sleep>"
+
+
 def test_a_start_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         FakeClock(datetime(2030, 5, 1))

@@ -34,7 +34,8 @@ async def test_a_message_is_found_by_its_address(
         job = await sender.start(MESSAGE, rows, name="autumn")
         await job.wait()
     message = mailkit_sandbox.one_message_to(" a@B.by")
-    assert mailkit_sandbox.messages_to("a@b.by") == [message]
+    for asked in ("a@b.by", "Anna <A@b.by> ", "<a@b.by>"):
+        assert mailkit_sandbox.messages_to(asked) == [message]
     assert (message.address, message.service) == ("a@b.by", provider)
     assert (message.sender, message.sender_name) == ("news@shop.by", "Shop")
     assert message.subject == "Autumn"
@@ -79,6 +80,27 @@ async def test_a_message_that_is_missing_says_what_there_is(
         mailkit_sandbox.one_message_to("c@d.by")
     mailkit_sandbox.clock.advance(606)
     assert mailkit_sandbox.one_message_to("c@d.by").campaign
+
+
+def test_a_history_is_of_a_message(mailkit_sandbox: Sandbox) -> None:
+    with pytest.raises(TypeError, match=r"history is of a message, .* not 'a@b.by'"):
+        mailkit_sandbox.history("a@b.by")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("provider", ["sendpulse", "devino"])
+async def test_values_are_as_they_were_sent(
+    provider: str,
+    mailkit_sandbox: Sandbox,
+    mailkit_clock: FakeClock,
+    request: pytest.FixtureRequest,
+) -> None:
+    client: SendPulse | Devino = request.getfixturevalue(f"mailkit_{provider}")
+    async with client, BulkSender(client, clock=mailkit_clock) as sender:
+        rows = read_recipients([{"email": "a@b.by", "name": "<Anna>"}])
+        await (await sender.start(MESSAGE, rows)).wait()
+    message = mailkit_sandbox.one_message_to("a@b.by")
+    assert message.values == {"name": "&lt;Anna&gt;"}
+    assert message.text.startswith("Hello <Anna>")
 
 
 async def test_attachments_and_plain_text(

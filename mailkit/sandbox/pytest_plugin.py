@@ -42,15 +42,21 @@ def mailkit_sandbox_settings() -> Mapping[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def _mailkit_server(mailkit_sandbox_settings: Mapping[str, Any]) -> "Iterator[Sandbox]":
+    with _served(mailkit_sandbox_settings) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
 def mailkit_session_sandbox(
-    mailkit_sandbox_settings: Mapping[str, Any], tmp_path_factory: pytest.TempPathFactory
+    _mailkit_server: "Sandbox", tmp_path_factory: pytest.TempPathFactory
 ) -> "Iterator[Sandbox]":
     """The sandbox that serves the session's tests at one address, for what lives as long: an app,
-    say. Whoever uses it finds in it what the tests before have done; `mailkit_sandbox` starts over.
+    say. From then on, the environment variables of mailkit point to it. Whoever uses it finds in it
+    what the tests before have done; `mailkit_sandbox` starts over.
     """
-    folder = tmp_path_factory.mktemp("mailkit")
-    with _served(mailkit_sandbox_settings) as sandbox, _environment(sandbox, folder):
-        yield sandbox
+    with _environment(_mailkit_server, tmp_path_factory.mktemp("mailkit")):
+        yield _mailkit_server
 
 
 @pytest.fixture
@@ -61,7 +67,7 @@ def mailkit_sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator
     """
     marker = request.node.get_closest_marker("mailkit_sandbox")
     if marker is None:
-        shared: Sandbox = request.getfixturevalue("mailkit_session_sandbox")
+        shared: Sandbox = request.getfixturevalue("_mailkit_server")
         shared.start_over()
         with _environment(shared, tmp_path):
             yield shared

@@ -3,7 +3,8 @@
 import re
 from html.parser import HTMLParser
 
-_DOCTYPE = re.compile(r"(?>\s+|\ufeff|<!--.*?-->)*+<!doctype[^>]*>", re.DOTALL | re.IGNORECASE)
+_BLANK = re.compile(r"[\s\ufeff]+")
+_DOCTYPE = re.compile(r"<!doctype[^>]*>", re.IGNORECASE)
 _INERT = (
     '<base target="_blank">'
     '<style>[target=""],[target="_self" i]{pointer-events:none!important}</style>'
@@ -15,9 +16,21 @@ def inert(html: str) -> str:
     """The HTML in which a click on a link does nothing, in the same mode: without standards if it
     has no doctype.
     """
-    doctype = _DOCTYPE.match(html)
+    doctype = _DOCTYPE.match(html, _start(html))
     at = doctype.end() if doctype else 0
     return html[:at] + _INERT + html[at:]
+
+
+def _start(html: str) -> int:
+    """Where it begins, after white space and comments."""
+    at = 0
+    while True:
+        if blank := _BLANK.match(html, at):
+            at = blank.end()
+        end = html.find("-->", at + 4) if html.startswith("<!--", at) else -1
+        if end < 0:
+            return at
+        at = end + 3
 
 
 def links(html: str) -> list[str]:

@@ -7,6 +7,7 @@ Another service joins by adding itself to CLIENTS, with sample arguments for its
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from email import message_from_bytes
@@ -74,6 +75,8 @@ CLIENTS: Mapping[str, Spoken] = {
 
 @pytest.fixture(autouse=True)
 def accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("MAILKIT_")]:
+        monkeypatch.delenv(name)  # such as those that point to the session's sandbox
     for name in CLIENTS:
         monkeypatch.setenv(f"MAILKIT_{name.upper()}_URL", SERVICE)
     for name in ("SMSBY_TOKEN", "SENDPULSE_API_KEY", "DEVINO_API_KEY"):

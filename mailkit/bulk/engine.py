@@ -4,9 +4,8 @@ them, and records the outcomes, until nothing is left or the job is stopped.
 Its workers pull; each has one request under way. There are as many as find something to do: one
 that has taken a task calls the next, and one that finds none is on call. The journal knows
 everything before they act on it, so the engine may die anywhere, and others may work on the same
-job: the next one picks up. What
-follows from a request that did not succeed is decided in policy.py; three doubts in a row, or a
-service that can't be reached, stop the job.
+job: the next one picks up. What follows from a request that did not succeed is decided in
+policy.py; three doubts in a row, or a service that can't be reached, stop the job.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from typing import Any, get_type_hints
 import attrs
 import msgspec
 
+from mailkit.sandbox.jsons import json_or_text
 from mailkit.sandbox.nearest import meant
 from mailkit.sandbox.service import Service
 
@@ -23,10 +24,7 @@ def parsed(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"{text!r} is not a setting: use NAME=VALUE")
-    try:
-        return name, msgspec.json.decode(value)
-    except ValueError:
-        return name, value
+    return name, json_or_text(value)
 
 
 def _found(

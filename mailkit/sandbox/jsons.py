@@ -34,3 +34,12 @@ def _is_deep(value: object) -> bool:
         if not level:
             return False
     return True
+
+
+def json_or_text(text: str) -> object:
+    """The value that the text is as JSON, or else the text itself."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except ValueError:
+        return text
+    return value

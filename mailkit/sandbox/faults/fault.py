@@ -5,11 +5,11 @@ from types import ModuleType
 from typing import Any, Self
 
 import attrs
-import msgspec
 from attrs import validators as v
 
 from mailkit.sandbox.faults import bodies, connections, delays, refusals
 from mailkit.sandbox.faults.kind import FaultKind
+from mailkit.sandbox.jsons import json_or_text
 from mailkit.sandbox.nearest import meant
 
 
@@ -88,7 +88,7 @@ class Fault:
             name, equals, value = pair.partition("=")
             if not equals:
                 raise ValueError(f"{pair!r} in a fault is not name=value")
-            fields[name] = _value(value)
+            fields[name] = json_or_text(value)
         return cls(kind, **fields)  # type: ignore[arg-type]
 
     @property
@@ -132,11 +132,3 @@ def describe() -> dict[str, Description]:
         name: Description((kind.__doc__ or "").strip(), kind.acts, attrs.asdict(kind()))
         for name, kind in KINDS.items()
     }
-
-
-def _value(text: str) -> object:
-    try:
-        value: object = msgspec.json.decode(text)
-    except ValueError:
-        return text
-    return value

@@ -8,6 +8,7 @@ from mailkit.sandbox.adjusting import parsed
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.faults import Fault
 from mailkit.sandbox.happening import CannotHappen
+from mailkit.sandbox.jsons import json_or_text
 from mailkit.sandbox.page.reading import fault_values, message_values
 from mailkit.sandbox.page.responses import see
 from mailkit.sandbox.page.visit import Visit
@@ -106,16 +107,8 @@ def _fault(form: Mapping[str, str]) -> Fault:
     fields: dict[str, object] = {"on": form.get("on") or "*"}
     for name in ("times", "after", "probability", "acted"):
         if form.get(name, "").strip():
-            fields[name] = _value(form[name])
+            fields[name] = json_or_text(form[name])
     for name, text in form.items():
         if name.startswith(PARAMETER):
-            fields[name.removeprefix(PARAMETER)] = _value(text)
+            fields[name.removeprefix(PARAMETER)] = json_or_text(text)
     return Fault(form.get("kind", ""), **fields)  # type: ignore[arg-type]
-
-
-def _value(text: str) -> object:
-    try:
-        value: object = msgspec.json.decode(text)
-    except ValueError:
-        return text
-    return value

@@ -52,4 +52,6 @@ def test_what_is_imported_is_declared_and_the_reverse() -> None:
 def test_each_dependency_has_a_minimum_and_nothing_else() -> None:
     """So that `nox -s minimums` can install exactly that."""
     for requirement in [*DECLARED, *chain(*EXTRAS.values()), *TESTS]:
-        assert re.fullmatch(r"[a-z\d-]+>=[\d.]+(; sys_platform [!=]= 'win32')?", requirement)
+        assert re.fullmatch(
+            r"[a-z\d-]+(\[[a-z,]+\])?>=[\d.]+(; sys_platform [!=]= 'win32')?", requirement
+        )

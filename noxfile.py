@@ -124,6 +124,15 @@ def simulation(session: nox.Session) -> None:
 
 
 @nox.session
+def search(session: nox.Session) -> None:
+    """All that can happen to a few workers in ten minutes of searching; ``-- --without RULE`` shows
+    what a rule is for.
+    """
+    session.install("-e", ".")
+    session.run("python", "-m", "tests.search", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """The measurements of benchmarks/; ``nox -s bench -- --quick`` for a short look."""
     session.install("-e", ".[cli,fast]", "-r", "benchmarks/requirements.txt")

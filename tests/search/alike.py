@@ -1,0 +1,246 @@
+"""When two states are alike: whatever can follow the one can follow the other.
+
+So are those that differ in when something happened, but not in how long ago; in the numbers of
+workers, grants and takes, but not in which of them are the same; in who of several processes does
+what; in what is only there for people to read. What is not known to make no difference makes one.
+"""
+
+from __future__ import annotations
+
+import marshal
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from mailkit.bulk.journal.records import ChunkState
+from mailkit.bulk.journal.resolving import held_up_until
+
+from .database import Content, Database, Row
+from .state import Hand, Phase, State
+from .world import EPOCH, WINDOW
+
+__all__ = ["Alike"]
+
+LONG_AGO = 200.0
+"""Seconds after which nothing depends on how long ago something was."""
+_FOR_PEOPLE = {"process", "why", "message", "reason", "attempt", "looks"}
+_OPEN = {ChunkState.SENDING, ChunkState.IN_DOUBT}
+
+Form = tuple[Any, ...]
+Tickets = dict[tuple[int, int], int]
+"""Names for the tickets of chunks, by chunk and number."""
+
+
+class _Chunk(NamedTuple):
+    """``rest`` is compared as it is. Who ``owns`` it, and until when its request may be held up,
+    matters only while it is being sent or in doubt.
+    """
+
+    n: int
+    takes: int
+    owns: int
+    held_up: float | None
+    rest: Form
+
+
+class _Tables(NamedTuple):
+    """A content, without what is only there for people."""
+
+    chunks: list[_Chunk]
+    workers: list[tuple[int, Form]]  # those that have not ended
+    waiters: list[tuple[int, str, float]]  # worker, needs, due
+    permits: list[tuple[int, str, int, float]]  # grant, quota, amount, at
+    quotas: list[tuple[str, float, float]]  # name, per, blocked
+    granted: int
+    rest: Form
+
+
+class Alike:
+    """Tells the states of a world apart."""
+
+    def __init__(self, database: Database, *, failovers: int) -> None:
+        self._database = database
+        self._failovers = failovers
+        self._tables = lru_cache(maxsize=10_000)(self._read)
+
+    def digest(self, state: State) -> bytes:
+        """The same for states that are alike."""
+        return blake2b(marshal.dumps(self.form(state), 2), digest_size=16).digest()
+
+    def end(self, state: State) -> Form:
+        """The same for states that end alike if every process dies now."""
+        tables = self._tables(state.content)
+        return tables.rest, tuple(chunk.rest for chunk in tables.chunks), state.mailed
+
+    def form(self, state: State) -> Form:
+        """What is left of a state without what makes no difference."""
+        contents = [self._tables(state.content)]
+        if state.failovers < self._failovers:
+            contents.append(self._tables(state.standby))
+        tickets = _tickets(state, contents)
+        grants = self._grants(state, contents)
+        ago = _Ago(state.time)
+        living = {process.worker for process in state.processes}
+        marks: dict[int, list[Form]] = {}
+        for at, tables in enumerate(contents):
+            for worker, rest in tables.workers:
+                marks.setdefault(worker, []).append((at, "lives", rest))
+            for chunk in tables.chunks:
+                if chunk.owns:
+                    marks.setdefault(chunk.owns, []).append((at, "owns", chunk.n))
+            for worker, needs, due in tables.waiters:
+                if due < state.time and worker not in living:
+                    continue
+                marks.setdefault(worker, []).append((at, "waits", needs, ago(due)))
+        requests = []
+        for one in state.flights:
+            ticket = tickets[one.chunk, one.number]
+            request = one.chunk, ticket, ago(one.started), ago(one.left)
+            requests.append((one.worker, request))
+            marks.setdefault(one.worker, []).append((2, "sends", request))
+        processes = []
+        for process in state.processes:
+            hands = [(hand.worker, _hand(hand, tickets, grants, ago)) for hand in process.hands]
+            inside = bool(process.worker), process.stopped, [hand for _, hand in hands]
+            outside = [marks.get(process.worker), [marks.get(worker) for worker, _ in hands]]
+            processes.append((repr((inside, outside)), process.worker, inside, hands))
+        processes.sort()
+        names = {0: 0}
+        for _, worker, _, hands in processes:
+            for number in (worker, *(worker for worker, _ in hands)):
+                names.setdefault(number, len(names))
+        for _, worker in sorted((repr(marks[worker]), worker) for worker in marks):
+            names.setdefault(worker, len(names))
+        return (
+            [_form(tables, tickets, names, grants, ago) for tables in contents],
+            [
+                (names[worker], inside, [names[number] for number, _ in hands])
+                for _, worker, inside, hands in processes
+            ],
+            sorted((names[worker], request) for worker, request in requests),
+            state.mailed,
+            [ago(one) for one in state.arrivals],
+            state.failovers,
+        )
+
+    def _grants(self, state: State, contents: list[_Tables]) -> dict[int, int]:
+        """Names for the grants of permits that may still count."""
+        known = {
+            hand.permit.id
+            for process in state.processes
+            for hand in process.hands
+            if hand.permit is not None
+        }
+        for tables in contents:
+            known |= {id for id, _, _, at in tables.permits if at + WINDOW > state.time}
+        granted = contents[0].granted
+        return {id: max(id - granted, 0) * 100 + rank for rank, id in enumerate(sorted(known))}
+
+    def _read(self, content: Content) -> _Tables:
+        def rows(table: str) -> list[dict[str, Any]]:
+            names = self._database.columns[table]
+            return [
+                dict(zip(names, row, strict=True)) for row in self._database.rows(content, table)
+            ]
+
+        chunks = []
+        for row in rows("chunks"):
+            is_open = row["state"] in _OPEN
+            started, ended, worker = row.pop("started"), row.pop("ended"), row.pop("worker")
+            chunks.append(
+                _Chunk(
+                    row["n"],
+                    row.pop("takes"),
+                    worker if is_open else 0,
+                    held_up_until(started, ended) - EPOCH if is_open else None,
+                    (started is None, *_rest(row)),
+                )
+            )
+        workers = [
+            (row.pop("id"), (row["job"], row["sends"]))
+            for row in rows("workers")
+            if not row["ended"]
+        ]
+        waiters = [
+            (int(row["key"].removeprefix("worker ")), row["needs"], row["due"])
+            for row in rows("waiters")
+        ]
+        accounts = rows("accounts")
+        return _Tables(
+            chunks,
+            workers,
+            waiters,
+            [(row["id"], row["quota"], row["amount"], row["at"]) for row in rows("permits")],
+            [(row["name"], row["per"], row["blocked"]) for row in rows("quotas")],
+            accounts[0]["granted"] if accounts else 0,
+            tuple(_rest(row) for row in rows("jobs")),
+        )
+
+
+def _rest(row: dict[str, Any]) -> Row:
+    return tuple(value for name, value in row.items() if name not in _FOR_PEOPLE)
+
+
+class _Ago:
+    """How long ago something was, as far as that matters; what is to come is below zero."""
+
+    def __init__(self, time: float) -> None:
+        self._time = time
+
+    def __call__(self, moment: float | None, most: float = LONG_AGO) -> float | None:
+        return None if moment is None else min(self._time - moment, most)
+
+
+def _tickets(state: State, contents: list[_Tables]) -> Tickets:
+    """The last ticket of a chunk, and its others: it makes no difference how old these are, as long
+    as their numbers can't come again, after the database has forgotten some.
+    """
+    numbers = {(chunk.n, chunk.takes) for tables in contents for chunk in tables.chunks}
+    is_forgotten = len(numbers) > len(contents[0].chunks)
+    numbers |= {(flight.chunk, flight.number) for flight in state.flights}
+    numbers |= {(hand.chunk, hand.number) for one in state.processes for hand in one.hands}
+    last = {chunk.n: chunk.takes for chunk in contents[0].chunks}
+    ranks = dict.fromkeys(last, 0)
+    named: Tickets = {}
+    for chunk, number in sorted(numbers, reverse=True):
+        behind = last[chunk] - number
+        if behind and not is_forgotten:
+            ranks[chunk] += 1
+            behind = ranks[chunk]
+        named[chunk, number] = behind
+    return named
+
+
+def _hand(hand: Hand, tickets: Tickets, grants: dict[int, int], ago: _Ago) -> Form:
+    permit = hand.permit
+    return (
+        int(hand.phase),
+        hand.chunk,
+        tickets[hand.chunk, hand.number],
+        ago(hand.asked) if hand.phase is Phase.TAKEN else None,
+        None if permit is None else (grants[permit.id], ago(permit.latest)),
+        hand.acted,
+        int(hand.outcome),
+    )
+
+
+def _form(
+    tables: _Tables, tickets: Tickets, names: dict[int, int], grants: dict[int, int], ago: _Ago
+) -> Form:
+    return (
+        [
+            (tickets[one.n, one.takes], names[one.owns], ago(one.held_up, 0.0), one.rest)
+            for one in tables.chunks
+        ],
+        sorted((names[worker], rest) for worker, rest in tables.workers),
+        [
+            (names[worker], needs, ago(due, 1.0))
+            for worker, needs, due in tables.waiters
+            if worker in names
+        ],
+        sorted(
+            (grants[id], quota, n, ago(at)) for id, quota, n, at in tables.permits if id in grants
+        ),
+        [(name, per, ago(blocked) if blocked else None) for name, per, blocked in tables.quotas],
+        tables.rest,
+    )

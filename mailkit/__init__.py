@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mailkit.attachment import Attachment
     from mailkit.bulk.cancel import cancel
     from mailkit.bulk.job import Job
-    from mailkit.bulk.journal import Counts, Journal
+    from mailkit.bulk.journal import Counts, Journal, JournalInfo
     from mailkit.bulk.progress import Progress
     from mailkit.bulk.rehearsal import Plan
     from mailkit.bulk.report import Report
@@ -61,6 +61,7 @@ __all__ = [
     "Hook",
     "Job",
     "Journal",
+    "JournalInfo",
     "MailkitError",
     "Message",
     "Outcome",
@@ -97,6 +98,7 @@ _HOMES = {
     "Hook": "core.hooks",
     "Job": "bulk.job",
     "Journal": "bulk.journal",
+    "JournalInfo": "bulk.journal",
     "MailkitError": "errors",
     "Message": "message",
     "Outcome": "core.retry",

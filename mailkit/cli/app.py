@@ -17,6 +17,7 @@ from mailkit.cli import (
     doctor,
     init,
     jobs,
+    journal,
     listen,
     plan,
     report,
@@ -129,6 +130,7 @@ app.command()(jobs.status)
 app.command()(report.report)
 app.command()(jobs.resolve)
 app.add_typer(suppress.suppress, name="suppress")
+app.add_typer(journal.journal, name="journal")
 app.command()(doctor.doctor)
 app.command()(init.init)
 app.command()(listen.listen)

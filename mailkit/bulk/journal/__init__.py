@@ -20,6 +20,7 @@ from mailkit.bulk.journal.cancelling import Cancelling
 from mailkit.bulk.journal.chunks import Chunks, Taken
 from mailkit.bulk.journal.details import Details, Failure
 from mailkit.bulk.journal.events import Events, HandlersOf, Recorded
+from mailkit.bulk.journal.info import JournalInfo, read_info
 from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
 from mailkit.bulk.journal.ledger import Account, Ledger
 from mailkit.bulk.journal.narrowing import Narrowing
@@ -42,7 +43,7 @@ from mailkit.bulk.journal.records import (
 from mailkit.bulk.journal.reports import LeftBehind, OtherJob, Reports, Snapshot
 from mailkit.bulk.journal.resolving import Chosen, ReplanResult, Resolving
 from mailkit.bulk.journal.sqlite.finding import elsewhere
-from mailkit.bulk.journal.sqlite.opening import Connector
+from mailkit.bulk.journal.sqlite.opening import Connector, version_at
 from mailkit.bulk.journal.sqlite.places import is_writable
 from mailkit.bulk.journal.sqlite.store import (
     READ,
@@ -79,6 +80,7 @@ __all__ = [
     "JobRecord",
     "JobState",
     "Journal",
+    "JournalInfo",
     "Later",
     "LedgerPermits",
     "LeftBehind",
@@ -198,6 +200,32 @@ class Journal:
             return SqliteStore(connect.file, writer, reader)
 
         return cls(await anyio.to_thread.run_sync(start))
+
+    @classmethod
+    @checked
+    async def version_at(cls, path: str | Path | None = None) -> int | None:
+        """The version of the journal at ``path``, which stays as it is; None if there is none.
+
+        `open` brings a journal of the previous version to the present one, unless somebody sends
+        with it.
+        """
+        return await anyio.to_thread.run_sync(version_at, _resolved(path))
+
+    async def info(self) -> JournalInfo:
+        """Where the journal stands: its database and size, its jobs, accounts and living workers,
+        all of it at one moment.
+        """
+        return await read_info(self._db, str(self.path or ":memory:"), Clock())
+
+    async def backup(self, destination: str | Path) -> int:
+        """Write a copy of the journal to a new file that only its owner can read, while others go
+        on sending; returns its bytes. The copy has what was committed before it was begun.
+
+        A copy is refused when it is opened, until ``adopt`` says what it is: see `open`.
+        InvalidArgument if the file exists, or nothing may be written there; JournalError if it
+        can't be written.
+        """
+        return await self._db.backup(Path(destination))
 
     async def __aenter__(self) -> Self:
         return self

@@ -23,7 +23,17 @@ from mailkit.errors import InvalidArgument, JobExists
 from mailkit.remedies import remedy
 from mailkit.text import control_character
 
-__all__ = ["Jobs", "Overtaken", "Twin", "by_id", "check_wanted", "every_planned", "find", "twins"]
+__all__ = [
+    "Jobs",
+    "Overtaken",
+    "Twin",
+    "by_id",
+    "check_wanted",
+    "every",
+    "every_planned",
+    "find",
+    "twins",
+]
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped, "
@@ -50,6 +60,11 @@ def by_id(db: Connection, id: int) -> JobRecord | None:
     """The job with this id, or None."""
     row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE id = ?", (id,)).fetchone()
     return None if row is None else _record(row)
+
+
+def every(db: Connection) -> list[JobRecord]:
+    """Every job, the oldest first."""
+    return [*map(_record, db.execute(f"SELECT {_COLUMNS} FROM jobs ORDER BY id").fetchall())]
 
 
 def every_planned(db: Connection) -> list[JobRecord]:

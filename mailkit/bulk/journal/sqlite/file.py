@@ -36,6 +36,7 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.reading = "ro"  # the mode of connections that only read
         self.takes: list[Take] = []
         self._journal = ""
         self._seen: dict[str, Identity] = {}
@@ -57,7 +58,8 @@ class JournalFile:
         if os.path.lexists(self._wal):
             return "ro"
         self._stood = self._state()
-        return "ro&immutable=1"
+        self.reading = "ro&immutable=1"
+        return self.reading
 
     def _state(self) -> tuple[int, int]:
         found = os.lstat(self._main)

@@ -20,12 +20,16 @@ from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.sqlite import adopting, troubles, witness
 from mailkit.bulk.journal.sqlite.file import BUSY_SECONDS, WAL_LIMIT, JournalFile
 from mailkit.bulk.journal.sqlite.finding import elsewhere, find, gone
-from mailkit.bulk.journal.sqlite.places import has_temporary_folder, why_not_writable
+from mailkit.bulk.journal.sqlite.places import (
+    has_temporary_folder,
+    is_writable,
+    why_not_writable,
+)
 from mailkit.bulk.journal.sqlite.schema import OLDEST, VERSION, create, upgrade
 from mailkit.bulk.journal.sqlite.witness import Origin, Witness
 from mailkit.errors import JournalError
 
-__all__ = ["Connector"]
+__all__ = ["Connector", "version_at"]
 
 T = TypeVar("T")
 
@@ -98,6 +102,20 @@ class Connector:
                 if not _check(db, path):
                     raise JournalError(f"there is no journal at {path}: the file is empty")
         return db
+
+
+def version_at(path: Path) -> int | None:
+    """The version of the journal at this resolved path, which stays as it is; None if there is
+    none. JournalError if it is not one, or can't be read.
+    """
+    file = JournalFile(path)
+    with _told(path):
+        if not path.exists() or not find(path, create=False).st_size:
+            return None
+        with _connected(file, "ro" if is_writable(path) else file.look_on()) as db:
+            tables, version = _check(db, path, older=True), _version(db)
+        db.close()
+    return version if tables else None
 
 
 def _patiently(open_it: Callable[[], T]) -> T:

@@ -15,13 +15,19 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
+import anyio.to_thread
 import attrs
 
+from mailkit.bulk.journal.keeping import StoreFacts
 from mailkit.bulk.journal.locks import Locks
 from mailkit.bulk.journal.sqlite import troubles
+from mailkit.bulk.journal.sqlite.copying import check_place, copy
+from mailkit.bulk.journal.sqlite.facts import facts
 from mailkit.bulk.journal.sqlite.file import JournalFile
 from mailkit.bulk.journal.sqlite.opening import Connector
 from mailkit.bulk.journal.store import Connection, Dialect
@@ -304,6 +310,23 @@ class SqliteStore:
         """In the work that begins to send a job: JournalError if takes are missing."""
         if self._file is not None:
             self._file.confirm(cast("sqlite3.Connection", db), job)
+
+    async def facts(self) -> StoreFacts:
+        """What can be said of the database now."""
+        return await self.read(lambda db: facts(cast("sqlite3.Connection", db), self.path))
+
+    async def backup(self, destination: Path) -> int:
+        """Write a copy of the journal, as it is at one moment, to a new file; see `Keeper`."""
+        file = self._file
+        if file is None:
+            raise JournalError("a journal in memory is not backed up: it ends with its process")
+        place = check_place(destination, file.path)
+
+        def work() -> int:
+            with closing(file.connect(file.reading)) as db:
+                return copy(db, place)
+
+        return await anyio.to_thread.run_sync(work)
 
     def close(self) -> None:
         """End both threads after the works already handed over; JournalError if the file that was

@@ -1,0 +1,169 @@
+"""``mailkit journal``: making a journal and looking after it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailkit.bulk.journal import Journal, JournalInfo
+from mailkit.cli.options import AdoptAs, AsJson, JournalPath
+from mailkit.cli.run import Exit, opened, run
+from mailkit.cli.show import moment_of, print_json
+from mailkit.core.moments import spoken
+from mailkit.errors import JournalError
+from mailkit.text import plain
+
+__all__ = ["journal"]
+
+journal = typer.Typer(
+    no_args_is_help=True,
+    help="Make a journal, look after it, and remove what it knows about people.",
+)
+
+
+@journal.command()
+def init(
+    place: Annotated[
+        Path | None,
+        typer.Argument(metavar="JOURNAL", help="Where; by default, as --journal says."),
+    ] = None,
+    journal: JournalPath = None,
+) -> None:
+    """Make a journal, and say what it relies on; one that is there stays as it is."""
+
+    async def command() -> int:
+        where = place or journal
+        before = await Journal.version_at(where)
+        async with await Journal.open(where) as store:
+            found = await store.info()
+        done = "is made" if before is None else "is already there"
+        print(plain(f"the journal {found.place} {done}: {_database(found)}"))
+        for sentence in found.store.reliance:
+            print(f"  {sentence}")
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+@journal.command()
+def migrate(journal: JournalPath = None) -> None:
+    """Bring a journal of the previous version to this one, unless somebody sends with it.
+
+    Every other command does so, too, when it opens the journal.
+    """
+
+    async def command() -> int:
+        before = await Journal.version_at(journal)
+        if before is None:
+            raise JournalError("there is no journal yet: make one with mailkit journal init")
+        async with await Journal.open(journal, create=False) as store:
+            found = await store.info()
+        after = found.store.version
+        done = (
+            f"nothing to do: its version is {after}"
+            if before == after
+            else f"from version {before} to {after}"
+        )
+        print(plain(f"{found.place}: {done}"))
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+@journal.command()
+def info(journal: JournalPath = None, adopt: AdoptAs = None, as_json: AsJson = False) -> None:
+    """Show where the journal stands: its database and size, its jobs, accounts and workers."""
+
+    async def command() -> int:
+        async with opened(journal, adopt=adopt, look=True) as store:
+            found = await store.info()
+        if as_json:
+            print_json(found.to_json())
+        else:
+            for name, text in _lines(found):
+                print(plain(f"{name:<15}{text}"))
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+@journal.command()
+def backup(
+    destination: Annotated[
+        Path, typer.Argument(metavar="DESTINATION", help="The new file.", readable=False)
+    ],
+    journal: JournalPath = None,
+) -> None:
+    """Copy the journal to a new file, while others go on sending.
+
+    Copy journal.db-takes next to it as well, if you move the journal to another machine: see the
+    page about the promise.
+    """
+
+    async def command() -> int:
+        async with opened(journal, look=True) as store:
+            size = await store.backup(destination)
+            path = store.path
+        print(plain(f"{destination}: {_size(size)}, for its owner alone"))
+        assert path is not None  # noqa: S101 - what a command opens is in a file
+        for line in _restoring(path):
+            print(plain(line))
+        sys.stdout.flush()
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+def _restoring(journal: Path) -> Iterator[str]:
+    name = journal.name
+    yield "To restore it, once nobody sends with the journal any more:"
+    yield f"  1. remove {name}, {name}-wal and {name}-shm; leave {name}-takes where it is"
+    yield f"  2. put the backup in the place of {journal}"
+    yield "  3. mailkit journal info --adopt latest   if that file is still there"
+    yield "     mailkit journal info --adopt older    if not: all that was to be sent is in doubt"
+    yield "Jobs that were begun since are not in it: don't send their lists again."
+
+
+def _lines(found: JournalInfo) -> Iterator[tuple[str, str]]:
+    store = found.store
+    yield "journal", found.place
+    yield "database", _database(found)
+    free = f", {_size(store.free)} of it free for new rows" if store.free else ""
+    yield "size", f"{_size(store.size)}{free}"
+    counts = ", ".join(f"{count:,} {phase}" for phase, count in found.jobs.items() if count)
+    yield "jobs", counts or "none"
+    yield "rows", f"{found.rows:,}"
+    for name, job in (("oldest job", found.oldest), ("newest job", found.newest)):
+        if job is not None:
+            yield name, f"{job.name}, {moment_of(job.created)}"
+    yield "suppressions", f"{found.suppressions:,}"
+    yield "parked events", f"{found.parked:,}"
+    for handler, calls in found.handler_calls.items():
+        yield "handler calls", f"{calls:,} to be made to {handler}"
+    for account in found.accounts:
+        yield "account", f"{account.provider} {account.account}"
+        for quota in account.quotas:
+            blocked = f", blocked until {moment_of(quota.blocked)}" if quota.blocked else ""
+            yield "", f"{quota.name}: {quota.used:,} in the last {spoken(quota.seconds)}{blocked}"
+        if account.waiting:
+            yield "", f"{account.waiting:,} waiting for a permit"
+    for worker in found.workers:
+        machine = f" on {worker.machine}" if worker.machine else ""
+        does = "sends" if worker.sends else "follows"
+        yield "worker", f"process {worker.process}{machine} {does} the job {worker.job}"
+
+
+def _database(found: JournalInfo) -> str:
+    return f"{found.store.database}, version {found.store.version}"
+
+
+def _size(size: int) -> str:
+    """Bytes as people read them."""
+    for unit, one in (("GB", 1e9), ("MB", 1e6)):
+        if size >= one:
+            return f"{size / one:,.1f} {unit}"
+    return f"{size / 1e3:,.1f} kB"

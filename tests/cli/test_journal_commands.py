@@ -1,0 +1,153 @@
+"""``mailkit journal``: making a journal and looking after it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailkit.bulk.journal.sqlite.births import born
+from mailkit.bulk.journal.sqlite.schema import VERSION
+from mailkit.bulk.journal.sqlite.witness import Origin
+from mailkit.sandbox import Fault
+
+from ..approval import approve
+from .shop import SEND, Ended, Shop, customer, kill
+
+OLD = Path(__file__).parent.parent / "samples/journals/version-4.sql"
+
+
+def done(ended: Ended) -> str:
+    assert (ended.code, ended.err) == (0, "")
+    return ended.out
+
+
+def info(shop: Shop) -> Any:
+    return shop("journal", "info", "--json").json
+
+
+def said(name: str, text: str, shop: Shop, **places: object) -> None:
+    database = f"SQLite {sqlite3.sqlite_version}, version {VERSION}"
+    approve(name, text, path=shop.journal, database=database, **places)
+
+
+def test_a_journal_is_made_and_one_that_is_there_stays(shop: Shop) -> None:
+    said("journal init: made", done(shop("journal", "init")), shop)
+    shop("suppress", "add", "a@b.by")
+    said("journal init: there", done(shop("journal", "init")), shop)
+    assert shop.in_journal("suppressions") == 1
+
+
+def test_a_journal_is_made_where_it_is_said(shop: Shop) -> None:
+    place = shop.folder / "other.db"
+    done(shop("journal", "init", place))
+    assert place.is_file()
+    assert not shop.journal.exists()
+
+
+def test_a_journal_of_the_previous_version_is_migrated(shop: Shop) -> None:
+    with sqlite3.connect(shop.journal) as db:
+        db.executescript(OLD.read_text(encoding="utf-8"))
+        (id,) = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
+    db.close()
+    path = shop.journal.resolve()
+    origin = Origin.of(path, path.lstat())
+    assert origin.born == born(path)
+    head = f"mailkit takes 1 {id} {origin.inode} {origin.born} {origin.device} {origin.path}"
+    path.with_name("journal.db-takes").write_text(f"{head}\n3 1 1 1", encoding="utf-8")
+    said("journal migrate", done(shop("journal", "migrate")), shop, version=VERSION)
+    said("journal migrate: nothing", done(shop("journal", "migrate")), shop, version=VERSION)
+    assert info(shop)["version"] == VERSION
+
+
+def test_what_is_not_there_is_neither_migrated_nor_shown_nor_copied(shop: Shop) -> None:
+    shop("journal", "migrate").check_refusal("journal migrate: none")
+    shop("journal", "info").check_refusal("journal info: none", path=shop.journal)
+    copy = shop.folder / "copy.db"
+    shop("journal", "backup", copy).check_refusal("journal backup: none", path=shop.journal)
+    assert not copy.exists()
+
+
+def test_the_journal_says_where_it_stands(shop: Shop) -> None:
+    shop.send(shop.letter(), shop.customers(3), "--name", "autumn")
+    shop.sandbox.faults.add(Fault("reset_after_acting", on=SEND, times=1))
+    other = shop.letter("other.toml", sender="news@shop.by", subject="Winter", html="<p>Hi</p>")
+    shop.send(other, shop.customers(4, "winter.csv"), "--name", "winter", "--rate", "100/h")
+    done(shop("suppress", "add", "a@b.by", "c@b.by"))
+    found = info(shop)
+    assert found["jobs"] == {"planning": 0, "under_way": 0, "open": 1, "ended": 1}
+    assert (found["rows"], found["suppressions"], found["parked_events"]) == (7, 2, 0)
+    assert found["bytes"] >= shop.journal.stat().st_size
+    assert [found[f"{age}_job"]["name"] for age in ("oldest", "newest")] == ["autumn", "winter"]
+    [account] = found["accounts"]
+    assert [(quota["name"], quota["used"]) for quota in account["quotas"]] == [("recipients", 4)]
+    lines = done(shop("journal", "info")).splitlines()
+    assert "jobs           1 open, 1 ended" in lines
+    assert "               recipients: 4 in the last 1 h" in lines
+
+
+def test_a_process_that_sends_is_shown(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=600))
+    message, people = shop.letter(), shop.customers(2)
+    with shop.spawn("send", message, people, "--provider", "smsby", "--name", "autumn") as process:
+        shop.until_requests(1, process)
+        found = info(shop)
+        lines = done(shop("journal", "info")).splitlines()
+        kill(process)
+    assert found["jobs"]["under_way"] == 1
+    assert found["workers"] == [
+        {"process": process.pid, "machine": None, "job": "autumn", "sends": True}
+    ]
+    assert f"worker         process {process.pid} sends the job autumn" in lines
+
+
+def test_a_backup_is_a_whole_journal_for_its_owner_alone(shop: Shop) -> None:
+    shop.send(shop.letter(), shop.customers(3), "--name", "autumn")
+    copy = shop.folder / "copy.db"
+    out = done(shop("journal", "backup", copy))
+    approve("journal backup", out.partition(": ")[2].partition(", ")[2], path=shop.journal)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert {path.name for path in shop.folder.glob("*copy*")} == {"copy.db"}
+    before = shop.report()
+    shop.environment["MAILKIT_JOURNAL"] = str(copy)
+    assert shop("status").code == 1  # nobody has said what it is
+    assert shop("status", "--adopt", "latest").code == 0
+    assert shop.report() == before
+
+
+@pytest.mark.parametrize("name", ["copy.db", "journal.db-copy", "none/copy.db"])
+def test_a_backup_overwrites_nothing(shop: Shop, name: str) -> None:
+    done(shop("journal", "init"))
+    (shop.folder / "copy.db").write_text("mine")
+    place = shop.folder / name
+    ended = shop("journal", "backup", place)
+    ended.check_refusal(f"journal backup: {name}", path=place, folder=shop.folder)
+    assert (shop.folder / "copy.db").read_text() == "mine"
+    assert not list(shop.folder.glob(".mailkit-*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="inodes are not kept there")
+@pytest.mark.parametrize("adopt", ["latest", "older"])
+def test_a_backup_that_is_restored_as_it_says_mails_nobody_twice(shop: Shop, adopt: str) -> None:
+    message, people = shop.letter(), shop.customers(4)
+    shop.sandbox.faults.add(Fault("token_refused", on=SEND, times=1))
+    assert shop.send(message, people, "--name", "autumn").code == 1  # all of it is unsent
+    copy = shop.folder / "copy.db"
+    done(shop("journal", "backup", copy))
+    assert shop("resume", "autumn").code == 0
+    for file in shop.folder.glob("journal.db*"):
+        if file.name != "journal.db-takes" and file.is_file():
+            file.unlink()
+    if adopt == "older":
+        (shop.folder / "journal.db-takes").unlink()
+    shutil.move(copy, shop.journal)
+    assert shop("status").code == 1
+    done(shop("journal", "info", "--adopt", adopt))
+    assert shop("resume", "autumn").code == 3
+    assert shop.states() == {customer(n): "in doubt" for n in range(4)}
+    assert set(shop.sandbox.truth.mailed.values()) == {1}

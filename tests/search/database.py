@@ -44,7 +44,7 @@ class Database:
         create(self.db, "search")
         self._numbers: list[dict[tuple[Row, ...], int]] = [{} for _ in KEPT]
         self._rows: list[list[tuple[Row, ...]]] = [[] for _ in KEPT]
-        self._here: list[int] | None = None
+        self._here: Content | None = None
         self._insert: list[str] = []
         self.columns: dict[str, Sequence[str]] = {}
         for table in KEPT:
@@ -83,8 +83,11 @@ class Database:
 
     def restore(self, content: Content) -> None:
         """Make this the content; must not be called inside of `tried`."""
-        here = self._here or [-1] * len(KEPT)
-        self._here = None  # until all is done
+        here, self._here = self._here, None  # until all is done
+        if content == here:
+            self._here = here
+            return
+        here = here or (-1,) * len(KEPT)
         self.db.execute("BEGIN")
         changed = False
         for at, number in enumerate(content):
@@ -93,7 +96,7 @@ class Database:
                 self.db.execute(f"DELETE FROM {KEPT[at]}")
                 self.db.executemany(self._insert[at], self._rows[at][number])
         self.db.execute("COMMIT")
-        self._here = [*content]
+        self._here = content
 
     @contextmanager
     def tried(self) -> Iterator[None]:

@@ -41,6 +41,7 @@ class Explorer:
         self._world = world
         self._alike = Alike(world.database, failovers=world.size.failovers)
         self._seen: set[bytes] = set()
+        self._now: set[State] = set()
         self._ends: set[Form] = set()
         self._before = array("q")  # of each state, the number of the one before
         self._by: list[Step] = []  # and the step that led here
@@ -59,6 +60,7 @@ class Explorer:
                 while level:
                     tell(f"{reached} steps: {len(self._seen):,} states")
                     following: _Level = []
+                    self._now.clear()
                     for number, state in level:
                         if time.monotonic() > give_up:
                             return Found(len(self._seen), self._steps, reached)
@@ -75,17 +77,18 @@ class Explorer:
         return Found(len(self._seen), self._steps, reached, is_all=True)
 
     def _go_on(self, number: int, state: State, path: list[Step], following: _Level) -> None:
-        world = self._world
-        world.restore(state)
-        for step in world.steps(state):
+        for step in self._world.steps(state):
             self._steps += 1
             path.append(step)
-            after = world.after(state, step)
+            after = self._world.after(state, step)
             path.pop()
-            if after is not state and after != state:
+            if after != state:
                 self._add(after, number, step, following)
 
     def _add(self, state: State, before: int, step: Step, level: _Level) -> None:
+        if state in self._now:  # which is sooner found than what it is like
+            return
+        self._now.add(state)
         digest = self._alike.digest(state)
         if digest not in self._seen:
             self._seen.add(digest)

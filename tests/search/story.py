@@ -22,7 +22,6 @@ def story(world: World, path: Sequence[Step], broken: str) -> str:
     state = world.begin
     with world.running():
         for step in path:
-            world.restore(state)
             try:
                 after = world.after(state, step)
             except Broken:

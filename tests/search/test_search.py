@@ -26,7 +26,6 @@ def after(world: World, *steps: Step) -> State:
     state = world.begin
     with world.running():
         for step in steps:
-            world.restore(state)
             state = world.after(state, step)
     return state
 

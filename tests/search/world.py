@@ -7,8 +7,9 @@ or one that can't reach the database, is one that takes no step while time passe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import attrs
@@ -33,11 +34,15 @@ from mailkit.core.lateness import BEGINS_WITHIN
 from mailkit.core.quota import SLACK, Quota
 from mailkit.errors import InvalidArgument, JournalError
 
-from .database import Database, MemoryStore, now
+from .database import Content, Database, MemoryStore, now
 from .state import Flight, Hand, Outcome, Permit, Phase, Process, State, Step, What
 
 __all__ = ["MOMENT", "Broken", "Size", "World"]
 
+T = TypeVar("T")
+
+OPERATIONS = 300_000
+"""So many are remembered, with what they did."""
 MOMENT = 1.0
 """Seconds after which something is certainly over that ends at a time."""
 ARRIVES_WITHIN = REQUEST_SECONDS + SLACK
@@ -115,6 +120,7 @@ class World:
         self.quota = Quota(size.quota, WINDOW)
         self._ledger = Ledger(Account("fake", "shop", {"requests": self.quota}), self.time)
         self._jobs: dict[int, JobRecord] = {}
+        self._done: dict[Hashable, tuple[Content, bool, Any]] = {}
         self._perform = {
             What.TIME: self._pass_time,
             What.TAKE: self._take,
@@ -129,8 +135,8 @@ class World:
             What.LOOK: self._look,
             What.CRASH: self._crash,
             What.JOIN: self._join,
-            What.NOT_SENT: self._say_not_sent,
-            What.WAS_SENT: self._say_was_sent,
+            What.NOT_SENT: self._say,
+            What.WAS_SENT: self._say,
             What.FAIL_OVER: self._fail_over,
         }
         self._job = self._planned()
@@ -250,26 +256,35 @@ class World:
 
     # how it happens
 
+    def after(self, state: State, step: Step) -> State:
+        """The state after the step."""
+        return self._perform[step.what](state, step)
+
     def restore(self, state: State) -> None:
         """Be in this state."""
         self.time.seconds = state.time
         self.database.restore(state.content)
         self.store.locks._own = {process.worker for process in state.processes if process.worker}
 
-    def after(self, state: State, step: Step) -> State:
-        """The state after the step, if this is the state before; `restore` comes first."""
-        self.store.durable = False
-        with self.database.tried():
-            changes = self.database.db.total_changes
-            try:
-                after = self._perform[step.what](state, step)
-            finally:
-                self.time.seconds = state.time
-            if self.database.db.total_changes != changes:
-                after = after._replace(content=self.database.content())
-        if self.store.durable:
-            after = after._replace(standby=after.content)
-        return after
+    def _do(self, state: State, operation: Callable[..., T], *values: Hashable) -> tuple[State, T]:
+        """What an operation of the journal makes of the state, and what it gives. Where only other
+        things are different, it does the same again, and is not carried out.
+        """
+        living = tuple(process.worker for process in state.processes)
+        where = (operation, values, state.content, state.time, living)
+        known = self._done.get(where)
+        if known is None:
+            if len(self._done) == OPERATIONS:
+                self._done.clear()
+            self.restore(state)
+            self.store.durable = False
+            with self.database.tried():
+                result = operation(*values)
+                known = self.database.content(), self.store.durable, result
+            self._done[where] = known
+        content, durable, result = known
+        standby = content if durable else state.standby
+        return state._replace(content=content, standby=standby), result
 
     def _pass_time(self, state: State, step: Step) -> State:
         until = step.until
@@ -279,30 +294,33 @@ class World:
 
     def _take(self, state: State, step: Step) -> State:
         process = state.processes[step.who]
-        job = self._record(process.worker)
+        after, (hand, stopped) = self._do(state, self._take_chunk, process.worker)
+        if hand is not None:
+            process = process._replace(hands=(*process.hands, hand))
+        return _with(after, step.who, process._replace(stopped=stopped))
+
+    def _take_chunk(self, worker: int) -> tuple[Hand | None, bool]:
+        """What it has in hand then, and whether it hears that it counts as dead."""
+        job = self._record(worker)
         try:
-            found = now(self._chunks.take(job, self.time.now(), ledger=self._ledger))
-            self.store.durable &= self.takes_are_durable
+            taken = now(self._chunks.take(job, self.time.now(), ledger=self._ledger))
         except JournalError:
-            return _with(state, step.who, process._replace(stopped=True))
-        if not isinstance(found, Taken):
-            return state
-        permit = None if found.grant is None else Permit(found.grant.id, found.grant.latest)
-        hand = Hand(Phase.TAKEN, process.worker, *found.ticket, found.asked, permit)
-        return _with(state, step.who, process._replace(hands=(*process.hands, hand)))
+            return None, True
+        self.store.durable &= self.takes_are_durable
+        if not isinstance(taken, Taken):
+            return None, False
+        permit = None if taken.grant is None else Permit(taken.grant.id, taken.grant.latest)
+        return Hand(Phase.TAKEN, worker, *taken.ticket, taken.asked, permit), False
 
     def _send(self, state: State, step: Step) -> State:
-        process = state.processes[step.who]
-        hand = process.hands[step.which]
+        hand = state.processes[step.who].hands[step.which]
         flight = Flight(hand.worker, hand.chunk, hand.number, hand.asked, state.time)
         return _change(state, step, hand._replace(phase=Phase.SENT))._replace(
             flights=tuple(sorted([*state.flights, flight]))
         )
 
     def _begin_too_late(self, state: State, step: Step) -> State:
-        hand = state.processes[step.who].hands[step.which]
-        self._end_permit(hand.permit, None)
-        return _change(state, step, _ended(hand, Outcome.NOT_SENT))
+        return self._hear(state, step, Outcome.NOT_SENT, None)
 
     def _arrive(self, state: State, step: Step) -> State:
         """The service acts on the request."""
@@ -312,21 +330,18 @@ class World:
         mailed = tuple(done or n == flight.chunk for n, done in enumerate(state.mailed, 1))
         landed = self._land(state, step.who)._replace(mailed=mailed)
         there = _waiting(landed, flight)
-        if there is not None:
-            hand = landed.processes[there.who].hands[there.which]
-            return _change(landed, there, hand._replace(acted=True))
-        return landed
+        if there is None:
+            return landed
+        hand = landed.processes[there.who].hands[there.which]
+        return _change(landed, there, hand._replace(acted=True))
 
     def _turn_down(self, state: State, step: Step) -> State:
         """The service says: not now."""
-        flight = state.flights[step.who]
         landed = self._land(state, step.who)
-        there = _waiting(landed, flight)
-        if there is not None:
-            hand = landed.processes[there.who].hands[there.which]
-            self._end_permit(hand.permit, state.time)
-            return _change(landed, there, _ended(hand, Outcome.NOT_SENT))
-        return landed
+        there = _waiting(landed, state.flights[step.who])
+        if there is None:
+            return landed
+        return self._hear(landed, there, Outcome.NOT_SENT, state.time)
 
     def _land(self, state: State, at: int) -> State:
         """The request has arrived."""
@@ -343,68 +358,87 @@ class World:
         return state._replace(flights=flights, arrivals=arrivals)
 
     def _response(self, state: State, step: Step) -> State:
-        hand = state.processes[step.who].hands[step.which]
-        self._end_permit(hand.permit, state.time)
-        return _change(state, step, _ended(hand, Outcome.ACCEPTED))
+        return self._hear(state, step, Outcome.ACCEPTED, state.time)
 
     def _no_response(self, state: State, step: Step) -> State:
-        hand = state.processes[step.who].hands[step.which]
-        if hand.permit is not None:
-            self._end_permit(hand.permit, max(hand.permit.latest, state.time + SLACK))
-        return _change(state, step, _ended(hand, self.unknown))
+        permit = state.processes[step.who].hands[step.which].permit
+        latest = state.time if permit is None else permit.latest
+        return self._hear(state, step, self.unknown, max(latest, state.time + SLACK))
 
-    def _end_permit(self, permit: Permit | None, at: float | None) -> None:
-        if permit is None:
-            return
+    def _hear(self, state: State, step: Step, outcome: Outcome, at: float | None) -> State:
+        """A process knows the outcome of its request, which was over then, or certainly not sent
+        (None).
+        """
+        hand = state.processes[step.who].hands[step.which]
+        after = state
+        if hand.permit is not None:
+            after, _ = self._do(state, self._end_permit, hand.permit, at)
+        ended = hand._replace(phase=Phase.ENDED, outcome=outcome, acted=False, permit=None)
+        return _change(after, step, ended)
+
+    def _end_permit(self, permit: Permit, at: float | None) -> None:
         grant = Grant(1, permit.id, {"requests": 1}, 0.0, permit.latest, REQUEST_SECONDS, 0.0)
         self.store.post(lambda db: self._ledger.end(db, grant, at))
 
     def _settle(self, state: State, step: Step) -> State:
         process = state.processes[step.who]
         hand = process.hands[step.which]
-        job, ticket = self._record(hand.worker), Ticket(hand.chunk, hand.number)
-        at, why = self.time.now(), "the search"
-        stopped = process.stopped
+        after, is_theirs = self._do(
+            state, self._settle_chunk, hand.worker, hand.chunk, hand.number, hand.outcome
+        )
+        if step.what is What.SETTLE_UNHEARD:
+            return after
+        hands = (*process.hands[: step.which], *process.hands[step.which + 1 :])
+        stopped = process.stopped or not is_theirs
+        return _with(after, step.who, process._replace(hands=hands, stopped=stopped))
+
+    def _settle_chunk(self, worker: int, chunk: int, number: int, outcome: Outcome) -> bool:
+        """Whether the worker still had a say in that."""
+        job, ticket, at, why = self._record(worker), Ticket(chunk, number), self.time.now(), ""
         try:
-            if hand.outcome is Outcome.ACCEPTED:
+            if outcome is Outcome.ACCEPTED:
                 now(self._chunks.accept(job, ticket, at, Sent(None)))
-            elif hand.outcome is Outcome.NOT_SENT:
+            elif outcome is Outcome.NOT_SENT:
                 now(self._chunks.put_back(job, ticket, at, why))
             else:
                 now(self._chunks.doubt(job, ticket, at, why))
         except JournalError:
-            stopped = True
-        if step.what is What.SETTLE_UNHEARD:
-            return state
-        hands = tuple(one for one in process.hands if one is not hand)
-        return _with(state, step.who, process._replace(hands=hands, stopped=stopped))
+            return False
+        return True
 
     def _look(self, state: State, step: Step) -> State:
         """See who else is at work, and what the dead have left."""
-        now(self._workers.busy(self._record(state.processes[step.who].worker)))
-        return state
+        after, _ = self._do(state, self._look_around, state.processes[step.who].worker)
+        return after
+
+    def _look_around(self, worker: int) -> None:
+        now(self._workers.busy(self._record(worker)))
 
     def _crash(self, state: State, step: Step) -> State:
         return _with(state, step.who, Process())
 
     def _join(self, state: State, step: Step) -> State:
+        alone = _with(state, step.who, Process())
+        after, worker = self._do(alone, self._join_job)
+        if worker in self._known(state):
+            raise Broken(f"The number {worker} of a worker is given a second time.")
+        return _with(after, step.who, Process(worker))
+
+    def _join_job(self) -> int:
         joined = now(self._workers.join(self._job))
         assert joined.worker is not None
-        return _with(state, step.who, Process(joined.worker.id))
+        return joined.worker.id
 
-    def _say_not_sent(self, state: State, step: Step) -> State:
-        try:
-            now(self._resolving.not_sent(self._job, _only(step.which), self.time.now()))
-        except InvalidArgument:  # it is too early
-            return state
-        return state
+    def _say(self, state: State, step: Step) -> State:
+        after, _ = self._do(state, self._resolve, step.which, step.what is What.WAS_SENT)
+        return after
 
-    def _say_was_sent(self, state: State, step: Step) -> State:
-        try:
-            now(self._resolving.accepted(self._job, _only(step.which)))
-        except InvalidArgument:  # its worker has it
-            return state
-        return state
+    def _resolve(self, chunk: int, was_sent: bool) -> None:
+        with suppress(InvalidArgument):  # it is too early, or not in doubt
+            if was_sent:
+                now(self._resolving.accepted(self._job, _only(chunk)))
+            else:
+                now(self._resolving.not_sent(self._job, _only(chunk), self.time.now()))
 
     def _fail_over(self, state: State, step: Step) -> State:
         """The database forgets what its standby has not."""
@@ -474,10 +508,6 @@ def _waiting(state: State, flight: Flight) -> Step | None:
             if hand.phase is Phase.SENT and hand[1:4] == flight[:3]:
                 return Step(What.ARRIVE, at, which)
     return None
-
-
-def _ended(hand: Hand, outcome: Outcome) -> Hand:
-    return hand._replace(phase=Phase.ENDED, outcome=outcome, acted=False, permit=None)
 
 
 def _change(state: State, step: Step, hand: Hand) -> State:

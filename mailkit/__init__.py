@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mailkit.attachment import Attachment
     from mailkit.bulk.cancel import cancel
     from mailkit.bulk.job import Job
-    from mailkit.bulk.journal import Counts, Journal, JournalInfo
+    from mailkit.bulk.journal import Counts, ForgetResult, Journal, JournalInfo
     from mailkit.bulk.progress import Progress
     from mailkit.bulk.rehearsal import Plan
     from mailkit.bulk.report import Report
@@ -58,6 +58,7 @@ __all__ = [
     "DeliveryStatus",
     "Devino",
     "EngineSettings",
+    "ForgetResult",
     "Hook",
     "Job",
     "Journal",
@@ -95,6 +96,7 @@ _HOMES = {
     "DeliveryStatus": "events",
     "Devino": "providers.devino",
     "EngineSettings": "bulk.settings",
+    "ForgetResult": "bulk.journal",
     "Hook": "core.hooks",
     "Job": "bulk.job",
     "Journal": "bulk.journal",

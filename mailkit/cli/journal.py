@@ -9,15 +9,20 @@ from typing import Annotated
 
 import typer
 
-from mailkit.bulk.journal import Journal, JournalInfo
+from mailkit.bulk.journal import ForgetResult, Journal, JournalInfo
 from mailkit.cli.options import AdoptAs, AsJson, JournalPath
 from mailkit.cli.run import Exit, opened, run
 from mailkit.cli.show import moment_of, print_json
+from mailkit.cli.suppress import people_in
 from mailkit.core.moments import spoken
 from mailkit.errors import JournalError
 from mailkit.text import plain
 
 __all__ = ["journal"]
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only show what would be done; change nothing.")
+]
 
 journal = typer.Typer(
     no_args_is_help=True,
@@ -100,8 +105,7 @@ def backup(
 ) -> None:
     """Copy the journal to a new file, while others go on sending.
 
-    Copy journal.db-takes next to it as well, if you move the journal to another machine: see the
-    page about the promise.
+    Its output says how to restore it.
     """
 
     async def command() -> int:
@@ -116,6 +120,70 @@ def backup(
         return Exit.DONE
 
     raise typer.Exit(run(command))
+
+
+@journal.command()
+def forget(
+    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="The addresses.")],
+    drop_calls: Annotated[
+        bool,
+        typer.Option(
+            "--drop-calls",
+            help="Also drop calls of webhook handlers about them that are still to be made.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+    journal: JournalPath = None,
+    adopt: AdoptAs = None,
+) -> None:
+    """Make unreadable what the journal knows about people, in all jobs.
+
+    Whoever has a message is not mailed it again, and whoever is suppressed stays so. If they must
+    not be mailed by later lists either, suppress them first.
+    """
+
+    async def command() -> int:
+        people = people_in(addresses)
+        async with opened(journal, adopt=adopt, look=dry_run) as store:
+            found = await store.forget(*people, drop_calls=drop_calls, dry_run=dry_run)
+        for line in _forgotten(found, dry_run=dry_run):
+            print(plain(line))
+        return Exit.ERROR if found.obstacles else Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+def _forgotten(found: ForgetResult, *, dry_run: bool) -> Iterator[str]:
+    if dry_run:
+        for row in found.rows:
+            yield f"job {row.job}, line {row.line:,}: {row.state}"
+    counted = {
+        "row": len(found.rows),
+        "suppression": found.suppressed,
+        "parked event": found.parked,
+        "handler call": sum(found.handler_calls.values()),
+        "reason of others": found.mentions,
+    }
+    places = [
+        f"{count:,} {what}" if count == 1 else f"{count:,} {_plural(what)}"
+        for what, count in counted.items()
+        if count
+    ]
+    if not places:
+        yield "not found anywhere in the journal"
+        return
+    yield f"{'found' if dry_run else 'forgotten'} in {', '.join(places)}"
+    for obstacle in found.obstacles:
+        yield f"not yet to be forgotten: {obstacle}"
+    if dry_run:
+        yield "nothing was changed"
+    else:
+        yield "Backups of the journal, logs and the services may still have them."
+
+
+def _plural(what: str) -> str:
+    first, *rest = what.split(" ", 1)
+    return " ".join([f"{first}s", *rest]) if rest == ["of others"] else f"{what}s"
 
 
 def _restoring(journal: Path) -> Iterator[str]:

@@ -25,7 +25,7 @@ from mailkit.cli.run import Exit, opened, run, say
 from mailkit.cli.show import as_utf8
 from mailkit.text import header_text, plain
 
-__all__ = ["say_ignored", "suppress"]
+__all__ = ["people_in", "say_ignored", "suppress"]
 
 suppress = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +36,7 @@ Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="The 
 Reason = Annotated[str, typer.Option(help="Why, as the reports of later jobs say it.")]
 
 
-def _people(given: Sequence[str]) -> list[str]:
+def people_in(given: Sequence[str]) -> list[str]:
     """The addresses as people paste them: with a name, several in one, with a spreadsheet's
     apostrophe.
     """
@@ -53,7 +53,7 @@ def add(
     """Suppress these addresses."""
 
     async def command() -> int:
-        why, people = header_text(reason, "--reason"), _people(addresses)
+        why, people = header_text(reason, "--reason"), people_in(addresses)
         async with opened(journal, adopt=adopt, make=True) as store:
             new = await store.suppressions.add(people, reason=why, now=time.time())
         _say_added(new, len(people) - new)
@@ -111,7 +111,7 @@ def remove(addresses: Addresses, journal: JournalPath = None, adopt: AdoptAs = N
     """Let later jobs mail these addresses again."""
 
     async def command() -> int:
-        people = _people(addresses)
+        people = people_in(addresses)
         async with opened(journal, adopt=adopt) as store:
             removed = await store.suppressions.remove(people)
         missing = len(people) - removed

@@ -151,3 +151,38 @@ def test_a_backup_that_is_restored_as_it_says_mails_nobody_twice(shop: Shop, ado
     assert shop("resume", "autumn").code == 3
     assert shop.states() == {customer(n): "in doubt" for n in range(4)}
     assert set(shop.sandbox.truth.mailed.values()) == {1}
+
+
+def test_people_are_forgotten_and_neither_mailed_nor_found_again(shop: Shop) -> None:
+    message = shop.letter()
+    shop.send(message, shop.customers(3), "--name", "autumn")
+    done(shop("suppress", "add", customer(1)))
+    out = done(shop("journal", "forget", customer(1), customer(2), "--dry-run"))
+    approve("journal forget: dry run", out)
+    assert shop.in_journal("rows", f"address = '{customer(1)}'") == 1
+    approve("journal forget", done(shop("journal", "forget", f"Anna <{customer(1)}>", customer(2))))
+    approve("journal forget: nowhere", done(shop("journal", "forget", customer(1))))
+    assert shop.in_journal("rows", "address LIKE '%@%'") == 1
+    assert shop.report()["accepted"] == 3
+    again = shop.send(message, shop.customers(3))
+    assert (again.code, again.out) == (1, "")  # the same message and list
+    shop.send(message, shop.customers(4, "more.csv"), "--name", "more")
+    assert shop.states("more") == {
+        customer(0): "duplicate",
+        customer(1): "suppressed",
+        customer(2): "duplicate",
+        customer(3): "accepted",
+    }
+    assert set(shop.sandbox.truth.mailed.values()) == {1}
+
+
+def test_nobody_is_forgotten_who_is_still_to_be_mailed(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("token_refused", on=SEND, times=1))
+    shop.send(shop.letter(), shop.customers(2), "--name", "autumn")
+    shop("journal", "forget", customer(1)).check_refusal("journal forget: unsent")
+    found = shop("journal", "forget", customer(1), "--dry-run")
+    assert (found.code, found.err) == (1, "")
+    approve("journal forget: dry run, unsent", found.out)
+    shop("cancel", "autumn")
+    done(shop("journal", "forget", customer(1)))
+    assert [*shop.states().values()] == ["unsent", "suppressed"]

@@ -20,6 +20,7 @@ from mailkit.bulk.journal.cancelling import Cancelling
 from mailkit.bulk.journal.chunks import Chunks, Taken
 from mailkit.bulk.journal.details import Details, Failure
 from mailkit.bulk.journal.events import Events, HandlersOf, Recorded
+from mailkit.bulk.journal.forgetting import ForgetResult, Forgetting
 from mailkit.bulk.journal.info import JournalInfo, read_info
 from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
 from mailkit.bulk.journal.ledger import Account, Ledger
@@ -73,6 +74,7 @@ __all__ = [
     "DueChunk",
     "Executor",
     "Failure",
+    "ForgetResult",
     "HandlerCall",
     "HandlersOf",
     "InlineExecutor",
@@ -136,6 +138,7 @@ class Journal:
         self.suppressions = Suppressions(db)
         self.events = Events(db)
         self.handler_calls = HandlerCalls(db)
+        self.forgetting = Forgetting(db)
 
     def permits(self, client: Limited) -> LedgerPermits:
         """The permits of the client's account, which all processes on this journal share.
@@ -226,6 +229,22 @@ class Journal:
         can't be written.
         """
         return await self._db.backup(Path(destination))
+
+    async def forget(
+        self, *addresses: str, drop_calls: bool = False, dry_run: bool = False
+    ) -> ForgetResult:
+        """Make what the journal knows about people unreadable; returns where they were. With
+        ``dry_run`` nothing is changed.
+
+        Codes that can't be read back take the place of their addresses: whoever has a message is
+        not mailed it a second time, and whoever is suppressed stays so. InvalidArgument, and nobody
+        is forgotten, while an address is still needed: it is unsent, in doubt, or looked for in the
+        provider's statuses; or calls of webhook handlers about it are to be made, unless these are
+        dropped.
+        """
+        if dry_run:
+            return await self.forgetting.look(addresses)
+        return await self.forgetting.forget(addresses, drop_calls=drop_calls)
 
     async def __aenter__(self) -> Self:
         return self

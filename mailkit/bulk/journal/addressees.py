@@ -7,14 +7,14 @@ that leave the chunk later.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.records import JobRecord
 from mailkit.bulk.journal.statuses import SENT
 from mailkit.bulk.journal.store import Connection
 
-__all__ = ["RowAsWritten", "index", "rows_at"]
+__all__ = ["RowAsWritten", "index", "rename", "rows_at"]
 
 
 RowAsWritten = tuple[int, str, str | None, int | None, int | None]
@@ -34,6 +34,14 @@ def rows_at(
             f"AND addressees.chunk = ? AND addressees.key IN ({marks})",
             (job.id, n, *some),
         ).fetchall()
+
+
+def rename(db: Connection, job: int, codes: Mapping[str, str]) -> None:
+    """People of the job are known by codes from now on, by their keys so far."""
+    db.executemany(
+        "UPDATE addressees SET key = ? WHERE job = ? AND key = ?",
+        [(code, job, key) for key, code in codes.items()],
+    )
 
 
 def index(db: Connection, job: JobRecord, n: int) -> None:

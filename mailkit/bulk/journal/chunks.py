@@ -142,7 +142,8 @@ class Chunks:
                 if anew:
                     parts.begin_anew(db, job, chunk.n)
                     continue
-                if unwanted and _left_out(db, job, chunk, stages[chunk.stage]):
+                dialect = self._store.dialect
+                if unwanted and _left_out(db, dialect, job, chunk, stages[chunk.stage]):
                     continue
                 if ledger is not None:
                     found = permits_for(db, job, stages[chunk.stage], chunk.rows, ledger, asked)
@@ -381,13 +382,15 @@ class Chunks:
         )
 
 
-def _left_out(db: Connection, job: JobRecord, chunk: _Planned, stage: Stage) -> bool:
+def _left_out(
+    db: Connection, dialect: Dialect, job: JobRecord, chunk: _Planned, stage: Stage
+) -> bool:
     """Whether rows had to be left out of the chunk: it is looked at before its first stage, and
     before it is sent.
     """
     if chunk.stage > 0 and stage.repeatable:
         return False
-    return leave_out_unwanted(db, job, chunk.n)
+    return leave_out_unwanted(db, dialect, job, chunk.n)
 
 
 def _outside(stages: Sequence[int]) -> str:

@@ -28,6 +28,7 @@ ALREADY = "already sent by job "
 WAITING = "waiting in job "
 _RESUME = ": resume that job"
 
+_PERSON = "coalesce(rows.key, rows.address)"
 TWINS = 100  # in one query; SQLite puts no more than 500 parts together
 
 
@@ -67,12 +68,15 @@ def questions(
     for first in range(0, len(seen), TWINS):
         some = seen[first : first + TWINS]
         live = [_live(twin, n, n + len(some), dialect) for n, twin in enumerate(some)]
-        rows = [_own(job, state, dialect), *live]
+        own = [_own(job, state, dialect)]
+        if any(twin.erased for twin in some):  # they have codes instead of people
+            own.append(_own(job, state, dialect, dialect.pseudonym(_PERSON)))
+        rows = [*own, *live]
         yield Question(
-            "SELECT mine, owner FROM (SELECT max(mine) AS mine, min(owner) AS owner FROM ("
+            "SELECT mine, min(owner) FROM (SELECT max(mine) AS mine, min(owner) AS owner FROM ("
             f"{' UNION ALL '.join(rows)}) AS everybody GROUP BY person) AS people "
             "WHERE mine IS NOT NULL AND owner IS NOT NULL "
-            "ORDER BY mine",  # else each commit would write all over the file
+            "GROUP BY mine ORDER BY mine",  # else each commit would write all over the file
             [
                 *(f"{ALREADY}{twin.name}" for twin in some),
                 *(f"{WAITING}{twin.name}{_RESUME}" for twin in some),
@@ -137,8 +141,8 @@ def _pending(
     return _rows(twin.id, f"{person}, {in_doubt}", f"{person}, {state}", doubt, open_, dialect)
 
 
-def _own(job: JobRecord, state: RowState | None, dialect: Dialect) -> str:
-    columns = "coalesce(rows.key, rows.address) AS person, rows.id AS mine, NULL AS owner"
+def _own(job: JobRecord, state: RowState | None, dialect: Dialect, person: str = _PERSON) -> str:
+    columns = f"{person} AS person, rows.id AS mine, NULL AS owner"
     if state is None:
         return f"SELECT {columns} FROM rows WHERE {_ids(job.id)} AND state IS NULL"
     own, chunk = f"'{RowState.REJECTED}'", f"chunks.state = '{ChunkState.REJECTED}'"

@@ -18,6 +18,7 @@ from mailkit.bulk.journal.addressees import RowAsWritten, rows_at
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.elsewhere import count
 from mailkit.bulk.journal.matching import RowChange, judge
+from mailkit.bulk.journal.pseudonyms import aliases
 from mailkit.bulk.journal.records import (
     SENT_STATES,
     ChunkState,
@@ -73,13 +74,17 @@ def hear(db: Connection, job: JobRecord, said: Mapping[int, Sequence[News]], now
     there are. What names another address is about nobody.
     """
     told: list[_Told] = []
+    codes = aliases(db, (one[0] for some in said.values() for one in some))
     for marks, ids in in_parts(said):
         for row in db.execute(
             "SELECT id, coalesce(key, address), state, delivery, chunk FROM rows "
             f"WHERE id IN ({marks})",
             ids,
         ):
-            some = [one for one in said[row[0]] if one[0] == row[1]]
+            person = codes.get(row[1], row[1])
+            some = [one for one in said[row[0]] if one[0] == person]
+            if row[1] in codes:
+                some = _without_words(some)
             if some:
                 told.append((row, some))
     return _hear(db, job, told, now)
@@ -89,7 +94,17 @@ def hear_at(
     db: Connection, job: JobRecord, n: int, said: Mapping[str, Sequence[News]], now: float
 ) -> int:
     """The same of rows that were sent in this chunk, by their keys."""
-    return _hear(db, job, [(row, said[row[1]]) for row in rows_at(db, job, n, said)], now)
+    codes = aliases(db, said)
+    told: list[_Told] = []
+    for row in rows_at(db, job, n, [*said, *codes]):
+        known = codes.get(row[1])
+        told.append((row, said[row[1]] if known is None else _without_words(said[known])))
+    return _hear(db, job, told, now)
+
+
+def _without_words(news: Sequence[News]) -> list[News]:
+    """What is said of somebody who was removed: words may name them."""
+    return [(key, n, status, "", at) for key, n, status, _, at in news]
 
 
 def _hear(db: Connection, job: JobRecord, told: Sequence[_Told], now: float) -> int:

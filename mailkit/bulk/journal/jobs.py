@@ -37,7 +37,7 @@ __all__ = [
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped, "
-    "cancelled, held, rate"
+    "cancelled, held, rate, pruned"
 )
 
 
@@ -78,13 +78,15 @@ def every_planned(db: Connection) -> list[JobRecord]:
 @attrs.frozen
 class Twin:
     """Another planned job with the same content; ``replans`` counts how often it took rejected
-    rows back. One that is ``cancelled`` has nobody but those it sent to.
+    rows back. One that is ``cancelled`` has nobody but those it sent to. From one that is
+    ``erased``, people were removed.
     """
 
     id: int
     name: str
     replans: int
     cancelled: bool = False
+    erased: bool = False
 
 
 class Overtaken(Exception):
@@ -94,13 +96,14 @@ class Overtaken(Exception):
 def twins(db: Connection, job: JobRecord) -> Sequence[Twin]:
     """The other planned jobs with the job's content, the oldest first."""
     found = db.execute(
-        "SELECT id, name, replans, cancelled IS NOT NULL FROM jobs "
+        "SELECT id, name, replans, cancelled IS NOT NULL, erased FROM jobs "
         f"WHERE state = '{JobState.PLANNED}' AND id <> ? "
         "AND content = (SELECT content FROM jobs WHERE id = ?) ORDER BY id",
         (job.id, job.id),
     )
     return [
-        Twin(id, name, replans, bool(is_cancelled)) for id, name, replans, is_cancelled in found
+        Twin(id, name, replans, bool(is_cancelled), bool(erased))
+        for id, name, replans, is_cancelled, erased in found
     ]
 
 

@@ -17,7 +17,8 @@ from mailkit.bulk.journal.parking import claim
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, RowState, Ticket
 from mailkit.bulk.journal.row_ids import number_of, row_id
 from mailkit.bulk.journal.statuses import followers, override
-from mailkit.bulk.journal.store import Connection
+from mailkit.bulk.journal.store import Connection, Dialect
+from mailkit.bulk.journal.suppressions import names_of
 from mailkit.core.dispatch import Sent
 from mailkit.errors import JournalError
 
@@ -138,13 +139,13 @@ def leave_out(
         parts.forget(db, job, n)
 
 
-def leave_out_unwanted(db: Connection, job: JobRecord, n: int) -> bool:
+def leave_out_unwanted(db: Connection, dialect: Dialect, job: JobRecord, n: int) -> bool:
     """Rows of people who were suppressed since the job was planned, or whom another job turned out
     to have mailed. Whether there were any; what was prepared for the chunk begins anew then.
     """
     reason = (
-        "(SELECT min(reason) FROM suppressions WHERE suppressions.key = coalesce(rows.key, "
-        f"rows.address) AND suppressions.job IN (0, {job.id}))"
+        f"(SELECT min(reason) FROM suppressions WHERE suppressions.key IN ({names_of(db, dialect)})"
+        f" AND suppressions.job IN (0, {job.id}))"
     )
     mailed: dict[int, str] = {}
     suppressed: dict[int, str] = {}

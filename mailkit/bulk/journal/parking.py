@@ -5,7 +5,7 @@ chunk gets it, and then written down in the same transaction; what nobody claims
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from mailkit.bulk.journal.hearing import News, hear_at
 from mailkit.bulk.journal.matching import key_of
@@ -14,7 +14,16 @@ from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import DeliveryEvent, DeliveryStatus
 
-__all__ = ["KEPT", "claim", "forget_parked", "may_be_ours", "park", "references_about"]
+__all__ = [
+    "KEPT",
+    "claim",
+    "forget_parked",
+    "may_be_ours",
+    "park",
+    "parked_about",
+    "references_about",
+    "rename_parked",
+]
 
 KEPT = 7 * 24 * 3600.0
 """The seconds that an event waits for its chunk, and that a repeat is known for."""
@@ -85,6 +94,28 @@ def references_about(db: Connection, job: JobRecord, n: int, now: float) -> list
     rows = following(db, job, n, "coalesce(key, address)").fetchall()
     people = {key for (key,) in rows}
     return list(dict.fromkeys(reference for reference, key in parked if key in people))
+
+
+def parked_about(db: Connection, keys: Sequence[str]) -> int:
+    """How many events about the people with these keys are kept."""
+    return sum(
+        db.execute("SELECT count(*) FROM parked WHERE key = ?", (key,)).fetchone()[0]
+        for key in keys
+    )
+
+
+def rename_parked(db: Connection, codes: Mapping[str, str]) -> None:
+    """People are known by codes from now on, by their keys so far; what was kept by both is kept
+    once.
+    """
+    for key, code in codes.items():
+        db.execute(
+            "UPDATE parked SET key = ?, reason = '' WHERE key = ? AND NOT EXISTS (SELECT 1 FROM "
+            "parked AS other WHERE other.provider = parked.provider "
+            "AND other.reference = parked.reference AND other.key = ?)",
+            (code, key, code),
+        )
+        db.execute("DELETE FROM parked WHERE key = ?", (key,))
 
 
 def forget_parked(db: Connection, now: float) -> None:

@@ -14,6 +14,7 @@ from mailkit.bulk.journal.jobs import Twin, twins
 from mailkit.bulk.journal.ownership import check_alive
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.suppressions import names_of
 from mailkit.core.batch import Batch
 
 __all__ = ["InvalidRecord", "PlannedRow", "Planning"]
@@ -101,22 +102,23 @@ class Planning:
         there later do when they are taken to be sent. Whom other jobs have mailed is asked next.
         """
 
-        def note(db: Connection) -> bool:
+        def note(db: Connection) -> str | None:
             db.execute(
                 "UPDATE jobs SET suppressed = (SELECT value FROM meta WHERE key = 'suppressed') "
                 "WHERE id = ?",
                 (job.id,),
             )
             found = db.execute("SELECT 1 FROM suppressions WHERE job IN (0, ?) LIMIT 1", (job.id,))
-            return found.fetchone() is not None
+            return None if found.fetchone() is None else names_of(db, self._store.dialect)
 
-        if not await self._store.write(note, durable=False):
+        names = await self._store.write(note, durable=False)
+        if names is None:
             return
         await self._mark(
             job,
             RowState.SUPPRESSED,
             "SELECT rows.id, min(suppressions.reason) FROM rows JOIN suppressions "
-            "  ON suppressions.key = coalesce(rows.key, rows.address) "
+            f"  ON suppressions.key IN ({names}) "
             "  AND suppressions.job IN (0, ?) "
             "  WHERE rows.id BETWEEN ? AND ? AND rows.state IS NULL "
             "  AND suppressions.reason NOT LIKE ? GROUP BY rows.id",

@@ -154,6 +154,7 @@ class JobRecord:
     cancelled: float | None = None
     held: str | None = None
     rate: str | None = None
+    pruned: float | None = None
     worker: Worker | None = attrs.field(default=None, eq=False)
 
     @property

@@ -16,11 +16,13 @@ from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import index
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.elsewhere import count, questions
+from mailkit.bulk.journal.erasing import erased
 from mailkit.bulk.journal.jobs import Overtaken, Twin, twins
 from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.statuses import following, recount
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.suppressions import FORGOTTEN
 from mailkit.bulk.journal.workers import reap
 from mailkit.errors import InvalidArgument
 
@@ -143,9 +145,12 @@ class Resolving:
         def look(db: Connection) -> tuple[Sequence[Twin], dict[int, str]]:
             seen = twins(db, job)
             return seen, {
-                int(row): asked.reasons[int(why)]
-                for asked in questions(job, seen, RowState.REJECTED, self._store.dialect)
-                for row, why in db.execute(asked.sql)
+                **dict.fromkeys(erased(db, job), FORGOTTEN),
+                **{
+                    int(row): asked.reasons[int(why)]
+                    for asked in questions(job, seen, RowState.REJECTED, self._store.dialect)
+                    for row, why in db.execute(asked.sql)
+                },
             }
 
         while True:

@@ -20,9 +20,11 @@ from mailkit.bulk.journal.row_ids import number_of
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import DeliveryStatus
 
-__all__ = ["rows_of"]
+__all__ = ["COLUMNS", "records", "rows_of"]
 
 ROWS = 1_000
+COLUMNS = "id, line, address, fields, state, reason, chunk, delivery"
+"""Those that `records` takes."""
 
 _OF_CHUNKS = {
     RowState.ACCEPTED: [ChunkState.ACCEPTED],
@@ -58,14 +60,13 @@ def rows_of(
     which, values = _which(job, states) if states else ("", ())
     found = iter(
         db.execute(
-            "SELECT id, line, address, fields, state, reason, chunk, delivery FROM rows "
-            f"WHERE id BETWEEN ? AND ?{which} ORDER BY id",
+            f"SELECT {COLUMNS} FROM rows WHERE id BETWEEN ? AND ?{which} ORDER BY id",
             (*job.ids, *values),
         )
     )
     left = sys.maxsize if most is None else most
     while left and (some := list(islice(found, ROWS))):
-        told = [*_told(db, job, alive, some)]
+        told = [*records(db, job, alive, some)]
         if states:
             told = [row for row in told if row.state in states]
         del told[left:]
@@ -86,7 +87,7 @@ def _which(job: JobRecord, states: Collection[RowState]) -> tuple[str, Sequence[
     )
 
 
-def _told(
+def records(
     db: Connection, job: JobRecord, alive: Collection[int], found: Sequence[Sequence[Any]]
 ) -> Iterator[RowRecord]:
     """These rows, which are in reading order, with what is so of their chunks."""

@@ -19,14 +19,16 @@ from mailkit.bulk.journal.matching import (
     RowChange,
     RowKey,
     common_news,
+    key_of,
     match,
 )
 from mailkit.bulk.journal.ownership import check_alive, living
+from mailkit.bulk.journal.pseudonyms import IS_ONE, MARK, aliases
 from mailkit.bulk.journal.records import SENT_STATES, ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.rises import Rises
 from mailkit.bulk.journal.store import Connection, Cursor, Dialect, Store
 from mailkit.bulk.journal.suppressions import keep_from_twins, suppress
-from mailkit.core.dispatch import ChunkStatus, PollResult, RowStatuses
+from mailkit.core.dispatch import ChunkStatus, PollResult, RowStatus, RowStatuses
 from mailkit.events import DeliveryStatus
 
 __all__ = [
@@ -180,7 +182,8 @@ class Statuses:
                 f"AND (state IS NULL OR state IN {SENT})",
                 tuple(rows),
             ).fetchall()
-            found = match(ChunkKeys(delivery, False, keys, all=False), statuses, doubt)
+            some = ChunkKeys(delivery, False, keys, all=False)
+            found = match(some, _known(db, keys, statuses), doubt)
             unfinished = _write(db, job, n, found, now)
             return MergeResult(False, unfinished, cursor, found.held)
 
@@ -250,7 +253,9 @@ class Statuses:
             first, last, common = _span(db, job, n)
             enough = FIRST_FINAL if heard else 1
             states = "" if heard else f" OR state = '{RowState.IN_DOUBT}'"
-            condition = f"AND (state IS NULL{states}) AND coalesce(delivery, ?) < ?"
+            condition = (
+                f"AND (state IS NULL{states}) AND coalesce(delivery, ?) < ? AND NOT {IS_ONE}"
+            )
             rows: list[tuple[int, str]] = db.execute(
                 "SELECT id, address FROM (SELECT id, address FROM rows WHERE id > ? AND id BETWEEN "
                 f"? AND ? AND chunk IS NULL {condition} UNION ALL SELECT id, address FROM rows "
@@ -285,7 +290,7 @@ def merge(
     if (alike := _merge_alike(db, dialect, job, n, polled, now)) is not None:
         return alike
     keys, unfinished, cursor = _keys(db, dialect, job, n)
-    found = match(keys, polled.statuses, doubt)
+    found = match(keys, _known(db, keys.rows, polled.statuses), doubt)
     mark = polled.cursor if found.reconciled else None  # until then, always the whole list
     if (found.reconciled, found.delivery, mark) != (keys.reconciled, keys.delivery, cursor):
         db.execute(
@@ -295,6 +300,25 @@ def merge(
     if found.deliveries or found.changes or found.delivery != keys.delivery:
         unfinished = _write(db, job, n, found, now)
     return MergeResult(found.reconciled, unfinished, mark, found.held)
+
+
+def _known(db: Connection, rows: Sequence[RowKey], statuses: RowStatuses) -> RowStatuses:
+    """The statuses, with the codes of people who were removed from the rows instead of them."""
+    removed = {key for _, key, *_ in rows if key.startswith(MARK)}
+    if not removed:
+        return statuses
+    told = [
+        RowStatus(address, one.delivery, one.rejected, one.reason, one.held)
+        for one in statuses
+        for address in ([one.address] if isinstance(one, RowStatus) else one.addresses)
+    ]
+    codes = {key: code for code, key in aliases(db, (key_of(one.address) for one in told)).items()}
+    return [
+        one._replace(address=code, reason="")
+        if (code := codes[key_of(one.address)]) in removed
+        else one
+        for one in told
+    ]
 
 
 def _merge_alike(

@@ -54,12 +54,20 @@ class Connection(Protocol):
 class Dialect:
     """Where the databases differ. ``nested`` joins the table on its right for each row of the one
     on its left, in this order where the database can be told. ``gather`` makes a JSON array of what
-    all rows have; ``join`` puts their texts together.
+    all rows have; ``join`` puts their texts together. ``code`` hashes a person with a secret.
     """
 
     nested: str = "JOIN"
     gather: str = "json_agg"
     join: str = "string_agg"
+    code: str = (
+        "':' || encode(substr(sha256(convert_to({secret} || {person}, 'UTF8')), 1, 12), 'hex')"
+    )
+
+    def pseudonym(self, person: str) -> str:
+        """The code for the person of this key: see pseudonyms.py."""
+        asked = "(SELECT value FROM meta WHERE key = 'pseudonyms')"
+        return self.code.format(secret=asked, person=person)
 
     def by_column(self, columns: Sequence[str], json: Sequence[str], query: str) -> str:
         """A query that gives all rows of another one at once, column by column: a JSON array for

@@ -8,17 +8,22 @@ from typing import NamedTuple
 from mailkit.address import dedupe_key, normalize
 from mailkit.bulk.journal.batches import in_rows
 from mailkit.bulk.journal.elsewhere import ALREADY
+from mailkit.bulk.journal.pseudonyms import MARK, aliases, has_any
 from mailkit.bulk.journal.records import JobRecord
-from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.store import Connection, Dialect, Store
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryStatus
 
 __all__ = [
+    "FORGOTTEN",
     "SUPPRESSES",
     "Suppression",
     "Suppressions",
     "keep_from_twins",
+    "names_of",
+    "rename_suppressed",
     "suppress",
+    "suppressed_of",
 ]
 
 SUPPRESSES: Mapping[int, str] = {
@@ -27,6 +32,10 @@ SUPPRESSES: Mapping[int, str] = {
     DeliveryStatus.COMPLAINED: "complained",
 }
 """What must have happened to a message so that its address is not mailed any more, in a word."""
+
+
+FORGOTTEN = "forgotten"
+"""The reason that is left of suppressions, and of rows, of people who were forgotten."""
 
 
 class Suppression(NamedTuple):
@@ -61,20 +70,29 @@ class Suppressions:
         keys = [(dedupe_key(normalize(address)),) for address in addresses]
 
         def work(db: Connection) -> int:
+            codes = [(code,) for code in aliases(db, (key for (key,) in keys))]
             return db.executemany(
-                "DELETE FROM suppressions WHERE job = 0 AND key = ?", keys
+                "DELETE FROM suppressions WHERE job = 0 AND key = ?", [*keys, *codes]
             ).rowcount
 
         return await self._store.write(work)
 
     async def list(self) -> AsyncIterator[Suppression]:
-        """Every suppressed address, in alphabetical order."""
+        """Every suppressed address, in alphabetical order, but for those that were forgotten."""
         found = self._store.stream(
-            "SELECT key, reason, since FROM suppressions WHERE job = 0 ORDER BY key", ()
+            "SELECT key, reason, since FROM suppressions WHERE job = 0 "
+            "AND substr(key, 1, 1) <> ? ORDER BY key",
+            (MARK,),
         )
         async for rows in found:
             for row in rows:
                 yield Suppression(*row)
+
+
+def names_of(db: Connection, dialect: Dialect) -> str:
+    """By which keys the person of a row may be suppressed, as SQL."""
+    person = "coalesce(rows.key, rows.address)"
+    return f"{person}, {dialect.pseudonym(person)}" if has_any(db) else person
 
 
 def suppress(db: Connection, job: JobRecord, people: Sequence[tuple[str, int]], now: float) -> None:
@@ -100,6 +118,29 @@ def keep_from_twins(db: Connection, job: JobRecord, keys: Sequence[str], now: fl
     ).fetchall()
     for (twin,) in twins:
         _add(db, [(key, f"{ALREADY}{job.name}", now) for key in keys], job=twin)
+
+
+def suppressed_of(db: Connection, keys: Sequence[str]) -> int:
+    """How many of the people with these keys no job mails any more."""
+    return sum(
+        db.execute(
+            "SELECT count(*) FROM suppressions WHERE job = 0 AND key = ?", (key,)
+        ).fetchone()[0]
+        for key in keys
+    )
+
+
+def rename_suppressed(db: Connection, codes: Mapping[str, str]) -> None:
+    """People are known by codes from now on, by their keys so far, and stay suppressed. Jobs that
+    are planned already compare anew.
+    """
+    for key, code in codes.items():
+        for job, reason, since in db.execute(
+            "SELECT job, reason, since FROM suppressions WHERE key = ?", (key,)
+        ).fetchall():
+            why = reason if reason.startswith(ALREADY) else FORGOTTEN
+            _add(db, [(code, why, since)], job=job)
+        db.execute("DELETE FROM suppressions WHERE key = ?", (key,))
 
 
 def _rows(people: Iterable[tuple[str, str]], now: float) -> Iterator[tuple[str, str, float]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mailkit.bulk.journal import forks
 from mailkit.bulk.journal.forks import Identity
+from mailkit.bulk.journal.pseudonyms import pseudonym
 from mailkit.bulk.journal.sqlite import witness
 from mailkit.bulk.journal.sqlite.witness import Take
 from mailkit.errors import JournalError
@@ -78,6 +79,7 @@ class JournalFile:
                 check_same_thread=False,  # each belongs to one executor
             )
             forks.keep(db, _identity(str(self.path)))
+        db.create_function("pseudonym", 2, pseudonym, deterministic=True)
         return db
 
     def watch(self, db: sqlite3.Connection, file: Identity) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mailkit.bulk.journal.locks import Locks
+from mailkit.bulk.journal.pseudonyms import pseudonym
 from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.sqlite import adopting, troubles, witness
 from mailkit.bulk.journal.sqlite.file import BUSY_SECONDS, WAL_LIMIT, JournalFile
@@ -52,6 +53,7 @@ class Connector:
         """The connection that writes; the first one."""
         if self.file is None:
             db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            db.create_function("pseudonym", 2, pseudonym, deterministic=True)
             create(db, secrets.token_hex(16))
             return db
         with _told(self.file.path):
@@ -157,6 +159,7 @@ def _connected(file: JournalFile, mode: str = "rw") -> Iterator[sqlite3.Connecti
     try:
         db.execute("PRAGMA cache_size = -16000")
         db.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
+        db.execute("PRAGMA secure_delete = ON")  # who was removed can't be found in free space
         yield db
     except BaseException:
         db.close()

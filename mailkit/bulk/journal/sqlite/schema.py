@@ -23,7 +23,8 @@ _TABLES = """
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,                -- id: as in its witness, commits: the durable ones so far,
                                          -- lost: the jobs that only the witness knows,
-                                         -- suppressed: how often suppressions were added
+                                         -- suppressed: how often suppressions were added,
+                                         -- pseudonyms: the secret of those that there are
     value
 ) WITHOUT ROWID;
 
@@ -45,7 +46,9 @@ CREATE TABLE jobs (
     cancelled   REAL,                    -- when a person did so; NULL: it is not
     held        TEXT,                    -- rows are rejected for the account's sake, in these words
     rate        TEXT,                    -- recipients in a time, such as 5000/h; NULL: no limit
-    suppressed  INTEGER NOT NULL DEFAULT 0  -- meta.suppressed as the list was compared with them
+    suppressed  INTEGER NOT NULL DEFAULT 0,  -- meta.suppressed as the list was compared with them
+    erased      INTEGER NOT NULL DEFAULT 0,  -- 1: people were removed from it, 2: from every row
+    pruned      REAL                     -- when that began, for every row
 );
 CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint);
 CREATE INDEX jobs_by_content ON jobs (content);
@@ -291,6 +294,8 @@ def _from_4(db: sqlite3.Connection) -> None:
     _add_column(db, "jobs", "held", "TEXT")
     _add_column(db, "chunks", "anew", "INTEGER NOT NULL DEFAULT 0")
     _add_column(db, "jobs", "suppressed", "INTEGER NOT NULL DEFAULT 0")
+    _add_column(db, "jobs", "erased", "INTEGER NOT NULL DEFAULT 0")
+    _add_column(db, "jobs", "pruned", "REAL")
     db.execute("INSERT INTO meta VALUES ('suppressed', 0) ON CONFLICT DO NOTHING")
     for (job,) in db.execute("SELECT id FROM jobs").fetchall():
         _sum_up(db, job)

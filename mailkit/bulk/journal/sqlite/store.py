@@ -48,7 +48,12 @@ T = TypeVar("T")
 
 WORKS_A_COMMIT = 64
 WRITE, READ = "BEGIN IMMEDIATE", "BEGIN"
-DIALECT = Dialect("CROSS JOIN", gather="json_group_array", join="group_concat")
+DIALECT = Dialect(
+    "CROSS JOIN",
+    gather="json_group_array",
+    join="group_concat",
+    code="pseudonym({secret}, {person})",
+)
 
 
 @attrs.define

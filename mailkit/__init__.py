@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from mailkit.attachment import Attachment
     from mailkit.bulk.cancel import cancel
     from mailkit.bulk.job import Job
-    from mailkit.bulk.journal import Counts, ForgetResult, Journal, JournalInfo
+    from mailkit.bulk.journal import (
+        Counts,
+        ForgetResult,
+        Journal,
+        JournalInfo,
+        PruneResult,
+    )
     from mailkit.bulk.progress import Progress
     from mailkit.bulk.rehearsal import Plan
     from mailkit.bulk.report import Report
@@ -68,6 +74,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Progress",
+    "PruneResult",
     "Quota",
     "Recipient",
     "RecipientSource",
@@ -106,6 +113,7 @@ _HOMES = {
     "Outcome": "core.retry",
     "Plan": "bulk.rehearsal",
     "Progress": "bulk.progress",
+    "PruneResult": "bulk.journal",
     "Quota": "core.quota",
     "Recipient": "message",
     "RecipientSource": "bulk.source",

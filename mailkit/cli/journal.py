@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mailkit.bulk.journal import ForgetResult, Journal, JournalInfo
-from mailkit.cli.options import AdoptAs, AsJson, JournalPath
+from mailkit.cli.options import AdoptAs, AsJson, JournalPath, checked, duration
 from mailkit.cli.run import Exit, opened, run
 from mailkit.cli.show import moment_of, print_json
 from mailkit.cli.suppress import people_in
@@ -117,6 +117,47 @@ def backup(
         for line in _restoring(path):
             print(plain(line))
         sys.stdout.flush()
+        return Exit.DONE
+
+    raise typer.Exit(run(command))
+
+
+@journal.command()
+def prune(
+    older_than: Annotated[
+        str,
+        typer.Option(
+            "--older-than",
+            help="Jobs that ended so long ago, e.g. 90d.",
+            callback=checked(duration),
+        ),
+    ],
+    dry_run: DryRun = False,
+    journal: JournalPath = None,
+    adopt: AdoptAs = None,
+) -> None:
+    """Remove what old jobs hold about people: addresses, fields and reasons.
+
+    Counts stay, and so does, as codes that can't be read back, who has which message: nobody is
+    mailed it again. What a pruned job has not sent can't be sent any more. Jobs with rows unsent or
+    in doubt are kept, unless they were cancelled.
+    """
+
+    async def command() -> int:
+        async with opened(journal, adopt=adopt, look=dry_run) as store:
+            found = await store.prune(older_than=duration(older_than), dry_run=dry_run)
+            free = (await store.info()).store.free
+        for job in found.jobs:
+            print(plain(f"{job.name}: {job.rows:,} {'row' if job.rows == 1 else 'rows'}"))
+        for name in found.kept:
+            print(plain(f"{name} is kept: it has not ended"))
+        jobs = f"{len(found.jobs):,} {'job' if len(found.jobs) == 1 else 'jobs'}"
+        if dry_run:
+            print(f"{jobs} would be pruned; nothing was changed")
+        else:
+            print(f"{jobs} pruned")
+        if free and not dry_run:
+            print(f"The file keeps its size: {_size(free)} of it are free for new rows.")
         return Exit.DONE
 
     raise typer.Exit(run(command))

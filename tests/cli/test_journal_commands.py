@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import stat
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import pytest
 from mailkit.bulk.journal.sqlite.births import born
 from mailkit.bulk.journal.sqlite.schema import VERSION
 from mailkit.bulk.journal.sqlite.witness import Origin
+from mailkit.cli.show import moment_of
 from mailkit.sandbox import Fault
 
 from ..approval import approve
-from .shop import SEND, Ended, Shop, customer, kill
+from .shop import PLAIN, SEND, Ended, Shop, customer, kill
 
 OLD = Path(__file__).parent.parent / "samples/journals/version-4.sql"
 
@@ -186,3 +188,37 @@ def test_nobody_is_forgotten_who_is_still_to_be_mailed(shop: Shop) -> None:
     shop("cancel", "autumn")
     done(shop("journal", "forget", customer(1)))
     assert [*shop.states().values()] == ["unsent", "suppressed"]
+
+
+def test_old_jobs_are_pruned_and_their_counts_stay(shop: Shop) -> None:
+    message, people = shop.letter(), shop.table(["email,name", f"{customer(0)},Anna", "nobody,X"])
+    shop.send(message, people, "--name", "autumn")
+    shop.sandbox.faults.add(Fault("reset_after_acting", on=SEND, times=1))
+    shop.send(
+        shop.letter("other.toml", **{**PLAIN, "subject": "Winter"}), people, "--name", "winter"
+    )
+    before = shop.report()
+    assert shop("journal", "prune", "--older-than", "1d").out == "0 jobs pruned\n"
+    approve(
+        "journal prune: dry run",
+        done(shop("journal", "prune", "--older-than", "0s", "--dry-run")),
+    )
+    assert shop.in_journal("rows", f"address = '{customer(0)}'") == 2
+    approve("journal prune", done(shop("journal", "prune", "--older-than", "0s")))
+    assert shop.in_journal("rows", f"address = '{customer(0)}'") == 1
+    after = shop.report()
+    when = moment_of(datetime.fromisoformat(after["pruned"]))
+    approve("report: pruned", shop("report", "autumn").out, moment=when)
+    assert {name: after[name] for name in before.keys() - {"reasons", "pruned"}} == {
+        name: before[name] for name in before.keys() - {"reasons", "pruned"}
+    }
+    assert shop.send(message, people, "--name", "autumn", "--resume").code == 0  # as cron does
+    assert shop.send(message, people).code == 1
+    assert shop("resume", "autumn", "--rejected").code == 1
+    assert shop("report", "autumn", "--csv", "--as-recipients").out == "email,name\n"
+    assert shop.sandbox.truth.mailed == {customer(0): 2}
+
+
+def test_how_old_is_a_duration(shop: Shop) -> None:
+    shop("journal", "prune", "--older-than", "soon").check_usage("journal prune: no duration")
+    assert shop("journal", "prune").code == 2

@@ -27,6 +27,7 @@ from mailkit.bulk.journal.ledger import Account, Ledger
 from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.permits import RECIPIENTS, LedgerPermits
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
+from mailkit.bulk.journal.pruning import PruneResult, Pruning
 from mailkit.bulk.journal.records import (
     Adopt,
     ChunkRecord,
@@ -90,6 +91,7 @@ __all__ = [
     "OtherJob",
     "Overtaken",
     "PlannedRow",
+    "PruneResult",
     "Recorded",
     "ReplanResult",
     "RowRecord",
@@ -139,6 +141,7 @@ class Journal:
         self.events = Events(db)
         self.handler_calls = HandlerCalls(db)
         self.forgetting = Forgetting(db)
+        self.pruning = Pruning(db)
 
     def permits(self, client: Limited) -> LedgerPermits:
         """The permits of the client's account, which all processes on this journal share.
@@ -229,6 +232,18 @@ class Journal:
         can't be written.
         """
         return await self._db.backup(Path(destination))
+
+    async def prune(self, *, older_than: float, dry_run: bool = False) -> PruneResult:
+        """Remove what jobs that ended ``older_than`` seconds ago, or longer, hold about people:
+        addresses, fields and reasons. Returns these jobs. With ``dry_run`` nothing is changed.
+
+        Every count of their reports stays, and so does, by codes that can't be read back, who has
+        their messages: nobody is mailed these again by another list. Nothing more of such a job can
+        be sent. Others go on sending meanwhile. Jobs with rows unsent, in doubt or looked for are
+        left as they are, unless they were cancelled with nothing but unsent rows.
+        """
+        now = Clock().now()
+        return await self.pruning.prune(now - older_than, now=now, dry_run=dry_run)
 
     async def forget(
         self, *addresses: str, drop_calls: bool = False, dry_run: bool = False

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.elsewhere import count, questions
-from mailkit.bulk.journal.jobs import Overtaken, Twin, twins
+from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.statuses import recount
@@ -87,6 +87,7 @@ class Cancelling:
                 ).fetchone()
                 if cancelled is None:
                     return 0
+                check_not_pruned(db, job)
                 if twins(db, job) != seen:
                     raise Overtaken
                 alive = reap(db, self._store.locks, job.id)

@@ -18,11 +18,20 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import attrs
 
 from mailkit.bulk.journal.jobs import Twin
+from mailkit.bulk.journal.pseudonyms import MARK, has_any
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.row_ids import span
 from mailkit.bulk.journal.store import Connection, Dialect
 
-__all__ = ["ALREADY", "WAITING", "Question", "count", "left_to", "owner_in", "questions"]
+__all__ = [
+    "ALREADY",
+    "WAITING",
+    "Question",
+    "count",
+    "left_to",
+    "owner_in",
+    "questions",
+]
 
 ALREADY = "already sent by job "
 WAITING = "waiting in job "
@@ -98,25 +107,32 @@ def left_to(
     """
     unsent, in_doubt = 0, 1
     left = f"{ALREADY}{twin.name}", f"{WAITING}{twin.name}{_RESUME}"
-    found = _met([_pending(twin, unsent, in_doubt, alive, dialect)], job)
+    person = _coded(dialect) if has_any(db) else _PERSON  # some rows may have codes
+    found = _met([_pending(twin, unsent, in_doubt, alive, dialect, person)], job, person)
     if not twin.cancelled:
         asked = f"SELECT theirs, count(*) FROM ({found}) AS found GROUP BY theirs"
         totals = dict(db.execute(asked, left).fetchall())
         return totals.get(unsent, 0), totals.get(in_doubt, 0)
     rows = dict(db.execute(found, left).fetchall())
     for first in range(0, len(others) if rows else 0, TWINS):
-        live = [_live(other, 0, 0, dialect) for other in others[first : first + TWINS]]
-        for mine, _ in db.execute(_met(live, job), left):
+        live = [_live(other, 0, 0, dialect, person) for other in others[first : first + TWINS]]
+        for mine, _ in db.execute(_met(live, job, person), left):
             if rows.get(mine) == unsent:
                 del rows[mine]
     counted = Counter(rows.values())
     return counted[unsent], counted[in_doubt]
 
 
-def _met(theirs: Sequence[str], job: JobRecord) -> str:
+def _coded(dialect: Dialect) -> str:
+    """The code of a row's person, whether the row has it already or not."""
+    removed = f"substr({_PERSON}, 1, 1) = '{MARK}'"
+    return f"CASE WHEN {removed} THEN {_PERSON} ELSE {dialect.pseudonym(_PERSON)} END"
+
+
+def _met(theirs: Sequence[str], job: JobRecord, person: str) -> str:
     """A query for the job's duplicates with one of two reasons whose people are among these."""
     own = (
-        "SELECT coalesce(rows.key, rows.address) AS person, rows.id AS mine, NULL AS theirs "
+        f"SELECT {person} AS person, rows.id AS mine, NULL AS theirs "
         f"FROM rows WHERE state = '{RowState.DUPLICATE}' AND {_ids(job.id)} AND reason IN (?, ?)"
     )
     joined = " UNION ALL ".join([own, *theirs])
@@ -128,9 +144,9 @@ def _met(theirs: Sequence[str], job: JobRecord) -> str:
 
 
 def _pending(
-    twin: Twin, unsent: int, in_doubt: int, alive: Collection[int], dialect: Dialect
+    twin: Twin, unsent: int, in_doubt: int, alive: Collection[int], dialect: Dialect, person: str
 ) -> str:
-    person = "coalesce(rows.key, rows.address), NULL"
+    person = f"{person}, NULL"
     workers = ", ".join(map(str, alive))
     sent_now = f"(chunks.state = '{ChunkState.SENDING}' AND chunks.worker IN ({workers}))"
     waits = f"(chunks.state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}') OR {sent_now})"
@@ -151,8 +167,8 @@ def _own(job: JobRecord, state: RowState | None, dialect: Dialect, person: str =
     return _rows(job.id, columns, columns, own, chunk, dialect)
 
 
-def _live(twin: Twin, sent: int, waits: int, dialect: Dialect) -> str:
-    person = "coalesce(rows.key, rows.address), NULL"
+def _live(twin: Twin, sent: int, waits: int, dialect: Dialect, person: str = _PERSON) -> str:
+    person = f"{person}, NULL"
     owner = (
         f"CASE WHEN chunks.state IN ('{ChunkState.SENDING}', '{ChunkState.ACCEPTED}', "
         f"'{ChunkState.IN_DOUBT}') "

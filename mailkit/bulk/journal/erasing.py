@@ -7,23 +7,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailkit.bulk.journal.batches import in_parts
+from mailkit.bulk.journal.batches import in_parts, in_rows
 from mailkit.bulk.journal.pseudonyms import IS_ONE
 from mailkit.bulk.journal.records import JobRecord, RowState
 from mailkit.bulk.journal.store import Connection, Dialect
 
 __all__ = ["erase", "erase_between", "erased"]
 
+_REASON = f"CASE WHEN state = '{RowState.DUPLICATE}' THEN reason END"
+
 
 def erase(db: Connection, dialect: Dialect, rows: Sequence[int]) -> None:
     """Erase these rows, by their ids; the journal has its secret already."""
     for marks, some in in_parts(rows):
-        _erase(db, dialect, f"id IN ({marks})", some)
+        db.execute(
+            f"UPDATE rows SET address = {_address(dialect)}, key = NULL, fields = NULL, "
+            f"reason = {_REASON} WHERE id IN ({marks})",
+            some,
+        )
 
 
 def erase_between(db: Connection, dialect: Dialect, first: int, last: int) -> None:
-    """Erase the rows with ids from the first to the last."""
-    _erase(db, dialect, "id BETWEEN ? AND ?", (first, last))
+    """Erase the rows with ids from the first to the last.
+
+    They are written anew: changed where they are, they would leave holes in SQLite's pages that
+    nothing else can use.
+    """
+    between = (first, last)
+    rows = db.execute(
+        f"SELECT id, line, {_address(dialect)}, size, state, {_REASON}, chunk, delivery FROM rows "
+        "WHERE id BETWEEN ? AND ? ORDER BY id",
+        between,
+    ).fetchall()
+    db.execute("DELETE FROM rows WHERE id BETWEEN ? AND ?", between)
+    for marks, values in in_rows(rows):
+        db.execute(
+            "INSERT INTO rows (id, line, address, size, state, reason, chunk, delivery) "
+            f"VALUES {marks}",
+            values,
+        )
 
 
 def erased(db: Connection, job: JobRecord) -> list[int]:
@@ -35,12 +57,9 @@ def erased(db: Connection, job: JobRecord) -> list[int]:
     return [id for (id,) in found.fetchall()]
 
 
-def _erase(db: Connection, dialect: Dialect, which: str, values: Sequence[int]) -> None:
+def _address(dialect: Dialect) -> str:
     """What was read of an invalid row may be anybody's, or nobody's: nothing takes its place."""
-    code = dialect.pseudonym("coalesce(key, address)")
-    db.execute(
-        f"UPDATE rows SET address = CASE WHEN state = '{RowState.INVALID}' THEN '' "
-        f"WHEN {IS_ONE} THEN address ELSE {code} END, key = NULL, fields = NULL, "
-        f"reason = CASE WHEN state = '{RowState.DUPLICATE}' THEN reason END WHERE {which}",
-        values,
+    return (
+        f"CASE WHEN state = '{RowState.INVALID}' THEN '' WHEN {IS_ONE} THEN address "
+        f"ELSE {dialect.pseudonym('coalesce(key, address)')} END"
     )

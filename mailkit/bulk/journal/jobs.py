@@ -28,6 +28,7 @@ __all__ = [
     "Overtaken",
     "Twin",
     "by_id",
+    "check_not_pruned",
     "check_wanted",
     "every",
     "every_planned",
@@ -411,6 +412,16 @@ def _same(db: Connection, fingerprint: bytes) -> Sequence[JobRecord]:
         (fingerprint,),
     ).fetchall()
     return [*map(_record, found)]
+
+
+def check_not_pruned(db: Connection, job: JobRecord) -> None:
+    """InvalidArgument if the addresses of the job's rows were removed."""
+    (pruned,) = db.execute("SELECT pruned FROM jobs WHERE id = ?", (job.id,)).fetchone()
+    if pruned is not None:
+        raise InvalidArgument(
+            f"the job {job.name} was pruned: the journal has no addresses of its rows any more, "
+            "and nothing more of it can be sent"
+        )
 
 
 def check_wanted(job: JobRecord) -> None:

@@ -118,9 +118,9 @@ def rename_parked(db: Connection, codes: Mapping[str, str]) -> None:
         db.execute("DELETE FROM parked WHERE key = ?", (key,))
 
 
-def forget_parked(db: Connection, now: float) -> None:
-    """Forget what is too old, some of it each time: the oldest first."""
+def forget_parked(db: Connection, now: float, most: int = _FORGOTTEN) -> None:
+    """Forget what is too old, so many at ``most`` each time: the oldest first."""
     db.execute(
         "DELETE FROM parked WHERE id IN (SELECT id FROM parked ORDER BY id LIMIT ?) AND at < ?",
-        (_FORGOTTEN, now - KEPT),
+        (most, now - KEPT),
     )

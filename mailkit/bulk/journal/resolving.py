@@ -17,7 +17,7 @@ from mailkit.bulk.journal.addressees import index
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.erasing import erased
-from mailkit.bulk.journal.jobs import Overtaken, Twin, twins
+from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
 from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.statuses import following, recount
@@ -161,6 +161,7 @@ class Resolving:
                 seen: Sequence[Twin] = seen,
                 elsewhere: Mapping[int, str] = elsewhere,
             ) -> ReplanResult:
+                check_not_pruned(db, job)
                 if twins(db, job) != seen:
                     raise Overtaken
                 found = _sources(db, job, RowState.REJECTED, chosen)

@@ -53,7 +53,9 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
             f"{plain(report.held)}; if they are about the rows themselves:",
             f"mailkit resume {job} --trust-refusals",
         )
-    if report.counts.rejected and not (report.running or report.cancelled):
+    if report.pruned is not None:
+        yield Advice(f"pruned on {at(report.pruned)}: only the counts are left")
+    elif report.counts.rejected and not (report.running or report.cancelled):
         yield Advice("to send the rejected rows again:", f"mailkit resume {job} --rejected")
 
 

@@ -60,7 +60,7 @@ class Report:
     be rejected because of the account and not of themselves. ``reasons`` says why rows were left
     out or rejected, for each state, the most frequent first. Accepted rows that are
     ``unreconciled`` are checked until ``looks_until``, or longer if the run was told to; None if
-    the provider sets no limit.
+    the provider sets no limit. From a job that was ``pruned``, the people were removed then.
     """
 
     job: str
@@ -82,6 +82,7 @@ class Report:
     reasons: Sequence[ReasonGroup] = ()
     looks_until: datetime | None = None
     others: Sequence[OtherJob] = ()
+    pruned: datetime | None = None
 
     @property
     def without_anybody(self) -> bool:
@@ -126,6 +127,7 @@ class Report:
             "running": self.running,
             "held": self.held,
             "cancelled": self.cancelled and self.cancelled.isoformat(timespec="seconds"),
+            "pruned": self.pruned and self.pruned.isoformat(timespec="seconds"),
             "complete": self.complete,
         }
 
@@ -187,9 +189,10 @@ def report_of(found: Snapshot, details: Details | None, *, proven: bool = False)
         running=found.running,
         held=job.held,
         cancelled=None if job.cancelled is None else datetime.fromtimestamp(job.cancelled, UTC),
-        reasons=() if details is None else _reasons(found, details),
+        reasons=() if details is None or job.pruned is not None else _reasons(found, details),
         looks_until=_looks_until(found),
         others=found.others,
+        pruned=None if job.pruned is None else datetime.fromtimestamp(job.pruned, UTC),
     )
 
 

@@ -10,6 +10,7 @@ from types import UnionType
 from typing import TextIO
 
 from mailkit.bulk.journal import JobRecord, Journal, RowRecord, RowState
+from mailkit.bulk.journal.pseudonyms import MARK
 from mailkit.bulk.spreadsheets import FACTS, harmless, is_plain
 from mailkit.core.arguments import checked
 from mailkit.errors import InvalidArgument
@@ -64,6 +65,9 @@ async def csv_report(
     names = quoted if any(char in name for name in header for char in ";\t\r") else out
     names.writerow(map(shown, header))
     async for rows in journal.reports.rows(job, states=some):
+        if as_recipients:  # nobody whose address is gone can be sent to
+            gone = job.pruned is not None
+            rows = [row for row in rows if not gone and not row.address.startswith(MARK)]
         written.update([row.state for row in rows])
         for row in rows:
             cells = _as_recipient(job, row) if as_recipients else cells_of(job, row)

@@ -15,7 +15,7 @@ from mailkit.bulk.cancel import cancel as stop_sending
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
-from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath
+from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPlace
 from mailkit.cli.run import Exit, opened, run
 from mailkit.cli.show import moment_of, print_json
 from mailkit.providers import open_provider
@@ -34,7 +34,7 @@ def cancel(
         ),
     ] = False,
     account: Account = None,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from mailkit.bulk.journal import is_address
 from mailkit.cli.dotenv import read_dotenv
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
@@ -174,6 +175,8 @@ class _Table:
 
 def _beside(folder: Path, path: str) -> str:
     """A path in a file is relative to the file's folder."""
+    if is_address(path):
+        return path
     return str(folder / Path(path).expanduser())
 
 

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import attrs
@@ -16,7 +15,7 @@ import typer
 
 from mailkit.bulk.journal import Account as Quotas
 from mailkit.bulk.journal import Journal
-from mailkit.cli.options import Account, AsJson, JournalPath, ProviderName
+from mailkit.cli.options import Account, AsJson, JournalPlace, ProviderName
 from mailkit.cli.run import Exit, run
 from mailkit.cli.show import print_json
 from mailkit.errors import JournalError, Unsupported
@@ -35,7 +34,7 @@ PROBLEMS = "Problems found. If you report a bug, include these lines."
 def doctor(
     provider: ProviderName,
     account: Account = None,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a service with your own credentials: that it can be reached, that it accepts them, and
@@ -94,7 +93,7 @@ def _surroundings(provider: str) -> dict[str, str]:
     }
 
 
-async def _journal(path: Path | None, stack: AsyncExitStack) -> tuple[CheckResult, Journal | None]:
+async def _journal(path: str | None, stack: AsyncExitStack) -> tuple[CheckResult, Journal | None]:
     """Whether there is a journal that can be used, and that journal."""
     from mailkit.core.diagnosis import CheckResult, CheckState, redacted
 

@@ -13,7 +13,7 @@ from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
-from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPath, checked, duration
+from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPlace, checked, duration
 from mailkit.cli.progress import follow_job
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import print_report
@@ -34,7 +34,7 @@ def status(
         typer.Option(help="With --follow: for how long, e.g. 30m.", callback=checked(duration)),
     ] = "2h",
     account: Account = None,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
@@ -49,7 +49,7 @@ def status(
                 elif reports:
                     jobs_table(reports)
                 else:
-                    print(f"no jobs yet in {plain(str(store.path))}")
+                    print(f"no jobs yet in {plain(store.place)}")
                 return Exit.DONE
             record = await store.jobs.get(job)
             if follow:
@@ -95,7 +95,7 @@ def resolve(
             "address is given: resume sends it.",
         ),
     ] = False,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
     """Say what became of rows in doubt, after looking in the provider's dashboard; or order rows

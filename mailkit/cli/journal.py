@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mailkit.bulk.journal import ForgetResult, Journal, JournalInfo
-from mailkit.cli.options import AdoptAs, AsJson, JournalPath, checked, duration
+from mailkit.cli.options import AdoptAs, AsJson, JournalPlace, checked, duration
 from mailkit.cli.run import Exit, opened, run
 from mailkit.cli.show import moment_of, print_json
 from mailkit.cli.suppress import people_in
@@ -33,17 +33,24 @@ journal = typer.Typer(
 @journal.command()
 def init(
     place: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(metavar="JOURNAL", help="Where; by default, as --journal says."),
     ] = None,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
+    single_server: Annotated[
+        bool,
+        typer.Option(
+            "--single-server",
+            help="PostgreSQL: no standby that follows the server is ever promoted.",
+        ),
+    ] = False,
 ) -> None:
     """Make a journal, and say what it relies on; one that is there stays as it is."""
 
     async def command() -> int:
         where = place or journal
         before = await Journal.version_at(where)
-        async with await Journal.open(where) as store:
+        async with await Journal.open(where, single_server=single_server) as store:
             found = await store.info()
         done = "is made" if before is None else "is already there"
         print(plain(f"the journal {found.place} {done}: {_database(found)}"))
@@ -55,7 +62,7 @@ def init(
 
 
 @journal.command()
-def migrate(journal: JournalPath = None) -> None:
+def migrate(journal: JournalPlace = None) -> None:
     """Bring a journal of the previous version to this one, unless somebody sends with it.
 
     Every other command does so, too, when it opens the journal.
@@ -80,7 +87,7 @@ def migrate(journal: JournalPath = None) -> None:
 
 
 @journal.command()
-def info(journal: JournalPath = None, adopt: AdoptAs = None, as_json: AsJson = False) -> None:
+def info(journal: JournalPlace = None, adopt: AdoptAs = None, as_json: AsJson = False) -> None:
     """Show where the journal stands: its database and size, its jobs, accounts and workers."""
 
     async def command() -> int:
@@ -101,7 +108,7 @@ def backup(
     destination: Annotated[
         Path, typer.Argument(metavar="DESTINATION", help="The new file.", readable=False)
     ],
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
 ) -> None:
     """Copy the journal to a new file, while others go on sending.
 
@@ -133,7 +140,7 @@ def prune(
         ),
     ],
     dry_run: DryRun = False,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
     """Remove what old jobs hold about people: addresses, fields and reasons.
@@ -174,7 +181,7 @@ def forget(
         ),
     ] = False,
     dry_run: DryRun = False,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
     """Make unreadable what the journal knows about people, in all jobs.

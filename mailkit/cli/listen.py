@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.text import Text
 
 from mailkit.cli import log_json, terminal
-from mailkit.cli.options import AdoptAs, JournalPath, LogJson
+from mailkit.cli.options import AdoptAs, JournalPlace, LogJson
 from mailkit.cli.run import Exit, end_at_once, hearing, opened, run
 from mailkit.cli.show import print_json
 from mailkit.core.secret import Secret
@@ -39,7 +39,7 @@ def listen(
     prefix: Annotated[
         str, typer.Option(help="The beginning of the path that providers post to.")
     ] = "/webhooks",
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
     as_json: Annotated[
         bool,
@@ -78,7 +78,7 @@ def listen(
                         "with --port or --host"
                     ) from None
                 place = prefix.rstrip("/")
-                _introduce(receiver, url, place, str(store.path), as_json=as_json)
+                _introduce(receiver, url, place, store.place, as_json=as_json)
                 with _shown(receiver, quiet=as_json):
                     await ended.wait()
         counts = attrs.asdict(receiver.counts)

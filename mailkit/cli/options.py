@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mailkit.bulk.journal import Adopt
+from mailkit.bulk.journal import Adopt, is_address
 from mailkit.bulk.lines import check_encoding
 from mailkit.bulk.plan import check_name
 from mailkit.bulk.rate import quota_of
@@ -28,7 +28,7 @@ __all__ = [
     "EmailColumn",
     "Encoding",
     "JobName",
-    "JournalPath",
+    "JournalPlace",
     "LogJson",
     "Map",
     "MessageFile",
@@ -70,6 +70,12 @@ def check_provider(name: str) -> None:
         raise InvalidArgument(f"unknown provider {name!r}: use one of {names}")
 
 
+def check_journal(place: str) -> None:
+    """InvalidArgument if it can't be one."""
+    if not is_address(place) and Path(place).is_dir():
+        raise InvalidArgument(f"{place} is a directory: name a file in it")
+
+
 def checked(check: Callable[[str], object]) -> Callable[[str | None], str | None]:
     """A callback that makes a usage error of what the check raises."""
 
@@ -84,15 +90,15 @@ def checked(check: Callable[[str], object]) -> Callable[[str | None], str | None
     return callback
 
 
-JournalPath = Annotated[
-    Path | None,
+JournalPlace = Annotated[
+    str | None,
     typer.Option(
         "--journal",
-        help="The journal's file, for all jobs.",
+        help="The journal's file, or the address of a PostgreSQL database, for all jobs.",
+        metavar="PLACE",
         envvar="MAILKIT_JOURNAL",
         show_default="in the user's state directory",
-        dir_okay=False,
-        readable=False,  # an unreadable file is an error, not wrong usage
+        callback=checked(check_journal),
     ),
 ]
 AdoptAs = Annotated[

@@ -27,7 +27,7 @@ from mailkit.cli.options import (
     Delimiter,
     EmailColumn,
     Encoding,
-    JournalPath,
+    JournalPlace,
     Map,
     MessageFile,
     NewName,
@@ -72,7 +72,7 @@ def plan(
     renames: Map = None,
     sheet: Sheet = None,
     account: Account = None,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:

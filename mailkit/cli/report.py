@@ -15,7 +15,7 @@ from mailkit.bulk.report import make_report
 from mailkit.bulk.report.page import html_report
 from mailkit.bulk.report.table import csv_report, read_states
 from mailkit.bulk.report.workbook import CHARACTERS, WorkbookResult, excel_report
-from mailkit.cli.options import AdoptAs, AsJson, JobName, JournalPath, checked
+from mailkit.cli.options import AdoptAs, AsJson, JobName, JournalPlace, checked
 from mailkit.cli.output import binary_output, text_output
 from mailkit.cli.run import Exit, exit_code, opened, run, say
 from mailkit.cli.send import print_report
@@ -70,7 +70,7 @@ def report(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file if it exists.")
     ] = False,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import IntEnum
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 import typer
@@ -176,7 +175,7 @@ def _loop() -> Callable[[Coroutine[Any, Any, int]], int]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    path: Path | None, *, adopt: Adopt | None = None, make: bool = False, look: bool = False
+    path: str | None, *, adopt: Adopt | None = None, make: bool = False, look: bool = False
 ) -> AsyncIterator[Journal]:
     """The journal, closed afterwards; one that isn't there yet is made only by a send. Whoever only
     wants to ``look`` finds it on a read-only file system, too.

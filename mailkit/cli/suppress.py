@@ -20,7 +20,7 @@ from mailkit.bulk.people import people_on_disk
 from mailkit.bulk.source import RecipientSource, read_suppressions
 from mailkit.bulk.spreadsheets import harmless
 from mailkit.bulk.suppression_list import unwanted
-from mailkit.cli.options import AdoptAs, Delimiter, EmailColumn, Encoding, JournalPath, Sheet
+from mailkit.cli.options import AdoptAs, Delimiter, EmailColumn, Encoding, JournalPlace, Sheet
 from mailkit.cli.run import Exit, opened, run, say
 from mailkit.cli.show import as_utf8
 from mailkit.text import header_text, plain
@@ -47,7 +47,7 @@ def people_in(given: Sequence[str]) -> list[str]:
 def add(
     addresses: Addresses,
     reason: Reason = "by hand",
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
     """Suppress these addresses."""
@@ -79,7 +79,7 @@ def import_list(
     delimiter: Delimiter = None,
     email_column: EmailColumn = None,
     sheet: Sheet = None,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
     """Suppress everybody in a list, or nobody if one of its lines can't be read."""
@@ -107,7 +107,7 @@ def import_list(
 
 
 @suppress.command()
-def remove(addresses: Addresses, journal: JournalPath = None, adopt: AdoptAs = None) -> None:
+def remove(addresses: Addresses, journal: JournalPlace = None, adopt: AdoptAs = None) -> None:
     """Let later jobs mail these addresses again."""
 
     async def command() -> int:
@@ -128,7 +128,7 @@ def show(
         bool, typer.Option("--csv", help="As CSV, which import takes again.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON list.")] = False,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
     """Show every suppressed address, since when and why."""

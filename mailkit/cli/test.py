@@ -18,7 +18,7 @@ from mailkit.cli.options import (
     Delimiter,
     EmailColumn,
     Encoding,
-    JournalPath,
+    JournalPlace,
     Map,
     MessageFile,
     ProviderName,
@@ -52,7 +52,7 @@ def send_test(
     renames: Map = None,
     sheet: Sheet = None,
     account: Account = None,
-    journal: JournalPath = None,
+    journal: JournalPlace = None,
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:

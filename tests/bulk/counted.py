@@ -74,7 +74,7 @@ async def counters(journal: Journal, *, every: bool = False) -> dict[tuple[int, 
     def work(db: Connection) -> dict[tuple[int, int], Counters]:
         found = db.execute(
             "SELECT job, n, rows, own_delivery_rows, unfinished, state FROM chunks "
-            "WHERE state = 'accepted' OR ?",
+            "WHERE state = 'accepted' OR ? = 1",
             (every,),
         )
         return {

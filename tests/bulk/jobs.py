@@ -9,7 +9,14 @@ from typing import Literal
 
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import InvalidRecord, JobRecord, Journal, PlannedRow, Snapshot, Taken
+from mailkit.bulk.journal.sqlite.store import SqliteStore
 from mailkit.bulk.progress import Progress
+
+
+def in_file(journal: Journal) -> SqliteStore:
+    """The store of a journal that is a file."""
+    assert isinstance(journal._db, SqliteStore)
+    return journal._db
 
 
 @asynccontextmanager
@@ -67,7 +74,7 @@ async def until_waiting(job: Job) -> Progress:
 def die(job: JobRecord) -> None:
     """The process of the job's worker ends, as by kill -9."""
     assert job.worker is not None
-    job.worker.lock.release()
+    job.worker.life.release()
 
 
 async def take(journal: Journal, job: JobRecord) -> Taken:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -276,10 +277,10 @@ async def test_a_job_that_is_planned_between_look_and_write_is_seen(
     await accepted(journal, await planned(journal, people(2), "first"))
     write, writes = journal._db.write, iter(range(99))
 
-    async def late(run: Callable[[Connection], object], *, durable: bool = True) -> object:
+    async def late(run: Callable[[Connection], object], **how: Any) -> object:
         if next(writes) == 0:
             await accepted(journal, await planned(journal, [ANNA], "second"))
-        return await write(run, durable=durable)
+        return await write(run, **how)
 
     monkeypatch.setattr(journal._db, "write", late)
     found = await journal.forget(ANNA)

@@ -34,7 +34,7 @@ from mailkit.provider import PollResult, RowStatus, Sent
 
 from ..examples import examples
 from .fakes import memory_journal, people
-from .jobs import at, die, finish, planned, planning, snapshot, states, stored, take
+from .jobs import at, die, finish, in_file, planned, planning, snapshot, states, stored, take
 
 
 @pytest.fixture
@@ -264,18 +264,18 @@ async def test_sweep_forgets_no_job_that_was_planned_and_sent_while_it_looked(
     async with at(tmp_path / "journal.db") as journal, at(tmp_path / "journal.db") as other:
         job = await planning(journal, people(3))
         assert job.worker is not None
-        held, loop, looked = other._db.locks.held, asyncio.get_running_loop(), list[int]()
+        held, loop, looked = in_file(other).liveness.held, asyncio.get_running_loop(), list[int]()
 
         async def end() -> None:
             await journal.planning.cut(job, rows=2, size=1_000)
             die(await finish(journal, job))
 
-        def look(worker: int) -> bool:  # sweep has seen the planning, and asks for its worker
+        def look(worker: int, db: Connection) -> bool:  # sweep has seen the planning
             asyncio.run_coroutine_threadsafe(end(), loop).result(30)
             looked.append(worker)
-            return held(worker)
+            return held(worker, db)
 
-        monkeypatch.setattr(other._db.locks, "held", look)
+        monkeypatch.setattr(in_file(other).liveness, "held", look)
         await other.jobs.sweep()
         assert looked == [job.worker.id]
         assert len(await states(journal, job)) == 3

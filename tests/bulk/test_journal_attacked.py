@@ -31,7 +31,7 @@ from mailkit.testing import FakeClock
 
 from ..cli.shop import open_shop
 from .fakes import MESSAGE, FakeProvider, people
-from .jobs import at, die, planned, states, take
+from .jobs import at, die, in_file, planned, states, take
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="open files can't be moved there")
 
@@ -243,7 +243,7 @@ async def test_every_path_that_leads_to_the_file_is_the_same_journal(
         ):
             async with at(way) as same:
                 assert same.path == path
-                assert same._db.locks.take(job.worker.id) is None
+                assert in_file(same).liveness.take(job.worker.id) is None
                 assert await same.jobs.running(job)
         await take(journal, job)
         die(job)
@@ -310,7 +310,7 @@ async def test_a_witness_that_can_not_be_written_stops_before_the_request(tmp_pa
     path = tmp_path / "journal.db"
     async with at(path) as journal:
         job = await planned(journal, people(4))
-        file = journal._db._file
+        file = in_file(journal)._file
         assert file is not None
         assert file._witness is not None
         full = os.open("/dev/full", os.O_WRONLY)
@@ -400,7 +400,7 @@ async def test_the_last_look_comes_after_everything_that_was_handed_over(tmp_pat
     path = tmp_path / "journal.db"
     journal = await Journal.open(path)
     await planned(journal, ["anna@example.com"])
-    store, begun = journal._db, threading.Event()
+    store, begun = in_file(journal), threading.Event()
     end = store._writer.close
 
     def close() -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 
 import pytest
 
-from mailkit.bulk.journal import Counts, Journal, default_path
+from mailkit.bulk.journal import Counts, Journal, default_place
 from mailkit.bulk.journal.sqlite.schema import VERSION
 from mailkit.bulk.journal.sqlite.store import ThreadExecutor
 from mailkit.errors import JournalError
@@ -103,7 +103,7 @@ async def test_the_environment_names_the_place_else_the_state_directory_is_it(
     assert journal.path == tmp_path / "here.db"
     assert (tmp_path / "here.db").exists()
     monkeypatch.delenv("MAILKIT_JOURNAL")
-    assert default_path().parts[-2:] == ("mailkit", "journal.db")
+    assert Path(default_place()).parts[-2:] == ("mailkit", "journal.db")
 
 
 async def test_what_was_written_is_there_after_it_is_opened_again(tmp_path: Path) -> None:

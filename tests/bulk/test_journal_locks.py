@@ -14,7 +14,7 @@ from mailkit.bulk.journal.locks import Locks
 from mailkit.errors import JournalError
 
 from .fakes import people
-from .jobs import at, die, planned, planning
+from .jobs import at, die, in_file, planned, planning
 
 
 def lock_files(path: Path) -> list[str]:
@@ -27,7 +27,7 @@ async def test_a_workers_lock_is_one_workers_in_a_process(tmp_path: Path) -> Non
         job = await planned(journal, people(3))
         assert job.worker is not None
         for where in (journal, other):
-            assert where._db.locks.take(job.worker.id) is None
+            assert in_file(where).liveness.take(job.worker.id) is None
             assert await where.workers.living(job) == {job.worker.id}
         second = await other.workers.join(job)
         assert second.worker is not None

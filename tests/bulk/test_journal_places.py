@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mailkit.bulk.journal import Journal, default_path
+from mailkit.bulk.journal import Journal, default_place
 from mailkit.bulk.journal.sqlite import mounts
 from mailkit.bulk.journal.sqlite.mounts import fault_of
 from mailkit.bulk.journal.store import Connection
@@ -95,7 +95,7 @@ async def test_a_user_without_a_home_is_told(
     monkeypatch.setenv("HOME", "somewhere")
     monkeypatch.setattr("platformdirs.user_state_path", find)
     with pytest.raises(JournalError, match="this user has no home directory"):
-        default_path()
+        default_place()
     with pytest.raises(JournalError, match="this user has no home directory"):
         await Journal.open()
 
@@ -106,7 +106,7 @@ def test_a_relative_state_directory_counts_as_none(
     monkeypatch.delenv("MAILKIT_JOURNAL", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("platformdirs.user_state_path", lambda name: Path("state", name))
-    assert default_path() == tmp_path / ".local/state/mailkit/journal.db"
+    assert default_place() == tmp_path / ".local/state/mailkit/journal.db"
 
 
 async def test_a_journal_that_may_not_be_made_is_not(tmp_path: Path) -> None:

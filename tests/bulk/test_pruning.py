@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -168,10 +169,10 @@ async def test_what_was_cut_off_is_done_the_next_time(
     await journal.workers.leave(job)
     write, writes = journal._db.write, iter(range(99))
 
-    async def dies(run: Callable[[Connection], object], *, durable: bool = True) -> object:
+    async def dies(run: Callable[[Connection], object], **how: Any) -> object:
         if next(writes) == 4:
             raise JournalError("cut off")
-        return await write(run, durable=durable)
+        return await write(run, **how)
 
     monkeypatch.setattr(journal._db, "write", dies)
     with pytest.raises(JournalError):

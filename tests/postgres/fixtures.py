@@ -82,8 +82,8 @@ def postgres_database(postgres: Databases) -> Iterator[str]:
 
 @pytest.fixture
 def make_postgres() -> Iterator[Callable[..., Server]]:
-    """``make_postgres({"fsync": "on"}, tcp=True)`` starts a server of the test's own; the arguments
-    are those of ``Server``. It ends with the test, and so do its standbys.
+    """``make_postgres({"fsync": "off"}, tcp=True)`` starts a server of the test's own; the
+    arguments are those of ``Server``. It ends with the test, and so do its standbys.
     """
     with ExitStack() as stack:
 

@@ -33,7 +33,6 @@ __all__ = ["Server"]
 
 USER = "mailkit"
 SETTINGS = {
-    "fsync": "off",  # a test's machine does not lose power
     "max_connections": "200",
     "dynamic_shared_memory_type": "mmap",  # in its folder, so that kill -9 leaves none behind
     "max_wal_senders": "10",
@@ -49,8 +48,7 @@ class Server(Databases):
     end stops it and removes the folder.
 
     It listens on a Unix socket and, with ``tcp=True``, on 127.0.0.1. Its user ``mailkit`` may do
-    anything, without a password. fsync is off, unless ``settings`` say otherwise: what was
-    committed outlives a crash of the server all the same.
+    anything, without a password.
     """
 
     def __init__(self, settings: Mapping[str, str] | None = None, *, tcp: bool = False) -> None:

@@ -7,7 +7,7 @@ a few numbers, and putting one back touches only the tables that differ.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -136,10 +136,26 @@ class MemoryStore(Store):
         return DIALECT
 
     @property
-    def locks(self) -> Locks:
+    def path(self) -> None:
+        return None
+
+    @property
+    def place(self) -> str:
+        return ":memory:"
+
+    @property
+    def liveness(self) -> Locks:
         return self._locks
 
-    async def write(self, run: Callable[[Connection], T], *, durable: bool = True) -> T:
+    async def write(
+        self,
+        run: Callable[[Connection], T],
+        *,
+        durable: bool = True,
+        again: bool = False,
+        job: int | None = None,
+        beside: bool = False,
+    ) -> T:
         result = self._database.run(run)
         self.durable |= durable
         return result
@@ -158,6 +174,16 @@ class MemoryStore(Store):
 
     def batches(self, run: Callable[[Connection], Iterator[T]]) -> Any:
         raise NotImplementedError("what sends a job streams nothing")
+
+    def load(self, db: Connection, table: str, columns: Mapping[str, Sequence[object]]) -> None:
+        marks = ", ".join("?" * len(columns))
+        db.executemany(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})",
+            zip(*columns.values(), strict=True),
+        )
+
+    def close(self) -> None:
+        """There is nothing to be closed."""
 
     def taking(self, job: int, chunk: int, times: int) -> None:
         """There is no witness to be told."""

@@ -264,7 +264,7 @@ class World:
         """Be in this state."""
         self.time.seconds = state.time
         self.database.restore(state.content)
-        self.store.locks._own = {process.worker for process in state.processes if process.worker}
+        self.store.liveness._own = {process.worker for process in state.processes if process.worker}
 
     def _do(self, state: State, operation: Callable[..., T], *values: Hashable) -> tuple[State, T]:
         """What an operation of the journal makes of the state, and what it gives. Where only other
@@ -460,7 +460,7 @@ class World:
         process sends the rest. Broken if anybody is lost, or if the sum does not hold.
         """
         self.restore(state)
-        self.store.locks._own = set()
+        self.store.liveness._own = set()
         self.time.seconds += 2 * HELD_UP
         with self.database.tried():
             mailed = self._finish(state.mailed)

@@ -1,14 +1,15 @@
-"""The journal: one file that knows every row of every job, and what became of it.
+"""The journal: one file or database that knows every row of every job, and what became of it.
 
-It is written before a request's first byte and after its response, so that after any crash the
-file alone tells who was handed to a provider, who was not, and whose fate is in doubt.
+It is written before a request's first byte and after its response, so that after any crash it alone
+tells who was handed to a provider, who was not, and whose fate is in doubt.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Literal, Self
@@ -23,6 +24,7 @@ from mailkit.bulk.journal.events import Events, HandlersOf, Recorded
 from mailkit.bulk.journal.forgetting import ForgetResult, Forgetting
 from mailkit.bulk.journal.info import JournalInfo, read_info
 from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
+from mailkit.bulk.journal.keeping import Keeper
 from mailkit.bulk.journal.ledger import Account, Ledger
 from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.permits import RECIPIENTS, LedgerPermits
@@ -103,14 +105,15 @@ __all__ = [
     "Ticket",
     "Twin",
     "Worker",
-    "default_path",
+    "default_place",
+    "is_address",
 ]
 
 
-def default_path() -> Path:
+def default_place() -> str | Path:
     """``MAILKIT_JOURNAL``, else ``journal.db`` in the user's state directory."""
     if named := os.environ.get("MAILKIT_JOURNAL"):
-        return Path(named)
+        return named
     import platformdirs  # most name a place
 
     with contextlib.suppress(RuntimeError):
@@ -126,7 +129,7 @@ class Journal:
 
     __how__: ClassVar = "an open Journal, as from await Journal.open(path)"
 
-    def __init__(self, db: SqliteStore) -> None:
+    def __init__(self, db: Keeper) -> None:
         self._db = db
         self.jobs = Jobs(db)
         self.planning = Planning(db)
@@ -155,12 +158,17 @@ class Journal:
 
     def permits_of(self, account: Account, clock: Clock) -> LedgerPermits:
         """The permits of an account, by this clock."""
-        return LedgerPermits(self._db, Ledger(account, clock))
+        return LedgerPermits(self._db, Ledger(account, clock, self._db.dialect.clock))
 
     @property
     def path(self) -> Path | None:
-        """Where it stands; None: in memory."""
+        """The file; None: it is in memory, or in a database of a server."""
         return self._db.path
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words for people: without a password."""
+        return self._db.place
 
     @classmethod
     @checked
@@ -171,22 +179,33 @@ class Journal:
         adopt: Adopt | Literal["latest", "older"] | None = None,
         create: bool = True,
         read_only: bool = False,
+        single_server: bool = False,
         executor: Callable[[Connector], Executor] | None = None,
     ) -> Journal:
         """Open the journal at ``path``; create it if it doesn't exist (unless ``create`` is False),
         readable only by its owner. Nothing else in the process may open the file.
 
-        None is the default place (see default_path); ``":memory:"`` keeps nothing on disk.
+        None is the default place (see default_place); ``":memory:"`` keeps nothing on disk. An
+        address ``postgresql://user@host/database`` is a database that workers on many machines
+        share (extra ``postgres``).
         ``adopt`` is a person's word on a copied or restored file whose original is gone for good:
         ``"latest"`` if nothing was sent with the original since; else ``"older"``, and everything
         that this one was about to send is in doubt. With ``read_only`` the caller writes nothing,
-        so the journal may be in a read-only place. ``executor`` replaces the two
+        so the journal may be in a read-only place. ``single_server`` is a person's word that no
+        standby of a database's server is ever promoted. ``executor`` replaces the two
         threads that the journal works in. JournalError says why a file can't be used.
         """
-        place = None if path == ":memory:" else _resolved(path)
         if path == "":
             raise InvalidArgument("journal: the path is empty; None is the default place")
         word = None if adopt is None else Adopt(adopt)
+        named = default_place() if path is None else path
+        if isinstance(named, str) and is_address(named):
+            return cls(
+                await anyio.to_thread.run_sync(
+                    partial(_in_database, named, word, create, single_server)
+                )
+            )
+        place = None if named == ":memory:" else _resolved(named)
         connect = Connector(place, adopt=word, create=create)
 
         if executor is not None:
@@ -215,13 +234,16 @@ class Journal:
         `open` brings a journal of the previous version to the present one, unless somebody sends
         with it.
         """
-        return await anyio.to_thread.run_sync(version_at, _resolved(path))
+        named = default_place() if path is None else path
+        if isinstance(named, str) and is_address(named):
+            return await anyio.to_thread.run_sync(_version_in_database, named)
+        return await anyio.to_thread.run_sync(version_at, _resolved(named))
 
     async def info(self) -> JournalInfo:
         """Where the journal stands: its database and size, its jobs, accounts and living workers,
         all of it at one moment.
         """
-        return await read_info(self._db, str(self.path or ":memory:"), Clock())
+        return await read_info(self._db, self.place, Clock())
 
     async def backup(self, destination: str | Path) -> int:
         """Write a copy of the journal to a new file that only its owner can read, while others go
@@ -279,9 +301,36 @@ class Journal:
         await anyio.to_thread.run_sync(self._db.close)
 
 
-def _resolved(path: str | Path | None) -> Path:
+def is_address(text: str) -> bool:
+    """Whether it names a database of a server, not a file."""
+    return text.startswith(("postgresql://", "postgres://"))
+
+
+def _in_database(address: str, adopt: Adopt | None, create: bool, single_server: bool) -> Keeper:
+    with _driver():
+        from mailkit.bulk.journal.postgres.opening import open_store
+    return open_store(address, adopt=adopt, create=create, single_server=single_server)
+
+
+def _version_in_database(address: str) -> int | None:
+    with _driver():
+        from mailkit.bulk.journal.postgres.opening import version_in
+    return version_in(address)
+
+
+@contextlib.contextmanager
+def _driver() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise JournalError(
+            f"a journal in PostgreSQL needs {error.name}: pip install 'mailkit-bulk[postgres]'"
+        ) from None
+
+
+def _resolved(path: str | Path) -> Path:
     """The file itself: what stands next to it must not depend on the link that leads to it."""
     try:
-        return (default_path() if path is None else Path(path)).resolve()
+        return Path(path).resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise JournalError(f"the journal {path} can't be opened: {error}; {elsewhere()}") from error

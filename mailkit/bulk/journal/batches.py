@@ -7,12 +7,12 @@ statements are few and stay prepared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, islice
 from typing import TypeVar
 
-__all__ = ["in_columns", "in_parts", "in_rows"]
+__all__ = ["in_columns", "in_parts", "in_rows", "one_of"]
 
 T = TypeVar("T")
 
@@ -35,8 +35,8 @@ def in_rows(rows: Iterable[Sequence[object]]) -> Iterator[tuple[str, Sequence[ob
     while some := list(islice(left, _MOST)):
         while some:
             count = 1 << (len(some).bit_length() - 1)
-            marks = ", ".join([f"({_marks(len(some[0]))})"] * count)
-            yield marks, list(chain.from_iterable(some[:count]))
+            places = ", ".join([f"({_marks(len(some[0]))})"] * count)
+            yield places, list(chain.from_iterable(some[:count]))
             some = some[count:]
 
 
@@ -50,6 +50,11 @@ def in_columns(columns: Sequence[Sequence[object]]) -> Iterator[tuple[str, Seque
             values[place::width] = column[first : first + count]
         yield ", ".join([f"({_marks(width)})"] * count), values
         first, left = first + count, left - count
+
+
+def one_of(values: Collection[object]) -> str:
+    """The marks between the parentheses of an ``IN ()`` for these, of which there may be none."""
+    return _marks(len(values)) or "NULL"
 
 
 @cache

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 
 import attrs
 
+from mailkit.bulk.journal.batches import one_of
 from mailkit.bulk.journal.store import Connection, Store
 
 __all__ = ["HandlerCall", "HandlerCalls"]
@@ -101,4 +102,4 @@ class HandlerCalls:
 
 
 def _one_of(handlers: Collection[str]) -> str:
-    return f"handler IN ({', '.join('?' * len(handlers))})"
+    return f"handler IN ({one_of(handlers)})"

@@ -37,7 +37,7 @@ class Cancelling:
         """Send nothing of the job any more; whether there was anything left to send."""
 
         def work(db: Connection) -> bool:
-            reap(db, self._store.locks, job.id)
+            reap(db, self._store.liveness, job.id)
             changed = db.execute(
                 "UPDATE jobs SET cancelled = coalesce(cancelled, ?), stopped = ? WHERE id = ? AND "
                 "(cancelled IS NOT NULL OR EXISTS (SELECT 1 FROM chunks WHERE job = jobs.id AND "
@@ -52,8 +52,8 @@ class Cancelling:
         """A process that is still sending the job; what dead ones had under way is in doubt."""
 
         def work(db: Connection) -> int | None:
-            reap(db, self._store.locks, job.id)
-            senders = living(db, self._store.locks, job.id, sends=True)
+            reap(db, self._store.liveness, job.id)
+            senders = living(db, self._store.liveness, job.id, sends=True)
             if not senders:
                 return None
             found = db.execute("SELECT process FROM workers WHERE id = ?", (min(senders),))
@@ -90,7 +90,7 @@ class Cancelling:
                 check_not_pruned(db, job)
                 if twins(db, job) != seen:
                     raise Overtaken
-                alive = reap(db, self._store.locks, job.id)
+                alive = reap(db, self._store.liveness, job.id)
                 if (process := at_work(db, job, alive, looking=False)) is not None:
                     raise InvalidArgument(
                         f"process {process} still has a request of the job {job.name} under way: "
@@ -133,8 +133,8 @@ def _set_aside(db: Connection, job: JobRecord, elsewhere: Mapping[int, str]) -> 
             continue
         db.execute(
             "UPDATE chunks SET state = ?, "
-            "attempt = attempt + (stage > 0 OR EXISTS (SELECT 1 FROM parts WHERE "
-            "parts.job = chunks.job AND parts.chunk = chunks.n)), "
+            "attempt = attempt + CASE WHEN stage > 0 OR EXISTS (SELECT 1 FROM parts WHERE "
+            "parts.job = chunks.job AND parts.chunk = chunks.n) THEN 1 ELSE 0 END, "
             "stage = 0, until = NULL, cursor = NULL, reason = NULL, anew = 0 "
             "WHERE job = ? AND n = ?",
             (ChunkState.PLANNED if left else ChunkState.EMPTY, job.id, n),

@@ -9,8 +9,10 @@ may record its outcome, even if it was put in doubt meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import attrs
 import msgspec
@@ -33,7 +35,7 @@ from mailkit.bulk.journal.records import (
 from mailkit.bulk.journal.resolving import held_up_until
 from mailkit.bulk.journal.row_ids import row_id
 from mailkit.bulk.journal.statuses import followers
-from mailkit.bulk.journal.store import Connection, Dialect, Store
+from mailkit.bulk.journal.store import CommitUnknown, Connection, Dialect, NotOurs, Store
 from mailkit.bulk.journal.tokens import journal_id, key_of
 from mailkit.core.batch import Batch
 from mailkit.core.dispatch import (
@@ -51,6 +53,8 @@ from mailkit.core.dispatch import (
 from mailkit.core.lateness import elapsed
 
 __all__ = ["Chunks", "Taken"]
+
+T = TypeVar("T")
 
 _NUMBERS = msgspec.json.Decoder(list[int])
 _TEXTS = msgspec.json.Decoder(list[str])
@@ -81,6 +85,10 @@ class Chunks:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._lost: list[tuple[JobRecord, Taken, Ledger | None]] = []
+        self._after: dict[
+            int, int
+        ] = {}  # of a job, no chunk up to this one is likely to be planned
 
     async def take(
         self,
@@ -100,8 +108,14 @@ class Chunks:
         waits until everything else is sent; with ``before``, of an earlier stage than this one.
         With a ``ledger`` it has the permits of its request; tasks of a stage that gets none now are
         passed over.
+
+        A task whose taking the database does not confirm is not given back, and not to be done: it
+        is planned again, by its ticket.
         """
+        if self._lost:
+            await self._release()
         stages = tuple(stages)
+        alone = len(stages) > 1  # at stages, tasks wait for others
         if n is not None:
             which = f"n = {n}"
         else:
@@ -112,14 +126,19 @@ class Chunks:
         if before is not None:
             which += f" AND stage < {before}"
         asked = elapsed()
+        claim = "" if alone else self._store.dialect.claim
+        after = self._after.get(job.id, 0) if claim and n is None and not probes else 0
+        handed_out: list[Taken] = []
 
         def work(db: Connection) -> Taken | Later | Stopped | None:
+            nonlocal after
+            handed_out.clear()
             check_alive(db, job)
             assert job.worker is not None  # noqa: S101 - check_alive looked
-            job.worker.lock.check()
+            job.worker.life.check(db)
             stopped, unwanted = db.execute(
-                "SELECT stopped, suppressed <> (SELECT value FROM meta WHERE key = 'suppressed') "
-                "FROM jobs WHERE id = ?",
+                "SELECT stopped, suppressed <> (SELECT CAST(value AS INTEGER) FROM meta "
+                "WHERE key = 'suppressed') FROM jobs WHERE id = ?",
                 (job.id,),
             ).fetchone()
             if stopped is not None:
@@ -130,11 +149,14 @@ class Chunks:
                 row = db.execute(
                     "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, rows, "
                     f"anew FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' "
-                    f"AND {which} "
+                    f"AND {which} AND n > ? "
                     f"AND (until IS NULL OR until <= ?){parts.open_stages(stages)}"
-                    f"{_outside(passed_over)} ORDER BY n LIMIT 1",
-                    (job.id, now, *parts.parameters(stages, job, now)),
+                    f"{_outside(passed_over)} ORDER BY n LIMIT 1{claim}",
+                    (job.id, after, now, *parts.parameters(stages, job, now)),
                 ).fetchone()
+                if row is None and after:
+                    after = 0  # some may have been planned again
+                    continue
                 if row is None:
                     return _soonest(parts.later(db, job, now, which), waits)
                 *row, anew = row
@@ -153,9 +175,39 @@ class Chunks:
                         continue
                     grant = found
                 taken = self._taken(db, job, now, stages, limits, chunk)
-                return attrs.evolve(taken, asked=asked, grant=grant)
+                taken = attrs.evolve(taken, asked=asked, grant=grant)
+                handed_out.append(taken)
+                return taken
 
-        return await self._store.write(work)
+        try:
+            found = await self._store.write(work, job=job.id if alone else None, beside=not alone)
+        except CommitUnknown as error:
+            self._lost += [(job, taken, ledger) for taken in handed_out]
+            await self._release()
+            return Later(now + _ASK_AGAIN, str(error))
+        if claim and n is None and not probes:
+            self._after[job.id] = found.ticket.chunk - 1 if isinstance(found, Taken) else after
+        return found
+
+    async def _release(self) -> None:
+        """Plan again what was taken without anybody's knowing it: nothing of it was sent. Whoever
+        is alone in the journal sees how each of these commits has ended.
+        """
+        lost = self._lost[:]
+
+        def work(db: Connection) -> None:
+            for job, taken, ledger in lost:
+                with contextlib.suppress(NotOurs):  # it was not committed
+                    if taken.task.part is not None:
+                        parts.end(db, job, taken.task.chunk, taken.task.part)
+                    else:
+                        reason = "its taking was not confirmed"
+                        settle(db, job, taken.ticket, ChunkState.PLANNED, reason, None)
+                if ledger is not None and taken.grant is not None:
+                    ledger.end(db, taken.grant, None)
+
+        await self._store.write(work, again=True)
+        del self._lost[: len(lost)]
 
     def _taken(
         self,
@@ -215,7 +267,7 @@ class Chunks:
         def work(db: Connection) -> str | None:
             return accept(db, job, ticket, now, sent)
 
-        return await self._store.write(work, durable=False)
+        return await self._record(job, work)
 
     async def reject(self, job: JobRecord, ticket: Ticket, now: float, reason: str) -> None:
         """The provider refused the whole chunk: nobody of it was mailed."""
@@ -229,12 +281,12 @@ class Chunks:
         self, job: JobRecord, ticket: Ticket, now: float, reason: str, part: int | None = None
     ) -> None:
         """The request was provably not acted upon, or may be repeated: plan the task again."""
+        self._after.pop(job.id, None)
         if part is None:
             await self._settle(job, ticket, ChunkState.PLANNED, reason, now)
         else:
-            await self._store.write(
-                lambda db: parts.end(db, job, ticket.chunk, part, reason=reason),
-                durable=False,
+            await self._record(
+                job, lambda db: parts.end(db, job, ticket.chunk, part, reason=reason)
             )
 
     async def wait(self, job: JobRecord, taken: Taken, wait: Wait) -> None:
@@ -251,7 +303,7 @@ class Chunks:
                 (until, wait.cursor, job.id, n),
             )
 
-        await self._store.write(work, durable=False)
+        await self._record(job, work)
 
     async def advance(
         self, job: JobRecord, taken: Taken, done: Done, stages: Sequence[Stage]
@@ -270,13 +322,13 @@ class Chunks:
                 others = task.stage.scope is Scope.JOB
                 db.execute(
                     "UPDATE chunks SET stage = ?, cursor = coalesce(?, cursor) WHERE job = ? "
-                    f"AND (n = ? OR (? AND state = '{ChunkState.PLANNED}' AND stage = ?))",
+                    f"AND (n = ? OR (? = 1 AND state = '{ChunkState.PLANNED}' AND stage = ?))",
                     (at + 1 + done.skips, done.cursor, job.id, task.chunk, int(others), at),
                 )
             leave_out(db, job, task.chunk, RowState.REJECTED, done.rejected)
             leave_out(db, job, task.chunk, RowState.SUPPRESSED, done.suppressed)
 
-        await self._store.write(work, durable=False)
+        await self._record(job, work)
 
     async def held_up_until(self, job: JobRecord, ticket: Ticket) -> datetime:
         """From when on the request of a chunk in doubt can't arrive at the provider any more."""
@@ -296,7 +348,7 @@ class Chunks:
         """
 
         def work(db: Connection) -> list[Taken]:
-            others = living(db, self._store.locks, job.id) - {job.worker and job.worker.id}
+            others = living(db, self._store.liveness, job.id) - {job.worker and job.worker.id}
             found = db.execute(
                 "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, "
                 f"rows, worker FROM chunks WHERE job = ? AND state = '{ChunkState.IN_DOUBT}' "
@@ -357,29 +409,29 @@ class Chunks:
                 )
             return found
 
-        return await self._store.write(work)
+        return await self._store.write(work, job=job.id)
 
     async def defer_part(self, job: JobRecord, taken: Taken) -> None:
         """The part is loaded after all others of its chunk."""
         chunk, part = taken.task.chunk, taken.task.part
         assert part is not None  # noqa: S101 - the caller has one
-        await self._store.write(lambda db: parts.defer(db, job, chunk, part), durable=False)
+        await self._record(job, lambda db: parts.defer(db, job, chunk, part))
 
     async def halve_part(self, job: JobRecord, taken: Taken) -> None:
         """The rows of a part are loaded in two parts instead, since something in it is refused."""
         assert taken.task.part is not None  # noqa: S101 - the caller has one
         part = taken.task.part
         rows = [row_id(job.id, row.n) for row in taken.task.rows]
-        await self._store.write(
-            lambda db: parts.halve(db, job, taken.task.chunk, part, rows), durable=False
-        )
+        await self._record(job, lambda db: parts.halve(db, job, taken.task.chunk, part, rows))
 
     async def _settle(
         self, job: JobRecord, ticket: Ticket, state: ChunkState, reason: str, now: float
     ) -> None:
-        await self._store.write(
-            lambda db: settle(db, job, ticket, state, reason, now), durable=False
-        )
+        await self._record(job, lambda db: settle(db, job, ticket, state, reason, now))
+
+    async def _record(self, job: JobRecord, work: Callable[[Connection], T]) -> T:
+        """Record what became of a task: until the journal has it, or says that it is not ours."""
+        return await self._store.write(work, durable=False, again=True, job=job.id)
 
 
 def _left_out(

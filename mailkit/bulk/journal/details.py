@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import attrs
 
+from mailkit.bulk.journal.batches import one_of
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.rises import MINUTE
 from mailkit.bulk.journal.statuses import following
@@ -69,7 +70,7 @@ class Details:
         yield from self._chunks()
         found = self.db.execute(
             "SELECT delivery, line, address, coalesce(reason, '') FROM rows "
-            f"WHERE id BETWEEN ? AND ? AND delivery IN ({', '.join('?' * len(FAILED))})",
+            f"WHERE id BETWEEN ? AND ? AND delivery IN ({one_of(FAILED)})",
             (*self.job.ids, *FAILED),
         )
         for delivery, line, address, reason in found:
@@ -82,7 +83,7 @@ class Details:
     def _own(self, states: Sequence[RowState]) -> Iterator[Failure]:
         found = self.db.execute(
             "SELECT state, line, address, coalesce(reason, '') FROM rows "
-            f"WHERE state IN ({', '.join('?' * len(states))}) AND id BETWEEN ? AND ? "
+            f"WHERE state IN ({one_of(states)}) AND id BETWEEN ? AND ? "
             "ORDER BY state, id",
             (*states, *self.job.ids),
         )

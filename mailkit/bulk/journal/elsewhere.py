@@ -38,6 +38,7 @@ WAITING = "waiting in job "
 _RESUME = ": resume that job"
 
 _PERSON = "coalesce(rows.key, rows.address)"
+_NONE = "CAST(NULL AS INTEGER)"  # the parts of a union must be of one type
 TWINS = 100  # in one query; SQLite puts no more than 500 parts together
 
 
@@ -132,7 +133,7 @@ def _coded(dialect: Dialect) -> str:
 def _met(theirs: Sequence[str], job: JobRecord, person: str) -> str:
     """A query for the job's duplicates with one of two reasons whose people are among these."""
     own = (
-        f"SELECT {person} AS person, rows.id AS mine, NULL AS theirs "
+        f"SELECT {person} AS person, rows.id AS mine, {_NONE} AS theirs "
         f"FROM rows WHERE state = '{RowState.DUPLICATE}' AND {_ids(job.id)} AND reason IN (?, ?)"
     )
     joined = " UNION ALL ".join([own, *theirs])
@@ -146,8 +147,8 @@ def _met(theirs: Sequence[str], job: JobRecord, person: str) -> str:
 def _pending(
     twin: Twin, unsent: int, in_doubt: int, alive: Collection[int], dialect: Dialect, person: str
 ) -> str:
-    person = f"{person}, NULL"
-    workers = ", ".join(map(str, alive))
+    person = f"{person}, {_NONE}"
+    workers = ", ".join(map(str, alive)) or "NULL"
     sent_now = f"(chunks.state = '{ChunkState.SENDING}' AND chunks.worker IN ({workers}))"
     waits = f"(chunks.state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}') OR {sent_now})"
     state = f"CASE WHEN {waits} THEN {unsent} ELSE {in_doubt} END"
@@ -158,7 +159,7 @@ def _pending(
 
 
 def _own(job: JobRecord, state: RowState | None, dialect: Dialect, person: str = _PERSON) -> str:
-    columns = f"{person} AS person, rows.id AS mine, NULL AS owner"
+    columns = f"{person} AS person, rows.id AS mine, {_NONE} AS owner"
     if state is None:
         return f"SELECT {columns} FROM rows WHERE {_ids(job.id)} AND state IS NULL"
     own, chunk = f"'{RowState.REJECTED}'", f"chunks.state = '{ChunkState.REJECTED}'"
@@ -168,7 +169,7 @@ def _own(job: JobRecord, state: RowState | None, dialect: Dialect, person: str =
 
 
 def _live(twin: Twin, sent: int, waits: int, dialect: Dialect, person: str = _PERSON) -> str:
-    person = f"{person}, NULL"
+    person = f"{person}, {_NONE}"
     owner = (
         f"CASE WHEN chunks.state IN ('{ChunkState.SENDING}', '{ChunkState.ACCEPTED}', "
         f"'{ChunkState.IN_DOUBT}') "

@@ -163,7 +163,7 @@ class Forgetting:
                     f"the job {job.name} is being planned: try again once it has read its list"
                 )
             elif some:
-                rows += _rows(db, job, living(db, self._store.locks, job.id), some)
+                rows += _rows(db, job, living(db, self._store.liveness, job.id), some)
         obstacles += [row.obstacle for row in rows if row.obstacle is not None]
         calls = Counter(handler for _, handler in mentions.in_calls(db))
         found = ForgetResult(

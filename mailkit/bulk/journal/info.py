@@ -134,7 +134,7 @@ async def read_info(store: Keeper, place: str, clock: Clock) -> JournalInfo:
         phases = dict.fromkeys(Phase, 0)
         workers: list[WorkerInfo] = []
         for job in jobs:
-            alive = living(db, store.locks, job.id)
+            alive = living(db, store.liveness, job.id)
             phases[phase_of(db, job, at_work=bool(alive))] += 1
             workers += _workers(db, job, alive)
         return JournalInfo(

@@ -136,7 +136,7 @@ class Jobs:
         def work(db: Connection) -> JobRecord:
             chosen = name or provisional()
             if (found := find(db, chosen)) is not None:
-                if is_over_without_anybody(db, self._store.locks, found):
+                if is_over_without_anybody(db, self._store.liveness, found):
                     chosen = provisional()
                 elif again:
                     chosen = free_name(db, chosen)
@@ -150,7 +150,7 @@ class Jobs:
             )
             job = find(db, chosen)
             assert job is not None  # noqa: S101 - inserted above
-            worker = register(db, self._store.locks, job.id, sends=True)
+            worker = register(db, self._store.liveness, job.id, sends=True)
             db.execute("UPDATE jobs SET planner = ? WHERE id = ?", (worker.id, job.id))
             return attrs.evolve(job, worker=worker)
 
@@ -164,7 +164,9 @@ class Jobs:
                 f"SELECT {_COLUMNS}, planner FROM jobs WHERE state = '{JobState.PLANNING}'"
             ).fetchall()
             found = [(_record(row[:-1]), int(row[-1])) for row in rows]
-            return [one for one in found if one[1] not in living(db, self._store.locks, one[0].id)]
+            return [
+                one for one in found if one[1] not in living(db, self._store.liveness, one[0].id)
+            ]
 
         for job, planner in await self._store.read(look):
             await self._forget(job, planner)
@@ -178,7 +180,7 @@ class Jobs:
         job = find(db, name)
         if job is None or job.state is not JobState.PLANNING:
             return job, False
-        return job, bool(living(db, self._store.locks, job.id))
+        return job, bool(living(db, self._store.liveness, job.id))
 
     async def get(self, name: str) -> JobRecord:
         """The job of this name; InvalidArgument names the ones there are."""
@@ -226,7 +228,7 @@ class Jobs:
 
     async def running(self, job: JobRecord) -> bool:
         """Whether a worker of the job is alive."""
-        return bool(await self._store.read(lambda db: living(db, self._store.locks, job.id)))
+        return bool(await self._store.read(lambda db: living(db, self._store.liveness, job.id)))
 
     async def stopped(self, job: JobRecord) -> str | None:
         """Why nothing more is to be taken of the job, if so."""
@@ -271,7 +273,7 @@ class Jobs:
 
         def work(db: Connection) -> None:
             check_alive(db, job)
-            others = living(db, self._store.locks, job.id, sends=True) - {
+            others = living(db, self._store.liveness, job.id, sends=True) - {
                 job.worker and job.worker.id
             }
             if everybody or not others:
@@ -327,7 +329,7 @@ class Jobs:
         found = find(db, name)
         if found is None or found.id == job.id:
             return name
-        if is_over_without_anybody(db, self._store.locks, found):
+        if is_over_without_anybody(db, self._store.liveness, found):
             make_way(db, found, job)
             return name
         if numbered:
@@ -337,7 +339,7 @@ class Jobs:
     async def is_over_without_anybody(self, job: JobRecord) -> bool:
         """Whether nothing of the job was or may have been sent, and nothing is going to be."""
         return await self._store.read(
-            lambda db: is_over_without_anybody(db, self._store.locks, job)
+            lambda db: is_over_without_anybody(db, self._store.liveness, job)
         )
 
     async def refuse_twin(self, fingerprint: bytes, *, ended: bool = False) -> None:
@@ -349,7 +351,7 @@ class Jobs:
     def _refuse_twin(self, db: Connection, fingerprint: bytes, *, ended: bool = False) -> None:
         for twin in _same(db, fingerprint):
             over = twin.cancelled is not None or is_over_without_anybody(
-                db, self._store.locks, twin
+                db, self._store.liveness, twin
             )
             if ended or not over:
                 raise JobExists(
@@ -364,7 +366,7 @@ class Jobs:
         try:
             await self._forget(job, job.worker.id, JobState.PLANNED)
         finally:
-            job.worker.lock.release()
+            job.worker.life.release()
 
     async def _forget(self, job: JobRecord, planner: int, *also: JobState) -> None:
         """Remove a job that nobody but its planner ever had, a few rows at a time, if it is being

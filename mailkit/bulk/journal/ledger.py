@@ -8,7 +8,8 @@ windows out of one quota.
 The ledger's time is that of the machine's steady clock, which nobody can set. When the machine was
 started again, it goes on by what the wall clock says has passed, and never goes back. One update of
 the account's line is at once lock, clock and high-water mark; whatever counts or grants permits
-begins with it, in one transaction.
+begins with it, in one transaction. On a journal that several machines share, the time is that of
+its database.
 """
 
 from __future__ import annotations
@@ -109,11 +110,14 @@ class _Kept(NamedTuple):
 
 
 class Ledger:
-    """The permits of one account. Its methods run in the caller's transaction."""
+    """The permits of one account. Its methods run in the caller's transaction. ``now`` is the
+    database's time as an expression, where the machines on the journal have no clock in common.
+    """
 
-    def __init__(self, account: Account, clock: Clock) -> None:
+    def __init__(self, account: Account, clock: Clock, now: str | None = None) -> None:
         self.account = account
         self.clock = clock
+        self._time = now
         self._order = scarcest(account.quotas)
 
     def needs(self, *names: str) -> Needs:
@@ -172,12 +176,15 @@ class Ledger:
 
     def _now(self, db: Connection) -> _Moment:
         """What time it is, without a lock."""
+        reading, time = self.clock.elapsed(), self._time or "NULL"
         found = db.execute(
-            "SELECT id, base, mark FROM accounts WHERE provider = ? AND account = ?",
+            f"SELECT id, base, mark, {time} FROM accounts WHERE provider = ? AND account = ?",
             (self.account.provider, self.account.name),
         ).fetchone()
-        number, zero, mark = found or (0, 0.0, 0.0)
-        return _Moment(number, 0, zero, max(mark, zero + self.clock.elapsed()))
+        number, zero, mark, now = found or (0, 0.0, 0.0, None)
+        if now is not None:
+            zero = max(now, mark) - reading
+        return _Moment(number, 0, zero, max(mark, zero + reading))
 
     def end(self, db: Connection, grant: Grant, at: float | None) -> None:
         """The request was over at this reading of the clock, or certainly not sent (None)."""
@@ -225,6 +232,8 @@ class Ledger:
     def _enter(self, db: Connection) -> _Moment:
         """Lock the account, and see what time it is."""
         clock, account = self.clock, self.account
+        if self._time is not None:
+            return self._enter_database(db, self._time)
         while True:
             reading, wall = clock.elapsed(), clock.now()
             row = db.execute(
@@ -245,6 +254,25 @@ class Ledger:
             if row is not None:
                 return _Moment(*row)
             self._start_clock(db, reading, wall)
+
+    def _enter_database(self, db: Connection, now: str) -> _Moment:
+        """The same by the database's clock, which is read once the account is locked."""
+        named, reading = (self.account.provider, self.account.name), self.clock.elapsed()
+        while True:
+            row = db.execute(
+                "UPDATE accounts SET granted = granted + 1, "
+                f"mark = CASE WHEN {now} > mark THEN {now} ELSE mark END "
+                "WHERE provider = ? AND account = ? RETURNING id, granted, mark",
+                named,
+            ).fetchone()
+            if row is not None:
+                account, grant, mark = row
+                return _Moment(account, grant, mark - reading, mark)
+            db.execute(
+                "INSERT INTO accounts (provider, account, boot, base, mark, wall, granted) "
+                f"VALUES (?, ?, '', 0, {now}, 0, 0) ON CONFLICT (provider, account) DO NOTHING",
+                named,
+            )
 
     def _start_clock(self, db: Connection, reading: float, wall: float) -> None:
         """The account is new, or the machine was started since its last permit.

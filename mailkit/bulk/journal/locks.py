@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mailkit.bulk.journal import forks
+from mailkit.bulk.journal.connection import Connection
 from mailkit.errors import JournalError
 
 __all__ = ["Lock", "Locks"]
@@ -49,7 +50,7 @@ class Locks:
         self._folder = None if journal is None else journal.with_name(journal.name + "-locks")
         self._own: set[int] = set()
 
-    def take(self, worker: int) -> Lock | None:
+    def take(self, worker: int, _: Connection | None = None) -> Lock | None:
         """The lock of this worker; None if another one is alive by the same number."""
         if self._folder is None:
             self._own.add(worker)
@@ -70,7 +71,7 @@ class Locks:
                 f"the lock {place} can't be taken: {error.strerror}; is it another user's?"
             ) from error
 
-    def held(self, worker: int, *, of: str = "worker") -> bool:
+    def held(self, worker: int, _: Connection | None = None, *, of: str = "worker") -> bool:
         """Whether the worker is alive. Nothing is made, and those who look don't meet."""
         if self._folder is None:
             return worker in self._own
@@ -109,7 +110,7 @@ class Lock:
         self._let_go = let_go
         self._process = os.getpid()
 
-    def check(self) -> None:
+    def check(self, _: Connection | None = None) -> None:
         """JournalError if others can't see any more that the worker is alive."""
         place = self._place
         if place is None or self._descriptor is None or _is_at(self._descriptor, place):

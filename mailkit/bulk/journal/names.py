@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Iterator
 
-from mailkit.bulk.journal.locks import Locks
+from mailkit.bulk.journal.liveness import Liveness
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, RowState
 from mailkit.bulk.journal.store import Connection
@@ -43,9 +43,9 @@ def is_provisional(name: str) -> bool:
     return _provisional(name) is not None
 
 
-def is_over_without_anybody(db: Connection, locks: Locks, job: JobRecord) -> bool:
+def is_over_without_anybody(db: Connection, lives: Liveness, job: JobRecord) -> bool:
     """Whether nothing of the job was or may have been sent, and nothing is going to be."""
-    if job.state is not JobState.PLANNED or living(db, locks, job.id):
+    if job.state is not JobState.PLANNED or living(db, lives, job.id):
         return False
     return not _has_rows(db, job, _SENT if job.cancelled is not None else f"{_SENT}, {_UNSENT}")
 

@@ -157,7 +157,7 @@ class Narrowing:
                 f"AND role IN ('{Role.PROBE}', '{Role.TRIAL}')",
                 (job.id,),
             ).fetchall()
-            alive = living(db, self._store.locks, job.id) if found else ()
+            alive = living(db, self._store.liveness, job.id) if found else ()
             return [(job.id, n) for n, worker in found if worker not in alive]
 
         def work(db: Connection) -> bool:

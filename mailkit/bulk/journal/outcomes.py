@@ -17,10 +17,9 @@ from mailkit.bulk.journal.parking import claim
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, RowState, Ticket
 from mailkit.bulk.journal.row_ids import number_of, row_id
 from mailkit.bulk.journal.statuses import followers, override
-from mailkit.bulk.journal.store import Connection, Dialect
+from mailkit.bulk.journal.store import Connection, Dialect, NotOurs
 from mailkit.bulk.journal.suppressions import names_of
 from mailkit.core.dispatch import Sent
-from mailkit.errors import JournalError
 
 __all__ = ["accept", "check_ticket", "leave_out", "leave_out_unwanted", "settle"]
 
@@ -174,7 +173,7 @@ def _taken_before(db: Connection, job: JobRecord, reference: str | None) -> str 
 
 
 def check_ticket(db: Connection, job: JobRecord, ticket: Ticket) -> None:
-    """JournalError unless this worker has the chunk."""
+    """NotOurs unless this worker has the chunk."""
     assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
     found = db.execute(
         f"SELECT 1 FROM chunks WHERE job = ? AND n = ? AND state IN {_UNDER_WAY} "
@@ -193,7 +192,7 @@ def settle(
     reason: str | None,
     now: float | None,
 ) -> None:
-    """Record the outcome of the chunk; JournalError unless this worker has it."""
+    """Record the outcome of the chunk; NotOurs unless this worker has it."""
     assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
     settled = db.execute(
         "UPDATE chunks SET state = ?, reason = ?, ended = coalesce(?, ended) "
@@ -209,8 +208,8 @@ def settle(
         close_if_left(db, job, ticket.chunk)
 
 
-def _not_ours(job: JobRecord, ticket: Ticket) -> JournalError:
-    return JournalError(
+def _not_ours(job: JobRecord, ticket: Ticket) -> NotOurs:
+    return NotOurs(
         f"chunk {ticket.chunk} of the job {job.name} no longer belongs to this worker: another "
         "process declared the worker dead and settled the chunk. Nothing more is sent; check the "
         f"job with: mailkit status {job.name}"

@@ -1,13 +1,13 @@
-"""Who may write what: every worker has a number that is never given again, and a lock while it
-lives. One that was found dead never takes anything again; but it may still say how the chunks ended
-that it has tickets for.
+"""Who may write what: every worker has a number that is never given again, and is seen to be alive
+while it works. One that was found dead never takes anything again; but it may still say how the
+chunks ended that it has tickets for.
 """
 
 from __future__ import annotations
 
 import os
 
-from mailkit.bulk.journal.locks import Locks
+from mailkit.bulk.journal.liveness import Liveness
 from mailkit.bulk.journal.records import JobRecord, Worker
 from mailkit.bulk.journal.store import Connection
 from mailkit.errors import JournalError
@@ -15,7 +15,7 @@ from mailkit.errors import JournalError
 __all__ = ["check_alive", "living", "register"]
 
 
-def register(db: Connection, locks: Locks, job: int, *, sends: bool) -> Worker:
+def register(db: Connection, lives: Liveness, job: int, *, sends: bool) -> Worker:
     """A new worker of the job, alive before anybody can see it."""
     while True:
         added = db.execute(
@@ -23,19 +23,19 @@ def register(db: Connection, locks: Locks, job: int, *, sends: bool) -> Worker:
             (job, os.getpid(), int(sends)),
         )
         (number,) = added.fetchone()
-        lock = locks.take(number)
-        if lock is not None:
-            return Worker(number, lock)
+        life = lives.take(number, db)
+        if life is not None:
+            return Worker(number, life)
         # A copy of this journal was put back: by this number, a worker of its original lives.
         db.execute("UPDATE workers SET ended = 1 WHERE id = ?", (number,))
 
 
-def living(db: Connection, locks: Locks, job: int, *, sends: bool = False) -> frozenset[int]:
+def living(db: Connection, lives: Liveness, job: int, *, sends: bool = False) -> frozenset[int]:
     """The workers of the job that are alive; with ``sends``, those of them that send it."""
     found = db.execute(
         "SELECT id FROM workers WHERE job = ? AND ended = 0 AND sends >= ?", (job, int(sends))
     ).fetchall()
-    return frozenset(worker for (worker,) in found if locks.held(worker))
+    return frozenset(worker for (worker,) in found if lives.held(worker, db))
 
 
 def check_alive(db: Connection, job: JobRecord) -> None:
@@ -45,5 +45,5 @@ def check_alive(db: Connection, job: JobRecord) -> None:
     if row is None or row[0]:
         raise JournalError(
             f"another process declared this worker of the job {job.name} dead: nothing more is "
-            "sent. Are its lock files still next to the journal?"
+            "sent. Was it stopped for long, or are its locks gone?"
         )

@@ -13,9 +13,8 @@ from functools import cache
 from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Later, PartState
 from mailkit.bulk.journal.statuses import following
-from mailkit.bulk.journal.store import Connection
+from mailkit.bulk.journal.store import Connection, NotOurs
 from mailkit.core.dispatch import Limits, Scope, Stage
-from mailkit.errors import JournalError
 
 __all__ = [
     "advance",
@@ -144,7 +143,7 @@ def end(
     cursor: str | None = None,
     stage: int | None = None,
 ) -> None:
-    """Record the outcome of the part; JournalError unless this worker has it."""
+    """Record the outcome of the part; NotOurs unless this worker has it."""
     assert job.worker is not None  # noqa: S101 - whoever took a part is a worker
     changed = db.execute(
         "UPDATE parts SET state = ?, until = ?, reason = ?, cursor = coalesce(?, cursor), "
@@ -153,7 +152,7 @@ def end(
         (state, until, reason, cursor, stage, job.id, chunk, part, job.worker.id),
     )
     if changed.rowcount != 1:
-        raise JournalError(
+        raise NotOurs(
             f"part {part} of chunk {chunk} of the job {job.name} no longer belongs to this worker"
         )
 

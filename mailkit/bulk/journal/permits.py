@@ -125,7 +125,9 @@ class LedgerPermits:
         if deadline > grant.deadline:  # the client is a patient one
             grant.latest += deadline - grant.deadline
             grant.deadline = deadline
-            await self._store.write(lambda db: self.ledger.lengthen(db, grant), durable=False)
+            await self._store.write(
+                lambda db: self.ledger.lengthen(db, grant), durable=False, again=True, beside=True
+            )
         part = grant.part(needs)
         missing = {name: amount for name, amount in needs.items() if name not in part.needs}
         try:
@@ -258,7 +260,9 @@ class LedgerPermits:
         self, work: Callable[[Connection], Grant | Busy], *, durable: bool
     ) -> Grant | Busy:
         """The permits of one who was cancelled meanwhile go back."""
-        asking = asyncio.ensure_future(self._store.write(work, durable=durable))
+        asking = asyncio.ensure_future(
+            self._store.write(work, durable=durable, again=True, beside=True)
+        )
         try:
             return await asyncio.shield(asking)
         except asyncio.CancelledError:

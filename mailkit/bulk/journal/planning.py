@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mailkit.bulk.journal.batches import in_columns, in_rows
+from mailkit.bulk.journal.batches import in_rows
 from mailkit.bulk.journal.elsewhere import ALREADY, count, questions
 from mailkit.bulk.journal.jobs import Twin, twins
 from mailkit.bulk.journal.ownership import check_alive
@@ -57,12 +57,24 @@ class Planning:
 
         def work(db: Connection) -> None:
             check_alive(db, job)
-            _insert(db, Batch.of(PlannedRow, rows))
-            _insert(db, Batch.of(InvalidRecord, invalid), state=RowState.INVALID)
+            self._insert(db, Batch.of(PlannedRow, rows))
+            self._insert(db, Batch.of(InvalidRecord, invalid), state=RowState.INVALID)
             read = len(rows) + len(invalid)
             db.execute("UPDATE jobs SET read = read + ? WHERE id = ?", (read, job.id))
 
-        await self._store.write(work, durable=False)
+        await self._store.write(work, durable=False, job=job.id)
+
+    def _insert(self, db: Connection, rows: Batch[Any], **common: object) -> None:
+        """Store rows, all with these values in common."""
+        if not rows:
+            return
+        columns = dict(zip(rows.kind._fields, rows.columns, strict=True))
+        columns |= {name: [value] * len(rows) for name, value in common.items()}
+        if not any(
+            columns.get("key", ())
+        ):  # a column that is left out spares a quarter of the time
+            columns.pop("key", None)
+        self._store.load(db, "rows", columns)
 
     async def suppress(self, job: JobRecord, keys: Sequence[str], now: float) -> None:
         """Add addresses that this job alone must not mail, also one that is planned already."""
@@ -75,7 +87,7 @@ class Planning:
                 [(job.id, key, now) for key in keys],
             )
 
-        await self._store.write(work, durable=False)
+        await self._store.write(work, durable=False, job=job.id)
 
     async def mark_duplicates(self, job: JobRecord) -> None:
         """Of the rows with one address the first stays; the others become ``duplicate``."""
@@ -104,14 +116,15 @@ class Planning:
 
         def note(db: Connection) -> str | None:
             db.execute(
-                "UPDATE jobs SET suppressed = (SELECT value FROM meta WHERE key = 'suppressed') "
+                "UPDATE jobs SET suppressed = (SELECT CAST(value AS INTEGER) FROM meta "
+                "WHERE key = 'suppressed') "
                 "WHERE id = ?",
                 (job.id,),
             )
             found = db.execute("SELECT 1 FROM suppressions WHERE job IN (0, ?) LIMIT 1", (job.id,))
             return None if found.fetchone() is None else names_of(db, self._store.dialect)
 
-        names = await self._store.write(note, durable=False)
+        names = await self._store.write(note, durable=False, again=True, job=job.id)
         if names is None:
             return
         await self._mark(
@@ -155,7 +168,7 @@ class Planning:
                 if state is RowState.DUPLICATE:
                     count(db, job, (reason for _, reason in changes))
 
-            await self._store.write(work, durable=False)
+            await self._store.write(work, durable=False, job=job.id)
 
     async def cut(self, job: JobRecord, *, rows: int, size: int | None) -> None:
         """Cut the rows that remain into chunks of at most ``rows`` rows and ``size`` bytes (None:
@@ -167,7 +180,7 @@ class Planning:
         def forget(db: Connection) -> None:
             db.execute("DELETE FROM chunks WHERE job = ?", (job.id,))
 
-        await self._store.write(forget, durable=False)
+        await self._store.write(forget, durable=False, again=True, job=job.id)
         after, number, last = job.ids[0], 1, job.ids[1]
         while after < last:
 
@@ -190,19 +203,9 @@ class Planning:
                     [(job.id, n, *piece) for n, piece in enumerate(pieces, number)],
                 )
 
-            await self._store.write(store, durable=False)
+            await self._store.write(store, durable=False, job=job.id)
             number += len(pieces)
             after = pieces[-1].last if len(pieces) == CHUNKS_A_COMMIT else last
-
-
-def _insert(db: Connection, rows: Batch[Any], **common: object) -> None:
-    """Store rows, all with these values in common."""
-    columns = dict(zip(rows.kind._fields, rows.columns, strict=True))
-    columns |= {name: [value] * len(rows) for name, value in common.items()}
-    if not any(columns.get("key", ())):  # a column that is left out spares a quarter of the time
-        columns.pop("key", None)
-    for marks, values in in_columns(list(columns.values())):
-        db.execute(f"INSERT INTO rows ({', '.join(columns)}) VALUES {marks}", values)
 
 
 class _Piece(NamedTuple):
@@ -220,7 +223,7 @@ def _next_piece(
     )
     parameters = (after, last, rows)
     count, weight, begin, end = db.execute(
-        f"SELECT count(*), sum(size), min(id), max(id) FROM ({following})", parameters
+        f"SELECT count(*), sum(size), min(id), max(id) FROM ({following}) AS found", parameters
     ).fetchone()
     if not count:
         return None

@@ -118,7 +118,7 @@ class Pruning:
         return True
 
     def _has_ended(self, db: Connection, job: JobRecord) -> bool:
-        alive = living(db, self._store.locks, job.id)
+        alive = living(db, self._store.liveness, job.id)
         return phase_of(db, job, at_work=bool(alive)) is Phase.ENDED
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import attrs
 
-from mailkit.bulk.journal.locks import Lock
+from mailkit.bulk.journal.liveness import Life
 from mailkit.bulk.journal.row_ids import span
 from mailkit.events import DeliveryStatus
 
@@ -130,7 +130,7 @@ class Worker:
     """A process's part in a job: it plans it, sends it, or follows what was sent."""
 
     id: int
-    lock: Lock = attrs.field(repr=False)
+    life: Life = attrs.field(repr=False)
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import attrs
 import msgspec
 
+from mailkit.bulk.journal.batches import one_of
 from mailkit.bulk.journal.details import Details, Failure
 from mailkit.bulk.journal.elsewhere import left_to, owner_in
 from mailkit.bulk.journal.jobs import by_id, every_planned, find, twins
@@ -104,7 +105,7 @@ class Reports:
         return await self._store.read(lambda db: counts(db, job, self._living(db, job)))
 
     def _living(self, db: Connection, job: JobRecord) -> frozenset[int]:
-        return living(db, self._store.locks, job.id)
+        return living(db, self._store.liveness, job.id)
 
     async def unreconciled(self, job: JobRecord) -> int:
         """The rows of accepted chunks whose first reconciliation is not done."""
@@ -270,7 +271,7 @@ class Reports:
         states = (RowState.INVALID, RowState.DUPLICATE, RowState.SUPPRESSED)
         found = self._store.stream(
             f"SELECT state, line, address, coalesce(reason, '') FROM rows "
-            f"WHERE state IN ({', '.join('?' * len(states))}) AND id BETWEEN ? AND ? "
+            f"WHERE state IN ({one_of(states)}) AND id BETWEEN ? AND ? "
             "ORDER BY state, id",
             (*states, *job.ids),
         )
@@ -305,7 +306,7 @@ def counts(db: Connection, job: JobRecord, alive: Collection[int]) -> Counts:
                 totals[RowState(ended)] += rows
     states = tuple(RowState)
     own = db.execute(
-        f"SELECT state, count(*) FROM rows WHERE state IN ({', '.join('?' * len(states))}) "
+        f"SELECT state, count(*) FROM rows WHERE state IN ({one_of(states)}) "
         "AND id BETWEEN ? AND ? GROUP BY state",
         (*states, *job.ids),
     )
@@ -349,14 +350,14 @@ def _waiting(db: Connection, job: JobRecord, alive: Collection[int]) -> Later | 
     """When the next task can be taken that has to wait: for the provider, or for a quota."""
     places = [place_of(worker) for worker in alive]
     held = db.execute(
-        f"SELECT until, why FROM workers WHERE id IN ({', '.join('?' * len(places))}) "
+        f"SELECT until, why FROM workers WHERE id IN ({one_of(places)}) "
         "AND until IS NOT NULL ORDER BY until LIMIT 1",
         (*alive,),
     ).fetchone()
     if held is not None:
         return Later(*held)
     row = db.execute(
-        f"SELECT until, why, quota FROM waiters WHERE key IN ({', '.join('?' * len(places))}) "
+        f"SELECT until, why, quota FROM waiters WHERE key IN ({one_of(places)}) "
         "AND EXISTS (SELECT 1 FROM chunks WHERE chunks.job = ? "
         f"AND state = '{ChunkState.PLANNED}') ORDER BY until LIMIT 1",
         (*places, job.id),
@@ -418,13 +419,13 @@ def chunks(db: Connection, job: JobRecord, states: Sequence[ChunkState]) -> list
     followers = (
         "(SELECT address FROM (SELECT id, address FROM rows WHERE id BETWEEN first AND last "
         "AND state IS NULL AND chunk IS NULL UNION ALL SELECT id, address FROM rows "
-        "WHERE chunk = n AND id BETWEEN ? AND ? AND state IS NULL) "
+        "WHERE chunk = n AND id BETWEEN ? AND ? AND state IS NULL) AS followers "
         "ORDER BY id {order} LIMIT 1)"
     )
     found = db.execute(
         "SELECT n, state, rows, attempt, started, ended, reference, reason, reconciled, worker, "
         f"{followers.format(order='ASC')}, {followers.format(order='DESC')} "
-        f"FROM chunks WHERE job = ? AND state IN ({', '.join('?' * len(states))}) "
+        f"FROM chunks WHERE job = ? AND state IN ({one_of(states)}) "
         "ORDER BY n",
         (*job.ids, *job.ids, job.id, *states),
     )

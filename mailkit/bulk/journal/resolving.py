@@ -93,7 +93,7 @@ class Resolving:
         """What is chosen of the rows in doubt was taken; returns the number of rows."""
 
         def work(db: Connection) -> int:
-            reap(db, self._store.locks, job.id)
+            reap(db, self._store.liveness, job.id)
             sources = _sources(db, job, RowState.IN_DOUBT, chosen)
             for source in sources:
                 if source.whole:
@@ -123,7 +123,7 @@ class Resolving:
         """
 
         def work(db: Connection) -> int:
-            living = reap(db, self._store.locks, job.id)
+            living = reap(db, self._store.liveness, job.id)
             sources = _sources(db, job, RowState.IN_DOUBT, chosen)
             for source in sources:
                 if source.worker in living:

@@ -36,6 +36,7 @@ class Rises:
         """Add them to those that are written."""
         db.executemany(
             "INSERT INTO rises (job, minute, before, after, rows) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (job, minute, before, after) DO UPDATE SET rows = rows + excluded.rows",
+            "ON CONFLICT (job, minute, before, after) "
+            "DO UPDATE SET rows = rises.rows + excluded.rows",
             [(self._job.id, *which, rows) for which, rows in self._counted.items()],
         )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mailkit.bulk.journal.batches import in_parts
+from mailkit.bulk.journal.batches import in_parts, one_of
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowRecord, RowState
 from mailkit.bulk.journal.row_ids import number_of
 from mailkit.bulk.journal.store import Connection
@@ -79,10 +79,10 @@ def _which(job: JobRecord, states: Collection[RowState]) -> tuple[str, Sequence[
     """The part of a query's condition for rows that can be in these states, and its values."""
     chunks = [chunk for state in states for chunk in _OF_CHUNKS.get(state, ())]
     return (
-        f" AND (state IN ({', '.join('?' * len(states))}) OR (state IS NULL AND "
+        f" AND (state IN ({one_of(states)}) OR (state IS NULL AND "
         "(SELECT state FROM chunks WHERE job = ? AND n = coalesce(rows.chunk, (SELECT n FROM "
         "chunks WHERE job = ? AND first BETWEEN 1 AND rows.id ORDER BY first DESC LIMIT 1))) "
-        f"IN ({', '.join('?' * len(chunks))})))",
+        f"IN ({one_of(chunks)})))",
         (*states, job.id, job.id, *chunks),
     )
 

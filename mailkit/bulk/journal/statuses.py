@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 import msgspec
 
-from mailkit.bulk.journal.batches import in_parts
+from mailkit.bulk.journal.batches import in_parts, one_of
 from mailkit.bulk.journal.matching import (
     ChunkKeys,
     ReconcileResult,
@@ -94,7 +94,7 @@ class Statuses:
         def work(db: Connection) -> list[DueChunk]:
             others: frozenset[int] = frozenset()
             if not everybody:
-                others = living(db, self._store.locks, job.id) - {job.worker and job.worker.id}
+                others = living(db, self._store.liveness, job.id) - {job.worker and job.worker.id}
             found = db.execute(
                 "SELECT n, reference, ended, reconciled, cursor, doubts, worker "
                 "FROM (SELECT *, EXISTS "
@@ -157,7 +157,7 @@ class Statuses:
                 found = merge(db, self._store.dialect, job, n, polled, now, doubt)
             return found if trusted else _keep_held(db, job, found)
 
-        return await self._store.write(work, durable=False)
+        return await self._store.write(work, durable=False, again=True, job=job.id)
 
     async def reconcile_some(
         self,
@@ -178,7 +178,7 @@ class Statuses:
             ).fetchone()
             keys: list[RowKey] = db.execute(
                 "SELECT id, coalesce(key, address), state, delivery FROM rows "
-                f"WHERE id IN ({', '.join('?' * len(rows))}) "
+                f"WHERE id IN ({one_of(rows)}) "
                 f"AND (state IS NULL OR state IN {SENT})",
                 tuple(rows),
             ).fetchall()
@@ -187,7 +187,7 @@ class Statuses:
             unfinished = _write(db, job, n, found, now)
             return MergeResult(False, unfinished, cursor, found.held)
 
-        return await self._store.write(work, durable=False)
+        return await self._store.write(work, durable=False, again=True, job=job.id)
 
     async def conclude(
         self,
@@ -240,7 +240,7 @@ class Statuses:
             found = MergeResult(bool(reconciled), recount(db, job, n), cursor, held)
             return found if trusted else _keep_held(db, job, found)
 
-        return await self._store.write(work, durable=False)
+        return await self._store.write(work, durable=False, again=True, job=job.id)
 
     async def some(
         self, job: JobRecord, n: int, *, after: int, heard: bool, limit: int

@@ -7,47 +7,30 @@ What they have not in common is in the store's `Dialect`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import attrs
 
-from mailkit.bulk.journal.locks import Locks
+from mailkit.bulk.journal.connection import Connection, Cursor
+from mailkit.bulk.journal.liveness import Liveness
+from mailkit.errors import JournalError
 
-__all__ = ["Connection", "Cursor", "Dialect", "Store"]
+__all__ = ["CommitUnknown", "Connection", "Cursor", "Dialect", "NotOurs", "Store", "outcome"]
 
 T = TypeVar("T")
 
 
-class Cursor(Protocol):
-    """The rows that a statement has found, or how many it has changed."""
-
-    @property
-    def rowcount(self) -> int:
-        """The rows that were inserted, updated or deleted."""
-        ...
-
-    def fetchone(self) -> Any:
-        """The next row, or None."""
-        ...
-
-    def fetchall(self) -> list[Any]:
-        """All rows that are left."""
-        ...
-
-    def __iter__(self) -> Iterator[Any]: ...
+class CommitUnknown(JournalError):
+    """The connection was lost while the transaction was committed: it may be there or not."""
 
 
-class Connection(Protocol):
-    """A connection inside a transaction; ``?`` marks a value."""
-
-    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Cursor:
-        """Run one statement."""
-        ...
-
-    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor:
-        """Run one statement for each of the values; the rows are counted together."""
-        ...
+class NotOurs(JournalError):
+    """What is to be recorded is not, or no longer, this worker's."""
 
 
 @attrs.frozen
@@ -55,6 +38,8 @@ class Dialect:
     """Where the databases differ. ``nested`` joins the table on its right for each row of the one
     on its left, in this order where the database can be told. ``gather`` makes a JSON array of what
     all rows have; ``join`` puts their texts together. ``code`` hashes a person with a secret.
+    ``claim`` locks the row that a query finds and passes over those that others have locked.
+    ``clock`` is the time, in seconds; None: each machine's own tells.
     """
 
     nested: str = "JOIN"
@@ -63,6 +48,8 @@ class Dialect:
     code: str = (
         "':' || encode(substr(sha256(convert_to({secret} || {person}, 'UTF8')), 1, 12), 'hex')"
     )
+    claim: str = " FOR UPDATE SKIP LOCKED"
+    clock: str | None = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
 
     def pseudonym(self, person: str) -> str:
         """The code for the person of this key: see pseudonyms.py."""
@@ -88,21 +75,49 @@ class Store(Protocol):
     """A database that holds a journal."""
 
     @property
+    def path(self) -> Path | None:
+        """The file that it is in, if it is in one."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words for people: without a password."""
+        ...
+
+    @property
     def dialect(self) -> Dialect:
         """Where this database differs from others."""
         ...
 
     @property
-    def locks(self) -> Locks:
+    def liveness(self) -> Liveness:
         """Which workers are alive."""
         ...
 
-    async def write(self, run: Callable[[Connection], T], *, durable: bool = True) -> T:
+    async def write(
+        self,
+        run: Callable[[Connection], T],
+        *,
+        durable: bool = True,
+        again: bool = False,
+        job: int | None = None,
+        beside: bool = False,
+    ) -> T:
         """Run the operation in a transaction and give its result once that is committed.
 
         What is ``durable`` outlives whatever happens to the machine. Cancelling the caller does not
         cancel the operation: it may still be committed.
+
+        It is the only one that writes the journal meanwhile. With ``job``, others may write about
+        other jobs; with ``beside``, they may write anything: then the operation itself sees to it
+        that it changes what nobody else does. CommitUnknown if the database did not say how its
+        commit ended; what may be done ``again`` is done again instead, and what is NotOurs by then
+        had been recorded.
         """
+        ...
+
+    def load(self, db: Connection, table: str, columns: Mapping[str, Sequence[object]]) -> None:
+        """Inside an operation: insert many rows, by their columns."""
         ...
 
     def post(self, run: Callable[[Connection], object]) -> None:
@@ -138,3 +153,29 @@ class Store(Protocol):
     def confirm(self, db: Connection, job: int) -> None:
         """Inside the operation that begins to send a job: JournalError if takes are missing."""
         ...
+
+    def close(self) -> None:
+        """End after all that was handed over."""
+        ...
+
+
+async def outcome(work: Future[T]) -> T:
+    """How work ended that runs in another thread; who cancels the wait does not cancel the work."""
+    if work.done():  # it ran here, and others have their turn all the same
+        await asyncio.sleep(0)
+        return work.result()
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def wake(_: Future[T]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits
+            loop.call_soon_threadsafe(_end, ended)
+
+    work.add_done_callback(wake)
+    await ended
+    return work.result()
+
+
+def _end(wait: asyncio.Future[None]) -> None:
+    if not wait.done():  # it was cancelled
+        wait.set_result(None)

@@ -165,5 +165,5 @@ def _add(db: Connection, rows: Iterable[tuple[str, str, float]], *, job: int = 0
         for marks, values in in_rows((job, *row) for row in rows)
     )
     if added:
-        db.execute("UPDATE meta SET value = value + 1 WHERE key = 'suppressed'")
+        db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'suppressed'")
     return added

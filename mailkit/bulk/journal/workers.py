@@ -13,7 +13,7 @@ import attrs
 
 from mailkit.bulk.journal.jobs import check_wanted, find
 from mailkit.bulk.journal.ledger import leave
-from mailkit.bulk.journal.locks import Locks
+from mailkit.bulk.journal.liveness import Liveness
 from mailkit.bulk.journal.ownership import living, register
 from mailkit.bulk.journal.permits import place_of
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, PartState, Role
@@ -45,8 +45,8 @@ class Workers:
             if sends:
                 check_wanted(found)
                 db.execute("UPDATE jobs SET stopped = NULL WHERE id = ?", (job.id,))
-            worker = register(db, self._store.locks, job.id, sends=sends)
-            reap(db, self._store.locks, job.id)
+            worker = register(db, self._store.liveness, job.id, sends=sends)
+            reap(db, self._store.liveness, job.id)
             return attrs.evolve(found, worker=worker)
 
         return await self._store.write(work)
@@ -62,9 +62,9 @@ class Workers:
             leave(db, place_of(worker.id))
 
         try:
-            await self._store.write(work, durable=False)
+            await self._store.write(work, durable=False, again=True)
         finally:
-            worker.lock.release()
+            worker.life.release()
 
     def hold(self, job: JobRecord, until: float | None, why: str | None = None) -> None:
         """Let everybody see that this worker sends nothing until then; None: it goes on."""
@@ -77,7 +77,7 @@ class Workers:
 
     async def living(self, job: JobRecord) -> frozenset[int]:
         """The numbers of the workers that are alive."""
-        return await self._store.read(lambda db: living(db, self._store.locks, job.id))
+        return await self._store.read(lambda db: living(db, self._store.liveness, job.id))
 
     async def busy(self, job: JobRecord) -> int | None:
         """The process of another worker that is at something whose end this one should wait for:
@@ -95,25 +95,25 @@ class Workers:
             return found.fetchone() is not None
 
         def work(db: Connection) -> int | None:
-            others = reap(db, self._store.locks, job.id) - {_id(job)}
+            others = reap(db, self._store.liveness, job.id) - {_id(job)}
             if not others:
                 return None
             return at_work(db, job, others) or _keeping(db, job, others)
 
         if not await self._store.read(look):
             return None
-        return await self._store.write(work, durable=False)
+        return await self._store.write(work, durable=False, again=True)
 
 
 def _id(job: JobRecord) -> int:
     return 0 if job.worker is None else job.worker.id
 
 
-def reap(db: Connection, locks: Locks, job: int) -> frozenset[int]:
+def reap(db: Connection, lives: Liveness, job: int) -> frozenset[int]:
     """Note which workers of the job are dead, and what becomes of what they had taken; gives those
     that are alive.
     """
-    alive = living(db, locks, job)
+    alive = living(db, lives, job)
     others = _outside("worker", alive)
     ended = db.execute(
         f"SELECT id FROM workers WHERE job = ? AND ended = 0 AND {_outside('id', alive)}", (job,)
@@ -121,7 +121,7 @@ def reap(db: Connection, locks: Locks, job: int) -> frozenset[int]:
     for (worker,) in ended:
         db.execute("UPDATE workers SET ended = 1 WHERE id = ?", (worker,))
         leave(db, place_of(worker))
-        locks.remove(worker)
+        lives.remove(worker)
     db.execute(
         f"UPDATE chunks SET state = CASE WHEN rows = 0 THEN '{ChunkState.EMPTY}' "  # all heard of
         f"ELSE '{ChunkState.IN_DOUBT}' END, reason = ? "

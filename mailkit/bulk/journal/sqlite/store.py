@@ -7,13 +7,12 @@ Every work is a function of the connection. It runs inside a transaction of its 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import queue
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from itertools import islice
@@ -23,6 +22,7 @@ from typing import Any, Protocol, TypeVar, cast
 import anyio.to_thread
 import attrs
 
+from mailkit.bulk.journal.batches import in_columns
 from mailkit.bulk.journal.keeping import StoreFacts
 from mailkit.bulk.journal.locks import Locks
 from mailkit.bulk.journal.sqlite import troubles
@@ -30,7 +30,7 @@ from mailkit.bulk.journal.sqlite.copying import check_place, copy
 from mailkit.bulk.journal.sqlite.facts import facts
 from mailkit.bulk.journal.sqlite.file import JournalFile
 from mailkit.bulk.journal.sqlite.opening import Connector
-from mailkit.bulk.journal.store import Connection, Dialect
+from mailkit.bulk.journal.store import Connection, Dialect, outcome
 from mailkit.errors import JournalError
 
 __all__ = [
@@ -53,6 +53,8 @@ DIALECT = Dialect(
     gather="json_group_array",
     join="group_concat",
     code="pseudonym({secret}, {person})",
+    claim="",
+    clock=None,
 )
 
 
@@ -240,20 +242,35 @@ class SqliteStore:
 
     def __init__(self, file: JournalFile | None, writer: Executor, reader: Executor) -> None:
         self.path = None if file is None else file.path
+        self.place = ":memory:" if file is None else str(file.path)
         self.dialect = DIALECT
-        self.locks = Locks(self.path)
+        self.liveness = Locks(self.path)
         self._file = file
         self._writer = writer
         self._reader = reader
         self._process = os.getpid()
         self._closed = False
 
-    async def write(self, run: Callable[[Connection], T], *, durable: bool = True) -> T:
-        """Run the work in a transaction and give its result once that is committed.
+    async def write(
+        self,
+        run: Callable[[Connection], T],
+        *,
+        durable: bool = True,
+        again: bool = False,
+        job: int | None = None,
+        beside: bool = False,
+    ) -> T:
+        """Run the work in a transaction and give its result once that is committed; nobody else
+        writes meanwhile.
 
         Cancelling the wait does not undo the work: it may still be committed.
         """
         return await self._submit(self._writer, run, durable)
+
+    def load(self, db: Connection, table: str, columns: Mapping[str, Sequence[object]]) -> None:
+        """In a work: insert many rows, by their columns."""
+        for marks, values in in_columns(list(columns.values())):
+            db.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}", values)
 
     def post(self, run: Callable[[Connection], object]) -> None:
         """Hand the work over; nobody waits for its end."""
@@ -360,21 +377,4 @@ class SqliteStore:
             raise JournalError("the journal is closed: what uses it must end before that")
         work = Work(run, durable)
         executor.submit(work)
-        if work.future.done():  # it ran here, and others have their turn all the same
-            await asyncio.sleep(0)
-            return cast("T", work.future.result())
-        loop = asyncio.get_running_loop()
-        ended = loop.create_future()
-
-        def wake(_: Future[Any]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits
-                loop.call_soon_threadsafe(_end, ended)
-
-        work.future.add_done_callback(wake)
-        await ended  # and not the work's own end, which whoever cancels this wait must not cancel
-        return cast("T", work.future.result())
-
-
-def _end(wait: asyncio.Future[None]) -> None:
-    if not wait.done():  # it was cancelled
-        wait.set_result(None)
+        return cast("T", await outcome(work.future))

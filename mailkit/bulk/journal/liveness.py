@@ -1,0 +1,41 @@
+"""Which workers are alive. On one machine their locks tell, which end with their processes
+(locks.py); on several, leases by the database's clock (leases.py).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mailkit.bulk.journal.connection import Connection
+
+__all__ = ["Life", "Liveness"]
+
+
+class Life(Protocol):
+    """That of one worker, as its own process knows it."""
+
+    def check(self, db: Connection, /) -> None:
+        """JournalError if others can't see, or not for much longer, that the worker is alive: then
+        it must not take anything.
+        """
+        ...
+
+    def release(self) -> None:
+        """The worker has ended."""
+        ...
+
+
+class Liveness(Protocol):
+    """The lives of a journal's workers."""
+
+    def take(self, worker: int, db: Connection, /) -> Life | None:
+        """The worker lives from now on; None if another one is alive by the same number."""
+        ...
+
+    def held(self, worker: int, db: Connection, /) -> bool:
+        """Whether the worker is alive, or may still have a request under way."""
+        ...
+
+    def remove(self, worker: int) -> None:
+        """Forget a dead worker: its number is never given again."""
+        ...

@@ -1,0 +1,33 @@
+"""What can be said of a journal's database: its version, its size, and what it relies on."""
+
+from __future__ import annotations
+
+from mailkit.bulk.journal.connection import Connection
+from mailkit.bulk.journal.keeping import StoreFacts
+from mailkit.bulk.journal.postgres import servers
+from mailkit.bulk.journal.postgres.schema import version
+
+__all__ = ["facts"]
+
+_COMMON = (
+    "workers on any machine that reaches this database can use it",
+    "what is about to be sent is on the server's disk before its request",
+)
+_SYNCHRONOUS = "it is on a standby, too: a failover to a synchronous standby loses nothing"
+_ALONE = (
+    "no commit waits for a standby: if one took over, jobs under way would be held until a person "
+    "looks"
+)
+
+
+def facts(db: Connection) -> StoreFacts:
+    """What can be said of the journal in this database."""
+    (server,) = db.execute("SELECT current_setting('server_version')").fetchone()
+    (size,) = db.execute(
+        "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
+        "WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class "
+        "WHERE oid = to_regclass('meta'))"
+    ).fetchone()
+    standing = servers.look(db)
+    reliance = (*_COMMON, _SYNCHRONOUS if standing.synchronous else _ALONE)
+    return StoreFacts(f"PostgreSQL {server}", version(db) or 0, int(size), None, reliance)

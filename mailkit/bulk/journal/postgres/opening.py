@@ -1,0 +1,160 @@
+"""How a journal in PostgreSQL is opened: found or made, and its server looked at on every new
+connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from mailkit.bulk.journal.postgres import schema, servers
+from mailkit.bulk.journal.postgres.dressing import Dressed, adapt
+from mailkit.bulk.journal.postgres.store import CONNECTIONS, PostgresStore
+from mailkit.bulk.journal.records import Adopt
+from mailkit.bulk.journal.tables import VERSION
+from mailkit.errors import JournalError
+
+__all__ = ["open_store", "shown", "version_in"]
+
+CONNECT_SECONDS = 10
+_MAKING = 0x6D61696C
+"""The lock of whoever makes or changes the tables: that of the whole journal."""
+
+
+def open_store(
+    address: str, *, adopt: Adopt | None, create: bool, single_server: bool = False
+) -> PostgresStore:
+    """The store at this address; made if there is none, and it may be."""
+    place, options = shown(address), _options(address)
+    with _connected(address) as first:
+        with first.transaction():
+            _prepare(first, place, adopt=adopt, create=create, single_server=single_server)
+        prepares = _is_direct(first)
+    faults: list[JournalError] = []
+
+    def configure(connection: psycopg.Connection[Any]) -> None:
+        """Also after a failover, which ends all connections."""
+        adapt(connection)
+        connection.prepare_threshold = 5 if prepares else None
+        with connection.transaction():
+            db = Dressed(connection)
+            standing = servers.look(db)
+            try:
+                servers.check(db, standing)
+            except JournalError as error:  # this won't pass by itself
+                faults[:] = [error]
+                raise
+        faults.clear()
+
+    pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+        address,
+        kwargs={"autocommit": True, **options},
+        configure=configure,
+        min_size=1,
+        max_size=CONNECTIONS + 4,
+        timeout=5.0,
+        name="mailkit-journal",
+        open=False,
+    )
+    pool.open()
+    try:
+        pool.wait(CONNECT_SECONDS)
+    except PoolTimeout as error:
+        pool.close()
+        raise JournalError(f"the journal's database {place} can't be reached") from error
+    return PostgresStore(pool, place, faults)
+
+
+def version_in(address: str) -> int | None:
+    """The version of the journal at this address; None if there is none."""
+    with _connected(address) as connection:
+        return schema.version(Dressed(connection))
+
+
+def _options(address: str) -> dict[str, Any]:
+    """What the address leaves open."""
+    try:
+        given = conninfo_to_dict(address)
+    except psycopg.Error as error:
+        raise JournalError(
+            f"the journal's address {shown(address)} can't be read: {' '.join(str(error).split())}"
+        ) from None
+    options: dict[str, Any] = {
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": "mailkit",
+        "tcp_user_timeout": 30_000,
+    }
+    return {name: value for name, value in options.items() if name not in given}
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[psycopg.Connection[Any]]:
+    """One connection, for whoever opens the journal; what goes wrong is a sentence."""
+    options, place = _options(address), shown(address)
+    try:
+        with psycopg.connect(address, autocommit=True, **options) as connection:
+            adapt(connection)
+            yield connection
+    except psycopg.OperationalError as error:
+        raise JournalError(
+            f"the journal's database {place} can't be reached: {' '.join(str(error).split())}"
+        ) from error
+    except psycopg.Error as error:
+        raise JournalError(
+            f"the journal's database {place} can't be used: {' '.join(str(error).split())}"
+        ) from error
+
+
+def _prepare(
+    connection: psycopg.Connection[Any],
+    place: str,
+    *,
+    adopt: Adopt | None,
+    create: bool,
+    single_server: bool,
+) -> None:
+    db = Dressed(connection)
+    standing = servers.look(db)
+    found = schema.version(db)
+    if found is None or found < VERSION or adopt is not None or single_server:
+        db.execute("SELECT pg_advisory_xact_lock(?)", (_MAKING,))  # of two that meet, one makes it
+        found = schema.version(db)
+    if found is None:
+        if not create:
+            raise JournalError(
+                f"there is no journal in {place}: make one with mailkit journal init"
+            )
+        schema.create(db)
+        servers.begin(db, standing, single_server=single_server)
+    elif not schema.OLDEST <= found <= VERSION:
+        raise JournalError(
+            f"the journal in {place} is of version {found}, and this mailkit reads {VERSION}: "
+            "use the mailkit that wrote it, or a newer one"
+        )
+    elif found < VERSION:
+        schema.upgrade(db, found)
+    if single_server:
+        servers.trust(db)
+    servers.check(db, standing, adopt)
+
+
+def _is_direct(connection: psycopg.Connection[Any]) -> bool:
+    """Whether no pooler is between, which would answer with another process's number."""
+    found = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return found is not None and found[0] == connection.info.backend_pid
+
+
+def shown(address: str) -> str:
+    """The address without its password."""
+    try:
+        given = conninfo_to_dict(address)
+    except psycopg.Error:
+        return "postgresql://…"
+    host, port = str(given.get("host") or "localhost"), given.get("port")
+    name = str(given.get("dbname") or given.get("user") or "")
+    return f"postgresql://{host}{f':{port}' if port else ''}/{name}"

@@ -1,0 +1,133 @@
+"""What the journal relies on at its server: that a commit outlives a crash, and a failover too.
+
+The journal keeps where it was last: on which server, on which of its timelines, and whether commits
+were on a standby as well before they counted. A timeline is a line of commits; a standby that takes
+over begins a new one, and so does a backup that is restored up to a moment.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from mailkit.bulk.journal.connection import Connection
+from mailkit.bulk.journal.records import Adopt, ChunkState
+from mailkit.errors import JournalError
+
+__all__ = ["Standing", "begin", "check", "look", "note", "trust"]
+
+SINGLE_SERVER = "single server"
+
+
+@attrs.frozen
+class Standing:
+    """Where the journal is: the server's ``system`` and the database in it, the ``timeline``, and
+    whether commits are ``synchronous``: on a standby, too, before they count.
+    """
+
+    system: str
+    timeline: str
+    synchronous: bool
+    has_standbys: bool = attrs.field(default=False, eq=False)
+
+
+def look(db: Connection) -> Standing:
+    """See how the server is set up; JournalError if a crash of it may lose what was committed."""
+    in_recovery, fsync, pages, names, read_only = db.execute(
+        "SELECT pg_is_in_recovery(), current_setting('fsync'), current_setting('full_page_writes'),"
+        " current_setting('synchronous_standby_names'), "
+        "current_setting('default_transaction_read_only')"
+    ).fetchone()
+    if in_recovery or read_only == "on":
+        raise JournalError(
+            "this server is a standby, or can only be read: connect to the primary one. An address "
+            "may name several servers; with target_session_attrs=read-write the right one is found"
+        )
+    for setting, value in (("fsync", fsync), ("full_page_writes", pages)):
+        if value == "off":
+            raise JournalError(
+                f"the server runs with {setting} = off: a crash of its machine could make it "
+                f"forget who was mailed. Set {setting} = on"
+            )
+    system, timeline, standbys = db.execute(
+        "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid, "
+        "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8), "
+        "(SELECT count(*) FROM pg_stat_replication WHERE state IS NULL OR state = 'streaming') "
+        "FROM pg_database WHERE datname = current_database()"
+    ).fetchone()
+    return Standing(str(system), str(timeline), bool(str(names).strip()), bool(standbys))
+
+
+def begin(db: Connection, found: Standing, *, single_server: bool) -> None:
+    """Note where a new journal is; the caller holds the transaction."""
+    _keep(db, found)
+    if single_server:
+        trust(db)
+
+
+def trust(db: Connection) -> None:
+    """Note the user's word that no standby takes over, or that what it lacks is looked after."""
+    db.execute(
+        "INSERT INTO meta (key, value) VALUES (?, '1') ON CONFLICT DO NOTHING", (SINGLE_SERVER,)
+    )
+
+
+def check(db: Connection, found: Standing, adopt: Adopt | None = None) -> bool:
+    """Compare with where the journal was last; the caller holds the transaction. Whether something
+    was noted. JournalError if commits may be missing, unless a person says what to ``adopt``.
+    """
+    meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
+    known = Standing(meta["system"], meta["timeline"], meta["synchronous"] == "1")
+    if found.has_standbys and not (found.synchronous or SINGLE_SERVER in meta):
+        raise JournalError(
+            "a standby follows this server, and no commit waits for it: if it took over, it could "
+            "lack who was mailed. Set synchronous_standby_names; or, if it is never promoted, say "
+            "so once with mailkit journal init --single-server"
+        )
+    if known == found:
+        return False
+    if adopt is None and known.system != found.system:
+        raise JournalError(
+            "this journal is a copy of another database's: what that one has sent since is not "
+            "known here. If the other is gone for good, open this one once with --adopt latest if "
+            "nothing was sent with it since the copy was made, else with --adopt older"
+        )
+    if adopt is None and known.timeline != found.timeline and not known.synchronous:
+        raise JournalError(
+            "a standby has taken over from the journal's server, or a backup was restored, and no "
+            "commit had waited for it: it may lack who was mailed. Open the journal once with "
+            "--adopt latest if the last commits are there, else with --adopt older: then whatever "
+            "is unsent in jobs under way is in doubt"
+        )
+    if adopt is Adopt.OLDER:
+        _doubt(db)
+    _keep(db, found)
+    return True
+
+
+def note(db: Connection, *, synchronous: bool) -> None:
+    """Note that commits are ``synchronous`` from now on, or not any more."""
+    db.execute("UPDATE meta SET value = ? WHERE key = 'synchronous'", (str(int(synchronous)),))
+
+
+def _keep(db: Connection, found: Standing) -> None:
+    values = {
+        "system": found.system,
+        "timeline": found.timeline,
+        "synchronous": str(int(found.synchronous)),
+    }
+    db.executemany(
+        "INSERT INTO meta (key, value) VALUES (?, ?) "
+        "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        list(values.items()),
+    )
+
+
+def _doubt(db: Connection) -> None:
+    """Whatever could have been sent meanwhile is in doubt."""
+    db.execute("UPDATE workers SET ended = 1 WHERE ended = 0")
+    db.execute(
+        f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', takes = takes + 1, "
+        "reason = 'the journal was put back from an older state' "
+        f"WHERE rows > 0 AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}', "
+        f"'{ChunkState.SENDING}')"
+    )

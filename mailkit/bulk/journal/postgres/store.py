@@ -1,0 +1,409 @@
+"""The journal in PostgreSQL: operations run in threads, each with a connection of its own.
+
+A connection that is lost before a commit loses nothing: the operation runs again. One that is lost
+while it commits leaves open whether it did (`CommitUnknown`), and so does a commit that was not
+confirmed by the standby that it had to wait for, which PostgreSQL reports as a mere warning.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from mailkit.bulk.journal.connection import Connection
+from mailkit.bulk.journal.keeping import StoreFacts
+from mailkit.bulk.journal.leases import BEAT, Leases
+from mailkit.bulk.journal.postgres import servers
+from mailkit.bulk.journal.postgres.copying import copied
+from mailkit.bulk.journal.postgres.dressing import Dressed, Streamed
+from mailkit.bulk.journal.postgres.facts import facts
+from mailkit.bulk.journal.store import CommitUnknown, Dialect, NotOurs, outcome
+from mailkit.errors import JournalError
+
+__all__ = ["DIALECT", "PostgresStore"]
+
+T = TypeVar("T")
+
+DIALECT = Dialect()
+CONNECTIONS = 8
+PATIENCE = 120.0
+"""Seconds for which an operation waits for a database that is away."""
+IDLE_MILLISECONDS = 15_000
+"""So long a stopped process may hold what it has locked."""
+STREAM_MILLISECONDS = 3_600_000
+_JOURNAL, _JOB = 0x6D61696C, 0x6D61
+"""The names of the locks: that of the whole journal, and with a job's number that of the job."""
+
+_AWAY = ("08", "57P", "53300", "25006", "25P03")
+"""SQLSTATEs of a server that is, or whose connection was, away for the moment."""
+
+
+class PostgresStore:
+    """The journal's database; see `mailkit.bulk.journal.store.Store`."""
+
+    dialect = DIALECT
+    path = None
+
+    def __init__(
+        self,
+        pool: ConnectionPool[psycopg.Connection[Any]],
+        place: str,
+        faults: Sequence[JournalError] = (),
+        *,
+        beat: float = BEAT,
+        patience: float = PATIENCE,
+    ) -> None:
+        assert DIALECT.clock is not None  # noqa: S101 - it is the database's
+        self.place = place
+        self.liveness = Leases(DIALECT.clock)
+        self._pool = pool
+        self._faults = faults
+        self._patience = patience
+        self._synchronous: bool | None = None  # nothing is noted yet
+        self._threads = ThreadPoolExecutor(CONNECTIONS, "mailkit-journal")
+        self._handed_over = ThreadPoolExecutor(1, "mailkit-journal-post")  # in order
+        self._process = os.getpid()
+        self._closed = threading.Event()
+        self._beats = threading.Thread(
+            target=self._beat, args=(beat,), name="mailkit-journal-beat", daemon=True
+        )
+        self._beats.start()
+
+    async def write(
+        self,
+        run: Callable[[Connection], T],
+        *,
+        durable: bool = True,
+        again: bool = False,
+        job: int | None = None,
+        beside: bool = False,
+    ) -> T:
+        """Run the operation in a transaction and give its result once that is committed."""
+        begin = _beginning(durable, job, beside)
+        return await outcome(
+            self._submit(
+                self._threads, lambda: self._commit(run, begin, again=again, durable=durable)
+            )
+        )
+
+    def post(self, run: Callable[[Connection], object]) -> None:
+        """Hand the operation over; nobody waits for its end."""
+        if self._process == os.getpid() and not self._closed.is_set():
+            begin = _beginning(False, None, True)
+            self._submit(self._handed_over, lambda: self._commit(run, begin, again=True))
+
+    def ask(self, run: Callable[[Connection], T], seconds: float) -> T:
+        """Run the operation after all that was handed over, and wait for it here."""
+        begin = _beginning(False, None, True)
+        asked = self._submit(self._handed_over, lambda: self._commit(run, begin, again=True))
+        return asked.result(seconds)
+
+    async def read(self, run: Callable[[Connection], T]) -> T:
+        """Run the operation on a snapshot of its own; it must not write."""
+        return await outcome(self._submit(self._threads, lambda: self._look(run)))
+
+    def stream(
+        self, sql: str, parameters: Sequence[object], size: int = 1_000
+    ) -> AsyncIterator[list[Any]]:
+        """The query's rows, ``size`` at a time; the journal may be written between."""
+
+        def run(db: Connection) -> Iterator[list[Any]]:
+            found = iter(db.execute(sql, parameters))
+            while rows := list(islice(found, size)):
+                yield rows
+
+        return self.batches(run)
+
+    async def batches(self, run: Callable[[Connection], Iterator[T]]) -> AsyncIterator[T]:
+        """What the operation gives one by one, each when it is asked for; it must not write."""
+        connection = await outcome(self._submit(self._threads, self._begin_stream))
+        db = Streamed(connection)
+        found = run(db)
+        try:
+            while some := await outcome(
+                self._submit(self._threads, lambda: _told(lambda: list(islice(found, 1))))
+            ):
+                yield some[0]
+        finally:
+            await outcome(self._submit(self._threads, lambda: self._end_stream(db)))
+
+    def load(self, db: Connection, table: str, columns: Mapping[str, Sequence[object]]) -> None:
+        """Inside an operation: insert many rows, by their columns."""
+        assert isinstance(db, Dressed)  # noqa: S101 - operations are given no other
+        copied(db.connection, table, columns)
+
+    async def facts(self) -> StoreFacts:
+        """What can be said of the database now."""
+        return await self.read(facts)
+
+    async def backup(self, destination: Path) -> int:
+        """PostgreSQL has programs of its own for that."""
+        raise JournalError(
+            f"{destination} was not written: back up a PostgreSQL database with pg_dump, or with "
+            "whatever archives its WAL. A restored one is refused until --adopt says what it is"
+        )
+
+    def taking(self, job: int, chunk: int, times: int) -> None:
+        """Nothing outside of the database needs to know."""
+
+    def confirm(self, db: Connection, job: int) -> None:
+        """The database itself was looked at when it was opened."""
+
+    def close(self) -> None:
+        """End after all that was handed over."""
+        if self._process != os.getpid() or self._closed.is_set():
+            return
+        self._closed.set()
+        self._handed_over.shutdown()
+        self._threads.shutdown()
+        self._beats.join()
+        self._pool.close()
+
+    def _submit(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T]:
+        if self._process != os.getpid():
+            raise JournalError(
+                f"this process was forked while the journal {self.place} was open, and can't use "
+                "it: open it in a process of its own (in multiprocessing: spawn, not fork)"
+            )
+        if self._closed.is_set():
+            raise JournalError("the journal is closed: what uses it must end before that")
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # who cancels the wait does not cancel the work
+
+        def do() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
+                future.set_exception(error)
+
+        threads.submit(do)
+        return future
+
+    # in a thread
+
+    def _commit(
+        self, run: Callable[[Connection], T], begin: str, *, again: bool, durable: bool = False
+    ) -> T:
+        """Run the operation until it is committed, or has failed for good."""
+        give_up = time.monotonic() + self._patience
+        tries, unknown = 0, False
+        while True:
+            committing = False
+            try:
+                with self._connection() as connection:
+                    try:
+                        db = self._begin(connection, begin, durable)
+                        result = run(db)
+                        committing = True
+                        _finish(connection)
+                    except BaseException:
+                        _undo(connection)
+                        raise
+                return result
+            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+                if committing and not again and not _is_undone(error):
+                    raise CommitUnknown(
+                        "the connection to the journal's database was lost while it stored "
+                        f"something, which may have been stored or not: {_words(error)}"
+                    ) from error
+                self._check_patience(error, give_up)
+                unknown = unknown or (committing and not _is_undone(error))
+            except CommitUnknown:
+                if not again or time.monotonic() > give_up:
+                    raise
+                unknown = True
+            except NotOurs:
+                if not unknown:
+                    raise
+                return cast("T", None)  # it had been recorded
+            except psycopg.Error as error:
+                raise _failed(error) from error
+            tries += 1
+            if self._closed.wait(_pause(tries)):
+                raise JournalError("the journal was closed meanwhile")
+
+    def _begin(self, connection: psycopg.Connection[Any], begin: str, durable: bool) -> Dressed:
+        """Begin a transaction. One that is durable says whether a standby has had to confirm it,
+        and all before it.
+        """
+        found = connection.execute(begin.encode(), prepare=False)
+        while found.nextset():
+            pass
+        *_, fsync, names = found.fetchone() or ("on", "")
+        db = Dressed(connection)
+        if durable:
+            if fsync == "off":
+                raise JournalError(
+                    "the server of the journal's database has fsync off by now: set fsync = on"
+                )
+            synchronous = bool(names.strip())
+            if synchronous != self._synchronous:
+                servers.note(db, synchronous=synchronous)
+                self._synchronous = synchronous
+        return db
+
+    def _look(self, run: Callable[[Connection], T]) -> T:
+        give_up = time.monotonic() + self._patience
+        tries = 0
+        while True:
+            try:
+                with self._connection() as connection:
+                    try:
+                        connection.execute(_SNAPSHOT, prepare=False)
+                        return run(Dressed(connection))
+                    finally:
+                        _undo(connection)
+            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+                self._check_patience(error, give_up)
+            except psycopg.Error as error:
+                raise _failed(error) from error
+            tries += 1
+            if self._closed.wait(_pause(tries)):
+                raise JournalError("the journal was closed meanwhile")
+
+    def _begin_stream(self) -> psycopg.Connection[Any]:
+        def begin() -> psycopg.Connection[Any]:
+            connection = self._pool.getconn()
+            try:
+                connection.execute(_STREAM, prepare=False)
+            except BaseException:
+                self._pool.putconn(connection)
+                raise
+            return connection
+
+        return _told(begin)
+
+    def _end_stream(self, db: Streamed) -> None:
+        with contextlib.suppress(psycopg.Error):
+            db.close()
+        _undo(db.connection)
+        self._pool.putconn(db.connection)
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+        connection = self._pool.getconn()
+        try:
+            yield connection
+        finally:
+            self._pool.putconn(connection)
+
+    def _check_patience(self, error: Exception, give_up: float) -> None:
+        if isinstance(error, PoolTimeout) and self._faults:
+            raise self._faults[-1]
+        if not _is_away(error):
+            raise _failed(error) from error
+        if time.monotonic() > give_up:
+            raise JournalError(
+                f"the journal's database {self.place} can't be reached: {_words(error)}"
+            ) from error
+
+    def _beat(self, seconds: float) -> None:
+        """Tell the database in good time that this process is alive."""
+        begin = _beginning(False, None, True)
+        while not self._closed.wait(seconds):
+            if self.liveness.own:
+                with contextlib.suppress(JournalError):  # the lease tells whoever takes
+                    self._commit(self.liveness.beat, begin, again=True)
+
+
+_SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_STREAM = (
+    _SNAPSHOT + b"; SELECT set_config('idle_in_transaction_session_timeout', "
+    b"'%d', true)" % STREAM_MILLISECONDS
+)
+
+
+def _beginning(durable: bool, job: int | None, beside: bool) -> str:
+    """What begins a transaction that writes. Everything is set for itself alone: behind a pooler,
+    the connection is others' before and after.
+    """
+    commit = "'off'"
+    if durable:  # whatever others have set, but for what is stricter still
+        commit = "CASE current_setting('synchronous_commit') WHEN 'remote_apply' "
+        commit += "THEN 'remote_apply' ELSE 'on' END"
+    shared = "_shared" if beside or job is not None else ""
+    locks = f"pg_advisory_xact_lock{shared}({_JOURNAL})"
+    if job is not None:
+        locks += f", pg_advisory_xact_lock({_JOB}, {job})"
+    return (
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+        f"SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_MILLISECONDS}', true), "
+        f"set_config('synchronous_commit', {commit}, true); SELECT {locks}, "
+        "current_setting('fsync'), current_setting('synchronous_standby_names')"
+    )
+
+
+def _finish(connection: psycopg.Connection[Any]) -> None:
+    """Commit; CommitUnknown if the standby did not confirm it."""
+    warnings: list[str] = []
+
+    def note(diagnostic: errors.Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            warnings.append(diagnostic.message_primary or "")
+
+    connection.add_notice_handler(note)
+    try:
+        ended = connection.execute(b"COMMIT", prepare=False)
+    finally:
+        connection.remove_notice_handler(note)
+    if ended.statusmessage != "COMMIT":
+        raise JournalError(f"the journal's database did not commit: {ended.statusmessage}")
+    if warnings:
+        raise CommitUnknown(
+            f"the standby of the journal's database has not confirmed a commit: {warnings[0]}"
+        )
+
+
+def _undo(connection: psycopg.Connection[Any]) -> None:
+    if connection.closed:
+        return
+    with contextlib.suppress(psycopg.Error):
+        connection.execute(b"ROLLBACK", prepare=False)
+
+
+def _pause(tries: int) -> float:
+    """Seconds until the next try: at once at first, for what met others."""
+    return 0.0 if tries == 1 else random.uniform(0.1, 0.5) * min(tries, 6)  # noqa: S311
+
+
+def _is_undone(error: Exception) -> bool:
+    """Whether the server itself says that it has undone the transaction."""
+    state = getattr(error, "sqlstate", None) or ""
+    return state.startswith("40")
+
+
+def _is_away(error: Exception) -> bool:
+    if isinstance(error, PoolTimeout):
+        return True
+    state = getattr(error, "sqlstate", None)
+    return state is None or state.startswith(("40", *_AWAY))
+
+
+def _told(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except (psycopg.Error, PoolTimeout) as error:
+        raise _failed(error) from error
+
+
+def _failed(error: Exception) -> JournalError:
+    return JournalError(f"the journal's database refuses: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    """What the server says, in a line, and without values that were sent to it."""
+    diagnostic = getattr(error, "diag", None)
+    primary = None if diagnostic is None else diagnostic.message_primary
+    return primary or " ".join(str(error).split()) or type(error).__name__

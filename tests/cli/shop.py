@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import attrs
+import pytest
 from typer import testing
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
+from mailkit import Quota
 from mailkit.cli.app import app
 from mailkit.sandbox import Sandbox, sandbox_in_thread
 
@@ -30,6 +32,17 @@ SENDER = "Shop <news@shop.example>"
 PLAIN = {"sender": SENDER, "subject": "Autumn", "html": "<p>Hello</p>"}
 PERSONAL = {"sender": SENDER, "subject": "Hi {{ name }}", "html": "<p>Hello {{ name }}</p>"}
 SEND = "smsby.bulk.send"
+
+EAGER: Mapping[str, object] = {
+    "mailkit.bulk.polling.FIRST_POLL": 0.01,
+    "mailkit.bulk.engine.OTHERS_SECONDS": 0.02,
+    "mailkit.bulk.engine.LOOK_SECONDS": 0.1,
+    "mailkit.bulk.resuming.LOOK_SECONDS": 0.02,
+    "mailkit.bulk.cancel.LOOK_SECONDS": 0.02,
+    "mailkit.cli.progress.LOOK_EVERY": 0.1,
+    "mailkit.providers.sendpulse._REQUESTS": Quota(1000, 1.0, "requests"),
+}
+"""Commands of the tests look more often than others, in this process and in those of their own."""
 
 # What puts the command together, which takes longer than most commands: once is enough.
 testing._get_command = cache(get_command)  # type: ignore[attr-defined]
@@ -113,7 +126,7 @@ class Shop:
             "env": {**own, **self.environment},
         }
         if line is None:
-            return forking.start("mailkit", *words, **options)
+            return forking.start("mailkit", *words, constants=EAGER, **options)
         command = ["bash", "-c", line, "bash", sys.executable, "-m", "mailkit", *map(str, words)]
         return subprocess.Popen(command, start_new_session=session, **options)
 
@@ -226,7 +239,9 @@ def kill(process: Process) -> None:
 @contextmanager
 def open_shop(folder: Path, **settings: Any) -> Iterator[Shop]:
     """A shop with a sandbox in a thread."""
-    with sandbox_in_thread(**settings) as sandbox:
+    with sandbox_in_thread(**settings) as sandbox, pytest.MonkeyPatch.context() as patch:
+        for name, value in EAGER.items():
+            patch.setattr(name, value)
         environment = {
             **sandbox.environment(),
             "MAILKIT_JOURNAL": str(folder / "journal.db"),

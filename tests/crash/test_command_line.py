@@ -20,8 +20,7 @@ FOR_EVER = 600.0
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setattr("mailkit.bulk.polling.FIRST_POLL", 0.01)
+def shop(tmp_path: Path) -> Iterator[Shop]:
     with open_shop(tmp_path, seed=1) as opened:
         yield opened
 

@@ -30,8 +30,7 @@ Stream = Literal["stdout", "stderr"]
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setattr("mailkit.bulk.polling.FIRST_POLL", 0.01)
+def shop(tmp_path: Path) -> Iterator[Shop]:
     with open_shop(tmp_path, seed=1) as opened:
         yield opened
 

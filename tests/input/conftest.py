@@ -11,7 +11,6 @@ from ..cli.shop import Shop, open_shop
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setattr("mailkit.bulk.polling.FIRST_POLL", 0.01)
+def shop(tmp_path: Path) -> Iterator[Shop]:
     with open_shop(tmp_path) as opened:
         yield opened

@@ -41,7 +41,6 @@ each_provider = pytest.mark.parametrize("provider", LETTERS)
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setattr("mailkit.bulk.polling.FIRST_POLL", 0.01)
     monkeypatch.setattr("mailkit.core.client.delay", lambda *args, **options: None)
     with open_shop(
         tmp_path, smsby=SmsBySettings(token=CANARY), devino=DevinoSettings(api_key=CANARY)

@@ -62,6 +62,9 @@ def prove(
             {"kind": "slow_answer", "seconds": 0.5 if scene.typed else 0.2},
         ]
         ask(place.url, "faults", [{"on": act, **fault} for fault in faults])
+    if scene.slowly:
+        slow = {"on": subject.acts[-1], "kind": "slow_answer", "seconds": scene.slowly}
+        ask(place.url, "faults", slow)
     with _observed(errand, scene, seed) as others:
         if scene.attack is None:
             _kill_again_and_again(verdict, errand, scene, others, rng, kills)

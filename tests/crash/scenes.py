@@ -22,13 +22,15 @@ TYPED = ("mailkit status", "mailkit report", "mailkit resume")
 @attrs.frozen
 class Scene:
     """The observers of a job; an ``attack`` ends it; ``typed``: its engine is a command;
-    ``listens``: ``mailkit listen`` takes the provider's events meanwhile.
+    ``listens``: ``mailkit listen`` takes the provider's events meanwhile; so ``slowly`` the
+    provider answers, in seconds, that nobody comes too late to join.
     """
 
     observers: Sequence[str] = ()
     attack: str | None = None
     typed: bool = False
     listens: bool = False
+    slowly: float = 0.0
 
     @property
     def disturbed(self) -> bool:

@@ -51,7 +51,8 @@ def look(db: Connection) -> Standing:
     system, timeline, standbys = db.execute(
         "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid, "
         "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8), "
-        "(SELECT count(*) FROM pg_stat_replication WHERE state IS NULL OR state = 'streaming') "
+        "(SELECT count(*) FROM pg_stat_replication WHERE (state IS NULL OR state = 'streaming') "
+        "AND application_name NOT LIKE 'pg%') "  # those only copy
         "FROM pg_database WHERE datname = current_database()"
     ).fetchone()
     return Standing(str(system), str(timeline), bool(str(names).strip()), bool(standbys))

@@ -8,6 +8,7 @@ confirmed by the standby that it had to wait for, which PostgreSQL reports as a 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import threading
@@ -37,6 +38,7 @@ __all__ = ["DIALECT", "PostgresStore"]
 T = TypeVar("T")
 
 DIALECT = Dialect()
+_log = logging.getLogger("mailkit.journal")
 CONNECTIONS = 8
 PATIENCE = 120.0
 """Seconds for which an operation waits for a database that is away."""
@@ -48,6 +50,10 @@ _JOURNAL, _JOB = 0x6D61696C, 0x6D61
 
 _AWAY = ("08", "57P", "53300", "25006", "25P03")
 """SQLSTATEs of a server that is, or whose connection was, away for the moment."""
+_UNDONE = ("40", "55P03", "57014")
+"""SQLSTATEs of what the server has undone for others' sake, and what may succeed next time."""
+CLOSING_SECONDS = 10.0
+"""So long what was handed over is still tried again once the journal is closed."""
 
 
 class PostgresStore:
@@ -71,11 +77,12 @@ class PostgresStore:
         self._pool = pool
         self._faults = faults
         self._patience = patience
-        self._synchronous: bool | None = None  # nothing is noted yet
+        self._away = False
         self._threads = ThreadPoolExecutor(CONNECTIONS, "mailkit-journal")
         self._handed_over = ThreadPoolExecutor(1, "mailkit-journal-post")  # in order
         self._process = os.getpid()
         self._closed = threading.Event()
+        self._closed_at = 0.0
         self._beats = threading.Thread(
             target=self._beat, args=(beat,), name="mailkit-journal-beat", daemon=True
         )
@@ -165,6 +172,7 @@ class PostgresStore:
         """End after all that was handed over."""
         if self._process != os.getpid() or self._closed.is_set():
             return
+        self._closed_at = time.monotonic()
         self._closed.set()
         self._handed_over.shutdown()
         self._threads.shutdown()
@@ -212,14 +220,17 @@ class PostgresStore:
                         _undo(connection)
                         raise
                 return result
-            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
-                if committing and not again and not _is_undone(error):
+            except (psycopg.Error, PoolTimeout) as error:
+                if not _is_away(error):
+                    raise _failed(error) from error
+                lost = committing and not _is_undone(error)
+                if lost and not again:
                     raise CommitUnknown(
                         "the connection to the journal's database was lost while it stored "
                         f"something, which may have been stored or not: {_words(error)}"
                     ) from error
+                unknown = unknown or lost
                 self._check_patience(error, give_up)
-                unknown = unknown or (committing and not _is_undone(error))
             except CommitUnknown:
                 if not again or time.monotonic() > give_up:
                     raise
@@ -228,11 +239,8 @@ class PostgresStore:
                 if not unknown:
                     raise
                 return cast("T", None)  # it had been recorded
-            except psycopg.Error as error:
-                raise _failed(error) from error
             tries += 1
-            if self._closed.wait(_pause(tries)):
-                raise JournalError("the journal was closed meanwhile")
+            self._pause(tries)
 
     def _begin(self, connection: psycopg.Connection[Any], begin: str, durable: bool) -> Dressed:
         """Begin a transaction. One that is durable says whether a standby has had to confirm it,
@@ -241,17 +249,17 @@ class PostgresStore:
         found = connection.execute(begin.encode(), prepare=False)
         while found.nextset():
             pass
-        *_, fsync, names = found.fetchone() or ("on", "")
+        self._away = False
         db = Dressed(connection)
         if durable:
+            *_, fsync, names, noted = found.fetchone() or ("on", "", "0")
             if fsync == "off":
                 raise JournalError(
                     "the server of the journal's database has fsync off by now: set fsync = on"
                 )
             synchronous = bool(names.strip())
-            if synchronous != self._synchronous:
+            if synchronous != (noted == "1"):
                 servers.note(db, synchronous=synchronous)
-                self._synchronous = synchronous
         return db
 
     def _look(self, run: Callable[[Connection], T]) -> T:
@@ -265,13 +273,12 @@ class PostgresStore:
                         return run(Dressed(connection))
                     finally:
                         _undo(connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            except (psycopg.Error, PoolTimeout) as error:
+                if not _is_away(error):
+                    raise _failed(error) from error
                 self._check_patience(error, give_up)
-            except psycopg.Error as error:
-                raise _failed(error) from error
             tries += 1
-            if self._closed.wait(_pause(tries)):
-                raise JournalError("the journal was closed meanwhile")
+            self._pause(tries)
 
     def _begin_stream(self) -> psycopg.Connection[Any]:
         def begin() -> psycopg.Connection[Any]:
@@ -302,12 +309,25 @@ class PostgresStore:
     def _check_patience(self, error: Exception, give_up: float) -> None:
         if isinstance(error, PoolTimeout) and self._faults:
             raise self._faults[-1]
-        if not _is_away(error):
-            raise _failed(error) from error
+        if self._closed.is_set():
+            give_up = min(give_up, self._closed_at + CLOSING_SECONDS)
         if time.monotonic() > give_up:
             raise JournalError(
                 f"the journal's database {self.place} can't be reached: {_words(error)}"
             ) from error
+        if not (self._away or _is_undone(error)):
+            self._away = True
+            _log.warning(
+                "the journal's database %s is away, and is tried again: %s",
+                self.place,
+                _words(error),
+            )
+
+    def _pause(self, tries: int) -> None:
+        """Wait before the next try; the first one comes at once, after whatever met others."""
+        if tries > 1:
+            seconds = random.uniform(0.1, 0.5) * min(tries, 6)  # noqa: S311 - spreads tries
+            time.sleep(seconds)
 
     def _beat(self, seconds: float) -> None:
         """Tell the database in good time that this process is alive."""
@@ -337,11 +357,13 @@ def _beginning(durable: bool, job: int | None, beside: bool) -> str:
     locks = f"pg_advisory_xact_lock{shared}({_JOURNAL})"
     if job is not None:
         locks += f", pg_advisory_xact_lock({_JOB}, {job})"
+    asked = ", current_setting('fsync'), current_setting('synchronous_standby_names'), "
+    asked += "(SELECT value FROM meta WHERE key = 'synchronous')"
     return (
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
         f"SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_MILLISECONDS}', true), "
-        f"set_config('synchronous_commit', {commit}, true); SELECT {locks}, "
-        "current_setting('fsync'), current_setting('synchronous_standby_names')"
+        f"set_config('synchronous_commit', {commit}, true); SELECT {locks}"
+        f"{asked if durable else ''}"
     )
 
 
@@ -373,22 +395,18 @@ def _undo(connection: psycopg.Connection[Any]) -> None:
         connection.execute(b"ROLLBACK", prepare=False)
 
 
-def _pause(tries: int) -> float:
-    """Seconds until the next try: at once at first, for what met others."""
-    return 0.0 if tries == 1 else random.uniform(0.1, 0.5) * min(tries, 6)  # noqa: S311
-
-
 def _is_undone(error: Exception) -> bool:
     """Whether the server itself says that it has undone the transaction."""
-    state = getattr(error, "sqlstate", None) or ""
-    return state.startswith("40")
+    state: str | None = getattr(error, "sqlstate", None)
+    return state is not None and state.startswith(_UNDONE)
 
 
 def _is_away(error: Exception) -> bool:
-    if isinstance(error, PoolTimeout):
-        return True
-    state = getattr(error, "sqlstate", None)
-    return state is None or state.startswith(("40", *_AWAY))
+    """Whether another try may succeed. A wrong statement may not, however often it is tried."""
+    state: str | None = getattr(error, "sqlstate", None)
+    if state is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | PoolTimeout)
+    return state.startswith((*_UNDONE, *_AWAY))
 
 
 def _told(work: Callable[[], T]) -> T:

@@ -1,0 +1,162 @@
+"""Commits whose end is not known, and lost connections: what becomes of takes and outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from mailkit.bulk.journal import Journal, Later, Taken
+from mailkit.bulk.journal.postgres import store as postgres
+from mailkit.bulk.journal.store import CommitUnknown
+from mailkit.errors import JournalError
+from mailkit.provider import Sent
+
+from ..bulk.jobs import planned, states, take
+from .databases import Databases
+
+PEOPLE = ["anna@b.by", "boris@b.by", "vera@b.by"]
+Connection = psycopg.Connection[Any]
+
+
+@pytest.fixture
+async def journal(postgres_database: str) -> AsyncIterator[Journal]:
+    async with await Journal.open(postgres_database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def at_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have the next commits end in these ways."""
+    finish = postgres._finish
+
+    def plan(*ways: Callable[[Connection, Callable[[Connection], None]], None]) -> None:
+        left = list(ways)
+
+        def ends(connection: Connection) -> None:
+            if left and connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS:
+                left.pop(0)(connection, finish)
+            else:
+                finish(connection)
+
+        monkeypatch.setattr(postgres, "_finish", ends)
+
+    return plan
+
+
+def before(connection: Connection, finish: Callable[[Connection], None]) -> None:
+    """The connection is lost, and nothing was committed."""
+    connection.close()
+    raise psycopg.OperationalError("the connection is lost")
+
+
+def after(connection: Connection, finish: Callable[[Connection], None]) -> None:
+    """It is committed, and the answer is lost."""
+    finish(connection)
+    connection.close()
+    raise psycopg.OperationalError("the connection is lost")
+
+
+def unconfirmed(connection: Connection, finish: Callable[[Connection], None]) -> None:
+    """It is committed here, and the standby does not have it."""
+    finish(connection)
+    raise CommitUnknown("the standby has not confirmed it")
+
+
+@pytest.mark.parametrize("lost", [before, after, unconfirmed])
+async def test_a_take_that_is_not_confirmed_is_not_handed_out(
+    journal: Journal, at_commit: Callable[..., None], lost: Callable[..., None]
+) -> None:
+    job = await planned(journal, PEOPLE, chunk=3)
+    at_commit(lost)
+    found = await journal.chunks.take(job, 2.0)
+    assert isinstance(found, Later)
+    assert set((await states(journal, job)).values()) == {"unsent"}
+    assert await journal.chunks.planned(job) == 1
+    again = await take(journal, job)
+    assert again.ticket.number == (1 if lost is before else 2)
+
+
+async def test_a_take_is_released_by_its_name_and_no_other(
+    journal: Journal, at_commit: Callable[..., None]
+) -> None:
+    job = await planned(journal, PEOPLE, chunk=1)
+    kept = await take(journal, job)
+    at_commit(after)
+    assert isinstance(await journal.chunks.take(job, 2.0), Later)
+    assert await journal.chunks.planned(job) == 2
+    await journal.chunks.accept(job, kept.ticket, 3.0, Sent(None))
+    assert (await journal.reports.counts(job)).accepted == 1
+
+
+@pytest.mark.parametrize("lost", [before, after, unconfirmed])
+async def test_an_outcome_is_recorded_until_the_database_says_so(
+    journal: Journal, at_commit: Callable[..., None], lost: Callable[..., None]
+) -> None:
+    job = await planned(journal, PEOPLE, chunk=3)
+    taken = await take(journal, job)
+    at_commit(lost, lost)
+    await journal.chunks.accept(job, taken.ticket, 3.0, Sent("r", {1: "no such user"}))
+    counts = await journal.reports.counts(job)
+    assert (counts.accepted, counts.rejected) == (2, 1)
+
+
+async def test_what_is_not_ours_is_told_when_nothing_was_lost(journal: Journal) -> None:
+    job = await planned(journal, PEOPLE, chunk=3)
+    taken = await take(journal, job)
+    await journal.chunks.accept(job, taken.ticket, 3.0, Sent(None))
+    with pytest.raises(JournalError, match="no longer belongs to this worker"):
+        await journal.chunks.doubt(job, taken.ticket, 4.0, "late")
+
+
+async def test_who_else_must_know_how_it_ended_is_told(
+    journal: Journal, at_commit: Callable[..., None]
+) -> None:
+    at_commit(after)
+    with pytest.raises(CommitUnknown, match="may have been stored or not"):
+        await journal.suppressions.add(["a@b.by"], reason="x", now=1.0)
+    assert [one.address async for one in journal.suppressions.list()] == ["a@b.by"]
+
+
+async def test_connections_that_are_ended_lose_nothing(
+    journal: Journal, postgres: Databases, postgres_database: str
+) -> None:
+    job = await planned(journal, PEOPLE, chunk=1)
+    for _ in PEOPLE:
+        name = psycopg.conninfo.conninfo_to_dict(postgres_database)["dbname"]
+        postgres.terminate_backends(str(name))
+        taken = await take(journal, job)
+        postgres.terminate_backends(str(name))
+        await journal.chunks.accept(job, taken.ticket, 3.0, Sent(None))
+    assert (await journal.reports.counts(job)).accepted == 3
+
+
+async def test_a_worker_whose_lease_has_run_out_takes_nothing_but_may_say_how_it_ended(
+    journal: Journal, postgres_database: str
+) -> None:
+    job = await planned(journal, PEOPLE, chunk=1)
+    taken = await take(journal, job)
+    await journal._db.write(lambda db: db.execute("UPDATE workers SET lease = lease - 1000"))
+    with pytest.raises(JournalError, match="could not tell the journal's database in time"):
+        await journal.chunks.take(job, 2.0)
+    async with await Journal.open(postgres_database) as other:
+        joined = await other.workers.join(job)
+        assert (await other.reports.counts(joined)).in_doubt == 1
+        await journal.chunks.accept(job, taken.ticket, 3.0, Sent(None))
+        assert (await other.reports.counts(joined)).accepted == 1
+        assert isinstance(await other.chunks.take(joined, 2.0), Taken)
+
+
+async def test_of_two_that_take_at_once_none_gets_the_others_chunk(
+    journal: Journal, postgres_database: str
+) -> None:
+    job = await planned(journal, [f"p{n}@b.by" for n in range(40)], chunk=1)
+    async with await Journal.open(postgres_database) as other:
+        joined = await other.workers.join(job)
+        found = await asyncio.gather(
+            *[take(journal, job) for _ in range(20)], *[take(other, joined) for _ in range(20)]
+        )
+    assert sorted(one.ticket.chunk for one in found) == [*range(1, 41)]

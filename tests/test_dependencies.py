@@ -31,7 +31,10 @@ def imported(folder: Path) -> set[str]:
             )
             found |= {name.partition(".")[0] for name in names}
     found -= {"", "mailkit", *sys.stdlib_module_names}
-    shared = {"opentelemetry": ["opentelemetry-api"]}  # others put their modules there, too
+    shared = {
+        "opentelemetry": ["opentelemetry-api"],  # others put their modules there, too
+        "psycopg_pool": ["psycopg"],  # an extra of it
+    }
     known = {**packages_distributions(), **shared}
     return {known[name][0].lower().replace("_", "-") for name in found}
 

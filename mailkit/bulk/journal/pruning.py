@@ -7,9 +7,11 @@ has ended, no address of it is needed; whoever orders something that would need 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import anyio
 import attrs
 
 from mailkit.bulk.journal.ends import Phase, phase_of
@@ -102,13 +104,13 @@ class Pruning:
             def some(db: Connection, first: int = first) -> None:
                 erase_between(db, self._store.dialect, first, first + ROWS_A_COMMIT - 1)
 
-            await self._store.write(some, durable=False)
+            await self._step(some)
         for n in range(1, chunks + 1, CHUNKS_A_COMMIT):
 
             def few(db: Connection, n: int = n) -> None:
                 _erase_chunks(db, job, n, n + CHUNKS_A_COMMIT - 1)
 
-            await self._store.write(few, durable=False)
+            await self._step(few)
 
         def end(db: Connection) -> None:
             db.execute("DELETE FROM suppressions WHERE job = ?", (job.id,))
@@ -116,6 +118,12 @@ class Pruning:
 
         await self._store.write(end)
         return True
+
+    async def _step(self, work: Callable[[Connection], None]) -> None:
+        """A small commit, and as long a pause: SQLite's writers don't stand in line."""
+        begun = time.monotonic()
+        await self._store.write(work, durable=False)
+        await anyio.sleep(time.monotonic() - begun)
 
     def _has_ended(self, db: Connection, job: JobRecord) -> bool:
         alive = living(db, self._store.liveness, job.id)

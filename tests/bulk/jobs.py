@@ -7,10 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
+import pytest
+
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import InvalidRecord, JobRecord, Journal, PlannedRow, Snapshot, Taken
 from mailkit.bulk.journal.sqlite.store import SqliteStore
 from mailkit.bulk.progress import Progress
+
+from .fakes import memory_journal
 
 
 def in_file(journal: Journal) -> SqliteStore:
@@ -28,6 +32,17 @@ async def at(
         yield opened
     finally:
         await opened.close()
+
+
+@asynccontextmanager
+async def in_each(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    """A journal in memory, or in PostgreSQL, as the fixture's parameter says."""
+    if request.param == "memory":
+        async with memory_journal() as opened:
+            yield opened
+        return
+    async with await Journal.open(str(request.getfixturevalue("postgres_database"))) as opened:
+        yield opened
 
 
 async def planning(journal: Journal, rows: Sequence[str], name: str | None = "a") -> JobRecord:

@@ -13,14 +13,15 @@ import pytest
 from mailkit.bulk.journal import Chosen, JobRecord, Journal, RowState, Taken
 from mailkit.bulk.journal.pseudonyms import MARK, pseudonym
 from mailkit.bulk.journal.store import Connection
+from mailkit.bulk.journal.tables import STATEMENTS
 from mailkit.core.dispatch import PollResult, RowStatus
 from mailkit.errors import InvalidArgument
 from mailkit.events import DeliveryEvent, DeliveryStatus
 from mailkit.provider import Sent
 
 from .counted import checked
-from .fakes import FakeProvider, memory_journal, people
-from .jobs import at, planned, planning, stored, take
+from .fakes import FakeProvider, people
+from .jobs import at, in_each, planned, planning, stored, take
 from .test_elsewhere import ends, rows_of, send
 from .test_elsewhere import planned as plan
 
@@ -35,18 +36,21 @@ UNSUBSCRIBED = DeliveryEvent(
 )
 
 
-@pytest.fixture
-async def journal() -> AsyncIterator[Journal]:
-    async with memory_journal() as opened:
+@pytest.fixture(params=["memory", "PostgreSQL"])
+async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    async with in_each(request) as opened:
         yield opened
 
 
 async def everything(journal: Journal) -> str:
     """All that is in the journal, as text."""
 
+    tables = sorted(
+        statement.split()[2] for statement in STATEMENTS if statement.startswith("CREATE TABLE")
+    )
+
     def work(db: Connection) -> str:
-        names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        return repr([db.execute(f"SELECT * FROM {name}").fetchall() for (name,) in names])
+        return repr([db.execute(f"SELECT * FROM {name}").fetchall() for name in tables])
 
     return await journal._db.read(work)
 

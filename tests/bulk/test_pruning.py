@@ -21,8 +21,8 @@ from mailkit.errors import InvalidArgument, JobExists, JournalError
 from mailkit.events import DeliveryStatus
 
 from .counted import checked
-from .fakes import FakeProvider, memory_journal, people
-from .jobs import at, planned, stored, take
+from .fakes import FakeProvider, people
+from .jobs import at, in_each, planned, stored, take
 from .test_elsewhere import ends, rows_of, send
 from .test_elsewhere import planned as plan
 from .test_forgetting import UNSUBSCRIBED, accepted, everything
@@ -31,9 +31,9 @@ DAY = 86400.0
 LATER = 100 * DAY
 
 
-@pytest.fixture
-async def journal() -> AsyncIterator[Journal]:
-    async with memory_journal() as opened:
+@pytest.fixture(params=["memory", "PostgreSQL"])
+async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    async with in_each(request) as opened:
         yield opened
 
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mailkit.bulk.journal.batches import in_parts, in_rows
+from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.pseudonyms import IS_ONE
 from mailkit.bulk.journal.records import JobRecord, RowState
-from mailkit.bulk.journal.store import Connection, Dialect
+from mailkit.bulk.journal.store import Connection, Dialect, Store
 
 __all__ = ["erase", "erase_between", "erased"]
 
 _REASON = f"CASE WHEN state = '{RowState.DUPLICATE}' THEN reason END"
+
+_KEPT = ("id", "line", "address", "size", "state", "reason", "chunk", "delivery")
 
 
 def erase(db: Connection, dialect: Dialect, rows: Sequence[int]) -> None:
@@ -27,7 +29,7 @@ def erase(db: Connection, dialect: Dialect, rows: Sequence[int]) -> None:
         )
 
 
-def erase_between(db: Connection, dialect: Dialect, first: int, last: int) -> None:
+def erase_between(db: Connection, store: Store, first: int, last: int) -> None:
     """Erase the rows with ids from the first to the last.
 
     They are written anew: changed where they are, they would leave holes in SQLite's pages that
@@ -35,17 +37,13 @@ def erase_between(db: Connection, dialect: Dialect, first: int, last: int) -> No
     """
     between = (first, last)
     rows = db.execute(
-        f"SELECT id, line, {_address(dialect)}, size, state, {_REASON}, chunk, delivery FROM rows "
-        "WHERE id BETWEEN ? AND ? ORDER BY id",
+        f"SELECT id, line, {_address(store.dialect)}, size, state, {_REASON}, chunk, delivery "
+        "FROM rows WHERE id BETWEEN ? AND ? ORDER BY id",
         between,
     ).fetchall()
-    db.execute("DELETE FROM rows WHERE id BETWEEN ? AND ?", between)
-    for marks, values in in_rows(rows):
-        db.execute(
-            "INSERT INTO rows (id, line, address, size, state, reason, chunk, delivery) "
-            f"VALUES {marks}",
-            values,
-        )
+    if rows:
+        db.execute("DELETE FROM rows WHERE id BETWEEN ? AND ?", between)
+        store.load(db, "rows", dict(zip(_KEPT, zip(*rows, strict=True), strict=True)))
 
 
 def erased(db: Connection, job: JobRecord) -> list[int]:

@@ -102,7 +102,7 @@ class Pruning:
         for first in range(job.ids[0], last + 1, ROWS_A_COMMIT):
 
             def some(db: Connection, first: int = first) -> None:
-                erase_between(db, self._store.dialect, first, first + ROWS_A_COMMIT - 1)
+                erase_between(db, self._store, first, first + ROWS_A_COMMIT - 1)
 
             await self._step(some)
         for n in range(1, chunks + 1, CHUNKS_A_COMMIT):

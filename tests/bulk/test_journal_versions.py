@@ -29,7 +29,7 @@ STAGES = (
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="flock")
 
 
-@pytest.fixture(params=[3, 4])
+@pytest.fixture(params=[3, 4, 5])
 def old(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A journal of an older version, with the witness that its process has left."""
     path = (tmp_path / "journal.db").resolve()
@@ -96,6 +96,7 @@ async def test_nothing_is_lost_and_what_was_under_way_is_in_doubt(old: Path) -> 
     db.close()
 
 
+@pytest.mark.parametrize("old", [3, 4], indirect=True)
 async def test_rows_that_are_left_to_other_jobs_are_summed_up(old: Path) -> None:
     db = sqlite3.connect(old)
     why = "already sent by job summer"
@@ -107,7 +108,9 @@ async def test_rows_that_are_left_to_other_jobs_are_summed_up(old: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("old", "lock"), [(3, "job-1.lock"), (4, "worker-2.lock")], indirect=["old"]
+    ("old", "lock"),
+    [(3, "job-1.lock"), (4, "worker-2.lock"), (5, "worker-2.lock")],
+    indirect=["old"],
 )
 async def test_a_journal_that_an_older_version_sends_with_is_left_alone(
     old: Path, lock: str
@@ -122,7 +125,7 @@ async def test_a_journal_that_an_older_version_sends_with_is_left_alone(
     assert version(old) == before
 
 
-@pytest.mark.parametrize("old", [4], indirect=True)
+@pytest.mark.parametrize("old", [4, 5], indirect=True)
 async def test_the_parts_of_a_chunk_go_on_where_they_were(old: Path) -> None:
     async with at(old) as journal:
         job = await journal.workers.join(await journal.jobs.get("winter"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sqlite3
 import stat
@@ -21,7 +22,7 @@ from mailkit.sandbox import Fault
 from ..approval import approve
 from .shop import PLAIN, SEND, Ended, Shop, customer, kill
 
-OLD = Path(__file__).parent.parent / "samples/journals/version-4.sql"
+OLD = Path(__file__).parent.parent / "samples/journals/version-5.sql"
 
 
 def done(ended: Ended) -> str:
@@ -103,9 +104,10 @@ def test_a_process_that_sends_is_shown(shop: Shop) -> None:
         kill(process)
     assert found["jobs"]["under_way"] == 1
     assert found["workers"] == [
-        {"process": process.pid, "machine": None, "job": "autumn", "sends": True}
+        {"process": process.pid, "machine": platform.node(), "job": "autumn", "sends": True}
     ]
-    assert f"worker         process {process.pid} sends the job autumn" in lines
+    who = f"process {process.pid} on {platform.node()}"
+    assert f"worker         {who} sends the job autumn" in lines
 
 
 def test_a_backup_is_a_whole_journal_for_its_owner_alone(shop: Shop) -> None:
@@ -222,3 +224,27 @@ def test_old_jobs_are_pruned_and_their_counts_stay(shop: Shop) -> None:
 def test_how_old_is_a_duration(shop: Shop) -> None:
     shop("journal", "prune", "--older-than", "soon").check_usage("journal prune: no duration")
     assert shop("journal", "prune").code == 2
+
+
+def test_a_journal_in_postgresql_is_looked_after_by_the_same_commands(
+    shop: Shop, postgres_database: str
+) -> None:
+    shop.environment["MAILKIT_JOURNAL"] = postgres_database
+    assert "is made" in done(shop("journal", "init"))
+    assert "is already there" in done(shop("journal", "init"))
+    assert "nothing to do" in done(shop("journal", "migrate"))
+    message = shop.letter()
+    assert shop.send(message, shop.customers(3), "--name", "autumn").code == 0
+    found = info(shop)
+    assert found["database"].startswith("PostgreSQL ")
+    assert (found["jobs"]["ended"], found["rows"], found["free_bytes"]) == (1, 3, None)
+    assert found["bytes"] > 0
+    copy = shop.folder / "copy.db"
+    shop("journal", "backup", copy).check_refusal("journal backup: PostgreSQL", path=copy)
+    assert "forgotten in 1 row\n" in done(shop("journal", "forget", customer(1)))
+    assert "not found" in done(shop("journal", "forget", customer(1), "--dry-run"))
+    assert done(shop("journal", "prune", "--older-than", "0s")) == "autumn: 3 rows\n1 job pruned\n"
+    assert shop.send(message, shop.customers(3)).code == 1  # the same message and list
+    assert shop.send(message, shop.customers(4, "more.csv"), "--name", "more").code == 0
+    assert [*shop.states("more").values()] == ["duplicate"] * 3 + ["accepted"]
+    assert set(shop.sandbox.truth.mailed.values()) == {1}

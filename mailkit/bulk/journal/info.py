@@ -29,8 +29,8 @@ class JobMark:
 
 @attrs.frozen
 class WorkerInfo:
-    """A worker that is alive: its process, and the machine that this is on if it may be another
-    one; what it works on, and whether it sends that or only looks what became of it.
+    """A worker that is alive: its process, and the name of the machine that this is on; what it
+    works on, and whether it sends that or only looks what became of it.
     """
 
     process: int
@@ -168,11 +168,12 @@ def _count(db: Connection, table: str) -> int:
 
 def _workers(db: Connection, job: JobRecord, alive: frozenset[int]) -> list[WorkerInfo]:
     found = db.execute(
-        "SELECT id, process, sends FROM workers WHERE job = ? AND ended = 0 ORDER BY id", (job.id,)
+        "SELECT id, process, machine, sends FROM workers WHERE job = ? AND ended = 0 ORDER BY id",
+        (job.id,),
     )
     return [
-        WorkerInfo(process, None, job.name, bool(sends))
-        for id, process, sends in found
+        WorkerInfo(process, machine, job.name, bool(sends))
+        for id, process, machine, sends in found
         if id in alive
     ]
 

@@ -6,6 +6,7 @@ chunks ended that it has tickets for.
 from __future__ import annotations
 
 import os
+import platform
 
 from mailkit.bulk.journal.liveness import Liveness
 from mailkit.bulk.journal.records import JobRecord, Worker
@@ -19,8 +20,8 @@ def register(db: Connection, lives: Liveness, job: int, *, sends: bool) -> Worke
     """A new worker of the job, alive before anybody can see it."""
     while True:
         added = db.execute(
-            "INSERT INTO workers (job, process, sends) VALUES (?, ?, ?) RETURNING id",
-            (job, os.getpid(), int(sends)),
+            "INSERT INTO workers (job, process, sends, machine) VALUES (?, ?, ?, ?) RETURNING id",
+            (job, os.getpid(), int(sends), platform.node()),
         )
         (number,) = added.fetchone()
         life = lives.take(number, db)

@@ -57,8 +57,9 @@ CREATE TABLE workers (
     until REAL,                          -- it sends nothing before, and why
     why   TEXT,
     ended INTEGER NOT NULL DEFAULT 0,    -- it left, or was found dead: it never takes again
-    lease REAL                           -- until when it lives, by the database's clock; NULL: it
+    lease REAL,                          -- until when it lives, by the database's clock; NULL: it
                                          -- lives as long as its lock
+    machine TEXT                         -- its name, for whoever looks
 );
 CREATE INDEX workers_at_work ON workers (job) WHERE ended = 0;
 

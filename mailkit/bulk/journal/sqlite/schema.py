@@ -97,6 +97,7 @@ def _from_5(db: sqlite3.Connection) -> None:
     _add_column(db, "jobs", "erased", "INTEGER NOT NULL DEFAULT 0")
     _add_column(db, "jobs", "pruned", "REAL")
     _add_column(db, "workers", "lease", "REAL")
+    _add_column(db, "workers", "machine", "TEXT")
 
 
 def _create_missing(db: sqlite3.Connection) -> None:

@@ -14,13 +14,22 @@ from .rules import RULES, Rule, without
 from .story import story
 from .world import Size, World
 
-WORLDS = (Size(processes=2, chunks=1), Size(processes=3, chunks=2))
-"""The first one is small enough to be searched whole; the others get the time that is left."""
+WORLDS = (
+    Size(processes=2, chunks=1, shared=False),
+    Size(processes=1, chunks=1, at_once=2),
+    Size(processes=2, chunks=1),
+    Size(processes=3, chunks=2, failovers=0),
+)
+"""The first one is small enough to be searched whole. Of the time that is left, each gets as much
+as all that follow.
+"""
 _LITTLE = Size(processes=2, chunks=1, failovers=0)
 SHOWN_IN = {
     **dict.fromkeys(Rule, _LITTLE),
     Rule.DURABLE: Size(processes=2, chunks=1),
-    Rule.PERMIT: Size(processes=2, chunks=2, failovers=0),
+    Rule.NUMBER: Size(processes=1, chunks=1, at_once=2, failovers=0),
+    Rule.NAME: Size(processes=1, chunks=1, at_once=2, failovers=0),
+    Rule.PERMIT: Size(processes=2, chunks=2, failovers=0, shared=False),
 }
 """The smallest world that shows what a rule is for."""
 
@@ -42,12 +51,13 @@ def main(words: Sequence[str] | None = None) -> int:
         if options.without is not None:
             print(f"Without this rule: {RULES[options.without]}")
             block.enter_context(without(options.without))
-        for size in WORLDS if options.without is None else [SHOWN_IN[options.without]]:
+        worlds = WORLDS if options.without is None else [SHOWN_IN[options.without]]
+        for left, size in zip(range(len(worlds), 0, -1), worlds, strict=True):
             print(f"{size}:", flush=True)
             world = World(size)
             found = Explorer(world).search(
                 depth=inf if options.depth is None else options.depth,
-                seconds=give_up - time.monotonic(),
+                seconds=(give_up - time.monotonic()) / min(left, 2),
                 tell=lambda so_far: print(f"  {so_far}", flush=True),
             )
             print(_told(found), flush=True)

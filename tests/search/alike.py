@@ -12,12 +12,16 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from mailkit.bulk.journal.leases import REQUEST_SECONDS as LAST_REQUEST
 from mailkit.bulk.journal.records import ChunkState
 from mailkit.bulk.journal.resolving import held_up_until
+from mailkit.core.lateness import BEGINS_WITHIN
+from mailkit.core.quota import SLACK
 
-from .database import Content, Database, Row
+from .database import Content
+from .journal import CLOCK, EPOCH
 from .state import Hand, Phase, State
-from .world import EPOCH, WINDOW
+from .world import ARRIVES_WITHIN, WINDOW, World
 
 __all__ = ["Alike"]
 
@@ -47,7 +51,7 @@ class _Tables(NamedTuple):
     """A content, without what is only there for people."""
 
     chunks: list[_Chunk]
-    workers: list[tuple[int, Form]]  # those that have not ended
+    workers: list[tuple[int, float | None]]  # those that have not ended, and their leases
     waiters: list[tuple[int, str, float]]  # worker, needs, due
     permits: list[tuple[int, str, int, float]]  # grant, quota, amount, at
     quotas: list[tuple[str, float, float]]  # name, per, blocked
@@ -58,9 +62,10 @@ class _Tables(NamedTuple):
 class Alike:
     """Tells the states of a world apart."""
 
-    def __init__(self, database: Database, *, failovers: int) -> None:
-        self._database = database
-        self._failovers = failovers
+    def __init__(self, world: World) -> None:
+        self._rows = world.journal.database.rows
+        self._failovers = world.size.failovers
+        self._zero = CLOCK if world.size.shared else 0.0
         self._tables = lru_cache(maxsize=10_000)(self._read)
 
     def digest(self, state: State) -> bytes:
@@ -83,8 +88,8 @@ class Alike:
         living = {process.worker for process in state.processes}
         marks: dict[int, list[Form]] = {}
         for at, tables in enumerate(contents):
-            for worker, rest in tables.workers:
-                marks.setdefault(worker, []).append((at, "lives", rest))
+            for worker, lease in tables.workers:
+                marks.setdefault(worker, []).append((at, "lives", ago(lease, LAST_REQUEST)))
             for chunk in tables.chunks:
                 if chunk.owns:
                     marks.setdefault(chunk.owns, []).append((at, "owns", chunk.n))
@@ -95,13 +100,15 @@ class Alike:
         requests = []
         for one in state.flights:
             ticket = tickets[one.chunk, one.number]
-            request = one.chunk, ticket, ago(one.started), ago(one.left)
+            request = one.chunk, ticket, ago(one.started), ago(one.left, ARRIVES_WITHIN + 1)
             requests.append((one.worker, request))
             marks.setdefault(one.worker, []).append((2, "sends", request))
         processes = []
         for process in state.processes:
             hands = [(hand.worker, _hand(hand, tickets, grants, ago)) for hand in process.hands]
-            inside = bool(process.worker), process.stopped, [hand for _, hand in hands]
+            if len(hands) > 1:  # in any order
+                hands.sort(key=repr)
+            inside = (*process[2:], bool(process.worker), [hand for _, hand in hands])
             outside = [marks.get(process.worker), [marks.get(worker) for worker, _ in hands]]
             processes.append((repr((inside, outside)), process.worker, inside, hands))
         processes.sort()
@@ -138,10 +145,7 @@ class Alike:
 
     def _read(self, content: Content) -> _Tables:
         def rows(table: str) -> list[dict[str, Any]]:
-            names = self._database.columns[table]
-            return [
-                dict(zip(names, row, strict=True)) for row in self._database.rows(content, table)
-            ]
+            return [row._asdict() for row in self._rows(content, table)]
 
         chunks = []
         for row in rows("chunks"):
@@ -157,12 +161,12 @@ class Alike:
                 )
             )
         workers = [
-            (row.pop("id"), (row["job"], row["sends"]))
+            (row["id"], None if row["lease"] is None else row["lease"] - CLOCK)
             for row in rows("workers")
             if not row["ended"]
         ]
         waiters = [
-            (int(row["key"].removeprefix("worker ")), row["needs"], row["due"])
+            (int(row["key"].removeprefix("worker ")), row["needs"], row["due"] - self._zero)
             for row in rows("waiters")
         ]
         accounts = rows("accounts")
@@ -170,14 +174,17 @@ class Alike:
             chunks,
             workers,
             waiters,
-            [(row["id"], row["quota"], row["amount"], row["at"]) for row in rows("permits")],
+            [
+                (row["id"], row["quota"], row["amount"], row["at"] - self._zero)
+                for row in rows("permits")
+            ],
             [(row["name"], row["per"], row["blocked"]) for row in rows("quotas")],
             accounts[0]["granted"] if accounts else 0,
             tuple(_rest(row) for row in rows("jobs")),
         )
 
 
-def _rest(row: dict[str, Any]) -> Row:
+def _rest(row: dict[str, Any]) -> Form:
     return tuple(value for name, value in row.items() if name not in _FOR_PEOPLE)
 
 
@@ -193,7 +200,7 @@ class _Ago:
 
 def _tickets(state: State, contents: list[_Tables]) -> Tickets:
     """The last ticket of a chunk, and its others: it makes no difference how old these are, as long
-    as their numbers can't come again, after the database has forgotten some.
+    as their numbers can't come again, after the database has forgotten or undone some.
     """
     numbers = {(chunk.n, chunk.takes) for tables in contents for chunk in tables.chunks}
     is_forgotten = len(numbers) > len(contents[0].chunks)
@@ -204,7 +211,7 @@ def _tickets(state: State, contents: list[_Tables]) -> Tickets:
     named: Tickets = {}
     for chunk, number in sorted(numbers, reverse=True):
         behind = last[chunk] - number
-        if behind and not is_forgotten:
+        if behind > 0 and not is_forgotten:
             ranks[chunk] += 1
             behind = ranks[chunk]
         named[chunk, number] = behind
@@ -212,15 +219,22 @@ def _tickets(state: State, contents: list[_Tables]) -> Tickets:
 
 
 def _hand(hand: Hand, tickets: Tickets, grants: dict[int, int], ago: _Ago) -> Form:
-    permit = hand.permit
+    permit, moments = None, list[float | None]()
+    if hand.permit is not None:
+        permit = grants[hand.permit.id]
+        if hand.phase in (Phase.ASKED, Phase.TAKEN, Phase.SENT):
+            moments.append(ago(hand.permit.latest - hand.permit.zero, -SLACK))
+    if hand.phase in (Phase.ASKED, Phase.TAKEN):
+        moments.append(ago(hand.asked, BEGINS_WITHIN + 1))
     return (
         int(hand.phase),
         hand.chunk,
         tickets[hand.chunk, hand.number],
-        ago(hand.asked) if hand.phase is Phase.TAKEN else None,
-        None if permit is None else (grants[permit.id], ago(permit.latest)),
+        permit,
+        moments,
         hand.acted,
         int(hand.outcome),
+        hand.again,
     )
 
 
@@ -232,7 +246,7 @@ def _form(
             (tickets[one.n, one.takes], names[one.owns], ago(one.held_up, 0.0), one.rest)
             for one in tables.chunks
         ],
-        sorted((names[worker], rest) for worker, rest in tables.workers),
+        sorted((names[worker], ago(lease, LAST_REQUEST)) for worker, lease in tables.workers),
         [
             (names[worker], needs, ago(due, 1.0))
             for worker, needs, due in tables.waiters

@@ -7,11 +7,14 @@ a few numbers, and putting one back touches only the tables that differ.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from mailkit.bulk.journal.locks import Locks
+import attrs
+
+from mailkit.bulk.journal.liveness import Liveness
 from mailkit.bulk.journal.sqlite.schema import create
 from mailkit.bulk.journal.sqlite.store import DIALECT
 from mailkit.bulk.journal.store import Connection, Dialect, Store
@@ -19,7 +22,8 @@ from mailkit.bulk.journal.store import Connection, Dialect, Store
 __all__ = ["Content", "Database", "MemoryStore", "now"]
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
+Row = Any
+"""A row of a table: a tuple with a name for each column."""
 Content = tuple[int, ...]
 """What is in a journal: for each of its tables, the number of what is in it."""
 
@@ -42,14 +46,15 @@ class Database:
     def __init__(self) -> None:
         self.db = sqlite3.connect(":memory:", isolation_level=None, cached_statements=1_000)
         create(self.db, "search")
-        self._numbers: list[dict[tuple[Row, ...], int]] = [{} for _ in KEPT]
+        self._numbers: list[dict[tuple[tuple[Any, ...], ...], int]] = [{} for _ in KEPT]
         self._rows: list[list[tuple[Row, ...]]] = [[] for _ in KEPT]
+        self._contents: dict[Content, Content] = {}
         self._here: Content | None = None
         self._insert: list[str] = []
-        self.columns: dict[str, Sequence[str]] = {}
+        self._named: list[Callable[[Iterable[Any]], Row]] = []
         for table in KEPT:
             names = [name for _, name, *_ in self.db.execute(f"PRAGMA table_info({table})")]
-            self.columns[table] = names
+            self._named.append(namedtuple(table, names)._make)  # type: ignore[attr-defined]
             self._insert.append(f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})")
 
     def freeze(self) -> None:
@@ -77,9 +82,10 @@ class Database:
             number = self._numbers[at].get(rows)
             if number is None:
                 number = self._numbers[at][rows] = len(self._rows[at])
-                self._rows[at].append(rows)
+                self._rows[at].append(tuple(map(self._named[at], rows)))
             found.append(number)
-        return tuple(found)
+        content = tuple(found)
+        return self._contents.setdefault(content, content)
 
     def restore(self, content: Content) -> None:
         """Make this the content; must not be called inside of `tried`."""
@@ -126,14 +132,12 @@ class MemoryStore(Store):
     set.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lives: Liveness, clock: str | None) -> None:
         self._database = database
-        self._locks = Locks(None)
+        self._lives = lives
+        claim = "" if clock is None else " "  # rows are locked: there is no such word here
+        self._dialect = attrs.evolve(DIALECT, claim=claim, clock=clock)
         self.durable = False
-
-    @property
-    def dialect(self) -> Dialect:
-        return DIALECT
 
     @property
     def path(self) -> None:
@@ -144,8 +148,12 @@ class MemoryStore(Store):
         return ":memory:"
 
     @property
-    def liveness(self) -> Locks:
-        return self._locks
+    def dialect(self) -> Dialect:
+        return self._dialect
+
+    @property
+    def liveness(self) -> Liveness:
+        return self._lives
 
     async def write(
         self,
@@ -159,6 +167,14 @@ class MemoryStore(Store):
         result = self._database.run(run)
         self.durable |= durable
         return result
+
+    def load(self, db: Connection, table: str, columns: Mapping[str, Sequence[object]]) -> None:
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        rows = zip(*columns.values(), strict=True)
+        db.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+
+    def close(self) -> None:
+        """There is nothing to be closed."""
 
     def post(self, run: Callable[[Connection], object]) -> None:
         self._database.run(run)
@@ -174,16 +190,6 @@ class MemoryStore(Store):
 
     def batches(self, run: Callable[[Connection], Iterator[T]]) -> Any:
         raise NotImplementedError("what sends a job streams nothing")
-
-    def load(self, db: Connection, table: str, columns: Mapping[str, Sequence[object]]) -> None:
-        marks = ", ".join("?" * len(columns))
-        db.executemany(
-            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})",
-            zip(*columns.values(), strict=True),
-        )
-
-    def close(self) -> None:
-        """There is nothing to be closed."""
 
     def taking(self, job: int, chunk: int, times: int) -> None:
         """There is no witness to be told."""

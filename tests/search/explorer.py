@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 
@@ -13,6 +14,9 @@ from .state import State, Step, What
 from .world import Broken, World
 
 __all__ = ["Explorer", "Found"]
+
+LATELY = 300_000
+"""So many states are known as they are; of others, what they are like."""
 
 _Level = list[tuple[int, State]]
 
@@ -39,13 +43,15 @@ class Explorer:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._alike = Alike(world.database, failovers=world.size.failovers)
+        self._alike = Alike(world)
         self._seen: set[bytes] = set()
         self._now: set[State] = set()
         self._ends: set[Form] = set()
         self._before = array("q")  # of each state, the number of the one before
         self._by: list[Step] = []  # and the step that led here
         self._steps = 0
+        self._steps_known: dict[Step, Step] = {}
+        self._parts: dict[Any, Any] = {}
 
     def search(
         self, *, depth: float, seconds: float, tell: Callable[[str], None] = lambda _: None
@@ -56,11 +62,12 @@ class Explorer:
         level: _Level = []
         self._add(self._world.begin, -1, Step(What.TIME), level)
         try:
-            with self._world.running():
+            with self._world.journal.running():
                 while level:
                     tell(f"{reached} steps: {len(self._seen):,} states")
                     following: _Level = []
                     self._now.clear()
+                    self._parts.clear()
                     for number, state in level:
                         if time.monotonic() > give_up:
                             return Found(len(self._seen), self._steps, reached)
@@ -88,13 +95,26 @@ class Explorer:
     def _add(self, state: State, before: int, step: Step, level: _Level) -> None:
         if state in self._now:  # which is sooner found than what it is like
             return
+        if len(self._now) == LATELY:
+            self._now.clear()
         self._now.add(state)
         digest = self._alike.digest(state)
         if digest not in self._seen:
             self._seen.add(digest)
-            level.append((len(self._by), state))
+            level.append((len(self._by), self._shared(state)))
             self._before.append(before)
-            self._by.append(step)
+            self._by.append(self._steps_known.setdefault(step, step))
+
+    def _shared(self, state: State) -> State:
+        """The same state; what others have, too, is in memory once."""
+        same = self._parts.setdefault
+        processes = tuple(same(process, process) for process in state.processes)
+        return state._replace(
+            processes=same(processes, processes),
+            flights=same(state.flights, state.flights),
+            mailed=same(state.mailed, state.mailed),
+            arrivals=same(state.arrivals, state.arrivals),
+        )
 
     def _end(self, state: State) -> None:
         """What becomes of the job if every process dies here."""

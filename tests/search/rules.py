@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from enum import StrEnum
+from itertools import chain
 from math import inf
 from typing import Any
 from unittest.mock import patch
@@ -17,7 +18,8 @@ from mailkit.bulk.journal.records import ChunkState, JobRecord, Ticket
 from mailkit.bulk.journal.store import Connection
 from mailkit.bulk.journal.workers import CUT_OFF, reap
 
-from .state import Outcome
+from .journal import Journal, Tickets
+from .state import Hand, Outcome
 from .world import World
 
 __all__ = ["RULES", "Rule", "without"]
@@ -30,6 +32,8 @@ class Rule(StrEnum):
 
     WORD = "word"
     TICKET = "ticket"
+    NUMBER = "number"
+    NAME = "name"
     DURABLE = "durable"
     SOON = "soon"
     HELD_UP = "held-up"
@@ -43,6 +47,11 @@ RULES: Mapping[Rule, str] = {
         "and never because time has passed."
     ),
     Rule.TICKET: "Only the holder of a chunk's ticket says how its request ended.",
+    Rule.NUMBER: "The number of a ticket never comes again, even if the database undoes the take.",
+    Rule.NAME: (
+        "What was taken without an answer is released by its ticket, and not by what the worker "
+        "knows to have."
+    ),
     Rule.DURABLE: "A take outlives the failure of the database.",
     Rule.SOON: "A request begins within ten seconds after its chunk was asked for, or not at all.",
     Rule.HELD_UP: (
@@ -96,8 +105,31 @@ def _by_anybody() -> Iterator[AbstractContextManager[Any]]:
     yield patch(f"{_JOURNAL}.outcomes.settle", settle)
 
 
+def _drawn_again() -> Iterator[AbstractContextManager[Any]]:
+    take = Journal.take
+
+    def drawn_again(
+        journal: Journal, worker: int, after: int, drawn: Tickets
+    ) -> tuple[Hand | None, int, bool]:
+        return take(journal, worker, after, ())
+
+    yield patch.object(Journal, "take", drawn_again)
+
+
+def _all_but_known() -> Iterator[AbstractContextManager[Any]]:
+    def released(journal: Journal, hand: Hand, known: Tickets) -> None:
+        kept = " AND ".join("NOT (n = ? AND takes = ?)" for _ in known) or "1 = 1"
+        journal.write(
+            f"UPDATE chunks SET state = '{ChunkState.PLANNED}' WHERE worker = ? "
+            f"AND state = '{ChunkState.SENDING}' AND {kept}",
+            (hand.worker, *chain(*known)),
+        )
+
+    yield patch.object(Journal, "release", released)
+
+
 def _forgotten() -> Iterator[AbstractContextManager[Any]]:
-    yield patch.object(World, "takes_are_durable", False)
+    yield patch.object(Journal, "takes_are_durable", False)
 
 
 def _at_any_time() -> Iterator[AbstractContextManager[Any]]:
@@ -126,6 +158,8 @@ def _from_its_grant() -> Iterator[AbstractContextManager[Any]]:
 _BROKEN = {
     Rule.WORD: _by_time,
     Rule.TICKET: _by_anybody,
+    Rule.NUMBER: _drawn_again,
+    Rule.NAME: _all_but_known,
     Rule.DURABLE: _forgotten,
     Rule.SOON: _at_any_time,
     Rule.HELD_UP: _at_once,

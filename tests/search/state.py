@@ -11,17 +11,23 @@ __all__ = ["Flight", "Hand", "Outcome", "Permit", "Phase", "Process", "State", "
 
 
 class Phase(IntEnum):
-    """How far a worker is with a chunk, as it knows itself."""
+    """How far a process is with a chunk, as it knows itself."""
 
-    TAKEN = 0
-    SENT = 1
+    ASKED = 0
+    """It has asked for a chunk, and got this one; the answer is on its way."""
+    UNDONE = 1
+    """The same, but the database has undone the take since."""
+    TAKEN = 2
+    SENT = 3
     """The first byte of the request has left."""
-    ENDED = 2
+    ENDED = 4
     """It knows what became of the request, and has to write that down."""
+    UNCONFIRMED = 5
+    """The answer to its take was lost: it does not send the chunk, and has to release it."""
 
 
 class Outcome(IntEnum):
-    """What became of a request, as its worker knows it."""
+    """What became of a request, as its process knows it."""
 
     NONE = 0
     ACCEPTED = 1
@@ -31,16 +37,17 @@ class Outcome(IntEnum):
 
 
 class Permit(NamedTuple):
-    """Of a grant, what its worker has to remember."""
+    """Of a grant, what its process has to remember."""
 
     id: int
+    zero: float
     latest: float
 
 
 class Hand(NamedTuple):
     """What a process knows of a chunk that it has taken: as which worker, with which ticket, when
     it asked for it, and the request's permit. ``acted``: the response on its way to it is that of a
-    service that acted.
+    service that acted. ``again``: what it wrote down last had no answer, and it will do so again.
     """
 
     phase: Phase
@@ -51,16 +58,21 @@ class Hand(NamedTuple):
     permit: Permit | None
     acted: bool = False
     outcome: Outcome = Outcome.NONE
+    again: bool = False
 
 
 class Process(NamedTuple):
     """A process that works on the job as the worker of this number; 0: there is none. ``stopped``:
-    it has heard that it counts as dead, and takes nothing more.
+    it has heard that it counts as dead, and takes nothing more. One that is ``silent`` does not
+    renew its lease: it is stopped, or can't reach the database, whatever it does in between. It
+    looks for chunks ``after`` the one of this number first.
     """
 
     worker: int = 0
     hands: tuple[Hand, ...] = ()
     stopped: bool = False
+    silent: bool = False
+    after: int = 0
 
 
 class Flight(NamedTuple):
@@ -96,20 +108,32 @@ class What(IntEnum):
 
     TIME = 0
     TAKE = 1
-    SEND = 2
-    TOO_LATE = 3
-    ARRIVE = 4
-    TURN_DOWN = 5
-    RESPONSE = 6
-    NO_RESPONSE = 7
-    SETTLE = 8
-    SETTLE_UNHEARD = 9
-    LOOK = 10
-    CRASH = 11
-    JOIN = 12
-    NOT_SENT = 13
-    WAS_SENT = 14
-    FAIL_OVER = 15
+    ASK = 2
+    """A take whose answer is not there at once."""
+    ASK_IN_VAIN = 3
+    """The same, but the database undoes it."""
+    HEAR = 4
+    HEAR_NOTHING = 5
+    RELEASE = 6
+    RELEASE_UNHEARD = 7
+    """The same, but its answer is lost: it is done again later."""
+    SEND = 8
+    TOO_LATE = 9
+    ARRIVE = 10
+    TURN_DOWN = 11
+    RESPONSE = 12
+    NO_RESPONSE = 13
+    SETTLE = 14
+    SETTLE_UNHEARD = 15
+    FALL_SILENT = 16
+    SPEAK = 17
+    LOOK = 18
+    CRASH = 19
+    JOIN = 20
+    """It starts, as a new worker, also right after it was killed."""
+    NOT_SENT = 21
+    WAS_SENT = 22
+    FAIL_OVER = 23
 
 
 class Step(NamedTuple):

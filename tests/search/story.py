@@ -20,7 +20,7 @@ def story(world: World, path: Sequence[Step], broken: str) -> str:
     """What happened, step by step, from the beginning."""
     lines = [_beginning(world)]
     state = world.begin
-    with world.running():
+    with world.journal.running():
         for step in path:
             try:
                 after = world.after(state, step)
@@ -50,12 +50,18 @@ def _told(state: State, step: Step, after: State) -> str:
             if what is What.ARRIVE:
                 return f"The request reaches the service, which mails chunk {chunk}."
             return f"The service turns the request for chunk {chunk} down: not now."
+        case What.FALL_SILENT:
+            return f"{name} is stopped, or cut off from the database."
+        case What.SPEAK:
+            return f"{name} goes on."
         case What.LOOK:
             return f"{name} looks who else is at work."
         case What.CRASH:
             return f"{name} is killed."
         case What.JOIN:
-            return f"{name} starts anew."
+            if state.processes[step.who].worker:
+                return f"{name} is killed, and started anew."
+            return f"{name} is started anew."
         case What.NOT_SENT:
             return f"A person finds nothing of chunk {step.which} at the service, and says so."
         case What.WAS_SENT:
@@ -69,8 +75,21 @@ def _told(state: State, step: Step, after: State) -> str:
             if now.stopped:
                 return f"{name} wants a chunk, and hears that it counts as dead."
             return f"{name} finds nothing that it may take now."
+        case What.ASK | What.ASK_IN_VAIN:
+            hand = after.processes[step.who].hands[-1]
+            if what is What.ASK_IN_VAIN:
+                return f"{name} takes chunk {hand.chunk}; the database undoes it, and can't say so."
+            return f"{name} takes chunk {hand.chunk}; the answer is on its way."
     hand = state.processes[step.who].hands[step.which]
     match what:
+        case What.HEAR:
+            return f"{name} hears that it has chunk {hand.chunk}."
+        case What.HEAR_NOTHING:
+            return f"{name} hears no answer to its take of chunk {hand.chunk}."
+        case What.RELEASE:
+            return f"{name} releases chunk {hand.chunk} of that take."
+        case What.RELEASE_UNHEARD:
+            return f"{name} releases chunk {hand.chunk} of that take, but the answer is lost."
         case What.SEND:
             return f"{name} sends the first byte of the request for chunk {hand.chunk}."
         case What.TOO_LATE:
@@ -98,11 +117,8 @@ def _stands(n: int, process: Process) -> str:
 
 
 def _changes(world: World, state: State, after: State) -> Iterator[str]:
-    columns = world.database.columns["chunks"]
-    n, name = columns.index("n"), columns.index("state")
-    if state.content == after.content:
-        return
-    before = {row[n]: row[name] for row in world.database.rows(state.content, "chunks")}
-    for row in world.database.rows(after.content, "chunks"):
-        if before.get(row[n]) != row[name]:
-            yield f"Chunk {row[n]} is now {row[name]}."
+    rows = world.journal.database.rows
+    before = {chunk.n: chunk.state for chunk in rows(state.content, "chunks")}
+    for chunk in rows(after.content, "chunks"):
+        if before[chunk.n] != chunk.state:
+            yield f"Chunk {chunk.n} is now {chunk.state}."

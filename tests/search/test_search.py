@@ -6,11 +6,9 @@ from math import inf
 
 import pytest
 
-from mailkit.bulk.journal.workers import Workers
-
-from .__main__ import SHOWN_IN, main
+from .__main__ import SHOWN_IN, WORLDS, main
 from .alike import Alike
-from .database import Database, now
+from .database import Database
 from .explorer import Explorer, Found
 from .rules import Rule, without
 from .state import Process, State, Step, What
@@ -24,13 +22,15 @@ def search(world: World, depth: int) -> Found:
 
 def after(world: World, *steps: Step) -> State:
     state = world.begin
-    with world.running():
+    with world.journal.running():
         for step in steps:
             state = world.after(state, step)
     return state
 
 
-@pytest.mark.parametrize(("size", "depth"), [(Size(2, 1), 8), (Size(3, 2), 5)], ids=str)
+@pytest.mark.parametrize(
+    ("size", "depth"), [(WORLDS[0], 12), (WORLDS[1], 8), (WORLDS[2], 6), (WORLDS[3], 5)], ids=str
+)
 def test_whatever_happens_in_a_few_steps_keeps_the_promise(size: Size, depth: int) -> None:
     found = search(World(size), depth)
     assert found.broken is None
@@ -39,7 +39,7 @@ def test_whatever_happens_in_a_few_steps_keeps_the_promise(size: Size, depth: in
 
 
 def test_a_world_in_which_little_can_happen_is_searched_whole() -> None:
-    found = search(World(Size(1, 1, failovers=0)), 100)
+    found = search(World(Size(1, 1, failovers=0, shared=False)), 100)
     assert found.is_all
     assert found.broken is None
     assert found.depth < 100
@@ -62,7 +62,7 @@ def test_the_story_of_a_broken_promise(capsys: pytest.CaptureFixture[str]) -> No
         capsys.readouterr().out.partition("steps that were tried")[2]
         == """
 
-2 workers, 1 chunk. The service allows 1 request in 60 seconds.
+2 processes with leases, 1 chunk, 1 at once. The service allows 1 request in 60 seconds.
 
    0 s  Worker 1 takes chunk 1. Chunk 1 is now sending.
    0 s  Worker 1 sends the first byte of the request for chunk 1.
@@ -79,7 +79,7 @@ mailed it twice.
 def test_the_promise_is_searched_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--depth", "3"]) == 0
     told = capsys.readouterr().out
-    assert told.count("All that can happen in 3 steps keeps the promise") == 2
+    assert told.count("All that can happen in 3 steps keeps the promise") == 4
 
 
 def test_a_missing_rule_that_is_not_missed_is_a_failure(
@@ -88,9 +88,24 @@ def test_a_missing_rule_that_is_not_missed_is_a_failure(
     assert main(["--without", "word", "--depth", "1"]) == 1
 
 
+def test_the_permit_of_a_take_that_was_undone_is_nobody_else_s() -> None:
+    world = World(Size(2, 2))
+    sent = after(
+        world,
+        Step(What.ASK_IN_VAIN, 0),
+        Step(What.TAKE, 1),  # with the number that the permit of the first one had
+        Step(What.SEND, 1),
+        Step(What.ARRIVE),
+        Step(What.RELEASE, 0),
+        Step(What.TAKE, 0),
+    )
+    assert len(world.journal.database.rows(sent.content, "permits")) == 1
+    assert [len(process.hands) for process in sent.processes] == [0, 1]
+
+
 def test_states_are_alike_whoever_does_what_and_whenever() -> None:
     world = World(Size(2, 1))
-    alike = Alike(world.database, failovers=1)
+    alike = Alike(world)
     first, second = after(world, Step(What.TAKE, 0)), after(world, Step(What.TAKE, 1))
     later = after(world, Step(What.TIME, until=500.0), Step(What.TAKE, 0))
     assert alike.digest(first) == alike.digest(second) == alike.digest(later)
@@ -98,7 +113,7 @@ def test_states_are_alike_whoever_does_what_and_whenever() -> None:
 
 def test_states_differ_that_something_else_can_follow() -> None:
     world = World(Size(2, 1))
-    alike = Alike(world.database, failovers=1)
+    alike = Alike(world)
     taken = after(world, Step(What.TAKE, 0))
     assert len({
         alike.digest(state)
@@ -119,12 +134,10 @@ def test_a_content_is_put_back_as_it_was() -> None:
     taken = after(world, Step(What.TAKE, 0))
     assert taken.content != world.begin.content
     for state in (world.begin, taken, world.begin):
-        world.restore(state)
-        assert world.database.content() == state.content
-        joined = now(Workers(world.store).join(world._job))
-        assert joined.worker is not None
-        assert joined.worker.id == 4  # after the planner and these two
-        world.database.db.execute("ROLLBACK")
+        world.journal.restore(state)
+        assert world.journal.database.content() == state.content
+        with world.journal.database.tried():
+            assert world.journal.join() == 4  # after the planner and these two
 
 
 def test_nothing_changes_that_a_content_does_not_have() -> None:

@@ -86,9 +86,12 @@ class Chunks:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lost: list[tuple[JobRecord, Taken, Ledger | None]] = []
-        self._after: dict[
-            int, int
-        ] = {}  # of a job, no chunk up to this one is likely to be planned
+        self._drawn: dict[tuple[int, int], int] = {}
+        """By job and chunk: the last number of a ticket whose take may be undone; it never comes
+        again, since it may still be released.
+        """
+        self._after: dict[int, int] = {}
+        """By job: no chunk up to this one is likely to be planned."""
 
     async def take(
         self,
@@ -185,9 +188,17 @@ class Chunks:
             self._lost += [(job, taken, ledger) for taken in handed_out]
             await self._release()
             return Later(now + _ASK_AGAIN, str(error))
+        if isinstance(found, Taken):
+            self._confirmed(job, found.ticket)
         if claim and n is None and not probes:
             self._after[job.id] = found.ticket.chunk - 1 if isinstance(found, Taken) else after
         return found
+
+    def _confirmed(self, job: JobRecord, ticket: Ticket) -> None:
+        """The journal itself has the number from now on."""
+        where = (job.id, ticket.chunk)
+        if self._drawn.get(where) == ticket.number:
+            del self._drawn[where]
 
     async def _release(self) -> None:
         """Plan again what was taken without anybody's knowing it: nothing of it was sent. Whoever
@@ -203,11 +214,13 @@ class Chunks:
                     else:
                         reason = "its taking was not confirmed"
                         settle(db, job, taken.ticket, ChunkState.PLANNED, reason, None)
-                if ledger is not None and taken.grant is not None:
-                    ledger.end(db, taken.grant, None)
+                    # Without a ticket of its own, its grant may be somebody else's by now.
+                    has_ticket = not taken.task.stage.repeatable
+                    if has_ticket and ledger is not None and taken.grant is not None:
+                        ledger.end(db, taken.grant, None)
 
         await self._store.write(work, again=True)
-        del self._lost[: len(lost)]
+        self._lost = [one for one in self._lost if not any(one is done for done in lost)]
 
     def _taken(
         self,
@@ -234,7 +247,7 @@ class Chunks:
                 (job.worker.id, *where),
             )
         else:
-            takes += 1
+            takes = self._drawn[where] = max(takes, self._drawn.get(where, 0)) + 1
             again = chunk.started is not None  # what a person plans again has another label
             self._store.taking(job.id, chunk.n, takes)
             db.execute(

@@ -29,6 +29,7 @@ from mailkit.bulk.journal import (
     LedgerPermits,
     Stopped,
     Taken,
+    WorkerDead,
 )
 from mailkit.bulk.on_call import OnCall
 from mailkit.bulk.policy import Next, names, next_step
@@ -65,7 +66,7 @@ from mailkit.events import (
     SendingResumed,
 )
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "innermost"]
 
 DOUBTS_TO_STOP = 3
 TRIES_TO_STOP = 8
@@ -143,6 +144,7 @@ class Engine:
         self._tries = self._away = 0
         self.stopped: str | None = None
         self.error: MailkitError | None = None
+        self.taken_for_dead = False
         self._waiting: Waiting | None = None
         self._performing = 0
         self._held_in_journal = False
@@ -198,7 +200,8 @@ class Engine:
     async def run(self) -> None:
         """Send what is planned and reconcile what was taken; returns at the end or when stopped.
 
-        ``stopped`` then says why it ended early, ``error`` holds the error behind that.
+        ``stopped`` then says why it ended early, ``error`` holds the error behind that. If others
+        have ``taken_for_dead`` its worker, all goes on with another worker and engine.
         """
         self._polling.begin()
         await self._polling.take_up(everybody=not self._concurrency)
@@ -212,9 +215,11 @@ class Engine:
                 for _ in range(min(max(planned, 1), self._concurrency)):
                     self._begin(tasks)
                 tasks.start_soon(self._idle.keep_time)
-            tasks.start_soon(self._polling.run)
+            tasks.start_soon(self._poll)
         if self._concurrency:
             await self._refusals.end(alone=await self._alone())
+        if self.taken_for_dead:
+            return
         if self._before is not None and self.stopped is None:
             self.stopped = UPLOADED
         if self.stopped is not None:
@@ -223,6 +228,21 @@ class Engine:
             self._tell(JobStopped(self._job.name, self.stopped))
         else:
             self._tell(JobEnded(self._job.name))
+
+    async def _poll(self) -> None:
+        try:
+            await self._polling.run()
+        except Exception as error:  # noqa: BLE001 - raised again, if it is anything else
+            self._give_way(error)
+
+    def _give_way(self, error: Exception) -> None:
+        """Begin nothing more, since another worker is to go on; what is no reason for that is
+        raised.
+        """
+        if not (self._journal.has_leases and isinstance(innermost(error), WorkerDead)):
+            raise error
+        self.taken_for_dead = True
+        self.stop(str(innermost(error)))
 
     def tell_failure(self, error: BaseException) -> None:
         """Tell of what ended the run from within: the journal failed, it was cancelled, or a bug;
@@ -347,18 +367,21 @@ class Engine:
         return found if isinstance(found, Taken) else None
 
     async def _next(self, *, n: int | None = None, probes: bool = False) -> Taken | Later | None:
-        found = await shielded(
-            self._journal.chunks.take(
-                self._job,
-                self._clock.now(),
-                self._stages,
-                limits=self._dispatch.limits,
-                n=n,
-                probes=probes,
-                before=self._before,
-                ledger=None if self._permits is None else self._permits.ledger,
-            )
+        take = self._journal.chunks.take(
+            self._job,
+            self._clock.now(),
+            self._stages,
+            limits=self._dispatch.limits,
+            n=n,
+            probes=probes,
+            before=self._before,
+            ledger=None if self._permits is None else self._permits.ledger,
         )
+        try:
+            found = await shielded(take)
+        except WorkerDead as error:
+            self._give_way(error)
+            return None
         if isinstance(found, Stopped):
             self.stop(found.why, everybody=True)
             return None
@@ -617,6 +640,13 @@ class Engine:
             self._tell_hold(until, text)
         self._hold_until = max(self._hold_until, self._clock.monotonic() + wait)
         self._cut_short.notify()
+
+
+def innermost(error: BaseException) -> BaseException:
+    """The error itself, out of the groups that tasks wrap it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _local(seconds: float) -> datetime:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import anyio
 
-from mailkit.bulk.engine import Engine
-from mailkit.bulk.journal import Counts, JobRecord, Journal, LeftBehind
+from mailkit.bulk.engine import Engine, innermost
+from mailkit.bulk.journal import Counts, JobRecord, Journal, LeftBehind, WorkerDead
 from mailkit.bulk.progress import Pace, Progress, seconds_left
 from mailkit.bulk.report import Report, make_report
 from mailkit.core.arguments import checked
@@ -34,15 +34,19 @@ class Job:
         self,
         journal: Journal,
         record: JobRecord,
-        engine: Engine,
+        engine_of: Callable[[JobRecord], Engine],
         clock: Clock,
         *,
+        sends: bool,
         lasts: Callable[[Sequence[int]], Awaitable[float]],
         tracks: bool = False,
     ) -> None:
         self._journal = journal
         self._record = record
-        self._engine = engine
+        self._engine = engine_of(record)
+        self._engine_of = engine_of
+        self._sends = sends
+        self._stopping = False
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._ended = anyio.Event()
@@ -146,11 +150,12 @@ class Job:
         """Send nothing more: requests under way finish first, the rest stays unsent. May be called
         from any thread.
         """
+        self._stopping = True
         if running_loop() is self._loop:
             self._engine.stop()
         else:
             with contextlib.suppress(RuntimeError):  # its event loop is closed: it has ended
-                self._loop.call_soon_threadsafe(self._engine.stop)
+                self._loop.call_soon_threadsafe(lambda: self._engine.stop())
 
     def _check_loop(self) -> None:
         if running_loop() is not self._loop:
@@ -178,25 +183,37 @@ class Job:
         """Work on the job until its end; a failure is kept for `wait` and `end`."""
         try:
             try:
-                await self._engine.run()
+                await self._run_engine()
+                while self._engine.taken_for_dead and await self._join_anew():
+                    await self._run_engine()
             finally:
                 with anyio.CancelScope(shield=True):
                     await self._journal.workers.leave(self._record)
         except BaseException as error:
-            self._failure = _only(error)
+            self._failure = innermost(error)
             self._engine.tell_failure(self._failure)
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
             self._ended.set()
 
+    async def _run_engine(self) -> None:
+        try:
+            await self._engine.run()
+        except Exception as error:
+            if not (self._journal.has_leases and isinstance(innermost(error), WorkerDead)):
+                raise
+            self._engine.taken_for_dead = True
+
+    async def _join_anew(self) -> bool:
+        """Go on with another worker, unless the job was stopped meanwhile."""
+        if self._stopping or await self._journal.jobs.stopped(self._record) is not None:
+            return False
+        await self._journal.workers.leave(self._record)
+        self._record = await self._journal.workers.join(self._record, sends=self._sends)
+        self._engine = self._engine_of(self._record)
+        return True
+
 
 def _moment(seconds: float | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
-
-
-def _only(error: BaseException) -> BaseException:
-    """The error itself, out of the groups that the engine's tasks wrap it in."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -462,12 +462,9 @@ class BulkSender:
         finally:
             if planner is not None:
                 await self.journal.workers.leave(planner)
-        try:
-            if rejected:
-                await self.journal.resolving.again(record, Chosen())
-            elif sends and settings.trust_refusals:
-                await self.journal.jobs.believe(record)
-            engine = Engine(
+
+        def engine_of(record: JobRecord) -> Engine:
+            return Engine(
                 self.journal,
                 dispatch,
                 record,
@@ -480,9 +477,7 @@ class BulkSender:
                 rng=self._rng,
                 permits=permits,
             )
-        except BaseException:
-            await self.journal.workers.leave(record)
-            raise
+
         quotas = dict(self._given.quotas)
         if record.rate is not None:
             quotas[RECIPIENTS] = quota_of(record.rate)
@@ -493,14 +488,23 @@ class BulkSender:
             last = steps_of(chunks, dispatch.stages[-1:], dispatch.limits, last=[RECIPIENTS])
             return duration(last, quotas, await permits.used()).seconds
 
-        job = Job(
-            self.journal,
-            record,
-            engine,
-            self._clock,
-            lasts=lasts,
-            tracks=bool(settings.track),
-        )
+        try:
+            if rejected:
+                await self.journal.resolving.again(record, Chosen())
+            elif sends and settings.trust_refusals:
+                await self.journal.jobs.believe(record)
+            job = Job(
+                self.journal,
+                record,
+                engine_of,
+                self._clock,
+                sends=sends,
+                lasts=lasts,
+                tracks=bool(settings.track),
+            )
+        except BaseException:
+            await self.journal.workers.leave(record)
+            raise
         self._jobs.append(job)
         self._tasks.create_task(job.run(), name=f"mailkit {record.name}")
         return job

@@ -26,6 +26,7 @@ from mailkit.bulk.journal.info import JournalInfo, read_info
 from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
 from mailkit.bulk.journal.keeping import Keeper
 from mailkit.bulk.journal.ledger import Account, Ledger
+from mailkit.bulk.journal.liveness import WorkerDead
 from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.permits import RECIPIENTS, LedgerPermits
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
@@ -105,6 +106,7 @@ __all__ = [
     "Ticket",
     "Twin",
     "Worker",
+    "WorkerDead",
     "default_place",
     "is_address",
 ]
@@ -238,6 +240,13 @@ class Journal:
         if isinstance(named, str) and is_address(named):
             return await anyio.to_thread.run_sync(_version_in_database, named)
         return await anyio.to_thread.run_sync(version_at, _resolved(named))
+
+    @property
+    def has_leases(self) -> bool:
+        """Whether a worker is alive as long as its lease; then it may join its job anew after it
+        was taken for dead, as after a long pause. Else its lock tells, which it can't lose by that.
+        """
+        return self._db.dialect.clock is not None
 
     async def info(self) -> JournalInfo:
         """Where the journal stands: its database and size, its jobs, accounts and living workers,

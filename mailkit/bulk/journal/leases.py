@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from mailkit.bulk.journal.connection import Connection
-from mailkit.errors import JournalError
+from mailkit.bulk.journal.liveness import WorkerDead
 
 __all__ = ["BEAT", "LEASE", "Lease", "Leases"]
 
@@ -91,13 +91,13 @@ class Lease:
         self._forget = forget
 
     def check(self, db: Connection) -> None:
-        """JournalError if it has run out."""
+        """WorkerDead if it has run out."""
         found = db.execute(
             f"SELECT 1 FROM workers WHERE id = ? AND ended = 0 AND lease > {self._clock}",
             (self._worker,),
         )
         if found.fetchone() is None:
-            raise JournalError(
+            raise WorkerDead(
                 "this process could not tell the journal's database in time that it is alive: "
                 "nothing more is sent. Resume the job"
             )

@@ -7,16 +7,21 @@ from __future__ import annotations
 from typing import Protocol
 
 from mailkit.bulk.journal.connection import Connection
+from mailkit.errors import JournalError
 
-__all__ = ["Life", "Liveness"]
+__all__ = ["Life", "Liveness", "WorkerDead"]
+
+
+class WorkerDead(JournalError):
+    """Others count this worker as dead, or soon will: it must not take anything any more."""
 
 
 class Life(Protocol):
     """That of one worker, as its own process knows it."""
 
     def check(self, db: Connection, /) -> None:
-        """JournalError if others can't see, or not for much longer, that the worker is alive: then
-        it must not take anything.
+        """WorkerDead if the worker is not alive for others any more; JournalError if they can't
+        see it.
         """
         ...
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import platform
 
-from mailkit.bulk.journal.liveness import Liveness
+from mailkit.bulk.journal.liveness import Liveness, WorkerDead
 from mailkit.bulk.journal.records import JobRecord, Worker
 from mailkit.bulk.journal.store import Connection
-from mailkit.errors import JournalError
 
 __all__ = ["check_alive", "living", "register"]
 
@@ -44,7 +43,7 @@ def check_alive(db: Connection, job: JobRecord) -> None:
     assert job.worker is not None  # noqa: S101 - whoever only looks at a job changes nothing
     row = db.execute("SELECT ended FROM workers WHERE id = ?", (job.worker.id,)).fetchone()
     if row is None or row[0]:
-        raise JournalError(
+        raise WorkerDead(
             f"another process declared this worker of the job {job.name} dead: nothing more is "
             "sent. Was it stopped for long, or are its locks gone?"
         )

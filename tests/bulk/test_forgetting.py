@@ -171,6 +171,16 @@ async def test_a_poll_that_says_that_a_code_opted_out_suppresses_it(journal: Jou
     await checked(journal)
 
 
+async def test_nobody_asks_a_service_about_a_code(journal: Journal) -> None:
+    job = await planned(journal, people(2))
+    await accepted(journal, job, "77")
+    await heard(journal, job, [RowStatus(name, None, False, "") for name in people(2)])
+    await journal.forget(ANNA)
+    for asked in (True, False):
+        found = await journal.statuses.some(job, 1, after=0, heard=asked, limit=9)
+        assert [address for _, address in found] == ["p0@example.com"] * asked
+
+
 async def test_whoever_was_rejected_is_never_sent_to_again(journal: Journal) -> None:
     job = await planned(journal, people(4), chunk=2)
     await accepted(journal, job, rejected={2: f"{ANNA}: no such mailbox"})

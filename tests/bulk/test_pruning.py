@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
@@ -204,6 +204,25 @@ async def test_whoever_goes_on_with_a_job_between_is_not_disturbed(
     monkeypatch.setattr(journal._db, "read", first)
     assert (await prune(journal)).jobs == []
     assert (await rows_of(journal, "a"))[0].address == "p0@example.com"
+
+
+async def test_a_job_that_is_pruned_while_another_one_is_compared_with_it(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = FakeProvider()
+    await send(journal, provider, people(5), "m1")
+    stream, pruned = journal._db.stream, list[PruneResult]()
+
+    async def late(sql: str, values: Sequence[object], size: int = 1_000) -> AsyncIterator[Any]:
+        if "owner" in sql and not pruned:
+            pruned.append(await journal.pruning.prune(4e9, now=4e9))
+        async for rows in stream(sql, values, size):
+            yield rows
+
+    monkeypatch.setattr(journal._db, "stream", late)
+    await send(journal, provider, people(6), "m2")
+    assert [job.name for job in pruned[0].jobs] == ["m1"]
+    assert provider.mailed == dict.fromkeys(people(6), 1)
 
 
 async def test_nobody_can_be_read_out_of_a_list_of_a_pruned_job(journal: Journal) -> None:

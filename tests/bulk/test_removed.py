@@ -16,8 +16,9 @@ from mailkit.errors import InvalidArgument, JobExists
 
 from ..examples import examples
 from .fakes import FakeProvider, memory_journal
-from .test_elsewhere import OUTCOMES, agrees, outcome_of, resume, rows_of, say_the_truth, send
+from .test_elsewhere import OUTCOMES, agrees, resume, rows_of, say_the_truth, send
 from .test_forgetting import everything
+from .test_resolve import outcome_of
 
 ACTS = st.tuples(
     st.sampled_from(

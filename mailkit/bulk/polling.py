@@ -234,7 +234,8 @@ class Polling:
 
     async def _settled(self, poll: _Poll, doubt: Taken) -> _Poll | None:
         """Ask once; gives when to ask again, if so."""
-        about = (self._job, doubt.task.chunk, self._clock.now())
+        asked = self._clock.now()
+        about = (self._job, doubt.task.chunk, asked)
         heard_of = await self._journal.chunks.heard_of(*about)
         doubt = attrs.evolve(doubt, task=attrs.evolve(doubt.task, heard_of=heard_of))
         try:
@@ -250,7 +251,7 @@ class Polling:
             now = self._clock.now()
             if isinstance(found, NotTaken):  # what is still in the network may yet be taken
                 until = await self._journal.chunks.held_up_until(self._job, doubt.ticket)
-                if now < until.timestamp():
+                if asked < until.timestamp():  # its answer says nothing of later
                     found = Wait(until, found.why)
             found = await shielded(self._journal.chunks.settle(self._job, doubt, now, found))
             if isinstance(found, Sent) and found.reference is not None:

@@ -66,7 +66,8 @@ class ListProvider:
     """Keeps lists by their names, and mails everybody in one when a campaign is made of it.
 
     ``acts`` has, by the stage's name, what happens instead before a task is done; ``late`` what
-    is raised after it was.
+    is raised after it was. ``meanwhile`` happens once, while the word that there is no campaign is
+    on its way.
     """
 
     clock: FakeClock
@@ -86,6 +87,7 @@ class ListProvider:
     campaigns: dict[str, list[str]] = attrs.field(factory=dict)
     mailed: Counter[str] = attrs.field(factory=Counter)
     looks: int = 0
+    meanwhile: Callable[[Task], None] | None = None
 
     def with_permits(self, permits: Permits | None) -> Self:
         return self
@@ -168,6 +170,9 @@ class ListDispatch:
         if not task.looks:
             until = datetime.fromtimestamp(self.provider.clock.now(), UTC) + timedelta(minutes=10)
             return Wait(until, "looking for the campaign")
+        meanwhile, self.provider.meanwhile = self.provider.meanwhile, None
+        if meanwhile is not None:
+            meanwhile(task)
         return NotTaken("there is no such campaign")
 
     async def poll(self, reference: str, cursor: str | None) -> PollResult:
@@ -355,6 +360,27 @@ async def test_a_doubt_is_settled_by_the_campaigns_name(
     assert report.complete
     assert shop.mailed == dict.fromkeys(people(15), 1)
     assert (shop.clock.now() - begun >= 600) is not done
+
+
+async def test_a_no_of_the_service_is_as_old_as_the_question(
+    journal: Journal, shop: ListProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process is stopped while it has the word that there is no campaign yet. When it goes on,
+    the request would have arrived by now, and it has.
+    """
+    monkeypatch.setattr("mailkit.bulk.journal.resolving.HELD_UP_SECONDS", 3600.0)
+
+    def arrives(task: Task) -> None:
+        assert task.cursor is not None
+        shop.clock.advance(7200)
+        shop.campaigns[task.label] = list(shop.lists[task.cursor])
+        shop.mailed.update(shop.campaigns[task.label])
+
+    shop.acts["send"] = [lambda task: OutcomeUnknown("timeout")]
+    shop.meanwhile = arrives
+    report = await send(journal, shop, people(15))
+    assert report.complete
+    assert shop.mailed == dict.fromkeys(people(15), 1)
 
 
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES])

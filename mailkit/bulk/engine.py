@@ -394,7 +394,7 @@ class Engine:
         if self._stop.is_set():
             return False
         if (process := await self._journal.workers.busy(self._job)) is not None:
-            self._waiting = Waiting(None, f"process {process}, which is also sending this job")
+            self._waiting = Waiting(None, f"{process}, which is also sending this job")
             await self._polling.take_up(everybody=False)
             await self._clock.sleep(OTHERS_SECONDS)
             return True

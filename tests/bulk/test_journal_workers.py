@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import platform
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -29,7 +31,7 @@ from mailkit.testing import FakeClock
 
 from .counted import checked
 from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
-from .jobs import at, die, finish, planned, planning, snapshot, states, stored, take
+from .jobs import at, die, finish, in_each, planned, planning, snapshot, states, stored, take
 
 NOT_OURS = "no longer belongs to this worker"
 FOR_DEAD = "declared this worker of the job a dead: nothing more is sent"
@@ -236,6 +238,26 @@ async def test_a_look_sees_what_the_dead_were_sending_before_anybody_has_reaped_
         [one] = (await snapshot(looking, first)).doubts
         assert (one.n, one.state) == (dead.ticket.chunk, "in doubt")
         assert await found(looking, first) == {"unsent": 4, "in doubt": 2}
+
+
+@pytest.mark.parametrize(
+    ("somewhere", "where"),
+    [("memory", ""), ("PostgreSQL", f" on {platform.node()}")],
+    indirect=["somewhere"],
+)
+async def test_who_is_busy_is_named_with_the_machine_where_there_may_be_several(
+    somewhere: Journal, where: str
+) -> None:
+    first = await planned(somewhere, people(4))
+    second = await somewhere.workers.join(first)
+    await take(somewhere, first)
+    assert await somewhere.workers.busy(second) == f"process {os.getpid()}{where}"
+
+
+@pytest.fixture
+async def somewhere(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    async with in_each(request) as opened:
+        yield opened
 
 
 # who plans, and who joins

@@ -21,7 +21,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
                  "VERSION", "begin", "SENT", "_HEARD", "chunk", "following", "which", "parts",
                  "condition", "looks",
                  "COLUMNS", "IS_ONE", "names", "_address(dialect)",
-                 "_address(store.dialect)", "_REASON", "person",
+                 "_address(store.dialect)", "PROCESS", "_REASON", "person",
                  "WAL_LIMIT", "_SENT", "_UNDER_WAY", "_UNSENT", "joined", "kept", "others",
                  "theirs", "people", "found",
                  "folder"}  # fmt: skip

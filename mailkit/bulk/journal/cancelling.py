@@ -93,7 +93,7 @@ class Cancelling:
                 alive = reap(db, self._store.liveness, job.id)
                 if (process := at_work(db, job, alive, looking=False)) is not None:
                     raise InvalidArgument(
-                        f"process {process} still has a request of the job {job.name} under way: "
+                        f"{process} still has a request of the job {job.name} under way: "
                         "resume it once that has ended"
                     )
                 aside = _set_aside(db, job, elsewhere)

@@ -12,7 +12,14 @@ from mailkit.bulk.journal.liveness import Liveness, WorkerDead
 from mailkit.bulk.journal.records import JobRecord, Worker
 from mailkit.bulk.journal.store import Connection
 
-__all__ = ["check_alive", "living", "register"]
+__all__ = ["PROCESS", "check_alive", "living", "register"]
+
+
+PROCESS = (
+    "'process ' || process || CASE WHEN lease IS NULL THEN '' "
+    "ELSE ' on ' || coalesce(machine, 'another machine') END"
+)
+"""A worker's process in words, as SQL; with its machine where that may be another one."""
 
 
 def register(db: Connection, lives: Liveness, job: int, *, sends: bool) -> Worker:

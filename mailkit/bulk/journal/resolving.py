@@ -18,6 +18,7 @@ from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.erasing import erased
 from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
+from mailkit.bulk.journal.ownership import PROCESS
 from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.statuses import following, recount
@@ -128,7 +129,7 @@ class Resolving:
             for source in sources:
                 if source.worker in living:
                     raise InvalidArgument(
-                        f"process {_process(db, source)}, which sent chunk {source.n} of the job "
+                        f"{_process(db, source)}, which sent chunk {source.n} of the job "
                         f"{job.name}, is still at work: say that it was not sent once that has "
                         "ended, or end it first"
                     )
@@ -265,9 +266,9 @@ def _check_chunks(
             )
 
 
-def _process(db: Connection, source: _Source) -> int:
-    found = db.execute("SELECT process FROM workers WHERE id = ?", (source.worker,)).fetchone()
-    return int(found[0])
+def _process(db: Connection, source: _Source) -> str:
+    found = db.execute(f"SELECT {PROCESS} FROM workers WHERE id = ?", (source.worker,)).fetchone()
+    return str(found[0])
 
 
 def _check_time(db: Connection, job: JobRecord, source: _Source, now: float) -> None:

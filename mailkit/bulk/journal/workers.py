@@ -14,7 +14,7 @@ import attrs
 from mailkit.bulk.journal.jobs import check_wanted, find
 from mailkit.bulk.journal.ledger import leave
 from mailkit.bulk.journal.liveness import Liveness
-from mailkit.bulk.journal.ownership import living, register
+from mailkit.bulk.journal.ownership import PROCESS, living, register
 from mailkit.bulk.journal.permits import place_of
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, PartState, Role
 from mailkit.bulk.journal.store import Connection, Store
@@ -79,10 +79,11 @@ class Workers:
         """The numbers of the workers that are alive."""
         return await self._store.read(lambda db: living(db, self._store.liveness, job.id))
 
-    async def busy(self, job: JobRecord) -> int | None:
-        """The process of another worker that is at something whose end this one should wait for:
-        chunks that are being prepared or sent, or looked for in the provider's status list, or
-        rows of a refused chunk that it keeps for later. Of two that keep some, neither waits.
+    async def busy(self, job: JobRecord) -> str | None:
+        """The process, in words, of another worker that is at something whose end this one should
+        wait for: chunks that are being prepared or sent, or looked for in the provider's status
+        list, or rows of a refused chunk that it keeps for later. Of two that keep some, neither
+        waits.
 
         What dead ones were sending is in doubt from now on.
         """
@@ -94,7 +95,7 @@ class Workers:
             )
             return found.fetchone() is not None
 
-        def work(db: Connection) -> int | None:
+        def work(db: Connection) -> str | None:
             others = reap(db, self._store.liveness, job.id) - {_id(job)}
             if not others:
                 return None
@@ -143,14 +144,14 @@ def reap(db: Connection, lives: Liveness, job: int) -> frozenset[int]:
 
 def at_work(
     db: Connection, job: JobRecord, workers: Collection[int], *, looking: bool = True
-) -> int | None:
-    """The process of one of these workers that prepares or sends something at this moment, or is
-    ``looking`` for what it sent.
+) -> str | None:
+    """The process, in words, of one of these workers that prepares or sends something at this
+    moment, or is ``looking`` for what it sent.
     """
     theirs = f"worker IN ({', '.join(map(str, workers)) or 0})"
     looks = f" OR (state = '{ChunkState.ACCEPTED}' AND reconciled = 0)" if looking else ""
     found = db.execute(
-        "SELECT process FROM workers WHERE id = (SELECT min(worker) FROM ("
+        f"SELECT {PROCESS} FROM workers WHERE id = (SELECT min(worker) FROM ("
         "SELECT worker FROM chunks WHERE job = ? AND "
         f"(state IN ('{ChunkState.LOADING}', '{ChunkState.SENDING}'){looks}) "
         f"AND {theirs} UNION ALL "
@@ -158,15 +159,15 @@ def at_work(
         ") AS busy)",
         (job.id, job.id),
     ).fetchone()
-    return None if found is None else int(found[0])
+    return None if found is None else str(found[0])
 
 
-def _keeping(db: Connection, job: JobRecord, others: Collection[int]) -> int | None:
+def _keeping(db: Connection, job: JobRecord, others: Collection[int]) -> str | None:
     """The process of one of the others that keeps rows of a refused chunk for later, if this worker
     keeps none.
     """
     found = db.execute(
-        "SELECT DISTINCT worker, process FROM chunks JOIN workers ON workers.id = worker "
+        f"SELECT DISTINCT worker, {PROCESS} FROM chunks JOIN workers ON workers.id = worker "
         f"WHERE chunks.job = ? AND state = '{ChunkState.PLANNED}' "
         f"AND role IN ('{Role.PROBE}', '{Role.TRIAL}')",
         (job.id,),

@@ -6,7 +6,8 @@ from mailkit.bulk.journal import Journal
 from mailkit.bulk.journal.ends import Phase
 from mailkit.bulk.journal.info import AccountUse, read_info
 from mailkit.bulk.journal.ledger import Account, Busy, Grant, Ledger
-from mailkit.core.lateness import BEGINS_WITHIN
+from mailkit.core.clock import Clock
+from mailkit.core.lateness import BEGINS_WITHIN, elapsed
 from mailkit.core.quota import Quota
 from mailkit.provider import Sent
 from mailkit.testing import FakeClock
@@ -76,6 +77,20 @@ async def test_quotas_are_shown_as_the_ledger_counts_them() -> None:
         await clock.sleep(HOUR.per_seconds + 120.0 + BEGINS_WITHIN)
         [account] = await accounts(journal, clock)
         assert account.quotas[0].used == 0
+
+
+async def test_quotas_in_a_database_are_shown_by_its_clock(postgres_database: str) -> None:
+    async with await Journal.open(postgres_database) as journal:
+        ledger = Ledger(
+            Account("fake", "shop", {"campaigns": HOUR}), Clock(), journal._db.dialect.clock
+        )
+        needs = ledger.needs("campaigns")
+        granted = await journal._db.write(
+            lambda db: ledger.ask(db, needs, key=None, deadline=30.0, asked=elapsed())
+        )
+        assert isinstance(granted, Grant)
+        [account] = (await journal.info()).accounts
+        assert account.quotas[0].used == 1
 
 
 async def test_a_quota_that_the_provider_has_blocked_is_shown_with_the_time() -> None:

@@ -151,7 +151,7 @@ async def read_info(store: Keeper, place: str, clock: Clock) -> JournalInfo:
                     "SELECT handler, count(*) FROM handler_calls GROUP BY handler ORDER BY handler"
                 ).fetchall()
             ),
-            accounts=[*_accounts(db, clock)],
+            accounts=[*_accounts(db, clock, store.dialect.clock or "NULL")],
             workers=workers,
         )
 
@@ -178,9 +178,9 @@ def _workers(db: Connection, job: JobRecord, alive: frozenset[int]) -> list[Work
     ]
 
 
-def _accounts(db: Connection, clock: Clock) -> list[AccountUse]:
+def _accounts(db: Connection, clock: Clock, time: str) -> list[AccountUse]:
     accounts = db.execute(
-        "SELECT id, provider, account, boot, base, mark, wall FROM accounts "
+        f"SELECT id, provider, account, boot, base, mark, wall, {time} FROM accounts "
         "ORDER BY provider, account"
     ).fetchall()
     return [_use(db, clock, *account) for account in accounts]
@@ -196,10 +196,13 @@ def _use(
     base: float,
     mark: float,
     wall: float,
+    time: float | None,
 ) -> AccountUse:
     """The ledger's time is told as it tells it: see ledger.py."""
-    same = boot == clock.boot()
-    now = max(mark, base + clock.elapsed() if same else mark + clock.now() - wall)
+    if time is None:
+        same = boot == clock.boot()
+        time = base + clock.elapsed() if same else mark + clock.now() - wall
+    now = max(mark, time)
     found = db.execute(
         "SELECT name, per, blocked, (SELECT coalesce(sum(amount), 0) FROM permits "
         "WHERE permits.account = quotas.account AND quota = name AND at > ? - per) "

@@ -25,6 +25,7 @@ from ..test_public_names import ROOT
 
 official = pytest.importorskip("pysendpulse.pysendpulse")
 ELSEWHERE = {
+    "several-machines.md": "tests/documentation/test_several_machines.py",
     "observability.md": "tests/documentation/test_observability.py",
     "adding-a-provider.md": "tests/test_adding_a_provider.py",
     "testing.md": "tests/testing/test_documentation.py",

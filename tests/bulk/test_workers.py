@@ -319,7 +319,7 @@ async def test_what_is_put_back_by_a_worker_that_then_leaves_is_not_overlooked(
         other = await journal.workers.join(await journal.jobs.get("a"))
         taken = await take(journal, other)
 
-        async def just_after(job: JobRecord) -> int | None:
+        async def just_after(job: JobRecord) -> str | None:
             if await journal.workers.living(other) >= {other.worker and other.worker.id}:
                 await journal.chunks.put_back(other, taken.ticket, clock.now(), "stopped")
                 await journal.workers.leave(other)

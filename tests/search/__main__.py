@@ -17,18 +17,19 @@ from .world import Size, World
 WORLDS = (
     Size(processes=2, chunks=1, shared=False),
     Size(processes=1, chunks=1, at_once=2),
+    Size(processes=2, chunks=1, failovers=0, can_ask=True),
     Size(processes=2, chunks=1),
     Size(processes=3, chunks=2, failovers=0),
 )
-"""The first one is small enough to be searched whole. Of the time that is left, each gets as much
-as all that follow.
-"""
+"""The first one is small enough to be searched whole; the others share the time that is left."""
 _LITTLE = Size(processes=2, chunks=1, failovers=0)
 SHOWN_IN = {
     **dict.fromkeys(Rule, _LITTLE),
     Rule.DURABLE: Size(processes=2, chunks=1),
+    Rule.HELD_UP: Size(processes=2, chunks=1, failovers=0, shared=False),
     Rule.NUMBER: Size(processes=1, chunks=1, at_once=2, failovers=0),
     Rule.NAME: Size(processes=1, chunks=1, at_once=2, failovers=0),
+    Rule.QUESTION: Size(processes=1, chunks=1, failovers=0, shared=False, can_ask=True),
     Rule.PERMIT: Size(processes=2, chunks=2, failovers=0, shared=False),
 }
 """The smallest world that shows what a rule is for."""
@@ -57,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> int:
             world = World(size)
             found = Explorer(world).search(
                 depth=inf if options.depth is None else options.depth,
-                seconds=(give_up - time.monotonic()) / min(left, 2),
+                seconds=(give_up - time.monotonic()) / left,
                 tell=lambda so_far: print(f"  {so_far}", flush=True),
             )
             print(_told(found), flush=True)

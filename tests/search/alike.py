@@ -20,7 +20,7 @@ from mailkit.core.quota import SLACK
 
 from .database import Content
 from .journal import CLOCK, EPOCH
-from .state import Hand, Phase, State
+from .state import Hand, News, Phase, State
 from .world import ARRIVES_WITHIN, WINDOW, World
 
 __all__ = ["Alike"]
@@ -108,7 +108,8 @@ class Alike:
             hands = [(hand.worker, _hand(hand, tickets, grants, ago)) for hand in process.hands]
             if len(hands) > 1:  # in any order
                 hands.sort(key=repr)
-            inside = (*process[2:], bool(process.worker), [hand for _, hand in hands])
+            news = _news(process.news, contents[0], tickets)
+            inside = (*process[2:-1], bool(process.worker), [hand for _, hand in hands], news)
             outside = [marks.get(process.worker), [marks.get(worker) for worker, _ in hands]]
             processes.append((repr((inside, outside)), process.worker, inside, hands))
         processes.sort()
@@ -206,6 +207,7 @@ def _tickets(state: State, contents: list[_Tables]) -> Tickets:
     is_forgotten = len(numbers) > len(contents[0].chunks)
     numbers |= {(flight.chunk, flight.number) for flight in state.flights}
     numbers |= {(hand.chunk, hand.number) for one in state.processes for hand in one.hands}
+    numbers |= {one.news[:2] for one in state.processes if one.news is not None}
     last = {chunk.n: chunk.takes for chunk in contents[0].chunks}
     ranks = dict.fromkeys(last, 0)
     named: Tickets = {}
@@ -236,6 +238,15 @@ def _hand(hand: Hand, tickets: Tickets, grants: dict[int, int], ago: _Ago) -> Fo
         int(hand.outcome),
         hand.again,
     )
+
+
+def _news(news: News | None, tables: _Tables, tickets: Tickets) -> Form | None:
+    """Whether it is too old to be believed, is all that matters of its time."""
+    if news is None:
+        return None
+    held_up = next(chunk.held_up for chunk in tables.chunks if chunk.n == news.chunk)
+    is_old = held_up is None or news.asked < held_up
+    return news.chunk, tickets[news.chunk, news.number], news.has_it, is_old
 
 
 def _form(

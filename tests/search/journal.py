@@ -25,12 +25,12 @@ from mailkit.bulk.journal.resolving import REQUEST_SECONDS, Chosen, Resolving
 from mailkit.bulk.journal.store import NotOurs
 from mailkit.bulk.journal.workers import Workers
 from mailkit.core.clock import Clock
-from mailkit.core.dispatch import SEND, Sent, Task
+from mailkit.core.dispatch import NotTaken, Sent, Stage, Task, Wait
 from mailkit.core.quota import Quota
 from mailkit.errors import InvalidArgument, JournalError
 
 from .database import Content, Database, MemoryStore, now
-from .state import Hand, Outcome, Permit, Phase, State
+from .state import Hand, News, Outcome, Permit, Phase, State
 
 __all__ = ["CLOCK", "EPOCH", "Journal", "Tickets", "Time"]
 
@@ -76,7 +76,8 @@ class Journal:
 
     takes_are_durable = True
 
-    def __init__(self, chunks: int, quota: Quota, *, shared: bool) -> None:
+    def __init__(self, chunks: int, quota: Quota, *, shared: bool, can_ask: bool) -> None:
+        self._stages = (Stage("send", settles=can_ask),)
         self.time = Time()
         self.database = Database()
         self.database.db.create_function("time_here", 0, lambda: CLOCK + self.time.seconds)
@@ -184,7 +185,7 @@ class Journal:
         chunks._after[job.id] = after
         chunks._drawn |= {(job.id, chunk): number for chunk, number in drawn}
         try:
-            taken = now(chunks.take(job, self.time.now(), ledger=self._ledger))
+            taken = now(chunks.take(job, self.time.now(), self._stages, ledger=self._ledger))
         except JournalError:
             return None, after, True
         self._store.durable &= self.takes_are_durable
@@ -199,9 +200,8 @@ class Journal:
         """What was taken without the worker's knowing it is planned again; what it is ``known`` to
         have makes no difference.
         """
-        task = Task(NAME, hand.chunk, SEND, take=hand.number)
         grant = None if hand.permit is None else self._grant(hand.permit)
-        taken = Taken(task, Ticket(hand.chunk, hand.number), asked=hand.asked, grant=grant)
+        taken = attrs.evolve(self._taken(hand.chunk, hand.number), grant=grant)
         chunks = Chunks(self._store)
         chunks._lost = [(self._record(hand.worker), taken, self._ledger)]
         now(chunks._release())
@@ -233,6 +233,34 @@ class Journal:
             return False
         return True
 
+    def doubts(self, worker: int) -> Tickets:
+        """What the worker asks the service about."""
+        found = now(self._chunks.in_doubt(self._record(worker), self._stages))
+        return tuple((*one.ticket,) for one in found)
+
+    def tell(self, worker: int, news: News) -> bool:
+        """Write down what the service says of a chunk in doubt, as far as it may be believed.
+        Whether the worker still lives.
+        """
+        job, taken = self._record(worker), self._taken(news.chunk, news.number)
+        found: Sent | NotTaken | Wait = Sent(None) if news.has_it else NotTaken("")
+        until = now(self._chunks.held_up_until(job, taken.ticket))
+        if not news.has_it and self.believed_from(news) < until.timestamp():
+            found = Wait(until, "")
+        try:
+            now(self._chunks.settle(job, taken, self.time.now(), found))
+        except JournalError:
+            return False
+        return True
+
+    def believed_from(self, news: News) -> float:
+        """The time at which that was so, for certain."""
+        return EPOCH + news.asked
+
+    def _taken(self, chunk: int, number: int) -> Taken:
+        task = Task(NAME, chunk, self._stages[0], take=number)
+        return Taken(task, Ticket(chunk, number))
+
     def resolve(self, chunk: int, was_sent: bool) -> None:
         """A person's word."""
         chosen = Chosen({chunk: None})
@@ -256,7 +284,9 @@ class Journal:
             for chunk in self.database.rows(self.database.content(), "chunks"):
                 if chunk.state == ChunkState.IN_DOUBT:
                     self.resolve(chunk.n, state.mailed[chunk.n - 1])
-            while isinstance(taken := now(self._chunks.take(job, self.time.now())), Taken):
+            while isinstance(
+                taken := now(self._chunks.take(job, self.time.now(), self._stages)), Taken
+            ):
                 sent.append(taken.ticket.chunk)
                 now(self._chunks.accept(job, taken.ticket, self.time.now(), Sent(None)))
             return sent, now(self._reports.counts(self._job))

@@ -19,7 +19,7 @@ from mailkit.bulk.journal.store import Connection
 from mailkit.bulk.journal.workers import CUT_OFF, reap
 
 from .journal import Journal, Tickets
-from .state import Hand, Outcome
+from .state import Hand, News, Outcome
 from .world import World
 
 __all__ = ["RULES", "Rule", "without"]
@@ -38,6 +38,7 @@ class Rule(StrEnum):
     SOON = "soon"
     HELD_UP = "held-up"
     DOUBT = "doubt"
+    QUESTION = "question"
     PERMIT = "permit"
 
 
@@ -58,6 +59,7 @@ RULES: Mapping[Rule, str] = {
         "A person's word that nothing was sent is not taken as long as the request may be held up."
     ),
     Rule.DOUBT: "A chunk is in doubt whose request has no response.",
+    Rule.QUESTION: "What the service says of a doubt is as old as the question.",
     Rule.PERMIT: "A permit counts from when its request is certainly over.",
 }
 """The rules in words."""
@@ -144,6 +146,13 @@ def _taken_for_sent() -> Iterator[AbstractContextManager[Any]]:
     yield patch.object(World, "unknown", Outcome.ACCEPTED)
 
 
+def _as_of_now() -> Iterator[AbstractContextManager[Any]]:
+    def believed_from(journal: Journal, news: News) -> float:
+        return journal.time.now()
+
+    yield patch.object(Journal, "believed_from", believed_from)
+
+
 def _from_its_grant() -> Iterator[AbstractContextManager[Any]]:
     grant = Ledger._grant
 
@@ -164,5 +173,6 @@ _BROKEN = {
     Rule.SOON: _at_any_time,
     Rule.HELD_UP: _at_once,
     Rule.DOUBT: _taken_for_sent,
+    Rule.QUESTION: _as_of_now,
     Rule.PERMIT: _from_its_grant,
 }

@@ -7,7 +7,18 @@ from typing import NamedTuple
 
 from .database import Content
 
-__all__ = ["Flight", "Hand", "Outcome", "Permit", "Phase", "Process", "State", "Step", "What"]
+__all__ = [
+    "Flight",
+    "Hand",
+    "News",
+    "Outcome",
+    "Permit",
+    "Phase",
+    "Process",
+    "State",
+    "Step",
+    "What",
+]
 
 
 class Phase(IntEnum):
@@ -61,6 +72,15 @@ class Hand(NamedTuple):
     again: bool = False
 
 
+class News(NamedTuple):
+    """What the service has told a process of a chunk in doubt, and when it was asked."""
+
+    chunk: int
+    number: int
+    has_it: bool
+    asked: float
+
+
 class Process(NamedTuple):
     """A process that works on the job as the worker of this number; 0: there is none. ``stopped``:
     it has heard that it counts as dead, and takes nothing more. One that is ``silent`` does not
@@ -73,6 +93,7 @@ class Process(NamedTuple):
     stopped: bool = False
     silent: bool = False
     after: int = 0
+    news: News | None = None
 
 
 class Flight(NamedTuple):
@@ -134,6 +155,9 @@ class What(IntEnum):
     NOT_SENT = 21
     WAS_SENT = 22
     FAIL_OVER = 23
+    ASK_SERVICE = 24
+    """What became of a chunk in doubt."""
+    TELL = 25
 
 
 class Step(NamedTuple):

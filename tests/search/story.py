@@ -54,6 +54,13 @@ def _told(state: State, step: Step, after: State) -> str:
             return f"{name} is stopped, or cut off from the database."
         case What.SPEAK:
             return f"{name} goes on."
+        case What.ASK_SERVICE:
+            news = after.processes[step.who].news
+            assert news is not None
+            answer = "it has mailed it" if news.has_it else "it knows nothing of it"
+            return f"{name} asks the service about chunk {news.chunk}: {answer}."
+        case What.TELL:
+            return f"{name} writes down what the service has said."
         case What.LOOK:
             return f"{name} looks who else is at work."
         case What.CRASH:

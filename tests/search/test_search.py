@@ -28,14 +28,15 @@ def after(world: World, *steps: Step) -> State:
     return state
 
 
-@pytest.mark.parametrize(
-    ("size", "depth"), [(WORLDS[0], 12), (WORLDS[1], 8), (WORLDS[2], 6), (WORLDS[3], 5)], ids=str
-)
+DEPTHS = (10, 6, 5, 5, 5)
+
+
+@pytest.mark.parametrize(("size", "depth"), [*zip(WORLDS, DEPTHS, strict=True)], ids=str)
 def test_whatever_happens_in_a_few_steps_keeps_the_promise(size: Size, depth: int) -> None:
     found = search(World(size), depth)
     assert found.broken is None
     assert found.depth == depth
-    assert found.states > 500
+    assert found.states > 300
 
 
 def test_a_world_in_which_little_can_happen_is_searched_whole() -> None:
@@ -79,7 +80,7 @@ mailed it twice.
 def test_the_promise_is_searched_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--depth", "3"]) == 0
     told = capsys.readouterr().out
-    assert told.count("All that can happen in 3 steps keeps the promise") == 4
+    assert told.count("All that can happen in 3 steps keeps the promise") == 5
 
 
 def test_a_missing_rule_that_is_not_missed_is_a_failure(

@@ -17,8 +17,8 @@ from mailkit.bulk.journal.resolving import HELD_UP_SECONDS, REQUEST_SECONDS, hel
 from mailkit.core.lateness import BEGINS_WITHIN
 from mailkit.core.quota import SLACK, Quota
 
-from .journal import CLOCK, EPOCH, Journal
-from .state import Flight, Hand, Outcome, Phase, Process, State, Step, What
+from .journal import CLOCK, EPOCH, Journal, Tickets
+from .state import Flight, Hand, News, Outcome, Phase, Process, State, Step, What
 
 __all__ = ["Broken", "Size", "World"]
 
@@ -41,7 +41,7 @@ class Size:
     """How large the world is: its processes, the chunks of its job, how many chunks a process has
     under way at once, how many requests the service takes in a minute, and how often the database
     may fail. ``shared``: the processes are on several machines, and
-    have leases; else locks.
+    have leases; else locks. ``can_ask``: the service tells what became of a request.
     """
 
     processes: int = 3
@@ -50,12 +50,14 @@ class Size:
     quota: int = 1
     failovers: int = 1
     shared: bool = True
+    can_ask: bool = False
 
     def __str__(self) -> str:
         lives = "leases" if self.shared else "locks"
         return (
             f"{_counted(self.processes, 'process', 'es')} with {lives}, "
             f"{_counted(self.chunks, 'chunk')}, {self.at_once} at once"
+            f"{', a service that can be asked' if self.can_ask else ''}"
         )
 
 
@@ -71,7 +73,7 @@ class World:
     def __init__(self, size: Size) -> None:
         self.size = size
         self.quota = Quota(size.quota, WINDOW)
-        self.journal = Journal(size.chunks, self.quota, shared=size.shared)
+        self.journal = Journal(size.chunks, self.quota, shared=size.shared, can_ask=size.can_ask)
         content, workers = self.journal.begin(size.processes)
         processes = tuple(map(Process, workers))
         self.begin = State(0.0, content, content, processes, (), (False,) * size.chunks, ())
@@ -101,6 +103,8 @@ class World:
             What.NOT_SENT: self._say,
             What.WAS_SENT: self._say,
             What.FAIL_OVER: self._fail_over,
+            What.ASK_SERVICE: self._ask_service,
+            What.TELL: self._tell,
         }
 
     # what can happen
@@ -115,7 +119,9 @@ class World:
                 if like in done:
                     continue
                 done.add(like)
-            if not process.worker or (process.stopped and not process.hands):
+            if not process.worker or (
+                process.stopped and not process.hands and process.news is None
+            ):
                 yield Step(What.JOIN, at)
             else:
                 yield from self._steps_of(state, at, process)
@@ -169,8 +175,21 @@ class World:
             if self.size.shared:
                 yield Step(What.ASK, at)
                 yield Step(What.ASK_IN_VAIN, at)
-        if self.size.shared and process.hands:
+        if process.news is not None:
+            yield Step(What.TELL, at)
+        elif self.size.can_ask and not process.stopped:
+            for which, _ in enumerate(self._doubts(state, process)):
+                yield Step(What.ASK_SERVICE, at, which)
+        if self.size.shared and (process.hands or process.news is not None):
             yield Step(What.SPEAK if process.silent else What.FALL_SILENT, at)
+
+    def _doubts(self, state: State, process: Process) -> Tickets:
+        """What the process may ask the service about."""
+        if not any(
+            chunk.state == ChunkState.IN_DOUBT for chunk in self._rows(state.content, "chunks")
+        ):
+            return ()
+        return self.journal.do(state, self.journal.doubts, process.worker)[1]
 
     def _known(self, state: State) -> set[int]:
         """The workers of which there is more to say than until when they live."""
@@ -370,6 +389,18 @@ class World:
         was_sent = step.what is What.WAS_SENT
         after, _ = self.journal.do(state, self.journal.resolve, step.which, was_sent)
         return after
+
+    def _ask_service(self, state: State, step: Step) -> State:
+        process = state.processes[step.who]
+        chunk, number = self._doubts(state, process)[step.which]
+        news = News(chunk, number, state.mailed[chunk - 1], state.time)
+        return _with(state, step.who, process._replace(news=news))
+
+    def _tell(self, state: State, step: Step) -> State:
+        process = state.processes[step.who]
+        after, lives = self.journal.do(state, self.journal.tell, process.worker, process.news)
+        process = process._replace(news=None, stopped=process.stopped or not lives)
+        return _with(after, step.who, process)
 
     def _fail_over(self, state: State, step: Step) -> State:
         """The database forgets what its standby, or its disk, has not."""

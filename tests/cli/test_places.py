@@ -20,7 +20,8 @@ mount --make-rprivate / && cd / || exit 100
 for place in / "$FOLDER"; do
     mount --bind "$place" "$place" && mount -o remount,ro,bind "$place" && cd / || exit 100
 done
-"$PYTHON" -m mailkit status autumn && exec "$PYTHON" -m mailkit resume autumn
+"$PYTHON" -m mailkit status autumn && "$PYTHON" -m mailkit journal info | grep -q 'newest job' &&
+    exec "$PYTHON" -m mailkit resume autumn
 """
 
 
@@ -46,7 +47,7 @@ def test_on_a_read_only_file_system_jobs_can_be_looked_at(shop: Shop) -> None:
     assert (ended.returncode, ended.stderr) == (
         1,
         f"mailkit: the journal {shop.journal} can't be used: it is on a read-only file system: "
-        "only status, report and suppress list work there\n",
+        "only status, report, suppress list, journal info and journal backup work there\n",
     )
 
 

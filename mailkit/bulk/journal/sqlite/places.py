@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["has_temporary_folder", "is_writable", "why_not_writable"]
 
-_LOOK = "only status, report and suppress list work there"
+_LOOK = "only status, report, suppress list, journal info and journal backup work there"
 
 
 def is_writable(path: Path) -> bool:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from math import inf
 
+from .choices import Size
 from .explorer import Explorer, Found
 from .rules import RULES, Rule, without
 from .story import story
-from .world import Size, World
+from .world import World
 
 WORLDS = (
     Size(processes=2, chunks=1, shared=False),

@@ -18,10 +18,11 @@ from mailkit.bulk.journal.resolving import held_up_until
 from mailkit.core.lateness import BEGINS_WITHIN
 from mailkit.core.quota import SLACK
 
+from .choices import ARRIVES_WITHIN, WINDOW
 from .database import Content
 from .journal import CLOCK, EPOCH
 from .state import Hand, News, Phase, State
-from .world import ARRIVES_WITHIN, WINDOW, World
+from .world import World
 
 __all__ = ["Alike"]
 

@@ -84,7 +84,7 @@ class Explorer:
         return Found(len(self._seen), self._steps, reached, is_all=True)
 
     def _go_on(self, number: int, state: State, path: list[Step], following: _Level) -> None:
-        for step in self._world.steps(state):
+        for step in self._world.choices.steps(state):
             self._steps += 1
             path.append(step)
             after = self._world.after(state, step)

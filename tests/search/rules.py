@@ -18,6 +18,7 @@ from mailkit.bulk.journal.records import ChunkState, JobRecord, Ticket
 from mailkit.bulk.journal.store import Connection
 from mailkit.bulk.journal.workers import CUT_OFF, reap
 
+from .choices import Choices
 from .journal import Journal, Tickets
 from .state import Hand, News, Outcome
 from .world import World
@@ -135,7 +136,7 @@ def _forgotten() -> Iterator[AbstractContextManager[Any]]:
 
 
 def _at_any_time() -> Iterator[AbstractContextManager[Any]]:
-    yield patch.object(World, "begins_within", inf)
+    yield patch.object(Choices, "begins_within", inf)
 
 
 def _at_once() -> Iterator[AbstractContextManager[Any]]:

@@ -8,12 +8,13 @@ import pytest
 
 from .__main__ import SHOWN_IN, WORLDS, main
 from .alike import Alike
+from .choices import Size
 from .database import Database
 from .explorer import Explorer, Found
 from .rules import Rule, without
 from .state import Process, State, Step, What
 from .story import story
-from .world import Size, World
+from .world import World
 
 
 def search(world: World, depth: int) -> Found:

@@ -236,7 +236,7 @@ class Journal:
     def doubts(self, worker: int) -> Tickets:
         """What the worker asks the service about."""
         found = now(self._chunks.in_doubt(self._record(worker), self._stages))
-        return tuple((*one.ticket,) for one in found)
+        return tuple((one.ticket.chunk, one.ticket.number) for one in found)
 
     def tell(self, worker: int, news: News) -> bool:
         """Write down what the service says of a chunk in doubt, as far as it may be believed.

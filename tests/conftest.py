@@ -61,5 +61,10 @@ def no_request_is_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailkit.bulk.journal.resolving.HELD_UP_SECONDS", -math.inf)
 
 
-pytest_plugins = ["mailkit.sandbox.pytest_plugin", "tests.approval", "tests.postgres.fixtures"]
+pytest_plugins = [
+    "mailkit.sandbox.pytest_plugin",
+    "tests.approval",
+    "tests.postgres.fixtures",
+    "tests.postgres.everywhere",
+]
 """Not by its entry point, which imports mailkit before its coverage is measured."""

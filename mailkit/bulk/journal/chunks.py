@@ -130,7 +130,7 @@ class Chunks:
             which += f" AND stage < {before}"
         asked = elapsed()
         claim = "" if alone else self._store.dialect.claim
-        after = self._after.get(job.id, 0) if claim and n is None and not probes else 0
+        after = self._after.get(_id(job), 0) if claim and n is None and not probes else 0
         handed_out: list[Taken] = []
 
         def work(db: Connection) -> Taken | Later | Stopped | None:
@@ -191,7 +191,7 @@ class Chunks:
         if isinstance(found, Taken):
             self._confirmed(job, found.ticket)
         if claim and n is None and not probes:
-            self._after[job.id] = found.ticket.chunk - 1 if isinstance(found, Taken) else after
+            self._after[_id(job)] = found.ticket.chunk - 1 if isinstance(found, Taken) else after
         return found
 
     def _confirmed(self, job: JobRecord, ticket: Ticket) -> None:
@@ -294,7 +294,7 @@ class Chunks:
         self, job: JobRecord, ticket: Ticket, now: float, reason: str, part: int | None = None
     ) -> None:
         """The request was provably not acted upon, or may be repeated: plan the task again."""
-        self._after.pop(job.id, None)
+        self._after.pop(_id(job), None)
         if part is None:
             await self._settle(job, ticket, ChunkState.PLANNED, reason, now)
         else:
@@ -456,6 +456,10 @@ def _left_out(
     if chunk.stage > 0 and stage.repeatable:
         return False
     return leave_out_unwanted(db, dialect, job, chunk.n)
+
+
+def _id(job: JobRecord) -> int:
+    return 0 if job.worker is None else job.worker.id
 
 
 def _outside(stages: Sequence[int]) -> str:

@@ -70,7 +70,8 @@ class Details:
         yield from self._chunks()
         found = self.db.execute(
             "SELECT delivery, line, address, coalesce(reason, '') FROM rows "
-            f"WHERE id BETWEEN ? AND ? AND delivery IN ({one_of(FAILED)})",
+            f"WHERE id BETWEEN ? AND ? AND delivery IN ({one_of(FAILED)}) "
+            "ORDER BY id",
             (*self.job.ids, *FAILED),
         )
         for delivery, line, address, reason in found:
@@ -139,7 +140,8 @@ class Details:
         left out.
         """
         found = self.db.execute(
-            "SELECT minute, before, after, rows FROM rises WHERE job = ? AND minute >= 0",
+            "SELECT minute, before, after, rows FROM rises WHERE job = ? AND minute >= 0 "
+            "ORDER BY minute, before, after",
             (self.job.id,),
         )
         for minute, before, after, rows in found:

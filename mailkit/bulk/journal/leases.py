@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.liveness import WorkerDead
@@ -30,7 +31,7 @@ class Leases:
         self.clock = clock
         self.seconds = lease
         self._guard = threading.Lock()
-        self._own: dict[int, Lease] = {}
+        self._own = WeakValueDictionary[int, Lease]()  # who is forgotten is not kept alive
 
     def take(self, worker: int, db: Connection) -> Lease | None:
         """The worker lives from now on."""

@@ -37,8 +37,11 @@ def statements() -> list[str]:
 
 def version(db: Connection) -> int | None:
     """The version of the journal in this database; None if there is none."""
-    (there,) = db.execute("SELECT to_regclass('meta') IS NOT NULL").fetchone()
-    if not there:
+    there = db.execute(  # and not to_regclass(), which remembers that there was none
+        "SELECT 1 FROM pg_class WHERE relname = 'meta' AND relkind = 'r' "
+        "AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+    )
+    if there.fetchone() is None:
         return None
     found = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
     return None if found is None else int(found[0])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from unittest.mock import patch
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -164,9 +165,10 @@ class Journal:
 
     def beat(self, workers: Sequence[int], until: float) -> None:
         """Time passes, in which these workers show that they live."""
+        leases = {worker: self._lease(worker) for worker in workers}
         while self.time.seconds < until:
             self.time.seconds = min(self.time.seconds + BEAT, until)
-            self._leases._own = {worker: self._lease(worker) for worker in workers}
+            self._leases._own = WeakValueDictionary(leases)
             self._store.post(self._leases.beat)
 
     def _lease(self, worker: int) -> Lease:

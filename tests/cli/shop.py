@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -23,7 +24,7 @@ from typer.testing import CliRunner, Result
 
 from mailkit import Quota
 from mailkit.cli.app import app
-from mailkit.sandbox import Sandbox, sandbox_in_thread
+from mailkit.sandbox import Fault, Sandbox, sandbox_in_thread
 
 from .. import forking
 from ..approval import approve
@@ -207,6 +208,31 @@ class Shop:
     def until_requests(self, count: int, process: Process) -> None:
         """Wait until so many bulk sends have come, or the process has ended."""
         self.until(lambda: self.sandbox.requests[SEND] >= count or process.poll() is not None)
+
+    def hold(self) -> Callable[[], None]:
+        """From now on bulk sends are acted upon and not answered, until the function that this
+        returns is called; later ones are answered at once.
+        """
+        server, released = self.sandbox._server, asyncio.Event()
+        pause = server.pause
+
+        async def hold(seconds: float) -> None:
+            waits = [asyncio.ensure_future(one) for one in (pause(seconds), released.wait())]
+            try:
+                ended, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                await ended.pop()
+            finally:
+                for wait in waits:
+                    wait.cancel()
+
+        def release() -> None:
+            self.sandbox.faults.clear()
+            server.pause = pause  # type: ignore[method-assign]
+            server._in_loop(released.set)
+
+        server.pause = hold  # type: ignore[method-assign]
+        self.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=600))
+        return release
 
     def settled(self) -> None:
         """Wait until the sandbox is done with every request that has reached it."""

@@ -231,10 +231,11 @@ def test_send_resume_is_one_command_for_all_of_a_job_s_life(shop: Shop) -> None:
         "--concurrency",
         "1",
     ]
-    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.3, times=1))
+    release = shop.hold()
     with shop.spawn(*words) as process:
         shop.until_requests(1, process)
         kill(process)
+    release()
     shop.settled()
     with shop.spawn(*words) as process:
         codes = {shop(*words).code, end_of(process).code}

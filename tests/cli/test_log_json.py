@@ -127,13 +127,18 @@ def under_way(shop: Shop, process: Process) -> None:
 
 
 def test_a_signal_is_an_event(shop: Shop) -> None:
-    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.2))
+    release = shop.hold()
     words = ("send", shop.letter(), shop.customers(1200), "--provider", "smsby")
     with shop.spawn(*words, "--name", "autumn", "--concurrency", "1", "--log-json") as process:
         under_way(shop, process)
         process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        begin = ""
+        while not begin or lines(begin)[-1]["event"] != "stopping":
+            begin += process.stderr.readline()
+        release()
         ended = end_of(process)
-    found = lines(ended.err)
+    found = lines(begin + ended.err)
     assert only(found, "signal")["signal"] == "SIGTERM"
     assert has(only(found, "job_stopped"), reason="stopped on request")
     assert "requests under way" in only(found, "stopping")["message"]

@@ -182,10 +182,11 @@ def test_what_a_living_process_sends_is_not_in_doubt(shop: Shop) -> None:
 
 
 def test_a_second_process_joins_and_both_end_with_a_complete_report(shop: Shop) -> None:
-    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, times=2, seconds=1.0))
+    release = shop.hold()
     with shop.spawn(*send(shop, concurrency=2)) as first:
         shop.until(lambda: under_way(shop, requests=2, acted=2), first)
         first.send_signal(signal.SIGSTOP)
+        release()
         with shop.spawn("resume", "autumn", "--concurrency", "2") as second:
             shop.until(lambda: shop.in_journal("chunks", "state = 'accepted'") == 6, second)
             assert second.poll() is None  # it waits for what the first one has under way
@@ -224,15 +225,17 @@ def test_a_process_that_joined_goes_on_when_the_other_one_is_killed(shop: Shop) 
 def test_a_signal_lets_requests_under_way_end_and_resume_does_the_rest(
     shop: Shop, number: signal.Signals
 ) -> None:
-    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.5))
+    release = shop.hold()
     with shop.spawn(*send(shop, concurrency=2)) as process:
+        assert process.stderr is not None
         shop.until(lambda: under_way(shop, requests=2, acted=2), process)
         process.send_signal(number)
+        assert process.stderr.readline() == (
+            "mailkit: stopping: requests under way end first (once more ends at once)\n"
+        )
+        release()
         ended = end_of(process)
-    assert ended.code == 4
-    assert ended.err == (
-        "mailkit: stopping: requests under way end first (once more ends at once)\n"
-    )
+    assert (ended.code, ended.err) == (4, "")
     assert "  in doubt                 0\n" in ended.out
     assert "Stopped: stopped on request. Send the rest with: mailkit resume autumn\n" in ended.out
     report = shop.report()

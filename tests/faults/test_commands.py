@@ -134,10 +134,11 @@ def test_a_report_to_a_full_disk_is_an_error_in_a_sentence(shop: Shop) -> None:
 
 
 def test_a_signal_is_heard_though_nobody_reads_the_answer(shop: Shop) -> None:
-    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.3))
+    release = shop.hold()
     with spawn(shop, *send(shop), gone="stderr") as process:
         shop.until(lambda: under_way(shop, 2), process)
         process.send_signal(signal.SIGINT)  # as when Ctrl-C ends the whole pipe
+        release()
         ended = end_of(process)
     assert ended.code == 4
     assert "Stopped: stopped on request." in ended.out
@@ -197,13 +198,14 @@ def test_a_signal_while_the_credential_is_tried_ends_with_nothing_sent(shop: Sho
 
 
 def test_a_terminal_that_goes_away_stops_the_job(shop: Shop) -> None:
-    shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.3))
+    release = shop.hold()
     terminal, other = os.openpty()
     line = f'exec <{os.ttyname(other)} >{os.ttyname(other)} 2>&1; exec "$@"'
     with spawn(shop, *send(shop), line=line) as process:
         os.close(other)
         shop.until(lambda: under_way(shop, 2), process)
         os.close(terminal)
+        release()
         assert process.wait(30) in (1, 4)
     assert shop.report()["accepted"] == 2 * CHUNK
     everybody_was_mailed_once(shop)

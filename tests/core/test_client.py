@@ -223,13 +223,14 @@ async def test_a_cancelled_request_gives_its_permit_back_only_if_it_was_not_sent
     class Slow(Script):
         async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
             request.began = began
+            sending.set()
             await asyncio.sleep(60)
             return OK
 
-    ledger, seen = Ledger(), list[Attempt]()
+    ledger, seen, sending = Ledger(), list[Attempt](), asyncio.Event()
     library = Library(Slow(), hooks=[seen.append]).with_permits(ledger)
     task = asyncio.create_task(library.books.add(title="T"))
-    await asyncio.sleep(0.01)
+    await sending.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert ledger.diary[-1] == last

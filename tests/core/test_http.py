@@ -308,10 +308,17 @@ async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
 
 
 async def test_a_cancelled_request_says_whether_it_had_begun() -> None:
-    async with server(silent) as url, transports(connections=1) as transport:
+    arrived = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await arrival(reader)
+        arrived.set()
+        await reader.read()
+
+    async with server(serve) as url, transports(connections=1) as transport:
         begun, waiting = request(url), request(url)
         tasks = [asyncio.create_task(transport.send(one, 5.0)) for one in (begun, waiting)]
-        await asyncio.sleep(0.05)
+        await arrived.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -204,12 +204,14 @@ async def test_what_was_not_written_when_a_request_was_given_up_never_is(
     end: str, size: int
 ) -> None:
     """A service that is busy and reads on later would get the whole of it, and act."""
-    given_up, heard, body = threading.Event(), bytearray(), bytes(size)
+    began, given_up = threading.Event(), threading.Event()
+    heard, body = bytearray(), bytes(size)
 
     def serve(listening: socket.socket) -> None:
         connection, _ = listening.accept()
         with connection, suppress(ConnectionError):
             heard.extend(read_head(connection))
+            began.set()
             assert given_up.wait(30)
             while piece := connection.recv(2**20):
                 heard.extend(piece)
@@ -225,7 +227,8 @@ async def test_what_was_not_written_when_a_request_was_given_up_never_is(
                     await transport.send(sent, 0.3)
             else:
                 task = asyncio.create_task(transport.send(sent, 30.0))
-                await asyncio.sleep(0.3)
+                assert await asyncio.to_thread(began.wait, 30)
+                await asyncio.sleep(0.02)
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task

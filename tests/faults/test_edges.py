@@ -82,7 +82,7 @@ async def test_the_clients_own_timeout_ends_what_is_hung() -> None:
     async with open_world() as world:
         seen = await SEND.watched(world)
         world.sandbox.faults.add(Fault("slow_before_acting", seconds=600))
-        impatient = world.smsby.with_options(timeout=0.05)
+        impatient = world.smsby.with_options(timeout=0.3)
         with pytest.raises(OutcomeUnknown):
             await impatient.emails.send(to=PEOPLE[0], **LETTER)
         assert seen() == (0, 1)

@@ -85,7 +85,7 @@ async def test_refused_connections_end_the_idle_ones_too(
 
 
 async def test_connections_are_refused_for_a_while(connect: Any, sandbox: Sandbox) -> None:
-    sandbox.faults.add(Fault("refuse", seconds=0.1))
+    sandbox.faults.add(Fault("refuse", seconds=0.5))
     with pytest.raises(ConnectionRefusedError):
         await connect()
     async with asyncio.timeout(10):

@@ -255,8 +255,8 @@ async def reads_nothing(world: World, operation: str) -> AsyncIterator[None]:
         over.set()
 
 
-def unasked(play: Play, pause: float) -> Trouble:
-    """A server that answers, and after a pause says something more on the same connection."""
+def unasked(play: Play, when: asyncio.Event, said: asyncio.Event) -> Trouble:
+    """A server that answers, and then says something more on the same connection."""
 
     @asynccontextmanager
     async def trouble(world: World, operation: str) -> AsyncIterator[None]:
@@ -264,9 +264,9 @@ def unasked(play: Play, pause: float) -> Trouble:
             while True:
                 answer = await ask(world.sandbox.url, await message(reader))
                 writer.write(answer)
-                if pause:
-                    await asyncio.sleep(pause)
+                await when.wait()
                 writer.write(play(answer))
+                said.set()
 
         async with server(serve) as address, _detour(world, f"http://{address}"):
             yield

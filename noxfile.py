@@ -41,14 +41,14 @@ def pytest(session: nox.Session, *options: str) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests, on all cores."""
-    session.install("-e", ".[cli,excel,fast,otel,postgres]", *groups("tests"))
+    session.install("-e", ".[cli,cluster,excel,fast,otel]", *groups("tests"))
     pytest(session)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """The tests once more, and which lines and branches of mailkit they never reach."""
-    session.install("-e", ".[cli,excel,fast,otel,postgres]", *groups("tests"))
+    session.install("-e", ".[cli,cluster,excel,fast,otel]", *groups("tests"))
     pytest(session, "--cov", "--cov-report=term:skip-covered")
 
 
@@ -58,7 +58,7 @@ def minimums(session: nox.Session) -> None:
     project = PROJECT["project"]
     extras = chain(*project["optional-dependencies"].values())
     allowed = (*project["dependencies"], *extras, *groups("tests"))
-    session.install("-e", ".[cli,excel,fast,otel,postgres]", *map(oldest, allowed))
+    session.install("-e", ".[cli,cluster,excel,fast,otel]", *map(oldest, allowed))
     pytest(session)
 
 
@@ -74,7 +74,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict and pyright."""
-    session.install("-e", ".[cli,excel,fast,otel,postgres]", *groups("types"))
+    session.install("-e", ".[cli,cluster,excel,fast,otel]", *groups("types"))
     session.run("mypy")
     session.run("pyright")
 
@@ -84,7 +84,7 @@ def docs(session: nox.Session) -> None:
     """The documentation as a site, in build/docs; ``nox -s docs -- serve`` shows it while it is
     written.
     """
-    session.install("-e", ".[cli,otel]", *groups("docs"))
+    session.install("-e", ".[cli,cluster,otel]", *groups("docs"))
     command = session.posargs or ["build", "--strict", "--site-dir", "build/docs"]
     session.run("mkdocs", *command, env={"NO_MKDOCS_2_WARNING": "1"})
 
@@ -112,7 +112,7 @@ def crash(session: nox.Session) -> None:
 @nox.session
 def audit(session: nox.Session) -> None:
     """Known vulnerabilities of what mailkit stands on."""
-    session.install("-e", ".[cli,excel,fast,otel,postgres]", "pip-audit")
+    session.install("-e", ".[cli,cluster,excel,fast,otel]", "pip-audit")
     session.run("pip-audit", "--skip-editable", *session.posargs)
 
 

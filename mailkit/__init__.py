@@ -134,7 +134,17 @@ _HOMES = {
 }
 
 _MODULES = frozenset(
-    ["errors", "events", "otel", "provider", "providers", "sandbox", "testing", "webhooks"]
+    [
+        "cluster",
+        "errors",
+        "events",
+        "otel",
+        "provider",
+        "providers",
+        "sandbox",
+        "testing",
+        "webhooks",
+    ]
 )
 
 __version__: str

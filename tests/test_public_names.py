@@ -16,6 +16,7 @@ import mailkit
 ROOT = Path(__file__).parent.parent
 PUBLIC = {
     "mailkit",
+    "mailkit.cluster",
     "mailkit.errors",
     "mailkit.events",
     "mailkit.otel",

@@ -143,6 +143,7 @@ class Engine:
         self._doubts = 0
         self._tries = self._away = 0
         self.stopped: str | None = None
+        self.left = False
         self.error: MailkitError | None = None
         self.taken_for_dead = False
         self._waiting: Waiting | None = None
@@ -176,6 +177,11 @@ class Engine:
         """
         self._polling.stop()
         self._send_no_more(reason, everybody=everybody)
+
+    def leave(self) -> None:
+        """Begin nothing more, and leave the job to others: it does not count as stopped."""
+        self.left = True
+        self.stop("left to other workers")
 
     def fail(self, error: MailkitError, reason: str) -> None:
         """Stop everybody for a reason that sending itself has shown. If the provider refuses to
@@ -223,8 +229,9 @@ class Engine:
         if self._before is not None and self.stopped is None:
             self.stopped = UPLOADED
         if self.stopped is not None:
-            everybody = self._stops_everybody
-            await self._journal.jobs.stop(self._job, self.stopped, everybody=everybody)
+            if not self.left:
+                everybody = self._stops_everybody
+                await self._journal.jobs.stop(self._job, self.stopped, everybody=everybody)
             self._tell(JobStopped(self._job.name, self.stopped))
         else:
             self._tell(JobEnded(self._job.name))

@@ -66,6 +66,11 @@ class Job:
         """The error that ended the run early, if one did."""
         return self._engine.error
 
+    @property
+    def was_left(self) -> bool:
+        """Whether `leave` ended the run."""
+        return self._engine.left
+
     @checked
     async def progress(self, every: float = 0.2) -> AsyncIterator[Progress]:
         """A look at the job each ``every`` seconds, and a last one when the run has ended."""
@@ -146,16 +151,33 @@ class Job:
         finally:
             self._waiting -= 1
 
+    async def ended(self) -> None:
+        """Wait for the run to end, as `wait` does, and make no report."""
+        self._check_loop()
+        await self._ended.wait()
+        if self._failure is not None:
+            raise self._told()
+
     def stop(self) -> None:
         """Send nothing more: requests under way finish first, the rest stays unsent. May be called
         from any thread.
         """
         self._stopping = True
+        self._call(lambda: self._engine.stop())
+
+    def leave(self) -> None:
+        """As `stop`, but the job does not count as stopped: other workers go on with it, such as
+        ``mailkit worker`` on any machine.
+        """
+        self._stopping = True
+        self._call(lambda: self._engine.leave())
+
+    def _call(self, end: Callable[[], None]) -> None:
         if running_loop() is self._loop:
-            self._engine.stop()
+            end()
         else:
             with contextlib.suppress(RuntimeError):  # its event loop is closed: it has ended
-                self._loop.call_soon_threadsafe(lambda: self._engine.stop())
+                self._loop.call_soon_threadsafe(end)
 
     def _check_loop(self) -> None:
         if running_loop() is not self._loop:

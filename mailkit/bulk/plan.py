@@ -23,6 +23,7 @@ from mailkit.bulk.journal import (
     Overtaken,
     PlannedRow,
     Twin,
+    WhenPlanned,
 )
 from mailkit.bulk.list_rows import ListRows
 from mailkit.bulk.rate import quota_of
@@ -57,6 +58,7 @@ async def plan(
     clock: Clock,
     rate: str | None = None,
     resumable: bool = False,
+    then: WhenPlanned | None = None,
 ) -> JobRecord:
     """Read the list into a new job and cut it into chunks; gives the job, with its planner.
 
@@ -74,7 +76,7 @@ async def plan(
         rate=rate,
         resumable=resumable,
     ) as draft:
-        return await draft.finish(await draft.cut())
+        return await draft.finish(await draft.cut(), then)
 
 
 @attrs.frozen
@@ -102,8 +104,14 @@ class Draft:
         await planning.cut(self.job, rows=rows, size=size)
         return seen
 
-    async def finish(self, seen: Sequence[Twin] | None) -> JobRecord:
-        """The job is planned from here on; ``seen`` is what the cut gave."""
+    async def finish(
+        self,
+        seen: Sequence[Twin] | None,
+        then: WhenPlanned | None = None,
+    ) -> JobRecord:
+        """The job is planned from here on; ``seen`` is what the cut gave. What comes ``then`` is
+        part of the same transaction.
+        """
         while True:
             try:
                 return await self.journal.jobs.finish_planning(
@@ -114,6 +122,7 @@ class Draft:
                     stem=self.stem,
                     again=self.again,
                     seen=seen,
+                    then=then,
                 )
             except Overtaken:  # by a job that was planned meanwhile
                 seen = await self.cut()

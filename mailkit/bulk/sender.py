@@ -25,6 +25,7 @@ from mailkit.bulk.journal import (
     JobRecord,
     Journal,
     LedgerPermits,
+    WhenPlanned,
 )
 from mailkit.bulk.plan import drafted, plan, suppress_for
 from mailkit.bulk.rate import quota_of
@@ -167,6 +168,39 @@ class BulkSender:
             rate=rate,
         )
         return await self._run(record, self._settings, prepared=True)
+
+    @checked
+    async def detach(
+        self,
+        message: Message,
+        recipients: RecipientSource,
+        *,
+        name: str | None = None,
+        again: bool = False,
+        suppress: SuppressionSource | None = None,
+        rate: str | None = None,
+        then: WhenPlanned | None = None,
+    ) -> str:
+        """Plan the job as ``start`` does, and send nothing of it: others do, as soon as they see
+        it in the journal. Returns its name. `mailkit.cluster.detach` tells the workers.
+
+        ``then`` is called in the transaction that makes the job planned.
+        """
+        self._check_track(self._settings)
+        record = await plan(
+            self.journal,
+            self._provider,
+            message,
+            recipients,
+            name=name,
+            again=again,
+            suppress=suppress,
+            clock=self._clock,
+            rate=rate,
+            then=then,
+        )
+        await self.journal.workers.leave(record)
+        return record.name
 
     @checked
     async def start_or_resume(
@@ -350,11 +384,12 @@ class BulkSender:
         rejected: bool = False,
         cancelled: bool = False,
         rate: str | None = None,
+        restart: bool = True,
     ) -> Job:
         """Go on with a job that was stopped or cut off; what was under way then is in doubt. With
         ``rejected``, what the provider rejected is sent again too. A job that was cancelled needs
         ``cancelled``; whoever has the message from another job by now is left out. ``rate`` is
-        the job's from now on.
+        the job's from now on. Without ``restart``, a job that was stopped is InvalidArgument.
 
         If other processes send the job at this moment, this one joins them. InvalidArgument if
         there is no such job, or if it was started with another provider or account.
@@ -366,7 +401,7 @@ class BulkSender:
             record = attrs.evolve(record, rate=rate)
         if cancelled:
             await self.journal.cancelling.restore(record)
-        return await self._run(record, self._settings, rejected=rejected)
+        return await self._run(record, self._settings, rejected=rejected, restart=restart)
 
     @checked
     async def follow(self, name: str, seconds: float) -> Job:
@@ -449,6 +484,7 @@ class BulkSender:
         rejected: bool = False,
         sends: bool = True,
         last: bool = True,
+        restart: bool = True,
     ) -> Job:
         planner = record if record.worker else None
         try:
@@ -458,7 +494,7 @@ class BulkSender:
             dispatch = self._bound(permits).dispatch(given, record.columns)
             if not (prepared or (sends and not rejected and await self._has_ended(record))):
                 await dispatch.prepare()
-            record = await self.journal.workers.join(record, sends=sends)
+            record = await self.journal.workers.join(record, sends=sends, restart=restart)
         finally:
             if planner is not None:
                 await self.journal.workers.leave(planner)

@@ -25,6 +25,7 @@ from mailkit.cli import (
     send,
     suppress,
     test,
+    worker,
 )
 from mailkit.cli.config import read_config
 from mailkit.cli.run import Exit, say
@@ -125,6 +126,7 @@ app.command()(send.send)
 app.command()(plan.plan)
 app.command("test")(test.send_test)
 app.command()(send.resume)
+app.command()(worker.worker)
 app.command()(cancel.cancel)
 app.command()(jobs.status)
 app.command()(report.report)

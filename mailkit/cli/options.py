@@ -40,7 +40,9 @@ __all__ = [
     "SomeProvider",
     "Suppress",
     "Track",
+    "check_provider",
     "checked",
+    "checked_each",
     "duration",
     "list_of",
 ]
@@ -86,6 +88,20 @@ def checked(check: Callable[[str], object]) -> Callable[[str | None], str | None
             except InvalidArgument as error:
                 raise typer.BadParameter(plain(str(error))) from None
         return value
+
+    return callback
+
+
+def checked_each(
+    check: Callable[[str], object],
+) -> Callable[[list[str] | None], list[str] | None]:
+    """The same for an option that may be repeated."""
+    one = checked(check)
+
+    def callback(values: list[str] | None) -> list[str] | None:
+        for value in values or ():
+            one(value)
+        return values
 
     return callback
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import anyio
 import attrs
+import msgspec
 import typer
 
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import Journal, LeftBehind
+from mailkit.bulk.journal import Journal, LeftBehind, check_shared, default_place
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_suppressions
+from mailkit.cli.extras import cluster
 from mailkit.cli.log_json import note
 from mailkit.cli.options import (
     Account,
@@ -41,13 +44,14 @@ from mailkit.cli.options import (
     list_of,
 )
 from mailkit.cli.progress import follow_job, planning
-from mailkit.cli.run import CutOff, exit_code, graceful, opened, run
+from mailkit.cli.run import CutOff, Exit, exit_code, graceful, opened, run
 from mailkit.cli.show import print_json, report_text
 from mailkit.cli.suppress import say_ignored
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 from mailkit.providers import open_provider
+from mailkit.text import plain
 
 __all__ = ["print_report", "resume", "send"]
 
@@ -62,6 +66,14 @@ Resume = Annotated[
         "command may run again and again.",
     ),
 ]
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach",
+        help="Plan the job and return: workers send it (mailkit worker). Needs a journal in "
+        "PostgreSQL.",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected rows are an error.")]
 
 
@@ -72,6 +84,7 @@ def send(
     name: NewName = None,
     resume: Resume = False,
     again: Again = False,
+    detach: Detach = False,
     ignore_send_at: IgnoreSendAt = False,
     strict: Strict = False,
     track: Track = None,
@@ -99,6 +112,10 @@ def send(
     """
     if resume and again:
         raise typer.BadParameter("use --resume or --again, not both")
+    if detach and (resume or ignore_send_at or strict):
+        raise typer.BadParameter(
+            "--detach only plans the job: --resume, --ignore-send-at and --strict are for sending"
+        )
 
     async def command() -> int:
         parsed = Message.from_toml(message)
@@ -128,10 +145,33 @@ def send(
             say_ignored(unwanted)
             return job
 
+        async def leave(sender: BulkSender) -> str:
+            with cluster():
+                from mailkit.cluster import detach as leave_to_workers
+            async with planning(source, quiet=as_json):
+                planned = await leave_to_workers(
+                    place,
+                    sender,
+                    parsed,
+                    source,
+                    name=name,
+                    again=again,
+                    suppress=unwanted,
+                    rate=rate,
+                    track=settings.track,
+                )
+            say_ignored(unwanted)
+            return planned
+
+        place = str(journal or default_place())
+        if detach:
+            check_shared(place)
         async with (
             open_provider(provider, account) as client,
-            opened(journal, adopt=adopt, make=True) as store,
+            opened(place, adopt=adopt, make=True) as store,
         ):
+            if detach:
+                return await _detach(client, store, settings, leave, as_json=as_json)
             return await _send(client, store, settings, start, as_json=as_json, strict=strict)
 
     raise typer.Exit(run(command, log_as_json=log_as_json))
@@ -220,6 +260,29 @@ async def _send(
     note("report", f"{job.name}: {report.counts.accepted:,} accepted", job=job.name, **counts)
     print_report(report, as_json=as_json)
     return exit_code(report, failed=job.error is not None, strict=strict)
+
+
+async def _detach(
+    client: Provider,
+    journal: Journal,
+    settings: EngineSettings,
+    leave: Callable[[BulkSender], Awaitable[str]],
+    *,
+    as_json: bool,
+) -> int:
+    name: str | None = None
+    async with BulkSender(client, journal=journal, settings=settings) as sender:
+        with anyio.CancelScope() as planning, graceful(planning.cancel, LeftBehind):
+            name = await leave(sender)
+    if name is None:
+        raise CutOff
+    note("detached", f"{name}: planned, and left to workers", job=name)
+    if as_json:
+        print_json(msgspec.json.encode({"job": name}).decode())
+    else:
+        shown = plain(name)
+        print(f"{shown} is planned, and left to workers; to look: mailkit status {quote(shown)}")
+    return Exit.DONE
 
 
 def print_report(report: Report, *, as_json: bool) -> None:

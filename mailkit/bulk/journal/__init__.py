@@ -23,7 +23,7 @@ from mailkit.bulk.journal.details import Details, Failure
 from mailkit.bulk.journal.events import Events, HandlersOf, Recorded
 from mailkit.bulk.journal.forgetting import ForgetResult, Forgetting
 from mailkit.bulk.journal.info import JournalInfo, read_info
-from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin
+from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin, WhenPlanned
 from mailkit.bulk.journal.keeping import Keeper
 from mailkit.bulk.journal.ledger import Account, Ledger
 from mailkit.bulk.journal.liveness import WorkerDead
@@ -105,8 +105,10 @@ __all__ = [
     "Taken",
     "Ticket",
     "Twin",
+    "WhenPlanned",
     "Worker",
     "WorkerDead",
+    "check_shared",
     "default_place",
     "is_address",
 ]
@@ -313,6 +315,15 @@ class Journal:
 def is_address(text: str) -> bool:
     """Whether it names a database of a server, not a file."""
     return text.startswith(("postgresql://", "postgres://"))
+
+
+def check_shared(place: str) -> None:
+    """InvalidArgument unless the journal at this place is one that several machines can share."""
+    if not is_address(place):
+        raise InvalidArgument(
+            f"workers need a journal in PostgreSQL, and {place} is a file: name a database, "
+            "postgresql://user@host/database"
+        )
 
 
 def _in_database(address: str, adopt: Adopt | None, create: bool, single_server: bool) -> Keeper:

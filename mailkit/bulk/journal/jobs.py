@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 import msgspec
@@ -27,6 +27,7 @@ __all__ = [
     "Jobs",
     "Overtaken",
     "Twin",
+    "WhenPlanned",
     "by_id",
     "check_not_pruned",
     "check_wanted",
@@ -88,6 +89,10 @@ class Twin:
     replans: int
     cancelled: bool = False
     erased: bool = False
+
+
+WhenPlanned = Callable[[Connection, JobRecord], object]
+"""What is done in the transaction that makes a job planned."""
 
 
 class Overtaken(Exception):
@@ -294,8 +299,10 @@ class Jobs:
         stem: str | None = None,
         again: bool,
         seen: Sequence[Twin] | None = None,
+        then: WhenPlanned | None = None,
     ) -> JobRecord:
-        """Make the job ``planned``: from here on it is sent.
+        """Make the job ``planned``: from here on it is sent. ``then`` is part of the same
+        transaction.
 
         JobExists if the journal has a job of this message and list, unless ``again``; Overtaken
         if the job's twins are not as they were ``seen``. The job gets the ``name`` that was asked
@@ -318,6 +325,8 @@ class Jobs:
             )
             planned = find(db, chosen)
             assert planned is not None  # noqa: S101 - updated above
+            if then is not None:
+                then(db, planned)
             return attrs.evolve(planned, worker=job.worker)
 
         return await self._store.write(work)

@@ -27,9 +27,9 @@ REQUEST_SECONDS = 30.0
 class Leases:
     """The leases of a journal's workers. ``clock`` is the database's time, as an expression."""
 
-    def __init__(self, clock: str, lease: float = LEASE) -> None:
+    def __init__(self, clock: str) -> None:
         self.clock = clock
-        self.seconds = lease
+        self.seconds = LEASE
         self._guard = threading.Lock()
         self._own = WeakValueDictionary[int, Lease]()  # who is forgotten is not kept alive
 

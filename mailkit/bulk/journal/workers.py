@@ -11,14 +11,14 @@ from collections.abc import Collection
 
 import attrs
 
-from mailkit.bulk.journal.jobs import check_wanted, find
+from mailkit.bulk.journal.jobs import check_wanted, every_planned, find
 from mailkit.bulk.journal.ledger import leave
 from mailkit.bulk.journal.liveness import Liveness
 from mailkit.bulk.journal.ownership import PROCESS, living, register
 from mailkit.bulk.journal.permits import place_of
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, PartState, Role
 from mailkit.bulk.journal.store import Connection, Store
-from mailkit.errors import JournalError
+from mailkit.errors import InvalidArgument, JournalError
 
 __all__ = ["Workers", "at_work", "reap"]
 
@@ -31,10 +31,11 @@ class Workers:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def join(self, job: JobRecord, *, sends: bool = True) -> JobRecord:
+    async def join(self, job: JobRecord, *, sends: bool = True, restart: bool = True) -> JobRecord:
         """Work on the job, too; what dead workers were sending is in doubt from now on.
 
-        One that ``sends`` goes on with a job that was stopped; InvalidArgument for a cancelled one.
+        One that ``sends`` goes on with a job that was stopped, unless it is not to ``restart`` one:
+        then that is InvalidArgument, as a cancelled one always is.
         """
 
         def work(db: Connection) -> JobRecord:
@@ -44,6 +45,8 @@ class Workers:
                 raise JournalError(f"the job {job.name} is gone from the journal")
             if sends:
                 check_wanted(found)
+                if found.stopped is not None and not restart:
+                    raise InvalidArgument(f"the job {job.name} is stopped: {found.stopped}")
                 db.execute("UPDATE jobs SET stopped = NULL WHERE id = ?", (job.id,))
             worker = register(db, self._store.liveness, job.id, sends=sends)
             reap(db, self._store.liveness, job.id)
@@ -75,6 +78,23 @@ class Workers:
             )
         )
 
+    async def unattended(self) -> list[JobRecord]:
+        """The jobs that are neither stopped nor cancelled, with something to send or to look for,
+        and no living worker who does.
+        """
+
+        def work(db: Connection) -> list[JobRecord]:
+            return [
+                job
+                for job in every_planned(db)
+                if job.stopped is None
+                and job.cancelled is None
+                and _is_under_way(db, job)
+                and not living(db, self._store.liveness, job.id, sends=True)
+            ]
+
+        return await self._store.read(work)
+
     async def living(self, job: JobRecord) -> frozenset[int]:
         """The numbers of the workers that are alive."""
         return await self._store.read(lambda db: living(db, self._store.liveness, job.id))
@@ -104,6 +124,17 @@ class Workers:
         if not await self._store.read(look):
             return None
         return await self._store.write(work, durable=False, again=True)
+
+
+def _is_under_way(db: Connection, job: JobRecord) -> bool:
+    """Whether something of the job is to be sent, or to be looked for."""
+    found = db.execute(
+        "SELECT 1 FROM chunks WHERE job = ? AND (state IN "
+        f"('{ChunkState.PLANNED}', '{ChunkState.LOADING}', '{ChunkState.SENDING}') "
+        f"OR (state = '{ChunkState.ACCEPTED}' AND reconciled = 0)) LIMIT 1",
+        (job.id,),
+    )
+    return found.fetchone() is not None
 
 
 def _id(job: JobRecord) -> int:

@@ -68,7 +68,6 @@ class PostgresStore:
         place: str,
         faults: Sequence[JournalError] = (),
         *,
-        beat: float = BEAT,
         patience: float = PATIENCE,
     ) -> None:
         assert DIALECT.clock is not None  # noqa: S101 - it is the database's
@@ -83,9 +82,7 @@ class PostgresStore:
         self._process = os.getpid()
         self._closed = threading.Event()
         self._closed_at = 0.0
-        self._beats = threading.Thread(
-            target=self._beat, args=(beat,), name="mailkit-journal-beat", daemon=True
-        )
+        self._beats = threading.Thread(target=self._beat, name="mailkit-journal-beat", daemon=True)
         self._beats.start()
 
     async def write(
@@ -329,10 +326,10 @@ class PostgresStore:
             seconds = random.uniform(0.1, 0.5) * min(tries, 6)  # noqa: S311 - spreads tries
             time.sleep(seconds)
 
-    def _beat(self, seconds: float) -> None:
+    def _beat(self) -> None:
         """Tell the database in good time that this process is alive."""
         begin = _beginning(False, None, True)
-        while not self._closed.wait(seconds):
+        while not self._closed.wait(BEAT):
             if self.liveness.own:
                 with contextlib.suppress(JournalError):  # the lease tells whoever takes
                     self._commit(self.liveness.beat, begin, again=True)

@@ -1,0 +1,129 @@
+"""``mailkit worker``: sends jobs of a journal in PostgreSQL, together with others."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Annotated
+
+import typer
+
+from mailkit.bulk.journal import check_shared, default_place
+from mailkit.bulk.settings import EngineSettings
+from mailkit.cli import log_json
+from mailkit.cli.extras import cluster
+from mailkit.cli.options import (
+    Account,
+    AdoptAs,
+    Concurrency,
+    JournalPlace,
+    LogJson,
+    check_provider,
+    checked_each,
+)
+from mailkit.cli.run import Exit, end_at_once, graceful, opened, run, say
+from mailkit.core.dispatch import Provider
+from mailkit.errors import InvalidArgument
+from mailkit.providers import open_provider, provider_names
+
+__all__ = ["worker"]
+
+
+def worker(
+    providers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--provider",
+            help="A service whose jobs to send; may be repeated. By default, each one that has "
+            "credentials in the environment.",
+            callback=checked_each(check_provider),
+            autocompletion=provider_names,
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=1_000, help="Jobs under way at once.")] = 10,
+    concurrency: Concurrency = 8,
+    account: Account = None,
+    journal: JournalPlace = None,
+    adopt: AdoptAs = None,
+    log_as_json: LogJson = False,
+) -> None:
+    """Send the jobs of a journal in PostgreSQL, together with the workers on other machines.
+
+    It takes jobs of the accounts whose credentials are in its environment, until Ctrl-C or SIGTERM:
+    then requests under way end first, and other workers do the rest.
+    """
+    if account is not None and len(providers or ()) != 1:
+        raise typer.BadParameter("--account names that of one provider: give one --provider")
+
+    async def command() -> int:
+        place = str(journal or default_place())
+        check_shared(place)
+        with cluster():
+            from mailkit.cluster import Worker
+            from mailkit.cluster.task import LONGEST_WAIT
+        settings = EngineSettings(concurrency=concurrency, max_wait=LONGEST_WAIT)
+        async with (
+            _clients(providers or (), account) as clients,
+            opened(place, adopt=adopt) as store,
+        ):
+            one = Worker(place, store, clients, jobs=jobs, settings=settings)
+            accounts = ", ".join(f"{client.name} {client.account}" for client in clients)
+            with _shown(), graceful(one.stop, one.left_behind):
+                say(
+                    f"mailkit: a worker for {store.place} ({accounts})",
+                    "working",
+                    journal=store.place,
+                    accounts=[[client.name, client.account] for client in clients],
+                )
+                ended = await one.run()
+            if not ended:
+                end_at_once("some requests did not end in time: they are in doubt", Exit.IN_DOUBT)
+        return Exit.DONE
+
+    raise typer.Exit(run(command, log_as_json=log_as_json))
+
+
+@asynccontextmanager
+async def _clients(names: Sequence[str], account: str | None) -> AsyncIterator[list[Provider]]:
+    """The clients of these providers, or of all that have credentials."""
+    async with AsyncExitStack() as stack:
+        found: list[Provider] = []
+        for name in names or provider_names():
+            with contextlib.nullcontext() if names else contextlib.suppress(InvalidArgument):
+                found.append(await stack.enter_async_context(open_provider(name, account)))
+        if not found:
+            raise InvalidArgument(
+                "the environment has no provider's credentials: set e.g. MAILKIT_SMSBY_TOKEN"
+            )
+        yield found
+
+
+class _Lines(logging.Handler):
+    """Writes what happens, each time in a line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "mailkit_event", None) != "chunk_accepted":
+            say(f"mailkit: {record.getMessage()}")
+
+
+@contextmanager
+def _shown() -> Iterator[None]:
+    """For as long, the lines of jobs and of the worker are on stderr, unless they are JSON there;
+    the libraries below are silent, since the worker itself says when the database is away.
+    """
+    for name in ("procrastinate", "psycopg.pool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if log_json.is_on():
+        yield
+        return
+    log, lines = logging.getLogger("mailkit"), _Lines(logging.INFO)
+    before = log.level
+    log.addHandler(lines)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+        log.removeHandler(lines)

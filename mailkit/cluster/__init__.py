@@ -1,0 +1,13 @@
+"""Workers on many machines that send jobs of one journal in PostgreSQL; they run on Procrastinate.
+
+Needs the extra ``cluster``. ``mailkit worker`` is a worker of its own; whoever runs Procrastinate
+already adds mailkit's tasks to their App with `blueprint`.
+"""
+
+from __future__ import annotations
+
+from mailkit.cluster.detaching import detach
+from mailkit.cluster.task import blueprint
+from mailkit.cluster.worker import Worker, queues
+
+__all__ = ["Worker", "blueprint", "detach", "queues"]

@@ -1,0 +1,109 @@
+"""The queues of Procrastinate, in the journal's own database, and how work gets into them.
+
+Its functions name their tables without a schema: these are where the connection's ``search_path``
+leads, as are the journal's own.
+"""
+
+from __future__ import annotations
+
+import logging
+from hashlib import sha256
+
+import psycopg
+from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
+from procrastinate.schema import SchemaManager
+
+from mailkit.bulk.journal import JobRecord
+from mailkit.bulk.journal.connection import Connection
+from mailkit.bulk.journal.postgres.dressing import Dressed
+from mailkit.bulk.journal.postgres.opening import shown
+from mailkit.errors import JournalError
+
+__all__ = [
+    "NAMESPACE",
+    "SWEEP_QUEUE",
+    "make_app",
+    "make_tables",
+    "put_send",
+    "queue_of",
+    "send_lock",
+    "track_lock",
+]
+
+NAMESPACE = "mailkit"
+"""That of mailkit's tasks."""
+SWEEP_QUEUE = "mailkit"
+"""What any worker does, whatever its accounts."""
+CONNECT_SECONDS = 10
+_MAKING = 0x6D61696D
+"""The lock of whoever makes Procrastinate's tables."""
+
+logging.getLogger("procrastinate").addHandler(logging.NullHandler())
+
+
+def queue_of(provider: str, account: str) -> str:
+    """The queue of an account's jobs. PostgreSQL's channels, which bear these names, have 63 bytes
+    at most.
+    """
+    digest = sha256(f"{provider}\0{account}".encode()).hexdigest()
+    return f"mailkit/{provider[:16]}/{digest[:12]}"
+
+
+def send_lock(job: str) -> str:
+    """No more than one order to send the job waits in its queue."""
+    return f"mailkit/send/{job}"
+
+
+def track_lock(job: str) -> str:
+    """The same of the order to follow it."""
+    return f"mailkit/track/{job}"
+
+
+def make_app(address: str) -> App:
+    """Procrastinate for the journal at this address."""
+    return App(
+        connector=PsycopgConnector(
+            conninfo=address,
+            # Behind a pooler, statements can't be prepared.
+            kwargs={
+                "prepare_threshold": None,
+                "connect_timeout": CONNECT_SECONDS,
+                "application_name": "mailkit worker",
+            },
+            min_size=1,
+            max_size=4,
+            timeout=CONNECT_SECONDS,
+            name="mailkit-worker",
+        )
+    )
+
+
+def make_tables(address: str) -> None:
+    """Make Procrastinate's tables, unless they are there. JournalError says why that can't be."""
+    try:
+        with (
+            psycopg.connect(address, autocommit=True, connect_timeout=CONNECT_SECONDS) as db,
+            db.transaction(),
+        ):
+            db.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
+            found = db.execute("SELECT to_regclass('procrastinate_jobs') IS NULL").fetchone()
+            if found is not None and found[0]:
+                db.execute(SchemaManager.get_schema())
+    except psycopg.Error as error:
+        raise JournalError(
+            f"the workers' tables can't be made in {shown(address)}: {' '.join(str(error).split())}"
+        ) from error
+
+
+def put_send(db: Connection, job: JobRecord, *, track: float = 0.0) -> None:
+    """Inside an operation on the journal: have a worker send the job. It takes effect with the
+    operation's commit.
+    """
+    assert isinstance(db, Dressed)  # noqa: S101 - the caller checked that it is PostgreSQL
+    app = App(connector=SyncPsycopgConnector())  # it uses no connection of its own
+    app.configure_task(
+        f"{NAMESPACE}:send",
+        queue=queue_of(job.provider, job.account),
+        queueing_lock=send_lock(job.name),
+        connection=db.connection,
+    ).defer(job=job.name, track=track)

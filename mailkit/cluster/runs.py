@@ -1,0 +1,174 @@
+"""What this process works on: the jobs that it sends and follows, each in a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from mailkit.bulk.job import Job
+from mailkit.bulk.journal import JobRecord, Journal, LeftBehind
+from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
+from mailkit.bulk.telling import Teller
+from mailkit.core.dispatch import Provider
+from mailkit.errors import AuthenticationFailed, InvalidArgument, MailkitError, Refused
+from mailkit.events import JobHook, JobStopped
+
+__all__ = ["Runs"]
+
+
+class Runs:
+    """The runs of this process. A job is sent by one of them at most, and followed by another."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        providers: Sequence[Provider],
+        settings: EngineSettings,
+        hooks: Sequence[JobHook],
+    ) -> None:
+        self._journal = journal
+        self.providers: Mapping[tuple[str, str], Provider] = {
+            (one.name, one.account): one for one in providers
+        }
+        self._settings = settings
+        self._hooks = hooks
+        self._tell = Teller(hooks)
+        self._tasks: dict[str, asyncio.Task[bool]] = {}
+        self._jobs: dict[str, Job] = {}
+        self._left: set[str] = set()
+        self.leaving = False
+        """Nothing more is begun."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests of a job are under way here at once."""
+        return self._settings.concurrency
+
+    def at_work(self, name: str) -> bool:
+        """Whether the job is sent here."""
+        return f"send {name}" in self._tasks
+
+    async def send(
+        self, record: JobRecord, begun: Callable[[], Coroutine[Any, Any, None]], *, keep: bool
+    ) -> bool:
+        """Send the job until its end, or until it stops; False if it was left to others.
+        ``begun`` is called when it is under way here. One that the provider can't be used for is
+        stopped for everybody. Who waits for a run and is cancelled ends it, unless that is to
+        ``keep`` on.
+        """
+
+        async def start(sender: BulkSender) -> Job:
+            try:
+                job = await sender.resume(record.name, restart=False)
+            except (AuthenticationFailed, Refused) as error:
+                await self._stop(record, f"the provider can't be used: {error}")
+                raise
+            await begun()
+            return job
+
+        return await self._attend("send", record, start, keep=keep)
+
+    async def follow(self, record: JobRecord, seconds: float, *, keep: bool) -> bool:
+        """Ask for so long what became of the job's messages; False if it was left to others."""
+        return await self._attend(
+            "follow", record, lambda sender: sender.follow(record.name, seconds), keep=keep
+        )
+
+    async def leave(self, seconds: float) -> bool:
+        """Begin nothing more; whether all requests under way have ended in this time."""
+        self.leaving = True
+        for key in self._tasks:
+            self._leave(key)
+        if not self._tasks:
+            return True
+        _, late = await asyncio.wait(self._tasks.values(), timeout=seconds)
+        return not late
+
+    def left_behind(self) -> LeftBehind | None:
+        """What would be in doubt if the process ended at once; None: that can't be found out."""
+        found = [job.left_behind() for job in self._jobs.values()]
+        if None in found:
+            return None
+        return LeftBehind(
+            sum(one.requests for one in found if one),
+            sum(one.rows for one in found if one),
+            sum(one.in_doubt for one in found if one),
+        )
+
+    async def _attend(
+        self,
+        what: str,
+        record: JobRecord,
+        start: Callable[[BulkSender], Coroutine[Any, Any, Job]],
+        *,
+        keep: bool,
+    ) -> bool:
+        key = f"{what} {record.name}"
+        task = asyncio.create_task(self._run(key, record, start), name=f"mailkit {key}")
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._forget(key))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not (keep or task.done()):
+                self._leave(key)
+                await asyncio.wait([task])
+            task.add_done_callback(_heard)
+            raise
+
+    def _forget(self, key: str) -> None:
+        self._tasks.pop(key)
+        self._left.discard(key)
+
+    async def _run(
+        self,
+        key: str,
+        record: JobRecord,
+        start: Callable[[BulkSender], Coroutine[Any, Any, Job]],
+    ) -> bool:
+        provider = self.providers.get((record.provider, record.account))
+        if provider is None:
+            raise InvalidArgument(
+                f"this worker has no client of {record.provider} with the account {record.account},"
+                f" which the job {record.name} is sent with"
+            )
+        async with BulkSender(
+            provider, journal=self._journal, settings=self._settings, hooks=self._hooks
+        ) as sender:
+            try:
+                job = await start(sender)
+            except MailkitError as error:
+                self._tell(JobStopped(record.name, str(error)))
+                raise
+            self._jobs[key] = job
+            try:
+                if self.leaving or key in self._left:
+                    job.leave()
+                await job.ended()
+            except BaseException:
+                job.leave()
+                raise
+            finally:
+                self._jobs.pop(key)
+            return not job.was_left
+
+    def _leave(self, key: str) -> None:
+        self._left.add(key)
+        if key in self._jobs:
+            self._jobs[key].leave()
+
+    async def _stop(self, record: JobRecord, why: str) -> None:
+        """Nobody goes on with the job until a person has looked."""
+        joined = await self._journal.workers.join(record, restart=False)
+        try:
+            await self._journal.jobs.stop(joined, why)
+        finally:
+            await self._journal.workers.leave(joined)
+
+
+def _heard(task: asyncio.Task[bool]) -> None:
+    """Nobody waits for it any more: its errors were told."""
+    if not task.cancelled():
+        task.exception()

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from mailkit.bulk.journal import Journal, Later, Taken
 from mailkit.bulk.journal.postgres import store as postgres
@@ -126,7 +127,7 @@ async def test_connections_that_are_ended_lose_nothing(
 ) -> None:
     job = await planned(journal, PEOPLE, chunk=1)
     for _ in PEOPLE:
-        name = psycopg.conninfo.conninfo_to_dict(postgres_database)["dbname"]
+        name = conninfo_to_dict(postgres_database)["dbname"]
         postgres.terminate_backends(str(name))
         taken = await take(journal, job)
         postgres.terminate_backends(str(name))

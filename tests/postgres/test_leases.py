@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -29,7 +30,7 @@ async def journal(postgres_database: str) -> AsyncIterator[Journal]:
 
 @pytest.mark.parametrize("found", [LAPSED, REAPED])
 async def test_it_goes_on_as_another_worker(
-    journal: Journal, postgres_database: str, found: str
+    journal: Journal, postgres_database: str, found: LiteralString
 ) -> None:
     provider = FakeProvider()
 

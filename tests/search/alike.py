@@ -94,10 +94,10 @@ class Alike:
             for chunk in tables.chunks:
                 if chunk.owns:
                     marks.setdefault(chunk.owns, []).append((at, "owns", chunk.n))
-            for worker, needs, due in tables.waiters:
+            for place, (worker, _, due) in enumerate(tables.waiters):
                 if due < state.time and worker not in living:
                     continue
-                marks.setdefault(worker, []).append((at, "waits", needs, ago(due)))
+                marks.setdefault(worker, []).append((at, "waits", place))
         requests = []
         for one in state.flights:
             ticket = tickets[one.chunk, one.number]

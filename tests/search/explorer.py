@@ -109,12 +109,7 @@ class Explorer:
         """The same state; what others have, too, is in memory once."""
         same = self._parts.setdefault
         processes = tuple(same(process, process) for process in state.processes)
-        return state._replace(
-            processes=same(processes, processes),
-            flights=same(state.flights, state.flights),
-            mailed=same(state.mailed, state.mailed),
-            arrivals=same(state.arrivals, state.arrivals),
-        )
+        return state._replace(processes=same(processes, processes))
 
     def _end(self, state: State) -> None:
         """What becomes of the job if every process dies here."""

@@ -40,6 +40,24 @@ def test_whatever_happens_in_a_few_steps_keeps_the_promise(size: Size, depth: in
     assert found.states > 300
 
 
+@pytest.mark.parametrize(("size", "depth"), [*zip(WORLDS, (7, 5, 4, 4, 4), strict=True)], ids=str)
+def test_nothing_is_missed_by_going_on_from_one_of_those_that_are_alike(
+    size: Size, depth: int
+) -> None:
+    world = World(size)
+    level, every = {world.begin}, {world.begin}
+    with world.journal.running():
+        for _ in range(depth):
+            following = {
+                world.after(state, step) for state in level for step in world.choices.steps(state)
+            }
+            level = following - every
+            every |= level
+    alike = Alike(world)
+    assert len({alike.digest(state) for state in every}) == search(World(size), depth).states
+    assert len(every) > search(World(size), depth).states
+
+
 def test_a_world_in_which_little_can_happen_is_searched_whole() -> None:
     found = search(World(Size(1, 1, failovers=0, shared=False)), 100)
     assert found.is_all

@@ -40,7 +40,6 @@ from mailkit.text import header_text
 
 __all__ = ["Draft", "check_name", "content_of", "drafted", "fingerprint_of", "plan", "suppress_for"]
 
-ROWS_A_COMMIT = 4_000  # some milliseconds, in which other processes can't write
 ROWS_AT_ONCE = 1_000  # that are looked at before the rest of the program has its turn
 LONGEST_NAME = 200
 _encode = msgspec.json.Encoder().encode
@@ -174,7 +173,7 @@ async def drafted(
         if suppress is not None:
             await suppress_for(journal, job, suppress, clock)
         rows = ListRows(job.ids[0], columns, dispatch)
-        async for batch in recipients.batches(ROWS_A_COMMIT):
+        async for batch in recipients.batches(journal.planning.rows_a_commit):
             await journal.planning.add(job, *await _planned(rows, batch, clock))
             await clock.sleep(0.001)  # other processes on the journal get their turn
         rows.check()

@@ -54,6 +54,38 @@ async def test_what_was_written_is_read(store: Store) -> None:
     assert await keys(store) == ["a@b.by", "c@b.by"]
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["plain", "Ёлка", ""],
+        ["a\tb\\tc", "new\nline\r\n", "\\N", "\\."],
+        [None, "after\tnone"],
+        ["before\tnone", None],
+        [None, None],
+    ],
+)
+async def test_many_rows_come_in_as_they_are(store: Store, texts: list[str | None]) -> None:
+    numbers = range(1, len(texts) + 1)
+
+    def work(db: Connection) -> list[tuple[object, ...]]:
+        columns = {"id": numbers, "line": numbers, "address": ["a@b.by"] * len(texts)}
+        store.load(db, "rows", {**columns, "fields": texts, "size": [7] * len(texts)})
+        return [*db.execute("SELECT id, line, fields, size FROM rows ORDER BY id")]
+
+    found = await store.write(work)
+    assert found == [(n, n, text, 7) for n, text in zip(numbers, texts, strict=True)]
+
+
+async def test_a_text_keeps_a_mark_where_it_has_a_zero_character(store: Store) -> None:
+    def work(db: Connection) -> list[str]:
+        columns = {"id": [1, 2], "line": [1, 2], "address": ["a\0\tb", "plain"]}
+        store.load(db, "rows", columns)
+        return [text for (text,) in db.execute("SELECT address FROM rows ORDER BY id")]
+
+    zero = "\0" if store.path or store.place == ":memory:" else "\ufffd"
+    assert await store.write(work) == [f"a{zero}\tb", "plain"]
+
+
 async def test_an_operation_that_fails_undoes_itself_alone(store: Store) -> None:
     def fails(db: Connection) -> None:
         db.execute(ADD, ("lost@b.by",))

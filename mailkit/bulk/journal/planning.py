@@ -49,6 +49,8 @@ class Planning:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.rows_a_commit = store.dialect.rows_a_commit
+        """So many rows are best added at once."""
 
     async def add(
         self, job: JobRecord, rows: Sequence[PlannedRow], invalid: Sequence[InvalidRecord]

@@ -55,6 +55,7 @@ DIALECT = Dialect(
     code="pseudonym({secret}, {person})",
     claim="",
     clock=None,
+    rows_a_commit=4_000,  # some milliseconds, in which other processes can't write
 )
 
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import attrs
 import msgspec
 
+from mailkit.bulk.journal.batches import in_rows
 from mailkit.bulk.journal.line import Counted, Needs, first_free, is_next, scarcest
 from mailkit.bulk.journal.store import Connection
 from mailkit.core.clock import Clock
@@ -148,7 +149,7 @@ class Ledger:
         kept = self._kept(db, moment, needs)
         line, placed = _line(db, moment, key)
         blocked = {name: one.blocked for name, one in kept.items() if one.blocked > moment.now}
-        free = {name: self._free(db, moment, name, blocked) for name in self._named(line, needs)}
+        free = self._free(db, moment, self._named(line, needs), blocked)
         if is_next(line, needs, free, self._order):
             if placed and key is not None:
                 leave(db, key)
@@ -201,11 +202,12 @@ class Ledger:
                 self._merge(db, grant, name, amount, at)
             else:
                 single.append((grant.account, grant.id, name, amount, at))
-        db.executemany(
-            "INSERT INTO permits (account, id, quota, amount, at) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (account, id, quota) DO UPDATE SET at = excluded.at",
-            single,
-        )
+        for marks, values in in_rows(single):
+            db.execute(
+                f"INSERT INTO permits (account, id, quota, amount, at) VALUES {marks} "
+                "ON CONFLICT (account, id, quota) DO UPDATE SET at = excluded.at",
+                values,
+            )
 
     def lengthen(self, db: Connection, grant: Grant) -> None:
         """The request may be over later than was said when the permits were granted."""
@@ -332,17 +334,29 @@ class Ledger:
         return Busy(wait, min(max(wait, SOONEST), LOOK), quotas[name])
 
     def _free(
-        self, db: Connection, moment: _Moment, name: str, blocked: Mapping[str, float]
-    ) -> int:
-        if name in blocked:
-            return 0
-        quota = self.account.quotas[name]
-        (used,) = db.execute(
-            "SELECT coalesce(sum(amount), 0) FROM permits "
-            "WHERE account = ? AND quota = ? AND at > ?",
-            (moment.account, name, moment.now - quota.per_seconds),
-        ).fetchone()
-        return quota.limit - int(used)
+        self,
+        db: Connection,
+        moment: _Moment,
+        names: Sequence[str],
+        blocked: Mapping[str, float],
+    ) -> dict[str, int]:
+        """How many permits of each of these quotas are free."""
+        quotas = self.account.quotas
+        used = (
+            "(SELECT coalesce(sum(amount), 0) FROM permits "
+            "WHERE account = ? AND quota = ? AND at > ?)"
+        )
+        values = [
+            value
+            for name in names
+            for value in (moment.account, name, moment.now - quotas[name].per_seconds)
+        ]
+        columns = ", ".join([used] * len(names))
+        found = db.execute(f"SELECT {columns}", values).fetchone()
+        return {
+            name: 0 if name in blocked else quotas[name].limit - int(count)
+            for name, count in zip(names, found, strict=True)
+        }
 
     def _grant(
         self,
@@ -354,14 +368,15 @@ class Ledger:
         begins_by: float,
     ) -> Grant:
         latest = moment.now + BEGINS_WITHIN + deadline + SLACK
-        for name, amount in needs.items():
+        over = " OR ".join(["(quota = ? AND at <= ?)"] * len(needs))
+        ends = [value for name in needs for value in (name, moment.now - kept[name].per)]
+        db.execute(f"DELETE FROM permits WHERE account = ? AND ({over})", (moment.account, *ends))
+        granted = [
+            (moment.account, moment.grant, name, amount, latest) for name, amount in needs.items()
+        ]
+        for marks, values in in_rows(granted):
             db.execute(
-                "DELETE FROM permits WHERE account = ? AND quota = ? AND at <= ?",
-                (moment.account, name, moment.now - kept[name].per),
-            )
-            db.execute(
-                "INSERT INTO permits (account, id, quota, amount, at) VALUES (?, ?, ?, ?, ?)",
-                (moment.account, moment.grant, name, amount, latest),
+                f"INSERT INTO permits (account, id, quota, amount, at) VALUES {marks}", values
             )
         return Grant(moment.account, moment.grant, needs, moment.zero, latest, deadline, begins_by)
 

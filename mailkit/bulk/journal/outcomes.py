@@ -196,15 +196,13 @@ def settle(
     assert job.worker is not None  # noqa: S101 - whoever has a ticket is a worker
     settled = db.execute(
         "UPDATE chunks SET state = ?, reason = ?, ended = coalesce(?, ended) "
-        f"WHERE job = ? AND n = ? AND state IN {_UNDER_WAY} AND worker = ? AND takes = ?",
+        f"WHERE job = ? AND n = ? AND state IN {_UNDER_WAY} AND worker = ? AND takes = ? "
+        "RETURNING rows",
         (state, reason, now, job.id, ticket.chunk, job.worker.id, ticket.number),
-    )
-    if settled.rowcount != 1:
+    ).fetchall()
+    if not settled:
         raise _not_ours(job, ticket)
-    (rows,) = db.execute(
-        "SELECT rows FROM chunks WHERE job = ? AND n = ?", (job.id, ticket.chunk)
-    ).fetchone()
-    if not rows:  # events have settled all of them
+    if settled == [(0,)]:  # events have settled all of them
         close_if_left(db, job, ticket.chunk)
 
 

@@ -15,11 +15,13 @@ from benchmarks import (
     memory,
     parts,
     plans,
+    postgres,
     rates,
     report,
     webhooks,
+    workers,
 )
-from benchmarks.rows import Bench, Row, Setting
+from benchmarks.rows import Bench, LeftOut, Row, Setting
 from benchmarks.server import serve
 
 BENCHES: list[Bench] = [
@@ -32,6 +34,8 @@ BENCHES: list[Bench] = [
     *webhooks.BENCHES,
     *journals.BENCHES,
     *memory.BENCHES,
+    *postgres.BENCHES,
+    *workers.BENCHES,
 ]
 
 
@@ -60,7 +64,7 @@ def main() -> None:
                 for row in bench.run(setting):
                     rows.append(row)
                     print(report.line(row), flush=True)
-            except ImportError as error:
+            except (ImportError, LeftOut) as error:
                 left_out.append(f"{bench.key}: {error}")
     for what in left_out:
         print(f"left out: {what}")

@@ -8,19 +8,40 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Literal
+from typing import Literal, Protocol
 
 import attrs
 
-from benchmarks.server import Server
-
-__all__ = ["Cost", "Kind", "Pair", "Side", "Work", "in_turn", "median", "paired", "spread"]
+__all__ = [
+    "Cost",
+    "Kind",
+    "Pair",
+    "Serves",
+    "Side",
+    "Work",
+    "in_turn",
+    "median",
+    "paired",
+    "spread",
+]
 
 Kind = Literal["cpu", "wall", "server"]
 Work = Callable[[], Awaitable[int]]
 """What is timed; gives how many items (requests, rows) it did."""
 Side = Callable[[], AbstractAsyncContextManager[Work]]
 """Opens what one side needs, a client or a session, and gives its work."""
+
+
+class Serves(Protocol):
+    """A server in other processes, whose CPU time is told apart."""
+
+    def cpu_seconds(self) -> float:
+        """What it has used so far."""
+        ...
+
+    def forget(self) -> None:
+        """Before each run: let it drop what nobody needs any more."""
+        ...
 
 
 @attrs.frozen
@@ -63,7 +84,7 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
 def in_turn(
     sides: Sequence[Side],
     rounds: int,
-    server: Server | None = None,
+    server: Serves | None = None,
     *,
     loops: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> list[list[Cost]]:
@@ -92,7 +113,7 @@ def paired(
     ours: Side,
     peer: Side,
     pairs: int,
-    server: Server | None = None,
+    server: Serves | None = None,
     *,
     loops: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> list[Pair]:
@@ -100,7 +121,7 @@ def paired(
     return [Pair(*costs) for costs in in_turn([ours, peer], pairs, server, loops=loops)]
 
 
-async def _measured(work: Work, server: Server | None) -> Cost:
+async def _measured(work: Work, server: Serves | None) -> Cost:
     """One run of the work. CPU time counts all threads of this process."""
     if server:
         server.forget()

@@ -16,13 +16,13 @@ from pathlib import Path
 from benchmarks.jobs import remove, write_table
 from benchmarks.rows import Bench, Row, Setting, at_most, figure
 
-__all__ = ["BENCHES"]
+__all__ = ["BENCHES", "child"]
 
 PLOT = "memory"
 MILLION = 1_000_000
 
 
-def child(what: str, setting: Setting, table: Path, journal: Path) -> str:
+def child(what: str, setting: Setting, table: Path, journal: Path | str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.child", what, setting.server.url, table, journal],
         cwd=Path(__file__).parent.parent,

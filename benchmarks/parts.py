@@ -14,7 +14,7 @@ import attrs
 import cattrs
 from multidict import CIMultiDict
 
-from benchmarks.measure import Work, in_turn, median, paired, spread
+from benchmarks.measure import Serves, Work, in_turn, median, paired, spread
 from benchmarks.rows import Bench, Goal, Row, Setting, at_least, at_most, figure, row_of
 from benchmarks.server import TOKEN
 from mailkit import Journal, SmsBy
@@ -26,7 +26,7 @@ from mailkit.core.lateness import elapsed
 from mailkit.core.quota import LocalPermits, Quota
 from mailkit.core.wire import Request, Response
 
-__all__ = ["BENCHES"]
+__all__ = ["BENCHES", "ledger_rows"]
 
 STATUS_ROWS = 100_000
 
@@ -168,10 +168,21 @@ PLENTY = {"requests": Quota(900, 0.05), "campaigns": Quota(900, 0.05, "campaigns
 
 def ledger(setting: Setting) -> Iterable[Row]:
     """Two quotas that nobody waits for; in a transaction of many, and each in its own."""
+    places = [str(setting.folder / f"ledger-{alone}.db") for alone in (False, True)]
+    return ledger_rows(setting, places, "the journal's ledger", at_most(300.0))
+
+
+def ledger_rows(
+    setting: Setting,
+    places: Sequence[str],
+    whose: str,
+    goal: Goal,
+    server: Serves | None = None,
+) -> Iterable[Row]:
+    """The rows for a ledger in the journals at these two places."""
 
     @asynccontextmanager
-    async def side(alone: bool) -> AsyncIterator[Work]:
-        place = setting.folder / f"ledger-{alone}.db"
+    async def side(place: str, alone: bool) -> AsyncIterator[Work]:
         journal = await Journal.open(place)
         permits = journal.permits_of(Account("bench", "account", PLENTY), Clock())
         ledger, names = permits.ledger, tuple(PLENTY)
@@ -198,18 +209,20 @@ def ledger(setting: Setting) -> Iterable[Row]:
         finally:
             await journal.close()
 
-    sides = [partial(side, False), partial(side, True)]
-    costs = in_turn(sides, setting.pick(7, 15))
+    sides = [
+        partial(side, place, alone) for place, alone in zip(places, (False, True), strict=True)
+    ]
+    costs = in_turn(sides, setting.pick(7, 15), server)
     note = "of two quotas, granted and ended"
     yield figure(
-        "a permit of the journal's ledger, in the transaction of a take",
-        [one.cpu * 1e6 for one, _ in costs],
+        f"a permit of {whose}, in the transaction of a take",
+        [(one.cpu + one.server) * 1e6 for one, _ in costs],
         "µs cpu",
-        at_most(300.0),
+        goal,
         note,
     )
     yield figure(
-        "a permit of the journal's ledger, for a direct call",
+        f"a permit of {whose}, for a direct call",
         [one.wall * 1e6 for _, one in costs],
         "µs wall",
         None,

@@ -11,7 +11,7 @@ import attrs
 from benchmarks.measure import Kind, Pair, median, spread
 from benchmarks.server import Server
 
-__all__ = ["Bench", "Goal", "Row", "Setting", "at_least", "at_most", "figure", "row_of"]
+__all__ = ["Bench", "Goal", "LeftOut", "Row", "Setting", "at_least", "at_most", "figure", "row_of"]
 
 BUSY = 0.85  # of the wall time: a server with more to do is the bottleneck
 
@@ -91,6 +91,10 @@ class Setting:
 
     def pick(self, quick: int, full: int) -> int:
         return quick if self.quick else full
+
+
+class LeftOut(Exception):
+    """This machine can't run the bench; the text says why."""
 
 
 @attrs.frozen

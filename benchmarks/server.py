@@ -4,11 +4,15 @@ It reads just enough of a request to answer it: the sandbox, which checks and re
 be the bottleneck. It speaks the few calls of sms.by and SendPulse that the rows use, over HTTP and
 TLS. What a bulk send carried is kept until its status was asked for.
 
-    python -m benchmarks.server      # prints its addresses as JSON; ends with its stdin
+    python -m benchmarks.server [--certificate FILE] [--latency SECONDS]
+
+It prints its addresses as JSON, and ends with its stdin. With a latency, it takes so long to answer
+a bulk send, and counts how often it has had each address.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -16,6 +20,7 @@ import re
 import ssl
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,14 +54,17 @@ IN_FORM = re.compile(rb"delivery_list(?:\[|%5B)\d+(?:\]|%5D)(?:%5Bemail%5D)?=([^
 class Bulks:
     """The addresses of bulk sends whose status nobody has asked for yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, counts: bool) -> None:
         self._count = 0
         self._waiting: dict[bytes, list[bytes]] = {}
+        self._times: Counter[bytes] | None = Counter() if counts else None
 
     def send(self, body: bytes) -> bytes:
         found = IN_MULTIPART.findall(body)
         if not found:
             found = [unquote_to_bytes(address) for address in IN_FORM.findall(body)]
+        if self._times is not None:
+            self._times.update(found)
         self._count += 1
         uuid = b"%032x" % self._count
         self._waiting[uuid] = found
@@ -72,8 +80,15 @@ class Bulks:
         message = b'[{"message_id":"1","name":"n","success":[%s],"errors":[]}]' % letters
         return OK % message
 
+    def times(self) -> bytes:
+        """How many addresses have come, and how many of them more than once."""
+        times = self._times or Counter()
+        return b'{"once":%d,"twice":%d}' % (len(times), sum(n > 1 for n in times.values()))
+
     def forget(self) -> None:
         self._waiting.clear()
+        if self._times is not None:
+            self._times.clear()
 
 
 class Lists:
@@ -117,9 +132,10 @@ class Lists:
 class Protocol(asyncio.Protocol):
     """HTTP/1.1 with Content-Length, one request after the other."""
 
-    def __init__(self, bulks: Bulks, lists: Lists) -> None:
+    def __init__(self, bulks: Bulks, lists: Lists, latency: float) -> None:
         self._bulks = bulks
         self._lists = lists
+        self._latency = latency
         self._data = bytearray()
         self._need = 0
 
@@ -147,21 +163,31 @@ class Protocol(asyncio.Protocol):
         path = path.partition(b"?")[0]
         if path == b"/api/v2/sendBulkEmail":
             answer = self._bulks.send(body)
+            if self._latency:
+                asyncio.get_running_loop().call_later(self._latency, self._write, answer)
+                return
         elif path == b"/api/v2/statusBulkEmail":
             answer = self._bulks.status(body)
+        elif path == b"/times":
+            answer = self._bulks.times()
         elif path == b"/forget":
             self._bulks.forget()
             answer = b"{}"
         else:
             answer = self._lists.answer(verb, path, body) or FIXED[path]
+        self._write(answer)
+
+    def _write(self, answer: bytes) -> None:
+        if self._transport.is_closing():  # whoever asked is gone
+            return
         self._transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
             % (len(answer), answer)
         )
 
 
-async def _main(certificate: str | None) -> None:
-    bulks, lists, loop = Bulks(), Lists(), asyncio.get_running_loop()
+async def _main(certificate: str | None, latency: float) -> None:
+    bulks, lists, loop = Bulks(counts=latency > 0), Lists(), asyncio.get_running_loop()
     ports = {}
     for scheme in ("http", "https") if certificate else ("http",):
         tls = None
@@ -169,7 +195,7 @@ async def _main(certificate: str | None) -> None:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(certificate or "")
         listening = await loop.create_server(
-            lambda: Protocol(bulks, lists), "127.0.0.1", 0, ssl=tls, backlog=1024
+            lambda: Protocol(bulks, lists, latency), "127.0.0.1", 0, ssl=tls, backlog=1024
         )
         ports[scheme] = listening.sockets[0].getsockname()[1]
     print(json.dumps(ports), flush=True)
@@ -197,14 +223,20 @@ class Server:
         """Let the server drop the recipients whose status nobody is going to ask for."""
         urlopen(f"{self.url}/forget").close()
 
+    def times(self) -> tuple[int, int]:
+        """How many addresses it has had, and how many of them more than once."""
+        with urlopen(f"{self.url}/times") as answer:
+            found = json.load(answer)
+        return found["once"], found["twice"]
+
 
 @contextmanager
-def serve(folder: Path) -> Iterator[Server]:
+def serve(folder: Path, latency: float = 0.0) -> Iterator[Server]:
     """A server in a process of its own; ``folder`` takes its certificate."""
-    command = [sys.executable, "-m", "benchmarks.server"]
+    command = [sys.executable, "-m", "benchmarks.server", "--latency", str(latency)]
     authorities = _certificates(folder)
     if authorities:
-        command.append(str(folder / "server.pem"))
+        command += ["--certificate", str(folder / "server.pem")]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -245,4 +277,8 @@ if __name__ == "__main__":
         from uvloop import run
     except ImportError:
         from asyncio import run  # type: ignore[assignment]
-    run(_main(sys.argv[1] if len(sys.argv) > 1 else None))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--certificate")
+    parser.add_argument("--latency", type=float, default=0.0)
+    options = parser.parse_args()
+    run(_main(options.certificate, options.latency))

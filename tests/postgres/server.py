@@ -51,8 +51,14 @@ class Server(Databases):
     anything, without a password.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None, *, tcp: bool = False) -> None:
-        folder = _folder()
+    def __init__(
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        tcp: bool = False,
+        on_disk: bool = False,
+    ) -> None:
+        folder = _folder(on_disk=on_disk)
         try:
             self._attach(folder, _free_port() if tcp else 5432, tcp=tcp)
             options = "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C", "-U", USER
@@ -263,12 +269,12 @@ def _nobody() -> pwd.struct_passwd:
     return pwd.getpwnam("nobody")
 
 
-def _folder() -> Path:
+def _folder(*, on_disk: bool = False) -> Path:
     """A new folder with a short path, since a socket's has 107 bytes at most; in memory if there is
-    room.
+    room, unless it is to be on disk.
     """
     memory = Path("/dev/shm")
-    has_room = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
+    has_room = not on_disk and memory.is_dir() and shutil.disk_usage(memory).free > ROOM
     folder = Path(tempfile.mkdtemp(prefix="mailkit-pg-", dir=memory if has_room else "/tmp"))
     if os.geteuid() == 0:
         os.chown(folder, _nobody().pw_uid, _nobody().pw_gid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -68,8 +68,14 @@ async def test_many_rows_come_in_as_they_are(store: Store, texts: list[str | Non
     numbers = range(1, len(texts) + 1)
 
     def work(db: Connection) -> list[tuple[object, ...]]:
-        columns = {"id": numbers, "line": numbers, "address": ["a@b.by"] * len(texts)}
-        store.load(db, "rows", {**columns, "fields": texts, "size": [7] * len(texts)})
+        columns: dict[str, Sequence[object]] = {
+            "id": numbers,
+            "line": numbers,
+            "address": ["a@b.by"] * len(texts),
+            "fields": texts,
+            "size": [7] * len(texts),
+        }
+        store.load(db, "rows", columns)
         return [*db.execute("SELECT id, line, fields, size FROM rows ORDER BY id")]
 
     found = await store.write(work)
@@ -78,8 +84,8 @@ async def test_many_rows_come_in_as_they_are(store: Store, texts: list[str | Non
 
 async def test_a_text_keeps_a_mark_where_it_has_a_zero_character(store: Store) -> None:
     def work(db: Connection) -> list[str]:
-        columns = {"id": [1, 2], "line": [1, 2], "address": ["a\0\tb", "plain"]}
-        store.load(db, "rows", columns)
+        numbers = [1, 2]
+        store.load(db, "rows", {"id": numbers, "line": numbers, "address": ["a\0\tb", "plain"]})
         return [text for (text,) in db.execute("SELECT address FROM rows ORDER BY id")]
 
     zero = "\0" if store.path or store.place == ":memory:" else "\ufffd"

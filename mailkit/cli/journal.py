@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+import anyio.to_thread
 import typer
 
-from mailkit.bulk.journal import ForgetResult, Journal, JournalInfo
+from mailkit.bulk.journal import (
+    ForgetResult,
+    Journal,
+    JournalInfo,
+    default_place,
+    is_address,
+)
 from mailkit.cli.options import AdoptAs, AsJson, JournalPlace, checked, duration
 from mailkit.cli.run import Exit, opened, run
 from mailkit.cli.show import moment_of, print_json
@@ -51,6 +59,7 @@ def init(
         where = place or journal
         before = await Journal.version_at(where)
         async with await Journal.open(where, single_server=single_server) as store:
+            await _make_queues(str(where or default_place()))
             found = await store.info()
         done = "is made" if before is None else "is already there"
         print(plain(f"the journal {found.place} {done}: {_database(found)}"))
@@ -199,6 +208,15 @@ def forget(
         return Exit.ERROR if found.obstacles else Exit.DONE
 
     raise typer.Exit(run(command))
+
+
+async def _make_queues(place: str) -> None:
+    """Those of workers, where they are installed; else the first worker makes them."""
+    if is_address(place):
+        with contextlib.suppress(ModuleNotFoundError):
+            from mailkit.cluster.queue import make_tables
+
+            await anyio.to_thread.run_sync(make_tables, place)
 
 
 def _forgotten(found: ForgetResult, *, dry_run: bool) -> Iterator[str]:

@@ -185,6 +185,10 @@ def resume(
     cancelled: Annotated[
         bool, typer.Option("--cancelled", help="Send the rest of a job that was cancelled.")
     ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Have workers send it (mailkit worker), and return."),
+    ] = False,
     trust_refusals: Annotated[
         bool,
         typer.Option(
@@ -204,6 +208,8 @@ def resume(
     log_as_json: LogJson = False,
 ) -> None:
     """Continue a job that was stopped or killed. Requests that were under way are in doubt."""
+    if detach and (rejected or trust_refusals or ignore_send_at or strict or track or rate):
+        raise typer.BadParameter("of the others, --detach only goes with --cancelled")
 
     async def command() -> int:
         settings = EngineSettings(
@@ -216,12 +222,22 @@ def resume(
         async def start(sender: BulkSender) -> Job:
             return await sender.resume(job, rejected=rejected, cancelled=cancelled, rate=rate)
 
-        async with opened(journal, adopt=adopt) as store:
+        place = str(journal or default_place())
+        if detach:
+            check_shared(place)
+        async with opened(place, adopt=adopt) as store:
             record = await store.jobs.get(job)
             if record.cancelled is not None and not cancelled:
                 raise InvalidArgument(
                     f"the job {job} was cancelled: to send the rest after all, add --cancelled"
                 )
+            if detach:
+                with cluster():
+                    from mailkit.cluster import restart
+                if cancelled:
+                    await store.cancelling.restore(record)
+                await restart(place, store, job)
+                return _say_detached("resumed", job, as_json=as_json)
             async with open_provider(record.provider, account) as client:
                 return await _send(client, store, settings, start, as_json=as_json, strict=strict)
 
@@ -276,12 +292,16 @@ async def _detach(
             name = await leave(sender)
     if name is None:
         raise CutOff
-    note("detached", f"{name}: planned, and left to workers", job=name)
+    return _say_detached("planned", name, as_json=as_json)
+
+
+def _say_detached(done: str, name: str, *, as_json: bool) -> int:
+    note("detached", f"{name}: {done}, and left to workers", job=name)
     if as_json:
         print_json(msgspec.json.encode({"job": name}).decode())
     else:
         shown = plain(name)
-        print(f"{shown} is planned, and left to workers; to look: mailkit status {quote(shown)}")
+        print(f"{shown} is {done}, and left to workers; to look: mailkit status {quote(shown)}")
     return Exit.DONE
 
 

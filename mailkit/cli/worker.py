@@ -118,12 +118,14 @@ def _shown() -> Iterator[None]:
     if log_json.is_on():
         yield
         return
-    log, lines = logging.getLogger("mailkit"), _Lines(logging.INFO)
-    before = log.level
-    log.addHandler(lines)
-    log.setLevel(logging.INFO)
+    lines = _Lines(logging.INFO)
+    logs = [logging.getLogger(name) for name in ("mailkit.jobs", "mailkit.worker")]
+    for log in logs:
+        log.addHandler(lines)
+        log.setLevel(logging.INFO)
     try:
         yield
     finally:
-        log.setLevel(before)
-        log.removeHandler(lines)
+        for log in logs:
+            log.setLevel(logging.NOTSET)
+            log.removeHandler(lines)

@@ -6,13 +6,24 @@ from functools import partial
 
 import anyio.to_thread
 
-from mailkit.bulk.journal import check_shared
+from mailkit.bulk.journal import Journal, check_shared
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import RecipientSource, SuppressionSource
 from mailkit.cluster.queue import make_tables, put_send
 from mailkit.message import Message
 
-__all__ = ["detach"]
+__all__ = ["detach", "restart"]
+
+
+async def restart(address: str, journal: Journal, job: str) -> None:
+    """Have the workers go on with a job that was stopped, and whose reason is fixed by now.
+
+    ``address`` is that of the journal's database, ``journal`` is the same one, open.
+    InvalidArgument if there is no such job, if it was cancelled, or for a journal in a file.
+    """
+    check_shared(address)
+    await anyio.to_thread.run_sync(make_tables, address)
+    await journal.jobs.restart(await journal.jobs.get(job), put_send)
 
 
 async def detach(

@@ -63,7 +63,7 @@ class Runs:
             try:
                 job = await sender.resume(record.name, restart=False)
             except (AuthenticationFailed, Refused) as error:
-                await self._stop(record, f"the provider can't be used: {error}")
+                await self._stop(record, _words(error))
                 raise
             await begun()
             return job
@@ -140,7 +140,7 @@ class Runs:
             try:
                 job = await start(sender)
             except MailkitError as error:
-                self._tell(JobStopped(record.name, str(error)))
+                self._tell(JobStopped(record.name, _words(error)))
                 raise
             self._jobs[key] = job
             try:
@@ -166,6 +166,11 @@ class Runs:
             await self._journal.jobs.stop(joined, why)
         finally:
             await self._journal.workers.leave(joined)
+
+
+def _words(error: MailkitError) -> str:
+    refused = isinstance(error, AuthenticationFailed | Refused)
+    return f"the provider can't be used: {error}" if refused else str(error)
 
 
 def _heard(task: asyncio.Task[bool]) -> None:

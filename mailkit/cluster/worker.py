@@ -33,6 +33,8 @@ __all__ = ["Worker", "queues"]
 
 POLL_SECONDS = 2.0
 """So often a worker looks for orders that it was not notified of."""
+BEAT_SECONDS = 10.0
+"""So often it tells Procrastinate that it is alive: see STALLED_SECONDS in sweep.py."""
 GRACE_SECONDS = 60.0
 """So long requests under way may take, once the worker is to end."""
 CLOSING_SECONDS = 10.0
@@ -127,6 +129,7 @@ class Worker:
                     concurrency=self._jobs,
                     name="mailkit",
                     fetch_job_polling_interval=POLL_SECONDS,
+                    update_heartbeat_interval=BEAT_SECONDS,
                     shutdown_graceful_timeout=1.0,
                     delete_jobs="successful",
                     install_signal_handlers=False,

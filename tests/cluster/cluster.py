@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, LiteralString, Self
 
@@ -12,7 +12,7 @@ import attrs
 import psycopg
 
 from .. import forking
-from ..cli.shop import EAGER, SEND, Process, Shop, end_of
+from ..cli.shop import EAGER, PLAIN, SEND, Process, Shop, end_of
 
 __all__ = ["SEND", "Cluster"]
 
@@ -21,10 +21,14 @@ CONSTANTS = {
     "mailkit.bulk.journal.leases.LEASE": 1.0,
     "mailkit.bulk.journal.leases.REQUEST_SECONDS": 0.5,
     "mailkit.bulk.journal.postgres.store.BEAT": 0.1,
-    "mailkit.cluster.sweep.STALLED_SECONDS": 1.0,
+    "mailkit.cluster.sweep.STALLED_SECONDS": 2.0,
     "mailkit.cluster.task.SWEEP": "* * * * * *",
     "mailkit.cluster.task._AGAIN": (0.05, 0.15),
+    "mailkit.cluster.worker.BEAT_SECONDS": 0.1,
     "mailkit.cluster.worker.POLL_SECONDS": 0.1,
+    "mailkit.cluster.worker.CLOSING_SECONDS": 1.0,
+    "mailkit.cluster.worker.GRACE_SECONDS": 2.0,
+    "mailkit.bulk.journal.postgres.store.CLOSING_SECONDS": 1.0,
 }
 """Workers of the tests look more often than others, and are taken for dead sooner."""
 PATIENCE = 60
@@ -52,8 +56,8 @@ class Cluster:
                 process.kill()
             process.communicate()
 
-    def work(self, *words: str) -> Process:
-        """A worker."""
+    def work(self, *words: str, environment: Mapping[str, str] | None = None) -> Process:
+        """A worker; ``environment`` has what is not as usual."""
         own = {k: v for k, v in os.environ.items() if not k.startswith("MAILKIT_")}
         process = forking.start(
             "mailkit",
@@ -65,16 +69,23 @@ class Cluster:
             stderr=-1,
             text=True,
             encoding="utf-8",
-            env={**own, **self.shop.environment},
+            env={**own, **self.shop.environment, **(environment or {})},
         )
         self._workers.append(process)
         return process
 
-    def detach(self, rows: int, *words: str, provider: str = "smsby", name: str = "autumn") -> None:
+    def detach(
+        self,
+        rows: int,
+        *words: str,
+        provider: str = "smsby",
+        name: str = "autumn",
+        html: str = "<p>Hello</p>",
+    ) -> None:
         """``mailkit send --detach`` to so many customers."""
         ended = self.shop(
             "send",
-            self.shop.letter(),
+            self.shop.letter(**{**PLAIN, "html": html}),
             self.shop.customers(rows),
             "--provider",
             provider,
@@ -100,6 +111,15 @@ class Cluster:
             " AND job = (SELECT id FROM jobs WHERE name = %s)",
             state,
             job,
+        )
+        return found
+
+    def orders(self, task: str, status: str) -> int:
+        """How many orders to Procrastinate are in this state."""
+        found: int = self.ask(
+            "SELECT count(*) FROM procrastinate_jobs WHERE task_name = %s AND status::text = %s",
+            f"mailkit:{task}",
+            status,
         )
         return found
 

@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from ..cli.shop import open_shop
+from ..cli.shop import Shop, open_shop
 from .cluster import Cluster
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, postgres_database: str) -> Iterator[Cluster]:
-    with open_shop(tmp_path, speed=0) as shop:
-        shop.environment["MAILKIT_JOURNAL"] = postgres_database
-        with Cluster(shop, postgres_database) as opened:
-            yield opened
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with open_shop(tmp_path, speed=0) as opened:
+        yield opened
+
+
+@pytest.fixture
+def cluster(shop: Shop, postgres_database: str) -> Iterator[Cluster]:
+    shop.environment["MAILKIT_JOURNAL"] = postgres_database
+    with Cluster(shop, postgres_database) as opened:
+        yield opened

@@ -1,24 +1,26 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 from mailkit.sandbox import Fault
 
-from ..cli.shop import end_of, kill
+from ..cli.shop import Shop, end_of, kill
+from ..postgres.server import Server
 from .cluster import SEND, Cluster
 
 
 def test_one_job_over_two_workers(cluster: Cluster) -> None:
     cluster.shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.3))
-    cluster.detach(10_000)
-    assert cluster.chunks("planned") == 20
+    cluster.detach(6_000)
+    assert cluster.chunks("planned") == 12
     workers = [cluster.work("--concurrency", "1") for _ in range(2)]
     cluster.until(lambda: cluster.senders() == 2, *workers)
     cluster.shop.sandbox.faults.clear()
     cluster.until(lambda: cluster.ask("SELECT bool_and(ended = 1) FROM workers"), *workers)
     report = cluster.shop.report()
-    assert (report["accepted"], report["complete"]) == (10_000, True)
-    assert cluster.shop.sandbox.truth.emails == 10_000
+    assert (report["accepted"], report["complete"]) == (6_000, True)
+    assert cluster.shop.sandbox.truth.emails == 6_000
     for process in workers:
         process.send_signal(signal.SIGTERM)
         ended = end_of(process)
@@ -34,7 +36,9 @@ def test_a_killed_worker_leaves_doubt_and_the_sweep_sends_the_rest(cluster: Clus
     kill(first)
     second = cluster.work("--concurrency", "1")
     cluster.until(lambda: cluster.chunks("accepted") == 3, second)
-    assert (cluster.chunks("in doubt"), cluster.chunks("planned")) == (1, 0)
+    cluster.until(lambda: cluster.chunks("in doubt") == 1, second)
+    cluster.until(lambda: not cluster.orders("send", "doing"), second)
+    assert cluster.orders("send", "failed") == 1
     cluster.shop.settled()
     assert cluster.shop.sandbox.truth.emails == 2_000
     assert cluster.shop.report()["in_doubt"] == 500
@@ -55,3 +59,83 @@ def test_a_worker_ends_gently_and_another_does_the_rest(cluster: Cluster) -> Non
     second = cluster.work()
     cluster.until(lambda: cluster.chunks("accepted") == 4, second)
     assert cluster.shop.sandbox.truth.emails == 2_000
+
+
+def test_resume_joins_from_anywhere(cluster: Cluster) -> None:
+    cluster.shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.3))
+    cluster.detach(6_000)
+    worker = cluster.work("--concurrency", "1")
+    cluster.until(lambda: cluster.chunks("accepted"), worker)
+    with cluster.shop.spawn("resume", "autumn", "--concurrency", "1") as process:
+        cluster.until(lambda: cluster.senders() == 2, worker, process)
+        cluster.shop.sandbox.faults.clear()
+        assert end_of(process).code == 0
+    cluster.until(lambda: cluster.chunks("accepted") == 12, worker)
+    assert cluster.shop.sandbox.truth.emails == 6_000
+
+
+def test_each_worker_takes_the_jobs_of_its_accounts(cluster: Cluster) -> None:
+    cluster.detach(10, name="autumn")
+    cluster.detach(10, provider="devino", name="winter", html="<p>Hi</p>{{ unsubscribe }}")
+    devino = cluster.work("--provider", "devino")
+    cluster.until(lambda: cluster.chunks("accepted", "winter"), devino)
+    assert cluster.chunks("planned", "autumn") == 1
+    both = cluster.work()
+    cluster.until(lambda: cluster.chunks("accepted", "autumn"), devino, both)
+    assert cluster.shop.sandbox.truth.emails == 20
+
+
+def test_what_the_provider_has_stopped_waits_for_a_person(cluster: Cluster) -> None:
+    cluster.detach(10, "--account", "shop")
+    words = ("--provider", "smsby", "--account", "shop")
+    wrong = cluster.work(*words, environment={"MAILKIT_SMSBY_TOKEN": "wrong"})
+    cluster.until(lambda: cluster.ask("SELECT stopped FROM jobs"), wrong)
+    wrong.send_signal(signal.SIGTERM)
+    ended = end_of(wrong)
+    assert "autumn: stopped: the provider can't be used" in ended.err
+    assert "Traceback" not in ended.err
+
+    worker = cluster.work(*words)
+    cluster.detach(20, "--account", "shop", "--again", name="winter")
+    cluster.until(lambda: cluster.chunks("accepted", "winter"), worker)
+    assert cluster.chunks("planned", "autumn") == 1
+    ended = cluster.shop("resume", "autumn", "--detach")
+    assert (ended.code, ended.err) == (0, "")
+    cluster.until(lambda: cluster.chunks("accepted", "autumn"), worker)
+    assert cluster.shop.sandbox.truth.emails == 30
+
+
+def test_deliveries_are_followed_and_that_goes_on_elsewhere(cluster: Cluster) -> None:
+    cluster.detach(10, "--track", "30m")
+    first = cluster.work()
+    cluster.until(lambda: cluster.orders("track", "doing"), first)
+    cluster.until(lambda: cluster.ask("SELECT count(*) FROM workers WHERE sends = 0"), first)
+    first.send_signal(signal.SIGTERM)
+    assert end_of(first).code == 0
+    assert cluster.orders("track", "todo") == 1
+    second = cluster.work()
+    cluster.until(lambda: cluster.orders("track", "doing"), second)
+
+
+def test_it_ends_in_time_without_its_database(
+    cluster: Cluster, make_postgres: Callable[..., Server]
+) -> None:
+    server = make_postgres()
+    cluster.dsn = cluster.shop.environment["MAILKIT_JOURNAL"] = server.dsn()
+    cluster.shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=30))
+    cluster.detach(10)
+    worker = cluster.work()
+    cluster.until(lambda: cluster.chunks("sending"), worker)
+    server.crash()
+    worker.send_signal(signal.SIGTERM)
+    ended = end_of(worker)
+    assert ended.code == 3, ended
+    assert "in doubt" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_file_is_no_journal_for_workers(shop: Shop) -> None:
+    words = ("send", shop.letter(), shop.customers(1), "--provider", "smsby", "--detach")
+    for command in (words, ("worker",), ("resume", "autumn", "--detach")):
+        ended = shop(*command)
+        ended.check_refusal("a file as the journal of workers", path=shop.journal)

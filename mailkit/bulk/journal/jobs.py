@@ -270,6 +270,20 @@ class Jobs:
 
         await self._store.write(work)
 
+    async def restart(self, job: JobRecord, then: WhenPlanned) -> None:
+        """The job counts as stopped no longer; ``then`` is part of the same transaction.
+        InvalidArgument for a cancelled one.
+        """
+
+        def work(db: Connection) -> None:
+            found = by_id(db, job.id)
+            assert found is not None  # noqa: S101 - planned jobs are not deleted
+            check_wanted(found)
+            db.execute("UPDATE jobs SET stopped = NULL WHERE id = ?", (job.id,))
+            then(db, found)
+
+        await self._store.write(work)
+
     async def stop(self, job: JobRecord, reason: str, *, everybody: bool = True) -> None:
         """Note why the job is stopped before its end: no worker takes anything of it any more.
 

@@ -251,7 +251,7 @@ def chunks(setting: Setting) -> Iterable[Row]:
 def ledger(setting: Setting) -> Iterable[Row]:
     with database() as db:
         whose = "the ledger in PostgreSQL"
-        yield from ledger_rows(setting, [db.dsn] * 2, whose, at_most(600.0), db)
+        yield from ledger_rows(setting, [db.dsn] * 2, whose, at_most(600.0), db, 10)
 
 
 def looks(setting: Setting) -> Iterable[Row]:

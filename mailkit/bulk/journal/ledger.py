@@ -368,9 +368,11 @@ class Ledger:
         begins_by: float,
     ) -> Grant:
         latest = moment.now + BEGINS_WITHIN + deadline + SLACK
-        over = " OR ".join(["(quota = ? AND at <= ?)"] * len(needs))
-        ends = [value for name in needs for value in (name, moment.now - kept[name].per)]
-        db.execute(f"DELETE FROM permits WHERE account = ? AND ({over})", (moment.account, *ends))
+        for name in needs:
+            db.execute(
+                "DELETE FROM permits WHERE account = ? AND quota = ? AND at <= ?",
+                (moment.account, name, moment.now - kept[name].per),
+            )
         granted = [
             (moment.account, moment.grant, name, amount, latest) for name, amount in needs.items()
         ]

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from benchmarks import (
+    apart,
     calls,
     campaigns,
     jobs,
@@ -36,6 +37,7 @@ BENCHES: list[Bench] = [
     *memory.BENCHES,
     *postgres.BENCHES,
     *workers.BENCHES,
+    *apart.BENCHES,
 ]
 
 

@@ -42,7 +42,7 @@ _log = logging.getLogger("mailkit.journal")
 CONNECTIONS = 8
 PATIENCE = 120.0
 """Seconds for which an operation waits for a database that is away."""
-IDLE_MILLISECONDS = 15_000
+IDLE_MILLISECONDS = 5_000
 """So long a stopped process may hold what it has locked."""
 STREAM_MILLISECONDS = 3_600_000
 _JOURNAL, _JOB = 0x6D61696C, 0x6D61

@@ -119,7 +119,9 @@ def _shown() -> Iterator[None]:
         yield
         return
     lines = _Lines(logging.INFO)
-    logs = [logging.getLogger(name) for name in ("mailkit.jobs", "mailkit.worker")]
+    logs = [
+        logging.getLogger(name) for name in ("mailkit.jobs", "mailkit.journal", "mailkit.worker")
+    ]
     for log in logs:
         log.addHandler(lines)
         log.setLevel(logging.INFO)

@@ -16,7 +16,7 @@ from procrastinate.schema import SchemaManager
 from mailkit.bulk.journal import JobRecord
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.postgres.dressing import Dressed
-from mailkit.bulk.journal.postgres.opening import shown
+from mailkit.bulk.journal.postgres.opening import is_direct, shown
 from mailkit.errors import JournalError
 
 __all__ = [
@@ -78,8 +78,10 @@ def make_app(address: str) -> App:
     )
 
 
-def make_tables(address: str) -> None:
-    """Make Procrastinate's tables, unless they are there. JournalError says why that can't be."""
+def make_tables(address: str) -> bool:
+    """Make Procrastinate's tables, unless they are there; whether the server itself answers, and no
+    pooler, through which no notification comes. JournalError says why that can't be.
+    """
     try:
         with (
             psycopg.connect(address, autocommit=True, connect_timeout=CONNECT_SECONDS) as db,
@@ -89,6 +91,7 @@ def make_tables(address: str) -> None:
             found = db.execute("SELECT to_regclass('procrastinate_jobs') IS NULL").fetchone()
             if found is not None and found[0]:
                 db.execute(SchemaManager.get_schema())
+            return is_direct(db)
     except psycopg.Error as error:
         raise JournalError(
             f"the workers' tables can't be made in {shown(address)}: {' '.join(str(error).split())}"

@@ -74,12 +74,13 @@ class Worker:
         self._runs = Runs(journal, providers, settings, hooks)
         self._tasks = Tasks(journal, self._runs, keeps=True)
         self._ends = asyncio.Event()
+        self._listens = True
 
     async def run(self) -> bool:
         """Work until `stop` is called; False if requests were still under way when it gave up: they
         are in doubt as soon as the process ends. JournalError if the database can't be used.
         """
-        await anyio.to_thread.run_sync(make_tables, self._address)
+        self._listens = await anyio.to_thread.run_sync(make_tables, self._address)
         app = make_app(self._address)
         app.add_tasks_from(self._tasks.blueprint, namespace=NAMESPACE)
         try:
@@ -129,6 +130,7 @@ class Worker:
                     concurrency=self._jobs,
                     name="mailkit",
                     fetch_job_polling_interval=POLL_SECONDS,
+                    listen_notify=self._listens,
                     update_heartbeat_interval=BEAT_SECONDS,
                     shutdown_graceful_timeout=1.0,
                     delete_jobs="successful",

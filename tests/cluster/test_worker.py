@@ -117,6 +117,25 @@ def test_deliveries_are_followed_and_that_goes_on_elsewhere(cluster: Cluster) ->
     cluster.until(lambda: cluster.orders("track", "doing"), second)
 
 
+def test_it_goes_on_after_its_database_was_away(
+    cluster: Cluster, make_postgres: Callable[..., Server]
+) -> None:
+    server = make_postgres()
+    cluster.dsn = cluster.shop.environment["MAILKIT_JOURNAL"] = server.dsn()
+    cluster.shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.2))
+    cluster.detach(3_000)
+    worker = cluster.work("--concurrency", "1")
+    cluster.until(lambda: cluster.chunks("accepted"), worker)
+    server.crash()
+    server.start()
+    cluster.until(lambda: cluster.chunks("accepted") == 6, worker)
+    cluster.detach(10, "--again", name="winter")
+    cluster.until(lambda: cluster.chunks("accepted", "winter"), worker)
+    assert cluster.shop.sandbox.truth.emails == 3_010
+    worker.send_signal(signal.SIGTERM)
+    assert "Traceback" not in end_of(worker).err
+
+
 def test_it_ends_in_time_without_its_database(
     cluster: Cluster, make_postgres: Callable[..., Server]
 ) -> None:

@@ -19,7 +19,7 @@ from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.tables import VERSION
 from mailkit.errors import JournalError
 
-__all__ = ["open_store", "shown", "version_in"]
+__all__ = ["is_direct", "open_store", "shown", "version_in"]
 
 CONNECT_SECONDS = 10
 _MAKING = 0x6D61696C
@@ -34,7 +34,7 @@ def open_store(
     with _connected(address) as first:
         with first.transaction():
             _prepare(first, place, adopt=adopt, create=create, single_server=single_server)
-        prepares = _is_direct(first)
+        prepares = is_direct(first)
     faults: list[JournalError] = []
 
     def configure(connection: psycopg.Connection[Any]) -> None:
@@ -143,7 +143,7 @@ def _prepare(
     servers.check(db, standing, adopt)
 
 
-def _is_direct(connection: psycopg.Connection[Any]) -> bool:
+def is_direct(connection: psycopg.Connection[Any]) -> bool:
     """Whether no pooler is between, which would answer with another process's number."""
     found = connection.execute("SELECT pg_backend_pid()").fetchone()
     return found is not None and found[0] == connection.info.backend_pid

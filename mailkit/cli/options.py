@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mailkit.bulk.journal import Adopt, is_address
+from mailkit.bulk.journal import Adopt, check_address, is_address
 from mailkit.bulk.lines import check_encoding
 from mailkit.bulk.plan import check_name
 from mailkit.bulk.rate import quota_of
@@ -74,7 +74,9 @@ def check_provider(name: str) -> None:
 
 def check_journal(place: str) -> None:
     """InvalidArgument if it can't be one."""
-    if not is_address(place) and Path(place).is_dir():
+    if is_address(place):
+        check_address(place)
+    elif Path(place).is_dir():
         raise InvalidArgument(f"{place} is a directory: name a file in it")
 
 

@@ -27,6 +27,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
                  "folder"}  # fmt: skip
     # The last one is quoted: a PRAGMA takes no values.
     marks = {
+        "one_of(ours)",
         "one_of(states)",
         "one_of(rows)",
         "one_of(chunks)",

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal, Self
 
 import anyio.to_thread
 
+from mailkit.bulk.journal.addresses import check_address, is_address
 from mailkit.bulk.journal.calls import HandlerCall, HandlerCalls
 from mailkit.bulk.journal.cancelling import Cancelling
 from mailkit.bulk.journal.chunks import Chunks, Taken
@@ -108,6 +109,7 @@ __all__ = [
     "WhenPlanned",
     "Worker",
     "WorkerDead",
+    "check_address",
     "check_shared",
     "default_place",
     "is_address",
@@ -204,6 +206,7 @@ class Journal:
         word = None if adopt is None else Adopt(adopt)
         named = default_place() if path is None else path
         if isinstance(named, str) and is_address(named):
+            check_address(named)
             return cls(
                 await anyio.to_thread.run_sync(
                     partial(_in_database, named, word, create, single_server)
@@ -240,6 +243,7 @@ class Journal:
         """
         named = default_place() if path is None else path
         if isinstance(named, str) and is_address(named):
+            check_address(named)
             return await anyio.to_thread.run_sync(_version_in_database, named)
         return await anyio.to_thread.run_sync(version_at, _resolved(named))
 
@@ -310,11 +314,6 @@ class Journal:
         is not in its place any more.
         """
         await anyio.to_thread.run_sync(self._db.close)
-
-
-def is_address(text: str) -> bool:
-    """Whether it names a database of a server, not a file."""
-    return text.startswith(("postgresql://", "postgres://"))
 
 
 def check_shared(place: str) -> None:

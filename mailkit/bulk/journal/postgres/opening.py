@@ -4,6 +4,7 @@ connection.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from mailkit.errors import JournalError
 __all__ = ["is_direct", "open_store", "shown", "version_in"]
 
 CONNECT_SECONDS = 10
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # the store says so itself
 _MAKING = 0x6D61696C
 """The lock of whoever makes or changes the tables: that of the whole journal."""
 
@@ -32,8 +34,11 @@ def open_store(
     """The store at this address; made if there is none, and it may be."""
     place, options = shown(address), _options(address)
     with _connected(address) as first:
-        with first.transaction():
-            _prepare(first, place, adopt=adopt, create=create, single_server=single_server)
+        try:
+            with first.transaction():
+                _prepare(first, adopt=adopt, create=create, single_server=single_server)
+        except JournalError as error:
+            raise JournalError(f"the journal {place}: {error}") from error
         prepares = is_direct(first)
     faults: list[JournalError] = []
 
@@ -80,9 +85,9 @@ def _options(address: str) -> dict[str, Any]:
     """What the address leaves open."""
     try:
         given = conninfo_to_dict(address)
-    except psycopg.Error as error:
+    except psycopg.Error:
         raise JournalError(
-            f"the journal's address {shown(address)} can't be read: {' '.join(str(error).split())}"
+            "the journal's address can't be read; it is written postgresql://user@host/database"
         ) from None
     options: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
@@ -101,8 +106,10 @@ def _connected(address: str) -> Iterator[psycopg.Connection[Any]]:
             adapt(connection)
             yield connection
     except psycopg.OperationalError as error:
+        answered = "FATAL:" in str(error)  # such as a wrong password
         raise JournalError(
-            f"the journal's database {place} can't be reached: {' '.join(str(error).split())}"
+            f"the journal's database {place} can't be {'used' if answered else 'reached'}: "
+            f"{' '.join(str(error).split())}"
         ) from error
     except psycopg.Error as error:
         raise JournalError(
@@ -112,7 +119,6 @@ def _connected(address: str) -> Iterator[psycopg.Connection[Any]]:
 
 def _prepare(
     connection: psycopg.Connection[Any],
-    place: str,
     *,
     adopt: Adopt | None,
     create: bool,
@@ -126,14 +132,17 @@ def _prepare(
         found = schema.version(db)
     if found is None:
         if not create:
+            raise JournalError("there is none yet: make it with mailkit journal init")
+        if others := schema.taken(db):
             raise JournalError(
-                f"there is no journal in {place}: make one with mailkit journal init"
+                f"the database has tables of another program ({', '.join(others)}): name a "
+                "database of its own"
             )
         schema.create(db)
         servers.begin(db, standing, single_server=single_server)
     elif not schema.OLDEST <= found <= VERSION:
         raise JournalError(
-            f"the journal in {place} is of version {found}, and this mailkit reads {VERSION}: "
+            f"its version is {found}, and this mailkit reads version {VERSION}: "
             "use the mailkit that wrote it, or a newer one"
         )
     elif found < VERSION:

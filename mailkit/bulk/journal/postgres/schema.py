@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Callable
 
+from mailkit.bulk.journal.batches import one_of
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.tables import STATEMENTS, VERSION
 
@@ -33,6 +34,18 @@ def statements() -> list[str]:
             statement = re.sub(theirs, ours, statement, flags=re.MULTILINE)
         found.append(statement)
     return found
+
+
+def taken(db: Connection) -> list[str]:
+    """The tables of others that have the names of the journal's."""
+    ours = [words[2] for words in map(str.split, STATEMENTS) if words[1] == "TABLE"]
+    found = db.execute(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') "
+        "AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) "
+        f"AND relname IN ({one_of(ours)}) ORDER BY relname",
+        ours,
+    )
+    return [str(name) for (name,) in found]
 
 
 def version(db: Connection) -> int | None:

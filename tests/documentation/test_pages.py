@@ -33,7 +33,7 @@ ELSEWHERE = {
 }
 ALL = sorted(ROOT.glob("docs/**/*.md"))
 PAGES = [page for page in ALL if page.name not in ELSEWHERE]
-UNTIL_CTRL_C = ("sandbox", "listen")
+UNTIL_CTRL_C = ("sandbox", "listen", "worker")
 LIST = "email,name,city\na@b.by,Anna,Minsk\n"
 FILES = {
     "message.toml": 'sender = "Shop <news@shop.by>"\nsubject = "Hi"\nhtml = "<p>Hello</p>"\n',

@@ -6,11 +6,13 @@ leads, as are the journal's own.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from hashlib import sha256
 
 import psycopg
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.schema import SchemaManager
 
 from mailkit.bulk.journal import JobRecord
@@ -100,13 +102,15 @@ def make_tables(address: str) -> bool:
 
 def put_send(db: Connection, job: JobRecord, *, track: float = 0.0) -> None:
     """Inside an operation on the journal: have a worker send the job. It takes effect with the
-    operation's commit.
+    operation's commit. One order to send it is enough.
     """
     assert isinstance(db, Dressed)  # noqa: S101 - the caller checked that it is PostgreSQL
     app = App(connector=SyncPsycopgConnector())  # it uses no connection of its own
-    app.configure_task(
+    order = app.configure_task(
         f"{NAMESPACE}:send",
         queue=queue_of(job.provider, job.account),
         queueing_lock=send_lock(job.name),
         connection=db.connection,
-    ).defer(job=job.name, track=track)
+    )
+    with contextlib.suppress(AlreadyEnqueued), db.connection.transaction():
+        order.defer(job=job.name, track=track)

@@ -105,6 +105,14 @@ def test_what_the_provider_has_stopped_waits_for_a_person(cluster: Cluster) -> N
     assert cluster.shop.sandbox.truth.emails == 30
 
 
+def test_an_order_that_waits_is_enough(cluster: Cluster) -> None:
+    cluster.detach(10, name="autumn")
+    for _ in range(2):
+        ended = cluster.shop("resume", "autumn", "--detach")
+        assert (ended.code, ended.err) == (0, "")
+    assert cluster.orders("send", "todo") == 1
+
+
 def test_deliveries_are_followed_and_that_goes_on_elsewhere(cluster: Cluster) -> None:
     cluster.detach(10, "--track", "30m")
     first = cluster.work()

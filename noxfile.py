@@ -94,9 +94,10 @@ def crash(session: nox.Session) -> None:
     """330 jobs, killed while others look on, join in and attack the journal's file; 20 times six
     sends in one journal; a small job that is killed at each of its system calls; campaigns to
     50,000 people, killed 200 times in all; six processes under the quotas of one journal; 100,000
-    events for a receiver that is killed, too; 10,000 recipients on three providers.
+    events for a receiver that is killed, too; 10,000 recipients on three providers; jobs in
+    PostgreSQL whose four senders and server are struck 400 times.
     """
-    session.install("-e", ".[cli]")
+    session.install("-e", ".[cli,postgres]", *groups("tests"))
     if session.posargs:
         session.run("python", "-m", "tests.crash", *session.posargs)
         return
@@ -107,6 +108,7 @@ def crash(session: nox.Session) -> None:
     session.run("python", "-m", "tests.crash", "--permits", "2000")
     session.run("python", "-m", "tests.crash", "--events", "100000")
     session.run("python", "-m", "tests.three")
+    session.run("python", "-m", "tests.crash", "--postgres", "400")
 
 
 @nox.session

@@ -234,7 +234,7 @@ async def test_a_look_sees_what_the_dead_were_sending_before_anybody_has_reaped_
         [one] = (await snapshot(looking, first)).doubts
         assert (one.n, one.state) == (dead.ticket.chunk, "sending")
         assert (await snapshot(looking, first)).running
-        assert await journal.workers.busy(first) is None  # which has reaped
+        await journal.workers.join(first)  # which reaps
         [one] = (await snapshot(looking, first)).doubts
         assert (one.n, one.state) == (dead.ticket.chunk, "in doubt")
         assert await found(looking, first) == {"unsent": 4, "in doubt": 2}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+from ..postgres.server import Server
 from .attacks import ATTACKS
+from .cluster import QUOTA, prove_cluster
 from .crowd import prove_crowd
 from .flood import prove_flood
 from .frozen import calls_of, prove_frozen
@@ -55,6 +58,13 @@ def main() -> int:
         help="instead: six processes under the quotas of one journal, until so many have arrived",
     )
     parser.add_argument(
+        "--postgres",
+        type=int,
+        metavar="STRIKES",
+        help="instead: four senders of a job whose journal is in PostgreSQL, until they and the "
+        "server have been struck so often",
+    )
+    parser.add_argument(
         "--events",
         type=int,
         metavar="NUMBER",
@@ -66,6 +76,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.permits:
         return _permits(options.permits, options.seed or 1)
+    if options.postgres:
+        return _cluster(options.postgres, options.seed, options.rows)
     if options.events:
         return _flood(options.events, options.seed or 1)
     if options.large:
@@ -99,6 +111,28 @@ def _permits(requests: int, seed: int) -> int:
     return 1 if rush.above or rush.unfairness > FAIR else 0
 
 
+def _cluster(strikes: int, seed: int | None, rows: int) -> int:
+    began, total, struck, most, bad = time.monotonic(), Verdict(-1), Counter[str](), 0, 0
+    seeds = count() if seed is None else iter([seed])
+    logging.getLogger("mailkit.journal").setLevel(logging.ERROR)  # its database is often away
+    with sandbox() as place, Server() as server, tempfile.TemporaryDirectory() as folder:
+        while struck.total() < strikes and (one := next(seeds, None)) is not None:
+            ordeal = prove_cluster(one, server, place, Path(folder), rows)
+            print(ordeal, flush=True)
+            bad += not ordeal.verdict.good
+            total += ordeal.verdict
+            struck += ordeal.struck
+            most = max(most, ordeal.most)
+    told = ", ".join(f"{number} {what}" for what, number in struck.most_common())
+    print(
+        f"{struck.total()} strikes in {time.monotonic() - began:.0f} s: {told}\n"
+        f"{_broken(total)}; at most {most} requests in a window of the quota, which allows "
+        f"{QUOTA.limit}; {total.rows_in_doubt} rows in {total.doubts} chunks were in doubt\n"
+        f"{bad} failed"
+    )
+    return 1 if bad else 0
+
+
 def _flood(events: int, seed: int) -> int:
     with sandbox() as place, tempfile.TemporaryDirectory() as folder:
         flood = prove_flood(seed, place, Path(folder), events, kills=5)
@@ -120,16 +154,19 @@ def work(options: argparse.Namespace) -> int:
             total += verdict
     done = sum(played.values())
     shares = ", ".join(f"{count} over {name}" for name, count in sorted(played.items()))
-    told = ", ".join(f"{getattr(total, name)} {what}" for name, what in BROKEN.items())
     print(
         f"{done} proofs of {options.rows:,} recipients ({shares}), {total.kills} kills, "
         f"{total.stops} stops, {total.joined} joined and {total.looks} looks in "
-        f"{time.monotonic() - began:.0f} s: {told}; "
+        f"{time.monotonic() - began:.0f} s: {_broken(total)}; "
         f"{total.rows_in_doubt} rows in {total.doubts} chunks were in doubt\n"
         f"{done - bad} passed, {bad} failed",
         flush=True,
     )
     return 1 if bad else 0
+
+
+def _broken(total: Verdict) -> str:
+    return ", ".join(f"{getattr(total, name)} {what}" for name, what in BROKEN.items())
 
 
 def _verdicts(

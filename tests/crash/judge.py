@@ -206,12 +206,12 @@ def finish(
 
 def note_doubts(errand: Errand) -> None:
     """Write the chunks that are in doubt at this moment into the log; every report adds up."""
-    if errand.journal.exists():
+    if errand.has_journal:
         asyncio.run(_note_doubts(errand))
 
 
 async def _note_doubts(errand: Errand) -> None:
-    journal = await Journal.open(errand.journal)
+    journal = await Journal.open(errand.address)
     try:
         for record in await journal.jobs.list():
             for doubt in (await make_report(journal, record.name)).doubts:
@@ -221,7 +221,7 @@ async def _note_doubts(errand: Errand) -> None:
 
 
 async def _end_doubts(errand: Errand, jobs: Sequence[Errand], verdict: Verdict) -> bool:
-    journal = await Journal.open(errand.journal)
+    journal = await Journal.open(errand.address)
     try:
         complete = True
         for one in jobs:
@@ -263,7 +263,7 @@ async def _look_them_up(journal: Journal, errand: Errand, report: Report) -> Non
 async def _doubted(errand: Errand, jobs: Sequence[Errand]) -> list[str]:
     """Rows in doubt of which events have told."""
     truth = outcomes_of(errand.place, errand.subject.name)
-    journal = await Journal.open(errand.journal)
+    journal = await Journal.open(errand.address)
     found: list[str] = []
     try:
         known = {record.name: record for record in await journal.jobs.list()}
@@ -296,10 +296,10 @@ async def vanished(
 ) -> list[str]:
     """The jobs that have mailed people, and of which the journal knows nothing."""
     truth = mailed(errand.url)
-    if not errand.journal.exists():
+    if not errand.has_journal:
         known = set[str]()
     else:
-        journal = await Journal.open(errand.journal)
+        journal = await Journal.open(errand.address)
         try:
             known = {record.name for record in await journal.jobs.list()}
         finally:
@@ -319,8 +319,8 @@ async def judge(
     """Compare every row of these jobs with the truth."""
     await audit(verdict, errand, whole=True)
     truth = ask(errand.url, "truth?full=1")
-    verdict.damaged += not sound(errand.journal)
-    journal = await Journal.open(errand.journal)
+    verdict.damaged += errand.database is None and not sound(errand.journal)
+    journal = await Journal.open(errand.address)
     try:
         for one in jobs:
             people = dict(lists[one.job])
@@ -387,7 +387,7 @@ async def agrees(errand: Errand) -> bool:
     skip(errand.url, DAY)  # what was taken is mailed by then
     truth = mailed(errand.url)
     try:
-        journal = await Journal.open(errand.journal)
+        journal = await Journal.open(errand.address)
     except JournalError:
         return False
     try:

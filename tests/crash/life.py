@@ -91,7 +91,9 @@ class Moment:
 
 @attrs.frozen
 class Errand:
-    """What every process of a job works on."""
+    """What every process of a job works on. The journal is the file, or the ``database`` at this
+    address.
+    """
 
     subject: Subject
     message: Message
@@ -102,6 +104,17 @@ class Errand:
     command: CommandLine
     clock: FastClock
     job: str = JOB
+    database: str | None = None
+
+    @property
+    def address(self) -> str | Path:
+        """What the journal is opened by."""
+        return self.database or self.journal
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether there is one."""
+        return self.database is not None or self.journal.exists()
 
     @property
     def url(self) -> str:
@@ -166,7 +179,7 @@ async def _run(errand: Errand, who: str, begin: Begin) -> int:
             errand.log.add(who, JOINED)
             together = False
 
-    journal = await Journal.open(errand.journal)
+    journal = await Journal.open(errand.address)
     settings = EngineSettings(SENDERS)
     try:
         async with (

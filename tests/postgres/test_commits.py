@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -161,3 +162,23 @@ async def test_of_two_that_take_at_once_none_gets_the_others_chunk(
             *[take(journal, job) for _ in range(20)], *[take(other, joined) for _ in range(20)]
         )
     assert sorted(one.ticket.chunk for one in found) == [*range(1, 41)]
+
+
+async def test_nobody_waits_for_outcomes_that_a_crash_of_the_server_has_lost(
+    journal: Journal, postgres_database: str
+) -> None:
+    job = await planned(journal, PEOPLE, chunk=1)
+    async with await Journal.open(postgres_database) as other:
+        joined = await other.workers.join(job)
+        await take(journal, job)
+        await take(other, joined)
+        assert str(os.getpid()) in str(await journal.workers.busy(job))
+        assert await other.workers.busy(joined) is None
+        counts = await journal.reports.counts(job)
+        assert (counts.in_doubt, counts.unsent) == (2, 1)
+
+
+async def test_of_several_that_open_a_new_journal_one_makes_it(postgres_database: str) -> None:
+    journals = await asyncio.gather(*[Journal.open(postgres_database) for _ in range(6)])
+    for journal in journals:
+        await journal.close()

@@ -23,6 +23,7 @@ from mailkit.errors import InvalidArgument, JournalError
 __all__ = ["Workers", "at_work", "reap"]
 
 CUT_OFF = "the process ended while the request was under way"
+LOST = "the journal's database has lost how the request ended"
 
 
 class Workers:
@@ -105,17 +106,21 @@ class Workers:
         list, or rows of a refused chunk that it keeps for later. Of two that keep some, neither
         waits.
 
-        What dead ones were sending is in doubt from now on.
+        What dead ones were sending is in doubt from now on. This one has nothing under way: where
+        the journal says otherwise, a crash of its database has lost the outcome.
         """
 
         def look(db: Connection) -> bool:
             found = db.execute(
-                "SELECT 1 FROM workers WHERE job = ? AND ended = 0 AND id <> ? LIMIT 1",
-                (job.id, _id(job)),
+                "SELECT 1 FROM workers WHERE job = ? AND ended = 0 AND id <> ? UNION ALL "
+                "SELECT 1 FROM chunks WHERE job = ? AND state IN "
+                f"('{ChunkState.LOADING}', '{ChunkState.SENDING}') AND worker = ? LIMIT 1",
+                (job.id, _id(job), job.id, _id(job)),
             )
             return found.fetchone() is not None
 
         def work(db: Connection) -> str | None:
+            _let_go(db, job.id, f"worker = {_id(job)}", LOST)
             others = reap(db, self._store.liveness, job.id) - {_id(job)}
             if not others:
                 return None
@@ -154,23 +159,30 @@ def reap(db: Connection, lives: Liveness, job: int) -> frozenset[int]:
         db.execute("UPDATE workers SET ended = 1 WHERE id = ?", (worker,))
         leave(db, place_of(worker))
         lives.remove(worker)
+    _let_go(db, job, others, CUT_OFF)
+    return alive
+
+
+def _let_go(db: Connection, job: int, theirs: str, why: str) -> None:
+    """Nobody knows how a request of these workers ended: its chunk is in doubt. What was prepared
+    is planned again.
+    """
     db.execute(
         f"UPDATE chunks SET state = CASE WHEN rows = 0 THEN '{ChunkState.EMPTY}' "  # all heard of
         f"ELSE '{ChunkState.IN_DOUBT}' END, reason = ? "
-        f"WHERE job = ? AND state = '{ChunkState.SENDING}' AND {others}",
-        (CUT_OFF, job),
+        f"WHERE job = ? AND state = '{ChunkState.SENDING}' AND {theirs}",
+        (why, job),
     )
     db.execute(
         f"UPDATE chunks SET state = '{ChunkState.PLANNED}' "
-        f"WHERE job = ? AND state = '{ChunkState.LOADING}' AND {others}",
+        f"WHERE job = ? AND state = '{ChunkState.LOADING}' AND {theirs}",
         (job,),
     )
     db.execute(
         f"UPDATE parts SET state = '{PartState.PLANNED}' "
-        f"WHERE job = ? AND state = '{PartState.LOADING}' AND {others}",
+        f"WHERE job = ? AND state = '{PartState.LOADING}' AND {theirs}",
         (job,),
     )
-    return alive
 
 
 def at_work(

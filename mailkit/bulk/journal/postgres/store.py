@@ -381,7 +381,7 @@ def _finish(connection: psycopg.Connection[Any]) -> None:
         raise JournalError(f"the journal's database did not commit: {ended.statusmessage}")
     if warnings:
         raise CommitUnknown(
-            f"the standby of the journal's database has not confirmed a commit: {warnings[0]}"
+            f"the journal's database, or its standby, has not confirmed a commit: {warnings[0]}"
         )
 
 

@@ -99,6 +99,8 @@ def check(db: Connection, found: Standing, adopt: Adopt | None = None) -> bool:
             "--adopt latest if the last commits are there, else with --adopt older: then whatever "
             "is unsent in jobs under way is in doubt"
         )
+    if adopt is not None:  # whoever was at work joins anew
+        db.execute("UPDATE workers SET ended = 1 WHERE ended = 0")
     if adopt is Adopt.OLDER:
         _doubt(db)
     _keep(db, found)
@@ -125,7 +127,6 @@ def _keep(db: Connection, found: Standing) -> None:
 
 def _doubt(db: Connection) -> None:
     """Whatever could have been sent meanwhile is in doubt."""
-    db.execute("UPDATE workers SET ended = 1 WHERE ended = 0")
     db.execute(
         f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', takes = takes + 1, "
         "reason = 'the journal was put back from an older state' "

@@ -1,0 +1,143 @@
+"""A standby takes over, or a copy is opened: what may have been lost by that is not sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from mailkit.bulk.journal import Journal, Later, Taken
+from mailkit.errors import JournalError
+from mailkit.provider import Sent
+
+from ..bulk.fakes import people
+from ..bulk.jobs import planned, states, take
+from .databases import Databases
+from .server import Server
+
+Make = Callable[..., Server]
+
+
+def both(server: Server, standby: Server) -> str:
+    """An address that leads to whichever of the two can be written to."""
+    found = [psycopg.conninfo.conninfo_to_dict(one.dsn()) for one in (server, standby)]
+    hosts, ports = ([str(one[name]) for one in found] for name in ("host", "port"))
+    settings = "target_session_attrs=read-write&connect_timeout=5"
+    return (
+        f"postgresql:///postgres?user=mailkit&host={','.join(hosts)}&port={','.join(ports)}"
+        f"&{settings}"
+    )
+
+
+async def test_a_synchronous_standby_that_takes_over_lacks_nothing(make_postgres: Make) -> None:
+    server = make_postgres()
+    standby = server.standby(synchronous=True)
+    async with await Journal.open(both(server, standby)) as journal:
+        job = await planned(journal, people(4), chunk=1)
+        first, second = await take(journal, job), await take(journal, job)
+        await journal.chunks.accept(job, first.ticket, 3.0, Sent(None))
+        await take(journal, job)  # it is durable, and so is all before it
+        server.kill()
+        standby.promote()
+        standby.configure({"synchronous_standby_names": ""})
+        await journal.chunks.accept(job, second.ticket, 3.0, Sent(None))
+        assert isinstance(await journal.chunks.take(job, 4.0), Taken)
+        found = await states(journal, job)
+    assert sorted(found.values()) == ["accepted", "accepted", "unsent", "unsent"]
+
+
+async def test_an_asynchronous_standby_that_takes_over_is_refused(make_postgres: Make) -> None:
+    server = make_postgres()
+    async with await Journal.open(server.dsn()) as journal:
+        job = await planned(journal, people(3), chunk=1)
+        standby = server.standby()
+        standby.cut_off()
+        await take(journal, job)
+    server.kill()
+    standby.promote()
+    with pytest.raises(JournalError, match="no commit had waited for it"):
+        await Journal.open(standby.dsn())
+    async with await Journal.open(standby.dsn(), adopt="older") as journal:
+        found = await journal.jobs.get("a")
+        assert set((await states(journal, found)).values()) == {"in doubt"}
+    async with await Journal.open(standby.dsn()) as journal:  # the word is kept
+        await journal.jobs.get("a")
+
+
+async def test_who_sends_meanwhile_takes_nothing_from_it(make_postgres: Make) -> None:
+    server = make_postgres()
+    standby = server.standby()
+    address = both(server, standby)
+    async with await Journal.open(address, single_server=True) as journal:
+        job = await planned(journal, people(3), chunk=1)
+        standby.cut_off()
+        await take(journal, job)
+        server.kill()
+        standby.promote()
+        with pytest.raises(JournalError, match="no commit had waited for it"):
+            await journal.chunks.take(job, 3.0)
+
+
+async def test_a_standby_that_nobody_waits_for_needs_a_word(make_postgres: Make) -> None:
+    server = make_postgres()
+    server.standby()
+    with pytest.raises(JournalError, match="no commit waits for it"):
+        await Journal.open(server.dsn())
+    await (await Journal.open(server.dsn(), single_server=True)).close()
+    await (await Journal.open(server.dsn())).close()
+
+
+async def test_a_standby_itself_is_refused(make_postgres: Make) -> None:
+    server = make_postgres()
+    standby = server.standby(synchronous=True)
+    await (await Journal.open(server.dsn())).close()
+    with pytest.raises(JournalError, match="is a standby, or can only be read"):
+        await Journal.open(standby.dsn())
+
+
+async def test_a_take_that_the_standby_did_not_confirm_is_none(make_postgres: Make) -> None:
+    server = make_postgres()
+    standby = server.standby(synchronous=True)
+    async with await Journal.open(server.dsn()) as journal:
+        job = await planned(journal, people(2), chunk=1)
+        standby.stop()
+        taking = asyncio.ensure_future(journal.chunks.take(job, 3.0))
+        waits = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        while not await asyncio.to_thread(server.run, waits):
+            assert not taking.done()
+        standby.start()
+        assert isinstance(await taking, Later)
+        assert await journal.chunks.planned(job) == 2
+
+
+async def test_a_copy_of_the_database_is_refused(postgres: Databases) -> None:
+    name = postgres.create_database()
+    async with await Journal.open(postgres.dsn(name)) as journal:
+        job = await planned(journal, people(3), chunk=1)
+        await take(journal, job)
+    copy = postgres.create_database(name)
+    try:
+        with pytest.raises(JournalError, match="is a copy of another database's"):
+            await Journal.open(postgres.dsn(copy))
+        async with await Journal.open(postgres.dsn(copy), adopt="latest") as journal:
+            found = await journal.jobs.get("a")
+            assert sorted((await states(journal, found)).values()) == [
+                "in doubt", "unsent", "unsent",
+            ]  # fmt: skip
+    finally:
+        postgres.drop_database(copy)
+        postgres.drop_database(name)
+
+
+async def test_a_server_that_forgets_is_refused(make_postgres: Make) -> None:
+    server = make_postgres({"fsync": "off"})
+    with pytest.raises(JournalError, match="fsync = off"):
+        await Journal.open(server.dsn())
+    server.configure({"fsync": "on"})
+    async with await Journal.open(server.dsn()) as journal:
+        job = await planned(journal, people(2), chunk=1)
+        server.configure({"fsync": "off"})
+        with pytest.raises(JournalError, match="fsync off by now"):
+            await journal.chunks.take(job, 3.0)

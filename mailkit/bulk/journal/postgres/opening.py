@@ -5,6 +5,7 @@ connection.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -97,16 +98,33 @@ def _options(address: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in given}
 
 
+def _is_soon_there(error: psycopg.OperationalError) -> bool:
+    """Whether the server says that it starts, recovers or ends."""
+    return "the database system is" in str(error)
+
+
+def _patiently(address: str, options: dict[str, Any]) -> psycopg.Connection[Any]:
+    """Connect, and wait for a server that is about to be there."""
+    give_up = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            return psycopg.connect(address, autocommit=True, **options)
+        except psycopg.OperationalError as error:
+            if not _is_soon_there(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.1)
+
+
 @contextmanager
 def _connected(address: str) -> Iterator[psycopg.Connection[Any]]:
     """One connection, for whoever opens the journal; what goes wrong is a sentence."""
     options, place = _options(address), shown(address)
     try:
-        with psycopg.connect(address, autocommit=True, **options) as connection:
+        with _patiently(address, options) as connection:
             adapt(connection)
             yield connection
     except psycopg.OperationalError as error:
-        answered = "FATAL:" in str(error)  # such as a wrong password
+        answered = "FATAL:" in str(error) and not _is_soon_there(error)  # such as a wrong password
         raise JournalError(
             f"the journal's database {place} can't be {'used' if answered else 'reached'}: "
             f"{' '.join(str(error).split())}"

@@ -410,6 +410,11 @@ def _told(work: Callable[[], T]) -> T:
     try:
         return work()
     except (psycopg.Error, PoolTimeout) as error:
+        if _is_away(error):
+            raise JournalError(
+                "the journal's database can't be reached any more, and not all was read: "
+                f"{_words(error)}"
+            ) from error
         raise _failed(error) from error
 
 

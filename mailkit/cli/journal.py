@@ -23,7 +23,7 @@ from mailkit.cli.run import Exit, opened, run
 from mailkit.cli.show import moment_of, print_json
 from mailkit.cli.suppress import people_in
 from mailkit.core.moments import spoken
-from mailkit.errors import JournalError
+from mailkit.errors import InvalidArgument, JournalError
 from mailkit.text import plain
 
 __all__ = ["journal"]
@@ -138,6 +138,13 @@ def backup(
     raise typer.Exit(run(command))
 
 
+def _check_age(text: str) -> None:
+    """InvalidArgument unless it is a duration with its unit: what is pruned is gone."""
+    duration(text)
+    if text.strip()[-1:].isdigit():
+        raise InvalidArgument(f"{text!r} has no unit: say e.g. {text.strip()}d")
+
+
 @journal.command()
 def prune(
     older_than: Annotated[
@@ -145,7 +152,7 @@ def prune(
         typer.Option(
             "--older-than",
             help="Jobs that ended so long ago, e.g. 90d.",
-            callback=checked(duration),
+            callback=checked(_check_age),
         ),
     ],
     dry_run: DryRun = False,

@@ -144,6 +144,11 @@ def show(
                 await _print_json(found)
             else:
                 await _print_lines(found)
+            if forgotten := await store.suppressions.forgotten():
+                say(
+                    f"mailkit: {_addresses(forgotten)} more {_was(forgotten)} forgotten: in this "
+                    "journal alone, they stay suppressed, and no list can name them"
+                )
         return Exit.DONE
 
     raise typer.Exit(run(command))

@@ -21,7 +21,7 @@ from mailkit.provider import Sent
 
 from .counted import checked
 from .fakes import FakeProvider, people
-from .jobs import at, in_each, planned, planning, stored, take
+from .jobs import at, in_each, planned, planning, states, stored, take
 from .test_elsewhere import ends, rows_of, send
 from .test_elsewhere import planned as plan
 
@@ -241,7 +241,7 @@ async def test_nobody_is_forgotten_whose_address_is_needed(journal: Journal, cas
         "unsent": "is still going to mail p1@example.com",
         "sending": "a request of the job b with p1@example.com is under way",
         "in doubt": "p1@example.com is in doubt in the job b",
-        "looked for": "the job b still looks what became of p1@example.com",
+        "looked for": "the job b must still find out what became of p1@example.com",
     }
     with pytest.raises(InvalidArgument, match=words[case]):
         await journal.forget("x@b.by", ANNA)
@@ -334,3 +334,24 @@ async def test_an_address_must_be_one(journal: Journal) -> None:
     for wrong in ([], ["nobody"]):
         with pytest.raises(InvalidArgument):
             await journal.forget(*wrong)
+
+
+@pytest.mark.parametrize("asked", ["jörg@müller.by", " Bad@@example.com "])
+async def test_what_is_no_address_is_found_as_it_was_read(journal: Journal, asked: str) -> None:
+    job = await planned(journal, ["jörg@müller.by", "bad@@example.com", *people(2)])
+    await journal._db.write(
+        lambda db: db.execute(
+            "UPDATE rows SET state = 'invalid', reason = 'no address' WHERE line IN (2, 3)"
+        )
+    )
+    found = await journal.forget(asked)
+    assert [row.state for row in found.rows] == [RowState.INVALID]
+    assert asked.strip().lower() not in await everything(journal)
+    assert len(await states(journal, job)) == 4
+
+
+async def test_those_who_are_suppressed_and_forgotten_are_counted(journal: Journal) -> None:
+    await journal.suppressions.add(["a@b.by", ANNA], reason="asked", now=1.0)
+    await journal.forget(ANNA)
+    assert [one.address async for one in journal.suppressions.list()] == ["a@b.by"]
+    assert await journal.suppressions.forgotten() == 1

@@ -223,6 +223,7 @@ def test_old_jobs_are_pruned_and_their_counts_stay(shop: Shop) -> None:
 
 def test_how_old_is_a_duration(shop: Shop) -> None:
     shop("journal", "prune", "--older-than", "soon").check_usage("journal prune: no duration")
+    shop("journal", "prune", "--older-than", "90").check_usage("journal prune: no unit")
     assert shop("journal", "prune").code == 2
 
 

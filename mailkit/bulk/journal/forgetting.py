@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import attrs
 
-from mailkit.address import dedupe_key, normalize
+from mailkit.address import InvalidAddress, dedupe_key, normalize
 from mailkit.bulk.journal.addressees import rename
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.erasing import erase
@@ -104,7 +104,7 @@ class _Row:
         if row.state is RowState.UNSENT and self.job.cancelled is None:
             return f"the job {job} is still going to mail {who}: send the rest of it, or cancel it"
         if row.state is RowState.ACCEPTED and not self.reconciled:
-            return f"the job {job} still looks what became of {who}: resume it until it has ended"
+            return f"the job {job} must still find out what became of {who}: resume it to its end"
         return None
 
 
@@ -210,10 +210,20 @@ class Forgetting:
 
 
 def _keys(addresses: Iterable[str]) -> Sequence[str]:
-    keys = [*dict.fromkeys(dedupe_key(normalize(address)) for address in addresses)]
+    keys = [*dict.fromkeys(_key(address) for address in addresses)]
     if not keys:
         raise InvalidArgument("no address is given")
     return keys
+
+
+def _key(address: str) -> str:
+    """By which the person is found. An invalid row has its address as it was read."""
+    try:
+        return dedupe_key(normalize(address))
+    except InvalidAddress:
+        if "@" not in address.strip("@ "):
+            raise
+        return address.strip().lower()
 
 
 def _read(db: Connection) -> Mapping[int, int]:

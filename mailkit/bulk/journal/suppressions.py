@@ -77,6 +77,18 @@ class Suppressions:
 
         return await self._store.write(work)
 
+    async def forgotten(self) -> int:
+        """How many are suppressed whose addresses were forgotten: no list has these."""
+
+        def work(db: Connection) -> int:
+            found = db.execute(
+                "SELECT count(*) FROM suppressions WHERE job = 0 AND substr(key, 1, 1) = ?",
+                (MARK,),
+            )
+            return int(found.fetchone()[0])
+
+        return await self._store.read(work)
+
     async def list(self) -> AsyncIterator[Suppression]:
         """Every suppressed address, in alphabetical order, but for those that were forgotten."""
         found = self._store.stream(

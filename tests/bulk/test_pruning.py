@@ -15,7 +15,6 @@ import pytest
 from mailkit.bulk.journal import Chosen, Journal, PruneResult, RowState
 from mailkit.bulk.journal import pruning as pruning_module
 from mailkit.bulk.journal.store import Connection
-from mailkit.bulk.report import make_report
 from mailkit.bulk.report.table import csv_report
 from mailkit.errors import InvalidArgument, JobExists, JournalError
 from mailkit.events import DeliveryStatus
@@ -180,10 +179,13 @@ async def test_what_was_cut_off_is_done_the_next_time(
     rows = [row.address for row in await rows_of(journal, "a")]
     assert "p5@example.com" in rows
     assert "p0@example.com" not in rows
+    half = await journal.jobs.get("a")
+    assert (half.pruned, half.is_pruned) == (LATER, False)
     await planned(journal, ["x@b.by"], "other")  # jobs are planned meanwhile
     await checked(journal)
     assert await names(journal) == ["a"]
     assert "p5@example.com" not in await everything(journal)
+    assert (await journal.jobs.get("a")).is_pruned
     await checked(journal)
 
 

@@ -11,14 +11,16 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from mailkit.bulk.journal import Journal, Later, Taken
+from mailkit.bulk.journal import Account, Journal, Later, Taken
 from mailkit.bulk.journal.postgres import store as postgres
 from mailkit.bulk.journal.store import CommitUnknown
+from mailkit.core.clock import Clock
 from mailkit.errors import JournalError
-from mailkit.provider import Sent
+from mailkit.provider import Quota, Sent
 
 from ..bulk.jobs import planned, states, take
 from .databases import Databases
+from .server import Server
 
 PEOPLE = ["anna@b.by", "boris@b.by", "vera@b.by"]
 Connection = psycopg.Connection[Any]
@@ -182,3 +184,17 @@ async def test_of_several_that_open_a_new_journal_one_makes_it(postgres_database
     journals = await asyncio.gather(*[Journal.open(postgres_database) for _ in range(6)])
     for journal in journals:
         await journal.close()
+
+
+async def test_every_permit_outlives_a_crash_of_the_server(
+    make_postgres: Callable[..., Server],
+) -> None:
+    server, clock = make_postgres(), Clock()
+    async with await Journal.open(server.dsn()) as journal:
+        account = Account("fake", "shop", {"requests": Quota(3, 59.0, "requests")})
+        permits = journal.permits_of(account, clock)
+        for _ in range(2):
+            (await permits.acquire(("requests",), 0.0, 5.0)).sent()
+        server.crash()
+        server.start()
+        assert len((await permits.used())["requests"]) == 2

@@ -39,7 +39,7 @@ __all__ = [
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped, "
-    "cancelled, held, rate, pruned"
+    "cancelled, held, rate, pruned, erased"
 )
 
 

@@ -40,7 +40,9 @@ RECIPIENTS = "recipients"
 DEADLINE = 30.0
 """Seconds in which the request of a chunk ends, unless its client says otherwise."""
 DURABLE = 60.0
-"""Permits of a window of so many seconds must outlive the machine, which starts again in less."""
+"""Permits of a window of so many seconds must outlive the machine, which starts again in less. The
+server of a database may be there again within a second: there, all must.
+"""
 
 _granted: ContextVar[Grant | None] = ContextVar("granted", default=None)
 
@@ -235,7 +237,9 @@ class LedgerPermits:
     async def _ask(self, needs: Needs, deadline: float, give_up: float, key: str | None) -> Grant:
         """Ask until there is a permit. Whoever gives up leaves the line."""
         quotas = self.ledger.account.quotas
-        durable = any(quotas[name].per_seconds >= DURABLE for name in needs)
+        durable = self.ledger.restarts_at_once or any(
+            quotas[name].per_seconds >= DURABLE for name in needs
+        )
         waiting = self._waiting.here()
         try:
             while True:

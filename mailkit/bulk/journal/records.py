@@ -155,7 +155,13 @@ class JobRecord:
     held: str | None = None
     rate: str | None = None
     pruned: float | None = None
+    erased: int = 0
     worker: Worker | None = attrs.field(default=None, eq=False)
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether all people were removed from it: a pruning can be cut off, and goes on later."""
+        return self.erased == 2
 
     @property
     def ids(self) -> tuple[int, int]:

@@ -55,6 +55,11 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
         )
     if report.pruned is not None:
         yield Advice(f"pruned on {at(report.pruned)}: only the counts are left")
+    elif report.pruning is not None:
+        yield Advice(
+            f"its pruning began on {at(report.pruning)}, and has not ended; to go on:",
+            "mailkit journal prune --older-than 90d",
+        )
     elif report.counts.rejected and not (report.running or report.cancelled):
         yield Advice("to send the rejected rows again:", f"mailkit resume {job} --rejected")
 

@@ -60,7 +60,8 @@ class Report:
     be rejected because of the account and not of themselves. ``reasons`` says why rows were left
     out or rejected, for each state, the most frequent first. Accepted rows that are
     ``unreconciled`` are checked until ``looks_until``, or longer if the run was told to; None if
-    the provider sets no limit. From a job that was ``pruned``, the people were removed then.
+    the provider sets no limit. From a job that was ``pruned``, the people were removed then; a
+    ``pruning`` that began has not ended.
     """
 
     job: str
@@ -83,6 +84,7 @@ class Report:
     looks_until: datetime | None = None
     others: Sequence[OtherJob] = ()
     pruned: datetime | None = None
+    pruning: datetime | None = None
 
     @property
     def without_anybody(self) -> bool:
@@ -128,6 +130,7 @@ class Report:
             "held": self.held,
             "cancelled": self.cancelled and self.cancelled.isoformat(timespec="seconds"),
             "pruned": self.pruned and self.pruned.isoformat(timespec="seconds"),
+            "pruning": self.pruning and self.pruning.isoformat(timespec="seconds"),
             "complete": self.complete,
         }
 
@@ -170,6 +173,7 @@ def report_of(found: Snapshot, details: Details | None, *, proven: bool = False)
             f"the journal of {job.name} does not add up: {counts.read} rows were read, "
             f"{stored} are stored, {counts.accounted} have a state"
         )
+    pruned = None if job.pruned is None else datetime.fromtimestamp(job.pruned, UTC)
     return Report(
         job=job.name,
         provider=job.provider,
@@ -192,7 +196,8 @@ def report_of(found: Snapshot, details: Details | None, *, proven: bool = False)
         reasons=() if details is None or job.pruned is not None else _reasons(found, details),
         looks_until=_looks_until(found),
         others=found.others,
-        pruned=None if job.pruned is None else datetime.fromtimestamp(job.pruned, UTC),
+        pruned=pruned if job.is_pruned else None,
+        pruning=None if job.is_pruned else pruned,
     )
 
 

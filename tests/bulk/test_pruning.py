@@ -15,6 +15,7 @@ import pytest
 from mailkit.bulk.journal import Chosen, Journal, PruneResult, RowState
 from mailkit.bulk.journal import pruning as pruning_module
 from mailkit.bulk.journal.store import Connection
+from mailkit.bulk.report import make_report
 from mailkit.bulk.report.table import csv_report
 from mailkit.errors import InvalidArgument, JobExists, JournalError
 from mailkit.events import DeliveryStatus

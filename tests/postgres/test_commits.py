@@ -18,7 +18,7 @@ from mailkit.core.clock import Clock
 from mailkit.errors import JournalError
 from mailkit.provider import Quota, Sent
 
-from ..bulk.jobs import planned, states, take
+from ..bulk.jobs import finish, planned, planning, states, take
 from .databases import Databases
 from .server import Server
 
@@ -198,3 +198,23 @@ async def test_every_permit_outlives_a_crash_of_the_server(
         server.crash()
         server.start()
         assert len((await permits.used())["requests"]) == 2
+
+
+async def test_a_plan_goes_on_after_a_crash_of_the_server_with_all_it_has_written(
+    make_postgres: Callable[..., Server],
+) -> None:
+    server = make_postgres()
+    async with await Journal.open(server.dsn()) as journal:
+        job = await planning(journal, [*PEOPLE, "anna@b.by"])
+        server.crash()
+        server.start()
+        await journal.planning.mark_duplicates(job)
+        server.crash()
+        server.start()
+        await journal.planning.cut(job, rows=1, size=None)
+        server.crash()
+        server.start()
+        job = await finish(journal, job)
+        counts = await journal.reports.counts(job)
+        assert (counts.read, counts.duplicate, counts.unsent) == (4, 1, 3)
+        assert await journal.chunks.planned(job) == 3

@@ -121,11 +121,6 @@ class Ledger:
         self._time = now
         self._order = scarcest(account.quotas)
 
-    @property
-    def restarts_at_once(self) -> bool:
-        """Whether what keeps the permits may crash and be there again, while requests go on."""
-        return self._time is not None
-
     def needs(self, *names: str) -> Needs:
         """One permit of each of these quotas; names of no quota don't matter."""
         return {name: 1 for name in self._order if name in names}

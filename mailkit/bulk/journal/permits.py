@@ -237,7 +237,7 @@ class LedgerPermits:
     async def _ask(self, needs: Needs, deadline: float, give_up: float, key: str | None) -> Grant:
         """Ask until there is a permit. Whoever gives up leaves the line."""
         quotas = self.ledger.account.quotas
-        durable = self.ledger.restarts_at_once or any(
+        durable = self._store.dialect.restarts or any(
             quotas[name].per_seconds >= DURABLE for name in needs
         )
         waiting = self._waiting.here()

@@ -49,6 +49,7 @@ class Planning:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._durable = store.dialect.restarts  # else rows, or their marks, could be lost between
         self.rows_a_commit = store.dialect.rows_a_commit
         """So many rows are best added at once."""
 
@@ -64,7 +65,7 @@ class Planning:
             read = len(rows) + len(invalid)
             db.execute("UPDATE jobs SET read = read + ? WHERE id = ?", (read, job.id))
 
-        await self._store.write(work, durable=False, job=job.id)
+        await self._store.write(work, durable=self._durable, job=job.id)
 
     def _insert(self, db: Connection, rows: Batch[Any], **common: object) -> None:
         """Store rows, all with these values in common."""
@@ -89,7 +90,7 @@ class Planning:
                 [(job.id, key, now) for key in keys],
             )
 
-        await self._store.write(work, durable=False, job=job.id)
+        await self._store.write(work, durable=self._durable, job=job.id)
 
     async def mark_duplicates(self, job: JobRecord) -> None:
         """Of the rows with one address the first stays; the others become ``duplicate``."""
@@ -126,7 +127,7 @@ class Planning:
             found = db.execute("SELECT 1 FROM suppressions WHERE job IN (0, ?) LIMIT 1", (job.id,))
             return None if found.fetchone() is None else names_of(db, self._store.dialect)
 
-        names = await self._store.write(note, durable=False, again=True, job=job.id)
+        names = await self._store.write(note, durable=self._durable, again=True, job=job.id)
         if names is None:
             return
         await self._mark(
@@ -170,7 +171,7 @@ class Planning:
                 if state is RowState.DUPLICATE:
                     count(db, job, (reason for _, reason in changes))
 
-            await self._store.write(work, durable=False, job=job.id)
+            await self._store.write(work, durable=self._durable, job=job.id)
 
     async def cut(self, job: JobRecord, *, rows: int, size: int | None) -> None:
         """Cut the rows that remain into chunks of at most ``rows`` rows and ``size`` bytes (None:
@@ -182,7 +183,7 @@ class Planning:
         def forget(db: Connection) -> None:
             db.execute("DELETE FROM chunks WHERE job = ?", (job.id,))
 
-        await self._store.write(forget, durable=False, again=True, job=job.id)
+        await self._store.write(forget, durable=self._durable, again=True, job=job.id)
         after, number, last = job.ids[0], 1, job.ids[1]
         while after < last:
 
@@ -205,7 +206,7 @@ class Planning:
                     [(job.id, n, *piece) for n, piece in enumerate(pieces, number)],
                 )
 
-            await self._store.write(store, durable=False, job=job.id)
+            await self._store.write(store, durable=self._durable, job=job.id)
             number += len(pieces)
             after = pieces[-1].last if len(pieces) == CHUNKS_A_COMMIT else last
 

@@ -39,7 +39,8 @@ class Dialect:
     on its left, in this order where the database can be told. ``gather`` makes a JSON array of what
     all rows have; ``join`` puts their texts together. ``code`` hashes a person with a secret.
     ``claim`` locks the row that a query finds and passes over those that others have locked.
-    ``clock`` is the time, in seconds; None: each machine's own tells. A list comes in with
+    ``clock`` is the time, in seconds; None: each machine's own tells. One that ``restarts`` may crash and be there
+    again while those go on who use it, and rely on what they have written. A list comes in with
     ``rows_a_commit``.
     """
 
@@ -50,6 +51,7 @@ class Dialect:
         "':' || encode(substr(sha256(convert_to({secret} || {person}, 'UTF8')), 1, 12), 'hex')"
     )
     claim: str = " FOR UPDATE SKIP LOCKED"
+    restarts: bool = True
     clock: str | None = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
     rows_a_commit: int = 10_000
 

@@ -54,6 +54,7 @@ DIALECT = Dialect(
     join="group_concat",
     code="pseudonym({secret}, {person})",
     claim="",
+    restarts=False,
     clock=None,
     rows_a_commit=4_000,  # some milliseconds, in which other processes can't write
 )

@@ -39,9 +39,9 @@ class Dialect:
     on its left, in this order where the database can be told. ``gather`` makes a JSON array of what
     all rows have; ``join`` puts their texts together. ``code`` hashes a person with a secret.
     ``claim`` locks the row that a query finds and passes over those that others have locked.
-    ``clock`` is the time, in seconds; None: each machine's own tells. One that ``restarts`` may crash and be there
-    again while those go on who use it, and rely on what they have written. A list comes in with
-    ``rows_a_commit``.
+    ``clock`` is the time, in seconds; None: each machine's own tells. One that ``restarts`` may
+    crash and be there again while those go on who use it, and rely on what they have written. A
+    list comes in with ``rows_a_commit``.
     """
 
     nested: str = "JOIN"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from mailkit.bulk.journal import (
     default_place,
     is_address,
 )
+from mailkit.bulk.journal.tables import VERSION
 from mailkit.cli.options import AdoptAs, AsJson, JournalPlace, checked, duration
 from mailkit.cli.run import Exit, opened, run
 from mailkit.cli.show import moment_of, print_json
@@ -40,6 +42,7 @@ journal = typer.Typer(
 
 @journal.command()
 def init(
+    context: typer.Context,
     place: Annotated[
         str | None,
         typer.Argument(metavar="JOURNAL", help="Where; by default, as --journal says."),
@@ -54,9 +57,16 @@ def init(
     ] = False,
 ) -> None:
     """Make a journal, and say what it relies on; one that is there stays as it is."""
+    source = context.get_parameter_source("journal")
+    if place is not None and source is not None and source.name == "COMMANDLINE":
+        raise typer.BadParameter("JOURNAL and --journal are two places: give one of them")
+    if place == "":
+        raise typer.BadParameter("JOURNAL is empty: name a place, or leave it out")
+    where = journal if place is None else place
+    if single_server and not is_address(str(where or default_place())):
+        raise typer.BadParameter("--single-server is for a journal in PostgreSQL")
 
     async def command() -> int:
-        where = place or journal
         before = await Journal.version_at(where)
         async with await Journal.open(where, single_server=single_server) as store:
             await _make_queues(str(where or default_place()))
@@ -78,9 +88,7 @@ def migrate(journal: JournalPlace = None) -> None:
     """
 
     async def command() -> int:
-        before = await Journal.version_at(journal)
-        if before is None:
-            raise JournalError("there is no journal yet: make one with mailkit journal init")
+        before = await _version(journal)
         async with await Journal.open(journal, create=False) as store:
             found = await store.info()
         after = found.store.version
@@ -100,6 +108,11 @@ def info(journal: JournalPlace = None, adopt: AdoptAs = None, as_json: AsJson = 
     """Show where the journal stands: its database and size, its jobs, accounts and workers."""
 
     async def command() -> int:
+        if adopt is None and (version := await _version(journal)) < VERSION:
+            raise JournalError(
+                f"the journal is of version {version}, and this mailkit reads version {VERSION}: "
+                "upgrade it with mailkit journal migrate"
+            )
         async with opened(journal, adopt=adopt, look=True) as store:
             found = await store.info()
         if as_json:
@@ -139,10 +152,12 @@ def backup(
 
 
 def _check_age(text: str) -> None:
-    """InvalidArgument unless it is a duration with its unit: what is pruned is gone."""
+    """InvalidArgument unless it has a unit, and is a day or longer: what is pruned is gone."""
     duration(text)
     if text.strip()[-1:].isdigit():
-        raise InvalidArgument(f"{text!r} has no unit: say e.g. {text.strip()}d")
+        raise InvalidArgument(f"{text!r} has no unit: say e.g. 90d")
+    if duration(text) < duration("1d"):
+        raise InvalidArgument(f"{text!r} is less than a day: what is pruned is gone; say e.g. 90d")
 
 
 @journal.command()
@@ -217,6 +232,16 @@ def forget(
     raise typer.Exit(run(command))
 
 
+async def _version(journal: str | None) -> int:
+    """The journal's version; it stays as it is. JournalError if there is none."""
+    found = await Journal.version_at(journal)
+    if found is None:
+        place = str(journal or default_place())
+        where = "in that database" if is_address(place) else f"at {place}"
+        raise JournalError(f"there is no journal {where}: make one with mailkit journal init")
+    return found
+
+
 async def _make_queues(place: str) -> None:
     """Those of workers, where they are installed; else the first worker makes them."""
     if is_address(place):
@@ -261,11 +286,12 @@ def _plural(what: str) -> str:
 
 def _restoring(journal: Path) -> Iterator[str]:
     name = journal.name
+    look = f"mailkit journal info --journal {shlex.quote(str(journal))} --adopt"
     yield "To restore it, once nobody sends with the journal any more:"
     yield f"  1. remove {name}, {name}-wal and {name}-shm; leave {name}-takes where it is"
     yield f"  2. put the backup in the place of {journal}"
-    yield "  3. mailkit journal info --adopt latest   if that file is still there"
-    yield "     mailkit journal info --adopt older    if not: all that was to be sent is in doubt"
+    yield f"  3. {look} latest   if that file is still there"
+    yield f"     {look} older    if not: all that was to be sent is in doubt"
     yield "Jobs that were begun since are not in it: don't send their lists again."
 
 

@@ -7,6 +7,9 @@ import platform
 import shutil
 import sqlite3
 import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from mailkit.bulk.journal.sqlite.births import born
 from mailkit.bulk.journal.sqlite.schema import VERSION
 from mailkit.bulk.journal.sqlite.witness import Origin
 from mailkit.cli.show import moment_of
+from mailkit.core.clock import Clock
 from mailkit.sandbox import Fault
 
 from ..approval import approve
@@ -28,6 +32,13 @@ OLD = Path(__file__).parent.parent / "samples/journals/version-5.sql"
 def done(ended: Ended) -> str:
     assert (ended.code, ended.err) == (0, "")
     return ended.out
+
+
+@contextmanager
+def two_days_later(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setattr(Clock, "now", lambda _: time.time() + 2 * 86_400)
+        yield
 
 
 def info(shop: Shop) -> Any:
@@ -53,6 +64,26 @@ def test_a_journal_is_made_where_it_is_said(shop: Shop) -> None:
     assert not shop.journal.exists()
 
 
+def test_where_a_journal_is_made_is_said_once(shop: Shop) -> None:
+    one, two = shop.folder / "one.db", shop.folder / "two.db"
+    shop("journal", "init", one, "--journal", two).check_usage("journal init: two places")
+    shop("journal", "init", "").check_usage("journal init: empty")
+    shop("journal", "init", one, "--single-server").check_usage("journal init: single server")
+    assert not [path for path in (one, two, shop.journal) if path.exists()]
+
+
+def test_whoever_looks_at_a_journal_changes_nothing(shop: Shop) -> None:
+    shop.journal.touch()
+    shop("journal", "info").check_refusal("journal info: empty", path=shop.journal)
+    assert shop.journal.stat().st_size == 0
+    with sqlite3.connect(shop.journal) as db:
+        db.executescript(OLD.read_text(encoding="utf-8"))
+    db.close()
+    before = shop.journal.read_bytes()
+    shop("journal", "info").check_refusal("journal info: old", version=VERSION)
+    assert shop.journal.read_bytes() == before
+
+
 def test_a_journal_of_the_previous_version_is_migrated(shop: Shop) -> None:
     with sqlite3.connect(shop.journal) as db:
         db.executescript(OLD.read_text(encoding="utf-8"))
@@ -69,7 +100,7 @@ def test_a_journal_of_the_previous_version_is_migrated(shop: Shop) -> None:
 
 
 def test_what_is_not_there_is_neither_migrated_nor_shown_nor_copied(shop: Shop) -> None:
-    shop("journal", "migrate").check_refusal("journal migrate: none")
+    shop("journal", "migrate").check_refusal("journal migrate: none", path=shop.journal)
     shop("journal", "info").check_refusal("journal info: none", path=shop.journal)
     copy = shop.folder / "copy.db"
     shop("journal", "backup", copy).check_refusal("journal backup: none", path=shop.journal)
@@ -192,7 +223,9 @@ def test_nobody_is_forgotten_who_is_still_to_be_mailed(shop: Shop) -> None:
     assert [*shop.states().values()] == ["unsent", "suppressed"]
 
 
-def test_old_jobs_are_pruned_and_their_counts_stay(shop: Shop) -> None:
+def test_old_jobs_are_pruned_and_their_counts_stay(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     message, people = shop.letter(), shop.table(["email,name", f"{customer(0)},Anna", "nobody,X"])
     shop.send(message, people, "--name", "autumn")
     shop.sandbox.faults.add(Fault("reset_after_acting", on=SEND, times=1))
@@ -201,12 +234,12 @@ def test_old_jobs_are_pruned_and_their_counts_stay(shop: Shop) -> None:
     )
     before = shop.report()
     assert shop("journal", "prune", "--older-than", "1d").out == "0 jobs pruned\n"
-    approve(
-        "journal prune: dry run",
-        done(shop("journal", "prune", "--older-than", "0s", "--dry-run")),
-    )
+    with two_days_later(monkeypatch):
+        dry = done(shop("journal", "prune", "--older-than", "1d", "--dry-run"))
+    approve("journal prune: dry run", dry)
     assert shop.in_journal("rows", f"address = '{customer(0)}'") == 2
-    approve("journal prune", done(shop("journal", "prune", "--older-than", "0s")))
+    with two_days_later(monkeypatch):
+        approve("journal prune", done(shop("journal", "prune", "--older-than", "1d")))
     assert shop.in_journal("rows", f"address = '{customer(0)}'") == 1
     after = shop.report()
     when = moment_of(datetime.fromisoformat(after["pruned"]))
@@ -217,18 +250,19 @@ def test_old_jobs_are_pruned_and_their_counts_stay(shop: Shop) -> None:
     assert shop.send(message, people, "--name", "autumn", "--resume").code == 0  # as cron does
     assert shop.send(message, people).code == 1
     assert shop("resume", "autumn", "--rejected").code == 1
-    assert shop("report", "autumn", "--csv", "--as-recipients").out == "email,name\n"
+    shop("report", "autumn", "--as-recipients").check_refusal("report: recipients of a pruned job")
     assert shop.sandbox.truth.mailed == {customer(0): 2}
 
 
 def test_how_old_is_a_duration(shop: Shop) -> None:
     shop("journal", "prune", "--older-than", "soon").check_usage("journal prune: no duration")
     shop("journal", "prune", "--older-than", "90").check_usage("journal prune: no unit")
+    shop("journal", "prune", "--older-than", "23h").check_usage("journal prune: less than a day")
     assert shop("journal", "prune").code == 2
 
 
 def test_a_journal_in_postgresql_is_looked_after_by_the_same_commands(
-    shop: Shop, postgres_database: str
+    shop: Shop, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.environment["MAILKIT_JOURNAL"] = postgres_database
     assert "is made" in done(shop("journal", "init"))
@@ -244,7 +278,9 @@ def test_a_journal_in_postgresql_is_looked_after_by_the_same_commands(
     shop("journal", "backup", copy).check_refusal("journal backup: PostgreSQL", path=copy)
     assert "forgotten in 1 row\n" in done(shop("journal", "forget", customer(1)))
     assert "not found" in done(shop("journal", "forget", customer(1), "--dry-run"))
-    assert done(shop("journal", "prune", "--older-than", "0s")) == "autumn: 3 rows\n1 job pruned\n"
+    with two_days_later(monkeypatch):
+        pruned = done(shop("journal", "prune", "--older-than", "1d"))
+    assert pruned == "autumn: 3 rows\n1 job pruned\n"
     assert shop.send(message, shop.customers(3)).code == 1  # the same message and list
     assert shop.send(message, shop.customers(4, "more.csv"), "--name", "more").code == 0
     assert [*shop.states("more").values()] == ["duplicate"] * 3 + ["accepted"]

@@ -55,6 +55,11 @@ async def csv_report(
     """
     check_file(file, io.TextIOBase, "open('report.csv', 'w', newline='')")
     job = await journal.jobs.get(name)
+    if as_recipients and job.pruned is not None:
+        raise InvalidArgument(
+            f"the job {job.name} was pruned: its people are removed, so that no list can be made "
+            "of them"
+        )
     some = read_states(states)
     written = Counter[RowState]()
     lines = _Lines()
@@ -66,8 +71,7 @@ async def csv_report(
     names.writerow(map(shown, header))
     async for rows in journal.reports.rows(job, states=some):
         if as_recipients:  # nobody whose address is gone can be sent to
-            gone = job.pruned is not None
-            rows = [row for row in rows if not gone and not row.address.startswith(MARK)]
+            rows = [row for row in rows if not row.address.startswith(MARK)]
         written.update([row.state for row in rows])
         for row in rows:
             cells = _as_recipient(job, row) if as_recipients else cells_of(job, row)

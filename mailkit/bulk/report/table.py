@@ -51,7 +51,8 @@ async def csv_report(
     ``states`` leaves out all others. Each row ends with its line, state, reason, chunk and
     delivery, and a cell that a spreadsheet would run begins with an apostrophe. ``as_recipients``
     writes a list instead, exact to the character, that can be sent to as it is. The file must leave
-    line ends alone (``newline=""``). InvalidArgument if there is no such job or state, or if it was pruned.
+    line ends alone (``newline=""``). InvalidArgument if there is no such job or state, and for a
+    list of a job that was pruned.
     """
     check_file(file, io.TextIOBase, "open('report.csv', 'w', newline='')")
     job = await journal.jobs.get(name)

@@ -21,13 +21,14 @@ from mailkit.bulk.journal.postgres import store
 from mailkit.core.clock import Clock
 from mailkit.providers import devino, smsby
 
-from ..postgres.server import Server
+from ..postgres.server import USER, Server
 from .judge import DOUBT, REFUSALS, Verdict, finish, judge, prepare, write_list
 from .life import ENGINE, ENGINE_DONE, JOINED, SENDERS, Errand, live
-from .processes import CRASHED, Entry, ended
+from .processes import CRASHED, Entry, Forked, ended
 from .sandbox import SPEED, Place, ask
 from .subjects import SUBJECTS, Kind
-from .torment import CRASHES, LEASE, Torment
+from .torment import CRASHES, LAPSES, LEASE, Torment
+from .wire import Wire
 
 __all__ = ["Ordeal", "hurried", "prove_cluster"]
 
@@ -119,8 +120,13 @@ def prove_cluster(
     lost = {"kind": "reset_after_acting", "after": rng.randint(0, 20), "times": LOST_RESPONSES}
     ask(place.url, "faults", [{"on": subject.acts[-1], **one} for one in (lost, slow)])
     with hurried():
-        torment = Torment(server, lambda: live(errand, who="sender"), PROCESSES, rng)
-        with ended(torment.senders):
+
+        def begin(wire: Wire) -> Forked:
+            address = f"postgresql://{USER}@127.0.0.1:{wire.port}/{database}"
+            return live(attrs.evolve(errand, database=address), who="sender")
+
+        torment = Torment(server, begin, PROCESSES, rng)
+        with ended(torment.wires), ended(torment.senders):
             if not torment.until_done(pause, LONGEST):
                 verdict.notes.append(f"the job was not sent in {LONGEST:g} s")
                 verdict.lost += 1
@@ -148,7 +154,7 @@ def _allowed_doubts(torment: Torment) -> int:
     and when the server was struck, those whose outcome it had not written yet.
     """
     deaths = sum(count for code, count in torment.codes.items() if code not in (0, 3))
-    lapses = torment.struck["senders stopped for long"]
+    lapses = sum(torment.struck[what] for what in LAPSES)
     crashes = sum(torment.struck[what] for what in CRASHES)
     written = crashes * (PROCESSES * SENDERS + round(QUOTA.limit * UNWRITTEN))
     return (deaths + lapses) * SENDERS + written + LOST_RESPONSES

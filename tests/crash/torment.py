@@ -15,26 +15,32 @@ import psycopg
 
 from ..postgres.server import Server
 from .processes import Forked
+from .wire import Wire
 
-__all__ = ["CRASHES", "LEASE", "Torment"]
+__all__ = ["CRASHES", "LAPSES", "LEASE", "Torment"]
 
 LEASE = 1.5
 """Seconds for which a sender counts as alive here, without a word of it."""
 CRASHES = ("backends killed", "servers stopped at once", "servers killed")
 """The strikes after which the server recovers from its log."""
+LONG, CUT_OFF = "senders stopped for long", "senders cut off from the server"
+LAPSES = (LONG, CUT_OFF)
+"""The strikes that last for longer than the lease."""
 PATIENCE = 60.0
 BACKENDS = "FROM pg_stat_activity WHERE application_name = 'mailkit'"
 
 
 class Torment:
-    """Strikes at random, until it is over. ``begin`` starts a sender anew. ``struck`` counts what
-    was done.
+    """Strikes at random, until it is over. ``begin`` starts a sender anew, which reaches the server
+    through its wire. ``struck`` counts what was done.
     """
 
-    def __init__(self, server: Server, begin: Callable[[], Forked], senders: int, rng: Random):
+    def __init__(self, server: Server, begin: Callable[[Wire], Forked], senders: int, rng: Random):
         self.struck = Counter[str]()
         self.codes = Counter[int]()
-        self.senders = [begin() for _ in range(senders)]
+        socket = server.folder / f".s.PGSQL.{server.port}"
+        self.wires = [Wire(socket, n) for n in range(senders)]
+        self.senders = [begin(wire) for wire in self.wires]
         self._server = server
         self._begin = begin
         self._rng = rng
@@ -43,6 +49,7 @@ class Torment:
             self._kill: 8,
             self._stop: 4,
             self._stop_for_long: 3,
+            self._cut_off: 2,
             self._terminate: 3,
             self._cancel: 3,
             self._terminate_all: 1,
@@ -87,7 +94,7 @@ class Torment:
             self.codes[code] += 1
             self._stopped.pop(process, None)
             done = done or code in (0, 3)
-            self.senders[n] = self._begin()
+            self.senders[n] = self._begin(self.wires[n])
         return done
 
     def _wait(self, seconds: float) -> None:
@@ -108,13 +115,17 @@ class Torment:
         self._count("senders killed")
 
     def _stop(self) -> None:
-        self._stop_one(self._rng.uniform(0.05, LEASE / 2), "senders stopped")
+        process = self._rng.choice(self.senders)
+        self._stop_one(process, self._rng.uniform(0.05, LEASE / 2), "senders stopped")
 
     def _stop_for_long(self) -> None:
-        self._stop_one(self._rng.uniform(LEASE, 3 * LEASE), "senders stopped for long")
-
-    def _stop_one(self, seconds: float, what: str) -> None:
         process = self._rng.choice(self.senders)
+        self._stop_one(process, self._rng.uniform(LEASE, 3 * LEASE), LONG)
+
+    def _cut_off(self) -> None:
+        self._stop_one(self._rng.choice(self.wires), self._rng.uniform(LEASE, 4 * LEASE), CUT_OFF)
+
+    def _stop_one(self, process: Forked, seconds: float, what: str) -> None:
         process.signal(signal.SIGSTOP)
         self._stopped[process] = time.monotonic() + seconds
         self._count(what)

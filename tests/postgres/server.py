@@ -29,7 +29,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from .binaries import programs
 from .databases import Databases
 
-__all__ = ["Server"]
+__all__ = ["USER", "Server"]
 
 USER = "mailkit"
 SETTINGS = {

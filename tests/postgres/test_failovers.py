@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from mailkit.bulk.journal import Journal, Later, Taken
 from mailkit.errors import JournalError
@@ -22,7 +22,7 @@ Make = Callable[..., Server]
 
 def both(server: Server, standby: Server) -> str:
     """An address that leads to whichever of the two can be written to."""
-    found = [psycopg.conninfo.conninfo_to_dict(one.dsn()) for one in (server, standby)]
+    found = [conninfo_to_dict(one.dsn()) for one in (server, standby)]
     hosts, ports = ([str(one[name]) for one in found] for name in ("host", "port"))
     settings = "target_session_attrs=read-write&connect_timeout=5"
     return (

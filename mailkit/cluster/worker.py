@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 from procrastinate import App
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import AppNotOpen, ConnectorException
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
@@ -136,6 +136,8 @@ class Worker:
                     delete_jobs="successful",
                     install_signal_handlers=False,
                 )
+            except AppNotOpen:
+                return  # it took too long to end, and its queues are closed
             except (ConnectorException, OperationalError, PoolTimeout):
                 if not told:
                     _log.warning("the journal's database can't be reached: trying again")

@@ -83,11 +83,11 @@ def _die_at_once(patch: pytest.MonkeyPatch) -> None:
 
     def took(self: Leases, worker: int, db: Any) -> Lease | None:
         lease = take(self, worker, db)
-        places[id(lease)] = db.connection.info.dbname
+        places[id(lease)] = db.connection.info.dsn
         return lease
 
     def is_held(self: Leases, worker: int, db: Any) -> bool:
-        return (db.connection.info.dbname, worker) not in _dead and held(self, worker, db)
+        return (db.connection.info.dsn, worker) not in _dead and held(self, worker, db)
 
     def released(self: Lease) -> None:
         if id(self) in places:

@@ -121,13 +121,17 @@ class Polling:
     async def take_up(self, *, everybody: bool) -> None:
         """Ask about what was sent and is in doubt: what other living workers have sent is theirs,
         unless it is about ``everybody``.
+
+        What was asked about, and is not reconciled though nothing is under way, is asked about
+        again: a crash of the journal's database has lost the answer.
         """
+        is_idle = not self._polls and self._polling == 0
         now, steady = self._clock.now(), self._clock.monotonic()
         due = await self._journal.statuses.due(
             self._job, track=self._settings.track > 0, everybody=everybody
         )
         for chunk in due:
-            if chunk.n not in self._known:
+            if chunk.n not in self._known or (is_idle and not chunk.reconciled):
                 patience = self._settings.reconcile
                 taken = taken_at(chunk.ended, now=now, steady=steady, patience=patience)
                 self._schedule(_Poll(steady, chunk.n, chunk, taken))

@@ -82,6 +82,26 @@ async def test_a_worker_waits_for_what_the_others_have_under_way(journal: Journa
     assert provider.mailed == dict.fromkeys(people(6), 1)
 
 
+async def test_an_answer_that_the_journal_has_lost_is_asked_for_again(journal: Journal) -> None:
+    provider, clock = FakeProvider(), FakeClock()
+    await begun(journal, provider, clock, 6)
+    other = await journal.workers.join(await journal.jobs.get("a"))
+    taken = await take(journal, other)
+    async with sender(journal, provider, clock) as one:
+        job = await one.resume("a")
+        await until_waiting(job)
+        while (await make_report(journal, "a")).unreconciled:
+            await clock.sleep(1.0)
+        await journal._db.write(lambda db: db.execute("UPDATE chunks SET reconciled = 0"))
+        while (await make_report(journal, "a")).unreconciled:
+            await clock.sleep(1.0)
+        await journal.chunks.put_back(other, taken.ticket, clock.now(), "dns")
+        await journal.workers.leave(other)
+        report = await job.wait()
+    assert report.complete
+    assert provider.mailed == dict.fromkeys(people(6), 1)
+
+
 async def test_what_a_worker_was_sending_when_it_died_is_in_doubt_for_the_others(
     journal: Journal,
 ) -> None:

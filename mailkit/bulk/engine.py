@@ -209,6 +209,12 @@ class Engine:
         ``stopped`` then says why it ended early, ``error`` holds the error behind that. If others
         have ``taken_for_dead`` its worker, all goes on with another worker and engine.
         """
+        try:
+            await self._run()
+        except Exception as error:  # noqa: BLE001 - raised again, if it is anything else
+            self._give_way(error)
+
+    async def _run(self) -> None:
         self._polling.begin()
         await self._polling.take_up(everybody=not self._concurrency)
         if self._concurrency:
@@ -243,9 +249,7 @@ class Engine:
             self._give_way(error)
 
     def _give_way(self, error: Exception) -> None:
-        """Begin nothing more, since another worker is to go on; what is no reason for that is
-        raised.
-        """
+        """Begin nothing more if others took this worker for dead; any other error is raised."""
         if not (self._journal.has_leases and isinstance(innermost(error), WorkerDead)):
             raise error
         self.taken_for_dead = True

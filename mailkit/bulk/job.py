@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import anyio
 
 from mailkit.bulk.engine import Engine, innermost
-from mailkit.bulk.journal import Counts, JobRecord, Journal, LeftBehind, WorkerDead
+from mailkit.bulk.journal import Counts, JobRecord, Journal, LeftBehind
 from mailkit.bulk.progress import Pace, Progress, seconds_left
 from mailkit.bulk.report import Report, make_report
 from mailkit.core.arguments import checked
@@ -205,9 +205,9 @@ class Job:
         """Work on the job until its end; a failure is kept for `wait` and `end`."""
         try:
             try:
-                await self._run_engine()
+                await self._engine.run()
                 while self._engine.taken_for_dead and await self._join_anew():
-                    await self._run_engine()
+                    await self._engine.run()
             finally:
                 with anyio.CancelScope(shield=True):
                     await self._journal.workers.leave(self._record)
@@ -218,14 +218,6 @@ class Job:
                 raise
         finally:
             self._ended.set()
-
-    async def _run_engine(self) -> None:
-        try:
-            await self._engine.run()
-        except Exception as error:
-            if not (self._journal.has_leases and isinstance(innermost(error), WorkerDead)):
-                raise
-            self._engine.taken_for_dead = True
 
     async def _join_anew(self) -> bool:
         """Go on with another worker, unless the job was stopped meanwhile."""

@@ -19,14 +19,14 @@ def is_address(text: str) -> bool:
 
 
 def check_address(text: str) -> None:
-    """InvalidArgument unless it is a PostgreSQL database's, written so that there is no doubt where
-    its password ends.
+    """InvalidArgument unless it is the address of a PostgreSQL database, written so that its
+    password can't be mistaken for anything else.
     """
     scheme = _scheme(text)
     if scheme is None or scheme[1] not in ("postgresql", "postgres"):
         raise InvalidArgument(
-            "the journal: the address of a database is written postgresql://user@host/database, in "
-            "small letters; others than PostgreSQL can't be used"
+            "the journal's address must look like postgresql://user@host/database, in lowercase; "
+            "only PostgreSQL databases can hold a journal"
         )
     rest = text[scheme.end() :].partition("?")[0]
     server, _, database = rest.partition("/")

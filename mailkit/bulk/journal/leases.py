@@ -58,10 +58,10 @@ class Leases:
     def own(self) -> list[int]:
         """The workers of this process that are alive as far as it knows."""
         with self._guard:
-            return [worker for worker, lease in self._own.items() if not lease.lost]
+            return [*self._own]
 
     def beat(self, db: Connection) -> None:
-        """Renew the leases of this process; what has run out is lost."""
+        """Renew the leases of this process; what has run out is renewed no more."""
         for worker in self.own:
             renewed = db.execute(
                 f"UPDATE workers SET lease = {self.clock} + ? "
@@ -69,13 +69,7 @@ class Leases:
                 (self.seconds, worker),
             )
             if not renewed.rowcount:
-                self._lose(worker)
-
-    def _lose(self, worker: int) -> None:
-        with self._guard:
-            lease = self._own.pop(worker, None)
-        if lease is not None:
-            lease.lost = True
+                self._forget(worker)
 
     def _forget(self, worker: int) -> None:
         with self._guard:
@@ -86,7 +80,6 @@ class Lease:
     """The lease of a worker that is alive, until it is released."""
 
     def __init__(self, worker: int, clock: str, forget: Callable[[int], None]) -> None:
-        self.lost = False
         self._worker = worker
         self._clock = clock
         self._forget = forget

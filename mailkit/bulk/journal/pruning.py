@@ -120,7 +120,7 @@ class Pruning:
         return True
 
     async def _step(self, work: Callable[[Connection], None]) -> None:
-        """A small commit, and as long a pause: SQLite's writers don't stand in line."""
+        """A small commit, then a pause of the same length, so that other writers get a turn."""
         begun = time.monotonic()
         await self._store.write(work, durable=False)
         await anyio.sleep(time.monotonic() - begun)

@@ -1,4 +1,4 @@
-"""What stands in the place of an address that was removed: a code that can't be read back.
+"""What replaces an address that was removed: a code that can't be read back.
 
 It is a hash of the person's key with the journal's own secret, so that the journal still knows
 that somebody has a message, or must not get any, once the address itself is at hand again. Nothing

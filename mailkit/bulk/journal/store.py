@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -20,7 +21,17 @@ from mailkit.bulk.journal.connection import Connection, Cursor
 from mailkit.bulk.journal.liveness import Liveness
 from mailkit.errors import JournalError
 
-__all__ = ["CommitUnknown", "Connection", "Cursor", "Dialect", "NotOurs", "Store", "outcome"]
+__all__ = [
+    "CommitUnknown",
+    "Connection",
+    "Cursor",
+    "Dialect",
+    "NotOurs",
+    "Store",
+    "forked",
+    "in_lists",
+    "outcome",
+]
 
 T = TypeVar("T")
 
@@ -161,6 +172,27 @@ class Store(Protocol):
     def close(self) -> None:
         """End after all that was handed over."""
         ...
+
+
+def in_lists(
+    sql: str, parameters: Sequence[object], size: int
+) -> Callable[[Connection], Iterator[list[Any]]]:
+    """An operation that gives the query's rows, ``size`` at a time: for `Store.batches`."""
+
+    def run(db: Connection) -> Iterator[list[Any]]:
+        found = iter(db.execute(sql, parameters))
+        while rows := list(islice(found, size)):
+            yield rows
+
+    return run
+
+
+def forked(place: str) -> JournalError:
+    """The refusal of a journal that was open when this process was forked."""
+    return JournalError(
+        f"this process was forked while the journal {place} was open, and can't use it: open it in "
+        "a process of its own (in multiprocessing: spawn, not fork)"
+    )
 
 
 async def outcome(work: Future[T]) -> T:

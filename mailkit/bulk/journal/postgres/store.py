@@ -30,7 +30,7 @@ from mailkit.bulk.journal.postgres import servers
 from mailkit.bulk.journal.postgres.copying import copied
 from mailkit.bulk.journal.postgres.dressing import Dressed, Streamed
 from mailkit.bulk.journal.postgres.facts import facts
-from mailkit.bulk.journal.store import CommitUnknown, Dialect, NotOurs, outcome
+from mailkit.bulk.journal.store import CommitUnknown, Dialect, NotOurs, forked, in_lists, outcome
 from mailkit.errors import JournalError
 
 __all__ = ["DIALECT", "PostgresStore"]
@@ -122,13 +122,7 @@ class PostgresStore:
         self, sql: str, parameters: Sequence[object], size: int = 1_000
     ) -> AsyncIterator[list[Any]]:
         """The query's rows, ``size`` at a time; the journal may be written between."""
-
-        def run(db: Connection) -> Iterator[list[Any]]:
-            found = iter(db.execute(sql, parameters))
-            while rows := list(islice(found, size)):
-                yield rows
-
-        return self.batches(run)
+        return self.batches(in_lists(sql, parameters, size))
 
     async def batches(self, run: Callable[[Connection], Iterator[T]]) -> AsyncIterator[T]:
         """What the operation gives one by one, each when it is asked for; it must not write."""
@@ -178,10 +172,7 @@ class PostgresStore:
 
     def _submit(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T]:
         if self._process != os.getpid():
-            raise JournalError(
-                f"this process was forked while the journal {self.place} was open, and can't use "
-                "it: open it in a process of its own (in multiprocessing: spawn, not fork)"
-            )
+            raise forked(self.place)
         if self._closed.is_set():
             raise JournalError("the journal is closed: what uses it must end before that")
         future: Future[T] = Future()

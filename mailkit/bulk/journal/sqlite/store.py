@@ -30,7 +30,7 @@ from mailkit.bulk.journal.sqlite.copying import check_place, copy
 from mailkit.bulk.journal.sqlite.facts import facts
 from mailkit.bulk.journal.sqlite.file import JournalFile
 from mailkit.bulk.journal.sqlite.opening import Connector
-from mailkit.bulk.journal.store import Connection, Dialect, outcome
+from mailkit.bulk.journal.store import Connection, Dialect, forked, in_lists, outcome
 from mailkit.errors import JournalError
 
 __all__ = [
@@ -295,13 +295,7 @@ class SqliteStore:
         self, sql: str, parameters: Sequence[object], size: int = 1_000
     ) -> AsyncIterator[list[Any]]:
         """The query's rows, ``size`` at a time; the journal may be written between."""
-
-        def run(db: Connection) -> Iterator[list[Any]]:
-            found = iter(db.execute(sql, parameters))
-            while rows := list(islice(found, size)):
-                yield rows
-
-        return self.batches(run)
+        return self.batches(in_lists(sql, parameters, size))
 
     async def batches(self, run: Callable[[Connection], Iterator[T]]) -> AsyncIterator[T]:
         """What the work gives one by one, each when it is asked for; it must not write. The journal
@@ -371,10 +365,7 @@ class SqliteStore:
         self, executor: Executor, run: Callable[[sqlite3.Connection], T], durable: bool
     ) -> T:
         if self._process != os.getpid():
-            raise JournalError(
-                f"this process was forked while the journal {self.path} was open, and can't use "
-                "it: open it in a process of its own (in multiprocessing: spawn, not fork)"
-            )
+            raise forked(self.place)
         if self._closed:
             raise JournalError("the journal is closed: what uses it must end before that")
         work = Work(run, durable)

@@ -141,3 +141,18 @@ async def test_a_server_that_forgets_is_refused(make_postgres: Make) -> None:
         server.configure({"fsync": "off"})
         with pytest.raises(JournalError, match="fsync off by now"):
             await journal.chunks.take(job, 3.0)
+
+
+async def test_the_word_that_all_is_older_counts_where_nothing_was_noticed(
+    postgres_database: str,
+) -> None:
+    """The server's files may have been put back: it looks the same afterwards."""
+    async with await Journal.open(postgres_database) as journal:
+        job = await planned(journal, people(3), chunk=1)
+        await journal.chunks.accept(job, (await take(journal, job)).ticket, 3.0, Sent(None))
+        await journal.workers.leave(job)
+    async with await Journal.open(postgres_database, adopt="latest") as journal:
+        assert (await journal.reports.counts(job)).unsent == 2
+    async with await Journal.open(postgres_database, adopt="older") as journal:
+        counts = await journal.reports.counts(job)
+        assert (counts.accepted, counts.in_doubt, counts.unsent) == (1, 2, 0)

@@ -319,9 +319,10 @@ def _lines(found: JournalInfo) -> Iterator[tuple[str, str]]:
         if account.waiting:
             yield "", f"{account.waiting:,} waiting for a permit"
     for worker in found.workers:
-        machine = f" on {worker.machine}" if worker.machine else ""
         does = "sends" if worker.sends else "follows"
-        yield "worker", f"process {worker.process}{machine} {does} the job {worker.job}"
+        heard = worker.last_heard
+        since = f", last heard from at {moment_of(heard)}" if heard else ""
+        yield "worker", f"{worker.name} {does} the job {worker.job}{since}"
 
 
 def _database(found: JournalInfo) -> str:

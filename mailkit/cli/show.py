@@ -16,6 +16,7 @@ from mailkit.bulk.journal import RowState
 from mailkit.bulk.reasons import ReasonGroup, first_of
 from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.report.advice import Advice, grouped, listing, next_steps, remarks, settling
+from mailkit.bulk.report.attendance import is_attended
 from mailkit.core.moments import moment
 from mailkit.text import plain
 
@@ -128,10 +129,14 @@ def _state(report: Report) -> str:
     if until and until.timestamp() > time.time():
         return f"waiting until {moment_of(until)}"
     if report.running:
-        return "running"
+        return "running" if is_attended(report) else "not heard from"
     if report.complete:
         return "nobody accepted" if report.without_anybody else "done"
-    return "cancelled" if report.cancelled else ""
+    if report.cancelled:
+        return "cancelled"
+    if report.stopped:
+        return "stopped"
+    return "not running" if report.counts.unsent else ""
 
 
 def jobs_table(reports: Sequence[Report]) -> None:

@@ -134,9 +134,9 @@ def test_a_process_that_sends_is_shown(shop: Shop) -> None:
         lines = done(shop("journal", "info")).splitlines()
         kill(process)
     assert found["jobs"]["under_way"] == 1
-    assert found["workers"] == [
-        {"process": process.pid, "machine": platform.node(), "job": "autumn", "sends": True}
-    ]
+    [worker] = found["workers"]
+    assert (worker["process"], worker["machine"]) == (process.pid, platform.node())
+    assert (worker["job"], worker["sends"], worker["presence"]) == ("autumn", True, "alive")
     who = f"process {process.pid} on {platform.node()}"
     assert f"worker         {who} sends the job autumn" in lines
 

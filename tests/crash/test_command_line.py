@@ -5,6 +5,7 @@ The sandbox runs in a thread here, so it outlives the senders and knows the trut
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,13 +173,21 @@ def test_what_a_living_process_sends_is_not_in_doubt(shop: Shop) -> None:
         assert (report["running"], report["accepted"]) == (True, 500)
         assert (report["in_doubt"], report["unsent"]) == (0, 3500)
         ended = shop("status", "autumn")
-        assert "It is being sent now; to check on it: mailkit status autumn\n" in ended.out
+        assert re.search(rf"^Process {process.pid} on .+ is sending it$", ended.out, re.MULTILINE)
+        assert "mailkit status" not in ended.out, "the command that was just run"
         assert "running" in shop("status").out
         assert process.poll() is None
         kill(process)
     assert shop.sandbox.requests[SEND] == 4
     report = shop.report()
     assert (report["running"], report["in_doubt"], report["unsent"]) == (False, 1500, 2000)
+    assert [(one["process"], one["presence"]) for one in report["workers"]] == [
+        (process.pid, "dead")
+    ]
+    ended = shop("status", "autumn")
+    assert f"Process {process.pid} on " in ended.out
+    assert " died before the job had ended\n" in ended.out
+    assert "Send the rest with: mailkit resume autumn\n" in ended.out
 
 
 def test_a_second_process_joins_and_both_end_with_a_complete_report(shop: Shop) -> None:

@@ -31,6 +31,7 @@ from mailkit.bulk.journal.liveness import WorkerDead
 from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.permits import RECIPIENTS, LedgerPermits
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
+from mailkit.bulk.journal.presence import Presence, WorkerInfo
 from mailkit.bulk.journal.pruning import PruneResult, Pruning
 from mailkit.bulk.journal.records import (
     Adopt,
@@ -95,6 +96,7 @@ __all__ = [
     "OtherJob",
     "Overtaken",
     "PlannedRow",
+    "Presence",
     "PruneResult",
     "Recorded",
     "ReplanResult",
@@ -109,6 +111,7 @@ __all__ = [
     "WhenPlanned",
     "Worker",
     "WorkerDead",
+    "WorkerInfo",
     "check_address",
     "check_shared",
     "default_place",

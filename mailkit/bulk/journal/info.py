@@ -12,11 +12,12 @@ from mailkit.bulk.journal.ends import Phase, phase_of
 from mailkit.bulk.journal.jobs import every
 from mailkit.bulk.journal.keeping import Keeper, StoreFacts
 from mailkit.bulk.journal.ownership import living
+from mailkit.bulk.journal.presence import Presence, WorkerInfo, present
 from mailkit.bulk.journal.records import JobRecord
 from mailkit.bulk.journal.store import Connection
 from mailkit.core.clock import Clock
 
-__all__ = ["AccountUse", "JobMark", "JournalInfo", "QuotaUse", "WorkerInfo", "read_info"]
+__all__ = ["AccountUse", "JobMark", "JournalInfo", "QuotaUse", "read_info"]
 
 
 @attrs.frozen
@@ -25,18 +26,6 @@ class JobMark:
 
     name: str
     created: datetime
-
-
-@attrs.frozen
-class WorkerInfo:
-    """A worker that is alive: its process, and the name of the machine that this is on; what it
-    works on, and whether it sends that or only looks what became of it.
-    """
-
-    process: int
-    machine: str | None
-    job: str
-    sends: bool
 
 
 @attrs.frozen
@@ -65,7 +54,7 @@ class AccountUse:
 class JournalInfo:
     """What `Journal.info` gives. ``jobs`` are counted by how far they are, ``handler_calls`` that
     are still to be made by their handler; ``rows`` are those that all jobs have read, ``parked``
-    events wait for the request that they are about.
+    events wait for the request that they are about. ``workers`` has no dead ones.
     """
 
     place: str
@@ -109,7 +98,7 @@ class JournalInfo:
                 }
                 for one in self.accounts
             ],
-            "workers": [attrs.asdict(worker) for worker in self.workers],
+            "workers": [worker.to_dict() for worker in self.workers],
         }
 
     def to_json(self) -> str:
@@ -136,7 +125,7 @@ async def read_info(store: Keeper, place: str, clock: Clock) -> JournalInfo:
         for job in jobs:
             alive = living(db, store.liveness, job.id)
             phases[phase_of(db, job, at_work=bool(alive))] += 1
-            workers += _workers(db, job, alive)
+            workers += present(db, store.liveness, job, alive)
         return JournalInfo(
             place=place,
             store=facts,
@@ -152,7 +141,7 @@ async def read_info(store: Keeper, place: str, clock: Clock) -> JournalInfo:
                 ).fetchall()
             ),
             accounts=[*_accounts(db, clock, store.dialect.clock or "NULL")],
-            workers=workers,
+            workers=[one for one in workers if one.presence is not Presence.DEAD],
         )
 
     return await store.read(work)
@@ -164,18 +153,6 @@ def _job_mark(job: JobRecord) -> JobMark:
 
 def _count(db: Connection, table: str) -> int:
     return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-
-
-def _workers(db: Connection, job: JobRecord, alive: frozenset[int]) -> list[WorkerInfo]:
-    found = db.execute(
-        "SELECT id, process, machine, sends FROM workers WHERE job = ? AND ended = 0 ORDER BY id",
-        (job.id,),
-    )
-    return [
-        WorkerInfo(process, machine, job.name, bool(sends))
-        for id, process, machine, sends in found
-        if id in alive
-    ]
 
 
 def _accounts(db: Connection, clock: Clock, time: str) -> list[AccountUse]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from mailkit.bulk.journal.connection import Connection
-from mailkit.bulk.journal.liveness import WorkerDead
+from mailkit.bulk.journal.liveness import Sign, WorkerDead
 
 __all__ = ["BEAT", "LEASE", "Lease", "Leases"]
 
@@ -20,6 +20,8 @@ LEASE = 60.0
 """Seconds for which a worker counts as alive after each beat."""
 BEAT = LEASE / 4
 """Seconds from one beat to the next."""
+LATE = BEAT * 4 / 3
+"""Seconds after a beat when the next one has not come in time."""
 REQUEST_SECONDS = 30.0
 """So long after its lease a worker's last request may be under way."""
 
@@ -50,6 +52,17 @@ class Leases:
             (worker, REQUEST_SECONDS),
         )
         return found.fetchone() is not None
+
+    def sign(self, worker: int, db: Connection) -> Sign | None:
+        """When the worker last renewed its lease; None if it never had one."""
+        found = db.execute(
+            f"SELECT {self.clock} - lease FROM workers WHERE id = ? AND lease IS NOT NULL",
+            (worker,),
+        ).fetchone()
+        if found is None:
+            return None
+        over = float(found[0])
+        return Sign(over + self.seconds, over + self.seconds > LATE, REQUEST_SECONDS - over)
 
     def remove(self, worker: int) -> None:
         """The journal itself knows who has ended."""

@@ -6,14 +6,27 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import attrs
+
 from mailkit.bulk.journal.connection import Connection
 from mailkit.errors import JournalError
 
-__all__ = ["Life", "Liveness", "WorkerDead"]
+__all__ = ["Life", "Liveness", "Sign", "WorkerDead"]
 
 
 class WorkerDead(JournalError):
     """Others count this worker as dead, or soon will: it must not take anything any more."""
+
+
+@attrs.frozen
+class Sign:
+    """The last sign of life of a worker: so many ``seconds`` ago. It is ``late`` if the next one
+    should have come by now; without one, the worker counts as dead after ``left`` more seconds.
+    """
+
+    seconds: float
+    late: bool
+    left: float
 
 
 class Life(Protocol):
@@ -39,6 +52,10 @@ class Liveness(Protocol):
 
     def held(self, worker: int, db: Connection, /) -> bool:
         """Whether the worker is alive, or may still have a request under way."""
+        ...
+
+    def sign(self, worker: int, db: Connection, /) -> Sign | None:
+        """The worker's last sign of life; None where the system itself says whether it lives."""
         ...
 
     def remove(self, worker: int) -> None:

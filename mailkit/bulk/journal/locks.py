@@ -89,6 +89,9 @@ class Locks:
         finally:
             _close(descriptor)
 
+    def sign(self, worker: int, _: Connection | None = None) -> None:
+        """The lock says it all."""
+
     def remove(self, worker: int) -> None:
         """Remove the file of a dead worker's lock: its number is never given again."""
         if self._folder is not None:

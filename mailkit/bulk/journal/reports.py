@@ -20,6 +20,7 @@ from mailkit.bulk.journal.jobs import by_id, every_planned, find, twins
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.parts import later
 from mailkit.bulk.journal.permits import place_of
+from mailkit.bulk.journal.presence import WorkerInfo, present
 from mailkit.bulk.journal.records import (
     ChunkRecord,
     ChunkState,
@@ -61,7 +62,9 @@ class OtherJob:
 
 @attrs.frozen
 class Snapshot:
-    """What is known of a job at one moment. ``statistics`` is what the provider counts of the
+    """What is known of a job at one moment. ``workers`` have not left it, and it is ``running`` as
+    long as one of them does not count as dead. Of a ``shared`` journal, a ``mailkit worker`` takes
+    up what nobody sends. ``statistics`` is what the provider counts of the
     messages of all chunks together; ``unreconciled`` rows were accepted, the last of them at
     ``unreconciled_since``, and are still looked for; ``waiting`` is when the next task can be taken
     that has to wait, and for what; ``asking`` when the provider is asked again about a chunk that
@@ -70,6 +73,8 @@ class Snapshot:
 
     job: JobRecord
     running: bool
+    workers: Sequence[WorkerInfo]
+    shared: bool
     counts: Counts
     elsewhere: Mapping[str, int]
     others: Sequence[OtherJob]
@@ -147,6 +152,8 @@ class Reports:
         return Snapshot(
             job=job,
             running=bool(alive),
+            workers=present(db, self._store.liveness, job, alive),
+            shared=self._store.dialect.clock is not None,
             counts=counts(db, job, alive),
             elsewhere=elsewhere,
             others=self._others(db, job, elsewhere),

@@ -10,6 +10,7 @@ import attrs
 
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.reasons import ReasonGroup
+from mailkit.bulk.report.attendance import attendance, is_attended
 from mailkit.bulk.report.summary import Doubt, Report
 from mailkit.text import plain
 
@@ -41,12 +42,11 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
     job = _job(report)
     if report.unreconciled:
         rows = f"{report.unreconciled:,} accepted rows are not in the status lists yet"
-        if report.running and report.looks_until is not None:
-            rows += f"; checking until {at(report.looks_until)}"
-        yield Advice(
-            f"{rows}; to check again:",
-            f"mailkit {_look(report)}",
-        )
+        if is_attended(report):
+            until = report.looks_until
+            yield Advice(rows if until is None else f"{rows}; checking until {at(until)}")
+        else:
+            yield Advice(f"{rows}; to check again:", f"mailkit {_look(report)}")
     if report.held and not (report.running or report.stopped):
         yield Advice(
             "some rejections seem to be about the account: "
@@ -83,19 +83,22 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
             how = "is cancelled, with" if other.cancelled else "has"
             resume = f"mailkit resume {name}{' --cancelled' if other.cancelled else ''}"
             yield Advice(f"{who} {how} {other.unsent:,} of them unsent:", resume)
+    yield from map(Advice, attendance(report, at))
     until = report.waiting and report.waiting.until
     if report.waiting and (report.running or (until and until > datetime.now(UTC))):
         yield Advice(plain(report.waiting.words(at)))
-    if report.running and (counts.unsent or report.unreconciled):
-        yield Advice("It is being sent now; to check on it:", f"mailkit status {job}")
-    elif counts.unsent and report.cancelled:
+    if is_attended(report) and not (report.cancelled or report.stopped):
+        return
+    if counts.unsent and report.cancelled:
         yield Advice(
             f"Cancelled at {at(report.cancelled)}. To send the rest after all:",
             f"mailkit resume {job} --cancelled",
         )
     elif counts.unsent:
-        why = f"Stopped: {plain(report.stopped)}. " if report.stopped else ""
-        yield Advice(f"{why}Send the rest with:", f"mailkit resume {job}")
+        why = f"Stopped: {plain(report.stopped)}. Send" if report.stopped else "Send"
+        if report.shared and not (report.stopped or report.running):
+            why = "If a mailkit worker runs, it goes on within two minutes; if none does, send"
+        yield Advice(f"{why} the rest with:", f"mailkit resume {job}")
     elif report.stopped:
         yield Advice(f"Stopped: {plain(report.stopped)}")
     elif report.without_anybody:
@@ -116,8 +119,6 @@ def listing(report: Report, state: str | None = None) -> str:
 
 
 def _look(report: Report) -> str:
-    if report.running:
-        return f"status {_job(report)}"
     return f"status {_job(report)} --follow" if report.cancelled else f"resume {_job(report)}"
 
 

@@ -18,6 +18,7 @@ from mailkit.bulk.journal import (
     OtherJob,
     RowState,
     Snapshot,
+    WorkerInfo,
 )
 from mailkit.bulk.reasons import ReasonGroup, Reasons
 from mailkit.bulk.settings import EngineSettings
@@ -55,13 +56,15 @@ class Report:
     status, ``statistics`` what the provider counts of the messages where it
     names nobody, ``doubts`` which chunks a person must look at, ``rejections`` why
     chunks were refused whole. ``waiting`` says what the next request waits for, and until when.
-    ``stopped`` is why the last engine ended early, ``running`` whether one is at work now,
-    ``cancelled`` when a person cancelled the job. ``held`` has the provider's words if rows seem to
-    be rejected because of the account and not of themselves. ``reasons`` says why rows were left
-    out or rejected, for each state, the most frequent first. Accepted rows that are
-    ``unreconciled`` are checked until ``looks_until``, or longer if the run was told to; None if
-    the provider sets no limit. From a job that was ``pruned``, the people were removed then; a
-    ``pruning`` that began has not ended.
+    ``stopped`` is why the last engine ended early. ``workers`` are the processes that have not left
+    the job, dead ones included as long as nobody has gone on in their place; it is ``running`` as
+    long as one of them does not count as dead. Of a ``shared`` journal, a ``mailkit worker`` takes
+    up what nobody sends. ``cancelled`` is when a person cancelled the job.
+    ``held`` has the provider's words if rows seem to be rejected because of the account and not of
+    themselves. ``reasons`` says why rows were left out or rejected, for each state, the most
+    frequent first. Accepted rows that are ``unreconciled`` are checked until ``looks_until``, or
+    longer if the run was told to; None if the provider sets no limit. From a job that was
+    ``pruned``, the people were removed then; a ``pruning`` that began has not ended.
     """
 
     job: str
@@ -78,6 +81,8 @@ class Report:
     waiting: Waiting | None
     stopped: str | None
     running: bool
+    workers: Sequence[WorkerInfo] = ()
+    shared: bool = False
     cancelled: datetime | None = None
     held: str | None = None
     reasons: Sequence[ReasonGroup] = ()
@@ -127,6 +132,7 @@ class Report:
             "waiting": self.waiting and self.waiting.to_dict(),
             "stopped": self.stopped,
             "running": self.running,
+            "workers": [worker.to_dict() for worker in self.workers],
             "held": self.held,
             "cancelled": self.cancelled and self.cancelled.isoformat(timespec="seconds"),
             "pruned": self.pruned and self.pruned.isoformat(timespec="seconds"),
@@ -191,6 +197,8 @@ def report_of(found: Snapshot, details: Details | None, *, proven: bool = False)
         waiting=_waiting(found),
         stopped=job.stopped,
         running=found.running,
+        workers=found.workers,
+        shared=found.shared,
         held=job.held,
         cancelled=None if job.cancelled is None else datetime.fromtimestamp(job.cancelled, UTC),
         reasons=() if details is None or job.pruned is not None else _reasons(found, details),

@@ -55,6 +55,14 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
         yield mocked
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What mailkit keeps on this machine for its user is not the tests' concern."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_request_is_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' networks hold nothing up: a person may say at once that nothing was sent."""

@@ -95,7 +95,19 @@ def test_the_compose_file_refers_to_what_is_there() -> None:
         if build := service.get("build"):
             assert (FOLDER / build["context"] / build["dockerfile"]).is_file()
     assert set(re.findall(r"\$\{(\w+)", TEXT)) == set(SETTINGS)
-    assert set(COMPOSE["volumes"]) == {"journal"}
+    mounted = [one for service in SERVICES.values() for one in service.get("volumes", ())]
+    named = {one.partition(":")[0] for one in mounted if not one.startswith(".")}
+    assert set(COMPOSE["volumes"]) == named
+
+
+def test_what_machines_have_seen_outlives_their_containers() -> None:
+    """In a folder that their user may write to."""
+    image = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+    (user,) = re.findall(r"^USER (\d+)$", image, re.MULTILINE)
+    assert f"--owner {user} /state" in image
+    assert "XDG_STATE_HOME=/state" in image
+    for name in (name for name in OURS if "environment" in SERVICES[name]):
+        assert "state:/state" in SERVICES[name]["volumes"]
 
 
 def test_what_the_compose_file_says_to_run_sends(postgres_database: str) -> None:

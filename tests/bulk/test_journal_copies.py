@@ -16,11 +16,15 @@ import anyio
 import pytest
 
 from mailkit.bulk.journal import Chosen, Journal
+from mailkit.bulk.journal.ledger import Account, Busy, Grant, Ledger
 from mailkit.bulk.journal.sqlite import finding, opening, witness
 from mailkit.bulk.resolve import resolve
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
+from mailkit.core.clock import Clock
+from mailkit.core.lateness import elapsed
+from mailkit.core.quota import Quota
 from mailkit.errors import JournalError, OutcomeUnknown, Refused
 from mailkit.provider import Sent
 from mailkit.testing import FakeClock
@@ -719,3 +723,46 @@ async def test_a_file_that_vanishes_while_it_is_opened_is_told_in_a_sentence(
     monkeypatch.setattr(os, "lstat", vanished)
     with pytest.raises(JournalError, match="was removed or moved while the journal was opened"):
         await Journal.open(path)
+
+
+FOUR = {"campaigns": Quota(4, 3600.0, "campaigns"), "tests": Quota(20, 3600.0, "tests")}
+
+
+async def ask(journal: Journal, name: str) -> Grant | Busy:
+    ledger = Ledger(Account("fake", "shop", FOUR), Clock())
+    return await journal._db.write(
+        lambda db: ledger.ask(db, ledger.needs(name), key=None, deadline=1.0, asked=elapsed())
+    )
+
+
+@pytest.mark.parametrize("adopt", ["latest", "older"])
+async def test_permits_that_may_have_been_had_meanwhile_count(
+    adopt: Literal["latest", "older"], tmp_path: Path
+) -> None:
+    """Nobody knows how many: quotas are free again once a window has passed."""
+    path, backup = tmp_path / "journal.db", tmp_path / "backup.db"
+    await some_job(path)
+    async with at(path) as journal:
+        assert isinstance(await ask(journal, "campaigns"), Grant)
+        await journal.backup(backup)
+    await takes(path, 1)
+    put_back(backup, path)
+    if adopt == "older":
+        witness.place(path).unlink()
+    async with at(path, adopt=adopt) as journal:
+        for name in FOUR:  # the second one is new to the journal
+            busy = await ask(journal, name)
+            assert isinstance(busy, Busy)
+            assert 3_590 < busy.free_in <= 3_631
+
+
+async def test_a_copy_from_which_nothing_is_missing_leaves_quotas_as_they_are(
+    tmp_path: Path,
+) -> None:
+    path, copy = tmp_path / "journal.db", tmp_path / "copy.db"
+    await some_job(path)
+    async with at(path) as journal:
+        assert isinstance(await ask(journal, "campaigns"), Grant)
+    shutil.copy(path, copy)
+    async with at(copy, adopt="latest") as journal:
+        assert isinstance(await ask(journal, "campaigns"), Grant)

@@ -172,6 +172,26 @@ class Server(Databases):
         self.run("SELECT pg_reload_conf()")
         self._until(lambda: self.run("SELECT pg_conf_load_time()") > [(before,)])
 
+    # Copies of its files
+
+    def copy_files(self) -> Path:
+        """Stop it, copy its files, and start it again; where the copy is."""
+        self.stop()
+        copy = Path(tempfile.mkdtemp(prefix="copy-", dir=self.folder)) / "data"
+        shutil.copytree(self._data, copy)
+        self.start()
+        return copy
+
+    def put_back(self, copy: Path) -> None:
+        """Stop it, and start it with these files instead of its own."""
+        self.stop()
+        shutil.rmtree(self._data)
+        shutil.copytree(copy, self._data)
+        for path in (self._data, *self._data.rglob("*")):
+            if os.geteuid() == 0:
+                os.chown(path, _nobody().pw_uid, _nobody().pw_gid)
+        self.start()
+
     # Its standby
 
     def standby(self, *, synchronous: bool = False) -> Server:

@@ -60,6 +60,7 @@ from mailkit.bulk.journal.sqlite.store import (
     SqliteStore,
     ThreadExecutor,
 )
+from mailkit.bulk.journal.state import state_folder
 from mailkit.bulk.journal.statuses import DueChunk, MergeResult, Statuses
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
 from mailkit.bulk.journal.workers import Workers
@@ -123,13 +124,8 @@ def default_place() -> str | Path:
     """``MAILKIT_JOURNAL``, else ``journal.db`` in the user's state directory."""
     if named := os.environ.get("MAILKIT_JOURNAL"):
         return named
-    import platformdirs  # most name a place
-
-    with contextlib.suppress(RuntimeError):
-        # A relative XDG_STATE_HOME counts as none, as its specification has it.
-        for folder in (platformdirs.user_state_path("mailkit"), Path("~/.local/state/mailkit")):
-            if (place := folder.expanduser()).is_absolute():
-                return place / "journal.db"
+    if (folder := state_folder()) is not None:
+        return folder / "journal.db"
     raise JournalError(f"this user has no home directory for a journal; {elsewhere()}")
 
 

@@ -29,7 +29,7 @@ from mailkit.core.lateness import BEGINS_WITHIN
 from mailkit.core.quota import SLACK, Quota
 from mailkit.errors import InvalidArgument
 
-__all__ = ["Account", "Busy", "Grant", "Ledger", "leave"]
+__all__ = ["Account", "Busy", "Grant", "Ledger", "leave", "use_up"]
 
 LOOK = 5.0
 """Seconds after which whoever waits looks again at the latest: others may give permits back."""
@@ -309,13 +309,23 @@ class Ledger:
             per = self.account.quotas[name].per_seconds
             known = kept.get(name, _Kept(0.0, 0.0))
             if known.per < per:
+                known = _Kept(per, max(known.blocked, self._used_up_until(db, moment, per)))
                 db.execute(
-                    "INSERT INTO quotas (account, name, per) VALUES (?, ?, ?) "
-                    "ON CONFLICT (account, name) DO UPDATE SET per = excluded.per",
-                    (moment.account, name, per),
+                    "INSERT INTO quotas (account, name, per, blocked) VALUES (?, ?, ?, ?) ON "
+                    "CONFLICT (account, name) DO UPDATE SET per = excluded.per, "
+                    "blocked = excluded.blocked",
+                    (moment.account, name, *known),
                 )
-                kept[name] = known._replace(per=per)
+                kept[name] = known
         return kept
+
+    def _used_up_until(self, db: Connection, moment: _Moment, per: float) -> float:
+        """When a quota is free that the journal has not known yet: see `use_up`."""
+        found = db.execute("SELECT value FROM meta WHERE key = 'used_up'").fetchone()
+        if found is None:
+            return 0.0
+        now = self.clock.now() if self._time is None else moment.now
+        return moment.now + float(found[0]) + per - now
 
     def _named(self, line: Sequence[Needs], needs: Needs) -> Sequence[str]:
         """The quotas that somebody of these needs; others' own ones don't matter."""
@@ -416,6 +426,30 @@ class Ledger:
                 f"the quota of {busy.quota}",
                 busy.quota.name,
             ),
+        )
+
+
+def use_up(db: Connection, until: float) -> None:
+    """Others may have had any permits of any account up to this moment (seconds since 1970, by the
+    database's clock if that is everybody's): no quota is free until a whole window of it has passed
+    since.
+    """
+    before = db.execute("SELECT value FROM meta WHERE key = 'used_up'").fetchone()
+    until = max(until, 0.0 if before is None else float(before[0]))
+    db.execute(
+        "INSERT INTO meta (key, value) VALUES ('used_up', ?) "
+        "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (str(until),),
+    )
+    rows = db.execute(
+        "SELECT quotas.account, name, per, blocked, mark, wall FROM quotas "
+        "JOIN accounts ON accounts.id = quotas.account"
+    ).fetchall()
+    for account, name, per, blocked, mark, wall in rows:
+        now = until if wall == 0 else mark + max(until - wall, 0.0)
+        db.execute(
+            "UPDATE quotas SET blocked = ? WHERE account = ? AND name = ?",
+            (max(blocked, now + per), account, name),
         )
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mailkit.bulk.journal import forks
 from mailkit.bulk.journal.connection import Connection
 from mailkit.errors import JournalError
 
-__all__ = ["Lock", "Locks"]
+__all__ = ["Lock", "Locks", "alone"]
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
@@ -29,6 +29,19 @@ if sys.platform == "win32":
             return False
         return True
 
+    @contextlib.contextmanager
+    def alone(descriptor: int) -> Iterator[None]:
+        """Nobody else is, meanwhile, who opens this file and asks for it."""
+        beyond = 1 << 30  # what is locked can't be read by others
+        os.lseek(descriptor, beyond, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        try:
+            yield
+        finally:
+            os.lseek(descriptor, beyond, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
 else:
     import fcntl
 
@@ -39,6 +52,15 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    @contextlib.contextmanager
+    def alone(descriptor: int) -> Iterator[None]:
+        """Nobody else is, meanwhile, who opens this file and asks for it."""
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 class Locks:

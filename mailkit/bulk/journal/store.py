@@ -161,7 +161,7 @@ class Store(Protocol):
         """
         ...
 
-    def taking(self, job: int, chunk: int, times: int) -> None:
+    def taking(self, db: Connection, job: int, chunk: int, times: int) -> None:
         """Inside the operation that takes a chunk to be sent: it is taken for so many times."""
         ...
 

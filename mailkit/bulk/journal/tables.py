@@ -20,7 +20,9 @@ CREATE TABLE meta (
     key TEXT PRIMARY KEY,                -- id: as in its witness, commits: the durable ones so far,
                                          -- lost: the jobs that only the witness knows,
                                          -- suppressed: how often suppressions were added,
-                                         -- pseudonyms: the secret of those that there are
+                                         -- pseudonyms: the secret of those that there are,
+                                         -- used_up: until when permits may be unknown, after an
+                                         -- older state was put back
     value
 ) WITHOUT ROWID;
 

@@ -56,10 +56,11 @@ def told(sql: str) -> bytes:
 
 
 class Dressed:
-    """A connection in a transaction."""
+    """A connection in a transaction, whose commit the witness ``notes`` if an operation says so."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
+        self.notes = False
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
         """Run one statement."""

@@ -6,6 +6,7 @@ from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.keeping import StoreFacts
 from mailkit.bulk.journal.postgres import servers
 from mailkit.bulk.journal.postgres.schema import version
+from mailkit.bulk.journal.postgres.witness import Witness
 
 __all__ = ["facts"]
 
@@ -20,7 +21,7 @@ _ALONE = (
 )
 
 
-def facts(db: Connection) -> StoreFacts:
+def facts(db: Connection, witness: Witness) -> StoreFacts:
     """What can be said of the journal in this database."""
     (server,) = db.execute("SELECT current_setting('server_version')").fetchone()
     (size,) = db.execute(
@@ -29,5 +30,10 @@ def facts(db: Connection) -> StoreFacts:
         "WHERE oid = to_regclass('meta'))"
     ).fetchone()
     standing = servers.look(db)
-    reliance = (*_COMMON, _SYNCHRONOUS if standing.synchronous else _ALONE)
+    noticed = (
+        f"if the database is put back from a copy, this machine notices by {witness.place}"
+        if witness.trouble is None
+        else f"a copy that is put back is not noticed by this machine: {witness.trouble}"
+    )
+    reliance = (*_COMMON, _SYNCHRONOUS if standing.synchronous else _ALONE, noticed)
     return StoreFacts(f"PostgreSQL {server}", version(db) or 0, int(size), None, reliance)

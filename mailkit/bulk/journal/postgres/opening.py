@@ -17,8 +17,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from mailkit.bulk.journal.postgres import schema, servers
 from mailkit.bulk.journal.postgres.dressing import Dressed, adapt
 from mailkit.bulk.journal.postgres.store import CONNECTIONS, PostgresStore
+from mailkit.bulk.journal.postgres.witness import Witness, last_mark, place_of
 from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.tables import VERSION
+from mailkit.bulk.journal.tokens import journal_id
 from mailkit.errors import JournalError
 
 __all__ = ["is_direct", "open_store", "shown", "version_in"]
@@ -37,9 +39,13 @@ def open_store(
     with _connected(address) as first:
         try:
             with first.transaction():
-                _prepare(first, adopt=adopt, create=create, single_server=single_server)
+                witness, system = _prepare(
+                    first, adopt=adopt, create=create, single_server=single_server
+                )
         except JournalError as error:
             raise JournalError(f"the journal {place}: {error}") from error
+        if adopt is Adopt.OLDER:
+            witness.note(last_mark(Dressed(first), system))
         prepares = is_direct(first)
     faults: list[JournalError] = []
 
@@ -47,11 +53,12 @@ def open_store(
         """Also after a failover, which ends all connections."""
         adapt(connection)
         connection.prepare_threshold = 5 if prepares else None
+        known = witness.read()
         with connection.transaction():
             db = Dressed(connection)
             standing = servers.look(db)
             try:
-                servers.check(db, standing)
+                servers.check(db, standing, known=known)
             except JournalError as error:  # this won't pass by itself
                 faults[:] = [error]
                 raise
@@ -72,8 +79,10 @@ def open_store(
         pool.wait(CONNECT_SECONDS)
     except PoolTimeout as error:
         pool.close()
+        if faults:
+            raise faults[-1] from error
         raise JournalError(f"the journal's database {place} can't be reached") from error
-    return PostgresStore(pool, place, faults)
+    return PostgresStore(pool, place, witness, system, faults)
 
 
 def version_in(address: str) -> int | None:
@@ -141,7 +150,8 @@ def _prepare(
     adopt: Adopt | None,
     create: bool,
     single_server: bool,
-) -> None:
+) -> tuple[Witness, str]:
+    """The journal's witness, and the system that it is on."""
     db = Dressed(connection)
     standing = servers.look(db)
     found = schema.version(db)
@@ -167,7 +177,9 @@ def _prepare(
         schema.upgrade(db, found)
     if single_server:
         servers.trust(db)
-    servers.check(db, standing, adopt)
+    witness = Witness(place_of(journal_id(db)))
+    servers.check(db, standing, adopt, known=witness.read())
+    return witness, standing.system
 
 
 def is_direct(connection: psycopg.Connection[Any]) -> bool:

@@ -10,7 +10,7 @@ from mailkit.bulk.journal.batches import one_of
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.tables import STATEMENTS, VERSION
 
-__all__ = ["OLDEST", "create", "upgrade", "version"]
+__all__ = ["OLDEST", "create", "new_history", "upgrade", "version"]
 
 OLDEST = 6
 """The first version that was in PostgreSQL."""
@@ -38,9 +38,9 @@ def statements() -> list[str]:
 
 def taken(db: Connection) -> list[str]:
     """The tables of others that have the names of the journal's."""
-    ours = [words[2] for words in map(str.split, STATEMENTS) if words[1] == "TABLE"]
+    ours = ["commits", *(words[2] for words in map(str.split, STATEMENTS) if words[1] == "TABLE")]
     found = db.execute(
-        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') "
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') "
         "AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) "
         f"AND relname IN ({one_of(ours)}) ORDER BY relname",
         ours,
@@ -64,10 +64,17 @@ def create(db: Connection) -> None:
     """Create the tables; the caller holds the transaction."""
     for statement in statements():
         db.execute(statement)
+    db.execute("CREATE SEQUENCE commits")  # the number of each durable one: see witness.py
     db.execute(
-        "INSERT INTO meta (key, value) VALUES ('id', ?), ('version', ?), ('suppressed', '0')",
-        (secrets.token_hex(16), str(VERSION)),
+        "INSERT INTO meta (key, value) VALUES ('id', ?), ('version', ?), ('suppressed', '0'), "
+        "('history', ?)",
+        (secrets.token_hex(16), str(VERSION), new_history()),
     )
+
+
+def new_history() -> str:
+    """The name of a history of the journal, which no other has."""
+    return secrets.token_hex(8)
 
 
 def upgrade(db: Connection, found: int) -> None:

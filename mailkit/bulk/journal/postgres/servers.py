@@ -7,15 +7,22 @@ over begins a new one, and so does a backup that is restored up to a moment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
 from mailkit.bulk.journal.connection import Connection
+from mailkit.bulk.journal.ledger import use_up
+from mailkit.bulk.journal.postgres.schema import new_history
+from mailkit.bulk.journal.postgres.witness import Mark, lacking, last_mark, outrun
 from mailkit.bulk.journal.records import Adopt, ChunkState
 from mailkit.errors import JournalError
 
-__all__ = ["Standing", "begin", "check", "look", "note", "trust"]
+__all__ = ["Standing", "begin", "check", "look", "note", "older", "trust"]
 
 SINGLE_SERVER = "single server"
+_PASSED_OVER = 100_000
+"""More jobs, and more chunks of a job, than are likely to have begun since a copy was made."""
 
 
 @attrs.frozen
@@ -72,37 +79,67 @@ def trust(db: Connection) -> None:
     )
 
 
-def check(db: Connection, found: Standing, adopt: Adopt | None = None) -> bool:
-    """Compare with where the journal was last; the caller holds the transaction. Whether something
-    was noted. JournalError if commits may be missing, unless a person says what to ``adopt``.
+def older(fault: str) -> JournalError:
+    """The refusal of a journal that this machine has seen further on, in these words."""
+    return JournalError(
+        f"the journal is older than this machine has seen it: {fault}. The database, or its "
+        "server's files, were put back from a copy, or this is another server with such a copy. "
+        "Use the newest one. If that is gone for good, end everything that sends, and open this "
+        "one once with --adopt older: whoever may have been mailed since is in doubt"
+    )
+
+
+def check(
+    db: Connection,
+    found: Standing,
+    adopt: Adopt | None = None,
+    *,
+    known: Sequence[Mark] = (),
+) -> bool:
+    """Compare with where the journal was last, and with what this machine has ``known`` of it; the
+    caller holds the transaction. Whether something was noted. JournalError if commits may be
+    missing, unless a person says what to ``adopt``.
     """
+    mark = last_mark(db, found.system)
     meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
-    known = Standing(meta["system"], meta["timeline"], meta["synchronous"] == "1")
+    stored = Standing(meta["system"], meta["timeline"], meta["synchronous"] == "1")
     if found.has_standbys and not (found.synchronous or SINGLE_SERVER in meta):
         raise JournalError(
             "a standby follows this server, and no commit waits for it: if it took over, it could "
             "lack who was mailed. Set synchronous_standby_names; or, if it is never promoted, say "
             "so once with mailkit journal init --single-server"
         )
-    if known == found and adopt is not Adopt.OLDER:  # that word counts: not all can be noticed
-        return False
-    if adopt is None and known.system != found.system:
+    fault = lacking(known, mark)
+    if adopt is Adopt.LATEST and (fault := fault or outrun(known, mark)) is not None:
+        raise JournalError(
+            f"the journal is not the latest: {fault}. Open it once with --adopt older, and whoever "
+            "may have been mailed since is in doubt"
+        )
+    if adopt is None and stored.system != found.system:
         raise JournalError(
             "this journal is a copy of another database's: what that one has sent since is not "
             "known here. If the other is gone for good, open this one once with --adopt latest if "
             "nothing was sent with it since the copy was made, else with --adopt older"
         )
-    if adopt is None and known.timeline != found.timeline and not known.synchronous:
+    if adopt is None and stored.timeline != found.timeline and not stored.synchronous:
         raise JournalError(
             "a standby has taken over from the journal's server, or a backup was restored, and no "
             "commit had waited for it: it may lack who was mailed. Open the journal once with "
             "--adopt latest if the last commits are there, else with --adopt older: then whatever "
             "is unsent in jobs under way is in doubt"
         )
+    if adopt is None and fault is not None:
+        raise older(fault)
+    if stored == found and adopt is not Adopt.OLDER:  # that word counts: not all can be noticed
+        return False
     if adopt is not None:  # whoever was at work joins anew
         db.execute("UPDATE workers SET ended = 1 WHERE ended = 0")
     if adopt is Adopt.OLDER:
         _doubt(db)
+        _pass_over(db)
+        (now,) = db.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()
+        use_up(db, float(now))
+        db.execute("UPDATE meta SET value = ? WHERE key = 'history'", (new_history(),))
     _keep(db, found)
     return True
 
@@ -122,6 +159,22 @@ def _keep(db: Connection, found: Standing) -> None:
         "INSERT INTO meta (key, value) VALUES (?, ?) "
         "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         list(values.items()),
+    )
+
+
+def _pass_over(db: Connection) -> None:
+    """Let no new job or chunk have the number of one that may have been sent meanwhile: what the
+    provider says of that must not be taken for news of another.
+    """
+    db.execute(
+        "SELECT setval(pg_get_serial_sequence('jobs', 'id'), "
+        "nextval(pg_get_serial_sequence('jobs', 'id')) + ?)",
+        (_PASSED_OVER,),
+    )
+    db.execute(
+        "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
+        f"SELECT job, max(n) + ?, '{ChunkState.EMPTY}', 0, -1, 0, 1, 0, 0 FROM chunks GROUP BY job",
+        (_PASSED_OVER,),
     )
 
 

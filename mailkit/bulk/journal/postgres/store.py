@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -30,6 +31,7 @@ from mailkit.bulk.journal.postgres import servers
 from mailkit.bulk.journal.postgres.copying import copied
 from mailkit.bulk.journal.postgres.dressing import Dressed, Streamed
 from mailkit.bulk.journal.postgres.facts import facts
+from mailkit.bulk.journal.postgres.witness import Mark, Witness, lacking
 from mailkit.bulk.journal.store import CommitUnknown, Dialect, NotOurs, forked, in_lists, outcome
 from mailkit.errors import JournalError
 
@@ -66,6 +68,8 @@ class PostgresStore:
         self,
         pool: ConnectionPool[psycopg.Connection[Any]],
         place: str,
+        witness: Witness,
+        system: str,
         faults: Sequence[JournalError] = (),
         *,
         patience: float = PATIENCE,
@@ -74,6 +78,8 @@ class PostgresStore:
         self.place = place
         self.liveness = Leases(DIALECT.clock)
         self._pool = pool
+        self._witness = witness
+        self._system = system
         self._faults = faults
         self._patience = patience
         self._away = False
@@ -144,7 +150,7 @@ class PostgresStore:
 
     async def facts(self) -> StoreFacts:
         """What can be said of the database now."""
-        return await self.read(facts)
+        return await self.read(partial(facts, witness=self._witness))
 
     async def backup(self, destination: Path) -> int:
         """PostgreSQL has programs of its own for that."""
@@ -153,11 +159,17 @@ class PostgresStore:
             "whatever archives its WAL. A restored one is refused until --adopt says what it is"
         )
 
-    def taking(self, job: int, chunk: int, times: int) -> None:
-        """Nothing outside of the database needs to know."""
+    def taking(self, db: Connection, job: int, chunk: int, times: int) -> None:
+        """The witness is told once that is committed."""
+        assert isinstance(db, Dressed)  # noqa: S101 - operations are given no other
+        db.notes = True
 
     def confirm(self, db: Connection, job: int) -> None:
-        """The database itself was looked at when it was opened."""
+        """The journal was compared with its witness when this transaction began; who joins a job
+        tells that how far the journal has come by now.
+        """
+        assert isinstance(db, Dressed)  # noqa: S101 - operations are given no other
+        db.notes = True
 
     def close(self) -> None:
         """End after all that was handed over."""
@@ -200,10 +212,13 @@ class PostgresStore:
             try:
                 with self._connection() as connection:
                     try:
-                        db = self._begin(connection, begin, durable)
+                        db, mark = self._begin(connection, begin, durable)
                         result = run(db)
                         committing = True
                         _finish(connection)
+                        committing = False
+                        if db.notes and mark is not None:
+                            self._witness.note(mark)
                     except BaseException:
                         _undo(connection)
                         raise
@@ -230,25 +245,32 @@ class PostgresStore:
             tries += 1
             self._pause(tries)
 
-    def _begin(self, connection: psycopg.Connection[Any], begin: str, durable: bool) -> Dressed:
-        """Begin a transaction. One that is durable says whether a standby has had to confirm it,
-        and all before it.
+    def _begin(
+        self, connection: psycopg.Connection[Any], begin: str, durable: bool
+    ) -> tuple[Dressed, Mark | None]:
+        """Begin a transaction. One that is durable has a number, which is above all that were noted
+        before, and says whether a standby has had to confirm it, and all before it.
         """
+        known = self._witness.marks
         found = connection.execute(begin.encode(), prepare=False)
         while found.nextset():
             pass
         self._away = False
         db = Dressed(connection)
-        if durable:
-            *_, fsync, names, noted = found.fetchone() or ("on", "", "0")
-            if fsync == "off":
-                raise JournalError(
-                    "the server of the journal's database has fsync off by now: set fsync = on"
-                )
-            synchronous = bool(names.strip())
-            if synchronous != (noted == "1"):
-                servers.note(db, synchronous=synchronous)
-        return db
+        if not durable:
+            return db, None
+        asked: Any = found.fetchone()
+        *_, fsync, names, noted, history, number = asked
+        if fsync == "off":
+            raise JournalError(
+                "the server of the journal's database has fsync off by now: set fsync = on"
+            )
+        synchronous = bool(names.strip())
+        if synchronous != (noted == "1"):
+            servers.note(db, synchronous=synchronous)
+        if (fault := lacking(known, Mark(self._system, history, number - 1))) is not None:
+            raise servers.older(fault)
+        return db, Mark(self._system, history, number)
 
     def _look(self, run: Callable[[Connection], T]) -> T:
         give_up = time.monotonic() + self._patience
@@ -346,7 +368,8 @@ def _beginning(durable: bool, job: int | None, beside: bool) -> str:
     if job is not None:
         locks += f", pg_advisory_xact_lock({_JOB}, {job})"
     asked = ", current_setting('fsync'), current_setting('synchronous_standby_names'), "
-    asked += "(SELECT value FROM meta WHERE key = 'synchronous')"
+    asked += "(SELECT value FROM meta WHERE key = 'synchronous'), "
+    asked += "(SELECT value FROM meta WHERE key = 'history'), nextval('commits')"
     return (
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
         f"SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_MILLISECONDS}', true), "

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from mailkit.bulk.journal.ledger import use_up
 from mailkit.bulk.journal.records import Adopt, ChunkState, JobState
+from mailkit.bulk.journal.resolving import REQUEST_SECONDS
 from mailkit.bulk.journal.sqlite import witness
 from mailkit.bulk.journal.sqlite.witness import Origin, Take, Witness
 
@@ -65,12 +68,14 @@ def adopt(db: sqlite3.Connection, path: Path, origin: Origin, how: Adopt) -> Wit
     own = testimony is not None and testimony.journal == meta["id"]
     if how is Adopt.OLDER and (testimony is None or not own or copied(path, origin, testimony)):
         _doubt_all(db)
+        use_up(db, time.time())
     last = int(meta["commits"])
     takes: dict[int, dict[int, int]] = {}
     if testimony is not None and testimony.journal == meta["id"]:
         last = max(last, testimony.last)
         takes = {job: dict(chunks) for job, chunks in testimony.takes.items()}
         if gap := witness.missing(db, testimony):
+            use_up(db, min(testimony.written + REQUEST_SECONDS, time.time()))
             _doubt(db, gap.takes, testimony.written)
             _reserve(db, gap.takes)
     for job, chunk, times in db.execute("SELECT job, n, takes FROM chunks WHERE takes > 0"):

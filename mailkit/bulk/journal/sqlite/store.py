@@ -319,7 +319,7 @@ class SqliteStore:
             if not self._closed:
                 self._reader.submit(Work(lambda db: found.clear(), durable=False))
 
-    def taking(self, job: int, chunk: int, times: int) -> None:
+    def taking(self, db: Connection, job: int, chunk: int, times: int) -> None:
         """In the work that takes a chunk: it is taken for so many times."""
         if self._file is not None:
             self._file.taking(job, chunk, times)

@@ -1,0 +1,245 @@
+"""A copy of the server's files is put back, or the database is: nobody is mailed twice by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mailkit.bulk.journal import JobRecord, Journal
+from mailkit.bulk.journal.ledger import Account, Busy, Grant, Ledger
+from mailkit.bulk.journal.postgres.witness import Mark, Witness, lacking, outrun
+from mailkit.core.quota import Quota
+from mailkit.errors import JournalError
+from mailkit.provider import Sent
+from mailkit.testing import FakeClock
+
+from ..bulk.fakes import people
+from ..bulk.jobs import planned, states, take
+from .databases import Databases
+from .server import Server
+
+Make = Callable[..., Server]
+HERE, ELSEWHERE = "1/5", "1/6"
+
+
+async def send(journal: Journal, job: JobRecord) -> None:
+    await journal.chunks.accept(job, (await take(journal, job)).ticket, 3.0, Sent(None))
+
+
+async def begun(address: str) -> None:
+    """A job of which one chunk of five is sent."""
+    async with await Journal.open(address) as journal:
+        job = await planned(journal, people(5), chunk=1)
+        await send(journal, job)
+        await journal.workers.leave(job)
+
+
+async def goes_on(address: str) -> None:
+    """Another chunk is sent, by a process that was started later."""
+    async with await Journal.open(address) as journal:
+        job = await journal.workers.join(await journal.jobs.get("a"))
+        await send(journal, job)
+        await journal.workers.leave(job)
+
+
+async def test_files_that_are_put_back_are_noticed(make_postgres: Make) -> None:
+    server = make_postgres()
+    await begun(server.dsn())
+    copy = server.copy_files()
+    await goes_on(server.dsn())
+    server.put_back(copy)
+    for adopt in (None, "latest"):
+        with pytest.raises(JournalError, match=r"lacks the last \d+ changes"):
+            await Journal.open(server.dsn(), adopt=adopt)
+    async with await Journal.open(server.dsn(), adopt="older") as journal:
+        job = await journal.jobs.get("a")
+        counts = await journal.reports.counts(job)
+        assert (counts.accepted, counts.in_doubt, counts.unsent) == (1, 4, 0)
+    async with await Journal.open(server.dsn()) as journal:  # the word is kept
+        await planned(journal, people(2), name="b", chunk=1)
+    await (await Journal.open(server.dsn())).close()
+    server.put_back(copy)
+    with pytest.raises(JournalError, match="before a person said, with --adopt, how it goes on"):
+        await Journal.open(server.dsn())
+
+
+async def test_who_sends_meanwhile_takes_nothing_from_them(make_postgres: Make) -> None:
+    server = make_postgres()
+    async with await Journal.open(server.dsn()) as journal:
+        job = await planned(journal, people(5), chunk=1)
+        copy = server.copy_files()
+        await send(journal, job)
+        server.put_back(copy)
+        with pytest.raises(JournalError, match="older than this machine has seen it"):
+            await journal.chunks.take(job, 3.0)
+
+
+async def test_a_second_server_with_such_a_copy_is_noticed(make_postgres: Make) -> None:
+    """It is the very same for who connects; what it lacks tells."""
+    server, second = make_postgres(), make_postgres()
+    await begun(server.dsn())
+    copy = server.copy_files()
+    await goes_on(server.dsn())
+    second.put_back(copy)
+    with pytest.raises(JournalError, match="older than this machine has seen it"):
+        await Journal.open(second.dsn())
+    await goes_on(server.dsn())
+
+
+async def test_one_who_has_not_been_there_since_can_not_notice(
+    make_postgres: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = make_postgres()
+    await begun(server.dsn())
+    copy = server.copy_files()
+    await goes_on(server.dsn())
+    server.put_back(copy)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # as on another machine
+    await (await Journal.open(server.dsn())).close()
+
+
+async def test_tables_that_are_put_back_into_the_database_are_noticed(
+    postgres: Databases,
+) -> None:
+    """As ``pg_restore --clean`` does it: with the sequences as they were."""
+    name = postgres.create_database()
+    try:
+        await begun(postgres.dsn(name))
+        [(number,)] = postgres.run("SELECT last_value FROM commits", database=name)
+        postgres.run("CREATE TABLE before AS SELECT * FROM chunks", database=name)
+        await goes_on(postgres.dsn(name))
+        for statement in (
+            "DELETE FROM chunks",
+            "INSERT INTO chunks SELECT * FROM before",
+        ):
+            postgres.run(statement, database=name)
+        postgres.run("SELECT setval('commits', %s)", [number], database=name)
+        with pytest.raises(JournalError, match="older than this machine has seen it"):
+            await Journal.open(postgres.dsn(name))
+    finally:
+        postgres.drop_database(name)
+
+
+async def test_a_copy_whose_original_went_on_is_not_the_latest(postgres: Databases) -> None:
+    name = postgres.create_database()
+    await begun(postgres.dsn(name))
+    copy = postgres.create_database(name)
+    try:
+        await goes_on(postgres.dsn(name))
+        with pytest.raises(JournalError, match="is not the latest: it lacks the last"):
+            await Journal.open(postgres.dsn(copy), adopt="latest")
+        await (await Journal.open(postgres.dsn(copy), adopt="older")).close()
+        await goes_on(postgres.dsn(name))  # it knows nothing of the copy
+        await (await Journal.open(postgres.dsn(copy))).close()
+    finally:
+        postgres.drop_database(copy)
+        postgres.drop_database(name)
+
+
+async def test_numbers_that_may_have_been_used_meanwhile_are_passed_over(
+    postgres_database: str,
+) -> None:
+    async with await Journal.open(postgres_database) as journal:
+        first = await planned(journal, people(3), chunk=1)
+        await journal.workers.leave(first)
+    async with await Journal.open(postgres_database, adopt="older") as journal:
+        second = await planned(journal, people(3), name="b", chunk=1)
+        assert second.id > first.id + 1_000
+        found = await journal._db.read(
+            lambda db: db.execute("SELECT max(n) FROM chunks WHERE job = ?", (first.id,)).fetchone()
+        )
+        assert found[0] > 1_000
+        counts = await journal.reports.counts(first)
+        assert (counts.in_doubt, counts.unsent) == (3, 0)
+        assert set((await states(journal, first)).values()) == {"in doubt"}
+
+
+async def test_permits_that_may_have_been_had_meanwhile_count(postgres_database: str) -> None:
+    quotas = {"campaigns": Quota(4, 3600.0, "campaigns"), "tests": Quota(20, 3600.0, "tests")}
+
+    async def ask(journal: Journal, *names: str) -> Grant | Busy:
+        ledger = Ledger(Account("fake", "shop", quotas), FakeClock(), journal._db.dialect.clock)
+        return await journal._db.write(
+            lambda db: ledger.ask(db, ledger.needs(*names), key=None, deadline=1.0, asked=0.0)
+        )
+
+    async with await Journal.open(postgres_database) as journal:
+        assert isinstance(await ask(journal, "campaigns"), Grant)
+    async with await Journal.open(postgres_database, adopt="older") as journal:
+        for name in ("campaigns", "tests"):  # the second one is new to the journal
+            busy = await ask(journal, name)
+            assert isinstance(busy, Busy)
+            assert 3_590 < busy.free_in <= 3_600
+
+
+async def test_a_place_that_can_not_be_written_holds_nobody_up(
+    postgres_database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "mailkit").write_text("a file")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with await Journal.open(postgres_database) as journal:
+        job = await planned(journal, people(3), chunk=1)
+        await send(journal, job)
+        await send(journal, job)
+        assert [record.getMessage() for record in caplog.records] == [
+            f"{tmp_path}/mailkit/witnesses/{(await journal_name(journal))} can't be used: Not a "
+            "directory; a copy of the server's files that is put back will not be noticed by "
+            "processes that start here"
+        ]
+        facts = (await journal.info()).store.reliance
+        assert any("a copy that is put back is not noticed" in fact for fact in facts)
+
+
+async def journal_name(journal: Journal) -> str:
+    found = await journal._db.read(
+        lambda db: db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
+    )
+    return str(found[0])
+
+
+# The file
+
+
+def mark(commit: int, history: str = "a" * 16, system: str = HERE) -> Mark:
+    return Mark(system, history, commit)
+
+
+def test_what_several_processes_note_is_the_highest_of_each_history(tmp_path: Path) -> None:
+    one, other = Witness(tmp_path / "w" / "j"), Witness(tmp_path / "w" / "j")
+    one.note(mark(5))
+    other.note(mark(3))
+    assert other.marks == one.read() == (mark(5),)
+    other.note(mark(1, "b" * 16))
+    one.note(mark(6))
+    assert Witness(one.place).read() == (mark(6), mark(1, "b" * 16))
+
+
+def test_a_torn_line_counts_for_nothing(tmp_path: Path) -> None:
+    witness = Witness(tmp_path / "j")
+    witness.note(mark(5))
+    witness.note(mark(7, "b" * 16))
+    text = (tmp_path / "j").read_bytes()
+    (tmp_path / "j").write_bytes(text[:-4])
+    assert Witness(tmp_path / "j").read() == (mark(5),)
+    (tmp_path / "j").write_bytes(b"\0\xff" * 50)
+    again = Witness(tmp_path / "j")
+    again.note(mark(2))
+    assert Witness(tmp_path / "j").read() == (mark(2),)
+
+
+def test_what_a_journal_lacks() -> None:
+    known = (mark(5), mark(9, "b" * 16), mark(3, "c" * 16, ELSEWHERE))
+    assert lacking((), mark(0)) is None
+    assert lacking(known, mark(9, "b" * 16)) is None
+    assert lacking(known, mark(1, "d" * 16)) is None, "a person has said so elsewhere"
+    assert lacking(known, mark(1, "c" * 16)) is None, "it is a copy, and says so itself"
+    assert lacking(known, mark(8, "b" * 16)) == "it lacks the last change"
+    assert "before a person said" in str(lacking(known, mark(5)))
+    assert outrun(known, mark(1, "c" * 16)) == "it lacks the last 2 changes"
+    assert outrun(known, mark(3, "c" * 16)) is None
+    assert outrun(known, mark(0, "d" * 16)) is None

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal
 from mailkit.bulk.journal.matching import key_of, keys_of
+from mailkit.bulk.journal.merging import merge
 from mailkit.bulk.journal.sqlite.store import DIALECT, Connector
-from mailkit.bulk.journal.statuses import merge
 from mailkit.core.dispatch import RowStatuses
 from mailkit.events import DeliveryStatus
 from mailkit.provider import PollResult, RowStatus, Sent, SharedStatus

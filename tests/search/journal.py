@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 import attrs
 
-from mailkit.bulk.journal.chunks import Chunks, Taken
+from mailkit.bulk.journal.chunks import Chunks
 from mailkit.bulk.journal.jobs import Jobs
 from mailkit.bulk.journal.leases import BEAT, Lease, Leases
 from mailkit.bulk.journal.ledger import Account, Grant, Ledger
@@ -24,6 +24,7 @@ from mailkit.bulk.journal.records import ChunkState, Counts, JobRecord, Ticket, 
 from mailkit.bulk.journal.reports import Reports
 from mailkit.bulk.journal.resolving import REQUEST_SECONDS, Chosen, Resolving
 from mailkit.bulk.journal.store import NotOurs
+from mailkit.bulk.journal.tasks import Taken
 from mailkit.bulk.journal.workers import Workers
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import NotTaken, Sent, Stage, Task, Wait

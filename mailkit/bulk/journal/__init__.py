@@ -19,7 +19,7 @@ import anyio.to_thread
 from mailkit.bulk.journal.addresses import check_address, is_address
 from mailkit.bulk.journal.calls import HandlerCall, HandlerCalls
 from mailkit.bulk.journal.cancelling import Cancelling
-from mailkit.bulk.journal.chunks import Chunks, Taken
+from mailkit.bulk.journal.chunks import Chunks
 from mailkit.bulk.journal.details import Details, Failure
 from mailkit.bulk.journal.events import Events, HandlersOf, Recorded
 from mailkit.bulk.journal.forgetting import ForgetResult, Forgetting
@@ -28,6 +28,7 @@ from mailkit.bulk.journal.jobs import Jobs, Overtaken, Twin, WhenPlanned
 from mailkit.bulk.journal.keeping import Keeper
 from mailkit.bulk.journal.ledger import Account, Ledger
 from mailkit.bulk.journal.liveness import WorkerDead
+from mailkit.bulk.journal.merging import MergeResult
 from mailkit.bulk.journal.narrowing import Narrowing
 from mailkit.bulk.journal.permits import RECIPIENTS, LedgerPermits
 from mailkit.bulk.journal.planning import InvalidRecord, PlannedRow, Planning
@@ -61,8 +62,9 @@ from mailkit.bulk.journal.sqlite.store import (
     ThreadExecutor,
 )
 from mailkit.bulk.journal.state import state_folder
-from mailkit.bulk.journal.statuses import DueChunk, MergeResult, Statuses
+from mailkit.bulk.journal.statuses import DueChunk, Statuses
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
+from mailkit.bulk.journal.tasks import Taken
 from mailkit.bulk.journal.workers import Workers
 from mailkit.core.arguments import checked
 from mailkit.core.clock import Clock

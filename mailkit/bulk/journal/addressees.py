@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from mailkit.bulk.journal.batches import in_parts
+from mailkit.bulk.journal.chunk_rows import SENT
 from mailkit.bulk.journal.records import JobRecord
-from mailkit.bulk.journal.statuses import SENT
 from mailkit.bulk.journal.store import Connection
 
 __all__ = ["RowAsWritten", "index", "rename", "rows_at"]

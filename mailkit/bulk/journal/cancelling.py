@@ -10,11 +10,11 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from mailkit.bulk.journal import parts
+from mailkit.bulk.journal.chunk_rows import recount
 from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
-from mailkit.bulk.journal.statuses import recount
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.journal.workers import at_work, reap
 from mailkit.errors import InvalidArgument

@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import attrs
-import msgspec
 
 from mailkit.bulk.journal import parts
-from mailkit.bulk.journal.ledger import Busy, Grant, Ledger
+from mailkit.bulk.journal.ledger import Busy, Ledger
 from mailkit.bulk.journal.outcomes import accept, leave_out, leave_out_unwanted, settle
 from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.parking import references_about
@@ -34,10 +33,8 @@ from mailkit.bulk.journal.records import (
 )
 from mailkit.bulk.journal.resolving import held_up_until
 from mailkit.bulk.journal.row_ids import row_id
-from mailkit.bulk.journal.statuses import followers
 from mailkit.bulk.journal.store import CommitUnknown, Connection, Dialect, NotOurs, Store
-from mailkit.bulk.journal.tokens import journal_id, key_of
-from mailkit.core.batch import Batch
+from mailkit.bulk.journal.tasks import PlannedChunk, Taken, task_of
 from mailkit.core.dispatch import (
     SEND,
     Done,
@@ -46,38 +43,16 @@ from mailkit.core.dispatch import (
     Scope,
     Sent,
     Stage,
-    Task,
-    TaskRow,
     Wait,
 )
 from mailkit.core.lateness import elapsed
 
-__all__ = ["Chunks", "Taken"]
+__all__ = ["Chunks"]
 
 T = TypeVar("T")
 
-_NUMBERS = msgspec.json.Decoder(list[int])
-_TEXTS = msgspec.json.Decoder(list[str])
-_FIELDS = msgspec.json.Decoder(list[tuple[str, ...]])  # which the garbage collector leaves alone
 _ASK_AGAIN = 1.0
 """Seconds until the provider is asked about references that are new."""
-
-
-@attrs.frozen
-class Taken:
-    """A task that this worker has to do, and the ticket for its chunk. It was ``asked`` for at that
-    moment of `mailkit.core.lateness`.
-
-    ``root`` is the refused chunk that this one was cut from, if it was. ``again``: its one row was
-    refused before, but others were taken since. ``grant`` has the permits of its request.
-    """
-
-    task: Task
-    ticket: Ticket
-    root: int | None = None
-    again: bool = False
-    asked: float = 0.0
-    grant: Grant | None = None
 
 
 class Chunks:
@@ -163,7 +138,7 @@ class Chunks:
                 if row is None:
                     return _soonest(parts.later(db, job, now, which), waits)
                 *row, anew = row
-                chunk, grant = _Planned(*row), None
+                chunk, grant = PlannedChunk(*row), None
                 if anew:
                     parts.begin_anew(db, job, chunk.n)
                     continue
@@ -229,7 +204,7 @@ class Chunks:
         now: float,
         stages: Sequence[Stage],
         limits: Limits | None,
-        chunk: _Planned,
+        chunk: PlannedChunk,
     ) -> Taken:
         assert job.worker is not None  # noqa: S101 - check_alive looked
         stage, takes, part, cursor = stages[chunk.stage], chunk.takes, None, chunk.cursor
@@ -257,7 +232,7 @@ class Chunks:
             )
             chunk = attrs.evolve(chunk, started=now, looks=0, again=again)
         chunk = attrs.evolve(chunk, takes=takes, cursor=cursor)
-        return _handed_out(db, self._store.dialect, job, chunk, stage, part, between)
+        return task_of(db, self._store.dialect, job, chunk, stage, part, between)
 
     async def planned(self, job: JobRecord) -> int:
         """How many chunks are planned."""
@@ -370,7 +345,7 @@ class Chunks:
             ).fetchall()
             dialect = self._store.dialect
             return [
-                _handed_out(db, dialect, job, _Planned(*row, again=row[4] > 1), stages[row[5]])
+                task_of(db, dialect, job, PlannedChunk(*row, again=row[4] > 1), stages[row[5]])
                 for *row, worker in found
                 if worker not in others and row[5] < len(stages) and stages[row[5]].settles
             ]
@@ -448,7 +423,7 @@ class Chunks:
 
 
 def _left_out(
-    db: Connection, dialect: Dialect, job: JobRecord, chunk: _Planned, stage: Stage
+    db: Connection, dialect: Dialect, job: JobRecord, chunk: PlannedChunk, stage: Stage
 ) -> bool:
     """Whether rows had to be left out of the chunk: it is looked at before its first stage, and
     before it is sent.
@@ -478,86 +453,3 @@ def _soonest(later: Later | None, waits: Sequence[Later]) -> Later | None:
     first = min([*waits, later] if later else waits, key=lambda one: one.until)
     looks = [one.look for one in waits if one.look is not None]
     return attrs.evolve(first, look=min([*looks, first.until]))
-
-
-@attrs.frozen
-class _Planned:
-    n: int
-    attempt: int
-    root: int | None
-    role: str | None
-    takes: int
-    stage: int
-    cursor: str | None
-    started: float | None
-    looks: int
-    rows: int
-    again: bool = attrs.field(default=False, kw_only=True)
-
-
-def _handed_out(
-    db: Connection,
-    dialect: Dialect,
-    job: JobRecord,
-    chunk: _Planned,
-    stage: Stage,
-    part: int | None = None,
-    between: tuple[int, int] | None = None,
-) -> Taken:
-    count, cursors = chunk.rows, list[str]()
-    if stage.scope is Scope.JOB:
-        count, cursors = _to_send(db, job)
-    rows: Sequence[TaskRow] = ()
-    if stage.has_rows or between is not None:
-        rows = _task_rows(db, dialect, job, chunk.n, between)
-        count = len(rows)
-    task = Task(
-        job=job.name,
-        chunk=chunk.n,
-        stage=stage,
-        rows=rows if stage.has_rows else (),
-        count=count,
-        part=part,
-        key=key_of(journal_id(db), job.id, chunk.n, chunk.attempt),
-        attempt=chunk.attempt,
-        cursor=chunk.cursor,
-        cursors=cursors,
-        started=_moment(chunk.started),
-        looks=chunk.looks,
-        again=chunk.again,
-        heard_of=references_about(db, job, chunk.n, chunk.started or 0.0) if chunk.again else (),
-        take=chunk.takes,
-        job_id=job.id,
-    )
-    return Taken(task, Ticket(chunk.n, chunk.takes), chunk.root, chunk.role == Role.AGAIN)
-
-
-def _to_send(db: Connection, job: JobRecord) -> tuple[int, list[str]]:
-    """How many rows of the job are not sent yet, and the cursors of their chunks."""
-    found = db.execute(
-        "SELECT rows, cursor FROM chunks WHERE job = ? "
-        f"AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}') ORDER BY n",
-        (job.id,),
-    ).fetchall()
-    return sum(rows for rows, _ in found), [cursor for _, cursor in found if cursor is not None]
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    """The time of so many seconds since 1970."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _task_rows(
-    db: Connection,
-    dialect: Dialect,
-    job: JobRecord,
-    n: int,
-    between: tuple[int, int] | None = None,
-) -> Sequence[TaskRow]:
-    """The rows that follow the chunk, or those with ids between these."""
-    query, values = followers(db, job, n, "id, address, fields", between=between)
-    asked = dialect.by_column(["id - ?", "address"], ["coalesce(fields, '[]')"], query)
-    numbers, addresses, fields = db.execute(asked, (row_id(job.id, 0), *values)).fetchone()
-    return Batch(
-        TaskRow, _NUMBERS.decode(numbers), _TEXTS.decode(addresses), _FIELDS.decode(fields)
-    )

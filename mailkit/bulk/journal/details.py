@@ -13,9 +13,9 @@ from typing import NamedTuple
 import attrs
 
 from mailkit.bulk.journal.batches import one_of
+from mailkit.bulk.journal.chunk_rows import following
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.rises import MINUTE
-from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import DeliveryStatus
 

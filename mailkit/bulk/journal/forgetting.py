@@ -19,6 +19,7 @@ import attrs
 from mailkit.address import InvalidAddress, dedupe_key, normalize
 from mailkit.bulk.journal.addressees import rename
 from mailkit.bulk.journal.batches import in_parts
+from mailkit.bulk.journal.chunk_rows import recount
 from mailkit.bulk.journal.erasing import erase
 from mailkit.bulk.journal.hearing import close_if_left
 from mailkit.bulk.journal.jobs import Overtaken, every
@@ -30,7 +31,6 @@ from mailkit.bulk.journal.pseudonyms import code_of, secret
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, RowRecord, RowState
 from mailkit.bulk.journal.row_ids import row_id
 from mailkit.bulk.journal.rows import COLUMNS, records
-from mailkit.bulk.journal.statuses import recount
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.journal.suppressions import FORGOTTEN, rename_suppressed, suppressed_of
 from mailkit.errors import InvalidArgument

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import RowAsWritten, rows_at
 from mailkit.bulk.journal.batches import in_parts
+from mailkit.bulk.journal.chunk_rows import FIRST_FINAL, change, deliver
 from mailkit.bulk.journal.elsewhere import count
 from mailkit.bulk.journal.matching import RowChange, judge
 from mailkit.bulk.journal.pseudonyms import aliases
@@ -27,7 +28,6 @@ from mailkit.bulk.journal.records import (
     RowState,
 )
 from mailkit.bulk.journal.rises import Rises
-from mailkit.bulk.journal.statuses import FIRST_FINAL, change, deliver
 from mailkit.bulk.journal.store import Connection
 from mailkit.bulk.journal.suppressions import SUPPRESSES, keep_from_twins, suppress
 from mailkit.events import DeliveryStatus

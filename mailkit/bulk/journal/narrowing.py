@@ -18,11 +18,11 @@ from itertools import pairwise
 
 import attrs
 
+from mailkit.bulk.journal.chunk_rows import following
 from mailkit.bulk.journal.outcomes import check_ticket, settle
 from mailkit.bulk.journal.ownership import check_alive, living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, Ticket
 from mailkit.bulk.journal.row_ids import row_id
-from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.policy import Trial
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import index
 from mailkit.bulk.journal.batches import in_parts
+from mailkit.bulk.journal.chunk_rows import followers, override
 from mailkit.bulk.journal.elsewhere import ALREADY, count
 from mailkit.bulk.journal.hearing import close_if_left
 from mailkit.bulk.journal.matching import RowChange
 from mailkit.bulk.journal.parking import claim
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Role, RowState, Ticket
 from mailkit.bulk.journal.row_ids import number_of, row_id
-from mailkit.bulk.journal.statuses import followers, override
 from mailkit.bulk.journal.store import Connection, Dialect, NotOurs
 from mailkit.bulk.journal.suppressions import names_of
 from mailkit.core.dispatch import Sent

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from mailkit.bulk.journal.chunk_rows import following
 from mailkit.bulk.journal.hearing import News, hear_at
 from mailkit.bulk.journal.matching import key_of
 from mailkit.bulk.journal.records import ChunkState, JobRecord
-from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import DeliveryEvent, DeliveryStatus
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from mailkit.bulk.journal.chunk_rows import following
 from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, Later, PartState
-from mailkit.bulk.journal.statuses import following
 from mailkit.bulk.journal.store import Connection, NotOurs
 from mailkit.core.dispatch import Limits, Scope, Stage
 

@@ -15,13 +15,13 @@ import attrs
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import index
 from mailkit.bulk.journal.batches import in_parts
+from mailkit.bulk.journal.chunk_rows import following, recount
 from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.erasing import erased
 from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
 from mailkit.bulk.journal.ownership import PROCESS
 from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
-from mailkit.bulk.journal.statuses import following, recount
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.journal.suppressions import FORGOTTEN
 from mailkit.bulk.journal.workers import reap

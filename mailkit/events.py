@@ -234,7 +234,7 @@ class SendingResumed(JobEvent):
 @attrs.frozen
 class JobStopped(JobEvent):
     """The job stopped before its end, or its run failed; ``resume`` continues it once the reason is
-    fixed.
+    fixed. Or this process has left it to others, who go on: then the reason says so.
     """
 
     reason: str

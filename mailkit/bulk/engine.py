@@ -5,7 +5,8 @@ Its workers pull; each has one request under way. There are as many as find some
 that has taken a task calls the next, and one that finds none is on call. The journal knows
 everything before they act on it, so the engine may die anywhere, and others may work on the same
 job: the next one picks up. What follows from a request that did not succeed is decided in
-policy.py; three doubts in a row, or a service that can't be reached, stop the job.
+policy.py. Three doubts in a row, or a service that can't be reached, end the run: others who send
+the job go on with it; if there are none, it stops.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import asyncio
 import random
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from enum import StrEnum
 from math import inf
 
 import anyio
@@ -21,6 +23,7 @@ import attrs
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from mailkit.bulk.breaker import Breaker
 from mailkit.bulk.deadlines import pause
 from mailkit.bulk.journal import (
     JobRecord,
@@ -66,7 +69,7 @@ from mailkit.events import (
     SendingResumed,
 )
 
-__all__ = ["Engine", "innermost"]
+__all__ = ["Engine", "Left", "innermost"]
 
 DOUBTS_TO_STOP = 3
 TRIES_TO_STOP = 8
@@ -74,6 +77,15 @@ OTHERS_SECONDS = 1.0
 LOOK_SECONDS = 5.0
 STEP_SECONDS = 60.0  # of a longer wait: the wall clock may be set meanwhile
 UPLOADED = "all is ready at the provider, and nothing is sent"
+LEFT = "left to other workers"
+
+
+class Left(StrEnum):
+    """Why a run has left its job to the others who send it."""
+
+    ASKED = "somebody asked it to"
+    UNREACHABLE = "it can't reach the provider"
+    DOUBTS = "it can't know what becomes of its requests"
 
 
 class Engine:
@@ -140,10 +152,12 @@ class Engine:
         self._at_work = 0
         self._concluded = False
         self._tasks: TaskGroup | None = None
-        self._doubts = 0
+        self._breaker = Breaker()
+        self._ended = Signal(clock)  # a request
         self._tries = self._away = 0
+        self._leaves: Left | None = None  # if others send the job when all has ended here
         self.stopped: str | None = None
-        self.left = False
+        self.left: Left | None = None
         self.error: MailkitError | None = None
         self.taken_for_dead = False
         self._waiting: Waiting | None = None
@@ -180,20 +194,28 @@ class Engine:
 
     def leave(self) -> None:
         """Begin nothing more, and leave the job to others: it does not count as stopped."""
-        self.left = True
-        self.stop("left to other workers")
+        self.left = Left.ASKED
+        self.stop(LEFT)
 
     def fail(self, error: MailkitError, reason: str) -> None:
         """Stop everybody for a reason that sending itself has shown. If the provider refuses to
         send, it is still asked what became of all that it took before.
         """
+        self._fail(error, reason, everybody=True)
+
+    def _give_up(self, why: Left, error: MailkitError, reason: str) -> None:
+        """Stop for a reason that may be this machine's: others go on, if there are any."""
+        self._leaves = why
+        self._fail(error, reason, everybody=False)
+
+    def _fail(self, error: MailkitError, reason: str, *, everybody: bool) -> None:
         if self.error is None:
             self.error = error
         if isinstance(error, Refused) and not isinstance(error, AuthenticationFailed):
             self._polling.ask_once()
         else:
             self._polling.stop()
-        self._send_no_more(reason, everybody=True)
+        self._send_no_more(reason, everybody=everybody)
 
     def _send_no_more(self, reason: str, *, everybody: bool) -> None:
         if not self._stop.is_set():
@@ -235,12 +257,18 @@ class Engine:
         if self._before is not None and self.stopped is None:
             self.stopped = UPLOADED
         if self.stopped is not None:
-            if not self.left:
-                everybody = self._stops_everybody
-                await self._journal.jobs.stop(self._job, self.stopped, everybody=everybody)
+            if self.left is None:
+                await self._stop_job(self.stopped)
             self._tell(JobStopped(self._job.name, self.stopped))
         else:
             self._tell(JobEnded(self._job.name))
+
+    async def _stop_job(self, reason: str) -> None:
+        everybody = self._stops_everybody
+        stopped = await self._journal.jobs.stop(self._job, reason, everybody=everybody)
+        if not (stopped or everybody) and self._leaves is not None:
+            self.left = self._leaves
+            self.stopped = f"{LEFT}: {reason}"
 
     async def _poll(self) -> None:
         try:
@@ -292,7 +320,7 @@ class Engine:
                 if not isinstance(found, Later) and not self._on_hold:
                     self._goes_on(sends=found is not None)
                 match found:
-                    case Taken() as taken if self._refusals.probing:
+                    case Taken() as taken if self._has_to_wait(taken):
                         await self._leave(taken)
                     case Taken() as taken:
                         self._call()
@@ -350,7 +378,7 @@ class Engine:
                     f"send_at ({at:%Y-%m-%d %H:%M} UTC) has passed: resume with --ignore-send-at",
                     everybody=True,
                 )
-            elif self._refusals.probing:  # what comes of that is about everybody
+            elif self._refusals.probing or self._breaker.waits:  # what comes of that is about all
                 await self._idle.wait(since)
             elif (wait := self._hold_until - self._clock.monotonic()) > 0:
                 await self._idle.wait(since, min(wait, LOOK_SECONDS))
@@ -359,6 +387,11 @@ class Engine:
             else:
                 return True
         return False
+
+    def _has_to_wait(self, taken: Taken) -> bool:
+        """Whether others have begun, since this task was asked for, what everybody waits for."""
+        waits = self._breaker.waits and not taken.task.stage.repeatable
+        return waits or self._refusals.probing > 0
 
     def may_try(self) -> bool:
         """Whether the run is neither stopped nor on hold."""
@@ -370,6 +403,8 @@ class Engine:
 
     async def take(self, *, n: int | None = None, probes: bool = False) -> Taken | None:
         """The chunk of this number, or the next probe, to send it."""
+        while self._breaker.waits:
+            await self._ended.wait()
         found = await self._next(n=n, probes=probes)
         while isinstance(found, Later) and found.look is not None and self.may_try():
             wait = max(0.0, found.look - self._clock.now())
@@ -434,6 +469,8 @@ class Engine:
             await self._perform(taken)
         finally:
             self._performing -= 1
+            self._breaker.ended(taken.ticket)
+            self._ended.notify()
 
     async def _leave(self, taken: Taken) -> None:
         """Nothing was sent: it is there to be taken again."""
@@ -444,6 +481,8 @@ class Engine:
     async def _perform(self, taken: Taken) -> None:
         task, stage = taken.task, taken.task.stage
         self._refusals.begins(taken)
+        if not stage.repeatable:
+            self._breaker.begins(taken.ticket)
         try:
             # A part that others have emptied needs no request.
             idle = task.part is not None and stage.has_rows and not task.rows
@@ -504,7 +543,8 @@ class Engine:
             self._tell(ChunkInDoubt(job, chunk, rows, doubt))
             self._doubted(taken, OutcomeUnknown(doubt))
             return
-        self._doubts = self._tries = self._away = 0
+        self._breaker.taken(taken.ticket)
+        self._tries = self._away = 0
         left_out = len(told.rejected) + len(told.in_doubt) + len(told.held)
         taken_rows = max(rows - left_out, 0)
         counts = taken_rows, len(told.rejected), len(told.in_doubt)
@@ -523,7 +563,10 @@ class Engine:
         named: list[int] = []
         if isinstance(error, Refused):
             named = [row.n for row in task.rows if names(row.address, words)]
-        match next_step(error, self._refusals.known(taken), task.stage):
+        step = next_step(error, self._refusals.known(taken), task.stage)
+        if step is not Next.DOUBT:
+            self._breaker.ended(taken.ticket)
+        match step:
             case Next.STOP:
                 await self._stop_for(taken, error)
             case Next.SUSPECT:
@@ -619,9 +662,9 @@ class Engine:
 
     def _doubted(self, taken: Taken, error: MailkitError) -> None:
         self._polling.doubted(taken)
-        self._doubts += 1
-        if self._doubts >= DOUBTS_TO_STOP:
-            self.fail(error, f"the outcome of {self._doubts} chunks in a row is unknown: {error}")
+        if self._breaker.doubted(taken.ticket) and self._breaker.unknown >= DOUBTS_TO_STOP:
+            reason = f"the outcome of {self._breaker.unknown} chunks in a row is unknown: {error}"
+            self._give_up(Left.DOUBTS, error, reason)
 
     def _hold(self, error: MailkitError) -> None:
         """Let every worker wait: as long as the provider asks, else longer each time."""
@@ -632,7 +675,8 @@ class Engine:
         if not away:  # it responds
             self._away = 0
         if self._away >= TRIES_TO_STOP:
-            self.fail(error, f"the provider can't be reached: {error}")
+            reason = f"the provider can't be reached: {error}"
+            self._give_up(Left.UNREACHABLE, error, reason)
             return
         text = error.text if isinstance(error, RequestError) else str(error)
         wait = pause(self._tries - 1, 1.0, 60.0) * self._rng.uniform(0.8, 1.2)

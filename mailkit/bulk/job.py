@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import anyio
 
-from mailkit.bulk.engine import Engine, innermost
+from mailkit.bulk.engine import Engine, Left, innermost
 from mailkit.bulk.journal import Counts, JobRecord, Journal, LeftBehind
 from mailkit.bulk.progress import Pace, Progress, seconds_left
 from mailkit.bulk.report import Report, make_report
@@ -67,9 +67,16 @@ class Job:
         return self._engine.error
 
     @property
-    def was_left(self) -> bool:
-        """Whether `leave` ended the run."""
+    def left(self) -> Left | None:
+        """Why the run has left the job to the others who send it, if it has."""
         return self._engine.left
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the run ended early, in words, if it did. The job itself goes on if it was ``left``
+        to others.
+        """
+        return self._engine.stopped
 
     @checked
     async def progress(self, every: float = 0.2) -> AsyncIterator[Progress]:
@@ -173,6 +180,8 @@ class Job:
         self._call(lambda: self._engine.leave())
 
     def _call(self, end: Callable[[], None]) -> None:
+        if self._ended.is_set():
+            return
         if running_loop() is self._loop:
             end()
         else:

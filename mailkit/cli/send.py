@@ -18,6 +18,7 @@ from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_suppressions
+from mailkit.cli import log_json
 from mailkit.cli.extras import cluster
 from mailkit.cli.log_json import note
 from mailkit.cli.options import (
@@ -44,7 +45,7 @@ from mailkit.cli.options import (
     list_of,
 )
 from mailkit.cli.progress import follow_job, planning
-from mailkit.cli.run import CutOff, Exit, exit_code, graceful, opened, run
+from mailkit.cli.run import CutOff, Exit, exit_code, graceful, opened, run, say
 from mailkit.cli.show import print_json, report_text
 from mailkit.cli.suppress import say_ignored
 from mailkit.core.dispatch import Provider
@@ -272,6 +273,8 @@ async def _send(
                 report = await follow_job(job, quiet=as_json)
     if job is None or report is None:
         raise CutOff
+    if job.left and not log_json.is_on():  # else the log has it
+        say(f"mailkit: {plain(job.name)} is {plain(job.stopped or '')}")
     counts = attrs.asdict(report.counts)
     note("report", f"{job.name}: {report.counts.accepted:,} accepted", job=job.name, **counts)
     print_report(report, as_json=as_json)

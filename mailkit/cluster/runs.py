@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from math import inf
 from typing import Any
 
+from mailkit.bulk.engine import Left
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import JobRecord, Journal, LeftBehind
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.telling import Teller
+from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Provider
-from mailkit.errors import AuthenticationFailed, InvalidArgument, MailkitError, Refused
+from mailkit.errors import (
+    AuthenticationFailed,
+    InvalidArgument,
+    MailkitError,
+    Refused,
+    RequestError,
+)
 from mailkit.events import JobHook, JobStopped
 
 __all__ = ["Runs"]
+
+UNREACHABLE_SECONDS = 300.0
+"""So long a process leaves a job to others for which it could not reach the provider."""
+_clock = Clock()
 
 
 class Runs:
@@ -38,6 +51,7 @@ class Runs:
         self._tasks: dict[str, asyncio.Task[bool]] = {}
         self._jobs: dict[str, Job] = {}
         self._left: set[str] = set()
+        self._back_at: dict[str, float] = {}
         self.leaving = False
         """Nothing more is begun."""
 
@@ -49,6 +63,12 @@ class Runs:
     def at_work(self, name: str) -> bool:
         """Whether the job is sent here."""
         return f"send {name}" in self._tasks
+
+    def stays_away(self, name: str) -> bool:
+        """Whether the job is left to others, if there are any: this process could not reach the
+        provider a short time ago, or could not know what became of its requests.
+        """
+        return _clock.monotonic() < self._back_at.get(name, -inf)
 
     async def send(
         self, record: JobRecord, begun: Callable[[], Coroutine[Any, Any, None]], *, keep: bool
@@ -64,6 +84,9 @@ class Runs:
                 job = await sender.resume(record.name, restart=False)
             except (AuthenticationFailed, Refused) as error:
                 await self._stop(record, _words(error))
+                raise
+            except RequestError:
+                self._stay_away(record, UNREACHABLE_SECONDS)
                 raise
             await begun()
             return job
@@ -152,7 +175,14 @@ class Runs:
                 raise
             finally:
                 self._jobs.pop(key)
-            return not job.was_left
+            if job.left is Left.DOUBTS:
+                self._stay_away(record, inf)
+            elif job.left is Left.UNREACHABLE:
+                self._stay_away(record, UNREACHABLE_SECONDS)
+            return job.left is None
+
+    def _stay_away(self, record: JobRecord, seconds: float) -> None:
+        self._back_at[record.name] = _clock.monotonic() + seconds
 
     def _leave(self, key: str) -> None:
         self._left.add(key)

@@ -23,6 +23,7 @@ from mailkit.cluster.runs import Runs
 from mailkit.cluster.sweep import fail_stalled
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Provider
+from mailkit.errors import MailkitError
 from mailkit.events import JobHook
 
 __all__ = ["LONGEST_WAIT", "Tasks", "blueprint"]
@@ -85,9 +86,8 @@ class Tasks:
         record = await self._record(job)
         if record is None or record.stopped is not None:
             return
-        if self._runs.leaving or self._runs.at_work(job):
-            if await self._journal.chunks.planned(record):
-                await self._put_send(record, track, wait=random.uniform(*_AGAIN))  # noqa: S311
+        if self._runs.leaving or self._runs.at_work(job) or await self._is_for_others(record):
+            await self._hand_on(record, track)
             return
         planned = await self._journal.chunks.planned(record)
         if not planned and await self._journal.workers.living(record):
@@ -98,11 +98,27 @@ class Tasks:
             if await self._journal.chunks.planned(record) > self._runs.concurrency:
                 await self._put_send(record, track)
 
-        is_over = await self._runs.send(record, invite, keep=self._keeps)
+        try:
+            is_over = await self._runs.send(record, invite, keep=self._keeps)
+        except MailkitError:
+            if await self._is_for_others(record):
+                await self._hand_on(record, track)
+            raise
         if not is_over:
             await self._put_send(record, track)
         elif track and await self._has_ended(record):
             await self._put_track(record, _clock.now() + track)
+
+    async def _is_for_others(self, record: JobRecord) -> bool:
+        """Whether this process stays away from the job, as long as others send it."""
+        if not self._runs.stays_away(record.name):
+            return False
+        return bool(await self._journal.workers.living(record, sends=True))
+
+    async def _hand_on(self, record: JobRecord, track: float) -> None:
+        """Others may still join, as long as there is something to send."""
+        if await self._journal.chunks.planned(record):
+            await self._put_send(record, track, wait=random.uniform(*_AGAIN))  # noqa: S311
 
     async def track(self, job: str, until: float) -> None:
         """Follow the job's deliveries until then, in seconds since 1970."""

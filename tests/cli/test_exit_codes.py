@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
 import pytest
 
+from mailkit import Journal
 from mailkit.bulk.journal import Counts
 from mailkit.bulk.report import Report
 from mailkit.cli.run import Exit, exit_code
@@ -121,3 +123,21 @@ def test_codes_of_whole_runs(shop: Shop) -> None:
     assert shop("resolve", "doubt", "1", "--not-sent").code == 0
     assert shop("status", "doubt").code == 4
     assert shop.sandbox.truth.count(customer(0)) == 0
+
+
+def test_a_command_that_is_cut_off_says_that_others_go_on(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("reset_after_acting", on=SEND))
+    words = ("--name", "autumn", "--concurrency", "1")
+    assert shop.send(shop.letter(), shop.customers(5_000), *words).code == 3
+    assert "3 chunks in a row" in shop.report()["stopped"]
+    with asyncio.Runner() as runner:
+        journal = runner.run(Journal.open(shop.journal))
+        record = runner.run(journal.jobs.get("autumn"))
+        other = runner.run(journal.workers.join(record))
+        ended = shop("resume", "autumn", "--concurrency", "1")
+        runner.run(journal.workers.leave(other))
+        runner.run(journal.close())
+    assert ended.code == 3
+    why = "mailkit: autumn is left to other workers: the outcome of 3 chunks in a row is unknown: "
+    assert why in ended.err
+    assert shop.report()["stopped"] is None

@@ -7,6 +7,7 @@ from mailkit.sandbox import Fault
 
 from ..cli.shop import Shop, end_of, kill
 from ..postgres.server import Server
+from .cable import Cable
 from .cluster import SEND, Cluster
 
 
@@ -59,6 +60,47 @@ def test_a_worker_ends_gently_and_another_does_the_rest(cluster: Cluster) -> Non
     second = cluster.work()
     cluster.until(lambda: cluster.chunks("accepted") == 4, second)
     assert cluster.shop.sandbox.truth.emails == 2_000
+
+
+def test_one_that_is_cut_off_leaves_the_job_to_the_others(cluster: Cluster) -> None:
+    cluster.shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.2))
+    cluster.detach(10_000)
+    with Cable(cluster.shop.environment["MAILKIT_SMSBY_URL"]) as cable:
+        cut = cluster.work("--concurrency", "1", environment={"MAILKIT_SMSBY_URL": cable.url})
+        healthy = cluster.work("--concurrency", "1")
+        cluster.until(lambda: cluster.senders() == 2, cut, healthy)
+        cable.cut()
+        cluster.until(lambda: cluster.chunks("in doubt") == 3, cut, healthy)
+        cluster.shop.sandbox.faults.clear()
+        cluster.until(lambda: cluster.chunks("accepted") == 17, cut, healthy)
+        cut.send_signal(signal.SIGTERM)
+        ended = end_of(cut)
+    assert ended.code == 0, ended
+    why = "stopped: left to other workers: the outcome of 3 chunks in a row is unknown"
+    assert ended.err.count(why) == 1
+    assert ended.err.count("autumn: sending") == 1
+    assert cluster.ask("SELECT stopped FROM jobs") is None
+    assert cluster.shop.sandbox.truth.mailed_twice == []
+
+
+def test_one_that_was_cut_off_takes_the_job_up_again_when_nobody_sends_it(
+    cluster: Cluster,
+) -> None:
+    cluster.shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=0.2))
+    cluster.detach(20_000)
+    with Cable(cluster.shop.environment["MAILKIT_SMSBY_URL"]) as cable:
+        cut = cluster.work("--concurrency", "1", environment={"MAILKIT_SMSBY_URL": cable.url})
+        healthy = cluster.work("--concurrency", "1")
+        cluster.until(lambda: cluster.senders() == 2, cut, healthy)
+        cable.cut()
+        cluster.until(lambda: cluster.chunks("in doubt") == 3, cut, healthy)
+        kill(healthy)
+        cable.mend()
+        cluster.shop.sandbox.faults.clear()
+        cluster.until(lambda: cluster.chunks("accepted") >= 36, cut)
+    assert cluster.chunks("accepted") + cluster.chunks("in doubt") == 40
+    assert cluster.ask("SELECT stopped FROM jobs") is None
+    assert cluster.shop.sandbox.truth.mailed_twice == []
 
 
 def test_resume_joins_from_anywhere(cluster: Cluster) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from random import Random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
 
 
 class Network:
-    """Carries requests to the service, or not; see ``_fate``."""
+    """Carries requests of one process to the service, or not; see ``_fate``. The process may be cut
+    off for a while.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._process = current()
+        rng = world.rng
+        self._cut = self._mended = math.inf
+        if rng.random() < world.cuts:
+            self._cut = world.loop.now + rng.expovariate(1)
+            self._mended = self._cut + rng.expovariate(1 / rng.choice((1, 300)))
         self.arrivals: list[tuple[float, str]] = []
 
     async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
@@ -68,6 +76,8 @@ class Network:
             arrived = True
             answer = self._act(request)
             await self._pass(0.2)
+            if self._is_cut:
+                raise OutcomeUnknown("no response")
         except asyncio.CancelledError:
             if not arrived and still_out:
                 self._act(request)  # the bytes were out when the process died
@@ -81,8 +91,14 @@ class Network:
     async def aclose(self) -> None:
         return
 
+    @property
+    def _is_cut(self) -> bool:
+        return self._cut <= self._world.loop.now < self._mended
+
     def _fate(self) -> str:
         rng, world = self._world.rng, self._world
+        if self._is_cut:
+            return rng.choice(("not sent", "lost before"))
         return rng.choice(_FATES) if rng.random() < world.trouble else "answered"
 
     def _coin(self) -> bool:

@@ -49,6 +49,7 @@ class World:
         self.requests = 0
         self.processes: list[Process] = []
         self.trouble = rng.choice((0.0, 0.05, 0.3))
+        self.cuts = rng.choice((0.0, 0.0, 0.3))  # the share of processes that are cut off
         self.truth = Truth()
         clock = SandboxClock(start=START, real=self.loop.time)
         self.side = SIDES[seed % len(SIDES)](rng, Shared(clock, self.truth, rng))

@@ -284,24 +284,28 @@ class Jobs:
 
         await self._store.write(work)
 
-    async def stop(self, job: JobRecord, reason: str, *, everybody: bool = True) -> None:
+    async def stop(self, job: JobRecord, reason: str, *, everybody: bool = True) -> bool:
         """Note why the job is stopped before its end: no worker takes anything of it any more.
 
-        Unless ``everybody`` is meant, only if no other worker goes on sending it.
+        Unless ``everybody`` is meant, only if no other worker goes on sending it; whether it is
+        stopped. If not, this one counts as sending it no longer: of all who ask, the last one stops
+        it.
         """
 
-        def work(db: Connection) -> None:
+        def work(db: Connection) -> bool:
             check_alive(db, job)
-            others = living(db, self._store.liveness, job.id, sends=True) - {
-                job.worker and job.worker.id
-            }
-            if everybody or not others:
-                db.execute(
-                    "UPDATE jobs SET stopped = ? WHERE id = ? AND cancelled IS NULL",
-                    (reason, job.id),
-                )
+            own = job.worker and job.worker.id
+            others = living(db, self._store.liveness, job.id, sends=True) - {own}
+            if others and not everybody:
+                db.execute("UPDATE workers SET sends = 0 WHERE id = ?", (own,))
+                return False
+            db.execute(
+                "UPDATE jobs SET stopped = ? WHERE id = ? AND cancelled IS NULL",
+                (reason, job.id),
+            )
+            return True
 
-        await self._store.write(work)
+        return await self._store.write(work)
 
     async def finish_planning(
         self,

@@ -96,9 +96,10 @@ class Workers:
 
         return await self._store.read(work)
 
-    async def living(self, job: JobRecord) -> frozenset[int]:
-        """The numbers of the workers that are alive."""
-        return await self._store.read(lambda db: living(db, self._store.liveness, job.id))
+    async def living(self, job: JobRecord, *, sends: bool = False) -> frozenset[int]:
+        """The numbers of the workers that are alive; with ``sends``, of those that send the job."""
+        lives = self._store.liveness
+        return await self._store.read(lambda db: living(db, lives, job.id, sends=sends))
 
     async def busy(self, job: JobRecord) -> str | None:
         """The process, in words, of another worker that is at something whose end this one should

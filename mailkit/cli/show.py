@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -78,7 +79,7 @@ def report_text(report: Report) -> Iterator[str]:
         )
         yield f"  counted by {report.provider}: {', '.join(counted)}"
     for state, groups in grouped(report):
-        yield f"{state}:"
+        yield f"{state}{_looked_at(report, state, groups)}:"
         yield from _some([plain(_group(group)) for group in groups], "  ")
         yield f"  full list: {listing(report, state)}"
     yield from map(_sentence, remarks(report, moment_of))
@@ -93,6 +94,14 @@ def report_text(report: Report) -> Iterator[str]:
 def _sentence(advice: Advice) -> str:
     text = str(advice)
     return text[:1].upper() + text[1:]
+
+
+def _looked_at(report: Report, state: RowState, groups: Sequence[ReasonGroup]) -> str:
+    rows, of = sum(group.rows for group in groups), report.counts.of(state)
+    if rows == of:
+        return ""
+    command = f"mailkit report {shlex.quote(plain(report.job))}"
+    return f" (the reasons of {rows:,} of {of:,} rows; {command} has all)"
 
 
 def _group(group: ReasonGroup) -> str:

@@ -38,7 +38,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
         "one_of(places)",
         "_outside(passed_over)",
         "'FULL' if durable else 'NORMAL'",
-        "followers.format(order='ASC')",
+        "follower.format(least='min', order='ASC')",
         "' UNION ALL '.join(rows)",
         "_ids(job)",
         "_outside('id', alive)",
@@ -62,7 +62,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
         "of_chunk",
         "own",
         "states",
-        "followers.format(order='DESC')",
+        "follower.format(least='max', order='DESC')",
     }
     for file in (ROOT / "bulk" / "journal").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

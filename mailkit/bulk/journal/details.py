@@ -1,14 +1,14 @@
 """What a report for people adds to the numbers: why rows failed, when others were accepted, and
 when deliveries rose.
 
-Read row by row, within the transaction that the numbers come from: however many there are, no more
-than one is in memory.
+Read a few thousand at a time, within the transaction that the numbers come from: however many
+there are, no more are in memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -37,6 +37,8 @@ _STATES = (
     RowState.REJECTED,
     RowState.IN_DOUBT,
 )
+AT_ONCE = 5_000
+"""So many rows are in memory."""
 
 
 class Failure(NamedTuple):
@@ -66,38 +68,58 @@ class Details:
 
     def failures(self) -> Iterator[Failure]:
         """Every row that has failed, by its own state and delivery or by its chunk's."""
-        yield from self._own(_STATES)
+        for state in _STATES:
+            yield from self._own(state)
         yield from self._chunks()
-        found = self.db.execute(
-            "SELECT delivery, line, address, coalesce(reason, '') FROM rows "
-            f"WHERE id BETWEEN ? AND ? AND delivery IN ({one_of(FAILED)}) "
-            "ORDER BY id",
-            (*self.job.ids, *FAILED),
+        first, last = self.job.ids
+        found = self._pages(
+            "SELECT id, delivery, line, address, coalesce(reason, '') FROM rows "
+            f"WHERE id > ? AND id <= ? AND delivery IN ({one_of(FAILED)}) ORDER BY id LIMIT ?",
+            (first,),
+            (last, *FAILED),
         )
-        for delivery, line, address, reason in found:
-            yield Failure(DeliveryStatus(delivery), line, address, reason)
+        for _, delivery, *rest in found:
+            yield Failure(DeliveryStatus(delivery), *rest)
 
-    def left_out(self) -> Iterator[Failure]:
-        """The rows that were left out or rejected by themselves, but for duplicates."""
-        yield from self._own((RowState.INVALID, RowState.SUPPRESSED, RowState.REJECTED))
+    def left_out(self, most: int | None = None) -> Iterator[Failure]:
+        """The rows that were left out or rejected by themselves, but for duplicates: all of them,
+        or so many at ``most`` of each state.
+        """
+        for state in (RowState.INVALID, RowState.SUPPRESSED, RowState.REJECTED):
+            yield from self._own(state) if most is None else self._first(state, most)
 
-    def _own(self, states: Sequence[RowState]) -> Iterator[Failure]:
-        found = self.db.execute(
-            "SELECT state, line, address, coalesce(reason, '') FROM rows "
-            f"WHERE state IN ({one_of(states)}) AND id BETWEEN ? AND ? "
-            "ORDER BY state, id",
-            (*states, *self.job.ids),
+    def _own(self, state: RowState) -> Iterator[Failure]:
+        """The rows with this state of their own."""
+        first, last = self.job.ids
+        found = self._pages(
+            "SELECT id, line, address, coalesce(reason, '') FROM rows "
+            "WHERE state = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
+            (state, first),
+            (last,),
         )
-        for state, *rest in found:
-            yield Failure(RowState(state), *rest)
+        for _, *rest in found:
+            yield Failure(state, *rest)
+
+    def _first(self, state: RowState, most: int) -> Iterator[Failure]:
+        """The first of them. State and id are compared together, as their index has them: else a
+        planner may look for them by the id alone, through all rows of the job.
+        """
+        first, last = self.job.ids
+        found = self.db.execute(
+            "SELECT line, address, coalesce(reason, '') FROM rows WHERE state IS NOT NULL "
+            "AND (state, id) > (?, ?) AND (state, id) <= (?, ?) ORDER BY state, id LIMIT ?",
+            (state, first, state, last, most),
+        )
+        for row in found.fetchall():
+            yield Failure(state, *row)
 
     def _chunks(self) -> Iterator[Failure]:
         """The chunks that failed as a whole."""
-        found = self.db.execute(
+        found = self._pages(
             "SELECT n, state, worker, delivery, rows, own_delivery_rows, coalesce(reason, ''), "
             "(SELECT line FROM rows WHERE id = first), (SELECT address FROM rows WHERE id = first) "
-            "FROM chunks WHERE job = ? AND rows > 0 ORDER BY n",
-            (self.job.id,),
+            "FROM chunks WHERE job = ? AND n > ? AND rows > 0 ORDER BY n LIMIT ?",
+            (self.job.id, 0),
         )
         for n, state, worker, delivery, rows, own, reason, line, address in found:
             first = (line or 0, address or "")
@@ -107,6 +129,19 @@ class Details:
                 yield Failure(RowState.IN_DOUBT, *first, reason, rows)
             elif delivery in FAILED and rows > own:
                 yield from self._following(n, DeliveryStatus(delivery))
+
+    def _pages(
+        self, sql: str, after: tuple[Any, ...], rest: tuple[Any, ...] = ()
+    ) -> Iterator[Sequence[Any]]:
+        """What the query finds, a few thousand rows at once. It gives what follows the last of the
+        values ``after``, and each row begins with that; then come the ``rest`` of its values, and
+        how many rows it gives at most.
+        """
+        while some := self.db.execute(sql, (*after, *rest, AT_ONCE)).fetchall():
+            yield from some
+            if len(some) < AT_ONCE:
+                return
+            after = (*after[:-1], some[-1][0])
 
     def _following(self, n: int, delivery: DeliveryStatus) -> Iterator[Failure]:
         """The rows whose delivery is that of their chunk; each may have words of its own."""

@@ -423,15 +423,18 @@ def _chunk(row: Sequence[Any]) -> ChunkRecord:
 
 def chunks(db: Connection, job: JobRecord, states: Sequence[ChunkState]) -> list[ChunkRecord]:
     """The chunks in these states, in order, with their first and last address."""
-    followers = (
-        "(SELECT address FROM (SELECT id, address FROM rows WHERE id BETWEEN first AND last "
-        "AND state IS NULL AND chunk IS NULL UNION ALL SELECT id, address FROM rows "
-        "WHERE chunk = n AND id BETWEEN ? AND ? AND state IS NULL) AS followers "
-        "ORDER BY id {order} LIMIT 1)"
+    # Each of the two ends of an index is looked up; sorted together, all rows would be read.
+    follower = (
+        "(SELECT address FROM rows WHERE id = (SELECT {least}(id) FROM ("
+        "SELECT (SELECT id FROM rows WHERE id BETWEEN first AND last AND state IS NULL "
+        "AND chunk IS NULL ORDER BY id {order} LIMIT 1) AS id UNION ALL "
+        "SELECT (SELECT id FROM rows WHERE chunk = n AND id BETWEEN ? AND ? AND state IS NULL "
+        "ORDER BY id {order} LIMIT 1)) AS ends))"
     )
     found = db.execute(
         "SELECT n, state, rows, attempt, started, ended, reference, reason, reconciled, worker, "
-        f"{followers.format(order='ASC')}, {followers.format(order='DESC')} "
+        f"{follower.format(least='min', order='ASC')}, "
+        f"{follower.format(least='max', order='DESC')} "
         f"FROM chunks WHERE job = ? AND state IN ({one_of(states)}) "
         "ORDER BY n",
         (*job.ids, *job.ids, job.id, *states),

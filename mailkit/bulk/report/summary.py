@@ -28,6 +28,8 @@ from mailkit.events import DeliveryStatus
 
 __all__ = ["Doubt", "Report", "Waiting", "every_report", "make_report", "report_of"]
 
+LOOKED_AT = 1_000
+"""So many rows of each state are looked at for reasons by whoever needs an answer at once."""
 SAME_ADDRESS = "an earlier row has the same address"
 
 
@@ -62,9 +64,10 @@ class Report:
     up what nobody sends. ``cancelled`` is when a person cancelled the job.
     ``held`` has the provider's words if rows seem to be rejected because of the account and not of
     themselves. ``reasons`` says why rows were left out or rejected, for each state, the most
-    frequent first. Accepted rows that are ``unreconciled`` are checked until ``looks_until``, or
-    longer if the run was told to; None if the provider sets no limit. From a job that was
-    ``pruned``, the people were removed then; a ``pruning`` that began has not ended.
+    frequent first; in a report that is not proven, those of the first thousand rows. Accepted rows
+    that are ``unreconciled`` are checked until ``looks_until``, or longer if the run was told to;
+    None if the provider sets no limit. From a job that was ``pruned``, the people were removed
+    then; a ``pruning`` that began has not ended.
     """
 
     job: str
@@ -149,8 +152,9 @@ async def make_report(journal: Journal, name: str, *, proven: bool = True) -> Re
     """Read the report of the job of this name from the journal, at any moment of its life.
 
     InvalidArgument if there is no such job; JournalError if its rows do not add up, which must
-    never happen. Unless that is to be ``proven``, the rows are not counted one by one, which takes
-    a tenth of a second for each million.
+    never happen. Unless that is to be ``proven``, it is read at once, however long the list is: the
+    rows are not counted one by one, and the ``reasons`` are those of the first thousand rows of
+    each state.
     """
     report = await journal.reports.details(
         name, lambda found, details: report_of(found, details, proven=proven)
@@ -171,7 +175,9 @@ async def every_report(journal: Journal, *, reasons: bool) -> Sequence[Report]:
 
 
 def report_of(found: Snapshot, details: Details | None, *, proven: bool = False) -> Report:
-    """The report of this moment; JournalError if its rows do not add up."""
+    """The report of this moment; JournalError if its rows do not add up. Only if that is to be
+    ``proven``, all rows are looked at.
+    """
     job, counts = found.job, found.counts
     stored = details.stored() if details is not None and proven else counts.read
     if not counts.read == counts.accounted == stored:
@@ -201,7 +207,9 @@ def report_of(found: Snapshot, details: Details | None, *, proven: bool = False)
         shared=found.shared,
         held=job.held,
         cancelled=None if job.cancelled is None else datetime.fromtimestamp(job.cancelled, UTC),
-        reasons=() if details is None or job.pruned is not None else _reasons(found, details),
+        reasons=()
+        if details is None or job.pruned is not None
+        else _reasons(found, details, None if proven else LOOKED_AT),
         looks_until=_looks_until(found),
         others=found.others,
         pruned=pruned if job.is_pruned else None,
@@ -218,10 +226,12 @@ def _looks_until(found: Snapshot) -> datetime | None:
     return begun + timedelta(seconds=EngineSettings().reconcile)
 
 
-def _reasons(found: Snapshot, details: Details) -> Sequence[ReasonGroup]:
-    """Duplicates have no examples: each has another line in its reason."""
+def _reasons(found: Snapshot, details: Details, most: int | None) -> Sequence[ReasonGroup]:
+    """Those of so many rows of each state at ``most``. Duplicates have no examples: each of them
+    has another line in its reason.
+    """
     reasons = Reasons()
-    for failure in details.left_out():
+    for failure in details.left_out(most):
         reasons.add(failure, distinct=True)
     for chunk in found.rejected:
         first = (0, chunk.first_address or "", chunk.reason or "")

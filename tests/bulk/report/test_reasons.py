@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
 
 from mailkit.bulk.journal import Journal
-from mailkit.bulk.report import Report
+from mailkit.bulk.report import Report, make_report, summary
 from mailkit.bulk.report.page import html_report
 from mailkit.bulk.report.workbook import excel_report
 from mailkit.bulk.sender import BulkSender
@@ -17,6 +19,7 @@ from mailkit.provider import Sent, Task
 from mailkit.testing import FakeClock
 
 from ..fakes import MESSAGE, FakeProvider, memory_journal, people
+from ..jobs import in_each
 from .test_workbook import read
 
 REJECTED = {"p1@example.com": "p1@example.com: mailbox 17 is full", "p2@example.com": "blocked"}
@@ -105,3 +108,31 @@ async def test_chunks_that_were_rejected_are_counted_by_their_rows() -> None:
         assert (group.reason, group.rows) == ("no such mailbox", 2)
         assert {row.address for row in group.examples} == {*REJECTED}
         assert "  2 no such mailbox (e.g. p1@example.com)" in report_text(report)
+
+
+@pytest.mark.parametrize("place", ["memory", "postgres"], indirect=True)
+async def test_a_status_looks_at_the_first_rows_of_each_state_alone(
+    place: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ["a", "b", "c@d@e", *people(5)]
+    provider = FakeProvider(chunk_rows=9, acts=[reject], hidden={*REJECTED})
+    report = await send(place, rows, provider)
+    assert told(await make_report(place, "autumn", proven=False)) == told(report)
+    monkeypatch.setattr(summary, "LOOKED_AT", 1)
+    status = await make_report(place, "autumn", proven=False)
+    assert status.counts == report.counts
+    assert told(status) == [
+        ("invalid", "no @", 1, [1]),
+        ("suppressed", "named for this job", 1, [7]),
+        ("rejected", "p1@example.com: mailbox 17 is full", 1, [5]),
+    ]
+    lines = [*report_text(status)]
+    assert "invalid (the reasons of 1 of 3 rows; mailkit report autumn has all):" in lines
+    assert "rejected (the reasons of 1 of 2 rows; mailkit report autumn has all):" in lines
+    assert told(await make_report(place, "autumn")) == told(report)
+
+
+@pytest.fixture
+async def place(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    async with in_each(request) as opened:
+        yield opened

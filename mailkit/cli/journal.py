@@ -290,7 +290,7 @@ def _restoring(journal: Path) -> Iterator[str]:
     yield "To restore it, once nobody sends with the journal any more:"
     yield f"  1. remove {name}, {name}-wal and {name}-shm; leave {name}-takes where it is"
     yield f"  2. put the backup in the place of {journal}"
-    yield f"  3. {look} latest   if that file is still there"
+    yield f"  3. {look} latest   if that file has stayed in its place, or nothing was sent since"
     yield f"     {look} older    if not: all that was to be sent is in doubt"
     yield "Jobs that were begun since are not in it: don't send their lists again."
 

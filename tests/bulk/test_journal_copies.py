@@ -72,9 +72,7 @@ async def test_a_copy_is_refused_until_it_is_adopted(tmp_path: Path) -> None:
     path, copy = tmp_path / "journal.db", tmp_path / "copy.db"
     await some_job(path)
     shutil.copy(path, copy)
-    assert "copy.db is a copy of another journal, or was moved without copy.db-takes" in (
-        await refusal(copy)
-    )
+    assert "copy.db was copied, moved or put back without copy.db-takes" in (await refusal(copy))
     async with at(copy, adopt="latest") as journal:
         assert [job.name for job in await journal.jobs.list()] == ["a"]
     async with at(copy), at(path):
@@ -96,7 +94,7 @@ async def test_a_whole_folder_that_was_copied_is_refused_until_it_is_adopted(
         shutil.copytree(path.parent, copy.parent)
     before = {file.name: file.read_bytes() for file in copy.parent.glob("journal.db*") if
               file.is_file()}  # fmt: skip
-    assert "is a copy of another journal, or was put back from a backup" in await refusal(copy)
+    assert "is a copy of another journal, or was moved: once no other" in await refusal(copy)
     assert before == {
         file.name: file.read_bytes() for file in copy.parent.glob("journal.db*") if file.is_file()
     }
@@ -112,7 +110,7 @@ async def test_a_journal_that_was_moved_with_its_witness_is_the_same(tmp_path: P
     await some_job(path)
     await takes(path, 2)
     path.rename(new)
-    assert "or was moved without new.db-takes: it may not know" in await refusal(new)
+    assert "moved or put back without new.db-takes, which knows" in await refusal(new)
     witness.place(path).rename(witness.place(new))
     await takes(new, 3)
 
@@ -129,7 +127,8 @@ async def test_a_backup_put_back_in_place_never_plans_again_what_was_sent_since(
     assert await refusal(path) == (
         f"{path} is older than journal.db-takes next to it, and lacks the last 4 changes, with 3 "
         "requests: it was put back from a backup, or its -wal was lost. Put the newest one back; "
-        "or open this one once with --adopt latest, and whoever those requests mailed is in doubt"
+        'or open this one once with adopt="latest", and whoever those requests may have mailed is '
+        "in doubt"
     )
     async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
@@ -155,7 +154,7 @@ async def test_a_backup_put_in_its_place_as_a_new_file_is_a_copy_that_knows_its_
     shutil.copy(path, backup)
     await takes(path, 3)
     backup.replace(path)
-    assert "is a copy of another journal" in await refusal(path)
+    assert "was put back from a backup: " in await refusal(path)
     async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
@@ -169,7 +168,9 @@ async def test_what_was_not_a_request_is_missed_too(tmp_path: Path) -> None:
     async with at(path) as journal:
         await journal.suppressions.add(["p1@example.com"], reason="left", now=5.0)
     put_back(backup, path)
-    assert "lacks the last change: it was put back" in await refusal(path)
+    said = await refusal(path)
+    assert "lacks the last change: it was put back" in said
+    assert said.endswith('or open this one once with adopt="latest"'), "nobody is in doubt"
     async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert set(found.values()) == {"unsent"}
@@ -183,7 +184,9 @@ async def test_a_job_that_the_backup_does_not_have_is_missed(tmp_path: Path) -> 
         job = await planned(journal, people(3), "b")
         await take(journal, job)
     put_back(backup, path)
-    assert "lacks the last 4 changes, with 1 request:" in await refusal(path)
+    said = await refusal(path)
+    assert "lacks the last 4 changes, with 1 request:" in said
+    assert said.endswith("is in doubt. It lacks a whole job: don't send its list again")
     async with at(path, adopt="latest") as journal:
         assert [job.name for job in await journal.jobs.list()] == ["a"]
         again = await planned(journal, people(3), "b")
@@ -227,7 +230,7 @@ async def test_a_backup_below_the_wal_of_what_was_there_before_is_left_as_it_is(
         assert "and lacks " in await refusal(path)
     else:
         backup.replace(path)
-        assert "is a copy of another journal" in await refusal(path)
+        assert "was put back from a backup: " in await refusal(path)
     assert (path.read_bytes(), wal.read_bytes()) == before
 
 
@@ -396,7 +399,7 @@ async def test_an_adoption_that_was_cut_off_loses_nothing(
         with pytest.raises(KeyboardInterrupt):
             await Journal.open(path, adopt="latest")
     if how == "as a new file":
-        assert "is a copy of another journal" in await refusal(path)
+        assert "was put back from a backup: " in await refusal(path)
     async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
@@ -418,7 +421,14 @@ async def test_whoever_an_older_copy_was_about_to_send_to_is_in_doubt(
         shutil.rmtree(path.parent)
         backup.rename(path.parent)
     place = path if moved else backup / "journal.db"
-    assert "put back from a backup: what was sent since, it does not know" in await refusal(place)
+    said = await refusal(place)
+    if moved:
+        assert f"{path} was put back from a backup: " in said
+        assert '"latest" if journal.db-takes has stayed in its place, or nothing was sent' in said
+    else:
+        assert f"{place} is a copy of another journal, or was moved: " in said
+        assert '"latest" if nothing was sent since; ' in said
+    assert said.endswith('"older", and all that it was about to send is in doubt')
     async with at(place, adopt=how) as journal:
         found = list((await states(journal, await journal.jobs.get("a"))).values())
     assert found == ["accepted"] * 2 + ["unsent" if how == "latest" else "in doubt"] * 8
@@ -674,7 +684,7 @@ async def test_a_journal_that_is_removed_and_put_back_is_refused_whatever_its_in
     for _ in range(20):  # the number that comes free is given to the next file, or soon
         shutil.rmtree(path.parent)
         shutil.copytree(backup, path.parent)
-        assert "is a copy of another journal" in await refusal(path)
+        assert "was put back from a backup: " in await refusal(path)
 
 
 async def test_a_new_journal_without_its_wal_and_its_witness_is_not_an_empty_one(
@@ -686,7 +696,7 @@ async def test_a_new_journal_without_its_wal_and_its_witness_is_not_an_empty_one
     path.write_bytes((tmp_path / "alone").read_bytes())
     for name in NEXT_TO_IT[1:]:
         path.with_name(path.name + name).unlink(missing_ok=True)
-    assert "was moved without journal.db-takes" in await refusal(path)
+    assert "moved or put back without journal.db-takes" in await refusal(path)
 
 
 async def test_a_copy_under_the_same_inode_of_another_file_system_is_refused(

@@ -12,13 +12,9 @@ from mailkit.bulk.journal.records import Adopt, ChunkState, JobState
 from mailkit.bulk.journal.resolving import REQUEST_SECONDS
 from mailkit.bulk.journal.sqlite import witness
 from mailkit.bulk.journal.sqlite.witness import Origin, Take, Witness
+from mailkit.remedies import remedy
 
 __all__ = ["adopt", "copied", "fault_of"]
-
-_SAY = (
-    f"open this one once with --adopt {Adopt.LATEST} if nothing was sent with that since this copy "
-    f"was made, or else with --adopt {Adopt.OLDER}, so that whoever it may have mailed is in doubt"
-)
 
 
 def fault_of(
@@ -28,17 +24,16 @@ def fault_of(
     place = witness.place(path)
     if testimony is None:
         return (
-            f"{path} is a copy of another journal, or was moved without {place.name}: it may not "
-            f"know what was sent since. Put that file next to it; or, if the other journal is gone "
-            f"for good, {_SAY}"
+            f"{path} was copied, moved or put back without {place.name}, which knows what was sent "
+            f"since. Put that file next to it. If it is gone: {_say()}"
         )
     if (copy := copied(path, origin, testimony)) is not None:
         return copy
     (journal,) = db.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
     if testimony.journal != journal:
         return (
-            f"{place} belongs to another journal than {path}: put the right one next to it; or, "
-            f"if that is gone for good, {_SAY}"
+            f"{place} belongs to another journal than {path}. Put the right one next to it. If "
+            f"that is gone: {_say()}"
         )
     gap = witness.missing(db, testimony)
     return None if gap is None else witness.told(path, gap)
@@ -48,9 +43,19 @@ def copied(path: Path, origin: Origin, testimony: Witness) -> str | None:
     """The same, as far as it can be said before SQLite opens the file, and the -wal next to it."""
     if testimony.origin is None or not testimony.origin.is_copied_to(origin):
         return None
+    if testimony.origin.path != origin.path:
+        return f"{path} is a copy of another journal, or was moved: {_say()}"
+    stayed = f"{witness.place(path).name} has stayed in its place, or "
+    return f"{path} was put back from a backup: {_say(stayed)}"
+
+
+def _say(latest: str = "") -> str:
+    """What a person can say, and when nothing is missing."""
+    words = {how: remedy(f'adopt="{how}"', f"--adopt {how}") for how in Adopt}
     return (
-        f"{path} is a copy of another journal, or was put back from a backup: what was sent since, "
-        f"it does not know. If the other is gone for good, {_SAY}"
+        f"once no other copy is in use, open this one with {words[Adopt.LATEST]} if "
+        f"{latest}nothing was sent since; else with {words[Adopt.OLDER]}, and all that it was "
+        "about to send is in doubt"
     )
 
 

@@ -23,6 +23,7 @@ import attrs
 
 from mailkit.bulk.journal.sqlite.births import born
 from mailkit.errors import JournalError
+from mailkit.remedies import remedy
 
 __all__ = [
     "Missing",
@@ -90,10 +91,13 @@ class Witness:
 
 @attrs.frozen
 class Missing:
-    """What a journal does not know: so many commits, and these takes."""
+    """What a journal does not know: so many commits, and these takes; so many of their ``jobs`` it
+    does not have at all.
+    """
 
     commits: int
     takes: list[Take]
+    jobs: int = 0
 
 
 def place(journal: Path) -> Path:
@@ -191,7 +195,10 @@ def missing(db: sqlite3.Connection, witness: Witness) -> Missing | None:
         for chunk, times in chunks.items():
             if known.get(chunk, 0) < times:
                 takes.append(Take(job, chunk, times))
-    return Missing(commits, takes) if commits or takes else None
+    if not (commits or takes):
+        return None
+    jobs = {job for (job,) in db.execute("SELECT id FROM jobs")}
+    return Missing(commits, takes, len({take.job for take in takes} - jobs))
 
 
 def told(journal: Path, gap: Missing) -> str:
@@ -201,8 +208,14 @@ def told(journal: Path, gap: Missing) -> str:
     if gap.commits:
         lost = f"the last {gap.commits} changes" if gap.commits > 1 else "the last change"
         lost += f", with {requests}" if gap.takes else ""
+    then = ", and whoever those requests may have mailed is in doubt" if gap.takes else ""
+    if gap.jobs == 1:
+        then += ". It lacks a whole job: don't send its list again"
+    elif gap.jobs:
+        then += f". It lacks {gap.jobs} whole jobs: don't send their lists again"
+    latest = remedy('adopt="latest"', "--adopt latest")
     return (
         f"{journal} is older than {place(journal).name} next to it, and lacks {lost}: it was put "
         "back from a backup, or its -wal was lost. Put the newest one back; or open this one once "
-        "with --adopt latest, and whoever those requests mailed is in doubt"
+        f"with {latest}{then}"
     )

@@ -218,3 +218,22 @@ async def test_a_plan_goes_on_after_a_crash_of_the_server_with_all_it_has_writte
         counts = await journal.reports.counts(job)
         assert (counts.read, counts.duplicate, counts.unsent) == (4, 1, 3)
         assert await journal.chunks.planned(job) == 3
+
+
+async def test_a_machine_that_is_cut_off_holds_the_others_up_for_a_moment_only(
+    journal: Journal, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has locked is let go, and what it has asked for is not granted to it any more."""
+    monkeypatch.setattr(postgres, "IDLE_MILLISECONDS", 300)
+    monkeypatch.setattr(postgres, "LOCK_MILLISECONDS", 50)
+    begin = postgres._beginning(False, 1, False).encode()
+    with (
+        psycopg.connect(postgres_database, autocommit=True) as holds,
+        psycopg.connect(postgres_database, autocommit=True) as waits,
+    ):
+        holds.execute(begin)
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            waits.execute(begin)
+        assert await journal._db.write(lambda db: "done", job=1) == "done"
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+            holds.execute("SELECT 1")

@@ -46,6 +46,10 @@ PATIENCE = 120.0
 """Seconds for which an operation waits for a database that is away."""
 IDLE_MILLISECONDS = 5_000
 """So long a stopped process may hold what it has locked."""
+LOCK_MILLISECONDS = 2_000
+"""So long an operation waits for a lock before it asks again. Else a machine that is cut off would
+be granted all that it had asked for, one after the other, and hold each for as long as it may.
+"""
 STREAM_MILLISECONDS = 3_600_000
 _JOURNAL, _JOB = 0x6D61696C, 0x6D61
 """The names of the locks: that of the whole journal, and with a job's number that of the job."""
@@ -233,7 +237,8 @@ class PostgresStore:
                         f"something, which may have been stored or not: {_words(error)}"
                     ) from error
                 unknown = unknown or lost
-                self._check_patience(error, give_up)
+                if not isinstance(error, errors.LockNotAvailable):
+                    self._check_patience(error, give_up)
             except CommitUnknown:
                 if not again or time.monotonic() > give_up:
                     raise
@@ -373,6 +378,7 @@ def _beginning(durable: bool, job: int | None, beside: bool) -> str:
     return (
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
         f"SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_MILLISECONDS}', true), "
+        f"set_config('lock_timeout', '{LOCK_MILLISECONDS}', true), "
         f"set_config('synchronous_commit', {commit}, true); SELECT {locks}"
         f"{asked if durable else ''}"
     )

@@ -1,11 +1,12 @@
 """Workers in network namespaces of their own: machines on one machine, whose cables can be cut.
 
-Each has a link to this one, which stands for the network between them, the database and the
-provider. Linux, as root, with the command ip.
+Each has two links to this one: one stands for the network to the database, the other for that to
+the provider. Linux, as root, with the command ip.
 
     python -m benchmarks.apart AT HOST PORT   # leads a port at AT, which it prints, to that one
 
-Clients speak HTTP with their own machine alone: each has a port there that leads to the provider.
+Clients speak HTTP without TLS with their own machine alone. So the provider has an address here
+that begins as those of a machine itself do, and that each namespace has a route to.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import attrs
 
 from benchmarks.jobs import write_table
 from benchmarks.postgres import Database, load, server_of
@@ -33,28 +36,51 @@ __all__ = ["BENCHES"]
 CUT_SECONDS = 30.0
 LOCAL = "127.0.0.1"
 ROOT = Path(__file__).parent.parent
-HOST, GUEST = "10.77.{}.1", "10.77.{}.2"
+
+
+@attrs.frozen
+class Machine:
+    """A network namespace: how a command begins that runs in it, the addresses of this machine as
+    it sees them, and the links to them.
+    """
+
+    inside: Sequence[str]
+    database: str
+    provider: str
+    to_database: str
+    to_provider: str
 
 
 @contextmanager
-def machine(n: int) -> Iterator[str]:
-    """A network namespace with a link to this one; gives its name, which is also the link's."""
-    name = f"mailkit{os.getpid() % 10_000}-{n}"  # an interface's has 15 characters
-    inside = f"{name[7:]}in"
+def machine(n: int) -> Iterator[Machine]:
+    name = f"mk{os.getpid() % 100_000}-{n}"  # an interface's has 15 characters
+    inside = ["ip", "netns", "exec", name]
+    found = Machine(inside, f"10.77.{n}.1", f"127.0.1.{n}", f"{name}-db", f"{name}-mail")
     try:
         _ip("netns", "add", name)
     except subprocess.CalledProcessError as error:
         raise LeftOut(f"no network namespaces here: {error.stderr.strip()}") from None
     try:
-        _ip("link", "add", name, "type", "veth", "peer", "name", inside, "netns", name)
-        _ip("addr", "add", f"{HOST.format(n)}/24", "dev", name)
-        _ip("link", "set", name, "up")
-        _ip("-n", name, "addr", "add", f"{GUEST.format(n)}/24", "dev", inside)
-        _ip("-n", name, "link", "set", inside, "up")
         _ip("-n", name, "link", "set", "lo", "up")
-        yield name
+        _link(name, found.to_database, f"10.77.{n}")
+        _link(name, found.to_provider, f"10.78.{n}")
+        routed = f"/proc/sys/net/ipv4/conf/{found.to_provider}/route_localnet"
+        Path(routed).write_text("1")
+        subprocess.run([*inside, "sh", "-c", f"echo 1 > {routed}"], check=True)
+        way = ["via", f"10.78.{n}.1", "dev", found.to_provider]
+        _ip("-n", name, "route", "add", found.provider, *way, "table", "local")
+        yield found
     finally:
         _ip("netns", "delete", name)
+
+
+def _link(namespace: str, link: str, network: str) -> None:
+    """A link of this name, at both of its ends."""
+    _ip("link", "add", link, "type", "veth", "peer", "name", link, "netns", namespace)
+    _ip("addr", "add", f"{network}.1/24", "dev", link)
+    _ip("link", "set", link, "up")
+    _ip("-n", namespace, "addr", "add", f"{network}.2/24", "dev", link)
+    _ip("-n", namespace, "link", "set", link, "up")
 
 
 def _ip(*words: str) -> None:
@@ -62,9 +88,9 @@ def _ip(*words: str) -> None:
 
 
 @contextmanager
-def forwarded(at: str, host: str, port: int, prefix: Sequence[str] = ()) -> Iterator[int]:
-    """A port at one address that leads to another one."""
-    command = [*prefix, sys.executable, "-m", "benchmarks.apart", at, host, str(port)]
+def forwarded(at: str, port: int) -> Iterator[int]:
+    """A port at this address that leads to one of this machine."""
+    command = [sys.executable, "-m", "benchmarks.apart", at, LOCAL, str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             assert process.stdout is not None
@@ -101,46 +127,54 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         writer.close()
 
 
-def partition(setting: Setting) -> Iterable[Row]:
-    """Two workers send a job; one is cut off from everything for 30 s, and comes back."""
+def partitions(setting: Setting) -> Iterable[Row]:
+    """Two workers send a job; one is cut off for 30 s, and comes back."""
     if not shutil.which("ip") or sys.platform != "linux" or os.geteuid():
         raise LeftOut("network namespaces need Linux, root and the command ip")
+    yield from partition(setting, "everything", lambda one: [one.to_database, one.to_provider])
+    yield from partition(setting, "the provider", lambda one: [one.to_provider])
+
+
+def partition(
+    setting: Setting, what: str, links: Callable[[Machine], Sequence[str]]
+) -> Iterable[Row]:
     chunks = 5_000
     table = write_table(setting.folder / f"list-{chunks * CHUNK}.csv", chunks * CHUNK)
     with ExitStack() as stack:
         provider = stack.enter_context(serve(setting.folder, LATENCY))
         server = stack.enter_context(server_of(tcp=True))
         db = Database(server, server.create_database())
-        provider_port = urlsplit(provider.url).port or 0
-        names, commands = [], []
-        for n in (1, 2):
-            name, host = stack.enter_context(machine(n)), HOST.format(n)
-            inside = ["ip", "netns", "exec", name]
-            outer = stack.enter_context(forwarded(host, LOCAL, provider_port))
-            inner = stack.enter_context(forwarded(LOCAL, host, outer, inside))
-            to_server = stack.enter_context(forwarded(host, LOCAL, server.port))
-            dsn = f"postgresql://mailkit@{host}:{to_server}/{db.name}"
-            commands.append([*inside, *command(f"http://{LOCAL}:{inner}", table, dsn)])
-            names.append(name)
+        machines = [stack.enter_context(machine(n)) for n in (1, 2)]
+        commands = []
+        for one in machines:
+            mail = stack.enter_context(forwarded(one.provider, urlsplit(provider.url).port or 0))
+            journal = stack.enter_context(forwarded(one.database, server.port))
+            dsn = f"postgresql://mailkit@{one.database}:{journal}/{db.name}"
+            url = f"http://{one.provider}:{mail}"
+            commands.append([*one.inside, *command(url, table, dsn)])
         made(db, provider, table)
+        cut = links(machines[1])
         with workers(commands) as started:
             time.sleep(15)
-            cut = time.time()
-            _ip("link", "set", names[1], "down")
+            began = time.time()
+            for link in cut:
+                _ip("link", "set", link, "down")
             time.sleep(CUT_SECONDS)
-            _ip("link", "set", names[1], "up")
+            for link in cut:
+                _ip("link", "set", link, "up")
             healed = time.time()
             time.sleep(30)
             ended = time.time()
             left = unsent(db)
+            at_work = sum(process.poll() is None for process in started)
+            doubts = db.asked("SELECT count(*) FROM chunks WHERE state = 'in doubt'")
             for process in started:
                 process.terminate()
             sent = result(db, provider)
             stopped = db.asked("SELECT stopped FROM jobs")
-        begun = sent.moments[0]
         spans = {
-            "before": (begun + 3, cut),
-            "while one is cut off": (cut + 2, healed),
+            "before": (sent.moments[0] + 3, began),
+            "during the cut": (began + 2, healed),
             "after": (healed + 10, ended),
         }
         for when, (first, last) in spans.items():
@@ -148,16 +182,17 @@ def partition(setting: Setting) -> Iterable[Row]:
             note = ""
             if when == "after":
                 note = (
-                    f"from 10 s after; {sent.unknown} chunks are not known to be sent, and not "
-                    f"sent again; addresses mailed twice: {sent.twice}; "
+                    f"from 10 s after; {at_work} of them are at work then; {doubts} chunks are in "
+                    f"doubt; addresses mailed twice: {sent.twice}; "
                     f"{f'the job was stopped: {stopped}; ' if stopped else ''}{load()}"
                 )
             rate = [took / (last - first)]
-            yield figure(f"two workers, cut apart for 30 s: {when}", rate, "chunks a s", None, note)
+            title = f"two workers, one cut off from {what} for 30 s: {when}"
+            yield figure(title, rate, "chunks a s", None, note)
         assert left, "the job was too short"
 
 
-BENCHES = [Bench("workers-apart", partition, quick=False)]
+BENCHES = [Bench("workers-apart", partitions, quick=False)]
 
 
 if __name__ == "__main__":

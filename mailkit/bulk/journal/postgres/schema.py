@@ -10,7 +10,7 @@ from mailkit.bulk.journal.batches import one_of
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.tables import STATEMENTS, VERSION
 
-__all__ = ["OLDEST", "create", "new_history", "upgrade", "version"]
+__all__ = ["OLDEST", "create", "history_of", "now", "upgrade", "version"]
 
 OLDEST = 6
 """The first version that was in PostgreSQL."""
@@ -68,13 +68,19 @@ def create(db: Connection) -> None:
     db.execute(
         "INSERT INTO meta (key, value) VALUES ('id', ?), ('version', ?), ('suppressed', '0'), "
         "('history', ?)",
-        (secrets.token_hex(16), str(VERSION), new_history()),
+        (secrets.token_hex(16), str(VERSION), history_of(now(db))),
     )
 
 
-def new_history() -> str:
-    """The name of a history of the journal, which no other has."""
-    return secrets.token_hex(8)
+def now(db: Connection) -> float:
+    """The server's time, in seconds since 1970."""
+    (found,) = db.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()
+    return float(found)
+
+
+def history_of(began: float) -> str:
+    """The name of the journal's history that began at this time: the later, the higher."""
+    return f"{int(began * 1e6):016x}"
 
 
 def upgrade(db: Connection, found: int) -> None:

@@ -7,13 +7,13 @@ over begins a new one, and so does a backup that is restored up to a moment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import attrs
 
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.ledger import use_up
-from mailkit.bulk.journal.postgres.schema import new_history
+from mailkit.bulk.journal.postgres import schema
 from mailkit.bulk.journal.postgres.witness import Mark, lacking, last_mark, outrun
 from mailkit.bulk.journal.records import Adopt, ChunkState
 from mailkit.errors import JournalError
@@ -94,7 +94,7 @@ def check(
     found: Standing,
     adopt: Adopt | None = None,
     *,
-    known: Sequence[Mark] = (),
+    known: Collection[Mark] = (),
 ) -> bool:
     """Compare with where the journal was last, and with what this machine has ``known`` of it; the
     caller holds the transaction. Whether something was noted. JournalError if commits may be
@@ -137,9 +137,9 @@ def check(
     if adopt is Adopt.OLDER:
         _doubt(db)
         _pass_over(db)
-        (now,) = db.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()
-        use_up(db, float(now))
-        db.execute("UPDATE meta SET value = ? WHERE key = 'history'", (new_history(),))
+        now = schema.now(db)
+        use_up(db, now)
+        db.execute("UPDATE meta SET value = ? WHERE key = 'history'", (schema.history_of(now),))
     _keep(db, found)
     return True
 

@@ -7,8 +7,8 @@ Before the first byte of a request, the number of the commit that took its chunk
 so is that of whoever joins a job; the number counts what others have committed, too. A journal
 that has not come as far is an older one.
 
-A person may say that it is (``--adopt older``): that begins a new history. The histories of the
-same journal follow each other, and so no older one is taken for the last.
+A person may say that it is (``--adopt older``): that begins a new history, which is named after
+its time. A journal of an earlier history than was seen here is an older one, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from io import FileIO
 from pathlib import Path
 
 import attrs
@@ -33,19 +34,15 @@ _LINE = re.compile(rb"(\S{1,60}) ([0-9a-f]{16}) (\d{19})", re.ASCII)
 _log = logging.getLogger("mailkit.journal")
 
 
-@attrs.frozen
+@attrs.frozen(order=True)
 class Mark:
     """How far a journal has come: the number of a commit, in one ``history`` of it, on the
-    ``system``, which is the server and the database in it.
+    ``system``, which is the server and the database in it. Of one system, the later is the higher.
     """
 
     system: str
     history: str
     commit: int
-
-
-Marks = tuple[Mark, ...]
-"""The last mark of each history, in the order in which they began."""
 
 
 def last_mark(db: Connection, system: str) -> Mark:
@@ -56,18 +53,17 @@ def last_mark(db: Connection, system: str) -> Mark:
     return Mark(system, str(history), int(commit))
 
 
-def lacking(known: Sequence[Mark], found: Mark) -> str | None:
+def lacking(known: Collection[Mark], found: Mark) -> str | None:
     """Why a journal that has come as far as this is older than what is known; None if it isn't."""
-    here = [one for one in known if one.system == found.system]
-    for one in here[:-1]:
-        if one.history == found.history:
-            return "it is as it was before a person said, with --adopt, how it goes on"
-    if here and here[-1].history == found.history and here[-1].commit > found.commit:
-        return f"it lacks {_changes(here[-1].commit - found.commit)}"
+    last = max((one for one in known if one.system == found.system), default=found)
+    if last.history > found.history:
+        return "it is as it was before a person said, with --adopt older, how it goes on"
+    if last.history == found.history and last.commit > found.commit:
+        return f"it lacks {_changes(last.commit - found.commit)}"
     return None
 
 
-def outrun(known: Sequence[Mark], found: Mark) -> str | None:
+def outrun(known: Collection[Mark], found: Mark) -> str | None:
     """Why a copy is not the latest, wherever its original was; None if nothing is known of that."""
     last = max((one.commit for one in known if one.history == found.history), default=0)
     return f"it lacks {_changes(last - found.commit)}" if last > found.commit else None
@@ -88,34 +84,34 @@ class Witness:
 
     def __init__(self, place: Path | None) -> None:
         self.place = place
-        self.marks: Marks = ()
+        self.marks: frozenset[Mark] = frozenset()
         self.trouble: str | None = None
         """Why it can't be kept in the file."""
         self._guard = threading.Lock()
         if place is None:
             self.trouble = "this user has no home directory: set XDG_STATE_HOME"
 
-    def read(self) -> Marks:
+    def read(self) -> frozenset[Mark]:
         """What is known by now, other processes' knowledge included."""
         with self._guard, self._telling():
             if self.place is not None and self.place.exists():
-                self.marks = _merged(_parsed(self.place.read_bytes()), self.marks)
+                with _opened(self.place) as file:
+                    self.marks = _last(self.marks | _parsed(file.read()))
         return self.marks
 
     def note(self, mark: Mark) -> None:
         """The journal has come as far as this, and what follows relies on it."""
         with self._guard:
-            self.marks = _merged(self.marks, (mark,))
+            self.marks = _last(self.marks | {mark})
             with self._telling():
                 if self.place is not None:
                     self._write(self.place)
 
     def _write(self, place: Path) -> None:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "r+b", buffering=0) as file, alone(descriptor):
+        with _opened(place) as file:
             before = file.read()
-            self.marks = _merged(_parsed(before), self.marks)
+            self.marks = _last(self.marks | _parsed(before))
             text = _text(self.marks)
             if text != before:
                 file.seek(0)
@@ -136,24 +132,28 @@ class Witness:
                 )
 
 
-def _merged(known: Marks, more: Sequence[Mark]) -> Marks:
-    """All of these histories, each with its highest number."""
-    found = {(one.system, one.history): one for one in known}
-    for one in more:
-        before = found.get((one.system, one.history))
-        if before is None or before.commit < one.commit:
-            found[one.system, one.history] = one
-    return (*found.values(),)
+@contextlib.contextmanager
+def _opened(place: Path) -> Iterator[FileIO]:
+    """The file, which nobody else writes meanwhile; made if there is none."""
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "r+b", buffering=0) as file, alone(descriptor):
+        yield file
 
 
-def _text(marks: Marks) -> bytes:
-    """Numbers have their full width, so that a text never gets shorter."""
-    return b"".join(f"{one.system} {one.history} {one.commit:019d}\n".encode() for one in marks)
+def _last(marks: Iterable[Mark]) -> frozenset[Mark]:
+    """The last mark of each system."""
+    return frozenset({one.system: one for one in sorted(marks)}.values())
 
 
-def _parsed(text: bytes) -> Marks:
+def _text(marks: Iterable[Mark]) -> bytes:
+    """A line for each system; numbers have their full width, so that none gets shorter."""
+    lines = (f"{one.system} {one.history} {one.commit:019d}\n" for one in sorted(marks))
+    return "".join(lines).encode()
+
+
+def _parsed(text: bytes) -> frozenset[Mark]:
     """What can be read of the file; a line may be torn if the power has failed."""
     found = (_LINE.fullmatch(line) for line in text.split(b"\n"))
-    return tuple(
+    return frozenset(
         Mark(one[1].decode(), one[2].decode(), int(one[3])) for one in found if one is not None
     )

@@ -6,6 +6,7 @@ import attrs
 import msgspec
 
 from mailkit.bulk.journal import JobRecord, Journal
+from mailkit.bulk.journal.names import may_have_been_sent, was_cut_off
 from mailkit.bulk.plan import content_of, fingerprint_of
 from mailkit.bulk.source import RecipientSource
 from mailkit.core.clock import Clock
@@ -37,6 +38,8 @@ async def check_same(
     clock: Clock,
 ) -> None:
     """JobExists, which says what differs, if the job is of another message or list."""
+    if was_cut_off(job):
+        raise may_have_been_sent(job)
     if differing := _differing(job, message):
         raise JobExists(
             f"the job {job.name} has a different message ({', '.join(differing)}): use another "

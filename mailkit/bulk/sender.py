@@ -27,6 +27,7 @@ from mailkit.bulk.journal import (
     LedgerPermits,
     WhenPlanned,
 )
+from mailkit.bulk.journal.names import was_cut_off
 from mailkit.bulk.plan import drafted, plan, suppress_for
 from mailkit.bulk.rate import quota_of
 from mailkit.bulk.rehearsal import Plan, rehearse, what_is_left
@@ -239,6 +240,8 @@ class BulkSender:
             except JobExists as error:  # it was there all along, or is now
                 if name is None:
                     record = await self.journal.jobs.get(error.name)
+                    if was_cut_off(record):  # it may be of another list
+                        raise
                 elif name == error.name:
                     record = await self._ordered(message, recipients, name)
                 else:

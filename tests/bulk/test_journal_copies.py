@@ -25,13 +25,13 @@ from mailkit.bulk.source import read_recipients
 from mailkit.core.clock import Clock
 from mailkit.core.lateness import elapsed
 from mailkit.core.quota import Quota
-from mailkit.errors import JournalError, OutcomeUnknown, Refused
+from mailkit.errors import JobExists, JournalError, OutcomeUnknown, Refused
 from mailkit.provider import Sent
 from mailkit.testing import FakeClock
 
 from .. import forking
 from .fakes import MESSAGE, FakeProvider, people
-from .jobs import at, planned, states, take
+from .jobs import at, finish, planned, planning, states, take
 
 NEXT_TO_IT = ("", "-wal", "-shm", "-takes")
 
@@ -733,6 +733,45 @@ async def test_a_file_that_vanishes_while_it_is_opened_is_told_in_a_sentence(
     monkeypatch.setattr(os, "lstat", vanished)
     with pytest.raises(JournalError, match="was removed or moved while the journal was opened"):
         await Journal.open(path)
+
+
+async def test_a_chunk_that_was_being_prepared_may_have_been_sent(tmp_path: Path) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup.db"
+    await some_job(path, rows=4)
+    become = "UPDATE chunks SET state = ? WHERE n = 1"
+    async with at(path) as journal:
+        await journal._db.write(lambda db: db.execute(become, ("loading",)))
+        await journal.backup(backup)
+        await journal._db.write(lambda db: db.execute(become, ("planned",)))
+    await takes(path, 1)
+    put_back(backup, path)
+    async with at(path, adopt="latest") as journal:
+        job = await journal.workers.join(await journal.jobs.get("a"))
+        found = (await states(journal, job)).values()
+        assert sorted(found) == ["in doubt", "in doubt", "unsent", "unsent"]
+
+
+@pytest.mark.parametrize("adopt", ["latest", "older"])
+async def test_a_list_that_was_being_read_may_have_been_sent(
+    adopt: Literal["latest", "older"], tmp_path: Path
+) -> None:
+    path, backup = tmp_path / "journal.db", tmp_path / "backup.db"
+    async with at(path) as journal:
+        job = await planning(journal, people(4), "a")
+        await journal.backup(backup)
+        await journal.planning.cut(job, rows=2, size=1_000)
+        job = await finish(journal, job)
+        await journal.chunks.accept(job, (await take(journal, job)).ticket, 3.0, Sent("r"))
+        await journal.workers.leave(job)
+    put_back(backup, path)
+    if adopt == "older":
+        witness.place(path).unlink()
+    async with at(path, adopt=adopt) as journal:
+        await journal.jobs.sweep()
+        found = await journal.jobs.get("a")
+        assert set((await states(journal, found)).values()) == {"in doubt"}
+        with pytest.raises(JobExists, match="may have been sent since"):
+            await journal.jobs.create("a", "fake", "shop", "{}", again=False, now=9.0)
 
 
 FOUR = {"campaigns": Quota(4, 3600.0, "campaigns"), "tests": Quota(20, 3600.0, "tests")}

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit.bulk.journal.ledger import BUCKETS, GRACE, LOOK, Account, Busy, Grant, Ledger, use_up
+from mailkit.bulk.journal.ledger import BUCKETS, GRACE, LOOK, Account, Busy, Grant, Ledger
+from mailkit.bulk.journal.restoring import put_back
 from mailkit.bulk.journal.store import Store
 from mailkit.core.lateness import BEGINS_WITHIN
 from mailkit.core.quota import SLACK, Quota
@@ -345,7 +346,7 @@ async def test_what_is_used_up_is_free_after_a_whole_window(books: Books) -> Non
     ledger = books.ledger(campaigns=FOUR)
     await books.granted(ledger, campaigns=1)
     now = books.clock.now()
-    await books.store.write(lambda db: use_up(db, now))
+    await books.store.write(lambda db: put_back(db, now))
     assert (await books.busy(ledger, campaigns=1)).free_in == pytest.approx(3600.0)
     other = books.ledger(campaigns=FOUR, tests=attrs.evolve(FOUR, limit=20))
     assert (await books.busy(other, tests=1)).free_in == pytest.approx(3600.0), "new to the journal"
@@ -358,8 +359,8 @@ async def test_what_is_used_up_is_free_after_a_whole_window(books: Books) -> Non
 
 async def test_what_was_used_up_long_ago_is_free(books: Books) -> None:
     now = books.clock.now()
-    await books.store.write(lambda db: use_up(db, now))
-    await books.store.write(lambda db: use_up(db, now - 3000.0))  # changes nothing
+    await books.store.write(lambda db: put_back(db, now))
+    await books.store.write(lambda db: put_back(db, now - 3000.0))  # changes nothing
     await books.clock.sleep(3599.0)
     ledger = books.ledger(campaigns=FOUR)
     assert (await books.busy(ledger, campaigns=1)).free_in == pytest.approx(1.0)

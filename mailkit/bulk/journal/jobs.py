@@ -14,6 +14,7 @@ from mailkit.bulk.journal.names import (
     is_over_without_anybody,
     is_provisional,
     make_way,
+    may_have_been_sent,
     provisional,
 )
 from mailkit.bulk.journal.ownership import check_alive, living, register
@@ -332,6 +333,7 @@ class Jobs:
             check_alive(db, job)
             if not again:
                 self._refuse_twin(db, fingerprint)
+                _refuse_cut_off(db, job)
             if seen is not None and twins(db, job) != seen:
                 raise Overtaken
             wanted = name or f"{stem}-{fingerprint.hex()[:8]}"
@@ -441,6 +443,19 @@ def _same(db: Connection, fingerprint: bytes) -> Sequence[JobRecord]:
         (fingerprint,),
     ).fetchall()
     return [*map(_record, found)]
+
+
+def _refuse_cut_off(db: Connection, job: JobRecord) -> None:
+    """JobExists if this message was being planned for a list that nobody knows, in an older state
+    that was put back.
+    """
+    found = db.execute(
+        f"SELECT {_COLUMNS} FROM jobs WHERE fingerprint IS NULL AND state = '{JobState.PLANNED}' "
+        "AND content = (SELECT content FROM jobs WHERE id = ?)",
+        (job.id,),
+    ).fetchone()
+    if found is not None:
+        raise may_have_been_sent(_record(found))
 
 
 def check_not_pruned(db: Connection, job: JobRecord) -> None:

@@ -320,8 +320,8 @@ class Ledger:
         return kept
 
     def _used_up_until(self, db: Connection, moment: _Moment, per: float) -> float:
-        """When a quota is free that the journal has not known yet: see `use_up`."""
-        found = db.execute("SELECT value FROM meta WHERE key = 'used_up'").fetchone()
+        """When a quota is free that the journal has not known yet: see restoring.py."""
+        found = db.execute("SELECT value FROM meta WHERE key = 'put_back'").fetchone()
         if found is None:
             return 0.0
         now = self.clock.now() if self._time is None else moment.now
@@ -434,13 +434,6 @@ def use_up(db: Connection, until: float) -> None:
     database's clock if that is everybody's): no quota is free until a whole window of it has passed
     since.
     """
-    before = db.execute("SELECT value FROM meta WHERE key = 'used_up'").fetchone()
-    until = max(until, 0.0 if before is None else float(before[0]))
-    db.execute(
-        "INSERT INTO meta (key, value) VALUES ('used_up', ?) "
-        "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (str(until),),
-    )
     rows = db.execute(
         "SELECT quotas.account, name, per, blocked, mark, wall FROM quotas "
         "JOIN accounts ON accounts.id = quotas.account"

@@ -25,7 +25,9 @@ __all__ = [
     "is_over_without_anybody",
     "is_provisional",
     "make_way",
+    "may_have_been_sent",
     "provisional",
+    "was_cut_off",
 ]
 
 _provisional = re.compile(r"\.[0-9a-f]{16}").fullmatch
@@ -45,9 +47,26 @@ def is_provisional(name: str) -> bool:
 
 def is_over_without_anybody(db: Connection, lives: Liveness, job: JobRecord) -> bool:
     """Whether nothing of the job was or may have been sent, and nothing is going to be."""
-    if job.state is not JobState.PLANNED or living(db, lives, job.id):
+    if job.state is not JobState.PLANNED or was_cut_off(job) or living(db, lives, job.id):
         return False
     return not _has_rows(db, job, _SENT if job.cancelled is not None else f"{_SENT}, {_UNSENT}")
+
+
+def was_cut_off(job: JobRecord) -> bool:
+    """Whether the job was still being planned in an older state of the journal that was put back:
+    it may have been sent since.
+    """
+    return job.state is JobState.PLANNED and job.fingerprint is None
+
+
+def may_have_been_sent(job: JobRecord) -> JobExists:
+    """The refusal to send the list of such a job."""
+    return JobExists(
+        f"the job {job.name} was still being planned in the older state of the journal that was "
+        "put back, and may have been sent since. If it was not, send its list under another name "
+        "with " + remedy("again=True", "--again"),
+        name=job.name,
+    )
 
 
 def _has_rows(db: Connection, job: JobRecord, states: str) -> bool:
@@ -94,6 +113,8 @@ def exists(db: Connection, job: JobRecord) -> JobExists:
     name = job.name
     if job.state is JobState.PLANNING:
         return is_being_planned(job)
+    if was_cut_off(job):
+        return may_have_been_sent(job)
     if _has_rows(db, job, _SENT):
         again = remedy("again=True", "--again")
         return JobExists(

@@ -22,6 +22,7 @@ from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
 from mailkit.bulk.journal.ownership import PROCESS
 from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
+from mailkit.bulk.journal.restoring import check_rejected_since
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.journal.suppressions import FORGOTTEN
 from mailkit.bulk.journal.workers import reap
@@ -163,6 +164,7 @@ class Resolving:
                 elsewhere: Mapping[int, str] = elsewhere,
             ) -> ReplanResult:
                 check_not_pruned(db, job)
+                check_rejected_since(db, job)
                 if twins(db, job) != seen:
                     raise Overtaken
                 found = _sources(db, job, RowState.REJECTED, chosen)

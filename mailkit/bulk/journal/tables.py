@@ -21,8 +21,7 @@ CREATE TABLE meta (
                                          -- lost: the jobs that only the witness knows,
                                          -- suppressed: how often suppressions were added,
                                          -- pseudonyms: the secret of those that there are,
-                                         -- used_up: until when permits may be unknown, after an
-                                         -- older state was put back
+                                         -- put_back: until when what happened may be unknown
     value
 ) WITHOUT ROWID;
 

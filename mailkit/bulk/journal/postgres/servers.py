@@ -12,10 +12,10 @@ from collections.abc import Collection
 import attrs
 
 from mailkit.bulk.journal.connection import Connection
-from mailkit.bulk.journal.ledger import use_up
 from mailkit.bulk.journal.postgres import schema
 from mailkit.bulk.journal.postgres.witness import Mark, lacking, last_mark, outrun
 from mailkit.bulk.journal.records import Adopt, ChunkState
+from mailkit.bulk.journal.restoring import doubt_unsent, put_back
 from mailkit.errors import JournalError
 
 __all__ = ["Standing", "begin", "check", "look", "note", "older", "trust"]
@@ -135,10 +135,10 @@ def check(
     if adopt is not None:  # whoever was at work joins anew
         db.execute("UPDATE workers SET ended = 1 WHERE ended = 0")
     if adopt is Adopt.OLDER:
-        _doubt(db)
+        doubt_unsent(db)
         _pass_over(db)
         now = schema.now(db)
-        use_up(db, now)
+        put_back(db, now)
         db.execute("UPDATE meta SET value = ? WHERE key = 'history'", (schema.history_of(now),))
     _keep(db, found)
     return True
@@ -175,14 +175,4 @@ def _pass_over(db: Connection) -> None:
         "INSERT INTO chunks (job, n, state, first, last, rows, attempt, reconciled, unfinished) "
         f"SELECT job, max(n) + ?, '{ChunkState.EMPTY}', 0, -1, 0, 1, 0, 0 FROM chunks GROUP BY job",
         (_PASSED_OVER,),
-    )
-
-
-def _doubt(db: Connection) -> None:
-    """Whatever could have been sent meanwhile is in doubt."""
-    db.execute(
-        f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', takes = takes + 1, "
-        "reason = 'the journal was put back from an older state' "
-        f"WHERE rows > 0 AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}', "
-        f"'{ChunkState.SENDING}')"
     )

@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mailkit.bulk.journal.ledger import use_up
-from mailkit.bulk.journal.records import Adopt, ChunkState, JobState
+from mailkit.bulk.journal.records import Adopt, ChunkState
 from mailkit.bulk.journal.resolving import REQUEST_SECONDS
+from mailkit.bulk.journal.restoring import doubt_plans, doubt_unsent, put_back
 from mailkit.bulk.journal.sqlite import witness
 from mailkit.bulk.journal.sqlite.witness import Origin, Take, Witness
 from mailkit.remedies import remedy
@@ -72,15 +72,16 @@ def adopt(db: sqlite3.Connection, path: Path, origin: Origin, how: Adopt) -> Wit
     meta = dict(db.execute("SELECT key, value FROM meta"))
     own = testimony is not None and testimony.journal == meta["id"]
     if how is Adopt.OLDER and (testimony is None or not own or copied(path, origin, testimony)):
-        _doubt_all(db)
-        use_up(db, time.time())
+        doubt_unsent(db)
+        put_back(db, time.time())
     last = int(meta["commits"])
     takes: dict[int, dict[int, int]] = {}
     if testimony is not None and testimony.journal == meta["id"]:
         last = max(last, testimony.last)
         takes = {job: dict(chunks) for job, chunks in testimony.takes.items()}
         if gap := witness.missing(db, testimony):
-            use_up(db, min(testimony.written + REQUEST_SECONDS, time.time()))
+            put_back(db, min(testimony.written + REQUEST_SECONDS, time.time()))
+            doubt_plans(db, {take.job for take in gap.takes})
             _doubt(db, gap.takes, testimony.written)
             _reserve(db, gap.takes)
     for job, chunk, times in db.execute("SELECT job, n, takes FROM chunks WHERE takes > 0"):
@@ -111,19 +112,9 @@ def _doubt(db: sqlite3.Connection, takes: Sequence[Take], latest: float) -> None
             "= NULL, "
             "reason = 'a later state of the journal, now lost, sent it' "
             f"WHERE job = ? AND (n = ? OR ?) AND state IN ('{ChunkState.PLANNED}', "
-            f"'{ChunkState.SENDING}', '{ChunkState.REJECTED}')",
+            f"'{ChunkState.LOADING}', '{ChunkState.SENDING}', '{ChunkState.REJECTED}')",
             (latest, job, chunk, whole is None),
         )
-
-
-def _doubt_all(db: sqlite3.Connection) -> None:
-    """Put in doubt what this copy was about to send, in every job."""
-    db.execute(
-        f"UPDATE chunks SET state = '{ChunkState.IN_DOUBT}', role = NULL, started = NULL, "
-        "ended = NULL, reason = 'it may have been sent after this copy of the journal was made' "
-        f"WHERE state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}', '{ChunkState.SENDING}') "
-        f"AND job IN (SELECT id FROM jobs WHERE state = '{JobState.PLANNED}')"
-    )
 
 
 def _reserve(db: sqlite3.Connection, takes: Sequence[Take]) -> None:

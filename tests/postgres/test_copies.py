@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import attrs
 import pytest
 
-from mailkit.bulk.journal import JobRecord, Journal
+from mailkit.bulk.journal import JobRecord, Journal, Taken
 from mailkit.bulk.journal.ledger import Account, Busy, Grant, Ledger
-from mailkit.bulk.journal.postgres.witness import Mark, Witness, lacking, outrun
+from mailkit.bulk.journal.postgres.witness import (
+    KEPT,
+    LONGEST,
+    Lineage,
+    Mark,
+    Witness,
+    missing,
+)
 from mailkit.core.quota import Quota
 from mailkit.errors import JournalError
 from mailkit.provider import Sent
@@ -25,7 +34,9 @@ HERE, ELSEWHERE = "1/5", "1/6"
 
 
 async def send(journal: Journal, job: JobRecord) -> None:
-    await journal.chunks.accept(job, (await take(journal, job)).ticket, 3.0, Sent(None))
+    taken = await journal.chunks.take(job, time.time())
+    assert isinstance(taken, Taken)
+    await journal.chunks.accept(job, taken.ticket, time.time(), Sent(None))
 
 
 async def begun(address: str) -> None:
@@ -51,7 +62,9 @@ async def test_files_that_are_put_back_are_noticed(make_postgres: Make) -> None:
     await goes_on(server.dsn())
     server.put_back(copy)
     for adopt in (None, "latest"):
-        with pytest.raises(JournalError, match=r"lacks the last \d+ changes"):
+        with pytest.raises(
+            JournalError, match="it lacks a request that this machine knows of, from 20"
+        ):
             await Journal.open(server.dsn(), adopt=adopt)
     async with await Journal.open(server.dsn(), adopt="older") as journal:
         job = await journal.jobs.get("a")
@@ -61,7 +74,7 @@ async def test_files_that_are_put_back_are_noticed(make_postgres: Make) -> None:
         await planned(journal, people(2), name="b", chunk=1)
     await (await Journal.open(server.dsn())).close()
     server.put_back(copy)
-    with pytest.raises(JournalError, match="before a person said, with --adopt older, how it goes"):
+    with pytest.raises(JournalError, match="before a person said, with --adopt, how it goes on"):
         await Journal.open(server.dsn())
 
 
@@ -122,11 +135,10 @@ async def test_one_who_has_not_been_there_since_can_not_notice(
 async def test_tables_that_are_put_back_into_the_database_are_noticed(
     postgres: Databases,
 ) -> None:
-    """As ``pg_restore --clean`` does it: with the sequences as they were."""
+    """As ``pg_restore --clean`` does it."""
     name = postgres.create_database()
     try:
         await begun(postgres.dsn(name))
-        [(number,)] = postgres.run("SELECT last_value FROM commits", database=name)
         postgres.run("CREATE TABLE before AS SELECT * FROM chunks", database=name)
         await goes_on(postgres.dsn(name))
         for statement in (
@@ -134,7 +146,6 @@ async def test_tables_that_are_put_back_into_the_database_are_noticed(
             "INSERT INTO chunks SELECT * FROM before",
         ):
             postgres.run(statement, database=name)
-        postgres.run("SELECT setval('commits', %s)", [number], database=name)
         with pytest.raises(JournalError, match="older than this machine has seen it"):
             await Journal.open(postgres.dsn(name))
     finally:
@@ -147,11 +158,32 @@ async def test_a_copy_whose_original_went_on_is_not_the_latest(postgres: Databas
     copy = postgres.create_database(name)
     try:
         await goes_on(postgres.dsn(name))
-        with pytest.raises(JournalError, match="is not the latest: it lacks the last"):
+        with pytest.raises(JournalError, match="is not the latest: it lacks a request"):
             await Journal.open(postgres.dsn(copy), adopt="latest")
         await (await Journal.open(postgres.dsn(copy), adopt="older")).close()
         await goes_on(postgres.dsn(name))  # it knows nothing of the copy
         await (await Journal.open(postgres.dsn(copy))).close()
+    finally:
+        postgres.drop_database(copy)
+        postgres.drop_database(name)
+
+
+async def test_a_word_that_was_wrong_is_noticed_by_who_knows_better(
+    postgres: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody says on another machine that nothing was sent since."""
+    name = postgres.create_database()
+    await begun(postgres.dsn(name))
+    copy = postgres.create_database(name)
+    try:
+        await goes_on(postgres.dsn(name))
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("XDG_STATE_HOME", str(tmp_path))
+            await (await Journal.open(postgres.dsn(copy), adopt="latest")).close()
+            await goes_on(postgres.dsn(copy))
+        with pytest.raises(JournalError, match="it lacks a request that this machine knows of"):
+            await Journal.open(postgres.dsn(copy))
+        await goes_on(postgres.dsn(name))
     finally:
         postgres.drop_database(copy)
         postgres.drop_database(name)
@@ -223,47 +255,77 @@ async def journal_name(journal: Journal) -> str:
 
 # The file
 
-
 EARLY, LATE = "1" * 16, "2" * 16
+AT = 2.0
+"""When the first take was."""
 
 
-def mark(commit: int, history: str = EARLY, system: str = HERE) -> Mark:
-    return Mark(system, history, commit)
+def mark(
+    times: int, history: str = EARLY, system: str = HERE, job: int = 1, chunk: int = 1
+) -> Mark:
+    return Mark(system, history, job, chunk, times, AT)
 
 
-def test_what_several_processes_note_is_the_last_of_each_system(tmp_path: Path) -> None:
+def test_what_several_processes_note_is_together(tmp_path: Path) -> None:
     one, other = Witness(tmp_path / "w" / "j"), Witness(tmp_path / "w" / "j")
-    one.note(mark(5))
-    other.note(mark(3))
-    assert other.marks == one.read() == {mark(5)}
-    other.note(mark(1, LATE))
-    one.note(mark(6))
-    one.note(mark(2, EARLY, ELSEWHERE))
-    assert Witness(one.place).read() == {mark(1, LATE), mark(2, EARLY, ELSEWHERE)}
+    one.note([mark(1)])
+    other.note([mark(2), mark(1, LATE)])
+    assert one.read() == other.read() == (mark(1), mark(2), mark(1, LATE))
+    assert Witness(one.place).read() == one.read()
+    assert one.last == mark(1)
+
+
+def test_the_last_takes_are_kept_and_the_file_stays_small(tmp_path: Path) -> None:
+    witness, other = Witness(tmp_path / "j"), Witness(tmp_path / "j")
+    other.note([mark(7, EARLY, ELSEWHERE)])
+    for number in range(1_000):
+        witness.note([mark(number)])
+        assert (tmp_path / "j").stat().st_size < LONGEST + 100
+    kept = (mark(7, EARLY, ELSEWHERE), *map(mark, range(1_000 - KEPT, 1_000)))
+    assert Witness(tmp_path / "j").read() == kept
 
 
 def test_a_torn_line_counts_for_nothing(tmp_path: Path) -> None:
     witness = Witness(tmp_path / "j")
-    witness.note(mark(5))
-    witness.note(mark(7, EARLY, ELSEWHERE))
+    witness.note([mark(5)])
+    witness.note([mark(7, EARLY, ELSEWHERE)])
     text = (tmp_path / "j").read_bytes()
-    (tmp_path / "j").write_bytes(text[:-4])
-    assert Witness(tmp_path / "j").read() == {mark(5)}
+    (tmp_path / "j").write_bytes(text[:-11])
+    Witness(tmp_path / "j").note([mark(8)])
+    assert Witness(tmp_path / "j").read() == (mark(5), mark(8))
     (tmp_path / "j").write_bytes(b"\0\xff" * 50)
-    again = Witness(tmp_path / "j")
-    again.note(mark(2))
-    assert Witness(tmp_path / "j").read() == {mark(2)}
+    Witness(tmp_path / "j").note([mark(2)])
+    assert Witness(tmp_path / "j").read() == (mark(2),)
 
 
-def test_what_a_journal_lacks() -> None:
-    known = {mark(9, LATE), mark(3, EARLY, ELSEWHERE)}
-    assert lacking((), mark(0)) is None
-    assert lacking(known, mark(9, LATE)) is None
-    assert lacking(known, mark(1, "3" * 16)) is None, "a person has said so elsewhere"
-    assert lacking(known, mark(3, EARLY, ELSEWHERE)) is None
-    assert lacking(known, mark(1, EARLY, "2/1")) is None, "it is a copy, and says so itself"
-    assert lacking(known, mark(8, LATE)) == "it lacks the last change"
-    assert "before a person said" in str(lacking(known, mark(50)))
-    assert outrun(known, mark(1, EARLY, "2/1")) == "it lacks the last 2 changes"
-    assert outrun(known, mark(3, EARLY, "2/1")) is None
-    assert outrun(known, mark(0, "3" * 16)) is None
+async def test_what_a_journal_lacks(postgres_database: str) -> None:
+    async with await Journal.open(postgres_database) as journal:
+        job = await planned(journal, people(4), chunk=1)
+        await take(journal, job)
+
+        async def lacks(
+            *known: Mark, system: str = HERE, history: str = LATE, ancestors: Sequence[str] = ()
+        ) -> str | None:
+            line = Lineage(system, history, ancestors)
+            return await journal._db.read(lambda db: missing(db, line, known))
+
+        assert await lacks(Mark(HERE, LATE)) is None
+        taken, lost = mark(1, LATE, job=job.id), mark(2, LATE, job=job.id)
+        assert await lacks() is None
+        assert await lacks(taken) is None
+        for one in (
+            lost,
+            mark(1, LATE, job=job.id, chunk=9),
+            mark(1, LATE, job=99),
+            attrs.evolve(taken, at=9.0),
+        ):
+            assert await lacks(taken, one) == (
+                "it lacks a request that this machine knows of, from "
+                f"1970-01-01 00:00:0{one.at:.0f} UTC"
+            )
+        older = mark(2, EARLY, job=job.id)
+        assert await lacks(older) is None, "what was missing is in doubt"
+        assert "it lacks" in str(await lacks(older, ancestors=[EARLY]))
+        assert "it lacks" in str(await lacks(mark(2, EARLY, ELSEWHERE), ancestors=[EARLY]))
+        assert "before a person said" in str(await lacks(taken, history=EARLY))
+        assert await lacks(taken, history=EARLY, system=ELSEWHERE) is None, "the original goes on"

@@ -191,7 +191,7 @@ class MemoryStore(Store):
     def batches(self, run: Callable[[Connection], Iterator[T]]) -> Any:
         raise NotImplementedError("what sends a job streams nothing")
 
-    def taking(self, db: Connection, job: int, chunk: int, times: int) -> None:
+    def taking(self, db: Connection, job: int, chunk: int, times: int, at: float) -> None:
         """There is no witness to be told."""
 
     def confirm(self, db: Connection, job: int) -> None:

@@ -224,7 +224,7 @@ class Chunks:
         else:
             takes = self._drawn[where] = max(takes, self._drawn.get(where, 0)) + 1
             again = chunk.started is not None  # what a person plans again has another label
-            self._store.taking(db, job.id, chunk.n, takes)
+            self._store.taking(db, job.id, chunk.n, takes, now)
             db.execute(
                 f"UPDATE chunks SET state = '{ChunkState.SENDING}', worker = ?, started = ?, "
                 "until = NULL, looks = 0, reason = NULL, takes = ? WHERE job = ? AND n = ?",

@@ -161,8 +161,9 @@ class Store(Protocol):
         """
         ...
 
-    def taking(self, db: Connection, job: int, chunk: int, times: int) -> None:
-        """Inside the operation that takes a chunk to be sent: it is taken for so many times."""
+    def taking(self, db: Connection, job: int, chunk: int, times: int, at: float) -> None:
+        """Inside the operation that takes a chunk to be sent: it is taken for so many times
+        by then, and when (seconds since 1970)."""
         ...
 
     def confirm(self, db: Connection, job: int) -> None:

@@ -18,7 +18,7 @@ from psycopg.types.string import StrDumperUnknown
 
 from mailkit.bulk.journal.connection import Cursor
 
-__all__ = ["Dressed", "Streamed", "adapt", "told"]
+__all__ = ["Dressed", "Streamed", "Taking", "adapt", "told"]
 
 
 class _Number(Loader):
@@ -55,12 +55,17 @@ def told(sql: str) -> bytes:
     return sql.replace("%", "%%").replace("?", "%s").encode()
 
 
+Taking = tuple[int, int, int, float]
+
+
 class Dressed:
-    """A connection in a transaction, whose commit the witness ``notes`` if an operation says so."""
+    """A connection in a transaction; the witness is told of what is ``taken`` in it, by job, chunk,
+    how often and when.
+    """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
-        self.notes = False
+        self.taken: list[Taking] = []
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
         """Run one statement."""

@@ -17,7 +17,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from mailkit.bulk.journal.postgres import schema, servers
 from mailkit.bulk.journal.postgres.dressing import Dressed, adapt
 from mailkit.bulk.journal.postgres.store import CONNECTIONS, PostgresStore
-from mailkit.bulk.journal.postgres.witness import Witness, last_mark, place_of
+from mailkit.bulk.journal.postgres.witness import Mark, Witness, lineage, place_of
 from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.tables import VERSION
 from mailkit.bulk.journal.tokens import journal_id
@@ -44,8 +44,8 @@ def open_store(
                 )
         except JournalError as error:
             raise JournalError(f"the journal {place}: {error}") from error
-        if adopt is Adopt.OLDER:
-            witness.note(last_mark(Dressed(first), system))
+        if adopt is not None:
+            witness.note([Mark(system, lineage(Dressed(first), system).history)])
         prepares = is_direct(first)
     faults: list[JournalError] = []
 
@@ -82,7 +82,7 @@ def open_store(
         if faults:
             raise faults[-1] from error
         raise JournalError(f"the journal's database {place} can't be reached") from error
-    return PostgresStore(pool, place, witness, system, faults)
+    return PostgresStore(pool, place, witness, system, faults, is_pooled=not prepares)
 
 
 def version_in(address: str) -> int | None:

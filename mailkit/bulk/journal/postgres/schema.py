@@ -38,9 +38,9 @@ def statements() -> list[str]:
 
 def taken(db: Connection) -> list[str]:
     """The tables of others that have the names of the journal's."""
-    ours = ["commits", *(words[2] for words in map(str.split, STATEMENTS) if words[1] == "TABLE")]
+    ours = [words[2] for words in map(str.split, STATEMENTS) if words[1] == "TABLE"]
     found = db.execute(
-        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') "
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') "
         "AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) "
         f"AND relname IN ({one_of(ours)}) ORDER BY relname",
         ours,
@@ -64,7 +64,6 @@ def create(db: Connection) -> None:
     """Create the tables; the caller holds the transaction."""
     for statement in statements():
         db.execute(statement)
-    db.execute("CREATE SEQUENCE commits")  # the number of each durable one: see witness.py
     db.execute(
         "INSERT INTO meta (key, value) VALUES ('id', ?), ('version', ?), ('suppressed', '0'), "
         "('history', ?)",

@@ -7,18 +7,18 @@ over begins a new one, and so does a backup that is restored up to a moment.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import attrs
 
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.postgres import schema
-from mailkit.bulk.journal.postgres.witness import Mark, lacking, last_mark, outrun
+from mailkit.bulk.journal.postgres.witness import Mark, lineage, missing
 from mailkit.bulk.journal.records import Adopt, ChunkState
 from mailkit.bulk.journal.restoring import doubt_unsent, put_back
 from mailkit.errors import JournalError
 
-__all__ = ["Standing", "begin", "check", "look", "note", "older", "trust"]
+__all__ = ["Standing", "begin", "check", "compare", "look", "note", "older", "trust"]
 
 SINGLE_SERVER = "single server"
 _PASSED_OVER = 100_000
@@ -89,6 +89,12 @@ def older(fault: str) -> JournalError:
     )
 
 
+def compare(db: Connection, system: str, known: Collection[Mark]) -> None:
+    """JournalError if something is missing from the journal on this system that is known."""
+    if (fault := missing(db, lineage(db, system), known)) is not None:
+        raise older(fault)
+
+
 def check(
     db: Connection,
     found: Standing,
@@ -100,7 +106,6 @@ def check(
     caller holds the transaction. Whether something was noted. JournalError if commits may be
     missing, unless a person says what to ``adopt``.
     """
-    mark = last_mark(db, found.system)
     meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
     stored = Standing(meta["system"], meta["timeline"], meta["synchronous"] == "1")
     if found.has_standbys and not (found.synchronous or SINGLE_SERVER in meta):
@@ -109,8 +114,9 @@ def check(
             "lack who was mailed. Set synchronous_standby_names; or, if it is never promoted, say "
             "so once with mailkit journal init --single-server"
         )
-    fault = lacking(known, mark)
-    if adopt is Adopt.LATEST and (fault := fault or outrun(known, mark)) is not None:
+    line = lineage(db, found.system)
+    fault = missing(db, line, known)
+    if adopt is Adopt.LATEST and fault is not None:
         raise JournalError(
             f"the journal is not the latest: {fault}. Open it once with --adopt older, and whoever "
             "may have been mailed since is in doubt"
@@ -134,12 +140,14 @@ def check(
         return False
     if adopt is not None:  # whoever was at work joins anew
         db.execute("UPDATE workers SET ended = 1 WHERE ended = 0")
-    if adopt is Adopt.OLDER:
-        doubt_unsent(db)
-        _pass_over(db)
         now = schema.now(db)
-        put_back(db, now)
-        db.execute("UPDATE meta SET value = ? WHERE key = 'history'", (schema.history_of(now),))
+        ancestors = [*line.ancestors, line.history]
+        if adopt is Adopt.OLDER:
+            doubt_unsent(db)
+            _pass_over(db)
+            put_back(db, now)
+            ancestors = []
+        _write(db, {"history": schema.history_of(now), "ancestors": " ".join(ancestors)})
     _keep(db, found)
     return True
 
@@ -155,6 +163,10 @@ def _keep(db: Connection, found: Standing) -> None:
         "timeline": found.timeline,
         "synchronous": str(int(found.synchronous)),
     }
+    _write(db, values)
+
+
+def _write(db: Connection, values: Mapping[str, str]) -> None:
     db.executemany(
         "INSERT INTO meta (key, value) VALUES (?, ?) "
         "ON CONFLICT (key) DO UPDATE SET value = excluded.value",

@@ -29,9 +29,9 @@ from mailkit.bulk.journal.keeping import StoreFacts
 from mailkit.bulk.journal.leases import BEAT, Leases
 from mailkit.bulk.journal.postgres import servers
 from mailkit.bulk.journal.postgres.copying import copied
-from mailkit.bulk.journal.postgres.dressing import Dressed, Streamed
+from mailkit.bulk.journal.postgres.dressing import Dressed, Streamed, Taking
 from mailkit.bulk.journal.postgres.facts import facts
-from mailkit.bulk.journal.postgres.witness import Mark, Witness, lacking
+from mailkit.bulk.journal.postgres.witness import Mark, Witness
 from mailkit.bulk.journal.store import CommitUnknown, Dialect, NotOurs, forked, in_lists, outcome
 from mailkit.errors import JournalError
 
@@ -76,6 +76,7 @@ class PostgresStore:
         system: str,
         faults: Sequence[JournalError] = (),
         *,
+        is_pooled: bool = False,
         patience: float = PATIENCE,
     ) -> None:
         assert DIALECT.clock is not None  # noqa: S101 - it is the database's
@@ -84,6 +85,7 @@ class PostgresStore:
         self._pool = pool
         self._witness = witness
         self._system = system
+        self._is_pooled = is_pooled
         self._faults = faults
         self._patience = patience
         self._away = False
@@ -163,17 +165,22 @@ class PostgresStore:
             "whatever archives its WAL. A restored one is refused until --adopt says what it is"
         )
 
-    def taking(self, db: Connection, job: int, chunk: int, times: int) -> None:
+    def taking(self, db: Connection, job: int, chunk: int, times: int, at: float) -> None:
         """The witness is told once that is committed."""
         assert isinstance(db, Dressed)  # noqa: S101 - operations are given no other
-        db.notes = True
+        db.taken.append((job, chunk, times, at))
 
     def confirm(self, db: Connection, job: int) -> None:
-        """The journal was compared with its witness when this transaction began; who joins a job
-        tells that how far the journal has come by now.
+        """The journal was compared with its witness by the connection. Who joins a job lets that
+        know what was taken last, by whomever.
         """
-        assert isinstance(db, Dressed)  # noqa: S101 - operations are given no other
-        db.notes = True
+        found = db.execute(
+            "SELECT n, takes, started FROM chunks WHERE job = ? AND takes > 0 AND started > 0 "
+            "ORDER BY started DESC LIMIT 1",
+            (job,),
+        ).fetchone()
+        if found is not None:
+            self.taking(db, job, *found)
 
     def close(self) -> None:
         """End after all that was handed over."""
@@ -216,13 +223,12 @@ class PostgresStore:
             try:
                 with self._connection() as connection:
                     try:
-                        db, mark = self._begin(connection, begin, durable)
+                        db, history = self._begin(connection, begin, durable)
                         result = run(db)
                         committing = True
                         _finish(connection)
                         committing = False
-                        if db.notes and mark is not None:
-                            self._witness.note(mark)
+                        self._note(history, db.taken)
                     except BaseException:
                         _undo(connection)
                         raise
@@ -252,20 +258,21 @@ class PostgresStore:
 
     def _begin(
         self, connection: psycopg.Connection[Any], begin: str, durable: bool
-    ) -> tuple[Dressed, Mark | None]:
-        """Begin a transaction. One that is durable has a number, which is above all that were noted
-        before, and says whether a standby has had to confirm it, and all before it.
+    ) -> tuple[Dressed, str]:
+        """Begin a transaction. One that is durable gives the journal's history, which still has
+        what this process has taken last, and says whether a standby has had to confirm it, and all
+        before it.
         """
-        known = self._witness.marks
+        last = self._witness.last
         found = connection.execute(begin.encode(), prepare=False)
         while found.nextset():
             pass
         self._away = False
         db = Dressed(connection)
         if not durable:
-            return db, None
+            return db, ""
         asked: Any = found.fetchone()
-        *_, fsync, names, noted, history, number = asked
+        *_, fsync, names, noted, history = asked
         if fsync == "off":
             raise JournalError(
                 "the server of the journal's database has fsync off by now: set fsync = on"
@@ -273,9 +280,14 @@ class PostgresStore:
         synchronous = bool(names.strip())
         if synchronous != (noted == "1"):
             servers.note(db, synchronous=synchronous)
-        if (fault := lacking(known, Mark(self._system, history, number - 1))) is not None:
-            raise servers.older(fault)
-        return db, Mark(self._system, history, number)
+        if last is not None and self._is_pooled:  # else the connection would be a new one
+            servers.compare(db, self._system, [last])
+        return db, str(history)
+
+    def _note(self, history: str, taken: Sequence[Taking]) -> None:
+        """Have the witness know what was taken, before anybody acts on it."""
+        if taken:
+            self._witness.note([Mark(self._system, history, *one) for one in taken])
 
     def _look(self, run: Callable[[Connection], T]) -> T:
         give_up = time.monotonic() + self._patience
@@ -374,7 +386,7 @@ def _beginning(durable: bool, job: int | None, beside: bool) -> str:
         locks += f", pg_advisory_xact_lock({_JOB}, {job})"
     asked = ", current_setting('fsync'), current_setting('synchronous_standby_names'), "
     asked += "(SELECT value FROM meta WHERE key = 'synchronous'), "
-    asked += "(SELECT value FROM meta WHERE key = 'history'), nextval('commits')"
+    asked += "(SELECT value FROM meta WHERE key = 'history')"
     return (
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
         f"SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_MILLISECONDS}', true), "

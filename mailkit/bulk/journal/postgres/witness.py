@@ -1,14 +1,15 @@
-"""The witness: a small file on each machine that knows how far the journal had come there.
+"""The witness: a small file on each machine, with what it knows of the requests of a journal.
 
 A copy of the server's files that is put back, or started as a second server, looks like the server
-itself; and so does the database after ``pg_restore --clean``. But it has forgotten commits, and
-calls planned what may have been sent since. So each durable commit has a number, from a sequence.
-Before the first byte of a request, the number of the commit that took its chunk is noted here, and
-so is that of whoever joins a job; the number counts what others have committed, too. A journal
-that has not come as far is an older one.
+itself; and so does the database after ``pg_restore --clean``. But it has forgotten requests, and
+calls planned what may have been sent since. So each take is noted here, after its commit and before
+the request's first byte, and whoever joins a job notes its last take, whoever's that was. A journal
+without one of these takes is an older one. Since commits follow each other, the last few will do.
 
-A person may say that it is (``--adopt older``): that begins a new history, which is named after
-its time. A journal of an earlier history than was seen here is an older one, too.
+A person's word begins a new history of the journal, which is named after its time. After ``--adopt
+older`` all that could be missing is in doubt. After ``--adopt latest`` nothing is said to be
+missing from the histories before, its ancestors: so their takes must be there. A journal of an
+earlier history than was seen at the same server is an older one, too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
@@ -28,49 +31,73 @@ from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.locks import alone
 from mailkit.bulk.journal.state import state_folder
 
-__all__ = ["Mark", "Witness", "lacking", "last_mark", "outrun", "place_of"]
+__all__ = ["KEPT", "Lineage", "Mark", "Witness", "lineage", "missing", "place_of"]
 
-_LINE = re.compile(rb"(\S{1,60}) ([0-9a-f]{16}) (\d{19})", re.ASCII)
+KEPT = 16
+"""So many takes of a history are kept: more than a process commits at the same time."""
+LONGEST = 32_768
+"""Bytes of the file; then what need not be kept is removed."""
+_LINE = re.compile(
+    rb"(\S{1,60}) ([0-9a-f]{16}) (\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,12}\.\d{1,9});", re.ASCII
+)
 _log = logging.getLogger("mailkit.journal")
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class Mark:
-    """How far a journal has come: the number of a commit, in one ``history`` of it, on the
-    ``system``, which is the server and the database in it. Of one system, the later is the higher.
+    """A chunk that was taken: for so many ``times`` by then, and when (seconds since 1970); in a
+    ``history`` of the journal, on a ``system``, which is a server and a database in it. Without a
+    ``job``, all that is known is the history.
     """
 
     system: str
     history: str
-    commit: int
+    job: int = 0
+    chunk: int = 0
+    times: int = 0
+    at: float = 0.0
 
 
-def last_mark(db: Connection, system: str) -> Mark:
-    """How far the journal has come that this connection leads to."""
-    history, commit = db.execute(
-        "SELECT (SELECT value FROM meta WHERE key = 'history'), last_value FROM commits"
-    ).fetchone()
-    return Mark(system, str(history), int(commit))
+@attrs.frozen
+class Lineage:
+    """The history of a journal, and those before it of which it is said to know everything."""
+
+    system: str
+    history: str
+    ancestors: Sequence[str] = ()
 
 
-def lacking(known: Collection[Mark], found: Mark) -> str | None:
-    """Why a journal that has come as far as this is older than what is known; None if it isn't."""
-    last = max((one for one in known if one.system == found.system), default=found)
-    if last.history > found.history:
-        return "it is as it was before a person said, with --adopt older, how it goes on"
-    if last.history == found.history and last.commit > found.commit:
-        return f"it lacks {_changes(last.commit - found.commit)}"
+def lineage(db: Connection, system: str) -> Lineage:
+    """That of the journal that this connection leads to."""
+    found = dict(
+        db.execute("SELECT key, value FROM meta WHERE key IN ('history', 'ancestors')").fetchall()
+    )
+    return Lineage(system, found["history"], found.get("ancestors", "").split())
+
+
+def missing(db: Connection, found: Lineage, known: Collection[Mark]) -> str | None:
+    """Why the journal is older than what is known of it; None if it isn't."""
+    if any(one.system == found.system and one.history > found.history for one in known):
+        return "it is as it was before a person said, with --adopt, how it goes on"
+    whole = {found.history, *found.ancestors}
+    for one in reversed([*known]):
+        if one.job and one.history in whole and not _has(db, one):
+            at = datetime.fromtimestamp(one.at, UTC)
+            return f"it lacks a request that this machine knows of, from {at:%Y-%m-%d %H:%M:%S} UTC"
     return None
 
 
-def outrun(known: Collection[Mark], found: Mark) -> str | None:
-    """Why a copy is not the latest, wherever its original was; None if nothing is known of that."""
-    last = max((one.commit for one in known if one.history == found.history), default=0)
-    return f"it lacks {_changes(last - found.commit)}" if last > found.commit else None
-
-
-def _changes(number: int) -> str:
-    return f"the last {number:,} changes" if number > 1 else "the last change"
+def _has(db: Connection, one: Mark) -> bool:
+    """Whether the chunk was taken so often, and then: a chunk that a copy has handed out itself was
+    taken at another time.
+    """
+    found = db.execute(
+        "SELECT takes, started FROM chunks WHERE job = ? AND n = ?", (one.job, one.chunk)
+    ).fetchone()
+    if found is None:
+        return False
+    takes, started = found
+    return bool(takes > one.times or (takes == one.times and started in (None, one.at)))
 
 
 def place_of(journal: str) -> Path | None:
@@ -84,38 +111,32 @@ class Witness:
 
     def __init__(self, place: Path | None) -> None:
         self.place = place
-        self.marks: frozenset[Mark] = frozenset()
         self.trouble: str | None = None
         """Why it can't be kept in the file."""
+        self.last: Mark | None = None
+        """What this process has noted last."""
+        self._own: tuple[Mark, ...] = ()
         self._guard = threading.Lock()
         if place is None:
             self.trouble = "this user has no home directory: set XDG_STATE_HOME"
 
-    def read(self) -> frozenset[Mark]:
+    def read(self) -> Collection[Mark]:
         """What is known by now, other processes' knowledge included."""
         with self._guard, self._telling():
             if self.place is not None and self.place.exists():
                 with _opened(self.place) as file:
-                    self.marks = _last(self.marks | _parsed(file.read()))
-        return self.marks
+                    known = dict.fromkeys(_parsed(file.read()))
+                    return _kept([*known, *(one for one in self._own if one not in known)])
+        return self._own
 
-    def note(self, mark: Mark) -> None:
-        """The journal has come as far as this, and what follows relies on it."""
+    def note(self, marks: Sequence[Mark]) -> None:
+        """These were taken, and what follows relies on it."""
         with self._guard:
-            self.marks = _last(self.marks | {mark})
+            self._own = _kept([*self._own, *marks])
+            self.last = marks[-1]
             with self._telling():
                 if self.place is not None:
-                    self._write(self.place)
-
-    def _write(self, place: Path) -> None:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _opened(place) as file:
-            before = file.read()
-            self.marks = _last(self.marks | _parsed(before))
-            text = _text(self.marks)
-            if text != before:
-                file.seek(0)
-                file.write(text)  # it is never shorter than before
+                    _append(self.place, marks)
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
@@ -132,6 +153,19 @@ class Witness:
                 )
 
 
+def _append(place: Path, marks: Sequence[Mark]) -> None:
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _opened(place) as file:
+        if file.seek(0, os.SEEK_END) < LONGEST:
+            file.write(_text(marks))
+            return
+        file.seek(0)
+        text = _text(_kept([*_parsed(file.read()), *marks]))
+        file.seek(0)
+        file.write(text)
+        file.truncate()
+
+
 @contextlib.contextmanager
 def _opened(place: Path) -> Iterator[FileIO]:
     """The file, which nobody else writes meanwhile; made if there is none."""
@@ -140,20 +174,33 @@ def _opened(place: Path) -> Iterator[FileIO]:
         yield file
 
 
-def _last(marks: Iterable[Mark]) -> frozenset[Mark]:
-    """The last mark of each system."""
-    return frozenset({one.system: one for one in sorted(marks)}.values())
+def _kept(marks: Iterable[Mark]) -> tuple[Mark, ...]:
+    """The last ones of each history, in their order."""
+    found = defaultdict[tuple[str, str], deque[Mark]](lambda: deque(maxlen=KEPT))
+    for one in marks:
+        found[one.system, one.history].append(one)
+    return tuple(one for some in found.values() for one in some)
 
 
 def _text(marks: Iterable[Mark]) -> bytes:
-    """A line for each system; numbers have their full width, so that none gets shorter."""
-    lines = (f"{one.system} {one.history} {one.commit:019d}\n" for one in sorted(marks))
-    return "".join(lines).encode()
-
-
-def _parsed(text: bytes) -> frozenset[Mark]:
-    """What can be read of the file; a line may be torn if the power has failed."""
-    found = (_LINE.fullmatch(line) for line in text.split(b"\n"))
-    return frozenset(
-        Mark(one[1].decode(), one[2].decode(), int(one[3])) for one in found if one is not None
+    """A line for each. It begins with the line's end: the line before may be torn."""
+    return b"".join(
+        f"\n{one.system} {one.history} {one.job} {one.chunk} {one.times} {one.at:.9f};".encode()
+        for one in marks
     )
+
+
+def _parsed(text: bytes) -> list[Mark]:
+    """What can be read of the file; a line that is torn counts for nothing."""
+    return [
+        Mark(
+            found[1].decode(),
+            found[2].decode(),
+            int(found[3]),
+            int(found[4]),
+            int(found[5]),
+            float(found[6]),
+        )
+        for found in map(_LINE.fullmatch, text.split(b"\n"))
+        if found is not None
+    ]

@@ -319,8 +319,9 @@ class SqliteStore:
             if not self._closed:
                 self._reader.submit(Work(lambda db: found.clear(), durable=False))
 
-    def taking(self, db: Connection, job: int, chunk: int, times: int) -> None:
-        """In the work that takes a chunk: it is taken for so many times."""
+    def taking(self, db: Connection, job: int, chunk: int, times: int, at: float) -> None:
+        """In the work that takes a chunk: it is taken for so many times
+        by then, and when (seconds since 1970)."""
         if self._file is not None:
             self._file.taking(job, chunk, times)
 

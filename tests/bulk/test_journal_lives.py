@@ -46,7 +46,7 @@ class Lives:
         try:
             return await Journal.open(self.path, executor=InlineExecutor)
         except JournalError as error:
-            if "--adopt" not in str(error):
+            if "adopt=" not in str(error):
                 raise
             self.happened["adopted"] += 1
             return await Journal.open(self.path, executor=InlineExecutor, adopt="latest")

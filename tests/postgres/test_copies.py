@@ -74,7 +74,7 @@ async def test_files_that_are_put_back_are_noticed(make_postgres: Make) -> None:
         await planned(journal, people(2), name="b", chunk=1)
     await (await Journal.open(server.dsn())).close()
     server.put_back(copy)
-    with pytest.raises(JournalError, match="before a person said, with --adopt, how it goes on"):
+    with pytest.raises(JournalError, match="before a person said how it goes on"):
         await Journal.open(server.dsn())
 
 

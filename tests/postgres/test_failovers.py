@@ -156,3 +156,12 @@ async def test_the_word_that_all_is_older_counts_where_nothing_was_noticed(
     async with await Journal.open(postgres_database, adopt="older") as journal:
         counts = await journal.reports.counts(job)
         assert (counts.accepted, counts.in_doubt, counts.unsent) == (1, 2, 0)
+
+
+async def test_a_database_that_has_not_all_characters_is_refused(postgres: Databases) -> None:
+    postgres.run("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(JournalError, match="has the encoding LATIN1"):
+            await Journal.open(postgres.dsn("latin"))
+    finally:
+        postgres.drop_database("latin")

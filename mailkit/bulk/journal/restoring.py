@@ -10,12 +10,13 @@ from collections.abc import Collection
 
 from mailkit.bulk.journal.ledger import use_up
 from mailkit.bulk.journal.names import free_name, is_provisional
-from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, RowState
+from mailkit.bulk.journal.records import Adopt, ChunkState, JobRecord, JobState, RowState
 from mailkit.bulk.journal.row_ids import span
 from mailkit.bulk.journal.store import Connection
 from mailkit.errors import InvalidArgument
+from mailkit.remedies import remedy
 
-__all__ = ["check_rejected_since", "doubt_plans", "doubt_unsent", "put_back"]
+__all__ = ["check_rejected_since", "doubt_plans", "doubt_unsent", "put_back", "words_for"]
 
 SINCE = "it may have been sent after this state of the journal was made"
 _PLANNING = (
@@ -23,6 +24,11 @@ _PLANNING = (
     "is in doubt, and the rest is not here"
 )
 _ROWS_A_CHUNK = 100  # no provider takes fewer
+
+
+def words_for(how: Adopt) -> str:
+    """How a person says it."""
+    return remedy(f'adopt="{how}"', f"--adopt {how}")
 
 
 def put_back(db: Connection, until: float) -> None:

@@ -15,7 +15,7 @@ from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.postgres import schema
 from mailkit.bulk.journal.postgres.witness import Mark, lineage, missing
 from mailkit.bulk.journal.records import Adopt, ChunkState
-from mailkit.bulk.journal.restoring import doubt_unsent, put_back
+from mailkit.bulk.journal.restoring import doubt_unsent, put_back, words_for
 from mailkit.errors import JournalError
 
 __all__ = ["Standing", "begin", "check", "compare", "look", "note", "older", "trust"]
@@ -39,15 +39,20 @@ class Standing:
 
 def look(db: Connection) -> Standing:
     """See how the server is set up; JournalError if a crash of it may lose what was committed."""
-    in_recovery, fsync, pages, names, read_only = db.execute(
+    in_recovery, fsync, pages, names, read_only, encoding = db.execute(
         "SELECT pg_is_in_recovery(), current_setting('fsync'), current_setting('full_page_writes'),"
         " current_setting('synchronous_standby_names'), "
-        "current_setting('default_transaction_read_only')"
+        "current_setting('default_transaction_read_only'), current_setting('server_encoding')"
     ).fetchone()
     if in_recovery or read_only == "on":
         raise JournalError(
             "this server is a standby, or can only be read: connect to the primary one. An address "
             "may name several servers; with target_session_attrs=read-write the right one is found"
+        )
+    if encoding != "UTF8":
+        raise JournalError(
+            f"the database has the encoding {encoding}, which not every name and text fits into: "
+            "create it with ENCODING 'UTF8' TEMPLATE template0"
         )
     for setting, value in (("fsync", fsync), ("full_page_writes", pages)):
         if value == "off":
@@ -81,11 +86,12 @@ def trust(db: Connection) -> None:
 
 def older(fault: str) -> JournalError:
     """The refusal of a journal that this machine has seen further on, in these words."""
+    word = words_for(Adopt.OLDER)
     return JournalError(
         f"the journal is older than this machine has seen it: {fault}. The database, or its "
         "server's files, were put back from a copy, or this is another server with such a copy. "
         "Use the newest one. If that is gone for good, end everything that sends, and open this "
-        "one once with --adopt older: whoever may have been mailed since is in doubt"
+        f"one once with {word}: whoever may have been mailed since is in doubt"
     )
 
 
@@ -114,24 +120,25 @@ def check(
             "lack who was mailed. Set synchronous_standby_names; or, if it is never promoted, say "
             "so once with mailkit journal init --single-server"
         )
+    the_latest, an_older = words_for(Adopt.LATEST), words_for(Adopt.OLDER)
     line = lineage(db, found.system)
     fault = missing(db, line, known)
     if adopt is Adopt.LATEST and fault is not None:
         raise JournalError(
-            f"the journal is not the latest: {fault}. Open it once with --adopt older, and whoever "
+            f"the journal is not the latest: {fault}. Open it once with {an_older}, and whoever "
             "may have been mailed since is in doubt"
         )
     if adopt is None and stored.system != found.system:
         raise JournalError(
             "this journal is a copy of another database's: what that one has sent since is not "
-            "known here. If the other is gone for good, open this one once with --adopt latest if "
-            "nothing was sent with it since the copy was made, else with --adopt older"
+            f"known here. If the other is gone for good, open this one once with {the_latest} if "
+            f"nothing was sent with it since the copy was made, else with {an_older}"
         )
     if adopt is None and stored.timeline != found.timeline and not stored.synchronous:
         raise JournalError(
             "a standby has taken over from the journal's server, or a backup was restored, and no "
             "commit had waited for it: it may lack who was mailed. Open the journal once with "
-            "--adopt latest if the last commits are there, else with --adopt older: then whatever "
+            f"{the_latest} if the last commits are there, else with {an_older}: then whatever "
             "is unsent in jobs under way is in doubt"
         )
     if adopt is None and fault is not None:

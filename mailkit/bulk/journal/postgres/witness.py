@@ -78,7 +78,7 @@ def lineage(db: Connection, system: str) -> Lineage:
 def missing(db: Connection, found: Lineage, known: Collection[Mark]) -> str | None:
     """Why the journal is older than what is known of it; None if it isn't."""
     if any(one.system == found.system and one.history > found.history for one in known):
-        return "it is as it was before a person said, with --adopt, how it goes on"
+        return "it is as it was before a person said how it goes on"
     whole = {found.history, *found.ancestors}
     for one in reversed([*known]):
         if one.job and one.history in whole and not _has(db, one):

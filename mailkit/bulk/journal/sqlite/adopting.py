@@ -9,10 +9,9 @@ from pathlib import Path
 
 from mailkit.bulk.journal.records import Adopt, ChunkState
 from mailkit.bulk.journal.resolving import REQUEST_SECONDS
-from mailkit.bulk.journal.restoring import doubt_plans, doubt_unsent, put_back
+from mailkit.bulk.journal.restoring import doubt_plans, doubt_unsent, put_back, words_for
 from mailkit.bulk.journal.sqlite import witness
 from mailkit.bulk.journal.sqlite.witness import Origin, Take, Witness
-from mailkit.remedies import remedy
 
 __all__ = ["adopt", "copied", "fault_of"]
 
@@ -51,7 +50,7 @@ def copied(path: Path, origin: Origin, testimony: Witness) -> str | None:
 
 def _say(latest: str = "") -> str:
     """What a person can say, and when nothing is missing."""
-    words = {how: remedy(f'adopt="{how}"', f"--adopt {how}") for how in Adopt}
+    words = {how: words_for(how) for how in Adopt}
     return (
         f"once no other copy is in use, open this one with {words[Adopt.LATEST]} if "
         f"{latest}nothing was sent since; else with {words[Adopt.OLDER]}, and all that it was "

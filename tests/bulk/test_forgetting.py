@@ -249,6 +249,26 @@ async def test_nobody_is_forgotten_whose_address_is_needed(journal: Journal, cas
     assert job.worker is not None
 
 
+async def test_all_that_is_in_the_way_is_named_at_once(journal: Journal) -> None:
+    await planned(journal, [ANNA, "p2@example.com"], "b")
+    doubt = await planned(journal, [ANNA, "p2@example.com"], "c")
+    await journal.chunks.doubt(doubt, (await take(journal, doubt)).ticket, 3.0, "reset")
+    await planning(journal, ["x@b.by"], "d")
+    event = attrs.evolve(UNSUBSCRIBED, address=ANNA)
+    await journal.events.record([event], now=5.0, handlers=lambda _: ["crm"])
+    before = await everything(journal)
+    with pytest.raises(InvalidArgument) as refused:
+        await journal.forget(ANNA, "p2@example.com")
+    words = str(refused.value)
+    found = (await journal.forget(ANNA, "p2@example.com", dry_run=True)).obstacles
+    assert len(found) == 6
+    assert words.startswith(f"nobody is forgotten, for 6 reasons: (1) {found[0]}; (2) {found[1]}")
+    assert [one for one in found if one not in words] == []
+    less = await journal.forget(ANNA, "p2@example.com", dry_run=True, drop_calls=True)
+    assert len(less.obstacles) == 5
+    assert await everything(journal) == before
+
+
 async def test_calls_of_handlers_are_dropped_only_if_that_is_said(journal: Journal) -> None:
     event = attrs.evolve(UNSUBSCRIBED, address=ANNA)
     other = attrs.evolve(event, address="jp1@example.com", raw={"email": "jp1@example.com"})

@@ -296,7 +296,7 @@ class Journal:
         dropped.
         """
         if dry_run:
-            return await self.forgetting.look(addresses)
+            return await self.forgetting.look(addresses, drop_calls=drop_calls)
         return await self.forgetting.forget(addresses, drop_calls=drop_calls)
 
     async def __aenter__(self) -> Self:

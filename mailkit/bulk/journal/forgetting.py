@@ -114,21 +114,25 @@ class Forgetting:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def look(self, addresses: Iterable[str]) -> ForgetResult:
-        """Where the people with these addresses are; changes nothing."""
+    async def look(self, addresses: Iterable[str], *, drop_calls: bool = False) -> ForgetResult:
+        """Where the people with these addresses are, and all that `forget` would refuse them for;
+        changes nothing.
+        """
         keys = _keys(addresses)
         mentions = Mentions(keys)
 
         def work(db: Connection) -> ForgetResult:
-            return self._found(db, keys, mentions, _scan(db, keys, mentions))[0]
+            scan = _scan(db, keys, mentions)
+            return self._found(db, keys, mentions, scan, drop_calls=drop_calls)[0]
 
         return await self._store.read(work)
 
     async def forget(self, addresses: Iterable[str], *, drop_calls: bool = False) -> ForgetResult:
         """Forget the people with these addresses; returns where they were.
 
-        InvalidArgument if one of them can't be forgotten yet: then nobody is. That is also so as
-        long as calls of webhook handlers about them are to be made, unless these are dropped.
+        InvalidArgument if one of them can't be forgotten yet, with all that is in the way: then
+        nobody is. That is also so as long as calls of webhook handlers about them are to be made,
+        unless these are dropped.
         """
         keys = _keys(addresses)
         mentions = Mentions(keys)
@@ -138,12 +142,9 @@ class Forgetting:
             def work(db: Connection, scan: _Scan = scan) -> ForgetResult:
                 if _read(db) != scan.jobs:
                     raise Overtaken
-                found, rows = self._found(db, keys, mentions, scan)
-                obstacles = [*found.obstacles]
-                if found.handler_calls and not drop_calls:
-                    obstacles.append(_calls_to_make(found.handler_calls))
-                if obstacles:
-                    raise InvalidArgument(obstacles[0])
+                found, rows = self._found(db, keys, mentions, scan, drop_calls=drop_calls)
+                if found.obstacles:
+                    raise InvalidArgument(_all_of(found.obstacles))
                 self._forget(db, keys, mentions, scan, rows)
                 return found
 
@@ -151,7 +152,13 @@ class Forgetting:
                 return await self._store.write(work)
 
     def _found(
-        self, db: Connection, keys: Sequence[str], mentions: Mentions, scan: _Scan
+        self,
+        db: Connection,
+        keys: Sequence[str],
+        mentions: Mentions,
+        scan: _Scan,
+        *,
+        drop_calls: bool,
     ) -> tuple[ForgetResult, Sequence[_Row]]:
         rows: list[_Row] = []
         obstacles: list[str] = []
@@ -166,13 +173,15 @@ class Forgetting:
                 rows += _rows(db, job, living(db, self._store.liveness, job.id), some)
         obstacles += [row.obstacle for row in rows if row.obstacle is not None]
         calls = Counter(handler for _, handler in mentions.in_calls(db))
+        if calls and not drop_calls:
+            obstacles.append(_calls_to_make(calls))
         found = ForgetResult(
             rows=[FoundRow(one.job.name, one.row.line, one.row.state) for one in rows],
             suppressed=suppressed_of(db, keys),
             parked=parked_about(db, keys),
             handler_calls=calls,
             mentions=len(mentions.removals(db, scan.mentions)),
-            obstacles=obstacles,
+            obstacles=[*dict.fromkeys(obstacles)],  # a list may have somebody twice
         )
         return found, rows
 
@@ -274,6 +283,14 @@ def _suppress(db: Connection, one: _Row) -> None:
         leave_out(db, job, n, RowState.SUPPRESSED, {one.row.n: FORGOTTEN})
         close_if_left(db, job, n)
         recount(db, job, n)
+
+
+def _all_of(obstacles: Sequence[str]) -> str:
+    """One sentence; several are numbered."""
+    if len(obstacles) == 1:
+        return obstacles[0]
+    numbered = "; ".join(f"({n}) {obstacle}" for n, obstacle in enumerate(obstacles, 1))
+    return f"nobody is forgotten, for {len(obstacles):,} reasons: {numbered}"
 
 
 def _calls_to_make(calls: Mapping[str, int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,6 +112,13 @@ def _defaults(command: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _summarize(commands: typer.Typer) -> None:
+    """The list of commands has the first paragraph of each, without the source's line breaks."""
+    for command in commands.registered_commands:
+        first, *_ = cleandoc((command.callback and command.callback.__doc__) or "").split("\n\n")
+        command.short_help = " ".join(first.split())
+
+
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     """These variables are set as long as the command runs."""
@@ -138,3 +146,5 @@ app.command()(init.init)
 app.command()(listen.listen)
 app.command()(sandbox.sandbox)
 app.command()(demo.demo)
+for _commands in (app, suppress.suppress, journal.journal):
+    _summarize(_commands)

@@ -25,7 +25,9 @@ __all__ = ["resolve", "status"]
 
 
 def status(
-    job: Annotated[str | None, typer.Argument(help="The job's name; every job without it.")] = None,
+    job: Annotated[
+        str | None, typer.Argument(help="The job's name; without it, every job.")
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on asking the provider about deliveries.")
     ] = False,
@@ -38,7 +40,11 @@ def status(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the progress of all jobs, or of one."""
+    """Show the progress of all jobs, or of one.
+
+    Of one job: what became of its rows so far, which processes are at work on it, what it waits
+    for, and what to do.
+    """
 
     async def command() -> int:
         async with opened(journal, adopt=adopt, look=not follow) as store:

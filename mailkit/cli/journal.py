@@ -45,18 +45,20 @@ def init(
     context: typer.Context,
     place: Annotated[
         str | None,
-        typer.Argument(metavar="JOURNAL", help="Where; by default, as --journal says."),
+        typer.Argument(
+            metavar="JOURNAL", help="Where to make it; by default, where --journal says."
+        ),
     ] = None,
     journal: JournalPlace = None,
     single_server: Annotated[
         bool,
         typer.Option(
             "--single-server",
-            help="PostgreSQL: no standby that follows the server is ever promoted.",
+            help="PostgreSQL only: say that no standby of the server will ever be promoted.",
         ),
     ] = False,
 ) -> None:
-    """Make a journal, and say what it relies on; one that is there stays as it is."""
+    """Make a journal, and say what it relies on; one that exists stays as it is."""
     source = context.get_parameter_source("journal")
     if place is not None and source is not None and source.name == "COMMANDLINE":
         raise typer.BadParameter("JOURNAL and --journal are two places: give one of them")
@@ -82,9 +84,9 @@ def init(
 
 @journal.command()
 def migrate(journal: JournalPlace = None) -> None:
-    """Bring a journal of the previous version to this one, unless somebody sends with it.
+    """Upgrade a journal of the previous version to this one, unless somebody sends with it.
 
-    Every other command does so, too, when it opens the journal.
+    Every other command but info does that, too, when it opens the journal.
     """
 
     async def command() -> int:
@@ -105,7 +107,7 @@ def migrate(journal: JournalPlace = None) -> None:
 
 @journal.command()
 def info(journal: JournalPlace = None, adopt: AdoptAs = None, as_json: AsJson = False) -> None:
-    """Show where the journal stands: its database and size, its jobs, accounts and workers."""
+    """Show the state of the journal: its database and size, its jobs, accounts and workers."""
 
     async def command() -> int:
         if adopt is None and (version := await _version(journal)) < VERSION:
@@ -166,7 +168,7 @@ def prune(
         str,
         typer.Option(
             "--older-than",
-            help="Jobs that ended so long ago, e.g. 90d.",
+            help="Jobs that ended longer ago than this, e.g. 90d.",
             callback=checked(_check_age),
         ),
     ],
@@ -176,7 +178,7 @@ def prune(
 ) -> None:
     """Remove what old jobs hold about people: addresses, fields and reasons.
 
-    Counts stay, and so does, as codes that can't be read back, who has which message: nobody is
+    Counts stay. So do codes that say who has which message, and can't be read back: nobody is
     mailed it again. What a pruned job has not sent can't be sent any more. Jobs with rows unsent or
     in doubt are kept, unless they were cancelled.
     """
@@ -215,7 +217,7 @@ def forget(
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
-    """Make unreadable what the journal knows about people, in all jobs.
+    """Make what the journal knows about people unreadable, in all jobs.
 
     Whoever has a message is not mailed it again, and whoever is suppressed stays so. If they must
     not be mailed by later lists either, suppress them first.
@@ -238,7 +240,7 @@ async def _version(journal: str | None) -> int:
     if found is None:
         place = str(journal or default_place())
         where = "in that database" if is_address(place) else f"at {place}"
-        raise JournalError(f"there is no journal {where}: make one with mailkit journal init")
+        raise JournalError(f"there is no journal {where} yet: make it with mailkit journal init")
     return found
 
 

@@ -123,8 +123,9 @@ AdoptAs = Annotated[
     Adopt | None,
     typer.Option(
         "--adopt",
-        help="Use a journal that is a copy, or was put back from a backup: the latest state of it, "
-        "or an older one, so that whoever may have been mailed since is in doubt.",
+        help="Say once what a journal is that was copied or put back from a backup: the latest "
+        "state, if nothing was sent since; or an older one, and all that it was about to send is "
+        "in doubt. Its refusal says which.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no bar.")]

@@ -93,7 +93,7 @@ async def test_a_standby_itself_is_refused(make_postgres: Make) -> None:
     server = make_postgres()
     standby = server.standby(synchronous=True)
     await (await Journal.open(server.dsn())).close()
-    with pytest.raises(JournalError, match="is a standby, or can only be read"):
+    with pytest.raises(JournalError, match="is a standby, or read-only"):
         await Journal.open(standby.dsn())
 
 

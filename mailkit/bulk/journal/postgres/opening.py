@@ -14,7 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from mailkit.bulk.journal.postgres import schema, servers
+from mailkit.bulk.journal.postgres import schema, servers, troubles
 from mailkit.bulk.journal.postgres.dressing import Dressed, adapt
 from mailkit.bulk.journal.postgres.store import CONNECTIONS, PostgresStore
 from mailkit.bulk.journal.postgres.witness import Mark, Witness, lineage, place_of
@@ -107,11 +107,6 @@ def _options(address: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in given}
 
 
-def _is_soon_there(error: psycopg.OperationalError) -> bool:
-    """Whether the server says that it starts, recovers or ends."""
-    return "the database system is" in str(error)
-
-
 def _patiently(address: str, options: dict[str, Any]) -> psycopg.Connection[Any]:
     """Connect, and wait for a server that is about to be there."""
     give_up = time.monotonic() + CONNECT_SECONDS
@@ -119,7 +114,7 @@ def _patiently(address: str, options: dict[str, Any]) -> psycopg.Connection[Any]
         try:
             return psycopg.connect(address, autocommit=True, **options)
         except psycopg.OperationalError as error:
-            if not _is_soon_there(error) or time.monotonic() > give_up:
+            if not troubles.is_soon_there(error) or time.monotonic() > give_up:
                 raise
             time.sleep(0.1)
 
@@ -132,16 +127,8 @@ def _connected(address: str) -> Iterator[psycopg.Connection[Any]]:
         with _patiently(address, options) as connection:
             adapt(connection)
             yield connection
-    except psycopg.OperationalError as error:
-        answered = "FATAL:" in str(error) and not _is_soon_there(error)  # such as a wrong password
-        raise JournalError(
-            f"the journal's database {place} can't be {'used' if answered else 'reached'}: "
-            f"{' '.join(str(error).split())}"
-        ) from error
     except psycopg.Error as error:
-        raise JournalError(
-            f"the journal's database {place} can't be used: {' '.join(str(error).split())}"
-        ) from error
+        raise troubles.not_connected(error, place) from error
 
 
 def _prepare(
@@ -160,11 +147,11 @@ def _prepare(
         found = schema.version(db)
     if found is None:
         if not create:
-            raise JournalError("there is none yet: make it with mailkit journal init")
+            raise JournalError("it does not exist yet: make it with mailkit journal init")
         if others := schema.taken(db):
             raise JournalError(
-                f"the database has tables of another program ({', '.join(others)}): name a "
-                "database of its own"
+                f"the database has tables of another program ({', '.join(others)}): use one that "
+                "is for the journal alone"
             )
         schema.create(db)
         servers.begin(db, standing, single_server=single_server)

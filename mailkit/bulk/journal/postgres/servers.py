@@ -46,8 +46,8 @@ def look(db: Connection) -> Standing:
     ).fetchone()
     if in_recovery or read_only == "on":
         raise JournalError(
-            "this server is a standby, or can only be read: connect to the primary one. An address "
-            "may name several servers; with target_session_attrs=read-write the right one is found"
+            "this server is a standby, or read-only: connect to the primary. An address may name "
+            "several servers: with target_session_attrs=read-write, the primary is found"
         )
     if encoding != "UTF8":
         raise JournalError(
@@ -116,9 +116,9 @@ def check(
     stored = Standing(meta["system"], meta["timeline"], meta["synchronous"] == "1")
     if found.has_standbys and not (found.synchronous or SINGLE_SERVER in meta):
         raise JournalError(
-            "a standby follows this server, and no commit waits for it: if it took over, it could "
-            "lack who was mailed. Set synchronous_standby_names; or, if it is never promoted, say "
-            "so once with mailkit journal init --single-server"
+            "a standby follows this server, and no commit waits for it: if it took over, it might "
+            "not know who was mailed. Set synchronous_standby_names; or, if it is never promoted, "
+            "say so once with mailkit journal init --single-server"
         )
     the_latest, an_older = words_for(Adopt.LATEST), words_for(Adopt.OLDER)
     line = lineage(db, found.system)
@@ -130,14 +130,14 @@ def check(
         )
     if adopt is None and stored.system != found.system:
         raise JournalError(
-            "this journal is a copy of another database's: what that one has sent since is not "
-            f"known here. If the other is gone for good, open this one once with {the_latest} if "
-            f"nothing was sent with it since the copy was made, else with {an_older}"
+            "this journal is a copy of another database's: it does not know what was sent with "
+            f"that one since. If the other is gone for good, open this one once with {the_latest} "
+            f"if nothing was sent since the copy was made, else with {an_older}"
         )
     if adopt is None and stored.timeline != found.timeline and not stored.synchronous:
         raise JournalError(
             "a standby has taken over from the journal's server, or a backup was restored, and no "
-            "commit had waited for it: it may lack who was mailed. Open the journal once with "
+            "commit had waited for it: it may not know who was mailed. Open the journal once with "
             f"{the_latest} if the last commits are there, else with {an_older}: then whatever "
             "is unsent in jobs under way is in doubt"
         )

@@ -27,7 +27,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.keeping import StoreFacts
 from mailkit.bulk.journal.leases import BEAT, Leases
-from mailkit.bulk.journal.postgres import servers
+from mailkit.bulk.journal.postgres import servers, troubles
 from mailkit.bulk.journal.postgres.copying import copied
 from mailkit.bulk.journal.postgres.dressing import Dressed, Streamed, Taking
 from mailkit.bulk.journal.postgres.facts import facts
@@ -235,12 +235,12 @@ class PostgresStore:
                 return result
             except (psycopg.Error, PoolTimeout) as error:
                 if not _is_away(error):
-                    raise _failed(error) from error
+                    raise troubles.refused(error) from error
                 lost = committing and not _is_undone(error)
                 if lost and not again:
                     raise CommitUnknown(
                         "the connection to the journal's database was lost while it stored "
-                        f"something, which may have been stored or not: {_words(error)}"
+                        f"something, which may have been stored or not: {troubles.words(error)}"
                     ) from error
                 unknown = unknown or lost
                 if not isinstance(error, errors.LockNotAvailable):
@@ -302,7 +302,7 @@ class PostgresStore:
                         _undo(connection)
             except (psycopg.Error, PoolTimeout) as error:
                 if not _is_away(error):
-                    raise _failed(error) from error
+                    raise troubles.refused(error) from error
                 self._check_patience(error, give_up)
             tries += 1
             self._pause(tries)
@@ -340,14 +340,14 @@ class PostgresStore:
             give_up = min(give_up, self._closed_at + CLOSING_SECONDS)
         if time.monotonic() > give_up:
             raise JournalError(
-                f"the journal's database {self.place} can't be reached: {_words(error)}"
+                f"the journal's database {self.place} can't be reached: {troubles.words(error)}"
             ) from error
         if not (self._away or _is_undone(error)):
             self._away = True
             _log.warning(
                 "the journal's database %s is away, and is tried again: %s",
                 self.place,
-                _words(error),
+                troubles.words(error),
             )
 
     def _pause(self, tries: int) -> None:
@@ -445,17 +445,6 @@ def _told(work: Callable[[], T]) -> T:
         if _is_away(error):
             raise JournalError(
                 "the journal's database can't be reached any more, and not all was read: "
-                f"{_words(error)}"
+                f"{troubles.words(error)}"
             ) from error
-        raise _failed(error) from error
-
-
-def _failed(error: Exception) -> JournalError:
-    return JournalError(f"the journal's database refuses: {_words(error)}")
-
-
-def _words(error: Exception) -> str:
-    """What the server says, in a line, and without values that were sent to it."""
-    diagnostic = getattr(error, "diag", None)
-    primary = None if diagnostic is None else diagnostic.message_primary
-    return primary or " ".join(str(error).split()) or type(error).__name__
+        raise troubles.refused(error) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from mailkit.bulk.journal import JobRecord, Journal, Taken
 from mailkit.bulk.journal.ledger import Account, Busy, Grant, Ledger
+from mailkit.bulk.journal.postgres import store
 from mailkit.bulk.journal.postgres.witness import (
     KEPT,
     LONGEST,
@@ -106,6 +109,33 @@ async def test_who_sends_meanwhile_takes_nothing_from_them(make_postgres: Make) 
         server.put_back(copy)
         with pytest.raises(JournalError, match="older than this machine has seen it"):
             await journal.chunks.take(job, 3.0)
+
+
+async def test_who_waits_for_work_sees_what_others_take(
+    make_postgres: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BEAT", 0.01)
+    server = make_postgres()
+    await begun(server.dsn())
+    copy = server.copy_files()
+    async with await Journal.open(server.dsn()) as journal:
+        job = await journal.workers.join(await journal.jobs.get("a"))
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+        async with await Journal.open(server.dsn()) as waiting:  # as on another machine
+            assert isinstance(waiting._db, store.PostgresStore)
+            assert isinstance(await journal.chunks.take(job, time.time()), Taken)
+            noted, note = threading.Event(), waiting._db._witness.note
+
+            def then(marks: Sequence[Mark]) -> None:
+                note(marks)
+                if marks:
+                    noted.set()
+
+            monkeypatch.setattr(waiting._db._witness, "note", then)
+            assert await asyncio.to_thread(noted.wait, 10.0)
+    server.put_back(copy)
+    with pytest.raises(JournalError, match="older than this machine has seen it"):
+        await Journal.open(server.dsn())
 
 
 async def test_a_second_server_with_such_a_copy_is_noticed(make_postgres: Make) -> None:

@@ -9,6 +9,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from mailkit.bulk.journal import Journal, Later, Taken
+from mailkit.bulk.journal.postgres import servers
 from mailkit.errors import JournalError
 from mailkit.provider import Sent
 
@@ -87,6 +88,39 @@ async def test_a_standby_that_nobody_waits_for_needs_a_word(make_postgres: Make)
         await Journal.open(server.dsn())
     await (await Journal.open(server.dsn(), single_server=True)).close()
     await (await Journal.open(server.dsn())).close()
+
+
+async def test_a_standby_next_to_the_one_that_commits_wait_for_needs_a_word(
+    make_postgres: Make,
+) -> None:
+    server = make_postgres()
+    server.standby(synchronous=True)
+    await (await Journal.open(server.dsn())).close()
+    other = server.standby()
+    with pytest.raises(JournalError, match=f"the standby {other.folder.name} follows this server"):
+        await Journal.open(server.dsn())
+    await (await Journal.open(server.dsn(), single_server=True)).close()
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("", set()),
+        ("a", {"a"}),
+        ("A, b", {"a", "b"}),
+        ("*", {"a", "b", "c d"}),
+        ('"c d"', {"c d"}),
+        ('2 (a, "c d")', {"a", "c d"}),
+        ("FIRST 1 (b)", {"b"}),
+        ("any 2 (a,b,*)", {"a", "b", "c d"}),
+    ],
+)
+def test_for_whom_commits_wait(names: str, found: set[str]) -> None:
+    waited_for = servers._named(names)
+    assert {one for one in ("a", "b", "c d", "1", "first") if waited_for(one)} - {"1", "first"} == (
+        found
+    )
+    assert waited_for("first") is ("*" in names)
 
 
 async def test_a_standby_itself_is_refused(make_postgres: Make) -> None:

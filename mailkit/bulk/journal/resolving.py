@@ -283,7 +283,7 @@ def _check_time(db: Connection, job: JobRecord, source: _Source, now: float) -> 
         at = datetime.fromtimestamp(earliest).astimezone()
         raise InvalidArgument(
             f"it is too early to say that chunk {source.n} of the job {job.name} was not sent: "
-            f"its request may be held up in the network; look again after {at:%Y-%m-%d %H:%M:%S}"
+            f"its request may be held up in the network; look again after {at:%Y-%m-%d %H:%M:%S %Z}"
         )
 
 

@@ -7,9 +7,11 @@ over begins a new one, and so does a backup that is restored up to a moment.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import attrs
+from msgspec import json
 
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.postgres import schema
@@ -21,6 +23,8 @@ from mailkit.errors import JournalError
 __all__ = ["Standing", "begin", "check", "compare", "look", "note", "older", "trust"]
 
 SINGLE_SERVER = "single server"
+_COUNT = re.compile(r"^\s*(?:FIRST\s|ANY\s)?\s*\d+\s*(?=\()", re.IGNORECASE)
+_NAME = re.compile(r'"((?:[^"]|"")+)"|([^\s,()"]+)').findall
 _PASSED_OVER = 100_000
 """More jobs, and more chunks of a job, than are likely to have begun since a copy was made."""
 
@@ -28,13 +32,14 @@ _PASSED_OVER = 100_000
 @attrs.frozen
 class Standing:
     """Where the journal is: the server's ``system`` and the database in it, the ``timeline``, and
-    whether commits are ``synchronous``: on a standby, too, before they count.
+    whether commits are ``synchronous``: on a standby, too, before they count. No commit waits for
+    the ``others`` that follow it.
     """
 
     system: str
     timeline: str
     synchronous: bool
-    has_standbys: bool = attrs.field(default=False, eq=False)
+    others: Sequence[str] = attrs.field(default=(), eq=False)
 
 
 def look(db: Connection) -> Standing:
@@ -63,11 +68,21 @@ def look(db: Connection) -> Standing:
     system, timeline, standbys = db.execute(
         "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid, "
         "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8), "
-        "(SELECT count(*) FROM pg_stat_replication WHERE (state IS NULL OR state = 'streaming') "
+        "(SELECT coalesce(json_agg(DISTINCT application_name), '[]')::text "
+        "FROM pg_stat_replication WHERE (state IS NULL OR state = 'streaming') "
         "AND application_name NOT LIKE 'pg%') "  # those only copy
         "FROM pg_database WHERE datname = current_database()"
     ).fetchone()
-    return Standing(str(system), str(timeline), bool(str(names).strip()), bool(standbys))
+    waited_for = _named(str(names))
+    others = [one for one in json.decode(standbys, type=list[str]) if not waited_for(one)]
+    return Standing(str(system), str(timeline), bool(str(names).strip()), others)
+
+
+def _named(synchronous: str) -> Callable[[str], bool]:
+    """Whether commits wait for a standby, by its name, or would if it were needed."""
+    listed = _COUNT.sub("", synchronous)
+    found = {(quoted.replace('""', '"') or bare).casefold() for quoted, bare in _NAME(listed)}
+    return lambda name: "*" in found or name.casefold() in found
 
 
 def begin(db: Connection, found: Standing, *, single_server: bool) -> None:
@@ -114,11 +129,12 @@ def check(
     """
     meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
     stored = Standing(meta["system"], meta["timeline"], meta["synchronous"] == "1")
-    if found.has_standbys and not (found.synchronous or SINGLE_SERVER in meta):
+    if found.others and SINGLE_SERVER not in meta:
         raise JournalError(
-            "a standby follows this server, and no commit waits for it: if it took over, it might "
-            "not know who was mailed. Set synchronous_standby_names; or, if it is never promoted, "
-            "say so once with mailkit journal init --single-server"
+            f"the standby {', '.join(found.others)} follows this server, and no commit waits for "
+            "it: if it took over, it might not know who was mailed. Name it in "
+            "synchronous_standby_names; or, if it is never promoted, say so once with mailkit "
+            "journal init --single-server"
         )
     the_latest, an_older = words_for(Adopt.LATEST), words_for(Adopt.OLDER)
     line = lineage(db, found.system)

@@ -31,7 +31,7 @@ from mailkit.bulk.journal.postgres import servers, troubles
 from mailkit.bulk.journal.postgres.copying import copied
 from mailkit.bulk.journal.postgres.dressing import Dressed, Streamed, Taking
 from mailkit.bulk.journal.postgres.facts import facts
-from mailkit.bulk.journal.postgres.witness import Mark, Witness
+from mailkit.bulk.journal.postgres.witness import Mark, Witness, under_way
 from mailkit.bulk.journal.store import CommitUnknown, Dialect, NotOurs, forked, in_lists, outcome
 from mailkit.errors import JournalError
 
@@ -357,12 +357,13 @@ class PostgresStore:
             time.sleep(seconds)
 
     def _beat(self) -> None:
-        """Tell the database in good time that this process is alive."""
+        """Tell the database in good time that this process is alive, and see what others take."""
         begin = _beginning(False, None, True)
         while not self._closed.wait(BEAT):
-            if self.liveness.own:
-                with contextlib.suppress(JournalError):  # the lease tells whoever takes
+            with contextlib.suppress(JournalError):  # the lease tells whoever takes
+                if self.liveness.own:
                     self._commit(self.liveness.beat, begin, again=True)
+                self._witness.note(self._look(partial(under_way, system=self._system)))
 
 
 _SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"

@@ -3,8 +3,9 @@
 A copy of the server's files that is put back, or started as a second server, looks like the server
 itself; and so does the database after ``pg_restore --clean``. But it has forgotten requests, and
 calls planned what may have been sent since. So each take is noted here, after its commit and before
-the request's first byte, and whoever joins a job notes its last take, whoever's that was. A journal
-without one of these takes is an older one. Since commits follow each other, the last few will do.
+the request's first byte; whoever joins a job notes its last take, and an open journal, every few
+seconds, those of all who send. A journal without one of these takes is an older one. Since commits
+follow each other, the last few will do.
 
 A person's word begins a new history of the journal, which is named after its time. After ``--adopt
 older`` all that could be missing is in doubt. After ``--adopt latest`` nothing is said to be
@@ -29,9 +30,10 @@ import attrs
 
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.locks import alone
+from mailkit.bulk.journal.records import ChunkState
 from mailkit.bulk.journal.state import state_folder
 
-__all__ = ["KEPT", "Lineage", "Mark", "Witness", "lineage", "missing", "place_of"]
+__all__ = ["KEPT", "Lineage", "Mark", "Witness", "lineage", "missing", "place_of", "under_way"]
 
 KEPT = 16
 """So many takes of a history are kept: more than a process commits at the same time."""
@@ -73,6 +75,17 @@ def lineage(db: Connection, system: str) -> Lineage:
         db.execute("SELECT key, value FROM meta WHERE key IN ('history', 'ancestors')").fetchall()
     )
     return Lineage(system, found["history"], found.get("ancestors", "").split())
+
+
+def under_way(db: Connection, system: str) -> list[Mark]:
+    """The last takes of those who are sending now, whoever that is."""
+    found = db.execute(
+        "SELECT (SELECT value FROM meta WHERE key = 'history'), job, n, takes, started FROM chunks "
+        f"WHERE state = '{ChunkState.SENDING}' AND started IS NOT NULL AND job IN "
+        "(SELECT job FROM workers WHERE ended = 0) ORDER BY started DESC LIMIT ?",
+        (KEPT,),
+    )
+    return [Mark(system, *taken) for taken in reversed(found.fetchall())]
 
 
 def missing(db: Connection, found: Lineage, known: Collection[Mark]) -> str | None:
@@ -132,11 +145,14 @@ class Witness:
     def note(self, marks: Sequence[Mark]) -> None:
         """These were taken, and what follows relies on it."""
         with self._guard:
-            self._own = _kept([*self._own, *marks])
-            self.last = marks[-1]
+            new = [one for one in marks if one not in self._own]
+            if not new:
+                return
+            self._own = _kept([*self._own, *new])
+            self.last = new[-1]
             with self._telling():
                 if self.place is not None:
-                    _append(self.place, marks)
+                    _append(self.place, new)
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:

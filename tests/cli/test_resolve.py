@@ -85,7 +85,7 @@ def test_too_early_a_word_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch
     in_doubt(shop)
     monkeypatch.setattr(HELD_UP, 120.0)
     ended = shop("resolve", "autumn", "1", "--not-sent")
-    [moment] = re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", ended.err)
+    [moment] = re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+", ended.err)
     ended.check_refusal("too early a word", moment=moment)
     assert shop("resolve", "autumn", "1", "--accepted").code == 0
 

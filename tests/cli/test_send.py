@@ -283,12 +283,13 @@ def test_a_long_hold_is_told_where_there_is_no_bar(shop: Shop) -> None:
     with shop.spawn(*words) as process:
         assert process.stderr is not None
         line = process.stderr.readline()
-        status = shop("status", "autumn").out.splitlines()[-2]
+        shown = shop("status", "autumn").out.splitlines()
         assert "waiting until" in shop("status").out
         assert shop("cancel", "autumn").code == 0
         assert end_of(process).code == 4
     [moment] = re.findall(r"until ((?:[\d-]+ )?[\d:]+): ", line)
     approve("send: a long hold", line.partition(" autumn: ")[2], moment=moment)
+    [status] = [line for line in shown if line.startswith("Waiting")]
     approve("status: a long hold", status, moment=moment)
 
 

@@ -129,9 +129,11 @@ class Runs:
         keep: bool,
     ) -> bool:
         key = f"{what} {record.name}"
-        task = asyncio.create_task(self._run(key, record, start), name=f"mailkit {key}")
-        self._tasks[key] = task
-        task.add_done_callback(lambda _: self._forget(key))
+        task = self._tasks.get(key)
+        if task is None:
+            task = asyncio.create_task(self._run(key, record, start), name=f"mailkit {key}")
+            self._tasks[key] = task
+            task.add_done_callback(lambda _: self._forget(key))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:

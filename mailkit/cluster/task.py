@@ -86,11 +86,13 @@ class Tasks:
         record = await self._record(job)
         if record is None or record.stopped is not None:
             return
-        if self._runs.leaving or self._runs.at_work(job) or await self._is_for_others(record):
+        for_others = await self._is_for_others(record)
+        planned = await self._journal.chunks.planned(record)
+        nothing_left = not planned and bool(await self._journal.workers.living(record))
+        if self._runs.leaving or self._runs.at_work(job) or for_others:  # nothing waits from here
             await self._hand_on(record, track)
             return
-        planned = await self._journal.chunks.planned(record)
-        if not planned and await self._journal.workers.living(record):
+        if nothing_left:
             return  # the others do the rest
 
         async def invite() -> None:

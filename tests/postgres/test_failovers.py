@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -199,3 +200,15 @@ async def test_a_database_that_has_not_all_characters_is_refused(postgres: Datab
             await Journal.open(postgres.dsn("latin"))
     finally:
         postgres.drop_database("latin")
+
+
+@pytest.mark.parametrize(("off", "said"), [(7_200.0, "2 h ahead of"), (-300.0, "5 min behind")])
+async def test_a_machine_whose_clock_is_wrong_is_refused(
+    off: float, said: str, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + off)
+    with pytest.raises(JournalError, match=f"this machine's clock is {said}"):
+        await Journal.open(postgres_database)
+    monkeypatch.setattr(time, "time", lambda: right() + 30.0)
+    await (await Journal.open(postgres_database)).close()

@@ -8,6 +8,7 @@ over begins a new one, and so does a backup that is restored up to a moment.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import attrs
@@ -18,11 +19,14 @@ from mailkit.bulk.journal.postgres import schema
 from mailkit.bulk.journal.postgres.witness import Mark, lineage, missing
 from mailkit.bulk.journal.records import Adopt, ChunkState
 from mailkit.bulk.journal.restoring import doubt_unsent, put_back, words_for
+from mailkit.core.moments import spoken
 from mailkit.errors import JournalError
 
 __all__ = ["Standing", "begin", "check", "compare", "look", "note", "older", "trust"]
 
 SINGLE_SERVER = "single server"
+CLOCK_SECONDS = 60.0
+"""How far apart the clocks of the machines may be."""
 _COUNT = re.compile(r"^\s*(?:FIRST\s|ANY\s)?\s*\d+\s*(?=\()", re.IGNORECASE)
 _NAME = re.compile(r'"((?:[^"]|"")+)"|([^\s,()"]+)').findall
 _PASSED_OVER = 100_000
@@ -44,15 +48,23 @@ class Standing:
 
 def look(db: Connection) -> Standing:
     """See how the server is set up; JournalError if a crash of it may lose what was committed."""
-    in_recovery, fsync, pages, names, read_only, encoding = db.execute(
+    before = time.time()
+    in_recovery, fsync, pages, names, read_only, encoding, now = db.execute(
         "SELECT pg_is_in_recovery(), current_setting('fsync'), current_setting('full_page_writes'),"
         " current_setting('synchronous_standby_names'), "
-        "current_setting('default_transaction_read_only'), current_setting('server_encoding')"
+        "current_setting('default_transaction_read_only'), current_setting('server_encoding'), "
+        "extract(epoch FROM clock_timestamp())"
     ).fetchone()
     if in_recovery or read_only == "on":
         raise JournalError(
             "this server is a standby, or read-only: connect to the primary. An address may name "
             "several servers: with target_session_attrs=read-write, the primary is found"
+        )
+    ahead = max(before - float(now), 0.0) + min(time.time() - float(now), 0.0)
+    if abs(ahead) > CLOCK_SECONDS:
+        off = f"{spoken(round(abs(ahead)))} {'ahead of' if ahead > 0 else 'behind'}"
+        raise JournalError(
+            f"this machine's clock is {off} that of the database's server: have both run NTP"
         )
     if encoding != "UTF8":
         raise JournalError(

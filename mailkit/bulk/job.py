@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 import anyio
 
-from mailkit.bulk.engine import Engine, Left, innermost
+from mailkit.bulk.engine import Engine, innermost
 from mailkit.bulk.journal import Counts, JobRecord, Journal, LeftBehind
 from mailkit.bulk.progress import Pace, Progress, seconds_left
 from mailkit.bulk.report import Report, make_report
+from mailkit.bulk.run import Left
 from mailkit.core.arguments import checked
 from mailkit.core.clock import Clock
 from mailkit.core.loops import running_loop

@@ -10,7 +10,6 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 import attrs
 
@@ -26,6 +25,7 @@ from mailkit.bulk.policy import (
     suspects,
     without,
 )
+from mailkit.bulk.run import Run
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.signal import shielded
 from mailkit.core.clock import Clock
@@ -34,29 +34,9 @@ from mailkit.core.words import about_recipient
 from mailkit.errors import InvalidArgument, MailkitError, Refused
 from mailkit.events import ChunkRejected, JobHook
 
-__all__ = ["Refusals", "Run"]
+__all__ = ["Refusals"]
 
 WORDS_KEPT = 1_000
-
-
-class Run(Protocol):
-    """The run of the job, as far as it is needed here."""
-
-    async def take(self, *, n: int | None = None, probes: bool = False) -> Taken | None:
-        """The chunk of this number, or the next probe, to send it."""
-        ...
-
-    async def hand_over(self, taken: Taken) -> None:
-        """Send it, and do what follows."""
-        ...
-
-    def fail(self, error: MailkitError, reason: str) -> None:
-        """Stop the run."""
-        ...
-
-    def may_try(self) -> bool:
-        """Whether the run is neither stopped nor on hold."""
-        ...
 
 
 class Refusals:

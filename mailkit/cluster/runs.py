@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from math import inf
 from typing import Any
 
-from mailkit.bulk.engine import Left
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import JobRecord, Journal, LeftBehind
+from mailkit.bulk.run import Left
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.telling import Teller

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit.bulk.engine import Left
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
+from mailkit.bulk.run import Left
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients

@@ -37,7 +37,7 @@ SEND = "smsby.bulk.send"
 EAGER: Mapping[str, object] = {
     "mailkit.bulk.polling.FIRST_POLL": 0.01,
     "mailkit.bulk.engine.OTHERS_SECONDS": 0.02,
-    "mailkit.bulk.engine.LOOK_SECONDS": 0.1,
+    "mailkit.bulk.holds.LOOK_SECONDS": 0.1,
     "mailkit.bulk.resuming.LOOK_SECONDS": 0.02,
     "mailkit.bulk.cancel.LOOK_SECONDS": 0.02,
     "mailkit.cli.progress.LOOK_EVERY": 0.1,

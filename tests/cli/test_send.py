@@ -202,7 +202,7 @@ def test_an_answer_that_was_lost_leaves_its_chunk_in_doubt(shop: Shop) -> None:
 def test_a_service_that_goes_down_leaves_the_rest_unsent_and_is_an_error(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailkit.bulk.engine.TRIES_TO_STOP", 1)
+    monkeypatch.setattr("mailkit.bulk.holds.TRIES_TO_STOP", 1)
     shop.sandbox.faults.add(Fault("html_200", on=SEND, after=1, status=403, acted=False))
     letter, people = shop.letter(), shop.customers(1001)
     ended = shop.send(letter, people, "--name", "autumn", "--concurrency", "1")

@@ -9,7 +9,7 @@ from procrastinate import App
 from procrastinate.testing import InMemoryConnector
 
 from mailkit import EngineSettings, Journal
-from mailkit.bulk import engine
+from mailkit.bulk import holds
 from mailkit.bulk.journal import JobRecord
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
@@ -113,7 +113,7 @@ async def test_one_that_could_not_reach_the_provider_is_back_after_a_while(
 ) -> None:
     clock = FakeClock()
     monkeypatch.setattr(runs, "_clock", clock)
-    monkeypatch.setattr(engine, "TRIES_TO_STOP", 1)
+    monkeypatch.setattr(holds, "TRIES_TO_STOP", 1)
     worker.provider.error = NotSent("no route to the host")
     assert await worker.send() == 1
     clock.advance(runs.UNREACHABLE_SECONDS - 1)

@@ -15,7 +15,7 @@ from unittest.mock import patch
 import attrs
 
 from mailkit import Devino, Quota, SmsBy
-from mailkit.bulk import engine as bulk_engine
+from mailkit.bulk import performing
 from mailkit.bulk.journal import leases, ledger, permits
 from mailkit.bulk.journal.postgres import store
 from mailkit.core.clock import Clock
@@ -96,7 +96,7 @@ def hurried() -> Iterator[None]:
             (leases, "REQUEST_SECONDS", REQUEST),
             (permits, "DEADLINE", REQUEST),
             (ledger, "BEGINS_WITHIN", LEASE),
-            (bulk_engine, "BEGINS_WITHIN", LEASE),
+            (performing, "BEGINS_WITHIN", LEASE),
             (leases, "LEASE", LEASE),
             (store, "BEAT", LEASE / 4),
             (store, "IDLE_MILLISECONDS", 1_000),

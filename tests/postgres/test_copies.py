@@ -191,8 +191,11 @@ async def test_a_copy_whose_original_went_on_is_not_the_latest(postgres: Databas
         with pytest.raises(JournalError, match="is not the latest: it lacks a request"):
             await Journal.open(postgres.dsn(copy), adopt="latest")
         await (await Journal.open(postgres.dsn(copy), adopt="older")).close()
-        await goes_on(postgres.dsn(name))  # it knows nothing of the copy
         await (await Journal.open(postgres.dsn(copy))).close()
+        with pytest.raises(JournalError, match="before a person said how it goes on"):
+            await Journal.open(postgres.dsn(name))  # which was to be gone for good
+        await (await Journal.open(postgres.dsn(name), adopt="latest")).close()  # it was not
+        await goes_on(postgres.dsn(name))
     finally:
         postgres.drop_database(copy)
         postgres.drop_database(name)
@@ -324,8 +327,18 @@ def test_a_torn_line_counts_for_nothing(tmp_path: Path) -> None:
     Witness(tmp_path / "j").note([mark(8)])
     assert Witness(tmp_path / "j").read() == (mark(5), mark(8))
     (tmp_path / "j").write_bytes(b"\0\xff" * 50)
+    with pytest.raises(JournalError, match="is damaged"):
+        Witness(tmp_path / "j").read()
     Witness(tmp_path / "j").note([mark(2)])
     assert Witness(tmp_path / "j").read() == (mark(2),)
+
+
+def test_one_that_can_not_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "j").mkdir()
+    with pytest.raises(JournalError, match="can't be read: Is a directory"):
+        Witness(tmp_path / "j").read()
+    assert Witness(tmp_path / "j" / "none").read() == ()
+    assert Witness(None).read() == ()
 
 
 async def test_what_a_journal_lacks(postgres_database: str) -> None:

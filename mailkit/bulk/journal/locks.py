@@ -30,8 +30,10 @@ if sys.platform == "win32":
         return True
 
     @contextlib.contextmanager
-    def alone(descriptor: int) -> Iterator[None]:
-        """Nobody else is, meanwhile, who opens this file and asks for it."""
+    def alone(descriptor: int, *, shared: bool = False) -> Iterator[None]:
+        """Nobody writes this file meanwhile who asks for it, and nobody else reads it, unless that
+        is ``shared``.
+        """
         beyond = 1 << 30  # what is locked can't be read by others
         os.lseek(descriptor, beyond, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
@@ -54,9 +56,11 @@ else:
         return True
 
     @contextlib.contextmanager
-    def alone(descriptor: int) -> Iterator[None]:
-        """Nobody else is, meanwhile, who opens this file and asks for it."""
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    def alone(descriptor: int, *, shared: bool = False) -> Iterator[None]:
+        """Nobody writes this file meanwhile who asks for it, and nobody else reads it, unless that
+        is ``shared``.
+        """
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         try:
             yield
         finally:

@@ -6,6 +6,7 @@ planned, and rejected rows that a person has ordered again. Permits were had, an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 
 from mailkit.bulk.journal.ledger import use_up
@@ -18,6 +19,7 @@ from mailkit.remedies import remedy
 
 __all__ = ["check_rejected_since", "doubt_plans", "doubt_unsent", "put_back", "words_for"]
 
+_log = logging.getLogger("mailkit.journal")
 SINCE = "it may have been sent after this state of the journal was made"
 _PLANNING = (
     "its list was still being read when this state of the journal was made; what was read by then "
@@ -55,6 +57,16 @@ def doubt_unsent(db: Connection) -> None:
         f"WHERE rows > 0 AND state IN ('{ChunkState.PLANNED}', '{ChunkState.LOADING}', "
         f"'{ChunkState.SENDING}')",
         (SINCE,),
+    )
+    (rows,) = db.execute(
+        f"SELECT coalesce(sum(rows), 0) FROM chunks WHERE state = '{ChunkState.IN_DOUBT}' "
+        "AND reason = ?",
+        (SINCE,),
+    ).fetchone()
+    _log.warning(
+        "an older state of the journal was put back: %s unsent rows may have been sent since, and "
+        "are in doubt; each quota counts as used up for a whole window",
+        f"{int(rows):,}",
     )
 
 

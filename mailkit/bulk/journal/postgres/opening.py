@@ -39,13 +39,14 @@ def open_store(
     with _connected(address) as first:
         try:
             with first.transaction():
-                witness, system = _prepare(
+                witness, before, system = _prepare(
                     first, adopt=adopt, create=create, single_server=single_server
                 )
         except JournalError as error:
             raise JournalError(f"the journal {place}: {error}") from error
-        if adopt is not None:
-            witness.note([Mark(system, lineage(Dressed(first), system).history)])
+        if adopt is not None:  # the original, if it is elsewhere, is not to go on
+            history = lineage(Dressed(first), system).history
+            witness.note([Mark(where, history) for where in (before, system)])
         prepares = is_direct(first)
     faults: list[JournalError] = []
 
@@ -137,8 +138,8 @@ def _prepare(
     adopt: Adopt | None,
     create: bool,
     single_server: bool,
-) -> tuple[Witness, str]:
-    """The journal's witness, and the system that it is on."""
+) -> tuple[Witness, str, str]:
+    """The journal's witness, the system that it was on, and the one that it is on."""
     db = Dressed(connection)
     standing = servers.look(db)
     found = schema.version(db)
@@ -165,8 +166,9 @@ def _prepare(
     if single_server:
         servers.trust(db)
     witness = Witness(place_of(journal_id(db)))
+    before = servers.system_of(db)
     servers.check(db, standing, adopt, known=witness.read())
-    return witness, standing.system
+    return witness, before, standing.system
 
 
 def is_direct(connection: psycopg.Connection[Any]) -> bool:

@@ -22,7 +22,7 @@ from mailkit.bulk.journal.restoring import doubt_unsent, put_back, words_for
 from mailkit.core.moments import spoken
 from mailkit.errors import JournalError
 
-__all__ = ["Standing", "begin", "check", "compare", "look", "note", "older", "trust"]
+__all__ = ["Standing", "begin", "check", "compare", "look", "note", "older", "system_of", "trust"]
 
 SINGLE_SERVER = "single server"
 CLOCK_SECONDS = 60.0
@@ -97,6 +97,12 @@ def _named(synchronous: str) -> Callable[[str], bool]:
     return lambda name: "*" in found or name.casefold() in found
 
 
+def system_of(db: Connection) -> str:
+    """The system that the journal was on last."""
+    (found,) = db.execute("SELECT value FROM meta WHERE key = 'system'").fetchone()
+    return str(found)
+
+
 def begin(db: Connection, found: Standing, *, single_server: bool) -> None:
     """Note where a new journal is; the caller holds the transaction."""
     _keep(db, found)
@@ -151,9 +157,9 @@ def check(
     the_latest, an_older = words_for(Adopt.LATEST), words_for(Adopt.OLDER)
     line = lineage(db, found.system)
     fault = missing(db, line, known)
-    if adopt is Adopt.LATEST and fault is not None:
+    if adopt is Adopt.LATEST and (why := missing(db, line, known, is_latest=True)) is not None:
         raise JournalError(
-            f"the journal is not the latest: {fault}. Open it once with {an_older}, and whoever "
+            f"the journal is not the latest: {why}. Open it once with {an_older}, and whoever "
             "may have been mailed since is in doubt"
         )
     if adopt is None and stored.system != found.system:
@@ -171,8 +177,8 @@ def check(
         )
     if adopt is None and fault is not None:
         raise older(fault)
-    if stored == found and adopt is not Adopt.OLDER:  # that word counts: not all can be noticed
-        return False
+    if stored == found and fault is None and adopt is not Adopt.OLDER:
+        return False  # the other word counts: not all can be noticed
     if adopt is not None:  # whoever was at work joins anew
         db.execute("UPDATE workers SET ended = 1 WHERE ended = 0")
         now = schema.now(db)

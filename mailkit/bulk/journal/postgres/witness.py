@@ -32,6 +32,7 @@ from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.locks import alone
 from mailkit.bulk.journal.records import ChunkState
 from mailkit.bulk.journal.state import state_folder
+from mailkit.errors import JournalError
 
 __all__ = ["KEPT", "Lineage", "Mark", "Witness", "lineage", "missing", "place_of", "under_way"]
 
@@ -88,9 +89,14 @@ def under_way(db: Connection, system: str) -> list[Mark]:
     return [Mark(system, *taken) for taken in reversed(found.fetchall())]
 
 
-def missing(db: Connection, found: Lineage, known: Collection[Mark]) -> str | None:
-    """Why the journal is older than what is known of it; None if it isn't."""
-    if any(one.system == found.system and one.history > found.history for one in known):
+def missing(
+    db: Connection, found: Lineage, known: Collection[Mark], *, is_latest: bool = False
+) -> str | None:
+    """Why the journal is older than what is known of it; None if it isn't. By a person's word it
+    ``is_latest``: then a history counts only if something was taken in it.
+    """
+    later = [one for one in known if one.system == found.system and one.history > found.history]
+    if any(one.job or not is_latest for one in later):
         return "it is as it was before a person said how it goes on"
     whole = {found.history, *found.ancestors}
     for one in reversed([*known]):
@@ -135,12 +141,24 @@ class Witness:
 
     def read(self) -> Collection[Mark]:
         """What is known by now, other processes' knowledge included."""
-        with self._guard, self._telling():
-            if self.place is not None and self.place.exists():
-                with _opened(self.place) as file:
-                    known = dict.fromkeys(_parsed(file.read()))
-                    return _kept([*known, *(one for one in self._own if one not in known)])
-        return self._own
+        with self._guard:
+            if self.place is None or not os.path.lexists(self.place):
+                return self._own
+            try:
+                with _opened(self.place, os.O_RDONLY) as file:
+                    text = file.read()
+            except OSError as error:
+                raise JournalError(
+                    f"{self.place} can't be read: {error.strerror}. It knows what this machine has "
+                    "sent: have this user read it"
+                ) from error
+            known = dict.fromkeys(_parsed(text))
+            if text and not known:
+                raise JournalError(
+                    f"{self.place} is damaged, and can't tell whether the journal is the latest. "
+                    "If its database was not put back from a copy, remove that file"
+                )
+            return _kept([*known, *(one for one in self._own if one not in known)])
 
     def note(self, marks: Sequence[Mark]) -> None:
         """These were taken, and what follows relies on it."""
@@ -171,7 +189,7 @@ class Witness:
 
 def _append(place: Path, marks: Sequence[Mark]) -> None:
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _opened(place) as file:
+    with _opened(place, os.O_RDWR | os.O_CREAT) as file:
         if file.seek(0, os.SEEK_END) < LONGEST:
             file.write(_text(marks))
             return
@@ -183,10 +201,14 @@ def _append(place: Path, marks: Sequence[Mark]) -> None:
 
 
 @contextlib.contextmanager
-def _opened(place: Path) -> Iterator[FileIO]:
-    """The file, which nobody else writes meanwhile; made if there is none."""
-    descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+b", buffering=0) as file, alone(descriptor):
+def _opened(place: Path, flags: int) -> Iterator[FileIO]:
+    """The file, which nobody else writes meanwhile."""
+    descriptor = os.open(place, flags, 0o600)
+    shared = flags == os.O_RDONLY
+    with (
+        os.fdopen(descriptor, "rb" if shared else "r+b", buffering=0) as file,
+        alone(descriptor, shared=shared),
+    ):
         yield file
 
 

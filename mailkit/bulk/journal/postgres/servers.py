@@ -27,7 +27,7 @@ __all__ = ["Standing", "begin", "check", "compare", "look", "note", "older", "sy
 SINGLE_SERVER = "single server"
 CLOCK_SECONDS = 60.0
 """How far apart the clocks of the machines may be."""
-_COUNT = re.compile(r"^\s*(?:FIRST\s|ANY\s)?\s*\d+\s*(?=\()", re.IGNORECASE)
+_COUNT = re.compile(r"^(?:(?:FIRST|ANY)\s+)?\d+\s*(?=\()", re.IGNORECASE)
 _NAME = re.compile(r'"((?:[^"]|"")+)"|([^\s,()"]+)').findall
 _PASSED_OVER = 100_000
 """More jobs, and more chunks of a job, than are likely to have begun since a copy was made."""
@@ -92,7 +92,7 @@ def look(db: Connection) -> Standing:
 
 def _named(synchronous: str) -> Callable[[str], bool]:
     """Whether commits wait for a standby, by its name, or would if it were needed."""
-    listed = _COUNT.sub("", synchronous)
+    listed = _COUNT.sub("", synchronous.strip())
     found = {(quoted.replace('""', '"') or bare).casefold() for quoted, bare in _NAME(listed)}
     return lambda name: "*" in found or name.casefold() in found
 

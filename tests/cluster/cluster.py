@@ -31,7 +31,7 @@ CONSTANTS = {
     "mailkit.bulk.journal.postgres.store.CLOSING_SECONDS": 1.0,
 }
 """Workers of the tests look more often than others, and are taken for dead sooner."""
-PATIENCE = 60
+PATIENCE = 150
 
 
 @attrs.define

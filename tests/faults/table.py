@@ -119,7 +119,7 @@ WIRE = [
     Row("closed after reading",           UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, t.said(acted=False, play=a.silence)),
     Row("closed after acting",            UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, t.said(acted=True, play=a.silence)),
     Row("never an answer",                UNKNOWN,   OutcomeUnknown,      1, 0, Unavailable,  3, sandbox("slow_before_acting", seconds=inf), slow=True),
-    Row("acts after its client is gone",  UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("slow_before_acting", seconds=0.25), slow=True),
+    Row("acts after its client is gone",  UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("slow_before_acting", seconds=1.0), slow=True),
     Row("an answer that is too late",     UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("slow_answer", seconds=inf), slow=True),
     Row("headers that trickle in",        UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("slow_headers", seconds=60), slow=True),
     Row("a cut answer",                   UNKNOWN,   OutcomeUnknown,      1, 1, Unavailable,  3, sandbox("cut_answer")),

@@ -70,6 +70,12 @@ class Model:
                     self.states[name] = "in doubt"
         self.reconciled = self.reconciled or bool(doubt) or not missing
 
+    def looked_for(self) -> Sequence[str]:
+        if self.reconciled:
+            return []
+        accepted = [name for name in NAMES if self.states[name] == "accepted"]
+        return [name for name in accepted if not self.deliveries[name]]
+
 
 def shared(statuses: Sequence[RowStatus]) -> list[SharedStatus]:
     """The same, told of all at once of whom it is said."""
@@ -114,7 +120,10 @@ async def test_states_deliveries_and_counters_are_those_of_the_model(
             assert await seen(journal) == (model.states, model.deliveries)
             assert merged.reconciled == model.reconciled
             counts = Counter(status for status in model.deliveries.values() if status)
-            assert (await snapshot(journal, job)).deliveries == counts
+            found = await snapshot(journal, job)
+            assert found.deliveries == counts
+            assert found.unreconciled == len(model.looked_for())
+            assert (found.unreconciled_since is None) == (not model.looked_for())
             await checked(journal)
             assert (await counters(journal))[job.id, 1][2] == merged.unfinished
 

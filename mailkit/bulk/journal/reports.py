@@ -113,7 +113,7 @@ class Reports:
         return living(db, self._store.liveness, job.id)
 
     async def unreconciled(self, job: JobRecord) -> int:
-        """The rows of accepted chunks whose first reconciliation is not done."""
+        """The accepted rows that are still looked for."""
         return await self._store.read(lambda db: unreconciled(db, job)[0])
 
     async def snapshot(self, name: str) -> Snapshot | None:
@@ -324,15 +324,22 @@ def counts(db: Connection, job: JobRecord, alive: Collection[int]) -> Counts:
 
 
 def unreconciled(db: Connection, job: JobRecord) -> tuple[int, float | None]:
-    """The rows of accepted chunks whose first reconciliation is not done, and when the last of
-    these chunks was accepted.
+    """The accepted rows that are still looked for, and when the last of their chunks was accepted:
+    those of which nothing was heard, of chunks whose first reconciliation is not done.
     """
+    # Where nothing was heard of most rows, each row with its own delivery was heard of.
     rows, ended = db.execute(
-        "SELECT coalesce(sum(rows), 0), max(ended) FROM chunks "
-        f"WHERE job = ? AND state = '{ChunkState.ACCEPTED}' AND reconciled = 0 AND rows > 0",
-        (job.id,),
+        "SELECT sum(missing), max(CASE WHEN missing > 0 THEN ended END) FROM (SELECT ended, CASE "
+        "WHEN delivery = 0 THEN rows - own_delivery_rows WHEN own_delivery_rows = 0 THEN 0 ELSE "
+        "(SELECT count(*) FROM rows WHERE id BETWEEN first AND last AND state IS NULL "
+        "AND chunk IS NULL AND rows.delivery = 0) + "
+        "(SELECT count(*) FROM rows WHERE chunk = n AND id BETWEEN ? AND ? AND state IS NULL "
+        "AND rows.delivery = 0) END AS missing FROM chunks "
+        f"WHERE job = ? AND state = '{ChunkState.ACCEPTED}' AND reconciled = 0 AND rows > 0) "
+        "AS looked_for",
+        (*job.ids, job.id),
     ).fetchone()
-    return int(rows), ended
+    return int(rows or 0), ended
 
 
 def doubts(db: Connection, job: JobRecord, alive: Collection[int]) -> list[ChunkRecord]:

@@ -41,7 +41,7 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
     """What to know about rows that were accepted or rejected; ``at`` writes a time."""
     job = _job(report)
     if report.unreconciled:
-        rows = f"{report.unreconciled:,} accepted rows are not in the status lists yet"
+        rows = f"{_rows(report.unreconciled)} not in the status lists yet"
         if is_attended(report):
             until = report.looks_until
             yield Advice(rows if until is None else f"{rows}; checking until {at(until)}")
@@ -116,6 +116,10 @@ def listing(report: Report, state: str | None = None) -> str:
     """The command that lists every row, or those in a state."""
     only = "" if state is None else f" --state {shlex.quote(state)}"
     return f"mailkit report {_job(report)} --csv{only}"
+
+
+def _rows(accepted: int) -> str:
+    return "1 accepted row is" if accepted == 1 else f"{accepted:,} accepted rows are"
 
 
 def _look(report: Report) -> str:

@@ -41,6 +41,7 @@ class Job:
         sends: bool,
         lasts: Callable[[Sequence[int]], Awaitable[float]],
         tracks: bool = False,
+        left_out: int = 0,
     ) -> None:
         self._journal = journal
         self._record = record
@@ -56,6 +57,9 @@ class Job:
         self._waiting = 0
         self._lasts = lasts
         self._tracks = tracks
+        self.left_out = left_out
+        """How many of the rows that it was to send belong to other jobs by now: they became
+        duplicates when it was resumed."""
 
     @property
     def name(self) -> str:

@@ -391,8 +391,10 @@ class BulkSender:
     ) -> Job:
         """Go on with a job that was stopped or cut off; what was under way then is in doubt. With
         ``rejected``, what the provider rejected is sent again too. A job that was cancelled needs
-        ``cancelled``; whoever has the message from another job by now is left out. ``rate`` is
-        the job's from now on. Without ``restart``, a job that was stopped is InvalidArgument.
+        ``cancelled``. Whoever has the message from another job by now is left out, and counted in
+        the job's ``left_out``; for one that was started with ``again``, from a job that came after
+        it. ``rate`` is the job's from now on. Without ``restart``, a job that was stopped is
+        InvalidArgument.
 
         If other processes send the job at this moment, this one joins them. InvalidArgument if
         there is no such job, or if it was started with another provider or account.
@@ -402,9 +404,10 @@ class BulkSender:
         if rate is not None:
             await self.journal.jobs.set_rate(record, rate, most=quota_of(rate).limit)
             record = attrs.evolve(record, rate=rate)
-        if cancelled:
-            await self.journal.cancelling.restore(record)
-        return await self._run(record, self._settings, rejected=rejected, restart=restart)
+        left_out = await self.journal.cancelling.restore(record) if cancelled else 0
+        return await self._run(
+            record, self._settings, rejected=rejected, restart=restart, left_out=left_out
+        )
 
     @checked
     async def follow(self, name: str, seconds: float) -> Job:
@@ -488,6 +491,7 @@ class BulkSender:
         sends: bool = True,
         last: bool = True,
         restart: bool = True,
+        left_out: int = 0,
     ) -> Job:
         planner = record if record.worker else None
         try:
@@ -529,7 +533,7 @@ class BulkSender:
 
         try:
             if rejected:
-                await self.journal.resolving.again(record, Chosen())
+                left_out += (await self.journal.resolving.again(record, Chosen())).elsewhere
             elif sends and settings.trust_refusals:
                 await self.journal.jobs.believe(record)
             job = Job(
@@ -540,6 +544,7 @@ class BulkSender:
                 sends=sends,
                 lasts=lasts,
                 tracks=bool(settings.track),
+                left_out=left_out,
             )
         except BaseException:
             await self.journal.workers.leave(record)

@@ -228,8 +228,11 @@ def _below(step: Progress) -> Iterator[str]:
     if step.waiting is not None:
         yield plain(step.waiting.words(at))
     if step.unreconciled and step.looks_until is not None:
-        rows = "1 accepted row" if step.unreconciled == 1 else f"{step.unreconciled:,} accepted rows"
-        yield f"{rows} not in the status lists yet; checking until {at(step.looks_until)}"
+        rows = "row" if step.unreconciled == 1 else "rows"
+        yield (
+            f"{step.unreconciled:,} accepted {rows} not in the status lists yet; checking until "
+            f"{at(step.looks_until)}"
+        )
     if step.deliveries or step.tracks_until is not None:
         heard = (
             f"{status.name.lower().replace('_', ' ')} {rows:,}"

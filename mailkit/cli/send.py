@@ -15,6 +15,7 @@ import typer
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import Journal, LeftBehind, check_shared, default_place
 from mailkit.bulk.report import Report
+from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_suppressions
@@ -209,8 +210,19 @@ def resume(
     log_as_json: LogJson = False,
 ) -> None:
     """Continue a job that was stopped or killed. Requests that were under way are in doubt."""
-    if detach and (rejected or trust_refusals or ignore_send_at or strict or track or rate):
-        raise typer.BadParameter("of the others, --detach only goes with --cancelled")
+    ours = {
+        "--trust-refusals": trust_refusals,
+        "--ignore-send-at": ignore_send_at,
+        "--strict": strict,
+        "--track": track,
+        "--rate": rate,
+    }
+    if detach and any(ours.values()):
+        given = ", ".join(name for name, value in ours.items() if value)
+        raise typer.BadParameter(
+            f"leave out {given}: with --detach, workers send the job, and only --cancelled and "
+            "--rejected can be given"
+        )
 
     async def command() -> int:
         settings = EngineSettings(
@@ -235,8 +247,10 @@ def resume(
             if detach:
                 with cluster():
                     from mailkit.cluster import restart
-                if cancelled:
-                    await store.cancelling.restore(record)
+                left_out = await store.cancelling.restore(record) if cancelled else 0
+                if rejected:
+                    left_out += (await replan_rejected(store, job)).elsewhere
+                _say_left_out(job, left_out)
                 await restart(place, store, job)
                 return _say_detached("resumed", job, as_json=as_json)
             async with open_provider(record.provider, account) as client:
@@ -270,6 +284,7 @@ async def _send(
 
             with graceful(stop, left_behind):
                 job = await start(sender)
+                _say_left_out(job.name, job.left_out)
                 report = await follow_job(job, quiet=as_json)
     if job is None or report is None:
         raise CutOff
@@ -296,6 +311,20 @@ async def _detach(
     if name is None:
         raise CutOff
     return _say_detached("planned", name, as_json=as_json)
+
+
+def _say_left_out(name: str, rows: int) -> None:
+    """How many rows a job lost to others when it was resumed, before it goes on."""
+    if rows:
+        them = "1 row is" if rows == 1 else f"{rows:,} rows are"
+        say(
+            f"mailkit: {plain(name)}: {them} left out, since other jobs have sent them this "
+            f"message, or will; to list them: mailkit report {quote(plain(name))} --csv "
+            "--state duplicate",
+            "left_out",
+            job=name,
+            rows=rows,
+        )
 
 
 def _say_detached(done: str, name: str, *, as_json: bool) -> int:

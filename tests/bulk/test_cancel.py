@@ -150,6 +150,49 @@ async def test_what_a_cancelled_job_has_not_sent_is_anybodys(
     assert provider.mailed == dict.fromkeys(people(8), 1)
 
 
+async def test_who_belongs_to_another_job_by_now_is_counted(
+    journal: Journal, provider: Shop
+) -> None:
+    await cancelled_at(journal, provider, 2)
+    await send(journal, provider, people(8)[:-1], "b")
+    async with sender_of(journal, provider) as sender:
+        job = await sender.resume("a", cancelled=True)
+        assert job.left_out == 3
+        await job.wait()
+        assert (await sender.resume("a", cancelled=True)).left_out == 0
+
+
+async def test_an_order_for_everybody_stays_one_when_it_is_resumed(
+    journal: Journal, provider: Shop
+) -> None:
+    """Jobs that came before it don't count; what came after it does."""
+    await send(journal, provider, people(8), "a")
+    provider.cancels.add(("b", 1))
+    async with sender_of(journal, provider) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(9)), name="b", again=True)
+        assert (await job.wait()).counts.unsent == 7
+        later = await sender.start(MESSAGE, read_recipients(people(9)), name="c")
+        assert (await later.wait()).counts.accepted == 1  # the ninth
+        job = await sender.resume("b", cancelled=True)
+        assert job.left_out == 1
+        report = await job.wait()
+    assert report.elsewhere == {"already sent by job c": 1}
+    assert provider.mailed == dict.fromkeys(people(8), 2) | dict.fromkeys(people(9)[8:], 1)
+
+
+async def test_what_was_rejected_of_an_order_for_everybody_is_ordered_for_everybody(
+    journal: Journal, provider: Shop
+) -> None:
+    await send(journal, provider, people(2), "a")
+    provider.bad = set(people(2))
+    async with sender_of(journal, provider) as sender:
+        job = await sender.start(MESSAGE, read_recipients(people(2)), name="b", again=True)
+        assert (await job.wait()).counts.rejected == 2
+        provider.bad.clear()
+        job = await sender.resume("b", rejected=True)
+        assert (job.left_out, (await job.wait()).counts.accepted) == (0, 2)
+
+
 async def test_the_same_list_may_be_sent_anew_but_not_twice(
     journal: Journal, provider: Shop
 ) -> None:

@@ -71,6 +71,17 @@ def test_a_cancelled_job_is_called_that(shop: Shop) -> None:
     assert (found["to_send"], found["duplicate"]) == (700, 500)
 
 
+def test_who_belongs_to_another_job_by_now_is_left_out_and_that_is_said(shop: Shop) -> None:
+    half_sent(shop)
+    shop("cancel", "autumn")
+    assert shop.send(shop.letter(), shop.folder / "autumn.csv", "--name", "rest").code == 0
+    ended = shop("resume", "autumn", "--cancelled")
+    assert ended.code == 0
+    [line, *_] = [line for line in ended.err.splitlines() if "left out" in line]
+    approve("resume: rows belong to another job by now", line)
+    assert shop.report()["elsewhere"] == {"already sent by job rest": 700}
+
+
 def test_a_job_that_is_done_has_nothing_to_cancel(shop: Shop) -> None:
     shop.send(shop.letter(), shop.customers(3), "--name", "autumn")
     ended = shop("cancel", "autumn")

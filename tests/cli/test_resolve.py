@@ -90,6 +90,11 @@ def test_too_early_a_word_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch
     assert shop("resolve", "autumn", "1", "--accepted").code == 0
 
 
+def test_what_workers_are_not_told_is_said(shop: Shop) -> None:
+    ended = shop("resume", "autumn", "--detach", "--rejected", "--track", "1h", "--strict")
+    ended.check_usage("options that workers are not given")
+
+
 @pytest.mark.parametrize(
     "words",
     [[], ["--accepted", "--not-sent"], ["--rejected", "--accepted"], ["--rejected", "--not-sent"]],

@@ -147,6 +147,18 @@ def test_what_the_provider_has_stopped_waits_for_a_person(cluster: Cluster) -> N
     assert cluster.shop.sandbox.truth.emails == 30
 
 
+def test_what_was_rejected_is_ordered_again_and_left_to_workers(cluster: Cluster) -> None:
+    shop = cluster.shop
+    people = shop.table(["email", "anna@example.com", "invalid1@example.com"])
+    assert shop.send(shop.letter(), people, "--name", "autumn").code == 0
+    ended = shop("resume", "autumn", "--rejected", "--detach")
+    assert (ended.code, ended.err) == (0, "")
+    assert (shop.report()["unsent"], cluster.orders("send", "todo")) == (1, 1)
+    worker = cluster.work()
+    cluster.until(lambda: shop.report()["rejected"] == 1, worker)
+    assert shop.sandbox.truth.count("anna@example.com") == 1
+
+
 def test_an_order_that_waits_is_enough(cluster: Cluster) -> None:
     cluster.detach(10, name="autumn")
     for _ in range(2):

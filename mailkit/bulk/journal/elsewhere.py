@@ -3,8 +3,9 @@
 A person belongs to the first job with the same content (``jobs.content``) that accepted the row,
 has it in doubt, is sending it, or still has it planned. Rows that were refused there, by the plan
 or by the provider, belong to nobody, and neither do those that a cancelled job has not sent.
-Whatever makes rows planned asks here first, unless a person ordered it ``again``: so nobody belongs
-to two jobs.
+Whatever makes rows planned asks here first: so nobody belongs to two jobs, but where a person
+ordered a job ``again``. Such a job is for everybody, whatever the jobs before it have; those that
+came after it count.
 
 Rows have no index by address: it would cost every job more than it spares the second one, which
 reads the other job's rows once and sorts them together with its own.
@@ -75,6 +76,7 @@ def questions(
     """What to ask about the job's rows that are ``unsent`` or ``rejected``, or, with None as the
     ``state``, not cut into chunks yet.
     """
+    seen = [twin for twin in seen if not job.again or twin.id > job.id]
     for first in range(0, len(seen), TWINS):
         some = seen[first : first + TWINS]
         live = [_live(twin, n, n + len(some), dialect) for n, twin in enumerate(some)]

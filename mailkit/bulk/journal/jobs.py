@@ -40,7 +40,7 @@ __all__ = [
 
 _COLUMNS = (
     "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped, "
-    "cancelled, held, rate, pruned, erased"
+    "cancelled, held, rate, pruned, erased, again"
 )
 
 
@@ -48,6 +48,7 @@ def _record(row: Sequence[object]) -> JobRecord:
     values = list(row)
     values[4] = JobState(str(values[4]))
     values[6] = msgspec.json.decode(str(values[6]), type=list[str])
+    values[-1] = bool(values[-1])
     return JobRecord(*values)  # type: ignore[arg-type]
 
 
@@ -135,8 +136,9 @@ class Jobs:
         """A new job in the state ``planning``, and the worker that plans it.
 
         ``content`` is the same for jobs that send the same. JobExists if the name is taken; with
-        ``again`` the new job gets the next free name, as ``autumn-2``. Without a name, or with that
-        of a job that is over without anybody, it has a provisional one until its planning ends.
+        ``again``, which the job keeps, it gets the next free name, as ``autumn-2``. Without a name,
+        or with that of a job that is over without anybody, it has a provisional one until its
+        planning ends.
         """
 
         def work(db: Connection) -> JobRecord:
@@ -150,9 +152,9 @@ class Jobs:
                     raise exists(db, found)
             db.execute(
                 "INSERT INTO jobs (name, provider, account, state, message, columns, content, "
-                f"read, planner, created, rate) VALUES (?, ?, ?, '{JobState.PLANNING}', ?, '[]', "
-                "?, 0, 0, ?, ?)",
-                (chosen, provider, account, message, content, now, rate),
+                "read, planner, created, rate, again) "
+                f"VALUES (?, ?, ?, '{JobState.PLANNING}', ?, '[]', ?, 0, 0, ?, ?, ?)",
+                (chosen, provider, account, message, content, now, rate, int(again)),
             )
             job = find(db, chosen)
             assert job is not None  # noqa: S101 - inserted above

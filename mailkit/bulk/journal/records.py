@@ -136,6 +136,7 @@ class Worker:
 @attrs.frozen
 class JobRecord:
     """A job as the journal knows it; ``message`` is its JSON, times are seconds since 1970.
+    ``again``: it was ordered for everybody, whatever earlier jobs have sent.
 
     ``worker`` is the one as which its holder works on the job; None: it only looks at it.
     """
@@ -156,6 +157,7 @@ class JobRecord:
     rate: str | None = None
     pruned: float | None = None
     erased: int = 0
+    again: bool = False
     worker: Worker | None = attrs.field(default=None, eq=False)
 
     @property

@@ -45,7 +45,8 @@ CREATE TABLE jobs (
     rate        TEXT,                    -- recipients in a time, such as 5000/h; NULL: no limit
     suppressed  INTEGER NOT NULL DEFAULT 0,  -- meta.suppressed as the list was compared with them
     erased      INTEGER NOT NULL DEFAULT 0,  -- 1: people were removed from it, 2: from every row
-    pruned      REAL                     -- when that began, for every row
+    pruned      REAL,                    -- when that began, for every row
+    again       INTEGER NOT NULL DEFAULT 0  -- 1: to everybody, whatever earlier jobs have sent
 );
 CREATE INDEX jobs_by_fingerprint ON jobs (fingerprint);
 CREATE INDEX jobs_by_content ON jobs (content);

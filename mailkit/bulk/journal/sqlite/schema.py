@@ -96,6 +96,7 @@ def _from_5(db: sqlite3.Connection) -> None:
     """Journals were files alone, whose workers hold locks; nobody could be forgotten."""
     _add_column(db, "jobs", "erased", "INTEGER NOT NULL DEFAULT 0")
     _add_column(db, "jobs", "pruned", "REAL")
+    _add_column(db, "jobs", "again", "INTEGER NOT NULL DEFAULT 0")
     _add_column(db, "workers", "lease", "REAL")
     _add_column(db, "workers", "machine", "TEXT")
 

@@ -6,8 +6,8 @@ already adds mailkit's tasks to their App with `blueprint`.
 
 from __future__ import annotations
 
-from mailkit.cluster.detaching import detach, restart
+from mailkit.cluster.detaching import detach, plan, restart
 from mailkit.cluster.task import blueprint
 from mailkit.cluster.worker import Worker, queues
 
-__all__ = ["Worker", "blueprint", "detach", "queues", "restart"]
+__all__ = ["Worker", "blueprint", "detach", "plan", "queues", "restart"]

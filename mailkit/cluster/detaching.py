@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import anyio.to_thread
+from procrastinate.types import JSONValue
 
 from mailkit.bulk.journal import Journal, check_shared
+from mailkit.bulk.plan import check_name
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import RecipientSource, SuppressionSource
-from mailkit.cluster.queue import make_tables, put_send
+from mailkit.cluster.queue import make_tables, put_plan, put_send
+from mailkit.core.dispatch import Provider
+from mailkit.errors import InvalidArgument, JobExists
 from mailkit.message import Message
 
-__all__ = ["detach", "restart"]
+__all__ = ["detach", "plan", "restart"]
 
 
 async def restart(address: str, journal: Journal, job: str) -> None:
@@ -56,3 +61,52 @@ async def detach(
         rate=rate,
         then=partial(put_send, track=track),
     )
+
+
+async def plan(
+    address: str,
+    journal: Journal,
+    provider: Provider,
+    message: Message,
+    recipients: str | Path,
+    *,
+    name: str,
+    again: bool = False,
+    suppress: str | Path | None = None,
+    rate: str | None = None,
+    track: float = 0.0,
+) -> None:
+    """Have a worker read the list and plan the job, which all of them send then: for a long list,
+    in a process that has other things to do. ``address`` is that of the journal's database.
+
+    ``recipients`` and ``suppress`` are files that each worker can read under this path, such as on
+    a shared disk. Nobody else sees what is wrong with them: the worker's log tells, as the job's
+    end, and the order stays in Procrastinate's tables as failed. InvalidArgument for a path that
+    is not absolute, or a journal in a file; JobExists if there is a job of this name, or an order
+    for one.
+    """
+    check_shared(address)
+    check_name(name)
+    files = {"recipients": recipients, "suppress": suppress}
+    for what, file in files.items():
+        if file is not None and not Path(file).is_absolute():
+            raise InvalidArgument(
+                f"{what}: {file} must be an absolute path, under which every worker finds the file"
+            )
+    found = await journal.jobs.planned(name)
+    if found is not None and not await journal.jobs.is_over_without_anybody(found):
+        raise JobExists(f"the job {name} already exists", name=name)
+    values: dict[str, JSONValue] = {
+        "job": name,
+        "provider": provider.name,
+        "account": provider.account,
+        "message": message.to_json(),
+        "recipients": str(recipients),
+        "suppress": None if suppress is None else str(suppress),
+        "again": again,
+        "rate": rate,
+        "track": track,
+    }
+    await anyio.to_thread.run_sync(make_tables, address)
+    account = provider.name, provider.account
+    await anyio.to_thread.run_sync(put_plan, address, account, values)

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Mapping
 from hashlib import sha256
 
 import psycopg
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.schema import SchemaManager
+from procrastinate.types import JSONValue
 
 from mailkit.bulk.journal import JobRecord
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.postgres.dressing import Dressed
 from mailkit.bulk.journal.postgres.opening import is_direct, shown
-from mailkit.errors import JournalError
+from mailkit.errors import JobExists, JournalError
 
 __all__ = [
     "NAMESPACE",
     "SWEEP_QUEUE",
     "make_app",
     "make_tables",
+    "plan_lock",
+    "put_plan",
     "put_send",
     "queue_of",
     "send_lock",
@@ -59,6 +63,11 @@ def send_lock(job: str) -> str:
 def track_lock(job: str) -> str:
     """The same of the order to follow it."""
     return f"mailkit/track/{job}"
+
+
+def plan_lock(job: str) -> str:
+    """The same of the order to plan it."""
+    return f"mailkit/plan/{job}"
 
 
 def make_app(address: str) -> App:
@@ -114,3 +123,24 @@ def put_send(db: Connection, job: JobRecord, *, track: float = 0.0) -> None:
     )
     with contextlib.suppress(AlreadyEnqueued), db.connection.transaction():
         order.defer(job=job.name, track=track)
+
+
+def put_plan(address: str, account: tuple[str, str], values: Mapping[str, JSONValue]) -> None:
+    """Have a worker of the account plan a job. JobExists if that is ordered already."""
+    job = str(values["job"])
+    app = App(connector=SyncPsycopgConnector())  # it uses no connection of its own
+    try:
+        with psycopg.connect(address, connect_timeout=CONNECT_SECONDS) as db:
+            order = app.configure_task(
+                f"{NAMESPACE}:plan",
+                queue=queue_of(*account),
+                queueing_lock=plan_lock(job),
+                connection=db,
+            )
+            order.defer(**values)
+    except AlreadyEnqueued:
+        raise JobExists(f"the job {job} is already waiting to be planned", name=job) from None
+    except psycopg.Error as error:
+        raise JournalError(
+            f"the order can't be put into {shown(address)}: {' '.join(str(error).split())}"
+        ) from error

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import Any
 
+import msgspec
+
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import JobRecord, Journal, LeftBehind
+from mailkit.bulk.journal import JobRecord, Journal, LeftBehind, WhenPlanned
+from mailkit.bulk.resuming import check_same
 from mailkit.bulk.run import Left
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
+from mailkit.bulk.source import read_recipients, read_suppressions
 from mailkit.bulk.telling import Teller
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Provider
@@ -23,12 +28,27 @@ from mailkit.errors import (
     RequestError,
 )
 from mailkit.events import JobHook, JobStopped
+from mailkit.message import Message
 
-__all__ = ["Runs"]
+__all__ = ["PlanOrder", "Runs"]
 
 UNREACHABLE_SECONDS = 300.0
 """So long a process leaves a job to others for which it could not reach the provider."""
 _clock = Clock()
+
+
+class PlanOrder(msgspec.Struct, frozen=True):
+    """What `mailkit.cluster.plan` orders: the job's name, its account, and its files by paths."""
+
+    job: str
+    provider: str
+    account: str
+    message: dict[str, Any]
+    recipients: str
+    suppress: str | None
+    again: bool
+    rate: str | None
+    track: float
 
 
 class Runs:
@@ -93,6 +113,39 @@ class Runs:
 
         return await self._attend("send", record, start, keep=keep)
 
+    async def plan(self, order: PlanOrder, then: WhenPlanned, *, keep: bool) -> None:
+        """Plan the job, unless that is done; ``then`` is part of it."""
+
+        async def leave(sender: BulkSender) -> None:
+            message, list_ = Message.from_json(order.message), read_recipients(order.recipients)
+            jobs, provider = self._journal.jobs, self.providers[order.provider, order.account]
+            found = await jobs.planned(order.job)
+            if found is not None and not await jobs.is_over_without_anybody(found):
+                await check_same(found, provider, message, list_, clock=_clock)
+                return
+            await sender.detach(
+                message,
+                list_,
+                name=order.job,
+                again=order.again,
+                suppress=None if order.suppress is None else read_suppressions(order.suppress),
+                rate=order.rate,
+                then=then,
+            )
+
+        await self._kept(f"plan {order.job}", partial(self._detach, order, leave), keep=keep)
+
+    async def _detach(
+        self, order: PlanOrder, leave: Callable[[BulkSender], Coroutine[Any, Any, None]]
+    ) -> bool:
+        async with self._sender(order.job, order.provider, order.account) as sender:
+            try:
+                await leave(sender)
+            except MailkitError as error:
+                self._tell(JobStopped(order.job, f"it can't be planned: {error}"))
+                raise
+        return True
+
     async def follow(self, record: JobRecord, seconds: float, *, keep: bool) -> bool:
         """Ask for so long what became of the job's messages; False if it was left to others."""
         return await self._attend(
@@ -129,9 +182,15 @@ class Runs:
         keep: bool,
     ) -> bool:
         key = f"{what} {record.name}"
+        return await self._kept(key, partial(self._run, key, record, start), keep=keep)
+
+    async def _kept(
+        self, key: str, run: Callable[[], Coroutine[Any, Any, bool]], *, keep: bool
+    ) -> bool:
+        """What runs under this key, in a task of its own; see `send`."""
         task = self._tasks.get(key)
         if task is None:
-            task = asyncio.create_task(self._run(key, record, start), name=f"mailkit {key}")
+            task = asyncio.create_task(run(), name=f"mailkit {key}")
             self._tasks[key] = task
             task.add_done_callback(lambda _: self._forget(key))
         try:
@@ -143,6 +202,17 @@ class Runs:
             task.add_done_callback(_heard)
             raise
 
+    def _sender(self, job: str, name: str, account: str) -> BulkSender:
+        provider = self.providers.get((name, account))
+        if provider is None:
+            raise InvalidArgument(
+                f"this worker has no client of {name} with the account {account}, which the job "
+                f"{job} is sent with"
+            )
+        return BulkSender(
+            provider, journal=self._journal, settings=self._settings, hooks=self._hooks
+        )
+
     def _forget(self, key: str) -> None:
         self._tasks.pop(key)
         self._left.discard(key)
@@ -153,15 +223,7 @@ class Runs:
         record: JobRecord,
         start: Callable[[BulkSender], Coroutine[Any, Any, Job]],
     ) -> bool:
-        provider = self.providers.get((record.provider, record.account))
-        if provider is None:
-            raise InvalidArgument(
-                f"this worker has no client of {record.provider} with the account {record.account},"
-                f" which the job {record.name} is sent with"
-            )
-        async with BulkSender(
-            provider, journal=self._journal, settings=self._settings, hooks=self._hooks
-        ) as sender:
+        async with self._sender(record.name, record.provider, record.account) as sender:
             try:
                 job = await start(sender)
             except MailkitError as error:

@@ -1,4 +1,4 @@
-"""The tasks that Procrastinate runs: to send a job, to follow it, and to sweep.
+"""The tasks that Procrastinate runs: to plan a job, to send it, to follow it, and to sweep.
 
 Only the journal knows what is to be sent, and who sends it. A task may run anywhere, any number of
 times: it finds something to do there, or nothing. So none is ever retried.
@@ -6,11 +6,16 @@ times: it finds something to do there, or nothing. So none is ever retried.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
+from msgspec import convert
+from msgspec.structs import asdict
 from procrastinate import Blueprint, JobContext
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import JobDeferrer
@@ -18,8 +23,15 @@ from procrastinate.types import JSONValue
 
 from mailkit.bulk.journal import JobRecord, JobState, Journal, check_shared
 from mailkit.bulk.settings import EngineSettings
-from mailkit.cluster.queue import SWEEP_QUEUE, queue_of, send_lock, track_lock
-from mailkit.cluster.runs import Runs
+from mailkit.cluster.queue import (
+    SWEEP_QUEUE,
+    plan_lock,
+    put_send,
+    queue_of,
+    send_lock,
+    track_lock,
+)
+from mailkit.cluster.runs import PlanOrder, Runs
 from mailkit.cluster.sweep import fail_stalled
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Provider
@@ -67,6 +79,7 @@ class Tasks:
         self._keeps = keeps
         self.blueprint = Blueprint()
         task = self.blueprint.task
+        self._plan = task(name="plan", retry=False)(self.plan)
         self._send = task(name="send", retry=False)(self.send)
         self._track = task(name="track", retry=False)(self.track)
         self._sweep = task(
@@ -77,6 +90,20 @@ class Tasks:
             pass_context=True,
         )(self.sweep)
         self.blueprint.periodic(cron=SWEEP)(self._sweep)
+
+    async def plan(self, job: str, **order: Any) -> None:
+        """Read a job's list, and have it sent; see `mailkit.cluster.plan`. Nothing is done once it
+        is planned.
+        """
+        wanted = convert({"job": job, **order}, PlanOrder)
+        if self._runs.leaving:
+            await self._put_plan(wanted)
+            return
+        try:
+            await self._runs.plan(wanted, partial(put_send, track=wanted.track), keep=self._keeps)
+        except asyncio.CancelledError:  # this worker ends
+            await asyncio.shield(self._put_plan(wanted))
+            raise
 
     async def send(self, job: str, track: float = 0.0) -> None:
         """Send the job, together with all who do, until nothing is left, or until it is stopped.
@@ -134,9 +161,12 @@ class Tasks:
         """Have somebody work on each job that nobody works on, and on what dead workers had."""
         for record in await self._journal.workers.unattended():
             await self._put_send(record, 0.0)
-        names = [self._send.name, self._track.name, self._sweep.name]
+        names = [self._plan.name, self._send.name, self._track.name, self._sweep.name]
         for stalled in await fail_stalled(context.app.job_manager, names):
             values = stalled.task_kwargs
+            if stalled.task_name == self._plan.name:
+                await self._put_plan(convert(values, PlanOrder))
+                continue
             lost = await self._record(str(values.get("job")))
             match stalled.task_name, values.get("track"), values.get("until"):
                 case self._send.name, int() | float() as track, _ if lost is not None:
@@ -159,6 +189,10 @@ class Tasks:
     async def _has_ended(self, record: JobRecord) -> bool:
         found = await self._record(record.name)
         return found is not None and found.stopped is None
+
+    async def _put_plan(self, order: PlanOrder) -> None:
+        queue, lock = queue_of(order.provider, order.account), plan_lock(order.job)
+        await _put(self._plan.configure(queue=queue, queueing_lock=lock), **asdict(order))
 
     async def _put_send(self, record: JobRecord, track: float, *, wait: float = 0.0) -> None:
         order = self._send.configure(

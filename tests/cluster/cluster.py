@@ -31,7 +31,7 @@ CONSTANTS = {
     "mailkit.bulk.journal.postgres.store.CLOSING_SECONDS": 1.0,
 }
 """Workers of the tests look more often than others, and are taken for dead sooner."""
-PATIENCE = 150
+PATIENCE = 100
 
 
 @attrs.define
@@ -113,6 +113,15 @@ class Cluster:
             job,
         )
         return found
+
+    def ended(self, job: str = "autumn") -> bool:
+        """Whether the job is planned, and all its chunks are accepted."""
+        found: bool = self.ask(
+            "SELECT count(*) > 0 AND bool_and(state = 'accepted') FROM chunks"
+            " WHERE job = (SELECT id FROM jobs WHERE name = %s AND state = 'planned')",
+            job,
+        )
+        return bool(found)
 
     def orders(self, task: str, status: str) -> int:
         """How many orders to Procrastinate are in this state."""

@@ -1,0 +1,93 @@
+"""A worker reads the list and plans the job."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mailkit import Journal, Message, SmsBy
+from mailkit.cluster import plan
+from mailkit.errors import InvalidArgument, JobExists
+
+from ..cli.shop import end_of, kill
+from .cluster import Cluster
+
+MESSAGE = Message(sender="news@shop.example", subject="Hi", html="<p>Hi {{ name }}</p>")
+
+
+def order(cluster: Cluster, file: str | Path, **more: object) -> None:
+    asyncio.run(_order(cluster, file, **more))
+
+
+async def _order(cluster: Cluster, file: str | Path, **more: object) -> None:
+    token, url = (
+        cluster.shop.sandbox.environment()[f"MAILKIT_SMSBY_{name}"] for name in ("TOKEN", "URL")
+    )
+    async with await Journal.open(cluster.dsn) as journal, SmsBy(token, url=url) as smsby:
+        wanted: dict[str, object] = {"name": "autumn", **more}
+        await plan(cluster.dsn, journal, smsby, MESSAGE, file, **wanted)  # type: ignore[arg-type]
+
+
+def test_a_worker_plans_and_sends(cluster: Cluster) -> None:
+    unwanted = cluster.shop.folder / "unwanted.txt"
+    unwanted.write_text("customer3@example.com\n")
+    file = Path(cluster.shop.customers(1_000)).resolve()
+    order(cluster, file, suppress=unwanted)
+    with pytest.raises(JobExists, match="already waiting to be planned"):
+        order(cluster, file)
+    worker = cluster.work()
+    cluster.until(lambda: cluster.ended(), worker)
+    cluster.until(lambda: not cluster.orders("plan", "doing"), worker)
+    report = cluster.shop.report()
+    assert (report["accepted"], report["suppressed"]) == (999, 1)
+    assert cluster.shop.sandbox.truth.emails == 999
+    with pytest.raises(JobExists, match="the job autumn already exists"):
+        order(cluster, file)
+
+
+def test_what_a_dead_worker_was_planning_is_planned_by_another(cluster: Cluster) -> None:
+    """It waits for a lock, in the middle of its plan."""
+    file = Path(cluster.shop.customers(1_000)).resolve()
+    order(cluster, file)
+    with psycopg.connect(cluster.dsn) as db:
+        db.execute("LOCK TABLE chunks IN ACCESS EXCLUSIVE MODE")
+        first = cluster.work()
+        cluster.until(lambda: cluster.ask("SELECT count(*) FROM rows") == 1_000, first)
+        kill(first)
+    second = cluster.work()
+    cluster.until(lambda: cluster.ended(), second)
+    assert cluster.shop.sandbox.truth.emails == 1_000
+    assert cluster.ask("SELECT count(*) FROM rows") == 1_000
+
+
+def test_an_order_is_carried_out_once(cluster: Cluster) -> None:
+    """It may come again, if its worker died before the queue knew that it was done."""
+    file = Path(cluster.shop.customers(10)).resolve()
+    order(cluster, file)
+    with psycopg.connect(cluster.dsn) as db:
+        db.execute("CREATE TABLE kept AS SELECT * FROM procrastinate_jobs WHERE status = 'todo'")
+    first = cluster.work()
+    cluster.until(lambda: cluster.chunks("accepted") == 1, first)
+    first.send_signal(signal.SIGTERM)
+    assert end_of(first).code == 0
+    with psycopg.connect(cluster.dsn) as db:
+        db.execute("INSERT INTO procrastinate_jobs SELECT * FROM kept")
+    second = cluster.work()
+    cluster.until(lambda: not cluster.orders("plan", "todo"), second)
+    cluster.until(lambda: not cluster.orders("plan", "doing"), second)
+    assert cluster.orders("plan", "failed") == 0
+    assert cluster.shop.sandbox.truth.emails == 10
+
+
+def test_what_is_wrong_with_a_list_is_in_the_log(cluster: Cluster) -> None:
+    with pytest.raises(InvalidArgument, match=r"list\.csv must be an absolute path"):
+        order(cluster, "list.csv")
+    order(cluster, cluster.shop.folder / "none.csv")
+    worker = cluster.work()
+    cluster.until(lambda: cluster.orders("plan", "failed") == 1, worker)
+    worker.send_signal(signal.SIGTERM)
+    assert "autumn: stopped: it can't be planned: " in end_of(worker).err

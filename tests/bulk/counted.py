@@ -10,7 +10,7 @@ from mailkit.bulk.journal import JobRecord, JobState, Journal, RowState
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import FINAL, DeliveryStatus
 
-Counters = tuple[int, int, int]
+Counters = tuple[int, ...]
 
 
 class Sums(NamedTuple):
@@ -73,13 +73,14 @@ async def counters(journal: Journal, *, every: bool = False) -> dict[tuple[int, 
 
     def work(db: Connection) -> dict[tuple[int, int], Counters]:
         found = db.execute(
-            "SELECT job, n, rows, own_delivery_rows, unfinished, state FROM chunks "
-            "WHERE state = 'accepted' OR ? = 1",
+            "SELECT job, n, state, rows, own_delivery_rows, unfinished, accepted_rows, "
+            "rejected_rows, in_doubt_rows FROM chunks WHERE state = 'accepted' OR ? = 1",
             (every,),
         )
         return {
-            (job, n): (rows, own, moving) if state == "accepted" else (rows, 0, 0)
-            for job, n, rows, own, moving, state in found
+            (job, n): (rows, *(moving if state == "accepted" else (0, 0)), *states)
+            for job, n, state, rows, *moving, accepted, rejected, in_doubt in found
+            for states in [(accepted, rejected, in_doubt)]
         }
 
     return await journal._db.read(work)
@@ -107,10 +108,12 @@ async def counted(journal: Journal, *, every: bool = False) -> dict[tuple[int, i
                 follows = state is None
                 heard = delivery if delivery is not None else common if follows else 0
                 found[job, n]["rows"] += follows
+                found[job, n][state or ""] += 1
                 if chunk_state != "accepted":
                     continue
                 found[job, n]["own"] += follows and delivery is not None
                 found[job, n]["unfinished"] += state != "rejected" and heard not in FINAL
-        return {key: (one["rows"], one["own"], one["unfinished"]) for key, one in found.items()}
+        names = ("rows", "own", "unfinished", "accepted", "rejected", "in doubt")
+        return {key: tuple(one[name] for name in names) for key, one in found.items()}
 
     return await journal._db.read(work)

@@ -219,7 +219,7 @@ async def test_of_a_chunk_that_was_taken_in_part_the_rest_is_sent_and_all_is_cou
     job = await journal.workers.join(job)
     assert len((await take(journal, job)).task.rows) == 3
     await journal.chunks.accept(job, Ticket(1, 2), 4.0, Sent("r"))
-    assert await counters(journal) == await counted(journal) == {(job.id, 1): (3, 0, 4)}
+    assert await counters(journal) == await counted(journal) == {(job.id, 1): (3, 0, 4, 1, 0, 0)}
 
 
 async def test_of_addresses_all_are_resolved_or_none_is(journal: Journal) -> None:

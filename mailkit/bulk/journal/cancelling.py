@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.chunk_rows import recount
+from mailkit.bulk.journal.counting import leave
 from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
 from mailkit.bulk.journal.ownership import living
@@ -124,6 +125,7 @@ def _set_aside(db: Connection, job: JobRecord, elsewhere: Mapping[int, str]) -> 
         ).rowcount
     ]
     count(db, job, aside)
+    leave(db, job, RowState.DUPLICATE, len(aside))
     for n, rows in before.items():
         recount(db, job, n)
         (left,) = db.execute(

@@ -1,7 +1,8 @@
 """The rows of a chunk: those that follow it, having no state of their own, and the others.
 
-Once a chunk has been sent, ``recount`` writes its counters, ``rows``, ``own_delivery_rows`` and
-``unfinished``; hearing.py alone shifts them, to the same figures.
+Once a chunk has been sent, ``recount`` writes its counters: of those that follow it, ``rows`` and
+``own_delivery_rows``; ``unfinished``; and of those that don't, how many are in each state.
+hearing.py alone shifts them, to the same figures.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ def recount(db: Connection, job: JobRecord, n: int) -> int:
     counters = db.execute(
         "SELECT count(*) FILTER (WHERE own IS NULL), count(heard) FILTER (WHERE own IS NULL), "
         "count(*) FILTER (WHERE coalesce(heard, CASE WHEN own IS NULL THEN ? ELSE 0 END) < ? "
-        f"AND coalesce(own, '') <> '{RowState.REJECTED}') FROM ("
+        f"AND coalesce(own, '') <> '{RowState.REJECTED}'), "
+        f"count(*) FILTER (WHERE own = '{RowState.ACCEPTED}'), "
+        f"count(*) FILTER (WHERE own = '{RowState.REJECTED}'), "
+        f"count(*) FILTER (WHERE own = '{RowState.IN_DOUBT}') FROM ("
         "SELECT state AS own, delivery AS heard FROM rows WHERE id BETWEEN ? AND ? "
         "AND state IS NULL AND chunk IS NULL UNION ALL "
         "SELECT state, delivery FROM rows WHERE chunk = ? AND id BETWEEN ? AND ? "
@@ -90,7 +94,8 @@ def recount(db: Connection, job: JobRecord, n: int) -> int:
         (delivery, FIRST_FINAL, first, last, n, *job.ids),
     ).fetchone()
     db.execute(
-        "UPDATE chunks SET rows = ?, own_delivery_rows = ?, unfinished = ? WHERE job = ? AND n = ?",
+        "UPDATE chunks SET rows = ?, own_delivery_rows = ?, unfinished = ?, accepted_rows = ?, "
+        "rejected_rows = ?, in_doubt_rows = ? WHERE job = ? AND n = ?",
         (*counters, job.id, n),
     )
     return int(counters[2])

@@ -14,7 +14,8 @@ import attrs
 
 from mailkit.bulk.journal.batches import one_of
 from mailkit.bulk.journal.chunk_rows import following
-from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
+from mailkit.bulk.journal.counting import recounted
+from mailkit.bulk.journal.records import ChunkState, Counts, JobRecord, RowState
 from mailkit.bulk.journal.rises import MINUTE
 from mailkit.bulk.journal.store import Connection
 from mailkit.events import DeliveryStatus
@@ -65,6 +66,10 @@ class Details:
         """The rows that really are in the journal, counted one by one."""
         found = self.db.execute("SELECT count(*) FROM rows WHERE id BETWEEN ? AND ?", self.job.ids)
         return int(found.fetchone()[0])
+
+    def counts(self) -> Counts:
+        """The rows by state, those with a state of their own counted one by one."""
+        return recounted(self.db, self.job, self.alive)
 
     def failures(self) -> Iterator[Failure]:
         """Every row that has failed, by its own state and delivery or by its chunk's."""

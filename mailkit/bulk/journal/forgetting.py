@@ -20,6 +20,7 @@ from mailkit.address import InvalidAddress, dedupe_key, normalize
 from mailkit.bulk.journal.addressees import rename
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.chunk_rows import recount
+from mailkit.bulk.journal.counting import leave
 from mailkit.bulk.journal.erasing import erase
 from mailkit.bulk.journal.hearing import close_if_left
 from mailkit.bulk.journal.jobs import Overtaken, every
@@ -274,11 +275,12 @@ def _rows(db: Connection, job: JobRecord, alive: frozenset[int], ids: Sequence[i
 def _suppress(db: Connection, one: _Row) -> None:
     """A row that was not mailed never will be: it leaves its chunk."""
     job, n = one.job, one.row.chunk
-    db.execute(
+    rejected = db.execute(
         f"UPDATE rows SET state = '{RowState.SUPPRESSED}', chunk = NULL "
         f"WHERE id = ? AND state = '{RowState.REJECTED}'",
         (one.id,),
     )
+    leave(db, job, RowState.SUPPRESSED, rejected.rowcount)
     if n is not None:
         leave_out(db, job, n, RowState.SUPPRESSED, {one.row.n: FORGOTTEN})
         close_if_left(db, job, n)

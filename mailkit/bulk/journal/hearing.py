@@ -8,7 +8,7 @@ what `statuses.recount` would count is the same.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import RowAsWritten, rows_at
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.chunk_rows import FIRST_FINAL, change, deliver
+from mailkit.bulk.journal.counting import LEFT_OUT, leave
 from mailkit.bulk.journal.elsewhere import count
 from mailkit.bulk.journal.matching import RowChange, judge
 from mailkit.bulk.journal.pseudonyms import aliases
@@ -53,7 +54,8 @@ class _Row(NamedTuple):
 _Told = tuple[RowAsWritten, Sequence[News]]
 """A row, and what is said of it: the latest first."""
 _Chunk = tuple[str, int, int, int]  # state, delivery, first and last id
-_Counted = tuple[int, int, int]  # what a row adds to the counters of a chunk
+_Counted = tuple[int, ...]  # what a row adds to the counters of a chunk, in `recount`'s order
+_NOTHING: _Counted = (0, 0, 0, 0, 0, 0)
 
 
 class _Fate(NamedTuple):
@@ -166,6 +168,7 @@ class _Hearing:
         self._suppressed: list[tuple[str, int]] = []
         self._found: list[str] = []
         self._duplicates: list[int] = []
+        self._not_left_out = Counter[RowState]()
         self._shifted: dict[tuple[int, _Counted], int] = defaultdict(int)
         self._rises = Rises(job, now)
 
@@ -224,20 +227,24 @@ class _Hearing:
             self._found.append(row.key)
         if row.state == RowState.DUPLICATE:
             self._duplicates.append(row.id)
+        if row.state in LEFT_OUT:
+            self._not_left_out[RowState(row.state)] += 1
         self._changes.append((n, RowChange(row.id, RowState.ACCEPTED, reason or None, delivery)))
         chunk = self._chunks.get(row.chunk)
         common = 0 if chunk is None else chunk[1]
         if row.chunk is not None:
-            left = _less((0, 0, 0), _counted(row.state, row.delivery, common))
+            left = _less(_NOTHING, _counted(row.state, row.delivery, common))
             self._shifted[row.chunk, left] += 1
         self._shifted[n, _counted(RowState.ACCEPTED, delivery, 0)] += 1
         self._rise(said, _heard(row.state, row.delivery, common))
 
     def _keep(self) -> None:
-        """Who seemed to be left to another job is not."""
+        """Who seemed to be left out, or left to another job, is not."""
         for marks, some in in_parts(self._duplicates):
             reasons = self._db.execute(f"SELECT reason FROM rows WHERE id IN ({marks})", some)
             count(self._db, self._job, [reason for (reason,) in reasons], -1)
+        for state, rows in self._not_left_out.items():
+            leave(self._db, self._job, state, -rows)
 
     def _rise(self, said: Sequence[News], before: int) -> None:
         """Each status that a row reached for the first time, at its own time."""
@@ -248,28 +255,29 @@ class _Hearing:
 
     def _shift(self) -> list[int]:
         """Shift the counters; gives the chunks that rows have left."""
-        shifts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+        shifts: dict[int, list[int]] = defaultdict(lambda: [*_NOTHING])
         for (n, shift), rows in self._shifted.items():
             shifts[n] = [at + rows * one for at, one in zip(shifts[n], shift, strict=True)]
         self._db.executemany(
             "UPDATE chunks SET rows = rows + ?, own_delivery_rows = own_delivery_rows + ?, "
-            "unfinished = unfinished + ? WHERE job = ? AND n = ?",
+            "unfinished = unfinished + ?, accepted_rows = accepted_rows + ?, rejected_rows = "
+            "rejected_rows + ?, in_doubt_rows = in_doubt_rows + ? WHERE job = ? AND n = ?",
             [(*shift, self._job.id, n) for n, shift in shifts.items() if any(shift)],
         )
         return [n for n, shift in shifts.items() if shift[0] < 0]
 
 
 def _less(one: _Counted, other: _Counted) -> _Counted:
-    return one[0] - other[0], one[1] - other[1], one[2] - other[2]
+    return tuple([a - b for a, b in zip(one, other, strict=True)])
 
 
 def _counted(state: str | None, delivery: int | None, common: int) -> _Counted:
     """What a row adds to the counters of its chunk; see `statuses.recount`."""
     if state is None:
         heard = _heard(state, delivery, common)
-        return 1, int(delivery is not None), int(heard < FIRST_FINAL)
+        return 1, int(delivery is not None), int(heard < FIRST_FINAL), 0, 0, 0
     moving = state in SENT_STATES and state != RowState.REJECTED and (delivery or 0) < FIRST_FINAL
-    return 0, 0, int(moving)
+    return 0, 0, int(moving), *[int(state == one) for one in SENT_STATES]
 
 
 def _heard(state: str | None, delivery: int | None, common: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import attrs
 import msgspec
 
+from mailkit.bulk.journal.counting import count_left_out
 from mailkit.bulk.journal.names import (
     exists,
     free_name,
@@ -347,6 +348,7 @@ class Jobs:
             )
             planned = find(db, chosen)
             assert planned is not None  # noqa: S101 - updated above
+            count_left_out(db, job.id, job.ids)
             if then is not None:
                 then(db, planned)
             return attrs.evolve(planned, worker=job.worker)
@@ -424,7 +426,7 @@ class Jobs:
             ).rowcount
 
         def rest(db: Connection) -> None:
-            tables = ("chunks", "suppressions", "workers", "elsewhere")
+            tables = ("chunks", "suppressions", "workers", "elsewhere", "left_out")
             for table, column in (*((table, "job") for table in tables), ("jobs", "id")):
                 db.execute(f"DELETE FROM {table} WHERE {column} = ?", (job.id,))
 

@@ -220,8 +220,15 @@ def _restore(db: Connection, job: JobRecord) -> None:
             (root, *job.ids, job.id, root),
         )
         db.execute(
+            "UPDATE chunks SET accepted_rows = found.a, rejected_rows = found.r, in_doubt_rows = "
+            "found.d FROM (SELECT sum(accepted_rows) AS a, sum(rejected_rows) AS r, "
+            "sum(in_doubt_rows) AS d FROM chunks WHERE job = ? AND (root = ? OR n = ?)) AS found "
+            "WHERE job = ? AND n = ?",
+            (job.id, root, root, job.id, root),
+        )
+        db.execute(
             f"UPDATE chunks SET state = '{ChunkState.EMPTY}', first = 0, last = -1, rows = 0, "
-            "role = NULL "
+            "accepted_rows = 0, rejected_rows = 0, in_doubt_rows = 0, role = NULL "
             "WHERE job = ? AND root = ?",
             (job.id, root),
         )

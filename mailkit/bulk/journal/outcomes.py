@@ -11,6 +11,7 @@ from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import index
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.chunk_rows import followers, override
+from mailkit.bulk.journal.counting import leave
 from mailkit.bulk.journal.elsewhere import ALREADY, count
 from mailkit.bulk.journal.hearing import close_if_left
 from mailkit.bulk.journal.matching import RowChange
@@ -126,9 +127,13 @@ def leave_out(
         "UPDATE rows SET state = ?, reason = ?, chunk = ? WHERE id = ? AND state IS NULL",
         [(state, why, chunk, row_id(job.id, row)) for row, why in rows.items()],
     )
+    rejected = left.rowcount if state is RowState.REJECTED else 0
     db.execute(
-        "UPDATE chunks SET rows = rows - ? WHERE job = ? AND n = ?", (left.rowcount, job.id, n)
+        "UPDATE chunks SET rows = rows - ?, rejected_rows = rejected_rows + ? "
+        "WHERE job = ? AND n = ?",
+        (left.rowcount, rejected, job.id, n),
     )
+    leave(db, job, state, left.rowcount - rejected)
     emptied = db.execute(
         f"UPDATE chunks SET state = '{ChunkState.EMPTY}', role = NULL WHERE job = ? AND n = ? "
         "AND rows = 0",

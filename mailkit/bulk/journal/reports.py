@@ -14,6 +14,7 @@ import attrs
 import msgspec
 
 from mailkit.bulk.journal.batches import one_of
+from mailkit.bulk.journal.counting import counts
 from mailkit.bulk.journal.details import Details, Failure
 from mailkit.bulk.journal.elsewhere import left_to, owner_in
 from mailkit.bulk.journal.jobs import by_id, every_planned, find, twins
@@ -294,35 +295,6 @@ class Reports:
         return self._store.batches(lambda db: rows_of(db, job, self._living(db, job), states, most))
 
 
-def counts(db: Connection, job: JobRecord, alive: Collection[int]) -> Counts:
-    """The job's rows by state; what these workers are sending is unsent."""
-    totals = dict.fromkeys(RowState, 0)
-    found = db.execute(
-        f"SELECT state, CASE WHEN state = '{ChunkState.SENDING}' THEN worker END AS sender, "
-        f"sum(rows) FROM chunks WHERE job = ? AND state <> '{ChunkState.EMPTY}' "
-        "GROUP BY state, sender",
-        (job.id,),
-    )
-    for state, worker, rows in found:
-        match ChunkState(state):
-            case ChunkState.PLANNED | ChunkState.LOADING:
-                totals[RowState.UNSENT] += rows
-            case ChunkState.SENDING:
-                totals[RowState.UNSENT if worker in alive else RowState.IN_DOUBT] += rows
-            case ended:
-                totals[RowState(ended)] += rows
-    states = tuple(RowState)
-    own = db.execute(
-        f"SELECT state, count(*) FROM rows WHERE state IN ({one_of(states)}) "
-        "AND id BETWEEN ? AND ? GROUP BY state",
-        (*states, *job.ids),
-    )
-    for row_state, rows in own:
-        totals[RowState(row_state)] += rows
-    read = db.execute("SELECT read FROM jobs WHERE id = ?", (job.id,)).fetchone()[0]
-    return Counts(read, **{state.name.lower(): rows for state, rows in totals.items()})
-
-
 def unreconciled(db: Connection, job: JobRecord) -> tuple[int, float | None]:
     """The accepted rows that are still looked for, and when the last of their chunks was accepted:
     those of which nothing was heard, of chunks whose first reconciliation is not done.
@@ -350,12 +322,15 @@ def doubts(db: Connection, job: JobRecord, alive: Collection[int]) -> list[Chunk
     whole += [
         one for one in chunks(db, job, [ChunkState.SENDING]) if one.worker not in alive and one.rows
     ]
+    own = f"chunk = n AND id BETWEEN ? AND ? AND state = '{RowState.IN_DOUBT}'"
+    first, why, last = (
+        f"(SELECT {column} FROM rows WHERE {own} ORDER BY id {order} LIMIT 1)"
+        for column, order in (("address", "ASC"), ("reason", "ASC"), ("address", "DESC"))
+    )
     found = db.execute(
-        "SELECT n, min(chunks.state), count(*), min(attempt), min(started), min(ended), "
-        "min(reference), min(rows.reason), min(reconciled), min(chunks.worker), min(address), "
-        "max(address) FROM rows JOIN chunks ON job = ? AND n = rows.chunk "
-        f"WHERE rows.state = '{RowState.IN_DOUBT}' AND id BETWEEN ? AND ? GROUP BY n",
-        (job.id, *job.ids),
+        f"SELECT n, state, in_doubt_rows, attempt, started, ended, reference, {why}, reconciled, "
+        f"worker, {first}, {last} FROM chunks WHERE job = ? AND in_doubt_rows > 0",
+        (*job.ids, *job.ids, *job.ids, job.id),
     )
     return sorted([*whole, *map(_chunk, found)], key=lambda chunk: chunk.n)
 
@@ -418,8 +393,8 @@ def _statistics(db: Connection, job: JobRecord) -> Mapping[str, int]:
         "SELECT statistics FROM chunks WHERE job = ? AND statistics IS NOT NULL", (job.id,)
     )
     total = Counter[str]()
-    for (counts,) in found:
-        total.update(_COUNTS.decode(counts))
+    for (text,) in found:
+        total.update(_COUNTS.decode(text))
     return total
 
 

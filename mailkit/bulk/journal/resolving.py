@@ -16,6 +16,7 @@ from mailkit.bulk.journal import parts
 from mailkit.bulk.journal.addressees import index
 from mailkit.bulk.journal.batches import in_parts
 from mailkit.bulk.journal.chunk_rows import following, recount
+from mailkit.bulk.journal.counting import leave
 from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.erasing import erased
 from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
@@ -303,6 +304,7 @@ def _set_aside(
         [(elsewhere[row_id], row_id) for row_id in aside],
     )
     count(db, job, (elsewhere[row_id] for row_id in aside))
+    leave(db, job, RowState.DUPLICATE, len(aside))
     kept = [row_id for row_id in own if row_id not in elsewhere]
     return attrs.evolve(
         source,

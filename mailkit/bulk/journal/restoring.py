@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
+from mailkit.bulk.journal.counting import count_left_out
 from mailkit.bulk.journal.ledger import use_up
 from mailkit.bulk.journal.names import free_name, is_provisional
 from mailkit.bulk.journal.records import Adopt, ChunkState, JobRecord, JobState, RowState
@@ -87,6 +88,7 @@ def doubt_plans(db: Connection, jobs: Collection[int]) -> None:
             "AS n FROM rows WHERE id BETWEEN ? AND ? AND state IS NULL) AS people WHERE n > 1)",
             ("the address is that of an earlier line", *ids),
         )
+        count_left_out(db, job, ids)
         db.execute("DELETE FROM chunks WHERE job = ?", (job,))
         db.execute(
             "INSERT INTO chunks (job, n, state, first, last, rows, attempt, takes, reconciled, "

@@ -109,6 +109,9 @@ CREATE TABLE chunks (
     looks      INTEGER NOT NULL DEFAULT 0,  -- how often it was asked, in vain, what became of it
     statistics TEXT,                     -- JSON object: what the provider counts of its messages
     anew       INTEGER NOT NULL DEFAULT 0,  -- 1: what was prepared for it has a row too many
+    accepted_rows INTEGER NOT NULL DEFAULT 0,  -- that were sent in it, and have this state of their
+    rejected_rows INTEGER NOT NULL DEFAULT 0,  -- own
+    in_doubt_rows INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (job, n)
 ) WITHOUT ROWID;
 CREATE INDEX chunks_by_state ON chunks (job, state, n);
@@ -147,6 +150,13 @@ CREATE TABLE rises (                     -- deliveries over time: see rises.py
     after  INTEGER NOT NULL,
     rows   INTEGER NOT NULL,
     PRIMARY KEY (job, minute, before, after)
+) WITHOUT ROWID;
+
+CREATE TABLE left_out (                  -- rows that no chunk has, counted once they are planned
+    job    INTEGER NOT NULL,
+    state  TEXT NOT NULL,                -- as the rows have it
+    rows   INTEGER NOT NULL,
+    PRIMARY KEY (job, state)
 ) WITHOUT ROWID;
 
 CREATE TABLE elsewhere (                 -- duplicates that are left to other jobs, counted

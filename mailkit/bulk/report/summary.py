@@ -179,11 +179,18 @@ def report_of(found: Snapshot, details: Details | None, *, proven: bool = False)
     ``proven``, all rows are looked at.
     """
     job, counts = found.job, found.counts
-    stored = details.stored() if details is not None and proven else counts.read
+    stored, recounted = counts.read, counts
+    if details is not None and proven:
+        stored, recounted = details.stored(), details.counts()
     if not counts.read == counts.accounted == stored:
         raise JournalError(
             f"the journal of {job.name} does not add up: {counts.read} rows were read, "
             f"{stored} are stored, {counts.accounted} have a state"
+        )
+    if counts != recounted:
+        raise JournalError(
+            f"the journal of {job.name} does not add up: its sums are {attrs.asdict(counts)}, and "
+            f"its rows {attrs.asdict(recounted)}"
         )
     pruned = None if job.pruned is None else datetime.fromtimestamp(job.pruned, UTC)
     return Report(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from mailkit.bulk.journal.counting import count_left_out
+from mailkit.bulk.journal.records import SENT_STATES
 from mailkit.bulk.journal.row_ids import span
 from mailkit.bulk.journal.tables import STATEMENTS, VERSION
 
@@ -99,6 +101,23 @@ def _from_5(db: sqlite3.Connection) -> None:
     _add_column(db, "jobs", "again", "INTEGER NOT NULL DEFAULT 0")
     _add_column(db, "workers", "lease", "REAL")
     _add_column(db, "workers", "machine", "TEXT")
+    _create_missing(db)
+    for state in SENT_STATES:
+        _add_column(db, "chunks", f"{state.name.lower()}_rows", "INTEGER NOT NULL DEFAULT 0")
+    for (job,) in db.execute("SELECT id FROM jobs").fetchall():
+        _count(db, job)
+
+
+def _count(db: sqlite3.Connection, job: int) -> None:
+    """Rows with a state of their own were counted when somebody looked."""
+    count_left_out(db, job, span(job))
+    for state in SENT_STATES:
+        db.execute(
+            f"UPDATE chunks SET {state.name.lower()}_rows = found.rows FROM (SELECT chunk, "
+            "count(*) AS rows FROM rows WHERE state = ? AND id BETWEEN ? AND ? GROUP BY chunk) "
+            "AS found WHERE job = ? AND n = found.chunk",
+            (state, *span(job), job),
+        )
 
 
 def _create_missing(db: sqlite3.Connection) -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailkit.bulk.breaker import Breaker
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import Journal
+from mailkit.bulk.journal import Journal, Ticket
 from mailkit.bulk.report import Report
 from mailkit.bulk.run import Left
 from mailkit.bulk.sender import BulkSender
@@ -293,3 +294,15 @@ async def test_one_that_only_follows_the_job_does_not_go_on_with_it(journal: Jou
         await journal.workers.leave(follower)
     assert job.left is None
     assert report.stopped == "the outcome of 3 chunks in a row is unknown: no response"
+
+
+def test_what_began_before_an_unknown_outcome_does_not_let_the_others_go() -> None:
+    breaker, first, second, probe = Breaker(), Ticket(1, 1), Ticket(2, 1), Ticket(3, 1)
+    breaker.begins(first)
+    breaker.begins(second)
+    assert breaker.doubted(first)
+    breaker.begins(probe)
+    breaker.taken(second)
+    assert (breaker.unknown, breaker.waits) == (1, True)
+    breaker.taken(probe)
+    assert (breaker.unknown, breaker.waits) == (0, False)

@@ -242,7 +242,11 @@ class JobStopped(JobEvent):
 
 @attrs.frozen
 class JobEnded(JobEvent):
-    """Everything was sent, and looked for as long as it had to be."""
+    """Everything was sent, and looked for as long as it had to be; of ``in_doubt`` rows of the job
+    nobody knows whether they were.
+    """
+
+    in_doubt: int = 0
 
 
 JobHook = Callable[[JobEvent], None]

@@ -239,7 +239,8 @@ class Engine:
                 await self._stop_job(self.stopped)
             self._tell(JobStopped(self._job.name, self.stopped))
         else:
-            self._tell(JobEnded(self._job.name))
+            counts = await self._journal.reports.counts(self._job)
+            self._tell(JobEnded(self._job.name, counts.in_doubt))
 
     async def _stop_job(self, reason: str) -> None:
         everybody = self._stops_everybody

@@ -13,6 +13,7 @@ from mailkit.events import (
     ChunkAccepted,
     ChunkInDoubt,
     ChunkRejected,
+    JobEnded,
     JobEvent,
     JobHook,
     JobStarted,
@@ -90,5 +91,7 @@ def _sentence(event: JobEvent) -> str:
             return f"{job}: sending resumed"
         case JobStopped(reason=reason):
             return f"{job}: stopped: {reason}"
+        case JobEnded(in_doubt=in_doubt) if in_doubt:
+            return f"{job}: ended, with {in_doubt:,} {'row' if in_doubt == 1 else 'rows'} in doubt"
         case _:
             return f"{job}: done"

@@ -145,7 +145,9 @@ def _state(report: Report) -> str:
         return "cancelled"
     if report.stopped:
         return "stopped"
-    return "not running" if report.counts.unsent else ""
+    if report.counts.unsent:
+        return "not running"
+    return "in doubt" if report.counts.in_doubt else "left to other jobs"
 
 
 def jobs_table(reports: Sequence[Report]) -> None:

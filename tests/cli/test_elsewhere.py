@@ -46,3 +46,6 @@ def test_rejected_rows_that_another_job_has_sent_since_are_left_out(shop: Shop) 
     ended = shop("resolve", "autumn", "--rejected")
     approve("resolve --rejected: one left out", ended.out)
     approve("report: a row that waits in another job", shop("report", "autumn").out)
+    shop("resume", "autumn")
+    [line] = [line for line in shop("status").out.splitlines() if line.startswith("autumn")]
+    assert line.endswith("left to other jobs")

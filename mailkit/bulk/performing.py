@@ -116,7 +116,9 @@ class Performing:
         except MailkitError as error:
             await self._end(taken, error)
         except (Exception, asyncio.CancelledError) as error:
-            why = f"cut off while sending: {type(error).__name__}"
+            why = "cancelled while the request was under way"
+            if isinstance(error, Exception):
+                why = f"an unexpected error while the request was under way: {type(error).__name__}"
             end = self._put_back if stage.repeatable else self._doubt
             await shielded(end(taken, why))
             raise

@@ -56,8 +56,8 @@ def decode(raw: bytes | msgspec.Raw) -> Any:
     """The JSON of a response; Unreadable if it is not JSON."""
     try:
         return msgspec.json.decode(raw)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"not JSON: {error}") from None
+    except (ValueError, RecursionError):
+        raise Unreadable("not JSON") from None
 
 
 def php_list(tree: Any) -> Any:
@@ -92,10 +92,8 @@ class Reader(Generic[T]):
 
     def structure(self, tree: Any) -> T:
         """The value in decoded JSON."""
-        pick = self._pick
         try:
-            if pick is not None:
-                tree = tree[pick] if isinstance(pick, str) else pick(tree)
+            tree = self._picked(tree)
             if self.kind is NoneType:
                 return cast("T", None)
             return cast("T", _converter().structure(tree, self.kind))
@@ -105,6 +103,16 @@ class Reader(Generic[T]):
             raise Unreadable(f"no {error} in the response") from None
         except (TypeError, ValueError) as error:
             raise Unreadable(f"unexpected response: {error}") from None
+
+    def _picked(self, tree: Any) -> Any:
+        """The part of it that holds the value."""
+        pick = self._pick
+        if pick is None:
+            return tree
+        try:
+            return tree[pick] if isinstance(pick, str) else pick(tree)
+        except (IndexError, TypeError):
+            raise Unreadable("unexpected response: its JSON has another form") from None
 
 
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any] | None:

@@ -116,8 +116,8 @@ def check_json(body: bytes) -> None:
         _distinct(body.decode())
     except Unclear:
         raise
-    except ValueError as error:
-        raise Unreadable(f"not JSON: {error}") from None
+    except ValueError:
+        raise Unreadable("not JSON") from None
 
 
 def _object(pairs: list[tuple[str, object]]) -> object:

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from mailkit.bulk.journal import Journal, is_address
+from mailkit.bulk.journal.postgres.opening import shown
 from mailkit.errors import InvalidArgument, JournalError
 
 from .databases import Databases
@@ -38,6 +39,32 @@ async def test_no_password_is_shown(address: str) -> None:
     while error is not None:
         assert SECRET not in repr(error)
         error = error.__cause__
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("postgresql://mailkit@127.0.0.1:1/mailkit?foo=bar", "there is no parameter foo;"),
+        ("postgresql://mailkit:a/b?Sup3r=c@127.0.0.1:1/mailkit", "can't be read;"),
+    ],
+)
+async def test_a_parameter_that_there_is_not_is_named(address: str, named: str) -> None:
+    with pytest.raises(JournalError, match=named):
+        await Journal.open(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "as_typed"),
+    [
+        ("postgresql://me:x@one:7381,two:7382/mail", "postgresql://one:7381,two:7382/mail"),
+        ("postgresql://me@one,two:7382/mail", "postgresql://one,two:7382/mail"),
+        ("postgresql:///mail?host=one,two&port=7381", "postgresql://one:7381,two:7381/mail"),
+        ("postgresql://one/mail", "postgresql://one/mail"),
+        ("postgresql:///mail", "postgresql://localhost/mail"),
+    ],
+)
+def test_hosts_are_shown_with_their_ports(address: str, as_typed: str) -> None:
+    assert shown(address) == as_typed
 
 
 @pytest.mark.parametrize("path", ["journal.db", "a=b/journal.db", "C:/journal.db", "~/x y.db"])

@@ -192,9 +192,9 @@ def _word(
 ) -> AcceptedRecipient | RefusedRecipient | RecipientInDoubt:
     """What the response says of one recipient."""
     if not items and key not in strays:
-        return RecipientInDoubt(index, address, "the response does not name this recipient")
+        return RecipientInDoubt(index, address, "not named in the response")
     if len(items) != 1 or key in strays:
-        return RecipientInDoubt(index, address, "the response names this recipient more than once")
+        return RecipientInDoubt(index, address, "named more than once in the response")
     [item] = items
     if _key(str(item.get("address") or "")) != key:
         return RecipientInDoubt(index, address, "the response has another address in this place")

@@ -170,8 +170,8 @@ async def test_recipients_that_are_refused_are_rejected_and_the_unnamed_are_in_d
     assert report.counts.accepted == 1
     assert await reasons(journal, "rejected") == {"p0@example.com": "unsubscribed"}
     assert await reasons(journal, "in doubt") == {
-        "p1@example.com": "the response does not name this recipient",
-        "p3@example.com": "the response does not name this recipient",
+        "p1@example.com": "not named in the response",
+        "p3@example.com": "not named in the response",
     }
     assert await resolve(journal, "autumn", 1, accepted=False) == 2
     assert (await resumed(journal, devino(Service()))).counts.accepted == 3

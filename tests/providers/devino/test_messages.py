@@ -104,7 +104,7 @@ async def test_recipients_are_joined_by_index_and_each_is_accepted_refused_or_un
             AcceptedRecipient(3, PEOPLE[3], "m3"),
         ),
         refused=(RefusedRecipient(1, PEOPLE[1], ("unsubscribed (address)",)),),
-        in_doubt=(RecipientInDoubt(2, PEOPLE[2], "the response does not name this recipient"),),
+        in_doubt=(RecipientInDoubt(2, PEOPLE[2], "not named in the response"),),
     )
 
 

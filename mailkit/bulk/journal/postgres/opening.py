@@ -5,6 +5,7 @@ connection.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,9 +97,10 @@ def _options(address: str) -> dict[str, Any]:
     """What the address leaves open."""
     try:
         given = conninfo_to_dict(address)
-    except psycopg.Error:
+    except psycopg.Error as error:
         raise JournalError(
-            "the journal's address can't be read; it is written postgresql://user@host/database"
+            f"the journal's address can't be read{_unknown(address, str(error))}; it is written "
+            "postgresql://user@host/database"
         ) from None
     options: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
@@ -177,12 +179,24 @@ def is_direct(connection: psycopg.Connection[Any]) -> bool:
     return found is not None and found[0] == connection.info.backend_pid
 
 
+def _unknown(address: str, said: str) -> str:
+    """The parameter that is unknown, unless it may be a part of the password."""
+    found = re.search(r'query parameter: "(\w+)"', said)
+    if found is None or "@" in address.partition("?")[2]:
+        return ""
+    return f": there is no parameter {found[1]}"
+
+
 def shown(address: str) -> str:
-    """The address without its password."""
+    """The address without its password; several hosts have their own ports, or share one."""
     try:
         given = conninfo_to_dict(address)
     except psycopg.Error:
         return "postgresql://…"
-    host, port = str(given.get("host") or "localhost"), given.get("port")
+    hosts = str(given.get("host") or "localhost").split(",")
+    ports = str(given.get("port") or "").split(",")
+    if len(ports) == 1:
+        ports *= len(hosts)
+    places = [f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False)]
     name = str(given.get("dbname") or given.get("user") or "")
-    return f"postgresql://{host}{f':{port}' if port else ''}/{name}"
+    return f"postgresql://{','.join(places)}/{name}"

@@ -90,19 +90,26 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
     if is_attended(report) and not (report.cancelled or report.stopped):
         return
     if counts.unsent and report.cancelled:
-        yield Advice(
-            f"Cancelled at {at(report.cancelled)}. To send the rest after all:",
-            f"mailkit resume {job} --cancelled",
-        )
+        resume = f"mailkit resume {job} --cancelled"
+        yield Advice(f"Cancelled at {at(report.cancelled)}. To send the rest after all:", resume)
+        yield from _by_workers(report, resume)
     elif counts.unsent:
         why = f"Stopped: {plain(report.stopped)}. Send" if report.stopped else "Send"
         if report.shared and not (report.stopped or report.running):
             why = "If a mailkit worker runs, it goes on within two minutes; if none does, send"
         yield Advice(f"{why} the rest with:", f"mailkit resume {job}")
+        if report.stopped:
+            yield from _by_workers(report, f"mailkit resume {job}")
     elif report.stopped:
         yield Advice(f"Stopped: {plain(report.stopped)}")
     elif report.without_anybody:
         yield Advice(f"Nobody was accepted; the name {plain(report.job)} is free for another job")
+
+
+def _by_workers(report: Report, resume: str) -> Iterator[Advice]:
+    """Workers leave a job alone that a person or the service has stopped."""
+    if report.shared:
+        yield Advice("Or have workers send it:", f"{resume} --detach")
 
 
 def settling(report: Report, doubt: Doubt) -> Sequence[str]:

@@ -106,7 +106,13 @@ def test_workers_take_up_what_is_not_stopped_in_a_shared_journal() -> None:
         "If a mailkit worker runs, it goes on within two minutes; if none does, send the rest "
         "with: mailkit resume autumn"
     )
-    assert said(shared=True, stopped="no money left") == [f"Stopped: no money left. {REST}"]
+    assert said(shared=True, stopped="no money left") == [
+        f"Stopped: no money left. {REST}",
+        "Or have workers send it: mailkit resume autumn --detach",
+    ]
+    assert said(shared=True, cancelled=NOON, stopped="cancelled")[1:] == [
+        "Or have workers send it: mailkit resume autumn --cancelled --detach"
+    ]
     assert said(heard(Presence.SILENT), shared=True)[-1] == REST
 
 

@@ -14,6 +14,7 @@ from mailkit.text import plain
 __all__ = ["attendance", "is_attended"]
 
 SHOWN = 5
+_FINISHING = "finishing it"
 
 
 def is_attended(report: Report) -> bool:
@@ -26,7 +27,10 @@ def attendance(report: Report, at: Callable[[datetime], str]) -> Iterator[str]:
     alive = [one for one in report.workers if one.presence is Presence.ALIVE]
     for sends in (True, False):
         if workers := [one for one in alive if one.sends is sends]:
-            yield _working(workers, _sending(report) if sends else "following what was sent")
+            what = _sending(report) if sends else "following what was sent"
+            if what == _FINISHING and any(one.last_heard for one in workers):
+                what += f", or {'has' if len(workers) == 1 else 'have'} just ended"
+            yield _working(workers, what)
     for worker in _some(report, Presence.SILENT):
         yield (
             f"{_begun(worker)} has not been heard from for {_ago(worker)}. It may be dead, or cut "
@@ -57,7 +61,7 @@ def _sending(report: Report) -> str:
         return "ending its last requests"
     if report.counts.unsent:
         return "sending it"
-    return "checking the provider's status lists" if report.unreconciled else "finishing it"
+    return "checking the provider's status lists" if report.unreconciled else _FINISHING
 
 
 def _heard(worker: WorkerInfo) -> str:

@@ -63,6 +63,16 @@ def test_what_a_living_process_does(changes: dict[str, Any], what: str) -> None:
     assert len(rest) == len({"cancelled", "stopped"} & {*changes})
 
 
+def test_who_was_heard_from_a_while_ago_may_have_ended() -> None:
+    """What is left then is to say so, and that can be lost."""
+    done = Counts(3, accepted=3)
+    assert said(heard(), counts=done) == [
+        "Process 4711 on alpha is finishing it, or has just ended (last heard from 2 h ago)"
+    ]
+    [both] = said(heard(), heard(process=88), counts=done)
+    assert both.startswith("2 processes are finishing it, or have just ended: process 4711")
+
+
 def test_nothing_is_to_be_done_while_it_is_sent() -> None:
     assert said(heard()) == ["Process 4711 on alpha is sending it (last heard from 2 h ago)"]
 

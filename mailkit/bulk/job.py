@@ -111,7 +111,9 @@ class Job:
                 at=datetime.fromtimestamp(now, UTC),
                 seconds=steady - began,
                 rate=rate,
-                seconds_left=seconds_left(counts.unsent, rate, wait, quotas),
+                seconds_left=seconds_left(counts.unsent, rate, wait, quotas)
+                if self._sends
+                else None,
                 looks_until=_moment(accepted and self._engine.looks_until(accepted)),
                 deliveries=deliveries,
                 tracks_until=_moment(tracks and now + tracks - steady),

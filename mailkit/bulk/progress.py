@@ -13,6 +13,8 @@ from mailkit.events import DeliveryStatus
 
 __all__ = ["Pace", "Progress"]
 
+HINDRANCE_SECONDS = 60.0
+
 
 @attrs.frozen
 class Progress:
@@ -71,10 +73,11 @@ class Pace:
 
 def seconds_left(unsent: int, rate: float, waits: float, quotas: float) -> float | None:
     """The time until so many rows are sent: at this rate, once what is waited for is over, but not
-    before the quotas allow it; None if neither is known.
+    before the quotas allow it; None if neither is known. Before there is a rate, quotas that are
+    no hindrance say nothing.
     """
     if not unsent:
         return 0.0
-    if not (rate or quotas):
+    if not rate and quotas < HINDRANCE_SECONDS:
         return None
     return max(waits + (unsent / rate if rate else 0.0), quotas)

@@ -224,3 +224,8 @@ async def test_a_stop_list_may_be_like_the_list() -> None:
     data = "имя#email\nАнна#ann@пример.бел\n".encode("cp1251")
     source = read_suppressions(io.BytesIO(data), like=like)
     assert [row.address async for batch in source.batches() for row in batch] == ["ann@пример.бел"]
+
+
+async def test_a_cell_that_has_but_a_delimiter_is_a_cell() -> None:
+    [row] = await read('name,email,city\n",",,\n')
+    assert (row.values, row.reason) == ((",", ""), None)

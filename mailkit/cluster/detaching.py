@@ -93,8 +93,7 @@ async def plan(
             raise InvalidArgument(
                 f"{what}: {file} must be an absolute path, under which every worker finds the file"
             )
-    found = await journal.jobs.planned(name)
-    if found is not None and not await journal.jobs.is_over_without_anybody(found):
+    if await journal.jobs.planned(name) is not None:
         raise JobExists(f"the job {name} already exists", name=name)
     values: dict[str, JSONValue] = {
         "job": name,
@@ -106,6 +105,7 @@ async def plan(
         "again": again,
         "rate": rate,
         "track": track,
+        "history": (await journal.jobs.histories())[-1],
     }
     await anyio.to_thread.run_sync(make_tables, address)
     account = provider.name, provider.account

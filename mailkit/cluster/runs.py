@@ -38,7 +38,9 @@ _clock = Clock()
 
 
 class PlanOrder(msgspec.Struct, frozen=True):
-    """What `mailkit.cluster.plan` orders: the job's name, its account, and its files by paths."""
+    """What `mailkit.cluster.plan` orders: the job's name, its account, and its files by paths; in
+    which history of the journal.
+    """
 
     job: str
     provider: str
@@ -49,6 +51,7 @@ class PlanOrder(msgspec.Struct, frozen=True):
     again: bool
     rate: str | None
     track: float
+    history: str
 
 
 class Runs:
@@ -113,14 +116,21 @@ class Runs:
 
         return await self._attend("send", record, start, keep=keep)
 
-    async def plan(self, order: PlanOrder, then: WhenPlanned, *, keep: bool) -> None:
-        """Plan the job, unless that is done; ``then`` is part of it."""
+    async def plan(self, order: PlanOrder, then: WhenPlanned, *, keep: bool) -> bool:
+        """Plan the job, unless that is done; ``then`` is part of it. False while another process
+        plans it, or seems to.
+        """
+        jobs = self._journal.jobs
 
         async def leave(sender: BulkSender) -> None:
             message, list_ = Message.from_json(order.message), read_recipients(order.recipients)
-            jobs, provider = self._journal.jobs, self.providers[order.provider, order.account]
-            found = await jobs.planned(order.job)
-            if found is not None and not await jobs.is_over_without_anybody(found):
+            provider = self.providers[order.provider, order.account]
+            if order.history not in await jobs.histories():
+                raise InvalidArgument(
+                    "an older state of the journal was put back since it was ordered, and it may "
+                    "have been sent since. If it was not, order it again"
+                )
+            if (found := await jobs.planned(order.job)) is not None:
                 await check_same(found, provider, message, list_, clock=_clock)
                 return
             await sender.detach(
@@ -133,7 +143,9 @@ class Runs:
                 then=then,
             )
 
-        await self._kept(f"plan {order.job}", partial(self._detach, order, leave), keep=keep)
+        if await jobs.is_being_planned(order.job):
+            return False
+        return await self._kept(f"plan {order.job}", partial(self._detach, order, leave), keep=keep)
 
     async def _detach(
         self, order: PlanOrder, leave: Callable[[BulkSender], Coroutine[Any, Any, None]]

@@ -44,6 +44,8 @@ SWEEP = "* * * * *"
 """When a worker looks for jobs that nobody works on: each minute."""
 LONGEST_WAIT = 366 * 86_400.0
 """A worker waits as long as a provider asks for."""
+PLANNED_SECONDS = 10.0
+"""After so many seconds a worker looks again whether who plans a job has ended."""
 _AGAIN = 1.0, 3.0
 """After so many seconds another worker may take what this one has already."""
 _clock = Clock()
@@ -99,8 +101,10 @@ class Tasks:
         if self._runs.leaving:
             await self._put_plan(wanted)
             return
+        then = partial(put_send, track=wanted.track)
         try:
-            await self._runs.plan(wanted, partial(put_send, track=wanted.track), keep=self._keeps)
+            if not await self._runs.plan(wanted, then, keep=self._keeps):
+                await self._put_plan(wanted, wait=PLANNED_SECONDS)
         except asyncio.CancelledError:  # this worker ends
             await asyncio.shield(self._put_plan(wanted))
             raise
@@ -190,9 +194,13 @@ class Tasks:
         found = await self._record(record.name)
         return found is not None and found.stopped is None
 
-    async def _put_plan(self, order: PlanOrder) -> None:
-        queue, lock = queue_of(order.provider, order.account), plan_lock(order.job)
-        await _put(self._plan.configure(queue=queue, queueing_lock=lock), **asdict(order))
+    async def _put_plan(self, order: PlanOrder, *, wait: float = 0.0) -> None:
+        place = self._plan.configure(
+            queue=queue_of(order.provider, order.account),
+            queueing_lock=plan_lock(order.job),
+            schedule_at=_in(wait),
+        )
+        await _put(place, **asdict(order))
 
     async def _put_send(self, record: JobRecord, track: float, *, wait: float = 0.0) -> None:
         order = self._send.configure(

@@ -13,6 +13,7 @@ from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.counting import counts, recounted
 from mailkit.bulk.report import make_report
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import JournalError
 from mailkit.provider import Sent, Task
@@ -34,7 +35,8 @@ async def send(journal: Journal) -> None:
         n = [row.n for row in task.rows]
         return Sent(None, rejected={n[0]: "full"}, in_doubt={n[1]: "not named"})
 
-    async with BulkSender(FakeProvider(acts=[in_part] * 2), journal=journal) as sender:
+    provider, settings = FakeProvider(acts=[in_part] * 2), EngineSettings(concurrency=1)
+    async with BulkSender(provider, journal=journal, settings=settings) as sender:
         rows = read_recipients([*people(8), "x", "P1@example.com"])
         job = await sender.start(MESSAGE, rows, name="a", suppress=read_recipients(people(1)))
         await job.wait()

@@ -24,6 +24,7 @@ CONSTANTS = {
     "mailkit.cluster.sweep.STALLED_SECONDS": 2.0,
     "mailkit.cluster.task.SWEEP": "* * * * * *",
     "mailkit.cluster.task._AGAIN": (0.05, 0.15),
+    "mailkit.cluster.task.PLANNED_SECONDS": 0.1,
     "mailkit.cluster.worker.BEAT_SECONDS": 0.1,
     "mailkit.cluster.worker.POLL_SECONDS": 0.1,
     "mailkit.cluster.worker.CLOSING_SECONDS": 1.0,

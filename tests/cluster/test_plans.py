@@ -91,3 +91,45 @@ def test_what_is_wrong_with_a_list_is_in_the_log(cluster: Cluster) -> None:
     cluster.until(lambda: cluster.orders("plan", "failed") == 1, worker)
     worker.send_signal(signal.SIGTERM)
     assert "autumn: stopped: it can't be planned: " in end_of(worker).err
+
+
+def test_an_order_from_before_an_older_state_was_put_back_is_not_carried_out(
+    cluster: Cluster,
+) -> None:
+    """It may have been, since."""
+    order(cluster, Path(cluster.shop.customers(10)).resolve())
+
+    async def adopt() -> None:
+        await (await Journal.open(cluster.dsn, adopt="older")).close()
+
+    asyncio.run(adopt())
+    worker = cluster.work()
+    cluster.until(lambda: cluster.orders("plan", "failed") == 1, worker)
+    worker.send_signal(signal.SIGTERM)
+    assert "it can't be planned: an older state of the journal was put back" in end_of(worker).err
+    assert cluster.shop.sandbox.truth.emails == 0
+
+
+def test_an_order_waits_while_somebody_else_seems_to_plan_it(cluster: Cluster) -> None:
+    """Such as a worker that was killed, as long as its lease lasts."""
+    order(cluster, Path(cluster.shop.customers(10)).resolve())
+    plans = "SELECT coalesce(max(id), 0) FROM procrastinate_jobs WHERE task_name = 'mailkit:plan'"
+
+    def last() -> int:
+        found: int = cluster.ask(plans)
+        return found
+
+    first = last()
+
+    async def plan_by_hand() -> None:
+        async with await Journal.open(cluster.dsn) as journal:
+            job = await journal.jobs.create("autumn", "smsby", "a", "{}", again=False, now=1.0)
+            worker = cluster.work()
+            await asyncio.to_thread(cluster.until, lambda: last() > first + 2, worker)
+            assert cluster.chunks("accepted") == 0
+            await journal.jobs.forget(job)
+            await asyncio.to_thread(cluster.until, cluster.ended, worker)
+
+    asyncio.run(plan_by_hand())
+    assert cluster.orders("plan", "failed") == 0
+    assert cluster.shop.sandbox.truth.emails == 10

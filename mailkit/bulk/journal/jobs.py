@@ -165,6 +165,19 @@ class Jobs:
 
         return await self._store.write(work)
 
+    async def histories(self) -> Sequence[str]:
+        """The histories of the journal of which it knows everything, by their names; the present
+        one is the last. A new one begins when a person says that an older state was put back.
+        """
+
+        def work(db: Connection) -> list[str]:
+            found = db.execute(
+                "SELECT value FROM meta WHERE key IN ('ancestors', 'history') ORDER BY key"
+            )
+            return [name for (names,) in found.fetchall() for name in names.split()]
+
+        return await self._store.read(work)
+
     async def sweep(self) -> None:
         """Forget jobs whose planning was cut off: nothing of them was sent."""
 
@@ -190,6 +203,10 @@ class Jobs:
         if job is None or job.state is not JobState.PLANNING:
             return job, False
         return job, bool(living(db, self._store.liveness, job.id))
+
+    async def is_being_planned(self, name: str) -> bool:
+        """Whether a living process plans a job of this name."""
+        return (await self._store.read(lambda db: self._look(db, name)))[1]
 
     async def get(self, name: str) -> JobRecord:
         """The job of this name; InvalidArgument names the ones there are."""

@@ -57,6 +57,7 @@ async def test_what_was_read_of_a_list_is_in_doubt(journal: Journal) -> None:
     counts = await journal.reports.counts(job)
     assert (counts.in_doubt, counts.duplicate, counts.invalid, counts.unsent) == (251, 1, 1, 0)
     assert counts.read == 253
+    assert job.columns == ["field 1"]
     assert "was still being read" in str(job.stopped)
     assert len(await journal.reports.doubts(job)) == 3
 

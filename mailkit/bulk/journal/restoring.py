@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
+from msgspec import json
+
 from mailkit.bulk.journal.counting import count_left_out
 from mailkit.bulk.journal.ledger import use_up
 from mailkit.bulk.journal.names import free_name, is_provisional
@@ -99,9 +101,20 @@ def doubt_plans(db: Connection, jobs: Collection[int]) -> None:
         )
         name = free_name(db, "put-back") if is_provisional(found[0]) else found[0]
         db.execute(
-            f"UPDATE jobs SET state = '{JobState.PLANNED}', name = ?, stopped = ? WHERE id = ?",
-            (name, _PLANNING, job),
+            f"UPDATE jobs SET state = '{JobState.PLANNED}', name = ?, columns = ?, stopped = ? "
+            "WHERE id = ?",
+            (name, _columns(db, ids), _PLANNING, job),
         )
+        _log.warning("the list of the job %s was still being read: what was read is in doubt", name)
+
+
+def _columns(db: Connection, ids: tuple[int, int]) -> str:
+    """Names for the fields of such rows, whose own ones are written down last."""
+    found = db.execute(
+        "SELECT fields FROM rows WHERE id BETWEEN ? AND ? AND fields IS NOT NULL LIMIT 1", ids
+    ).fetchone()
+    count = 0 if found is None else len(json.decode(found[0]))
+    return json.encode([f"field {n}" for n in range(1, count + 1)]).decode()
 
 
 def check_rejected_since(db: Connection, job: JobRecord) -> None:

@@ -276,7 +276,7 @@ async def test_a_place_that_can_not_be_written_holds_nobody_up(
             "processes that start here"
         ]
         facts = (await journal.info()).store.reliance
-        assert any("a copy that is put back is not noticed" in fact for fact in facts)
+        assert any("put back from a copy is not noticed here" in fact for fact in facts)
 
 
 async def journal_name(journal: Journal) -> str:

@@ -31,9 +31,9 @@ def facts(db: Connection, witness: Witness) -> StoreFacts:
     ).fetchone()
     standing = servers.look(db)
     noticed = (
-        f"if the database is put back from a copy, this machine notices by {witness.place}"
+        f"a database that is put back from a copy is noticed here, by {witness.place}"
         if witness.trouble is None
-        else f"a copy that is put back is not noticed by this machine: {witness.trouble}"
+        else f"a database that is put back from a copy is not noticed here: {witness.trouble}"
     )
     reliance = (*_COMMON, _SYNCHRONOUS if standing.synchronous else _ALONE, noticed)
     return StoreFacts(f"PostgreSQL {server}", version(db) or 0, int(size), None, reliance)

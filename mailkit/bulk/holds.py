@@ -88,7 +88,7 @@ class Holds:
             wait = max(error.available_at.timestamp() - self._clock.now(), 0.1)
         until = _local(self._clock.now() + wait)
         if wait > self._settings.max_wait and not isinstance(error, QuotaExhausted):
-            self._run.fail(error, f"{text}; resume the job after {until:%Y-%m-%d %H:%M:%S}")
+            self._run.fail(error, f"{text}; resume the job after {until:%Y-%m-%d %H:%M:%S %Z}")
             return
         if self._clock.monotonic() + wait > self._until:
             self.waiting = Waiting(until, text)
@@ -99,7 +99,7 @@ class Holds:
         self._began.notify()
 
     def look_in(self, later: Later) -> float:
-        """Say why there is no task yet; gives the seconds after which one of us looks again."""
+        """Say why there is no task yet; gives the seconds after which to look again."""
         now = self._clock.now()
         self.waiting = Waiting(_local(later.until), later.why, quota=later.quota)
         if later.look is None:

@@ -38,6 +38,7 @@ def open_store(
     """The store at this address; made if there is none, and it may be."""
     place, options = shown(address), _options(address)
     with _connected(address) as first:
+        first.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # it sees what others note
         try:
             with first.transaction():
                 witness, before, system = _prepare(
@@ -51,19 +52,26 @@ def open_store(
         prepares = is_direct(first)
     faults: list[JournalError] = []
 
+    @contextmanager
+    def lasting() -> Iterator[None]:
+        """What is wrong won't pass by itself."""
+        try:
+            yield
+        except JournalError as error:
+            faults[:] = [error]
+            raise
+
     def configure(connection: psycopg.Connection[Any]) -> None:
         """Also after a failover, which ends all connections."""
         adapt(connection)
         connection.prepare_threshold = 5 if prepares else None
-        known = witness.read()
+        with lasting():
+            known = witness.read()  # before the transaction, which may see nothing later
         with connection.transaction():
             db = Dressed(connection)
             standing = servers.look(db)
-            try:
+            with lasting():
                 servers.check(db, standing, known=known)
-            except JournalError as error:  # this won't pass by itself
-                faults[:] = [error]
-                raise
         faults.clear()
 
     pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(

@@ -358,12 +358,19 @@ class PostgresStore:
 
     def _beat(self) -> None:
         """Tell the database in good time that this process is alive, and see what others take."""
-        begin = _beginning(False, None, True)
+        begin, seeing = _beginning(False, None, True), Future[None]()
+        seeing.set_result(None)
         while not self._closed.wait(BEAT):
-            with contextlib.suppress(JournalError):  # the lease tells whoever takes
-                if self.liveness.own:
+            if seeing.done():  # it may have to wait, which the lease can't
+                with contextlib.suppress(JournalError):
+                    seeing = self._submit(self._threads, self._see)
+            if self.liveness.own:
+                with contextlib.suppress(JournalError):  # the lease tells whoever takes
                     self._commit(self.liveness.beat, begin, again=True)
-                self._witness.note(self._look(partial(under_way, system=self._system)))
+
+    def _see(self) -> None:
+        """Have the witness know what others take."""
+        self._witness.note(self._look(partial(under_way, system=self._system)))
 
 
 _SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"

@@ -150,7 +150,7 @@ class Witness:
             except OSError as error:
                 raise JournalError(
                     f"{self.place} can't be read: {error.strerror}. It knows what this machine has "
-                    "sent: have this user read it"
+                    "sent: make it readable to this user"
                 ) from error
             known = dict.fromkeys(_parsed(text))
             if text and not known:

@@ -24,7 +24,7 @@ _log = logging.getLogger("mailkit.webhooks")
 _LOOK = 30.0
 """Seconds after which the journal is asked again: calls of a process that died come due."""
 _GRACE = 10.0
-"""Seconds that calls under way have at the end."""
+"""Seconds that calls have at the end."""
 _FIRST, _LONGEST = 10.0, 3600.0
 
 
@@ -69,6 +69,7 @@ class Caller:
         self._news: dict[str, anyio.Event] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._ending = False
 
     async def start(self) -> None:
         """Begin with the calls that were left from before."""
@@ -93,16 +94,17 @@ class Caller:
             news.set()
 
     async def stop(self) -> None:
-        """Begin no more calls; those under way have some seconds. What is cut off comes again."""
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
-        self._loops = []
-        if self._running:
-            await asyncio.wait(self._running, timeout=_GRACE)
-        for call in self._running:
-            call.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        """Call what is due, for some seconds at most. What is left or cut off comes again."""
+        self._ending = True
+        self.wake()
+        try:
+            with anyio.move_on_after(_GRACE):
+                await asyncio.gather(*self._loops, return_exceptions=True)
+        finally:
+            for task in (*self._loops, *self._running):
+                task.cancel()
+            await asyncio.gather(*self._loops, *self._running, return_exceptions=True)
+            self._loops = []
 
     async def _serve(self, handler: Handler) -> None:
         running: set[asyncio.Task[None]] = set()
@@ -114,6 +116,8 @@ class Caller:
             except JournalError as error:
                 _log.error("calls of the handler %s can't be claimed: %s", handler.name, error)
                 wait = _LOOK
+            if self._ending and wait and not running:
+                return
             await self._clock.sleep_until(news, wait)
 
     async def _claim(self, handler: Handler, running: set[asyncio.Task[None]]) -> float:

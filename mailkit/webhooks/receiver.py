@@ -139,7 +139,7 @@ class WebhookReceiver:
         await self._opened()
 
     async def aclose(self) -> None:
-        """End: handlers' calls under way have some seconds; those that are left come next time."""
+        """End: what is due is called, for ten seconds at most; what is left comes next time."""
         self._closed = True
         async with self._opening:
             caller, self._caller = self._caller, None

@@ -264,6 +264,27 @@ async def test_the_end_waits_for_a_call_under_way(
     assert not await journal.handler_calls.waiting()
 
 
+async def test_what_was_posted_last_is_called_before_the_end(
+    receiver: WebhookReceiver, journal: Journal
+) -> None:
+    """More events than calls run at once."""
+    heard = Heard()
+    receiver.on(DeliveryEvent, name="heard")(heard)
+    async with receiver:
+        await post(receiver, body(*map(callback, range(50))))
+    assert len(heard.events) == 50
+    assert not await journal.handler_calls.waiting()
+
+
+async def test_the_end_does_not_wait_for_what_failed(
+    receiver: WebhookReceiver, journal: Journal
+) -> None:
+    receiver.on(DeliveryEvent, name="heard")(Heard(failures=10**6))
+    async with receiver:
+        await post(receiver)
+    assert await journal.handler_calls.waiting() == {"heard": 1}
+
+
 async def test_the_end_does_not_wait_for_ever(
     receiver: WebhookReceiver, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,9 +15,11 @@ from mailkit.bulk.cancel import cancel as stop_sending
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
+from mailkit.cli import orders
 from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPlace
 from mailkit.cli.run import Exit, opened, run
 from mailkit.cli.show import moment_of, print_json
+from mailkit.errors import InvalidArgument
 from mailkit.providers import open_provider
 from mailkit.text import plain
 
@@ -46,7 +48,16 @@ def cancel(
 
     async def command() -> int:
         async with opened(journal, adopt=adopt) as store:
-            report = await stop_sending(store, job)
+            try:
+                report = await stop_sending(store, job)
+            except InvalidArgument:
+                if not await orders.drop(journal, job):
+                    raise
+                if as_json:
+                    print_json(msgspec.json.encode({"job": job, "order": "dropped"}).decode())
+                else:
+                    print(f"{plain(job)}: no worker will plan it: the order is dropped")
+                return Exit.DONE
             if not as_json:
                 for line in _told(report):
                     print(line)

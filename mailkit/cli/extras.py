@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from mailkit.errors import InvalidArgument
 
-__all__ = ["cluster"]
+__all__ = ["cluster", "has_cluster"]
 
 
 @contextmanager
@@ -19,3 +20,8 @@ def cluster() -> Iterator[None]:
         raise InvalidArgument(
             f"workers need {error.name}: pip install 'mailkit-bulk[cluster]'"
         ) from None
+
+
+def has_cluster() -> bool:
+    """Whether the extra ``cluster`` is installed."""
+    return find_spec("procrastinate") is not None

@@ -13,11 +13,13 @@ from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
+from mailkit.cli import orders
 from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPlace, checked, duration
 from mailkit.cli.progress import follow_job
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import print_report
 from mailkit.cli.show import jobs_table, print_json
+from mailkit.errors import InvalidArgument
 from mailkit.providers import open_provider
 from mailkit.text import plain
 
@@ -52,12 +54,24 @@ def status(
                 reports = await every_report(store, reasons=as_json)
                 if as_json:
                     print_json(msgspec.json.encode([one.to_dict() for one in reports]).decode())
-                elif reports:
+                    return Exit.DONE
+                ordered = await orders.waiting(journal)
+                if reports:
                     jobs_table(reports)
-                else:
+                elif not ordered:
                     print(f"no jobs yet in {plain(store.place)}")
+                for order in ordered:
+                    print(orders.line(order))
                 return Exit.DONE
-            record = await store.jobs.get(job)
+            try:
+                record = await store.jobs.get(job)
+            except InvalidArgument:
+                if (unplanned := await orders.find(journal, job)) is None:
+                    raise
+                if as_json:
+                    raise InvalidArgument(orders.line(unplanned)) from None
+                print(orders.line(unplanned))
+                return Exit.ERROR if orders.failed(unplanned) else Exit.UNSENT
             if follow:
                 async with (
                     open_provider(record.provider, account) as provider,

@@ -7,7 +7,19 @@ already adds mailkit's tasks to their App with `blueprint`.
 from __future__ import annotations
 
 from mailkit.cluster.detaching import detach, plan, restart
+from mailkit.cluster.orders import OrderState, OrderToPlan, drop_order, orders_to_plan
 from mailkit.cluster.task import blueprint
 from mailkit.cluster.worker import Worker, queues
 
-__all__ = ["Worker", "blueprint", "detach", "plan", "queues", "restart"]
+__all__ = [
+    "OrderState",
+    "OrderToPlan",
+    "Worker",
+    "blueprint",
+    "detach",
+    "drop_order",
+    "orders_to_plan",
+    "plan",
+    "queues",
+    "restart",
+]

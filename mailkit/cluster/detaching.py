@@ -12,7 +12,8 @@ from mailkit.bulk.journal import Journal, check_shared
 from mailkit.bulk.plan import check_name
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import RecipientSource, SuppressionSource
-from mailkit.cluster.queue import make_tables, put_plan, put_send
+from mailkit.cluster.orders import OrderState, orders_to_plan
+from mailkit.cluster.queue import is_ordered, make_tables, put_plan, put_send
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument, JobExists
 from mailkit.message import Message
@@ -52,6 +53,9 @@ async def detach(
     """
     check_shared(address)
     await anyio.to_thread.run_sync(make_tables, address)
+    for order in await orders_to_plan(address):
+        if order.job == name and order.state is not OrderState.FAILED:
+            raise is_ordered(order.job)
     return await sender.detach(
         message,
         recipients,

@@ -26,6 +26,7 @@ from mailkit.errors import JobExists, JournalError
 __all__ = [
     "NAMESPACE",
     "SWEEP_QUEUE",
+    "is_ordered",
     "make_app",
     "make_tables",
     "plan_lock",
@@ -125,6 +126,11 @@ def put_send(db: Connection, job: JobRecord, *, track: float = 0.0) -> None:
         order.defer(job=job.name, track=track)
 
 
+def is_ordered(job: str) -> JobExists:
+    """A worker is to plan a job of this name."""
+    return JobExists(f"the job {job} is already waiting to be planned", name=job)
+
+
 def put_plan(address: str, account: tuple[str, str], values: Mapping[str, JSONValue]) -> None:
     """Have a worker of the account plan a job. JobExists if that is ordered already."""
     job = str(values["job"])
@@ -139,7 +145,7 @@ def put_plan(address: str, account: tuple[str, str], values: Mapping[str, JSONVa
             )
             order.defer(**values)
     except AlreadyEnqueued:
-        raise JobExists(f"the job {job} is already waiting to be planned", name=job) from None
+        raise is_ordered(job) from None
     except psycopg.Error as error:
         raise JournalError(
             f"the order can't be put into {shown(address)}: {' '.join(str(error).split())}"

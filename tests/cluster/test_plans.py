@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from mailkit import Journal, Message, SmsBy
 from mailkit.cluster import plan
 from mailkit.errors import InvalidArgument, JobExists
 
-from ..cli.shop import end_of, kill
+from ..approval import approve
+from ..cli.shop import PLAIN, end_of, kill
 from .cluster import Cluster
 
 MESSAGE = Message(sender="news@shop.example", subject="Hi", html="<p>Hi {{ name }}</p>")
@@ -91,6 +93,41 @@ def test_what_is_wrong_with_a_list_is_in_the_log(cluster: Cluster) -> None:
     cluster.until(lambda: cluster.orders("plan", "failed") == 1, worker)
     worker.send_signal(signal.SIGTERM)
     assert "autumn: stopped: it can't be planned: " in end_of(worker).err
+
+
+def test_status_shows_what_is_to_be_planned_and_cancel_drops_it(cluster: Cluster) -> None:
+    shop, file = cluster.shop, Path(cluster.shop.customers(10)).resolve()
+    order(cluster, file)
+    waits, one = shop("status"), shop("status", "autumn")
+    assert (waits.code, one.code) == (0, 4)
+    assert waits.out == one.out
+    assert one.out.startswith("autumn: has waited for a worker of smsby to plan it since ")
+    again = shop("send", shop.letter(**PLAIN), file, "--provider", "smsby", "--name", "autumn",
+                 "--detach")  # fmt: skip
+    assert (again.code, again.err) == (
+        1,
+        "mailkit: the job autumn is already waiting to be planned\n",
+    )
+    dropped = shop("cancel", "autumn")
+    assert dropped.code == 0
+    approve("an order to plan is dropped", dropped.out)
+    assert shop("status").out.startswith("no jobs yet in ")
+    assert shop("cancel", "autumn").code == 1
+    assert cluster.orders("plan", "todo") == 0
+
+
+def test_status_shows_what_could_not_be_planned_until_it_is_ordered_again(cluster: Cluster) -> None:
+    shop = cluster.shop
+    order(cluster, shop.folder / "none.csv")
+    worker = cluster.work()
+    cluster.until(lambda: cluster.orders("plan", "failed") == 1, worker)
+    failed = shop("status", "autumn")
+    assert failed.code == 1
+    approve("an order to plan has failed", re.sub(r"(?<=it, ).*?(?=; its)", "TIME", failed.out))
+    order(cluster, Path(shop.customers(10)).resolve())
+    cluster.until(cluster.ended, worker)
+    cluster.until(lambda: not cluster.orders("plan", "doing"), worker)
+    assert "a worker" not in shop("status").out
 
 
 def test_an_order_from_before_an_older_state_was_put_back_is_not_carried_out(

@@ -29,8 +29,8 @@ from benchmarks import naive
 from benchmarks.jobs import COMMON, PERSONAL
 from benchmarks.server import TOKEN
 from mailkit import BulkSender, Journal, Message, SmsBy, csv_report, read_recipients
+from mailkit.bulk.plan import JobSpec
 from mailkit.bulk.plan import plan as plan_job
-from mailkit.core.clock import Clock
 from mailkit.core.hooks import Attempt
 
 NAME = "autumn"
@@ -92,16 +92,7 @@ async def resume(url: str, table: Path, journal: str) -> None:
 async def plan(url: str, table: Path, journal: str) -> None:
     async with await Journal.open(journal) as opened, SmsBy(TOKEN, url) as client:
         wall, cpu = time.perf_counter(), time.process_time()
-        job = await plan_job(
-            opened,
-            client,
-            COMMON,
-            read_recipients(table),
-            name=NAME,
-            again=False,
-            suppress=None,
-            clock=Clock(),
-        )
+        job = await plan_job(opened, client, JobSpec(COMMON, read_recipients(table), NAME))
         _print(wall, cpu)
         await opened.workers.leave(job)
 

@@ -19,7 +19,7 @@ from benchmarks.server import TOKEN
 from mailkit import BulkSender, Message, SmsBy, read_recipients
 from mailkit.bulk.engine import Engine
 from mailkit.bulk.journal import JobRecord, Journal, Taken
-from mailkit.bulk.plan import plan
+from mailkit.bulk.plan import JobSpec, plan
 from mailkit.bulk.report import make_report
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import SEND, Dispatch, Sent, Task, TaskRow
@@ -233,16 +233,7 @@ def on_disk_and_in_memory(setting: Setting) -> Iterable[Row]:
 
 async def planned(journal: Journal, client: SmsBy, table: Path) -> JobRecord:
     """A job as `mailkit.bulk.plan` leaves it, with its planner."""
-    return await plan(
-        journal,
-        client,
-        PERSONAL,
-        read_recipients(table),
-        name=None,
-        again=False,
-        suppress=None,
-        clock=Clock(),
-    )
+    return await plan(journal, client, JobSpec(PERSONAL, read_recipients(table)))
 
 
 class Stages:

@@ -22,8 +22,7 @@ from benchmarks.postgres import Database, load, server_of
 from benchmarks.rows import Bench, Row, Setting, at_least
 from benchmarks.server import TOKEN, Server, serve
 from mailkit import Journal, SmsBy, read_recipients
-from mailkit.bulk.plan import plan
-from mailkit.core.clock import Clock
+from mailkit.bulk.plan import JobSpec, plan
 
 __all__ = ["BENCHES"]
 
@@ -57,16 +56,7 @@ def made(db: Database, provider: Server, table: Path) -> None:
 
     async def make() -> None:
         async with await Journal.open(db.dsn) as journal, SmsBy(TOKEN, provider.url) as client:
-            job = await plan(
-                journal,
-                client,
-                COMMON,
-                read_recipients(table),
-                name=NAME,
-                again=False,
-                suppress=None,
-                clock=Clock(),
-            )
+            job = await plan(journal, client, JobSpec(COMMON, read_recipients(table), NAME))
             await journal.workers.leave(job)
 
     asyncio.run(make())

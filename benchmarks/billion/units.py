@@ -21,8 +21,7 @@ from mailkit.bulk.journal import Journal
 from mailkit.bulk.journal.planning import Planning
 from mailkit.bulk.journal.postgres import store
 from mailkit.bulk.journal.postgres.dressing import Dressed
-from mailkit.bulk.plan import plan
-from mailkit.core.clock import Clock
+from mailkit.bulk.plan import JobSpec, plan
 from tests.postgres.server import Server
 
 __all__ = ["Transaction", "Units", "measure"]
@@ -236,10 +235,7 @@ async def _measure(rows: int, table: Path, meter: Meter, database: str, url: str
         size, begun = meter.bytes, meter.read()
         setattr(Planning, "mark_duplicates", timed)  # noqa: B010
         try:
-            job = await plan(
-                journal, client, COMMON, read_recipients(table), name="bench", again=False,
-                suppress=None, clock=Clock(),
-            )  # fmt: skip
+            job = await plan(journal, client, JobSpec(COMMON, read_recipients(table), "bench"))
         finally:
             setattr(Planning, "mark_duplicates", mark)  # noqa: B010
         planned = meter.read()

@@ -27,7 +27,7 @@ from mailkit.bulk.journal import (
 )
 from mailkit.bulk.list_rows import ListRows
 from mailkit.bulk.rate import quota_of
-from mailkit.bulk.source import RecipientSource, Row
+from mailkit.bulk.source import RecipientSource, Row, SuppressionSource
 from mailkit.bulk.suppression_list import unwanted
 from mailkit.core.batch import Batch
 from mailkit.core.clock import Clock
@@ -38,24 +38,45 @@ from mailkit.message import Message
 from mailkit.template import Template
 from mailkit.text import header_text
 
-__all__ = ["Draft", "check_name", "content_of", "drafted", "fingerprint_of", "plan", "suppress_for"]
+__all__ = [
+    "Draft",
+    "JobSpec",
+    "check_name",
+    "content_of",
+    "drafted",
+    "fingerprint_of",
+    "plan",
+    "suppress_for",
+]
 
 ROWS_AT_ONCE = 1_000  # that are looked at before the rest of the program has its turn
 LONGEST_NAME = 200
 _encode = msgspec.json.Encoder().encode
 
 
+@attrs.frozen
+class JobSpec:
+    """What a job is to be; the arguments of ``BulkSender.start``."""
+
+    message: Message
+    recipients: RecipientSource
+    name: str | None = None
+    again: bool = False
+    suppress: SuppressionSource | None = None
+    rate: str | None = None
+
+    @property
+    def quota(self) -> Quota | None:
+        """That of the rate; InvalidArgument if it is not one."""
+        return None if self.rate is None else quota_of(self.rate)
+
+
 async def plan(
     journal: Journal,
     provider: Provider,
-    message: Message,
-    recipients: RecipientSource,
+    spec: JobSpec,
     *,
-    name: str | None,
-    again: bool,
-    suppress: RecipientSource | None,
-    clock: Clock,
-    rate: str | None = None,
+    clock: Clock = Clock(),
     resumable: bool = False,
     then: WhenPlanned | None = None,
 ) -> JobRecord:
@@ -63,18 +84,7 @@ async def plan(
 
     Raises what ``BulkSender.start`` says; then the journal holds nothing of the job.
     """
-    async with drafted(
-        journal,
-        provider,
-        message,
-        recipients,
-        name=name,
-        again=again,
-        suppress=suppress,
-        clock=clock,
-        rate=rate,
-        resumable=resumable,
-    ) as draft:
+    async with drafted(journal, provider, spec, clock=clock, resumable=resumable) as draft:
         return await draft.finish(await draft.cut(), then)
 
 
@@ -87,19 +97,18 @@ class Draft:
     dispatch: Dispatch
     columns: Sequence[str]
     fingerprint: bytes
-    name: str | None
-    stem: str
-    again: bool
-    rate: Quota | None
+    spec: JobSpec
 
     async def cut(self) -> Sequence[Twin] | None:
         """Leave out whom other jobs have, and cut the rest into chunks; gives the jobs that were
         asked. It may be done again.
         """
         planning, limits = self.journal.planning, self.dispatch.limits
-        seen = None if self.again else await planning.mark_elsewhere(self.job)
+        seen = None if self.spec.again else await planning.mark_elsewhere(self.job)
         size = limits.size - limits.base if limits.part_rows is None else None
-        rows = limits.rows if self.rate is None else min(limits.rows, self.rate.limit)
+        rows = limits.rows
+        if (quota := self.spec.quota) is not None:
+            rows = min(rows, quota.limit)
         await planning.cut(self.job, rows=rows, size=size)
         return seen
 
@@ -117,9 +126,9 @@ class Draft:
                     self.job,
                     columns=self.columns,
                     fingerprint=self.fingerprint,
-                    name=self.name,
-                    stem=self.stem,
-                    again=self.again,
+                    name=self.spec.name,
+                    stem=_stem(self.spec.recipients.name),
+                    again=self.spec.again,
                     seen=seen,
                     then=then,
                 )
@@ -135,55 +144,50 @@ class Draft:
 async def drafted(
     journal: Journal,
     provider: Provider,
-    message: Message,
-    recipients: RecipientSource,
+    spec: JobSpec,
     *,
-    name: str | None,
-    again: bool,
-    suppress: RecipientSource | None,
     clock: Clock,
-    rate: str | None = None,
     resumable: bool = False,
 ) -> AsyncIterator[Draft]:
     """Read the list into a new job, which is forgotten if the block raises anything. With
     ``resumable``, a job of the same message and list is one to be resumed, a cancelled one too.
     """
-    check_name(name)
+    message, recipients = spec.message, spec.recipients
+    check_name(spec.name)
     if message.send_at is not None and message.send_at.timestamp() <= clock.now():
         raise InvalidArgument(
             f"send_at ({message.send_at.isoformat()}) has passed: take it out to send at once"
         )
-    quota = None if rate is None else quota_of(rate)
+    _ = spec.quota  # it is checked before the list is read
     template = Template.parse(message)
     columns = await columns_of(recipients, template, link_of(provider, template))
     dispatch = provider.dispatch(message, columns.names)
     await dispatch.prepare()
     await journal.jobs.sweep()
     job = await journal.jobs.create(
-        name,
+        spec.name,
         provider.name,
         provider.account,
         _encode(message.to_json()).decode(),
-        again=again,
+        again=spec.again,
         now=clock.now(),
         content=content_of(message),
-        rate=rate,
+        rate=spec.rate,
     )
     try:
-        if suppress is not None:
-            await suppress_for(journal, job, suppress, clock)
+        if spec.suppress is not None:
+            await suppress_for(journal, job, spec.suppress, clock)
         rows = ListRows(job.ids[0], columns, dispatch)
         async for batch in recipients.batches(journal.planning.rows_a_commit):
             await journal.planning.add(job, *await _planned(rows, batch, clock))
             await clock.sleep(0.001)  # other processes on the journal get their turn
         rows.check()
         fingerprint = rows.fingerprint(message)
-        if not again:
+        if not spec.again:
             await journal.jobs.refuse_twin(fingerprint, ended=resumable)
         await journal.planning.mark_duplicates(job)
         await journal.planning.mark_suppressed(job)
-        stem = _stem(recipients.name)
-        yield Draft(job, journal, dispatch, columns.names, fingerprint, name, stem, again, quota)
+        yield Draft(job, journal, dispatch, columns.names, fingerprint, spec)
     except BaseException:
         await _forget(journal, job)
         raise

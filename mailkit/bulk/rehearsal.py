@@ -81,8 +81,8 @@ async def rehearse(draft: Draft, message: Message, quotas: Mapping[str, Quota]) 
     counts = await journal.reports.counts(job)
     chunks = await journal.reports.chunk_rows(job)
     steps = list(steps_of(chunks, dispatch.stages, dispatch.limits, last=[RECIPIENTS]))
-    if draft.rate is not None:
-        quotas = {**quotas, RECIPIENTS: draft.rate}
+    if (quota := draft.spec.quota) is not None:
+        quotas = {**quotas, RECIPIENTS: quota}
     first = journal.reports.rows(job, states=[RowState.UNSENT], most=SAMPLES)
     return Plan(
         provider=job.provider,

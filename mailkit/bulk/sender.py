@@ -7,6 +7,7 @@ import inspect
 import random
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 
@@ -28,7 +29,7 @@ from mailkit.bulk.journal import (
     WhenPlanned,
 )
 from mailkit.bulk.journal.names import was_cut_off
-from mailkit.bulk.plan import drafted, plan, suppress_for
+from mailkit.bulk.plan import Draft, JobSpec, drafted, plan, suppress_for
 from mailkit.bulk.rate import quota_of
 from mailkit.bulk.rehearsal import Plan, rehearse, what_is_left
 from mailkit.bulk.report import Report, make_report
@@ -157,17 +158,7 @@ class BulkSender:
         Unsupported say what to fix: nothing was sent.
         """
         self._check_track(self._settings)
-        record = await plan(
-            self.journal,
-            self._provider,
-            message,
-            recipients,
-            name=name,
-            again=again,
-            suppress=suppress,
-            clock=self._clock,
-            rate=rate,
-        )
+        record = await self._plan(JobSpec(message, recipients, name, again, suppress, rate))
         return await self._run(record, self._settings, prepared=True)
 
     @checked
@@ -188,18 +179,8 @@ class BulkSender:
         ``then`` is called in the transaction that makes the job planned.
         """
         self._check_track(self._settings)
-        record = await plan(
-            self.journal,
-            self._provider,
-            message,
-            recipients,
-            name=name,
-            again=again,
-            suppress=suppress,
-            clock=self._clock,
-            rate=rate,
-            then=then,
-        )
+        spec = JobSpec(message, recipients, name, again, suppress, rate)
+        record = await self._plan(spec, then=then)
         await self.journal.workers.leave(record)
         return record.name
 
@@ -222,28 +203,18 @@ class BulkSender:
         ``start``; InvalidArgument if it was cancelled.
         """
         self._check_track(self._settings)
-        record = await self._ordered(message, recipients, name)
+        spec = JobSpec(message, recipients, name, suppress=suppress, rate=rate)
+        record = await self._ordered(spec)
         while record is None:
             try:
-                record = await plan(
-                    self.journal,
-                    self._provider,
-                    message,
-                    recipients,
-                    name=name,
-                    again=False,
-                    suppress=suppress,
-                    clock=self._clock,
-                    rate=rate,
-                    resumable=True,
-                )
+                record = await self._plan(spec, resumable=True)
             except JobExists as error:  # it was there all along, or is now
                 if name is None:
                     record = await self.journal.jobs.get(error.name)
                     if was_cut_off(record):  # it may be of another list
                         raise
                 elif name == error.name:
-                    record = await self._ordered(message, recipients, name)
+                    record = await self._ordered(spec)
                 else:
                     raise
             else:
@@ -253,9 +224,18 @@ class BulkSender:
             await suppress_for(self.journal, record, suppress, self._clock)
         return await self.resume(record.name, rate=rate)
 
-    async def _ordered(
-        self, message: Message, recipients: RecipientSource, name: str | None
-    ) -> JobRecord | None:
+    async def _plan(
+        self, spec: JobSpec, *, resumable: bool = False, then: WhenPlanned | None = None
+    ) -> JobRecord:
+        journal, provider, clock = self.journal, self._provider, self._clock
+        return await plan(journal, provider, spec, clock=clock, resumable=resumable, then=then)
+
+    def _drafted(self, spec: JobSpec) -> AbstractAsyncContextManager[Draft]:
+        return drafted(self.journal, self._provider, spec, clock=self._clock)
+
+    async def _ordered(self, spec: JobSpec) -> JobRecord | None:
+        """The job that this is, if it was planned before."""
+        message, recipients, name = spec.message, spec.recipients, spec.name
         journal, provider, clock = self.journal, self._provider, self._clock
         if name is None:
             return await find_same(journal, provider, message, recipients, clock=clock)
@@ -291,16 +271,8 @@ class BulkSender:
 
         Raises what ``start`` does.
         """
-        async with drafted(
-            self.journal,
-            self._provider,
-            message,
-            recipients,
-            name=name,
-            again=again,
-            suppress=suppress,
-            clock=self._clock,
-            rate=rate,
+        async with self._drafted(
+            JobSpec(message, recipients, name, again, suppress, rate)
         ) as draft:
             await draft.cut()
             found = await rehearse(draft, message, self._provider.quotas)
@@ -324,16 +296,8 @@ class BulkSender:
 
         Unsupported for a provider that takes message and recipients in one request.
         """
-        async with drafted(
-            self.journal,
-            self._provider,
-            message,
-            recipients,
-            name=name,
-            again=again,
-            suppress=suppress,
-            clock=self._clock,
-            rate=rate,
+        async with self._drafted(
+            JobSpec(message, recipients, name, again, suppress, rate)
         ) as draft:
             if len(draft.dispatch.stages) == 1:
                 raise Unsupported(

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mailkit.attachment import Attachment
 from mailkit.bulk.journal import InlineExecutor, JobRecord, Journal, OtherJob, RowRecord, Ticket
 from mailkit.bulk.journal.sqlite.store import Connector, Work
-from mailkit.bulk.plan import plan
+from mailkit.bulk.plan import JobSpec, plan
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.report.advice import next_steps
 from mailkit.bulk.resolve import replan_rejected, resolve
@@ -60,11 +60,13 @@ async def planned(
     job = await plan(
         journal,
         provider or FakeProvider(chunk_rows=2),
-        message,
-        read_recipients(rows),
-        name=name,
-        again=again,
-        suppress=read_recipients(list(suppress)) if suppress else None,
+        JobSpec(
+            message,
+            read_recipients(rows),
+            name,
+            again,
+            read_recipients(list(suppress)) if suppress else None,
+        ),
         clock=FakeClock(),
     )
     joined = await journal.workers.join(job)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from mailkit.bulk.journal.leases import REQUEST_SECONDS as LAST_REQUEST
+from mailkit.bulk.journal.leases import REQUEST_SECONDS
 from mailkit.bulk.journal.records import ChunkState
 from mailkit.bulk.journal.resolving import held_up_until
 from mailkit.core.lateness import BEGINS_WITHIN
@@ -90,7 +90,7 @@ class Alike:
         marks: dict[int, list[Form]] = {}
         for at, tables in enumerate(contents):
             for worker, lease in tables.workers:
-                marks.setdefault(worker, []).append((at, "lives", ago(lease, LAST_REQUEST)))
+                marks.setdefault(worker, []).append((at, "lives", ago(lease, REQUEST_SECONDS)))
             for chunk in tables.chunks:
                 if chunk.owns:
                     marks.setdefault(chunk.owns, []).append((at, "owns", chunk.n))
@@ -258,7 +258,7 @@ def _form(
             (tickets[one.n, one.takes], names[one.owns], ago(one.held_up, 0.0), one.rest)
             for one in tables.chunks
         ],
-        sorted((names[worker], ago(lease, LAST_REQUEST)) for worker, lease in tables.workers),
+        sorted((names[worker], ago(lease, REQUEST_SECONDS)) for worker, lease in tables.workers),
         [
             (names[worker], needs, ago(due, 1.0))
             for worker, needs, due in tables.waiters

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from mailkit.bulk.journal.leases import REQUEST_SECONDS as LAST_REQUEST
+from mailkit.bulk.journal.leases import REQUEST_SECONDS
 from mailkit.bulk.journal.records import ChunkState
-from mailkit.bulk.journal.resolving import HELD_UP_SECONDS, REQUEST_SECONDS, held_up_until
+from mailkit.bulk.journal.resolving import HELD_UP_SECONDS, held_up_until
 from mailkit.core.lateness import BEGINS_WITHIN
 from mailkit.core.quota import SLACK
 
@@ -182,7 +182,7 @@ class Choices:
         beating = self.beating(state)
         for worker, lease in self._leases(state).items():
             if worker not in beating:
-                ends += [lease, lease + LAST_REQUEST]
+                ends += [lease, lease + REQUEST_SECONDS]
         return sorted({end for end in ends if end > state.time})
 
     def beating(self, state: State) -> Sequence[int]:

@@ -16,13 +16,13 @@ import attrs
 
 from mailkit.bulk.journal.chunks import Chunks
 from mailkit.bulk.journal.jobs import Jobs
-from mailkit.bulk.journal.leases import BEAT, Lease, Leases
+from mailkit.bulk.journal.leases import BEAT, REQUEST_SECONDS, Lease, Leases
 from mailkit.bulk.journal.ledger import Account, Grant, Ledger
 from mailkit.bulk.journal.locks import Lock, Locks
 from mailkit.bulk.journal.planning import PlannedRow, Planning
 from mailkit.bulk.journal.records import ChunkState, Counts, JobRecord, Ticket, Worker
 from mailkit.bulk.journal.reports import Reports
-from mailkit.bulk.journal.resolving import REQUEST_SECONDS, Chosen, Resolving
+from mailkit.bulk.journal.resolving import Chosen, Resolving
 from mailkit.bulk.journal.store import NotOurs
 from mailkit.bulk.journal.tasks import Taken
 from mailkit.bulk.journal.workers import Workers

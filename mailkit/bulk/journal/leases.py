@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.liveness import Sign, WorkerDead
 
-__all__ = ["BEAT", "LEASE", "Lease", "Leases"]
+__all__ = ["BEAT", "LEASE", "REQUEST_SECONDS", "Lease", "Leases"]
 
 LEASE = 60.0
 """Seconds for which a worker counts as alive after each beat."""
@@ -23,7 +23,7 @@ BEAT = LEASE / 4
 LATE = BEAT * 4 / 3
 """Seconds after a beat when the next one has not come in time."""
 REQUEST_SECONDS = 30.0
-"""So long after its lease a worker's last request may be under way."""
+"""So long a request may take: a worker's last one, after its lease, too."""
 
 
 class Leases:

@@ -20,6 +20,7 @@ from mailkit.bulk.journal.counting import leave
 from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.erasing import erased
 from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
+from mailkit.bulk.journal.leases import REQUEST_SECONDS
 from mailkit.bulk.journal.ownership import PROCESS
 from mailkit.bulk.journal.packing import packed
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
@@ -32,7 +33,6 @@ from mailkit.errors import InvalidArgument
 __all__ = ["Chosen", "ReplanResult", "Resolving", "held_up_until"]
 
 BY_A_PERSON = "resolved by a person"
-REQUEST_SECONDS = 30.0
 HELD_UP_SECONDS = 120.0
 """So long after its end a request can still arrive that is held up in the network."""
 

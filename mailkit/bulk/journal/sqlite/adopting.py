@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from mailkit.bulk.journal.leases import REQUEST_SECONDS
 from mailkit.bulk.journal.records import Adopt, ChunkState
-from mailkit.bulk.journal.resolving import REQUEST_SECONDS
 from mailkit.bulk.journal.restoring import doubt_plans, doubt_unsent, put_back, words_for
 from mailkit.bulk.journal.sqlite import witness
 from mailkit.bulk.journal.sqlite.witness import Origin, Take, Witness

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import random
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
@@ -320,10 +320,8 @@ class BulkSender:
         message = Message.from_json(msgspec.json.decode(record.message))
         dispatch = self._provider.dispatch(attrs.evolve(message, send_at=None), record.columns)
         cost = await dispatch.cost(counts.unsent, await reports.cursors(record))
-        quotas = dict(self._given.quotas)
-        if record.rate is not None:
-            quotas[RECIPIENTS] = quota_of(record.rate)
-        return what_is_left(plan, await reports.chunk_rows(record), dispatch, quotas, cost)
+        chunks = await reports.chunk_rows(record)
+        return what_is_left(plan, chunks, dispatch, self._quotas(record.rate), cost)
 
     @checked
     async def test(
@@ -432,11 +430,15 @@ class BulkSender:
         counts, unreconciled, _ = await self.journal.reports.progress(record)
         return not (counts.unsent or counts.in_doubt or unreconciled)
 
-    def _permits(self, rate: Quota | None = None) -> LedgerPermits | None:
+    def _quotas(self, rate: str | None) -> Mapping[str, Quota]:
+        """The account's, and that of the job's rate."""
+        if rate is None:
+            return self._given.quotas
+        return {**self._given.quotas, RECIPIENTS: quota_of(rate)}
+
+    def _permits(self, rate: str | None = None) -> LedgerPermits | None:
         """Those of the account, in the journal; None without quotas."""
-        quotas = dict(self._given.quotas)
-        if rate is not None:
-            quotas[RECIPIENTS] = rate
+        quotas = self._quotas(rate)
         if not quotas:
             return None
         account = Account(self._given.name, self._given.account, quotas)
@@ -461,7 +463,7 @@ class BulkSender:
         try:
             message = Message.from_json(msgspec.json.decode(record.message))
             given = attrs.evolve(message, send_at=None) if settings.ignore_send_at else message
-            permits = self._permits(None if record.rate is None else quota_of(record.rate))
+            permits = self._permits(record.rate)
             dispatch = self._bound(permits).dispatch(given, record.columns)
             if not (prepared or (sends and not rejected and await self._has_ended(record))):
                 await dispatch.prepare()
@@ -485,9 +487,7 @@ class BulkSender:
                 permits=permits,
             )
 
-        quotas = dict(self._given.quotas)
-        if record.rate is not None:
-            quotas[RECIPIENTS] = quota_of(record.rate)
+        quotas = self._quotas(record.rate)
 
         async def lasts(chunks: Sequence[int]) -> float:
             if permits is None:

@@ -25,7 +25,7 @@ from mailkit.sandbox.request_log import RequestLog
 from mailkit.sandbox.search import count
 from mailkit.sandbox.service import Backlog, Response
 from mailkit.sandbox.truth import Outcome, Truth
-from mailkit.sandbox.wire import read_body
+from mailkit.sandbox.wire import method, read_body
 
 PREFIX = "/sandbox/"
 MEGABYTE = 1024 * 1024
@@ -69,14 +69,15 @@ class Control:
 
     async def respond(self, request: web.BaseRequest) -> Response:
         """Carry out a control request."""
-        operation, args = _ENDPOINTS.find(request.method, request.rel_url.raw_path) or ("", {})
+        asked = method(request)
+        operation, args = _ENDPOINTS.find(asked, request.rel_url.raw_path) or ("", {})
         limit = LARGEST_LIST if operation == compare.operation else LARGEST
         body = await read_body(request, limit)
         if not operation:
             return Response(404, {"error": f"there is no {request.method} {request.path}"})
-        if request.method != "GET" and not self.token.admits(request.headers):
+        if asked != "GET" and not self.token.admits(request.headers):
             return Response(403, {"error": f"a web page must send the header {HEADER}"})
-        if request.method == "POST" and request.content_type != "application/json":
+        if asked == "POST" and request.content_type != "application/json":
             required = "the header Content-Type: application/json is required (curl --json '{}')"
             return Response(415, {"error": required})
         if body is None:

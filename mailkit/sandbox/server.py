@@ -29,7 +29,7 @@ from mailkit.sandbox.scheduler import Scheduler
 from mailkit.sandbox.service import RawRequest, Request, Response, Service, Shared, WebhookPost
 from mailkit.sandbox.services import open_services
 from mailkit.sandbox.truth import Email, Outcome, Truth
-from mailkit.sandbox.wire import Reset, read_body, whole
+from mailkit.sandbox.wire import Reset, method, read_body, whole
 
 if TYPE_CHECKING:  # the services are loaded by their entry points
     from mailkit.sandbox.devino import Devino
@@ -67,7 +67,7 @@ class Sandbox:
         **settings: object,
     ) -> None:
         self._lock = threading.RLock()
-        self._origin = OriginCheck([host, *hosts])
+        self._origin = OriginCheck(host, hosts)
         self._remote = remote
         self._server = HttpServer(host, port, self._respond)
         self._seed = seed
@@ -280,16 +280,16 @@ class Sandbox:
         await self.stop()
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        problem = self._origin.problem(request.headers)
+        path, is_read = request.path, method(request) == "GET"
+        is_page = path.startswith(PAGES) or (path == "/" and is_read)
+        problem = self._origin.problem(request.headers, is_page=is_page and is_read)
         if problem is not None:
             return await self._turn_away(request, problem)
-        path = request.path
-        is_home = path == "/" and request.method == "GET"
-        if not (is_home or path.startswith(PREFIX)):
+        if not (is_page or path.startswith(PREFIX)):
             return await self._serve(request)
         if not (self._remote or is_local(request.remote)):
             return await self._turn_away(request, "only clients on this machine may use this path")
-        if is_home or path.startswith(PAGES):
+        if is_page:
             return await self._page.respond(request)
         return whole(await self._control.respond(request))
 

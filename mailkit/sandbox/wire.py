@@ -56,9 +56,15 @@ class Bytes(web.StreamResponse):
         self._keep = False
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Write it all; ConnectionResetError if the client has closed the connection."""
+        """Write it all, for HEAD the headers alone; ConnectionResetError if the client has closed
+        the connection.
+        """
         self._keep = self._keep and request.keep_alive
-        for number, step in enumerate(self._steps):
+        steps = self._steps
+        if request.method == "HEAD":
+            start, end, _ = b"".join(steps).partition(b"\r\n\r\n")
+            steps = (start + end,)
+        for number, step in enumerate(steps):
             if number and self._pause is not None:
                 await self._pause(self._interval)
             transport = request.transport
@@ -136,6 +142,11 @@ def page(status: int, title: str) -> Bytes:
     """A page of HTML."""
     body = PAGE % title.encode()
     return Bytes(head(status, len(body), content_type=HTML) + body)
+
+
+def method(request: web.BaseRequest) -> str:
+    """What a request asks for: HEAD asks for what GET does, but for the body."""
+    return "GET" if request.method == "HEAD" else request.method
 
 
 async def read_body(request: web.BaseRequest, limit: int | None = None) -> bytes | None:

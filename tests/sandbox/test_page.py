@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -398,6 +399,48 @@ async def test_what_a_browser_orders_needs_the_token(method: str, path: str, api
                 await api("sendEmail", **MESSAGE, email="anna@mail.by")
     async with api.session.get("/sandbox/truth", headers=marks[0]) as response:
         assert response.status == 200
+
+
+@pytest.mark.parametrize("mark", [b"Origin: http://127.0.0.1", b"Sec-Fetch-Site: same-origin"])
+async def test_a_token_of_any_bytes_is_a_wrong_one(
+    mark: bytes, api: Api, connect: Callable[[], Any]
+) -> None:
+    await api("sendEmail", **MESSAGE, email="anna@mail.by")
+    sock = await connect()
+    lines = [b"POST /sandbox/reset HTTP/1.1", b"Host: 127.0.0.1", mark, b"Content-Length: 0",
+             b"Content-Type: application/json", HEADER.encode() + b": \xff\xfe"]  # fmt: skip
+    sock.writer.write(b"\r\n".join(lines) + b"\r\n\r\n")
+    status, _, body = await sock.answer()
+    assert (status, HEADER.encode() in body) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [(path, 200) for path in (*PAGES, "/sandbox/page/style.css", "/sandbox/health")]
+    + [("/sandbox/page/nothing", 404), ("/nowhere", 404)],
+)
+async def test_head_has_the_headers_of_get_and_no_body(
+    path: str, status: int, api: Api, sandbox: Sandbox, connect: Callable[[], Any]
+) -> None:
+    host = sandbox.url.removeprefix("http://")
+    async with api.session.get(path) as response:
+        expected = response.status, response.headers["Content-Length"]
+    sock = await connect()
+    for ending in (b"", b"Connection: close\r\n"):
+        sock.writer.write(f"HEAD {path} HTTP/1.1\r\nHost: {host}\r\n".encode() + ending)
+        sock.writer.write(b"\r\n")
+    first, second, rest = (await sock.rest()).split(b"\r\n\r\n")
+    assert (first, rest) == (second, b"")
+    length = re.search(rb"Content-Length: (\d+)", first)
+    assert length is not None
+    assert (int(first.split()[1]), length[1].decode()) == expected
+    assert expected[0] == status
+
+
+async def test_head_of_the_updates_ends(connect: Callable[[], Any]) -> None:
+    sock = await connect()
+    sock.writer.write(b"HEAD /sandbox/page/updates HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    assert (await sock.rest()).endswith(b"Connection: close\r\n\r\n")
 
 
 async def test_the_page_is_behind_the_door(api: Api) -> None:

@@ -13,7 +13,7 @@ from mailkit.sandbox.page import actions, reading
 from mailkit.sandbox.page.responses import html
 from mailkit.sandbox.page.updates import Updates
 from mailkit.sandbox.page.visit import NotHere, Site, Visit
-from mailkit.sandbox.wire import Bytes, Pause, read_body
+from mailkit.sandbox.wire import Bytes, Pause, method, read_body
 
 UPDATES = "/sandbox/page/updates"
 LARGEST_FORM = 64 * 1024
@@ -33,22 +33,23 @@ class Page:
     async def respond(self, request: web.BaseRequest) -> web.StreamResponse:
         """The page, or what a form of it does."""
         body = await read_body(request, LARGEST_FORM)
-        if request.method == "GET" and request.path == UPDATES:
+        asked = method(request)
+        if asked == "GET" and request.path == UPDATES:
             return Updates(self.site.version, self.pause)
-        operation, args = _ENDPOINTS.find(request.method, request.rel_url.raw_path) or ("", {})
+        operation, args = _ENDPOINTS.find(asked, request.rel_url.raw_path) or ("", {})
         form = dict(parse_qsl((body or b"").decode("utf-8", "replace"), keep_blank_values=True))
         visit = Visit(self.site, request.headers["Host"], {**request.query, **args}, form)
         try:
-            return await self._respond(visit, request.method, operation)
+            return await self._respond(visit, asked, operation)
         except ImportError as error:
             if error.name not in ("jinja2", "markupsafe"):
                 raise
             return html(NO_JINJA, status=503)
 
-    async def _respond(self, visit: Visit, method: str, operation: str) -> Bytes:
+    async def _respond(self, visit: Visit, asked: str, operation: str) -> Bytes:
         if not operation:
             return visit.page("problem.html", {"problem": "There is no such page."}, status=404)
-        if method != "GET" and not self.site.control.token.matches(visit.form.get("token", "")):
+        if asked != "GET" and not self.site.control.token.matches(visit.form.get("token", "")):
             problem = "This form is of an earlier sandbox. Go back, reload the page, and try again."
             return visit.page("problem.html", {"problem": problem}, status=403)
         try:

@@ -31,7 +31,10 @@ class Updates(web.StreamResponse):
         return False
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Write events; ConnectionError once nobody listens, or the sandbox stops."""
+        """Write events, none for HEAD; ConnectionError if nobody listens, or the sandbox stops."""
+        if request.method == "HEAD":
+            self._write(request, HEAD)
+            return None
         known, looks = self._version(), 0
         self._write(request, HEAD + b"retry: 1000\ndata: hello\n\n")
         while True:

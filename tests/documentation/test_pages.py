@@ -65,7 +65,14 @@ def lose_two_responses(shop: Shop) -> None:
     assert ended.code == 3
 
 
-BEFORE = {"doubts.md": lose_two_responses}
+def refuse_the_token_once(shop: Shop) -> None:
+    """The job autumn, stopped with everybody unsent."""
+    shop.sandbox.faults.add(Fault("token_refused", on="smsby.bulk.send", times=1))
+    words = ("message.toml", "list.csv", "--provider", "smsby", "--name", "autumn")
+    assert shop("send", *words).code == 1
+
+
+BEFORE = {"doubts.md": lose_two_responses, "services.md": refuse_the_token_once}
 """What has happened when the page begins."""
 
 

@@ -296,7 +296,7 @@ def test_a_text_body_and_the_subject_encode_where_it_is_said() -> None:
 @pytest.mark.parametrize(
     "tag",
     [
-        "*|NAME|*", "*|name|*", "*|FIRST_NAME|*", "*|IF:NAME|*", "{% if name %}",
+        "*|NAME|*", "*|name|*", "*|FIRST_NAME|*",
         "%first-name%", "{firstname}", "[R&amp;D]",
         "%name%", "%NAME%", "%%name%%", "%recipient.name%",
         "[name]", "[Name]", "[[name]]", "[%name%]", "[subscriber:name]",
@@ -314,6 +314,27 @@ def test_another_service_s_tag_for_a_column_is_refused_with_the_right_spelling(t
     ):
         with pytest.raises(InvalidArgument, match=r"write \{\{ (name|First name|R&D) \}\}"):
             letter.compile(["email", "name", "First name", "R&D"])
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "*|IF:NAME|*", "{% if name %}", "{% if not first_name == 'x' %}", "{%- unless name %}",
+        "{% for one in name %}", "<% if name %>",
+        "{{ if name }}", "{{#if name}}", "{{/if}}", "{{ else }}", "{{#each name}}", "{{ end }}",
+    ],
+)  # fmt: skip
+def test_conditions_and_loops_are_said_not_to_exist(tag: str) -> None:
+    for letter in (template(f"<p>{tag}</p>"), template(f"Hi {tag}", text=True)):
+        with pytest.raises(InvalidArgument, match="there are no conditions or loops"):
+            letter.compile(["email", "name", "First name"])
+
+
+def test_a_column_called_as_a_condition_is_a_column() -> None:
+    with pytest.raises(InvalidArgument, match=r"%END%: write \{\{ end \}\}"):
+        template("until %END%").compile(["end"])
+    body = "{{ end }} [for the name below] {% raw %}"
+    assert template(body).compile(["end", "name"])(["5", ""])[1].startswith("5 [for")
 
 
 def test_what_names_no_column_is_no_tag() -> None:

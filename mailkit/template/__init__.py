@@ -203,8 +203,8 @@ def _check_tags(parts: Iterable[tuple[str, Iterable[Piece]]], names: ColumnNames
     for part, pieces in parts:
         texts = [one if isinstance(one, str) else f"\n{one.default or ''}\n" for one in pieces]
         text = "".join(texts)
-        for tag, column in foreign_tags(_code("", text) if part == "html" else text, names):
-            found.setdefault(tag, f"{part} has {tag}: write {{{{ {column} }}}}")
+        for tag, remedy in foreign_tags(_code("", text) if part == "html" else text, names):
+            found.setdefault(tag, f"{part} has {tag}: {remedy}")
     if found:
         more = "; …" * (len(found) > _TAGS)
         raise InvalidArgument(

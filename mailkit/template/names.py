@@ -107,6 +107,8 @@ class ColumnNames:
             )
         if (bare := column_name(_markup("", name))) != name and self.find(bare):
             return f"{_shown(name)}: there is HTML inside the braces; write {{{{ {bare} }}}}"
+        if _logic(name):
+            return f"{_shown(name)}: {_NO_LOGIC}"
         bare = column_name(_owner("", name.strip(_SIGNS + "&^()'\"")))
         if bare != name and (places := self.find(bare)):
             return f"{_shown(name)}: write {{{{ {self.columns[places[0]]} }}}}, as in the list"
@@ -131,10 +133,10 @@ def _shown(name: str) -> str:
 
 
 class ForeignTag(NamedTuple):
-    """What another service would fill in, such as ``*|NAME|*``, and the column that it names."""
+    """What another service would fill in, such as ``*|NAME|*``, and what to do instead."""
 
     tag: str
-    column: str
+    remedy: str
 
 
 # The signs of other services around a name, which is the one group; no pattern looks far.
@@ -160,6 +162,15 @@ _owner = re.compile(
     r"^(?:recipient|contact|subscriber|customer|user|person|row|item|if|ifnot|elseif)[.: ]",
     re.IGNORECASE,
 ).sub
+_logic = re.compile(
+    r"[^\w{}]{0,9}(?:if|ifnot|elseif|elsif|elif|else|unless|each|for|foreach|endif|endfor|end)\b",
+    re.IGNORECASE,
+).match
+_words = re.compile(r"[^\w-]+").split
+_NO_LOGIC = (
+    "there are no conditions or loops; give a default, as in {{ name | 'friend' }}, or put the "
+    "text that differs into a column"
+)
 
 
 def foreign_tags(text: str, names: ColumnNames) -> Iterator[ForeignTag]:
@@ -171,11 +182,14 @@ def foreign_tags(text: str, names: ColumnNames) -> Iterator[ForeignTag]:
         for found in pattern.finditer(text):
             tag = found[0] if len(found[0]) > 1 else f"%{found[1]}%"
             inner = found[1].strip(_SIGNS)
-            for name in (found[1], inner, _owner("", inner)):
+            logic = bool(_logic(inner))
+            words = _words(inner)[1:] if logic and tag[1] == "%" else ()
+            for name in (found[1], inner, _owner("", inner), *words):
                 column = names.tags.get(_squeezed(unescape(unquote(name))))
                 if column is not None and tag not in seen:
                     seen.add(tag)
-                    yield ForeignTag(tag, column)
+                    is_name = name in (found[1], inner) or not logic
+                    yield ForeignTag(tag, f"write {{{{ {column} }}}}" if is_name else _NO_LOGIC)
 
 
 def _squeezed(name: str) -> str:

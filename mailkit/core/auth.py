@@ -92,7 +92,9 @@ def credential(value: str | Secret, place: str) -> Secret:
     secret = Secret(value)
     del value  # what follows may raise, and tracebacks can show the names of a frame
     fit = isinstance(secret.reveal(), str) and secret.reveal().isascii()
-    if not fit or not secret or " " in secret.reveal() or not secret.reveal().isprintable():
+    if fit and not secret:
+        raise InvalidArgument(f"{place} is empty")
+    if not fit or " " in secret.reveal() or not secret.reveal().isprintable():
         raise InvalidArgument(
             f"{place}: a credential has printable ASCII characters only, and no spaces"
         )

@@ -40,27 +40,34 @@ class Proxies:
     """Which proxy a request goes through; shows nothing of the password."""
 
     def __init__(self, url: Secret, no_proxy: str = "") -> None:
-        self._url, self._authorization = _split(url)
+        self._proxy = _split(url)
         self._without = {"no": no_proxy}
         self._known: dict[str, bool] = {}
 
     @classmethod
     def of_environment(cls) -> Proxies | None:
-        """Those that the environment names now; InvalidArgument for one that can't be used."""
+        """Those that the environment names now."""
         named = getproxies_environment()
         url = Secret(named.get("https", "").strip())
         return cls(url, named.get("no", "")) if url else None
 
     def arguments(self, url: str) -> ProxyArguments:
-        """What aiohttp needs to be told for a request to this address."""
+        """What aiohttp needs to be told for a request to this address; InvalidArgument if it would
+        go through a proxy that can't be used.
+        """
         scheme, _, rest = url.partition("://")
         host = rest.partition("/")[0]
         if scheme != "https" or self._goes_without(host):
             return DIRECT
-        if self._authorization is None:
-            return {"proxy": self._url}
-        headers = {"Proxy-Authorization": self._authorization.reveal()}
-        return {"proxy": self._url, "proxy_headers": headers}
+        if self._proxy is None:
+            raise InvalidArgument(
+                f"{VARIABLE}: give the address of an HTTP proxy, such as http://proxy.example:3128"
+            )
+        place, authorization = self._proxy
+        if authorization is None:
+            return {"proxy": place}
+        headers = {"Proxy-Authorization": authorization.reveal()}
+        return {"proxy": place, "proxy_headers": headers}
 
     def _goes_without(self, host: str) -> bool:
         if host not in self._known:
@@ -68,8 +75,8 @@ class Proxies:
         return self._known[host]
 
 
-def _split(url: Secret) -> tuple[str, Secret | None]:
-    """The proxy's address, and its user and password as a header."""
+def _split(url: Secret) -> tuple[str, Secret | None] | None:
+    """The proxy's address, and its user and password as a header; None if it can't be used."""
     text = url.reveal().strip()
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
@@ -78,9 +85,7 @@ def _split(url: Secret) -> tuple[str, Secret | None]:
         host = port = None
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not host or not _host(host):
-        raise InvalidArgument(
-            f"{VARIABLE}: give the address of an HTTP proxy, such as http://proxy.example:3128"
-        )
+        return None
     place = f"[{host}]" if ":" in host else host
     address = f"{parts.scheme}://{place}" + (f":{port}" if port else "")
     if parts.username is None:

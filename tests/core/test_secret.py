@@ -125,7 +125,13 @@ def test_scrubbing_takes_time_in_proportion_to_the_text() -> None:
     sys.settrace(traced)
 
 
-@pytest.mark.parametrize("wrong", ["", "  ", "a b", "ключ", "a\nb", "a\x7f", None, 7])
+@pytest.mark.parametrize("empty", ["", Secret("")])
+def test_an_empty_credential_is_said_to_be_empty(empty: str | Secret) -> None:
+    with pytest.raises(InvalidArgument, match=r"^token is empty$"):
+        credential(empty, "token")
+
+
+@pytest.mark.parametrize("wrong", ["  ", "a b", "ключ", "a\nb", "a\x7f", None, 7])
 def test_a_credential_is_printable_ascii(wrong: str) -> None:
     with pytest.raises(InvalidArgument, match="token: a credential") as caught:
         credential(wrong, "token")

@@ -187,8 +187,27 @@ async def test_who_goes_without_a_proxy(certificate: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("url", ["socks5://h:1080", "ftp://h", "http://", "http://h:port", "h p"])
 def test_an_address_that_is_no_proxy_is_refused(url: str) -> None:
     with pytest.raises(InvalidArgument, match="HTTPS_PROXY: give the address") as caught:
-        Proxies(Secret(url))
+        Proxies(Secret(url)).arguments("https://sms.example/")
     assert str(caught.value).endswith("such as http://proxy.example:3128")
+
+
+async def test_a_proxy_that_can_not_be_used_is_refused_only_where_it_would_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example:1080")
+    monkeypatch.setenv("NO_PROXY", "near.example")
+    found = Proxies.of_environment()
+    assert found is not None
+    assert found.arguments("https://near.example/") == {}
+    async with (
+        proxy(saying(answer(200, EMPTY.decode()))) as (place, heads),
+        SmsBy("token", f"http://{place}") as client,
+    ):
+        assert await client.templates.list() == []
+    assert len(heads) == 1
+    async with SmsBy("token", "https://localhost:1") as client:
+        with pytest.raises(InvalidArgument, match="HTTPS_PROXY: give the address"):
+            await client.templates.list()
 
 
 def test_an_authority_of_ssl_cert_file_is_trusted(tmp_path: Path) -> None:

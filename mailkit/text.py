@@ -75,7 +75,7 @@ def header_text(value: str, place: str) -> str:
     if not isinstance(value, str):
         raise InvalidArgument(f"{place}: give text, not {type(value).__name__}")
     if fault := control_character(value):
-        raise InvalidArgument(f"{place} has {fault}: remove it, a header is one line of text")
+        raise InvalidArgument(f"{place} has {fault}: remove it; only one line of text is allowed")
     return str.__str__(value)  # Python's own, whatever the library that it comes from
 
 

@@ -38,7 +38,7 @@ def commands() -> Iterator[str]:
 
 def _described(name: str, command: Any, rest: str) -> Iterator[str]:
     arguments = [one for one in command.params if one.param_type_name == "argument"]
-    options = [one for one in command.params if one.param_type_name == "option"]
+    options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     words = [name, "[OPTIONS]" if options else "", *map(_usage, arguments), rest]
     yield f"```text\n{' '.join(filter(None, words))}\n```\n"
     yield f"{_prose(command.help)}\n"
@@ -107,5 +107,5 @@ def _cell(parameter: Any) -> str:
 
 
 def _prose(text: str) -> str:
-    """Plain text, one line a paragraph, whose marks are not Markdown's."""
-    return _marks(r"\\\1", re.sub(r"(?<!\n)\n(?!\n)", " ", text.strip()))
+    """Plain text, whose marks are not Markdown's."""
+    return _marks(r"\\\1", text.strip())

@@ -24,6 +24,11 @@ LOOK_SECONDS = 5.0
 STEP_SECONDS = 60.0  # of a longer wait: the wall clock may be set meanwhile
 
 
+def _trouble(error: MailkitError) -> str:
+    failed = isinstance(error, RequestError) and (error.status or 0) >= 500
+    return "is unavailable" if failed else "can't be reached"
+
+
 class Holds:
     """The holds of one run. ``began`` is notified of each that the provider is the reason for."""
 
@@ -77,7 +82,7 @@ class Holds:
         if not away:  # it responds
             self._away = 0
         if self._away >= TRIES_TO_STOP:
-            reason = f"the provider can't be reached: {error}"
+            reason = f"the provider {_trouble(error)}: {error}"
             self._run.give_up(Left.UNREACHABLE, error, reason)
             return
         text = error.text if isinstance(error, RequestError) else str(error)

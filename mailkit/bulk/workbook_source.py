@@ -90,10 +90,11 @@ class WorkbookRows:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever the library says of others' files
+            said = str(error.args[0] if isinstance(error, KeyError) else error)[:200]
+            why = said or type(error).__name__
             raise InvalidArgument(
-                f"{self._name} can't be read as a workbook ({type(error).__name__}: "
-                f"{str(error)[:200]}); open it in Excel or LibreOffice, and save it as "
-                ".xlsx or CSV"
+                f"{self._name} can't be read as a workbook ({why}); open it in "
+                "Excel or LibreOffice, and save it as .xlsx or CSV"
             ) from None
 
     def _check(self, file: BinaryIO) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from inspect import cleandoc
@@ -41,11 +42,28 @@ HELP = {"-h", "--help"}
 WITHOUT_CONFIG = {"demo", "init", "sandbox"}
 
 
+_PLAIN = {
+    re.compile(r"Value error, "): "",
+    re.compile(r"Input should be a valid integer\b.*"): "give a whole number",
+    re.compile(r"Input should be a valid number\b.*"): "give a number",
+    re.compile(r"Input should be greater than or equal to "): "give at least ",
+    re.compile(r"Input should be less than or equal to "): "give at most ",
+}
+"""Words of the library that reads the options, and plain ones."""
+
+
 class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
-        """Note whether a subcommand is only asked for its help, before that is run."""
+        """Note whether a subcommand is only asked for its help, before that is run; wrong usage is
+        said in plain words.
+        """
         ctx.meta["asks_for_help"] = bool(HELP & set(ctx.args))
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            for theirs, ours in _PLAIN.items():
+                error.message = theirs.sub(ours, error.message)
+            raise
 
 
 app = typer.Typer(
@@ -112,11 +130,17 @@ def _defaults(command: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _summarize(commands: typer.Typer) -> None:
-    """The list of commands has the first paragraph of each, without the source's line breaks."""
+_in_paragraph = re.compile(r"(?<!\n)\n(?!\n|- )")
+
+
+def _describe(commands: typer.Typer) -> None:
+    """The help has the docstrings without the source's line breaks, and the list of commands the
+    first paragraph of each.
+    """
     for command in commands.registered_commands:
-        first, *_ = cleandoc((command.callback and command.callback.__doc__) or "").split("\n\n")
-        command.short_help = " ".join(first.split())
+        text = cleandoc((command.callback and command.callback.__doc__) or "")
+        command.help = _in_paragraph.sub(" ", text)
+        command.short_help, *_ = command.help.split("\n\n")
 
 
 @contextmanager
@@ -147,4 +171,4 @@ app.command()(listen.listen)
 app.command()(sandbox.sandbox)
 app.command()(demo.demo)
 for _commands in (app, suppress.suppress, journal.journal):
-    _summarize(_commands)
+    _describe(_commands)

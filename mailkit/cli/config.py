@@ -20,7 +20,7 @@ from mailkit.cli.dotenv import read_dotenv
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 
-__all__ = ["DEFAULTS", "KINDS", "Config", "read_config"]
+__all__ = ["DEFAULTS", "KINDS", "Config", "is_credential", "read_config"]
 
 FILE = "mailkit.toml"
 DEFAULTS: Mapping[str, type] = {
@@ -43,8 +43,11 @@ who would not be without it."""
 KINDS = {str: "a string", int: "a number", bool: "true or false", list: "a list of strings"}
 """The types in words."""
 
+_SUCH_AS = "the provider's variable, such as MAILKIT_SMSBY_TOKEN"
 _PATHS = ("journal", "suppress")
-_credential = re.compile(r"(?i)token|key|secret|password|client.?id|login|credential").search
+is_credential = re.compile(r"(?i)token|key|secret|password|client.?id|login|credential").search
+"""Whether an option or a variable of this name holds a credential."""
+
 _address = re.compile(r"MAILKIT_([A-Z0-9]+)_URL").fullmatch
 
 
@@ -121,8 +124,10 @@ class _Table:
     def _options(self, table: Mapping[str, Any], where: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, value in table.items():
-            if _credential(name):
-                raise self._credential(where, name, "MAILKIT_…")
+            if is_credential(name):
+                known = table.get("provider") in self._providers
+                variable = _variable(table["provider"], name) if known else _SUCH_AS
+                raise self._credential(where, name, variable)
             option = name.replace("_", "-")
             self._known(option, DEFAULTS, where)
             kind = DEFAULTS[option]
@@ -136,8 +141,8 @@ class _Table:
         found: dict[str, str] = {}
         for provider in self._providers:
             for name, value in tree.get(provider, {}).items():
-                variable = f"MAILKIT_{provider}_{name}".upper()
-                if _credential(name):
+                variable = _variable(provider, name)
+                if is_credential(name):
                     raise self._credential(f"{prefix}{provider}", name, variable)
                 if not isinstance(value, str):
                     raise self._wrong(f"{prefix}{provider}", f"{name} must be a string")
@@ -173,6 +178,11 @@ class _Table:
         return InvalidArgument(f"{self.path}: {f'[{where}] ' if where else ''}{what}")
 
 
+def _variable(provider: str, name: str) -> str:
+    """The environment variable of this option of the provider."""
+    return f"MAILKIT_{provider}_{name}".upper().replace("-", "_")
+
+
 def _beside(folder: Path, path: str) -> str:
     """A path in a file is relative to the file's folder."""
     if is_address(path):
@@ -185,7 +195,7 @@ def _check_addresses(variables: Mapping[str, str], environment: Mapping[str, str
     for name in variables.keys() - environment.keys():
         found = _address(name)
         mine = f"MAILKIT_{found[1]}_" if found else None
-        if mine and any(one.startswith(mine) and _credential(one) for one in environment):
+        if mine and any(one.startswith(mine) and is_credential(one) for one in environment):
             raise InvalidArgument(
                 f"{name} comes from a file, and the credential from the environment would be sent "
                 "to that URL: put both in .env, or both in the environment"

@@ -43,7 +43,11 @@ def doctor(
     Nothing is sent or changed. The output can go into a bug report: it has no credentials,
     addresses, names or amounts. With a journal, the account's quotas are respected.
 
-    Exit codes: 0 no problems, 1 problems found, 2 usage.
+    Exit codes:
+
+    - 0: no problems
+    - 1: problems found
+    - 2: wrong usage
     """
 
     async def command() -> int:

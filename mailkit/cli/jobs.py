@@ -28,7 +28,8 @@ __all__ = ["resolve", "status"]
 
 def status(
     job: Annotated[
-        str | None, typer.Argument(help="The job's name; without it, every job.")
+        str | None,
+        typer.Argument(metavar="JOB", help="The job's name; without it, every job."),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on asking the provider about deliveries.")
@@ -92,7 +93,7 @@ def resolve(
     chunks: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CHUNK]...",
+            metavar="CHUNK",
             help="The chunks that you looked for, as the report and the provider label them: 12 "
             "or, sent again, 12.2.",
         ),
@@ -122,7 +123,7 @@ def resolve(
     again that the provider rejected.
     """
     if accepted + not_sent + rejected != 1:
-        raise typer.BadParameter("say one of --accepted, --not-sent and --rejected")
+        raise typer.BadParameter("choose one of --accepted, --not-sent and --rejected")
 
     async def command() -> int:
         which, people, left_out = chunks or (), addresses or (), 0

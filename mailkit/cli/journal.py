@@ -154,12 +154,11 @@ def backup(
 
 
 def _check_age(text: str) -> None:
-    """InvalidArgument unless it has a unit, and is a day or longer: what is pruned is gone."""
-    duration(text)
-    if text.strip()[-1:].isdigit():
-        raise InvalidArgument(f"{text!r} has no unit: say e.g. 90d")
-    if duration(text) < duration("1d"):
-        raise InvalidArgument(f"{text!r} is less than a day: what is pruned is gone; say e.g. 90d")
+    """InvalidArgument unless it is a day or longer: what is pruned is gone."""
+    if duration(text, "30d or 90d") < duration("1d"):
+        raise InvalidArgument(
+            f"{text!r} is less than a day, and pruned data is gone: use e.g. 30d or 90d"
+        )
 
 
 @journal.command()
@@ -205,7 +204,7 @@ def prune(
 
 @journal.command()
 def forget(
-    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="The addresses.")],
+    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS", help="The addresses.")],
     drop_calls: Annotated[
         bool,
         typer.Option(

@@ -50,14 +50,18 @@ __all__ = [
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def duration(text: str | None) -> float:
-    """``90s``, ``15m``, ``2h`` or ``1d`` in seconds; None is 0."""
+def duration(text: str | None, examples: str = "90s, 15m or 2h") -> float:
+    """``90s``, ``15m``, ``2h`` or ``1d`` in seconds; None is 0. InvalidArgument has the
+    ``examples``.
+    """
     if text is None:
         return 0.0
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
     if found is None:
-        raise InvalidArgument(f"{text!r} is not a duration: use e.g. 90s, 15m or 2h")
-    return float(found[1]) * _UNITS[found[2] or "s"]
+        raise InvalidArgument(f"{text!r} is not a duration: use e.g. {examples}")
+    if not found[2]:
+        raise InvalidArgument(f"{text!r} has no unit: use e.g. {examples}")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def check_delimiter(text: str) -> None:

@@ -32,8 +32,10 @@ _SUFFIXES = {
     ".json": "--json",
     ".xlsx": "--excel",
     ".xls": "--excel",
+    ".txt": "",
+    ".log": "",
 }
-"""Which report a file of this name is."""
+"""Which report a file of this name is; an empty text if it may be any."""
 
 
 def _names(text: str) -> list[str]:
@@ -124,7 +126,11 @@ def _check_suffix(place: Path | None, given: Sequence[str], *, rows: bool) -> No
     suffix = "" if place is None else place.suffix.lower()
     says = _SUFFIXES.get(suffix)
     is_kind = given[0] if given else "--csv" if rows else "a report for people"
-    if says is not None and says != is_kind:
+    if says is None and suffix[1:2].isalpha():
+        raise typer.BadParameter(
+            f"--output: there are no {suffix} reports: use .html, .csv, .json, .xlsx or .txt"
+        )
+    if says and says != is_kind:
         raise typer.BadParameter(
             f"--output: the name ends with {suffix}, and {is_kind} is something else: give {says}, "
             "or another name"

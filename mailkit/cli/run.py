@@ -19,6 +19,7 @@ import typer
 from mailkit.bulk.journal import Adopt, Journal, LeftBehind
 from mailkit.bulk.report import Report
 from mailkit.cli import log_json, terminal
+from mailkit.cli.config import is_credential
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -109,7 +110,8 @@ def written(action: Callable[[], int]) -> int:
     except OSError as error:
         _give_up(sys.stdout)  # its reader went away, or its disk is full
         if not isinstance(error, BrokenPipeError):
-            say(f"mailkit: {plain(str(error))}", "error", error=type(error).__name__)
+            why = plain(error.strerror or str(error))
+            say(f"mailkit: the output can't be written: {why}", "error", error=type(error).__name__)
         return code or Exit.ERROR
     return code
 
@@ -159,9 +161,13 @@ def _remedy(error: MailkitError) -> str:
         return ""
     variables = f"MAILKIT_{error.provider.upper()}_"
     if isinstance(error, AuthenticationFailed):
-        return f"; look at the credential in {variables}…"
+        given = (name for name in sorted(os.environ) if name.startswith(variables))
+        named = " and ".join(name for name in given if is_credential(name))
+        return f"; check {named}" if named else ""
+    if isinstance(error, Unavailable) and (error.status or 0) >= 500:
+        return "; try again later"
     if isinstance(error, NotSent | Unavailable):
-        return f"; look at the network, and at {variables}URL if it is set"
+        return f"; check the network, and {variables}URL if it is set"
     return ""
 
 

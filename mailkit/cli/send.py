@@ -31,6 +31,7 @@ from mailkit.cli.options import (
     Delimiter,
     EmailColumn,
     Encoding,
+    JobName,
     JournalPlace,
     LogJson,
     Map,
@@ -76,6 +77,23 @@ Detach = Annotated[
         "PostgreSQL.",
     ),
 ]
+
+
+def _point_to_plan(given: bool) -> None:
+    if given:
+        raise typer.BadParameter("use mailkit plan, which shows what a send would do")
+
+
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        hidden=True,
+        is_eager=True,
+        callback=_point_to_plan,
+        help="There is none: mailkit plan does it.",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected rows are an error.")]
 
 
@@ -103,14 +121,20 @@ def send(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
     log_as_json: LogJson = False,
+    _dry_run: DryRun = False,
 ) -> None:
     """Send a message to a list, check every recipient's status, and report.
 
     Credentials come from the environment, e.g. MAILKIT_SMSBY_TOKEN or MAILKIT_DEVINO_API_KEY.
 
-    Exit codes: 0 every row has a known outcome and somebody was accepted, 3 something is in doubt,
-    4 stopped with rows unsent, 1 error, nobody accepted included, 2 usage, 130 Ctrl-C while nothing
-    was being sent.
+    Exit codes:
+
+    - 0: every row has a known outcome, and somebody was accepted
+    - 1: an error, or nobody was accepted
+    - 2: wrong usage
+    - 3: rows are in doubt
+    - 4: stopped with rows unsent
+    - 130: Ctrl-C while nothing was being sent
     """
     if resume and again:
         raise typer.BadParameter("use --resume or --again, not both")
@@ -180,7 +204,7 @@ def send(
 
 
 def resume(
-    job: Annotated[str, typer.Argument(help="The job's name.")],
+    job: JobName,
     rejected: Annotated[
         bool, typer.Option("--rejected", help="Send what the provider rejected again, too.")
     ] = False,

@@ -32,7 +32,7 @@ suppress = typer.Typer(
     help="Manage the addresses that no job of the journal mails, whatever its list says.",
 )
 
-Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="The addresses.")]
+Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS", help="The addresses.")]
 Reason = Annotated[str, typer.Option(help="Why, as the reports of later jobs say it.")]
 
 

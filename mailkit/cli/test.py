@@ -58,7 +58,12 @@ def send_test(
 ) -> None:
     """Send one real message to an address of your own, at once. No job is made of it.
 
-    Exit codes: 0 the service took it, 3 nobody knows, 1 error, 2 usage.
+    Exit codes:
+
+    - 0: the service accepted it
+    - 1: an error
+    - 2: wrong usage
+    - 3: unknown whether it was sent
     """
     if row is not None and recipients is None:
         raise typer.BadParameter("--row is a row of --list: give that, too")

@@ -40,6 +40,7 @@ Unreadable for what is not the service's, Unclear for what may be."""
 
 _EXCERPT = 500  # characters of a body that an error shows
 _BEFORE_PASSING_ON = frozenset({400, 403, 404, 405, 407, 411, 413, 414, 421, 431})
+_FAILED = frozenset({500, 502, 503, 504})
 
 
 @attrs.frozen
@@ -91,6 +92,8 @@ def classify(
         if status in _BEFORE_PASSING_ON:
             outcome = Outcome.NOT_NOW
             fault = f"a gateway turned the request away: {HTTPStatus(status).phrase}"
+        elif status in _FAILED:
+            fault = f"the service or a gateway failed: {HTTPStatus(status).phrase}"
     text = _shown(fault, secrets()) or f"HTTP {status}"
     return Failure(outcome, text, response, retry_after=_retry_after(response, now))
 
@@ -162,7 +165,9 @@ def error_of(
         return Unavailable(text, context, retry_after=retry_after)
     if failure.outcome is Outcome.UNKNOWN:
         if not repeatable:
-            return OutcomeUnknown(f"{text}; the service may have acted, look there", context)
+            return OutcomeUnknown(
+                f"{text}; the service may have processed it: check there", context
+            )
         if status == 429:
             return RateLimited(text, context, retry_after=retry_after)
         if status is None or status >= 400:

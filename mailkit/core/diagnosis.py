@@ -159,14 +159,15 @@ def _ended(
     if isinstance(error, Refused) and check.expected is Expected.REFUSAL:
         return CheckState.OK, "refused, as expected"
     if isinstance(error, NotSent):
-        return CheckState.FAILED, f"the service can't be reached: {text}"
+        return CheckState.FAILED, f"the service can't be reached: {text.removeprefix('not sent: ')}"
     unreadable = isinstance(error, BadResponse) or (
         isinstance(error, Unavailable) and response is not None and response.status < 500
     )
     if unreadable and response is not None:
         return CheckState.UNEXPECTED, f"{text}: HTTP {response.status}, {_shape(response)}"
     status = "" if response is None else f" (HTTP {response.status})"
-    return CheckState.FAILED, f"{type(error).__name__}: {text}{status}"
+    refused = "refused: " if isinstance(error, Refused) else ""
+    return CheckState.FAILED, f"{refused}{text}{status}"
 
 
 def _unknown(call: Call[Any], raw: Raw) -> Sequence[str]:

@@ -14,6 +14,7 @@ import asyncio
 import os
 import re
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Mapping
@@ -62,6 +63,10 @@ class Transport(Protocol):
         ...
 
 
+class _Unusable(aiohttp.ClientConnectionError):
+    """A connection that this request can't go through, in our words."""
+
+
 class _Sending:
     """One sending of a request, as a middleware of aiohttp: whether it began, and how it ends."""
 
@@ -89,7 +94,7 @@ class _Sending:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> Awaitable[aiohttp.ClientResponse]:
         if self._request.began:  # aiohttp repeats GET, PUT and DELETE on a lost connection
-            raise aiohttp.ClientConnectionError("the connection was lost")
+            raise _Unusable(_LOST)
         self._request.began = False
         send = request.send
 
@@ -99,7 +104,7 @@ class _Sending:
             if protocol is None or protocol.should_close:
                 # Unexpected data on a kept connection would be taken for the response to this
                 # request.
-                raise aiohttp.ClientConnectionError("unexpected data on an idle connection")
+                raise _Unusable("unexpected data on an idle connection")
             if self._loop.time() >= self.deadline or is_too_late():
                 raise TimeoutError  # the loop was held up: nothing goes out this late
             self._transport = protocol.transport
@@ -318,6 +323,7 @@ class AiohttpTransport:
                 "not sent: the session belongs to another event loop; give one for each loop, or "
                 "none, so that mailkit opens its own"
             )
+        through = proxies.arguments(request.url) if proxies else DIRECT
         request.began = None
         sending = _Sending(request, opened.deadlines, timeout, task, process)
         try:
@@ -331,7 +337,7 @@ class AiohttpTransport:
                 auto_decompress=False,
                 timeout=self._timeouts.get(timeout) or self._limits(timeout),
                 middlewares=(*session._middlewares, sending),
-                **(proxies.arguments(request.url) if proxies else DIRECT),
+                **through,
             )
             content = response.content
             if (
@@ -457,19 +463,50 @@ def _authorities() -> str:
 
 def _reason(error: BaseException) -> str:
     """The error in words that hold no address."""
-    name = type(error).__name__
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"the proxy in {VARIABLE} refused the connection with HTTP {error.status}"
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        reason = error.os_error.strerror or type(error.os_error).__name__
-        return f"the proxy in {VARIABLE} can't be reached, {reason}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"{name}, {error.certificate_error}; {_authorities()}"
+        why = error.certificate_error
+        said = getattr(why, "verify_message", "") or why
+        return f"the certificate is not trusted ({said}); {_authorities()}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"{name}, {error.os_error.strerror or type(error.os_error).__name__}"
-    if isinstance(error, aiohttp.ClientError | OSError) and not isinstance(
-        error, aiohttp.ClientPayloadError
-    ):
-        return name
+        return f"{_failed_step(error)}{_of_the_system(error.os_error)}"
+    if isinstance(error, TimeoutError):
+        connecting = isinstance(error, aiohttp.ConnectionTimeoutError)
+        return "timed out waiting for a connection" if connecting else "timed out"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed"
+    if isinstance(error, _Unusable):
+        return str(error)
+    if isinstance(error, OSError):  # some of aiohttp's have an address in their words
+        number = error.errno or 0
+        return f"the connection was lost ({os.strerror(number)})" if number > _OF_TLS else _LOST
+    if isinstance(error, aiohttp.ClientConnectionError):
+        return _LOST
     said = " ".join(str(error).split())[:200]  # may repeat bytes of the response
-    return f"{name}, {said.encode(errors='replace').decode()}"
+    words = said.encode(errors="replace").decode()
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return f"the response broke off ({words})" if words else "the response broke off"
+    if isinstance(error, aiohttp.ClientError):
+        return f"the request failed ({type(error).__name__})"
+    return f"{type(error).__name__}, {words}"
+
+
+_LOST = "the connection was lost"
+_OF_TLS = 9  # the largest number of OpenSSL's own errors, which are none of the system's
+
+
+def _failed_step(error: aiohttp.ClientConnectorError) -> str:
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"the proxy in {VARIABLE} can't be reached"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host's name can't be resolved"
+    return "TLS failed" if isinstance(error, aiohttp.ClientSSLError) else "can't connect"
+
+
+def _of_the_system(error: OSError) -> str:
+    """The system's words in parentheses: asyncio's have an address."""
+    number = error.errno or 0
+    known = number > 0 and not isinstance(error, ssl.SSLError)
+    said = os.strerror(number) if known else error.strerror
+    return f" ({said})" if said else ""

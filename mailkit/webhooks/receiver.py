@@ -205,11 +205,11 @@ class WebhookReceiver:
             await (await self._opened()).events.record((), now=self._clock.now())
             return Answer(200, "ok")
         if request.method != "POST":
-            raise Rejection(405, "webhooks are posted", {"Allow": "POST"})
+            raise Rejection(405, "use POST", {"Allow": "POST"})
         if provider is None:
             self._count(strangers=1)
             _log.info("no such address here: %s", request.route.shown)
-            raise Rejection(404, "there is nothing here")
+            raise Rejection(404, "not found")
         journal = await self._opened()
         try:
             body = await read_body(request, largest=self._max_size, seconds=self._body_timeout)

@@ -404,7 +404,7 @@ async def test_another_provider_or_account_can_not_resume_a_job(journal: Journal
         await resume(journal, FakeProvider(name="other"), "a")
     with pytest.raises(InvalidArgument, match="another account"):
         await resume(journal, FakeProvider(account="b"), "a")
-    with pytest.raises(InvalidArgument, match="there is no job b; the journal has a"):
+    with pytest.raises(InvalidArgument, match="there is no job 'b'; the journal has 'a'"):
         await resume(journal, FakeProvider(), "b")
 
 

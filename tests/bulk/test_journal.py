@@ -242,7 +242,9 @@ async def test_sweep_forgets_a_planning_that_was_cut_off_and_no_other(tmp_path: 
         await journal.planning.cut(cut_off, rows=2, size=1000)
         die(cut_off)
         living = await planning(journal, people(3), "living")
-        with pytest.raises(InvalidArgument, match="there is no job cut off; the journal has done"):
+        with pytest.raises(
+            InvalidArgument, match="there is no job 'cut off'; the journal has 'done"
+        ):
             await journal.jobs.get("cut off")
         with pytest.raises(InvalidArgument, match="process is planning the job living"):
             await journal.jobs.get("living")
@@ -312,7 +314,7 @@ async def test_a_name_is_taken_from_the_first_moment_on(journal: Journal) -> Non
         await journal.jobs.create("a", "fake", "shop", "{}", again=False, now=1.0)
     job = await journal.jobs.create("a", "fake", "shop", "{}", again=True, now=1.0)
     assert job.name == "a-2"
-    with pytest.raises(InvalidArgument, match="there is no job a; the journal is empty"):
+    with pytest.raises(InvalidArgument, match="there is no job 'a'; the journal is empty"):
         await journal.jobs.get("a")
 
 

@@ -91,6 +91,9 @@ def test_what_can_not_be_meant_is_named(folder: Path) -> None:
         "a slip in a profile": {"toml": "[profiles.news]\nprovder = 'smsby'"},
         "a credential": {"toml": "[smsby]\ntoken = 'canary'"},
         "a credential among the defaults": {"toml": "[defaults]\napi_key = 'canary'"},
+        "a credential next to its provider": {
+            "toml": "[defaults]\nprovider = 'devino'\napi-key = 'canary'"
+        },
         "a credential in a profile": {"toml": "[profiles.news.sendpulse]\nclient_id = 'canary'"},
         "a variable that is no text": {"toml": "[sendpulse]\nzone = 3"},
         "a line": {"env": "\nMAILKIT_SMSBY_TOKEN='canary"},

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from mailkit.sandbox import Fault
+
 from .shop import PERSONAL, PLAIN, SENDER, Shop, customer
 
 Words = list[str | Path]
@@ -155,6 +157,37 @@ def test_a_wrong_token_from_a_process(shop: Shop) -> None:
 def test_a_provider_that_is_not_there(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailkit.core.client.delay", lambda *args, **options: None)
     refused(shop, "no service", *sending(shop), MAILKIT_SMSBY_URL="http://127.0.0.1:1")
+
+
+def test_wrong_usage_is_said_in_plain_words(shop: Shop) -> None:
+    for name, words in {
+        "a choice that there is not": ["status", "--adopt", "latst"],
+        "a port that is no number": ["sandbox", "--port", "x"],
+        "a port that is too large": ["listen", "--port", "99999"],
+        "a number that is too small": ["demo", "--rows", "0"],
+        "a speed that is no number": ["sandbox", "--speed", "x"],
+        "a dry run": ["send", "--dry-run"],
+        "no job to resume": ["resume"],
+        "a report of no kind": ["report", "autumn", "--output", "x.pdf"],
+        "resolve: as what": ["resolve", "autumn"],
+        "tracking without a unit": ["resume", "autumn", "--track", "5"],
+    }.items():
+        shop(*words).check_usage(name)
+    assert not shop.journal.exists()
+
+
+@pytest.mark.parametrize("html", [False, True])
+def test_a_provider_with_an_internal_error(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, html: bool
+) -> None:
+    monkeypatch.setattr("mailkit.core.client.delay", lambda *args, **options: None)
+    shop.sandbox.faults.add(Fault("server_error", on="smsby.*", html=html))
+    refused(shop, f"an internal error{' as a page' * html}", *sending(shop))
+
+
+def test_a_wrong_pair_of_credentials(shop: Shop) -> None:
+    words: Words = ["send", shop.letter(), shop.customers(1), "--provider", "sendpulse"]
+    refused(shop, "a wrong pair", *words, MAILKIT_SENDPULSE_CLIENT_SECRET="stolen-canary")
 
 
 def test_a_provider_that_nobody_knows(shop: Shop) -> None:

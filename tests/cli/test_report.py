@@ -37,6 +37,8 @@ COMBINATIONS = [
     ["--as-recipients", "--output", "x.html"],
     ["--json", "--output", "x.csv"],
     ["--output", "x.csv"],
+    ["--output", "x.pdf"],
+    ["--csv", "--output", "x.docx"],
 ]
 
 
@@ -107,6 +109,7 @@ def test_a_report_that_fails_leaves_no_file(shop: Shop) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX's files")
 @pytest.mark.parametrize("suffix", ["", "-wal", "-takes", "-shm", "-locks", "-new", "-locks/1"])
 def test_the_journal_is_never_overwritten(shop: Shop, suffix: str) -> None:
+    shop.environment["MAILKIT_JOURNAL"] = str(shop.folder / "journal")  # no suffix to refuse
     sent(shop)
     link = shop.folder / "link"
     Path(f"{shop.journal}-locks").mkdir(exist_ok=True)

@@ -66,7 +66,7 @@ async def test_an_unknown_outcome_is_never_repeated_for_a_call_that_must_not_be(
     act: Response | OutcomeUnknown,
 ) -> None:
     script = Script(act)
-    with pytest.raises(OutcomeUnknown, match="look there"):
+    with pytest.raises(OutcomeUnknown, match="check there"):
         await Library(script).books.add(title="T")
     assert len(script.requests) == 1
 

@@ -118,7 +118,9 @@ def free_port() -> int:
 async def test_a_refused_connection_is_not_sent(verb: str) -> None:
     async with transports() as transport:
         sent = request(f"http://127.0.0.1:{free_port()}/secret", verb)
-        with pytest.raises(NotSent, match="ClientConnectorError") as caught:
+        with pytest.raises(
+            NotSent, match=r"not sent: can't connect \(Connection refused\)"
+        ) as caught:
             await transport.send(sent, 5.0)
     assert sent.began is False
     assert "secret" not in str(caught.value)
@@ -127,7 +129,7 @@ async def test_a_refused_connection_is_not_sent(verb: str) -> None:
 
 async def test_a_name_that_does_not_resolve_is_not_sent() -> None:
     async with transports() as transport:
-        with pytest.raises(NotSent, match="ClientConnectorDNSError"):
+        with pytest.raises(NotSent, match="the host's name can't be resolved"):
             await transport.send(request("http://no-such-host.invalid/"), 5.0)
 
 
@@ -273,7 +275,7 @@ async def test_a_borrowed_session_s_own_middleware_can_t_send_twice() -> None:
         return await handler(request)
 
     async with server(serve) as url, aiohttp.ClientSession(middlewares=[eager]) as session:
-        with pytest.raises(OutcomeUnknown, match="ClientConnectionError"):
+        with pytest.raises(OutcomeUnknown, match="the connection was lost"):
             await AiohttpTransport(session).send(request(url), 5.0)
     assert len(arrivals) == 1
     assert b"X-Seen: yes" in arrivals[0]

@@ -147,7 +147,7 @@ def test_killed_while_planning_it_is_planned_again(shop: Shop) -> None:
     assert refused.err == "mailkit: the job autumn is being planned by another process\n"
     assert shop("status", "--json").json == []
     assert shop("resume", "autumn").err == (
-        "mailkit: there is no job autumn; the journal is empty\n"
+        "mailkit: there is no job 'autumn'; the journal is empty\n"
     )
     assert shop.sandbox.truth.emails == 0
     assert shop(*words, stdin=lines).code == 0

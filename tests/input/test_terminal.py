@@ -220,7 +220,7 @@ def test_a_job_that_is_not_there_is_named_in_printable_words(shop: Shop, name: s
     for words in (["status"], ["report"], ["report", "--csv"], ["resume"]):
         sentence = refused(shop(*words, name[:3000]))
         assert "there is no job" in sentence
-        assert "the journal has autumn" in sentence
+        assert "the journal has 'autumn'" in sentence
     assert "there is no job" in refused(shop("resolve", name[:3000], "--accepted"))
 
 
@@ -278,7 +278,7 @@ def test_arguments_that_are_no_text_get_a_sentence_from_a_process_too(shop: Shop
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr == b"mailkit: there is no job \\udcff\\x1b[2J; the journal has autumn\n"
+    assert done.stderr == b"mailkit: there is no job '\\udcff\\x1b[2J'; the journal has 'autumn'\n"
 
 
 # whole files

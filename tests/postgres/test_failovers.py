@@ -87,8 +87,13 @@ async def test_a_standby_that_nobody_waits_for_needs_a_word(make_postgres: Make)
     server.standby()
     with pytest.raises(JournalError, match="no commit waits for it"):
         await Journal.open(server.dsn())
-    await (await Journal.open(server.dsn(), single_server=True)).close()
-    await (await Journal.open(server.dsn())).close()
+    noted = "no standby of this server will ever be promoted, as was noted with --single-server"
+    async with await Journal.open(server.dsn(), single_server=True) as journal:
+        assert noted in (await journal.info()).store.reliance
+    async with await Journal.open(server.dsn()) as journal:
+        relies_on = (await journal.info()).store.reliance
+    assert noted in relies_on
+    assert not any("took over" in sentence for sentence in relies_on)
 
 
 async def test_a_standby_next_to_the_one_that_commits_wait_for_needs_a_word(

@@ -218,8 +218,8 @@ class Jobs:
             )
         if job is None or job.state is JobState.PLANNING:
             names = [record.name for record in await self.list()]
-            known = f"the journal has {', '.join(names[:10])}" if names else "the journal is empty"
-            raise InvalidArgument(f"there is no job {name}; {known}")
+            known = f"has {', '.join(map(repr, names[:10]))}" if names else "is empty"
+            raise InvalidArgument(f"there is no job {name!r}; the journal {known}")
         return job
 
     async def planned(self, name: str) -> JobRecord | None:

@@ -41,7 +41,7 @@ def unwrap(response: Response) -> bytes | Refusal:
     if not isinstance(tree.get("description"), str) or not (money or _listed(tree.get("reasons"))):
         raise Unreadable("not a response of Devino: neither a result nor reasons")
     if any(map(about_failure, said)):
-        raise Unclear(f"a failure, not a refusal: {said[0]}")
+        raise Unclear(f"the service failed: {said[0]}")
     code = tree.get("code")
     return Refusal(
         said,

@@ -57,7 +57,7 @@ def unwrap(response: Response) -> bytes | msgspec.Raw | Refusal:
     said, code = _said(tree), response.status
     echo = said is not None and code != 429 and says_only(code, said)
     if said is not None and not echo and about_failure(said):
-        raise Unclear(f"a failure, not a refusal: {said}")
+        raise Unclear(f"the service failed: {said}")
     if said is None or echo or code not in _REFUSES_WITH:
         raise Unreadable("not a response of sms.by: neither a success nor a refusal")
     reasons = (said,)

@@ -19,6 +19,7 @@ _ALONE = (
     "no commit waits for a standby: if one took over, jobs under way would be held until a person "
     "looks"
 )
+_SINGLE = "no standby of this server will ever be promoted, as was noted with --single-server"
 
 
 def facts(db: Connection, witness: Witness) -> StoreFacts:
@@ -35,5 +36,8 @@ def facts(db: Connection, witness: Witness) -> StoreFacts:
         if witness.trouble is None
         else f"a database that is put back from a copy is not noticed here: {witness.trouble}"
     )
-    reliance = (*_COMMON, _SYNCHRONOUS if standing.synchronous else _ALONE, noticed)
+    single = db.execute("SELECT 1 FROM meta WHERE key = ?", (servers.SINGLE_SERVER,)).fetchone()
+    standby = {_SYNCHRONOUS: standing.synchronous, _SINGLE: single is not None}
+    promises = [sentence for sentence, holds in standby.items() if holds] or [_ALONE]
+    reliance = (*_COMMON, *promises, noticed)
     return StoreFacts(f"PostgreSQL {server}", version(db) or 0, int(size), None, reliance)

@@ -291,6 +291,7 @@ async def test_what_waits_is_posted(
     await devino("POST", "/email/messages", order("anna@mail.by"))
     sandbox.clock.advance(60)
     assert hook.posts == []
+    assert re.search(r"\b3 events waiting\.", await page(api, "/sandbox/page/webhooks"))
     assert "note=posted" in (await submit(api, "deliver")).headers["Location"]
     assert hook.events
 
@@ -313,6 +314,24 @@ async def test_each_fault_has_a_switch(kind: str, api: Api, sandbox: Sandbox) ->
     assert sandbox.faults.active() == [Fault("redirect", after=9)]
     await submit(api, "faults/off")
     assert sandbox.faults.active() == []
+
+
+async def test_each_fault_in_force_has_its_own_count(api: Api, sandbox: Sandbox) -> None:
+    async def strikes() -> list[str]:
+        return re.findall(r"struck ([^<]+)<", await page(api, "/sandbox/page/faults"))
+
+    sandbox.faults.add(Fault("server_error", on="smsby.emails.send", times=1))
+    await api("sendEmail", **MESSAGE, email="anna@mail.by")
+    sandbox.faults.add(Fault("server_error", on="smsby.bulk.send", after=1))
+    sandbox.faults.add(Fault("server_error", on="smsby.emails.send", times=1000))
+    assert sandbox.faults.struck == {"server_error": 1}
+    assert await strikes() == []
+    for expected in (["once"], ["2 times"]):
+        await api("sendEmail", **MESSAGE, email="anna@mail.by")
+        assert await strikes() == expected
+    html = await page(api, "/sandbox/page/faults")
+    assert "<code>smsby.bulk.send</code>, after 1 call</span>" in html
+    assert "<code>smsby.emails.send</code>, 1,000 times " in html
 
 
 @pytest.mark.parametrize(

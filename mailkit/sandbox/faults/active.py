@@ -74,8 +74,12 @@ class Faults:
 
     def active(self) -> list[Fault]:
         """The faults that can still strike."""
+        return [fault for fault, _ in self.strikes()]
+
+    def strikes(self) -> list[tuple[Fault, int]]:
+        """The same, each with how often it has struck."""
         with self._lock:
-            return [entry.fault for entry in self._entries]
+            return [(entry.fault, entry.struck) for entry in self._entries]
 
     def take(self, operation: str) -> Fault | None:
         """The fault that strikes this request, if any."""

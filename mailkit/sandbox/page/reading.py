@@ -113,8 +113,7 @@ def fault_values(visit: Visit, problem: str = "") -> dict[str, object]:
     services = visit.site.services.items()
     return {
         "kinds": describe(),
-        "active": [one.asdict() for one in visit.control.faults.active()],
-        "struck": dict(visit.control.faults.struck),
+        "active": [(one.asdict(), struck) for one, struck in visit.control.faults.strikes()],
         "operations": {
             name: sorted(each.operation for each in one.endpoints) for name, one in services
         },

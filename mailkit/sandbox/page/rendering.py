@@ -40,6 +40,7 @@ def _environment() -> Environment:
     )
     made.filters |= {"clock": _clock, "moment": _moment, "json": _json, "tone": _tone}
     made.filters |= {"date": _date, "span": _span, "figure": _figure}
+    made.filters |= {"counted": _counted, "often": _often}
     return made
 
 
@@ -66,6 +67,15 @@ def _span(seconds: float) -> str:
         if count:
             parts.append(f"{count} {name}")
     return " ".join(parts[:2]) or "0 s"
+
+
+def _counted(count: int, noun: str) -> str:
+    """So many of something: "1 event", "1,200 events"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _often(count: int) -> str:
+    return "once" if count == 1 else _counted(count, "time")
 
 
 def _figure(value: object) -> str:

@@ -1,21 +1,22 @@
 """Changing the services' settings by their names, while the sandbox runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_type_hints
 
 import attrs
-import msgspec
 
 from mailkit.sandbox.jsons import json_or_text
 from mailkit.sandbox.nearest import meant
 from mailkit.sandbox.service import Service
+from mailkit.sandbox.values import checked
 
 
 def adjust(services: Mapping[str, Service[Any]], changes: Mapping[str, object]) -> None:
     """Set each of these, such as `devino.posting.repeated`; ValueError says what is wrong with one,
     and none is set.
     """
-    for owner, name, value in [_found(services, path, value) for path, value in changes.items()]:
+    found = [one for path, value in changes.items() for one in _found(services, path, value)]
+    for owner, name, value in found:
         setattr(owner, name, value)
 
 
@@ -29,8 +30,10 @@ def parsed(text: str) -> tuple[str, object]:
 
 def _found(
     services: Mapping[str, Service[Any]], path: str, value: object
-) -> tuple[object, str, object]:
-    """Whose attribute the setting is, its name, and the value in its type."""
+) -> Iterator[tuple[object, str, object]]:
+    """Whose attribute the setting is, its name, and the value in its type; of an object, each of
+    the settings in it.
+    """
     service, *names = path.split(".")
     owner: Any = services[service].settings if service in services else None
     while len(names) > 1 and owner is not None:
@@ -38,11 +41,12 @@ def _found(
     fields = attrs.fields_dict(type(owner)) if attrs.has(type(owner)) else {}
     if len(names) != 1 or names[0] not in fields:
         raise ValueError(f"there is no setting {path!r}: {_hint(services, path, fields)}")
-    try:
-        wanted = get_type_hints(type(owner))[names[0]]
-        return owner, names[0], msgspec.convert(value, wanted, strict=False)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{path}: {error}") from None
+    wanted = get_type_hints(type(owner), include_extras=True)[names[0]]
+    if attrs.has(wanted) and isinstance(value, dict):
+        for name, part in value.items():
+            yield from _found(services, f"{path}.{name}", part)
+    else:
+        yield owner, names[0], checked(path, value, wanted, strict=False)
 
 
 def _hint(services: Mapping[str, Service[Any]], path: str, fields: Mapping[str, object]) -> str:

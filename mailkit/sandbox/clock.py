@@ -47,9 +47,17 @@ class Clock:
         self.speed, self._base, self._began = 0.0, now, self._real()
 
     def advance(self, seconds: float) -> None:
-        """Move the time forward by `seconds`; a negative number raises ValueError."""
+        """Move the time forward by `seconds`; ValueError for a negative number, or one that leads
+        beyond the year 9990.
+        """
         if not seconds >= 0:
             raise ValueError("the sandbox's time can only go forward")
-        self._base += min(seconds, LAST)
+        left = LAST - self.now()
+        if seconds > left:
+            raise ValueError(
+                "the sandbox's time ends in the year 9990: it can go forward by "
+                f"{math.floor(left):,} seconds at most"
+            )
+        self._base += seconds
         self.moves += 1
         self.moved()

@@ -25,6 +25,7 @@ from mailkit.sandbox.request_log import RequestLog
 from mailkit.sandbox.search import count
 from mailkit.sandbox.service import Backlog, Response
 from mailkit.sandbox.truth import Outcome, Truth
+from mailkit.sandbox.values import Seconds, checked
 from mailkit.sandbox.wire import method, read_body
 
 PREFIX = "/sandbox/"
@@ -197,7 +198,7 @@ async def add_faults(control: Control, params: Params, body: bytes) -> object:
     """Put one fault, or a list of them, in force."""
     ordered = read_json(body)
     try:
-        faults = [_fault(one) for one in (ordered if isinstance(ordered, list) else [ordered])]
+        faults = [Fault.of(one) for one in (ordered if isinstance(ordered, list) else [ordered])]
         for fault in faults:
             control.faults.add(fault)
     except (TypeError, ValueError) as error:
@@ -216,10 +217,12 @@ async def clear_faults(control: Control, params: Params, body: bytes) -> object:
 async def advance(control: Control, params: Params, body: bytes) -> object:
     """Move the sandbox's time forward by `seconds`."""
     order = read_json(body)
-    seconds = order.get("seconds") if isinstance(order, dict) else None
-    if not isinstance(seconds, int | float) or not seconds >= 0:
-        raise BadRequest("seconds must be a number, 0 or more")
-    control.clock.advance(seconds)
+    if not isinstance(order, dict):
+        raise BadRequest('the body must be a JSON object, such as {"seconds": 60}')
+    try:
+        control.clock.advance(checked("seconds", order.get("seconds"), Seconds))
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
     return {"now": control.clock.now()}
 
 
@@ -228,7 +231,7 @@ async def settings(control: Control, params: Params, body: bytes) -> object:
     """Change settings by their names, such as `{"devino.callback_url": "http://…"}`."""
     changes = read_json(body)
     if not isinstance(changes, dict):
-        raise BadRequest("the body must be a JSON object")
+        raise BadRequest("the body must be a JSON object of settings by their names")
     try:
         control.adjust(changes)
     except ValueError as error:
@@ -248,12 +251,6 @@ async def reset(control: Control, params: Params, body: bytes) -> object:
     """Forget everything but settings and time."""
     control.reset()
     return {"status": "ok"}
-
-
-def _fault(order: object) -> Fault:
-    if not isinstance(order, dict):
-        raise BadRequest("a fault must be a JSON object")
-    return Fault(**order)
 
 
 def _check(operation: str, query: Iterable[str]) -> None:

@@ -11,6 +11,8 @@ _CONTAINERS = (dict, list)
 
 def read_json(text: bytes | str) -> object:
     """The value; Malformed says what is wrong with the text."""
+    if not text:
+        raise Malformed("JSON is missing: the body is empty")
     try:
         value: object = msgspec.json.decode(text)
     except RecursionError:

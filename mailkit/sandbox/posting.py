@@ -10,11 +10,12 @@ import attrs
 
 from mailkit.sandbox.service import WebhookPost
 from mailkit.sandbox.timeline import Timeline
+from mailkit.sandbox.values import Positive, Seconds, Share, typed
 
 Row = Mapping[str, object]
 
 
-@attrs.define
+@attrs.define(field_transformer=typed)
 class Posting:
     """May be changed while the sandbox runs; times are seconds of sandbox time.
 
@@ -28,14 +29,14 @@ class Posting:
     timeout: how long a post waits for its response, in real seconds.
     """
 
-    batch: int = 100
-    every: float = 0.0
-    repeated: float = 0.0
-    late: float = 0.0
-    late_by: float = 600.0
+    batch: Positive = 100
+    every: Seconds = 0.0
+    repeated: Share = 0.0
+    late: Share = 0.0
+    late_by: Seconds = 600.0
     shuffled: bool = False
-    retries: tuple[float, ...] = ()
-    timeout: float = 10.0
+    retries: tuple[Seconds, ...] = ()
+    timeout: Seconds = 10.0
 
 
 class Outbox:
@@ -67,7 +68,7 @@ class Outbox:
         """When the next post is due."""
         moments = [self._later.next(), self._again.next()]
         if self._waiting:
-            is_full = len(self._waiting) >= max(1, posting.batch)
+            is_full = len(self._waiting) >= posting.batch
             moments.append(self._waiting[0][0] + (0 if is_full else posting.every))
         return min((at for at in moments if at is not None), default=None)
 
@@ -80,7 +81,7 @@ class Outbox:
         posts = []
         while (again := self._again.take(now)) is not None:
             posts.append(attrs.evolve(again[1], url=url))
-        size = max(1, posting.batch)
+        size = posting.batch
         count = len(self._waiting)
         if count and not early and self._waiting[0][0] + posting.every > now:
             count -= count % size

@@ -1,6 +1,6 @@
 import pytest
 
-from mailkit.sandbox.clock import Clock
+from mailkit.sandbox.clock import LAST, Clock
 
 
 class Real:
@@ -38,6 +38,14 @@ def test_a_speed_that_makes_no_sense_is_refused(speed: float) -> None:
 def test_time_never_goes_back(seconds: float) -> None:
     with pytest.raises(ValueError, match="forward"):
         Clock(0).advance(seconds)
+
+
+@pytest.mark.parametrize("seconds", [1e300, float("inf"), LAST])
+def test_time_never_passes_its_end(seconds: float) -> None:
+    clock = Clock(0, start=1000)
+    with pytest.raises(ValueError, match="ends in the year 9990"):
+        clock.advance(seconds)
+    assert (clock.now(), clock.moves) == (1000, 0)
 
 
 def test_it_can_be_stopped_and_start_over() -> None:

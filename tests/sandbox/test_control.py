@@ -160,11 +160,53 @@ async def test_an_order_has_a_limit(
         assert response.status == 413
 
 
-@pytest.mark.parametrize("seconds", [1e308, 10**400, 253_402_300_799])
-async def test_time_ends_where_dates_do(
-    seconds: float, api: Api, sendpulse: JsonApi, sandbox: Sandbox
+WRONG_FAULTS = {
+    b"": "JSON is missing: the body is empty",
+    b"7": "a fault must be a JSON object with its kind",
+    b'{"kid": "cut_json"}': "a fault must be a JSON object with its kind",
+    b'{"kind": ["cut_json"]}': "there is no fault ['cut_json']: did you mean cut_json?",
+    b'{"kind": "cut_json", "self": 1}': "the fault cut_json has no parameter 'self'",
+    b'{"kind": "cut_json", "times": "x"}': "times must be a whole number of 1 or more (or null)",
+}
+
+
+@pytest.mark.parametrize("body", WRONG_FAULTS)
+async def test_a_wrong_fault_is_told_in_plain_words(body: bytes, api: Api) -> None:
+    async with api.session.post("/sandbox/faults", data=body, headers=JSON) as response:
+        assert (await response.json())["error"].startswith(WRONG_FAULTS[body])
+
+
+SECONDS = "seconds must be a number of 0 or more, not "
+TOO_FAR = "the sandbox's time ends in the year 9990: it can go forward by 86,400 seconds at most"
+
+
+@pytest.mark.parametrize(
+    ("order", "problem"),
+    [
+        ([60], 'the body must be a JSON object, such as {"seconds": 60}'),
+        ({}, f"{SECONDS}null"),
+        ({"seconds": True}, f"{SECONDS}true"),
+        ({"seconds": "abc"}, f"{SECONDS}'abc'"),
+        ({"seconds": -1}, f"{SECONDS}-1"),
+        ({"seconds": 10**400}, SECONDS),
+        ({"seconds": 86401}, TOO_FAR),
+        ({"seconds": 1e300}, TOO_FAR),
+    ],
+)
+async def test_time_that_can_not_pass(
+    order: object, problem: str, devino: JsonApi, sandbox: Sandbox
 ) -> None:
-    assert (await sendpulse("POST", "/sandbox/advance", {"seconds": seconds})).status == 200
+    sandbox.clock.advance(LAST - 86400 - sandbox.clock.now())
+    before = sandbox.clock.now()
+    answer = await devino("POST", "/sandbox/advance", order)
+    assert answer.status == 400
+    assert answer.value["error"].startswith(problem)
+    assert sandbox.clock.now() == before
+
+
+async def test_time_ends_where_dates_do(api: Api, sendpulse: JsonApi, sandbox: Sandbox) -> None:
+    sandbox.clock.advance(LAST - sandbox.clock.now())
+    assert (await sendpulse("POST", "/sandbox/advance", {"seconds": 0})).status == 200
     assert (await sendpulse("GET", "/templates")).status == 200
     assert (await sendpulse("GET", "/user/balance/detail")).status == 200
     assert (await api("sendEmail", **MESSAGE, email="anna@mail.by")).result

@@ -334,29 +334,46 @@ async def test_each_fault_in_force_has_its_own_count(api: Api, sandbox: Sandbox)
     assert "<code>smsby.emails.send</code>, 1,000 times " in html
 
 
+async def problem(response: aiohttp.ClientResponse) -> str:
+    """What a page says is wrong."""
+    assert response.status == 400
+    found = re.search(r'role="alert">([^<]*)<', await response.text())
+    assert found is not None
+    return unescape(found[1])
+
+
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "words"),
     [
-        {"kind": "explode"},
-        {"kind": "redirect", "times": "0"},
-        {"kind": "redirect", "on": "nothing"},
-        {"kind": "redirect", "parameter.size": "1"},
-        {},
+        ({"kind": "explode"}, "there is no fault 'explode'"),
+        ({"kind": "redirect", "times": "0"}, "times must be a whole number of 1 or more"),
+        ({"kind": "redirect", "times": "x"}, "times must be a whole number of 1 or more"),
+        ({"kind": "redirect", "on": "nothing"}, "the sandbox has no operation 'nothing'"),
+        ({"kind": "redirect", "parameter.size": "1"}, "the fault redirect has no parameter"),
+        ({}, "there is no fault ''"),
     ],
 )
-async def test_a_wrong_fault_is_told(fields: dict[str, str], api: Api, sandbox: Sandbox) -> None:
-    response = await submit(api, "faults/on", **fields)
-    assert response.status == 400
-    assert 'role="alert"' in await response.text()
+async def test_a_wrong_fault_is_told(
+    fields: dict[str, str], words: str, api: Api, sandbox: Sandbox
+) -> None:
+    assert (await problem(await submit(api, "faults/on", **fields))).startswith(words)
     assert sandbox.faults.active() == []
+
+
+@pytest.mark.parametrize("fault", ["x", "[]", "7", '{"kid": 1}', '{"kind": []}'])
+async def test_a_wrong_fault_is_not_switched_off(fault: str, api: Api) -> None:
+    words = await problem(await submit(api, "faults/off", fault=fault))
+    assert words.startswith(("not JSON", "a fault must be a JSON object", "there is no fault []"))
 
 
 async def test_time_settings_and_reset(api: Api, sandbox: Sandbox) -> None:
     before = sandbox.clock.now()
     assert (await submit(api, "advance", seconds="60")).status == 303
     assert sandbox.clock.now() == before + 60
-    for wrong in ("", "x", "-1", "nan"):
-        assert (await submit(api, "advance", seconds=wrong)).status == 400
+    for wrong in ("", "abc", "-1", "nan"):
+        words = await problem(await submit(api, "advance", seconds=wrong))
+        assert words == f"seconds must be a number of 0 or more, not {wrong!r}"
+    assert "the year 9990" in await problem(await submit(api, "advance", seconds="inf"))
     assert (await submit(api, "settings", name="smsby.balance", value="7")).status == 303
     assert sandbox.smsby.settings.balance == 7
     assert (await submit(api, "settings", name="smsby.nothing", value="7")).status == 400

@@ -5,9 +5,10 @@ from typing import Literal
 import attrs
 
 from mailkit.sandbox.posting import Posting
+from mailkit.sandbox.values import Count, Share, Status, Url, typed
 
 
-@attrs.define
+@attrs.define(field_transformer=typed)
 class DevinoSettings:
     """May be changed while the sandbox runs.
 
@@ -30,17 +31,17 @@ class DevinoSettings:
     """
 
     api_key: str = "sandbox-key"
-    refusal_status: int = 400
-    max_recipients: int | None = None
+    refusal_status: Status = 400
+    max_recipients: Count | None = None
     strict: bool = False
-    balance: int | None = None
-    requests_per_second: int | None = None
+    balance: Count | None = None
+    requests_per_second: Count | None = None
     mixed_case: bool = False
     shuffled: bool = False
     sender_domains: frozenset[str] | None = None
-    max_file_size: int = 10 * 1024 * 1024
-    open_share: float = 0.2
-    callback_url: str | None = None
+    max_file_size: Count = 10 * 1024 * 1024
+    open_share: Share = 0.2
+    callback_url: Url | None = None
     callback_numbers: Literal["number", "text"] = "number"
     posting: Posting = attrs.field(factory=Posting)
     extra_data_key: str | None = None

@@ -8,8 +8,9 @@ import attrs
 from aiohttp import web
 
 from mailkit.sandbox.faults.distort import partial, wrong_types
-from mailkit.sandbox.faults.kind import FaultContext, FaultKind, size, status
+from mailkit.sandbox.faults.kind import FaultContext, FaultKind
 from mailkit.sandbox.service import Response
+from mailkit.sandbox.values import Count, Status, typed
 from mailkit.sandbox.wire import Bytes, encoded, head, page, whole
 
 MEGABYTE = 1024 * 1024
@@ -47,46 +48,46 @@ class Partial(FaultKind):
         return whole(Response(context.true.status, partial(context.true.value)))
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class Html200(FaultKind):
     """An HTML page instead of JSON."""
 
     name = "html_200"
-    status: int = status(200)
+    status: Status = 200
 
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         return page(self.status, "Welcome")
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class Empty200(FaultKind):
     """No body at all."""
 
     name = "empty_200"
-    status: int = status(200)
+    status: Status = 200
 
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         return Bytes(head(self.status, 0))
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class GzipBomb(FaultKind):
     """A small gzip body of `size` bytes once unpacked."""
 
     name = "gzip_bomb"
-    size: int = size(100 * MEGABYTE)
+    size: Count = 100 * MEGABYTE
 
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         body = await asyncio.to_thread(_bomb, encoded(context.true), self.size)
         return Bytes(head(context.true.status, len(body), [("Content-Encoding", "gzip")]) + body)
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class HugeBody(FaultKind):
     """A body of `size` bytes, streamed."""
 
     name = "huge_body"
-    size: int = size(100 * MEGABYTE)
+    size: Count = 100 * MEGABYTE
 
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         return _Huge(self.size)

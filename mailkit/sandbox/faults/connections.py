@@ -3,17 +3,18 @@
 import attrs
 from aiohttp import web
 
-from mailkit.sandbox.faults.kind import FaultContext, FaultKind, seconds, size
+from mailkit.sandbox.faults.kind import FaultContext, FaultKind
+from mailkit.sandbox.values import Seconds, typed
 from mailkit.sandbox.wire import Bytes, Reset, encoded, head, last
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class Refuse(FaultKind):
     """Connections are refused for `seconds` (infinity: until the faults are cleared)."""
 
     name = "refuse"
     can_choose = False
-    seconds: float = seconds()
+    seconds: Seconds = 1.0
 
     @property
     def closes_port_for(self) -> float:
@@ -71,12 +72,12 @@ class CutAnswer(FaultKind):
         return Bytes(start + body[: len(body) // 2], keep=False)
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class WrongLength(FaultKind):
     """A Content-Length that is off by `size` bytes."""
 
     name = "wrong_length"
-    size: int = size(-5)
+    size: int = -5
 
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         body = encoded(context.true)

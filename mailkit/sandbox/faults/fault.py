@@ -5,12 +5,12 @@ from types import ModuleType
 from typing import Any, Self
 
 import attrs
-from attrs import validators as v
 
 from mailkit.sandbox.faults import bodies, connections, delays, refusals
 from mailkit.sandbox.faults.kind import FaultKind
 from mailkit.sandbox.jsons import json_or_text
 from mailkit.sandbox.nearest import meant
+from mailkit.sandbox.values import Count, Positive, Share, typed
 
 
 def _kinds(*families: ModuleType) -> Mapping[str, type[FaultKind]]:
@@ -26,7 +26,7 @@ KINDS = _kinds(connections, delays, bodies, refusals)
 _COMMON = ("on", "after", "times", "probability", "acted")
 
 
-@attrs.frozen(init=False)
+@attrs.frozen(init=False, field_transformer=typed)
 class Fault:
     """One thing that goes wrong.
 
@@ -44,15 +44,16 @@ class Fault:
     """
 
     kind: str
-    on: str = attrs.field(validator=v.instance_of(str))
-    after: int = attrs.field(validator=[v.instance_of(int), v.ge(0)])
-    times: int | None = attrs.field(validator=v.optional([v.instance_of(int), v.ge(1)]))
-    probability: float = attrs.field(validator=[v.instance_of((int, float)), v.ge(0.0), v.le(1.0)])
-    acted: bool | None = attrs.field(validator=v.optional(v.instance_of(bool)))
+    on: str
+    after: Count
+    times: Positive | None
+    probability: Share
+    acted: bool | None
     effect: FaultKind
 
     def __init__(
         self,
+        /,
         kind: str,
         *,
         on: str = "*",
@@ -63,7 +64,7 @@ class Fault:
         **parameters: object,
     ) -> None:
         __tracebackhide__ = True  # pytest shows the test's own line
-        found = KINDS.get(kind)
+        found = KINDS.get(str(kind))
         if found is None:
             hint = meant(str(kind), KINDS, f"choose from {', '.join(KINDS)}")
             raise ValueError(f"there is no fault {kind!r}: {hint}")
@@ -80,16 +81,29 @@ class Fault:
         )
 
     @classmethod
+    def of(cls, order: object) -> Self:
+        """The fault in a JSON object, as `asdict` writes it; ValueError or TypeError says what is
+        wrong with it.
+        """
+        if not isinstance(order, dict) or "kind" not in order:
+            raise ValueError(
+                'a fault must be a JSON object with its kind, such as {"kind": "cut_json"}'
+            )
+        return cls(**order)
+
+    @classmethod
     def parse(cls, text: str) -> Self:
         """A fault written as `kind` or `kind:name=value,name=value`."""
         kind, _, rest = text.partition(":")
-        fields: dict[str, object] = {}
+        fields: dict[str, object] = {"kind": kind}
         for pair in filter(None, rest.split(",")):
             name, equals, value = pair.partition("=")
             if not equals:
                 raise ValueError(f"{pair!r} in a fault is not name=value")
+            if name in fields:
+                raise ValueError(f"a fault has one {name}, not two")
             fields[name] = json_or_text(value)
-        return cls(kind, **fields)  # type: ignore[arg-type]
+        return cls.of(fields)
 
     @property
     def acts(self) -> bool:

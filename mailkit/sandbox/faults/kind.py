@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 import attrs
 from aiohttp import web
-from attrs import validators as v
 
 from mailkit.sandbox.service import Response, Service
 from mailkit.sandbox.wire import Pause, whole
@@ -52,30 +51,3 @@ class FaultKind:
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         """What the client gets instead of the true response."""
         return whole(context.true)
-
-
-_STATUS: list[Any] = [v.instance_of(int), v.ge(200), v.le(999)]
-
-
-def seconds() -> float:
-    """The parameter `seconds`: real ones, whatever the sandbox's clock does."""
-    value: float = attrs.field(default=1.0, validator=[v.instance_of((int, float)), v.ge(0)])
-    return value
-
-
-def status(default: int) -> int:
-    """The parameter `status`, an HTTP status."""
-    value: int = attrs.field(default=default, validator=_STATUS)
-    return value
-
-
-def own_status() -> int | None:
-    """The parameter `status`; None for that of the service's own response."""
-    value: int | None = attrs.field(default=None, validator=v.optional(_STATUS))
-    return value
-
-
-def size(default: int) -> int:
-    """The parameter `size`, in bytes."""
-    value: int = attrs.field(default=default, validator=v.instance_of(int))
-    return value

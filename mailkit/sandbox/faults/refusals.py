@@ -1,26 +1,22 @@
 """Faults in which the service, or a server in front of it, says no."""
 
-from types import NoneType
-
 import attrs
 from aiohttp import web
-from attrs import validators as v
 
-from mailkit.sandbox.faults.kind import FaultContext, FaultKind, own_status, status
+from mailkit.sandbox.faults.kind import FaultContext, FaultKind
 from mailkit.sandbox.service import Response
+from mailkit.sandbox.values import Status, typed
 from mailkit.sandbox.wire import page, whole
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class RateLimited(FaultKind):
     """HTTP 429 with `retry_after` as it is (None: without the header)."""
 
     name = "rate_limited"
     acts = False
-    retry_after: str | float | None = attrs.field(
-        default="1", validator=v.instance_of((str, int, float, NoneType))
-    )
-    status: int = status(429)
+    retry_after: str | float | None = "1"
+    status: Status = 429
 
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         after = self.retry_after
@@ -29,14 +25,14 @@ class RateLimited(FaultKind):
         return whole(Response(self.status, value, headers))
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class ServerError(FaultKind):
     """HTTP `status` with the service's error, or with `html`."""
 
     name = "server_error"
     acts = False
-    status: int = status(500)
-    html: bool = attrs.field(default=False, validator=v.instance_of(bool))
+    status: Status = 500
+    html: bool = False
 
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         if self.html:
@@ -44,40 +40,40 @@ class ServerError(FaultKind):
         return whole(Response(self.status, context.service.refused("Internal error").value))
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class ErrorEnvelope(FaultKind):
     """The service's error, with its own HTTP status or another."""
 
     name = "error_envelope"
     acts = False
-    status: int | None = own_status()
+    status: Status | None = None
 
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         response = context.service.refused("The request was refused")
         return whole(Response(self.status or response.status, response.value))
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class TokenRefused(FaultKind):
     """The service's response to a wrong token."""
 
     name = "token_refused"
     acts = False
-    status: int | None = own_status()
+    status: Status | None = None
 
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         response = context.service.token_refused()
         return whole(Response(self.status or response.status, response.value, response.headers))
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=typed)
 class Redirect(FaultKind):
     """HTTP `status` to `location` (None: to a path of the sandbox)."""
 
     name = "redirect"
     acts = False
-    status: int = status(307)
-    location: str | None = attrs.field(default=None, validator=v.optional(v.instance_of(str)))
+    status: Status = 307
+    location: str | None = None
 
     async def apply(self, context: FaultContext) -> web.StreamResponse:
         location = self.location or f"{context.url}/moved"

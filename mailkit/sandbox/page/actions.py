@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 from mailkit.sandbox.adjusting import parsed
 from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.faults import Fault
 from mailkit.sandbox.happening import CannotHappen
-from mailkit.sandbox.jsons import json_or_text
+from mailkit.sandbox.jsons import json_or_text, read_json
 from mailkit.sandbox.page.reading import fault_values, message_values
 from mailkit.sandbox.page.responses import see
 from mailkit.sandbox.page.visit import Visit
+from mailkit.sandbox.values import Seconds, checked
 from mailkit.sandbox.wire import Bytes
 
 PARAMETER = "parameter."
@@ -57,7 +56,7 @@ async def switch_off(visit: Visit) -> Bytes:
         visit.control.faults.clear()
         return see("/sandbox/page/faults?note=off")
     try:
-        visit.control.faults.remove(Fault(**msgspec.json.decode(given)))
+        visit.control.faults.remove(Fault.of(read_json(given)))
     except (TypeError, ValueError) as error:
         values = fault_values(visit, problem=str(error.args[0]))
         return visit.page("faults.html", values, status=400)
@@ -68,7 +67,8 @@ async def switch_off(visit: Visit) -> Bytes:
 async def advance(visit: Visit) -> Bytes:
     """Move the sandbox's time forward."""
     try:
-        visit.control.clock.advance(float(visit.form.get("seconds", "")))
+        seconds = checked("seconds", visit.form.get("seconds", ""), Seconds, strict=False)
+        visit.control.clock.advance(seconds)
     except ValueError as error:
         values = fault_values(visit, problem=str(error.args[0]))
         return visit.page("faults.html", values, status=400)
@@ -104,11 +104,11 @@ async def _post(visit: Visit) -> str:
 
 
 def _fault(form: Mapping[str, str]) -> Fault:
-    fields: dict[str, object] = {"on": form.get("on") or "*"}
+    fields: dict[str, object] = {"kind": form.get("kind", ""), "on": form.get("on") or "*"}
     for name in ("times", "after", "probability", "acted"):
         if form.get(name, "").strip():
             fields[name] = json_or_text(form[name])
     for name, text in form.items():
         if name.startswith(PARAMETER):
             fields[name.removeprefix(PARAMETER)] = json_or_text(text)
-    return Fault(form.get("kind", ""), **fields)  # type: ignore[arg-type]
+    return Fault.of(fields)

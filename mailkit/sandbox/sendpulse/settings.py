@@ -5,6 +5,16 @@ from typing import Literal
 import attrs
 
 from mailkit.sandbox.posting import Posting
+from mailkit.sandbox.values import (
+    Amount,
+    Count,
+    Pattern,
+    Seconds,
+    Share,
+    Status,
+    ZoneName,
+    typed,
+)
 
 WebhookNumbers = Literal["documented", "text", "number", "mixed"]
 Verdict = Literal[
@@ -12,7 +22,7 @@ Verdict = Literal[
 ]
 
 
-@attrs.define
+@attrs.define(field_transformer=typed)
 class SendPulseSettings:
     """May be changed while the sandbox runs; times are seconds of sandbox time.
 
@@ -71,51 +81,51 @@ class SendPulseSettings:
     client_id: str = "sandbox-client"
     client_secret: str = "sandbox-secret"  # noqa: S105 -- a fake, and meant to be known
     api_key: str = "sandbox-api-key"
-    token_lifetime: float = 3600.0
-    requests_per_second: int | None = 10
-    requests_per_minute: int | None = None
-    requests_per_day: int | None = None
-    campaigns_per_hour: int | None = 4
-    tests_per_hour: int | None = 20
-    second: float = 1.0
-    minute: float = 60.0
-    hour: float = 3600.0
-    day: float = 86400.0
-    campaign_quota_status: int = 429
-    tariff_status: int = 422
+    token_lifetime: Seconds = 3600.0
+    requests_per_second: Count | None = 10
+    requests_per_minute: Count | None = None
+    requests_per_day: Count | None = None
+    campaigns_per_hour: Count | None = 4
+    tests_per_hour: Count | None = 20
+    second: Seconds = 1.0
+    minute: Seconds = 60.0
+    hour: Seconds = 3600.0
+    day: Seconds = 86400.0
+    campaign_quota_status: Status = 429
+    tariff_status: Status = 422
     forbidden: frozenset[str] = frozenset()
     senders: tuple[tuple[str, str], ...] = (("news@shop.by", "Shop"),)
     any_sender: bool = False
     activation_code: str = "sandbox-code"
-    code_every: float = 900.0
-    active_after: float | None = 0.0
-    confirmed_after: float | None = None
-    contacts_per_request: int | None = None
-    variable_name: str = r"[\w-]+"
-    lookups_per_request: int | None = None
-    max_subscribers: int = 10_000_000
-    loading: float = 0.0
+    code_every: Seconds = 900.0
+    active_after: Seconds | None = 0.0
+    confirmed_after: Seconds | None = None
+    contacts_per_request: Count | None = None
+    variable_name: Pattern = r"[\w-]+"
+    lookups_per_request: Count | None = None
+    max_subscribers: Count = 10_000_000
+    loading: Seconds = 0.0
     loading_status: Literal[4, 5] = 4
     list_verdict: Literal["approve", "ask", "block"] = "approve"
     opt_outs: Literal["kept", "forgotten"] = "kept"
-    copying: float = 5.0
-    moderated_from: int = 20
-    moderated_first: int = 1
-    moderation: float = 600.0
+    copying: Seconds = 5.0
+    moderated_from: Count = 20
+    moderated_first: Count = 1
+    moderation: Seconds = 600.0
     verdict: Verdict = "approve"
-    sending: float = 60.0
-    sent_at_once: float = 1.0
-    halts_after: int | None = None
+    sending: Seconds = 60.0
+    sent_at_once: Share = 1.0
+    halts_after: Count | None = None
     halted_status: Literal[23, 25] = 23
     strict_dmarc: bool = False
-    open_share: float = 0.2
-    timezone: str = "UTC"
+    open_share: Share = 0.2
+    timezone: ZoneName = "UTC"
     currency: str = "USD"
-    balance: float = 10.0
+    balance: Amount = 10.0
     tariff_ended: bool = False
-    tariff_emails: int = 10_000_000
-    max_emails_per_task: int = 1_000_000
-    overdraft_price: float = 0.0044
+    tariff_emails: Count = 10_000_000
+    max_emails_per_task: Count = 1_000_000
+    overdraft_price: Amount = 0.0044
     quirks: bool = True
     webhook_numbers: WebhookNumbers = "documented"
     posting: Posting = attrs.field(

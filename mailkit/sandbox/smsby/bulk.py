@@ -45,7 +45,7 @@ def send(context: Context, fields: PhpArray) -> object:
     if context.settings.strict and any(reason == INCORRECT for _, reason in rows):
         raise unverified("delivery_list", INCORRECT)
     _pay(context, len(contents))
-    size = max(1, context.settings.message_size)
+    size = context.settings.message_size
     messages = [
         new_message(context, sending, rows[start : start + size])
         for start in range(0, len(rows), size)

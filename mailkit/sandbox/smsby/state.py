@@ -9,6 +9,7 @@ from mailkit.sandbox.delivery import Step, failure, step_at, steps
 from mailkit.sandbox.forms import File
 from mailkit.sandbox.happening import Course, following, past, shown_at
 from mailkit.sandbox.truth import Truth
+from mailkit.sandbox.values import Count, Positive, Rate, Seconds, Share, Status, typed
 
 
 class EmailStatus(StrEnum):
@@ -29,7 +30,7 @@ _STATUSES = {
 _UNDELIVERED = EmailStatus.UNDELIVERED
 
 
-@attrs.define
+@attrs.define(field_transformer=typed)
 class SmsBySettings:
     """What the provider does not publish; may be changed while the sandbox runs.
 
@@ -50,19 +51,19 @@ class SmsBySettings:
     """
 
     token: str = "sandbox-token"  # noqa: S105 -- a fake, and meant to be known
-    token_error_status: int = 200
-    status_delay: float = 0.0
+    token_error_status: Status = 200
+    status_delay: Seconds = 0.0
     waiting_states: tuple[str, str] = (EmailStatus.QUEUED, EmailStatus.SENT)
-    open_share: float = 0.2
-    message_size: int = 250
-    requests_per_second: float | None = None
-    max_input_vars: int = 1000
+    open_share: Share = 0.2
+    message_size: Positive = 250
+    requests_per_second: Rate | None = None
+    max_input_vars: Count = 1000
     text_at_top: bool = False
     strict: bool = False
     error_key: str = "email"
-    balance: int | None = None
+    balance: Count | None = None
     no_money: str = "Insufficient funds"
-    post_max_size: int = 8 * 1024 * 1024
+    post_max_size: Count = 8 * 1024 * 1024
 
 
 @attrs.define

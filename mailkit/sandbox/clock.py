@@ -3,8 +3,14 @@
 import math
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 LAST = 253_086_768_000.0  # 9990-01-01: the services can still write dates some time later
+
+
+def moment(at: float) -> str:
+    """A moment for programs: ISO 8601 in UTC."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
 class Clock:

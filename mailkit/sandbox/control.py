@@ -1,7 +1,7 @@
 """The sandbox's own paths, for other processes: truth, messages, faults, time, callbacks, reset.
 
-They answer JSON. A POST must be JSON, too, even without a body: a browser never sends that type for
-another site's page without asking first.
+They answer JSON, with moments in ISO 8601 in UTC. A POST must be JSON, too, even without a body: a
+browser never sends that type for another site's page without asking first.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -11,7 +11,7 @@ import attrs
 from aiohttp import web
 from attrs import filters
 
-from mailkit.sandbox.clock import Clock
+from mailkit.sandbox.clock import Clock, moment
 from mailkit.sandbox.endpoints import Endpoints, endpoint
 from mailkit.sandbox.faults import Fault, Faults, describe
 from mailkit.sandbox.forms import Malformed
@@ -96,7 +96,7 @@ class Control:
 @endpoint("health", "GET /sandbox/health")
 async def health(control: Control, params: Params, body: bytes) -> object:
     """Whether the sandbox runs, its address, and its time."""
-    return {"status": "ok", "url": control.url(), "now": control.clock.now()}
+    return {"status": "ok", "url": control.url(), "now": moment(control.clock.now())}
 
 
 @endpoint("truth", "GET /sandbox/truth")
@@ -121,7 +121,11 @@ async def summary(control: Control, params: Params, body: bytes) -> object:
 async def mailings(control: Control, params: Params, body: bytes) -> object:
     """The accepted calls that mailed somebody, campaigns by their numbers, with the addresses."""
     return [
-        {**attrs.asdict(one, recurse=False, filter=_PUBLIC), "addresses": list(one.addresses)}
+        {
+            **attrs.asdict(one, recurse=False, filter=_PUBLIC),
+            "at": moment(one.at),
+            "addresses": list(one.addresses),
+        }
         for one in control.truth.mailings
     ]
 
@@ -140,7 +144,7 @@ async def outcomes(control: Control, params: Params, body: bytes) -> object:
 
 @endpoint("arrivals", "GET /sandbox/truth/arrivals")
 async def arrivals(control: Control, params: Params, body: bytes) -> object:
-    """When each request arrived, by operation, in the sandbox's seconds."""
+    """When each request arrived, by operation, in seconds since the epoch."""
     return {name: list(times) for name, times in control.requests.arrivals.items()}
 
 
@@ -223,7 +227,7 @@ async def advance(control: Control, params: Params, body: bytes) -> object:
         control.clock.advance(checked("seconds", order.get("seconds"), Seconds))
     except ValueError as error:
         raise BadRequest(str(error)) from error
-    return {"now": control.clock.now()}
+    return {"now": moment(control.clock.now())}
 
 
 @endpoint("settings", "POST /sandbox/settings")

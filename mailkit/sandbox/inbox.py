@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from mailkit.sandbox.clock import Clock
+from mailkit.sandbox.clock import Clock, moment
 from mailkit.sandbox.happening import HAPPENINGS, CannotHappen, Course, furthest, past
 from mailkit.sandbox.search import Found, search
 from mailkit.sandbox.service import Service
@@ -85,7 +85,7 @@ class Inbox:
             "service": mailing.service,
             "operation": mailing.operation,
             "campaign": mailing.campaign,
-            "at": mailing.at,
+            "at": moment(mailing.at),
             "from": mailing.sender,
             "from_name": mailing.sender_name,
             "to": email.address,
@@ -101,6 +101,6 @@ class Inbox:
             found["text"] = email.text
             found["values"] = dict(email.values)
             found["history"] = [
-                {"at": at, "step": step} for at, step in self.course(email) if at <= now
+                {"at": moment(at), "step": step} for at, step in self.course(email) if at <= now
             ]
         return found

@@ -1,6 +1,6 @@
 import pytest
 
-from mailkit.sandbox.clock import LAST, Clock
+from mailkit.sandbox.clock import LAST, Clock, moment
 
 
 class Real:
@@ -60,3 +60,7 @@ def test_it_can_be_stopped_and_start_over() -> None:
     clock.start_over()
     real.seconds += 1
     assert clock.now() == 1060
+
+
+def test_a_moment_for_programs_is_iso_8601_in_utc() -> None:
+    assert moment(1_767_225_600.25) == "2026-01-01T00:00:00.250+00:00"

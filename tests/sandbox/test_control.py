@@ -2,7 +2,7 @@ import pytest
 
 from mailkit.sandbox import Fault, Sandbox
 from mailkit.sandbox import control as control_module
-from mailkit.sandbox.clock import LAST
+from mailkit.sandbox.clock import LAST, moment
 from mailkit.sandbox.origin import is_local
 
 from .conftest import BULK, MESSAGE, Api, JsonApi
@@ -15,7 +15,7 @@ async def test_health(api: Api, sandbox: Sandbox) -> None:
         assert await response.json() == {
             "status": "ok",
             "url": sandbox.url,
-            "now": sandbox.clock.now(),
+            "now": moment(sandbox.clock.now()),
         }
 
 
@@ -52,7 +52,7 @@ async def test_mailings_and_arrivals(api: Api, sandbox: Sandbox) -> None:
         [mailing] = await response.json()
     assert mailing["operation"] == "smsby.bulk.send"
     assert "origin" not in mailing  # the service's own
-    assert (mailing["at"], mailing["campaign"]) == (began, None)
+    assert (mailing["at"], mailing["campaign"]) == (moment(began), None)
     assert mailing["addresses"] == ["anna@mail.by", "boris@mail.by"]
     async with api.session.get("/sandbox/truth") as response:
         assert (await response.json())["over_quota"] == {"smsby.bulk.send": 1}

@@ -1,10 +1,12 @@
 """The captured messages over HTTP, for programs."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from mailkit.sandbox import Sandbox
+from mailkit.sandbox.clock import moment
 
 from .conftest import BULK, MESSAGE, Api, JsonApi
 
@@ -18,7 +20,7 @@ async def got(api: Api | JsonApi, path: str, status: int = 200) -> Any:
 
 async def test_messages_are_listed_newest_first(api: Api, sandbox: Sandbox) -> None:
     await api.post("sendBulkEmail", BULK)
-    at = sandbox.clock.now()
+    at = moment(sandbox.clock.now())
     sandbox.clock.advance(60)
     await api("sendEmail", **MESSAGE, sender_name="Shop", email="carl@mail.by")
     found = await got(api, "/sandbox/messages")
@@ -102,6 +104,10 @@ async def test_search_and_bodies(devino: JsonApi, sandbox: Sandbox) -> None:
     assert (full["html"], full["text"]) == (f"<p>Hi <b>Anna</b></p>{site}", f"Hi Anna\n{site}")
     assert full["values"] == {"Name": "Anna"}
     assert [one["step"] for one in full["history"]] == ["sent"]
+    [sent] = full["history"]
+    accepted = datetime.fromisoformat(full["at"])
+    assert accepted.tzinfo is UTC
+    assert accepted < datetime.fromisoformat(sent["at"]) <= accepted + timedelta(seconds=1)
     assert (await got(devino, "/sandbox/messages?search=zoe"))["messages"] == []
 
 

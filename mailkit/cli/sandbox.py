@@ -137,7 +137,8 @@ def _list_faults(*, as_json: bool) -> None:
         print(msgspec.json.encode(kinds).decode())
         return
     for name, kind in kinds.items():
-        given = "".join(f", {key}={value}" for key, value in kind.parameters.items())
+        values = {key: msgspec.json.encode(one).decode() for key, one in kind.parameters.items()}
+        given = "".join(f", {key}={value}" for key, value in values.items())
         acts = "" if kind.acts else " The request is not carried out."
         print(f"{name:21} {kind.help}{acts}{' (' + given[2:] + ')' if given else ''}")
     print("\nAll of them take on=OPERATION (or smsby.*), after, times and probability.")

@@ -147,11 +147,13 @@ def newest(values: dict[Any, Value]) -> list[Value]:
 class Service(ABC, Generic[Settings]):
     """One provider: how its requests are parsed, carried out and refused.
 
-    `settings_type` is its class of settings, all of them optional; `endpoints` its operations.
+    `settings_type` is its class of settings, all of them optional; `endpoints` its operations;
+    `posts_events` is whether it posts what happens to emails to its customers' own addresses.
     """
 
     settings_type: ClassVar[type]
     endpoints: ClassVar[Endpoints[Any]]
+    posts_events: ClassVar[bool] = False
 
     def __init__(self, shared: Shared, settings: Settings) -> None:
         self.shared = shared

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
 from yarl import URL
 
-from mailkit.sandbox import Fault, Sandbox
+from mailkit.sandbox import Fault, Mailing, Sandbox, Service
 from mailkit.sandbox.faults import KINDS
 from mailkit.sandbox.origin import HEADER
 from mailkit.sandbox.page.preview import inert, links
@@ -172,7 +173,7 @@ async def test_accounts_have_the_address_that_the_browser_knows(sandbox: Sandbox
 
 async def test_an_empty_sandbox_says_how_to_begin(api: Api, sandbox: Sandbox) -> None:
     html = await page(api, "/")
-    assert "Nothing was sent yet" in html
+    assert "Nothing has been sent yet" in html
     for name, value in sandbox.environment().items():
         assert f"export {name}={value}\n" in html
 
@@ -200,8 +201,7 @@ async def test_search_and_pages(api: Api, sandbox: Sandbox) -> None:
         html = await page(api, path)
     assert seen == list(range(120, 0, -1))
     assert shown(await page(api, "/?search=to:reader11@")) == [12]
-    assert "Nothing found" in await page(api, "/?search=nobody")
-    await page(api, "/?before=x", 404)
+    assert "No message found" in await page(api, "/?search=nobody")
 
 
 async def test_a_message_says_everything(sendpulse: JsonApi, api: Api, sandbox: Sandbox) -> None:
@@ -209,7 +209,12 @@ async def test_a_message_says_everything(sendpulse: JsonApi, api: Api, sandbox: 
 
     number = await campaign(sendpulse, sandbox, "complaint@mail.by", body="<p>Hi {{Name}}</p>")
     html = await page(api, "/sandbox/page/messages/1")
-    for words in ("Hello Anna", "Shop &lt;news@shop.by&gt;", f"campaign {number}", "complained"):
+    for words in (
+        "Hello Anna",
+        "<bdi>Shop</bdi> &lt;news@shop.by&gt;",
+        f"campaign {number}",
+        "complained",
+    ):
         assert words in html
     assert [attributes["value"] for name, attributes in tags(html) if name == "button"] == [
         "deliver",
@@ -233,7 +238,7 @@ async def test_attachments_are_named(api: Api) -> None:
     form.add_field("attachment", b"12345678", filename="<price>.pdf")
     async with api.session.post("/api/v2/sendEmail", data=form) as response:
         assert response.status == 200
-    assert "&lt;price&gt;.pdf (8 bytes)" in await page(api, "/sandbox/page/messages/1")
+    assert "<bdi>&lt;price&gt;.pdf</bdi> (8 bytes)" in await page(api, "/sandbox/page/messages/1")
 
 
 async def test_a_button_makes_it_happen_and_posts_it(
@@ -248,13 +253,13 @@ async def test_a_button_makes_it_happen_and_posts_it(
     assert [one["status"] for one in hook.events][-2:] == ["DELIVERED", "OPENED"]
     assert response.headers["Location"] == "/sandbox/page/messages/1?note=posted&done=open"
     html = await page(api, response.headers["Location"])
-    assert "The webhook took" in html
+    assert "The webhook accepted the post." in html
     assert [one["value"] for _, one in tags(html) if "autofocus" in one] == ["open"]
     assert "opened" in html
     assert hook.url in await page(api, "/sandbox/page/webhooks")
     hook.refusals.append(500)
     response = await submit(api, "messages/1/happen", what="click")
-    assert "did not take" in await page(api, response.headers["Location"])
+    assert "did not accept the post" in await page(api, response.headers["Location"])
     posts = len(hook.posts)
     response = await submit(api, "messages/1/happen", what="open")
     assert (response.status, len(hook.posts)) == (409, posts)
@@ -274,11 +279,85 @@ async def test_the_calls_that_a_fault_can_strike_are_listed_once(
     assert [one["list"] for one in inputs] == ["operations"] * len(KINDS)
 
 
-async def test_without_a_webhook_a_button_says_so(api: Api, sandbox: Sandbox) -> None:
+async def test_without_a_webhook_a_button_says_so(devino: JsonApi, api: Api) -> None:
+    from .test_happening import order
+
+    await devino("POST", "/email/messages", order("anna@mail.by"))
+    assert "and posts it to the webhook." in await page(api, "/sandbox/page/messages/1")
+    response = await submit(api, "messages/1/happen", what="bounce")
+    assert "No webhook is registered for this event" in await page(
+        api, response.headers["Location"]
+    )
+    response = await submit(api, "deliver")
+    assert "No events were waiting." in await page(api, response.headers["Location"])
+
+
+async def test_a_service_without_webhooks_promises_none(api: Api, sandbox: Sandbox) -> None:
     await api("sendEmail", **MESSAGE, email="anna@mail.by")
     response = await submit(api, "messages/1/happen", what="bounce")
-    assert "nothing was posted" in await page(api, response.headers["Location"])
+    html = await page(api, response.headers["Location"])
+    assert "Done.</p>" in html
+    assert "webhook" not in html[html.index("<main") :]
     assert sandbox.inbox.state(sandbox.inbox.get(1)) == "undelivered"
+
+
+async def test_which_services_post_events(sandbox: Sandbox) -> None:
+    posting = {
+        name for name, one in sandbox.services.items() if type(one).posts is not Service.posts
+    }
+    assert posting == {name for name, one in sandbox.services.items() if one.posts_events}
+
+
+async def test_text_that_deceives_is_shown_as_it_is(api: Api, sandbox: Sandbox) -> None:
+    name = "invoice\u202egpj.exe"
+    form = aiohttp.FormData(
+        {"token": api.token, "sender_email": "news@shop.by", "sender_name": name,
+         "subject": f"{name}\x7f\u2067", "message": name, "email": "anna@mail.by"},
+        quote_fields=False,
+    )  # fmt: skip
+    form.add_field("attachment", b"1", filename=name)
+    async with api.session.post("/api/v2/sendEmail", data=form) as response:
+        assert response.status == 200
+    shown = r"invoice\u202egpj.exe"
+    for path in ("/", "/sandbox/page/messages/1", "/sandbox/page/messages/1?view=source"):
+        html = await page(api, path)
+        assert rf"{shown}\u007f\u2067" in html
+        assert "\u202e" not in html
+    assert f"<bdi>{shown}</bdi> &lt;news@shop.by&gt;" in html
+    assert f"<bdi>{shown}</bdi> (1 byte)" in html
+    assert f">{shown}</pre>" in html
+    [field] = [one for _, one in tags(await page(api, f"/?search={quote(name)}"))
+               if one.get("id") == "search"]  # fmt: skip
+    assert field["value"] == name  # what is searched for again
+
+
+async def test_a_fault_with_such_text_can_be_turned_off(api: Api, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault("redirect", location="http://a/\u202e\x7f\n"))
+    html = await page(api, "/sandbox/page/faults")
+    [active] = [str(one["value"]) for _, one in tags(html) if one.get("name") == "fault"]
+    assert (await submit(api, "faults/off", fault=active)).status == 303
+    assert sandbox.faults.active() == []
+
+
+async def test_a_subject_that_is_empty_or_no_longer_kept() -> None:
+    async with Sandbox(speed=0, keep_emails=1) as sandbox:
+        for subject in ("Autumn", ""):
+            mailing = Mailing("smsby.emails.send", sandbox.clock.now(), "a@b.by", "", ["c@d.by"])
+            sandbox.truth.record(mailing, [(subject, "Hi")])
+        async with aiohttp.ClientSession(sandbox.url) as session:
+            for path in ("/", "/sandbox/page/messages/1", "/sandbox/page/messages/2"):
+                async with session.get(path) as response:
+                    html = await response.text()
+                assert ("(no subject)" in html) == (path != "/sandbox/page/messages/1")
+                assert ("(subject no longer kept)" in html) == (path != "/sandbox/page/messages/2")
+
+
+@pytest.mark.parametrize("before", ["abc", "-1", "1.5"])
+async def test_a_wrong_number_in_the_address_is_told(before: str, api: Api) -> None:
+    async with api.session.get(f"/?before={before}") as response:
+        assert await problem(response) == (
+            f"before must be a whole number of 0 or more, not {before!r}"
+        )
 
 
 async def test_what_waits_is_posted(

@@ -49,6 +49,7 @@ class Devino(Service[DevinoSettings]):
     """The service Devino with one account."""
 
     settings_type = DevinoSettings
+    posts_events = True
     endpoints: ClassVar[Endpoints[Handler]] = Endpoints(files, messages)
 
     def __init__(self, shared: Shared, settings: DevinoSettings) -> None:

@@ -11,7 +11,7 @@ from mailkit.sandbox.wire import page, whole
 
 @attrs.frozen(field_transformer=typed)
 class RateLimited(FaultKind):
-    """HTTP 429 with `retry_after` as it is (None: without the header)."""
+    """HTTP 429 with `retry_after` as the header Retry-After, or without it if that is null."""
 
     name = "rate_limited"
     acts = False
@@ -27,7 +27,7 @@ class RateLimited(FaultKind):
 
 @attrs.frozen(field_transformer=typed)
 class ServerError(FaultKind):
-    """HTTP `status` with the service's error, or with `html`."""
+    """HTTP `status` with the service's error, or with an HTML page if `html` is true."""
 
     name = "server_error"
     acts = False
@@ -68,7 +68,7 @@ class TokenRefused(FaultKind):
 
 @attrs.frozen(field_transformer=typed)
 class Redirect(FaultKind):
-    """HTTP `status` to `location` (None: to a path of the sandbox)."""
+    """HTTP `status` to `location`, or to a path of the sandbox if that is null."""
 
     name = "redirect"
     acts = False

@@ -7,7 +7,7 @@ from mailkit.sandbox.endpoints import endpoint
 from mailkit.sandbox.faults import Fault
 from mailkit.sandbox.happening import CannotHappen
 from mailkit.sandbox.jsons import json_or_text, read_json
-from mailkit.sandbox.page.reading import fault_values, message_values
+from mailkit.sandbox.page.reading import fault_values, is_posted, message_values
 from mailkit.sandbox.page.responses import see
 from mailkit.sandbox.page.visit import Visit
 from mailkit.sandbox.values import Seconds, checked
@@ -21,20 +21,20 @@ PARAMETER = "parameter."
 async def happen(visit: Visit) -> Bytes:
     """Make something happen to a message, and post what follows to webhooks."""
     control = visit.control
-    email, what = control.inbox.get(visit.number("id") or 0), visit.form.get("what", "")
+    email, what = control.inbox.get(visit.id), visit.form.get("what", "")
     try:
         control.inbox.happen(email, what)
     except CannotHappen as error:
         values = message_values(visit, email, problem=str(error))
         return visit.page("message.html", values, status=409)
-    note = await _post(visit)
+    note = await _post(visit, nothing="quiet") if is_posted(visit, email) else "done"
     return see(f"/sandbox/page/messages/{email.number}?note={note}&done={what}")
 
 
 @endpoint("page.deliver", "POST /sandbox/page/deliver")
 async def deliver(visit: Visit) -> Bytes:
-    """Post what waits for webhooks."""
-    return see(f"/sandbox/page/webhooks?note={await _post(visit)}")
+    """Post the waiting events to webhooks."""
+    return see(f"/sandbox/page/webhooks?note={await _post(visit, nothing='nothing')}")
 
 
 @endpoint("page.faults.on", "POST /sandbox/page/faults/on")
@@ -93,11 +93,11 @@ async def reset(visit: Visit) -> Bytes:
     return see("/")
 
 
-async def _post(visit: Visit) -> str:
-    """Post what waits, and the note that says what came of it."""
+async def _post(visit: Visit, *, nothing: str) -> str:
+    """Post the waiting events; the note that says how that ended, `nothing` if there were none."""
     count = await visit.control.deliver()
     if not count:
-        return "quiet"
+        return nothing
     last = list(visit.site.deliveries)[-count:]
     is_taken = all(one.status is not None and 200 <= one.status < 300 for one in last)
     return "posted" if is_taken else "untaken"

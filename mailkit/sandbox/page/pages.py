@@ -13,6 +13,7 @@ from mailkit.sandbox.page import actions, reading
 from mailkit.sandbox.page.responses import html
 from mailkit.sandbox.page.updates import Updates
 from mailkit.sandbox.page.visit import NotHere, Site, Visit
+from mailkit.sandbox.values import BadValue
 from mailkit.sandbox.wire import Bytes, Pause, method, read_body
 
 UPDATES = "/sandbox/page/updates"
@@ -50,10 +51,12 @@ class Page:
         if not operation:
             return visit.page("problem.html", {"problem": "There is no such page."}, status=404)
         if asked != "GET" and not self.site.control.token.matches(visit.form.get("token", "")):
-            problem = "This form is of an earlier sandbox. Go back, reload the page, and try again."
+            problem = "This form is from an earlier sandbox: go back and reload the page."
             return visit.page("problem.html", {"problem": problem}, status=403)
         try:
             return await _ENDPOINTS[operation].handler(visit)
+        except BadValue as error:
+            return visit.page("problem.html", {"problem": str(error)}, status=400)
         except (NoSuchMessage, NotHere):
             problem = "There is no such message. After a reset, numbers start from 1 again."
             return visit.page("problem.html", {"problem": problem}, status=404)

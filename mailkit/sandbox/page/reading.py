@@ -12,6 +12,7 @@ from mailkit.sandbox.page.preview import inert, links
 from mailkit.sandbox.page.responses import FOLDER, MESSAGE_POLICY, file, html
 from mailkit.sandbox.page.visit import NotHere, Visit
 from mailkit.sandbox.truth import Email
+from mailkit.sandbox.values import Count, checked
 from mailkit.sandbox.wire import Bytes
 
 VIEWS = ("html", "text", "source")
@@ -23,7 +24,8 @@ FIRST_LINKS = 100
 async def messages(visit: Visit) -> Bytes:
     """The captured messages, newest first, or those that a search finds."""
     control, text = visit.control, visit.params.get("search", "").strip()
-    before = visit.number("before")
+    given = visit.params.get("before", "")
+    before = checked("before", given, Count, strict=False) if given else None
     found = control.inbox.find(text, before=before)
     rows = [(one, control.inbox.state(one)) for one in found.emails]
     values = {
@@ -54,6 +56,7 @@ def message_values(visit: Visit, email: Email, problem: str = "") -> dict[str, o
         "state": inbox.state(email),
         "course": inbox.course(email),
         "happenings": list(HAPPENINGS),
+        "is_posted": is_posted(visit, email),
         "view": view,
         "views": VIEWS if is_html else ("text",),
         "text": email.text,
@@ -63,6 +66,12 @@ def message_values(visit: Visit, email: Email, problem: str = "") -> dict[str, o
         "problem": problem,
         "note": visit.params.get("note", ""),
     }
+
+
+def is_posted(visit: Visit, email: Email) -> bool:
+    """Whether the service posts what happens to the message."""
+    service = visit.site.services.get(email.service)
+    return service is not None and service.posts_events
 
 
 @endpoint("page.message.html", "GET /sandbox/page/messages/{id}/html")
@@ -135,8 +144,7 @@ async def script(visit: Visit) -> Bytes:
 
 
 def _email(visit: Visit) -> Email:
-    number = visit.number("id")
-    return visit.control.inbox.get(number or 0)
+    return visit.control.inbox.get(visit.id)
 
 
 def _accounts(visit: Visit) -> Iterator[tuple[str, dict[str, str]]]:

@@ -1,5 +1,6 @@
 """HTML from templates; the only module that needs jinja2."""
 
+import re
 from datetime import datetime
 from functools import cache
 
@@ -7,6 +8,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailkit.sandbox.page.responses import FOLDER
+from mailkit.sandbox.truth import Email
 
 TONES = {
     "accepted": "waiting",
@@ -23,6 +25,11 @@ TONES = {
     "unsubscribed": "warning",
 }
 
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters, and those that turn the text around."""
+
 
 def render(template: str, values: dict[str, object]) -> str:
     """The template with these values, escaped."""
@@ -35,13 +42,21 @@ def _environment() -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters |= {"clock": _clock, "moment": _moment, "json": _json, "tone": _tone}
     made.filters |= {"date": _date, "span": _span, "figure": _figure}
-    made.filters |= {"counted": _counted, "often": _often}
+    made.filters |= {"counted": _counted, "often": _often, "subject": _subject}
     return made
+
+
+def _visible(value: object) -> object:
+    """What is shown of a value: of text, what could deceive as an escape, such as `\\u202e`."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
 
 
 def _clock(at: float, now: float) -> str:
@@ -67,6 +82,11 @@ def _span(seconds: float) -> str:
         if count:
             parts.append(f"{count} {name}")
     return " ".join(parts[:2]) or "0 s"
+
+
+def _subject(email: Email) -> str:
+    kept = email.content is not None
+    return email.subject or ("(no subject)" if kept else "(subject no longer kept)")
 
 
 def _counted(count: int, noun: str) -> str:

@@ -56,11 +56,10 @@ class Visit:
         """What the sandbox lets be seen and done."""
         return self.site.control
 
-    def number(self, name: str, default: int | None = None) -> int | None:
-        """A parameter as a number."""
-        text = self.params.get(name, "")
-        if not text:
-            return default
+    @property
+    def id(self) -> int:
+        """The number in the path; NotHere if it is none."""
+        text = self.params["id"]
         if not (text.isascii() and text.isdigit() and len(text) < 18):
             raise NotHere
         return int(text)

@@ -71,6 +71,7 @@ class SendPulse(Service[SendPulseSettings]):
     """The service SendPulse with one account."""
 
     settings_type = SendPulseSettings
+    posts_events = True
     endpoints: ClassVar[Endpoints[Handler]] = Endpoints(
         balance,
         blacklist,

@@ -58,7 +58,7 @@ class BulkSender:
     ``journal`` is the journal's path, an open Journal (which is not closed here), or None for
     the default place. ``settings`` say how many requests run at once and how long to look for
     rows that the provider does not name. ``hooks`` are called with each `JobEvent`; the same goes
-    to the logger ``mailkit.bulk``. Leaving the ``async with`` block stops what still runs.
+    to the logger ``mailkit.jobs``. Leaving the ``async with`` block stops what still runs.
     """
 
     @checked

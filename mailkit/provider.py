@@ -56,6 +56,7 @@ from mailkit.core.dispatch import (
     Wait,
     WebhookProviderClass,
 )
+from mailkit.core.failure_words import about_failure
 from mailkit.core.fields import FileLike, address, one_line
 from mailkit.core.forms import File
 from mailkit.core.hooks import Attempt, Hook
@@ -78,7 +79,7 @@ from mailkit.core.wire import (
     base_url,
 )
 from mailkit.core.wire_format import WireFormat, time_zone
-from mailkit.core.words import about_account, about_failure
+from mailkit.core.words import about_account
 from mailkit.template import InvalidRow, Piece, Placeholder, Template, rewrite
 
 __all__ = [

@@ -57,7 +57,8 @@ def sample(pattern: re.Pattern[Any], random: Random) -> Any:
         chars: list[Any] = [*CHARS]
         if isinstance(empty, bytes):
             chars = [char.encode("latin1") for char in CHARS if char < "\u0100"]
-        return random.choice([char for char in chars if matcher.leaf(kind, what).match(char)])
+        fits = matcher.leaf(kind, what).match
+        return random.choice([*filter(fits, chars)] or [*filter(fits, map(chr, range(0x500)))])
 
     return made(matcher.tree)
 

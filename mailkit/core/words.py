@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 
-__all__ = ["about_account", "about_failure", "about_recipient", "says_only"]
+__all__ = ["about_account", "about_recipient", "says_only"]
 
 _account = re.compile(
     r"(?i)\b(?:insufficient|not[ ._-]enough|lack[ ._-]of|no|low)[ ._-]"
@@ -49,25 +49,3 @@ def says_only(status: int, text: str) -> bool:
     except ValueError:
         return False
     return _no_letters.sub("", text.casefold()) == _no_letters.sub("", phrase.casefold())
-
-
-_failure = re.compile(
-    r"(?i)timed?[ -]?out|deadline exceeded|execution time|out of memory|memory size|exception"
-    r"|fatal error|unexpected (?:end|eof|token|response)|went wrong|unknown error|internal error"
-    r"|server error|status code|\b50[234]\b|temporar(?:y|ily) (?:error|failure|unavailable)"
-    r"|service (?:is )?unavailable|overloaded|server (?:is )?busy|maintenance|upstream|gateway"
-    r"|proxy|backend|\borigin\b|circuit|no healthy|(?:no|bad|invalid|empty) response|not respond"
-    r"|connection|ECONN|disconnect|(?:to|not) connect\b|connect error|socket|network error"
-    r"|unreachable|hang up|aborted|context cancel|broken pipe|EPIPE|EHOST|ENOTFOUND|EAI_|\bEOF\b"
-    r"|fetch failed|failed to fetch|resolve host|TLS|handshake|SQLSTATE|deadlock|lock wait"
-    r"|gone away|header|cookie|no such route|no route|page not found|authori[sz]ation field"
-    r"|firewall|captcha|(?:время|времени) ожидания|тайм-?аут|соединени|внутренняя ошибка"
-    r"|ошибка сервера|неизвестная ошибка|технические работы"
-    r"|(?:сервис|сервер) (?:временно )?(?:недоступ|занят|перегруж)"
-).search
-_between_words = re.compile(r"[._]+").sub
-
-
-def about_failure(said: str) -> bool:
-    """Whether the words report a failure on the way or inside: it may have come after the act."""
-    return any(_failure(text) for text in (said, _between_words(" ", said)))

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 
 import msgspec
 
+from mailkit.core.failure_words import about_failure
 from mailkit.core.reading import decode
 from mailkit.core.wire import Refusal, Response, Unclear, Unreadable
-from mailkit.core.words import about_account, about_failure
+from mailkit.core.words import about_account
 
-__all__ = ["oks", "reasons", "unwrap"]
+__all__ = ["failure_in", "oks", "reasons", "unwrap"]
 
 _OWN = frozenset({"code", "description", "reasons"})
 _of_the_key = re.compile(r"(?i)unauthori[sz]ed|api[ ._-]?key").search
@@ -40,8 +41,8 @@ def unwrap(response: Response) -> bytes | Refusal:
     money = tree.keys() <= _OWN and about_account(said)
     if not isinstance(tree.get("description"), str) or not (money or _listed(tree.get("reasons"))):
         raise Unreadable("not a response of Devino: neither a result nor reasons")
-    if any(map(about_failure, said)):
-        raise Unclear(f"the service failed: {said[0]}")
+    if failure := failure_in(tree):
+        raise Unclear(f"the service failed: {failure}")
     code = tree.get("code")
     return Refusal(
         said,
@@ -57,17 +58,22 @@ def oks(tree: Mapping[str, object]) -> list[bool]:
     return [isinstance(mark, str) and mark.strip().casefold() == "ok" for mark in marks]
 
 
-def reasons(tree: Mapping[str, object]) -> tuple[str, ...]:
+def reasons(tree: Mapping[str, object], *, references: bool = True) -> tuple[str, ...]:
     """The service's words, such as ``validation.subject.is.empty (subject)``; else its description,
     or its code.
     """
     said = tree.get("reasons")
     listed = said if isinstance(said, list) else [] if said is None else [said]
-    words = tuple(text for text in map(_reason, listed) if text)
+    words = tuple(text for one in listed if (text := _reason(one, references)))
     if words:
         return words
     word = tree.get("description") or tree.get("code")
     return () if word is None else (_text(word),)
+
+
+def failure_in(tree: Mapping[str, object]) -> str | None:
+    """The first of the service's words that reports a failure, without what it refers to."""
+    return next(filter(about_failure, reasons(tree, references=False)), None)
 
 
 def _listed(said: object) -> bool:
@@ -78,9 +84,9 @@ def _listed(said: object) -> bool:
     return all(isinstance(key, str) and key.strip() for key in keys)
 
 
-def _reason(said: object) -> str:
+def _reason(said: object, references: bool) -> str:
     if isinstance(said, dict) and said.get("key"):
-        reference = said.get("reference") or said.get("ref")
+        reference = references and (said.get("reference") or said.get("ref"))
         return f"{_text(said['key'])} ({_text(reference)})" if reference else _text(said["key"])
     return _text(said) if said else ""
 

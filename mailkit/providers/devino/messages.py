@@ -15,10 +15,9 @@ from mailkit.core.model import Model
 from mailkit.core.reading import decode
 from mailkit.core.wire import Unreadable
 from mailkit.core.wire_format import WireFormat
-from mailkit.core.words import about_failure
 from mailkit.errors import InvalidArgument
 from mailkit.providers.devino import fields
-from mailkit.providers.devino.envelope import oks, reasons
+from mailkit.providers.devino.envelope import failure_in, oks, reasons
 from mailkit.text import header_text
 
 __all__ = [
@@ -203,7 +202,7 @@ def _word(
         return AcceptedRecipient(index, address, str(message_id))
     if message_id in (None, "") and not any(marks) and (marks or why):
         words = reasons(item)
-        if any(map(about_failure, words)):
+        if failure_in(item):
             return RecipientInDoubt(index, address, "; ".join(words))
         return RefusedRecipient(index, address, words)
     return RecipientInDoubt(index, address, "the response says neither yes nor no")

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from mailkit.core.failure_words import about_failure
 from mailkit.core.reading import decode, php_list
 from mailkit.core.wire import Refusal, Response, Unclear, Unreadable
 from mailkit.core.words import says_only
@@ -146,7 +147,11 @@ def _refusal(response: Response) -> Refusal:
     words = said.strip() if isinstance(said, str) and keys <= _IN_AN_ERROR else ""
     if not words or type(code) is not int or (response.status == 503 and says_only(503, words)):
         raise Unreadable("not a response of SendPulse: neither a success nor a refusal")
-    return refusal_of(_reasons(tree), code)
+    refusal = refusal_of(_reasons(tree), code)
+    known = refusal.later or refusal.account or refusal.missing or response.status == 503
+    if not known and about_failure(words):
+        raise Unclear(f"the service failed: {words}")
+    return refusal
 
 
 def _reasons(tree: Mapping[str, object]) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
+from mailkit.core.failure_words import about_failure
 from mailkit.core.reading import decode
 from mailkit.core.wire import Refusal, Response, Unclear, Unreadable
-from mailkit.core.words import about_account, about_failure, says_only
+from mailkit.core.words import about_account, says_only
 
 __all__ = ["confirmed", "unwrap"]
 

@@ -28,7 +28,7 @@ from mailkit.bulk.journal import (
     LedgerPermits,
     WhenPlanned,
 )
-from mailkit.bulk.journal.names import was_cut_off
+from mailkit.bulk.journal.names import may_have_been_sent, was_cut_off
 from mailkit.bulk.plan import Draft, JobSpec, drafted, plan, suppress_for
 from mailkit.bulk.rate import quota_of
 from mailkit.bulk.rehearsal import Plan, rehearse, what_is_left
@@ -363,6 +363,8 @@ class BulkSender:
         """
         self._check_track(self._settings)
         record = await self._known(name)
+        if was_cut_off(record):
+            raise InvalidArgument(str(may_have_been_sent(record)))
         if rate is not None:
             await self.journal.jobs.set_rate(record, rate, most=quota_of(rate).limit)
             record = attrs.evolve(record, rate=rate)

@@ -9,12 +9,16 @@ import pytest
 
 from mailkit.bulk.journal import Chosen, JobRecord, Journal
 from mailkit.bulk.journal.restoring import doubt_unsent, put_back
+from mailkit.bulk.report.advice import remarks
 from mailkit.bulk.sender import BulkSender
+from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import InvalidArgument, JobExists
 
 from .fakes import MESSAGE, FakeProvider, people
 from .jobs import die, in_each, planned, planning, states, take
+
+ONE = EngineSettings(concurrency=1)
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -90,6 +94,8 @@ async def test_a_command_that_repeats_does_not_send_it(journal: Journal) -> None
                 await sender.start_or_resume(MESSAGE, list_, name=name)
         with pytest.raises(JobExists, match="the job daily was still being planned"):
             await sender.start(MESSAGE, list_, name="daily")
+        with pytest.raises(InvalidArgument, match="send its list under another name with again"):
+            await sender.resume("daily")
         job = await sender.start(MESSAGE, read_recipients(["new@b.by"]), name="b", again=True)
         await job.wait()
     assert provider.mailed == {"new@b.by": 1}
@@ -109,3 +115,26 @@ async def test_rejected_rows_may_have_been_ordered_again(journal: Journal) -> No
     with pytest.raises(InvalidArgument, match="may have been ordered again, and sent"):
         await journal.resolving.again(job, everything)
     assert set((await states(journal, job)).values()) == {"rejected"}
+
+
+async def test_rejected_rows_are_not_sent_by_another_job_without_a_word(journal: Journal) -> None:
+    provider, rows = FakeProvider(chunk_rows=1), people(3)
+    provider.refuses = lambda chunk: "no such mailbox" if chunk.rows[0].n < 3 else None
+    async with BulkSender(provider, journal=journal, settings=ONE) as sender:
+        first = await (await sender.start(MESSAGE, read_recipients(rows), name="a")).wait()
+    assert (first.counts.accepted, first.counts.rejected) == (1, 2)
+    await older(journal)
+    provider.refuses = lambda chunk: None
+    provider.mailed.clear()
+    async with BulkSender(provider, journal=journal, settings=ONE) as sender:
+        corrected = read_recipients([*rows, "new@example.com"])
+        second = await (await sender.start(MESSAGE, corrected, name="b")).wait()
+        assert provider.mailed == {"new@example.com": 1}
+        assert second.elsewhere == {"already sent by job a": 1, "may have been sent by job a": 2}
+        report = await sender.report("a")
+        assert report.put_back is not None
+        said = " ".join(map(str, remarks(report, str)))
+        assert "--rejected" not in said
+        assert "in a job of their own, with --again" in said
+        await (await sender.start(MESSAGE, read_recipients(rows), name="c", again=True)).wait()
+    assert provider.mailed == dict.fromkeys([*rows, "new@example.com"], 1)

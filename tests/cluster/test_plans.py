@@ -56,7 +56,7 @@ def test_what_a_dead_worker_was_planning_is_planned_by_another(cluster: Cluster)
     file = Path(cluster.shop.customers(1_000)).resolve()
     order(cluster, file)
     with psycopg.connect(cluster.dsn) as db:
-        db.execute("LOCK TABLE chunks IN ACCESS EXCLUSIVE MODE")
+        db.execute("LOCK TABLE left_out IN ACCESS EXCLUSIVE MODE")
         first = cluster.work()
         cluster.until(lambda: cluster.ask("SELECT count(*) FROM rows") == 1_000, first)
         kill(first)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
 from mailkit.bulk.journal import JobRecord, Journal, Taken
 from mailkit.bulk.journal.ledger import Account, Busy, Grant, Ledger
-from mailkit.bulk.journal.postgres import store
+from mailkit.bulk.journal.postgres import servers, store
 from mailkit.bulk.journal.postgres.witness import (
     KEPT,
     LONGEST,
@@ -22,6 +24,7 @@ from mailkit.bulk.journal.postgres.witness import (
     Witness,
     missing,
 )
+from mailkit.core.clock import Clock
 from mailkit.core.quota import Quota
 from mailkit.errors import JournalError
 from mailkit.provider import Sent
@@ -107,7 +110,7 @@ async def test_who_sends_meanwhile_takes_nothing_from_them(make_postgres: Make) 
         copy = server.copy_files()
         await send(journal, job)
         server.put_back(copy)
-        with pytest.raises(JournalError, match="older than this machine has seen it"):
+        with pytest.raises(JournalError, match="older than it was"):
             await journal.chunks.take(job, 3.0)
 
 
@@ -134,7 +137,7 @@ async def test_who_waits_for_work_sees_what_others_take(
             monkeypatch.setattr(waiting._db._witness, "note", then)
             assert await asyncio.to_thread(noted.wait, 10.0)
     server.put_back(copy)
-    with pytest.raises(JournalError, match="older than this machine has seen it"):
+    with pytest.raises(JournalError, match="older than it was"):
         await Journal.open(server.dsn())
 
 
@@ -145,7 +148,7 @@ async def test_a_second_server_with_such_a_copy_is_noticed(make_postgres: Make) 
     copy = server.copy_files()
     await goes_on(server.dsn())
     second.put_back(copy)
-    with pytest.raises(JournalError, match="older than this machine has seen it"):
+    with pytest.raises(JournalError, match="older than it was"):
         await Journal.open(second.dsn())
     await goes_on(server.dsn())
 
@@ -171,15 +174,141 @@ async def test_tables_that_are_put_back_into_the_database_are_noticed(
         await begun(postgres.dsn(name))
         postgres.run("CREATE TABLE before AS SELECT * FROM chunks", database=name)
         await goes_on(postgres.dsn(name))
-        for statement in (
-            "DELETE FROM chunks",
-            "INSERT INTO chunks SELECT * FROM before",
-        ):
-            postgres.run(statement, database=name)
-        with pytest.raises(JournalError, match="older than this machine has seen it"):
+        restore(postgres, name)
+        with pytest.raises(JournalError, match="older than it was"):
             await Journal.open(postgres.dsn(name))
     finally:
         postgres.drop_database(name)
+
+
+async def put_back_beside(address: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A machine that knows nothing finds the journal as the others left it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    for adopt in (None, "latest"):
+        with pytest.raises(JournalError, match=r"it lacks .* that the machine .* knows of"):
+            await Journal.open(address, adopt=adopt)
+    async with await Journal.open(address, adopt="older") as journal:
+        counts = await journal.reports.counts(await journal.jobs.get("a"))
+        assert (counts.unsent, counts.in_doubt) == (0, 4)
+
+
+async def test_who_goes_on_while_tables_are_put_back_notices_and_tells_all(
+    postgres: Databases, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No connection is lost by that."""
+    name = postgres.create_database()
+    address = postgres.dsn(name)
+    try:
+        await begun(address)
+        postgres.run("CREATE TABLE before AS SELECT * FROM chunks", database=name)
+        async with await Journal.open(address) as journal:
+            job = await journal.workers.join(await journal.jobs.get("a"))
+            await send(journal, job)
+            restore(postgres, name)
+            with pytest.raises(JournalError, match="it lacks a request that this machine knows of"):
+                await journal.chunks.take(job, time.time())
+        await put_back_beside(address, monkeypatch, tmp_path)
+    finally:
+        postgres.drop_database(name)
+
+
+async def test_who_only_looks_on_knows_what_has_ended_too(
+    postgres: Databases, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(store, "BEAT", 0.01)
+    name = postgres.create_database()
+    address = postgres.dsn(name)
+    try:
+        await begun(address)
+        postgres.run("CREATE TABLE before AS SELECT * FROM chunks", database=name)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("XDG_STATE_HOME", str(tmp_path / "idle"))
+            idle = await Journal.open(address)
+        assert isinstance(idle._db, store.PostgresStore)
+        noted, told, note = threading.Event(), threading.Event(), idle._db._witness.note
+        tell = servers.tell
+
+        def then(marks: Sequence[Mark]) -> None:
+            note(marks)
+            if any(one.chunk == 2 for one in marks):
+                noted.set()
+
+        def say(*given: Any) -> None:
+            tell(*given)
+            told.set()
+
+        monkeypatch.setattr(servers, "tell", say)
+        await goes_on(address)
+        monkeypatch.setattr(idle._db._witness, "note", then)
+        assert await asyncio.to_thread(noted.wait, 10.0)
+        restore(postgres, name)
+        assert await asyncio.to_thread(told.wait, 10.0)
+        await idle.close()
+        await put_back_beside(address, monkeypatch, tmp_path / "new")
+    finally:
+        postgres.drop_database(name)
+
+
+async def test_who_has_looked_since_knows_it_as_well(
+    make_postgres: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = make_postgres()
+    await begun(server.dsn())
+    copy = server.copy_files()
+    await goes_on(server.dsn())
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    await (await Journal.open(server.dsn(), read_only=True)).close()
+    server.put_back(copy)
+    with pytest.raises(JournalError, match="it lacks a request that this machine knows of"):
+        await Journal.open(server.dsn())
+
+
+async def test_permits_that_are_lost_are_noticed(postgres: Databases) -> None:
+    """They are those of an hour, and of no chunk: a test send has no other trace."""
+    name = postgres.create_database()
+    account = Account("fake", "shop", {"tests": Quota(20, 3600.0, "tests")})
+
+    async def granted() -> None:
+        async with await Journal.open(postgres.dsn(name)) as journal:
+            (await journal.permits_of(account, Clock()).acquire(("tests",), 0.0, 30.0)).done()
+
+    try:
+        await granted()
+        postgres.run("CREATE TABLE before AS SELECT * FROM accounts", database=name)
+        await granted()
+        postgres.run("DELETE FROM accounts", database=name)
+        postgres.run("INSERT INTO accounts SELECT * FROM before", database=name)
+        with pytest.raises(JournalError, match="it lacks permits of a quota"):
+            await Journal.open(postgres.dsn(name))
+    finally:
+        postgres.drop_database(name)
+
+
+async def test_a_damaged_witness_is_made_anew_once_a_person_has_said_so(
+    postgres_database: str,
+) -> None:
+    await begun(postgres_database)
+    async with await Journal.open(postgres_database) as journal:
+        assert isinstance(journal._db, store.PostgresStore)
+        place = journal._db._witness.place
+    assert place is not None
+    place.write_bytes(b"\0" * 100)
+    for adopt in (None, "latest"):
+        with pytest.raises(JournalError, match="is damaged"):
+            await Journal.open(postgres_database, adopt=adopt)
+    await (await Journal.open(postgres_database, adopt="older")).close()
+    await goes_on_with_another(postgres_database)
+
+
+async def goes_on_with_another(address: str) -> None:
+    async with await Journal.open(address) as journal:
+        await send(journal, await planned(journal, people(2), name="b", chunk=1))
+
+
+def restore(postgres: Databases, name: str) -> None:
+    """As ``pg_restore --clean`` does it, for the chunks."""
+    postgres.run("DELETE FROM chunks", database=name)
+    postgres.run("INSERT INTO chunks SELECT * FROM before", database=name)
 
 
 async def test_a_copy_whose_original_went_on_is_not_the_latest(postgres: Databases) -> None:
@@ -331,12 +460,18 @@ def test_a_torn_line_counts_for_nothing(tmp_path: Path) -> None:
         Witness(tmp_path / "j").read()
     Witness(tmp_path / "j").note([mark(2)])
     assert Witness(tmp_path / "j").read() == (mark(2),)
+    (tmp_path / "j").write_bytes(b"")
+    with pytest.raises(JournalError, match="is damaged"):
+        Witness(tmp_path / "j").read()
 
 
 def test_one_that_can_not_be_read_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "j").mkdir()
-    with pytest.raises(JournalError, match="can't be read: Is a directory"):
-        Witness(tmp_path / "j").read()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "nothing").symlink_to("/dev/null")
+    for place in ("j", "pipe", "nothing"):
+        with pytest.raises(JournalError, match=r"can't be read: (Not a regular file|Is a dir)"):
+            Witness(tmp_path / place).read()
     assert Witness(tmp_path / "j" / "none").read() == ()
     assert Witness(None).read() == ()
 

@@ -194,6 +194,9 @@ class MemoryStore(Store):
     def taking(self, db: Connection, job: int, chunk: int, times: int, at: float) -> None:
         """There is no witness to be told."""
 
+    def granting(self, db: Connection, account: int, grants: int) -> None:
+        """There is no witness to be told."""
+
     def confirm(self, db: Connection, job: int) -> None:
         """There is no witness to be asked."""
 

@@ -2,7 +2,9 @@
 
 A person belongs to the first job with the same content (``jobs.content``) that accepted the row,
 has it in doubt, is sending it, or still has it planned. Rows that were refused there, by the plan
-or by the provider, belong to nobody, and neither do those that a cancelled job has not sent.
+or by the provider, belong to nobody, and neither do those that a cancelled job has not sent; but
+refused rows of a job from before an older state of the journal was put back may have been ordered
+again, and sent.
 Whatever makes rows planned asks here first: so nobody belongs to two jobs, but where a person
 ordered a job ``again``. Such a job is for everybody, whatever the jobs before it have; those that
 came after it count.
@@ -26,6 +28,7 @@ from mailkit.bulk.journal.store import Connection, Dialect
 
 __all__ = [
     "ALREADY",
+    "MAYBE",
     "WAITING",
     "Question",
     "count",
@@ -36,6 +39,7 @@ __all__ = [
 
 ALREADY = "already sent by job "
 WAITING = "waiting in job "
+MAYBE = "may have been sent by job "
 _RESUME = ": resume that job"
 
 _PERSON = "coalesce(rows.key, rows.address)"
@@ -55,14 +59,16 @@ class Question:
 
 def owner_in(reason: str) -> str:
     """The job that a row is left to, by the row's reason."""
-    return reason.removeprefix(ALREADY).removeprefix(WAITING).removesuffix(_RESUME)
+    for prefix in (ALREADY, WAITING, MAYBE):
+        reason = reason.removeprefix(prefix)
+    return reason.removesuffix(_RESUME)
 
 
 def count(db: Connection, job: JobRecord, reasons: Iterable[str], sign: int = 1) -> None:
     """The job has duplicates with these reasons, one for each; with the ``sign`` -1, not any more.
     Those that are not left to other jobs don't count.
     """
-    counted = Counter(reason for reason in reasons if reason.startswith((ALREADY, WAITING)))
+    counted = Counter(reason for reason in reasons if reason.startswith((ALREADY, WAITING, MAYBE)))
     db.executemany(
         "INSERT INTO elsewhere (job, reason, rows) VALUES (?, ?, ?) "
         "ON CONFLICT (job, reason) DO UPDATE SET rows = elsewhere.rows + excluded.rows",
@@ -79,7 +85,8 @@ def questions(
     seen = [twin for twin in seen if not job.again or twin.id > job.id]
     for first in range(0, len(seen), TWINS):
         some = seen[first : first + TWINS]
-        live = [_live(twin, n, n + len(some), dialect) for n, twin in enumerate(some)]
+        places = [(n, n + len(some), n + 2 * len(some)) for n in range(len(some))]
+        live = [_live(*one, dialect) for one in zip(some, places, strict=True)]
         own = [_own(job, state, dialect)]
         if any(twin.erased for twin in some):  # they have codes instead of people
             own.append(_own(job, state, dialect, dialect.pseudonym(_PERSON)))
@@ -92,6 +99,7 @@ def questions(
             [
                 *(f"{ALREADY}{twin.name}" for twin in some),
                 *(f"{WAITING}{twin.name}{_RESUME}" for twin in some),
+                *(f"{MAYBE}{twin.name}" for twin in some),
             ],
         )
 
@@ -118,7 +126,8 @@ def left_to(
         return totals.get(unsent, 0), totals.get(in_doubt, 0)
     rows = dict(db.execute(found, left).fetchall())
     for first in range(0, len(others) if rows else 0, TWINS):
-        live = [_live(other, 0, 0, dialect, person) for other in others[first : first + TWINS]]
+        some = others[first : first + TWINS]
+        live = [_live(other, (0, 0, 0), dialect, person) for other in some]
         for mine, _ in db.execute(_met(live, job, person), left):
             if rows.get(mine) == unsent:
                 del rows[mine]
@@ -170,17 +179,25 @@ def _own(job: JobRecord, state: RowState | None, dialect: Dialect, person: str =
     return _rows(job.id, columns, columns, own, chunk, dialect)
 
 
-def _live(twin: Twin, sent: int, waits: int, dialect: Dialect, person: str = _PERSON) -> str:
-    person = f"{person}, {_NONE}"
-    owner = (
+def _live(twin: Twin, places: tuple[int, int, int], dialect: Dialect, person: str = _PERSON) -> str:
+    """Whom the twin has; ``places`` are those of the reasons why: sent, waits, may have been."""
+    (sent, waits, maybe), person = places, f"{person}, {_NONE}"
+    follow = (
         f"CASE WHEN chunks.state IN ('{ChunkState.SENDING}', '{ChunkState.ACCEPTED}', "
-        f"'{ChunkState.IN_DOUBT}') "
-        f"THEN {sent} ELSE {waits} END"
+        f"'{ChunkState.IN_DOUBT}') THEN {sent} "
+        f"WHEN chunks.state = '{ChunkState.REJECTED}' THEN {maybe} ELSE {waits} END"
     )
+    own = f"CASE WHEN rows.state = '{RowState.REJECTED}' THEN {maybe} ELSE {sent} END"
     states = f"'{RowState.ACCEPTED}', '{RowState.IN_DOUBT}'"
-    unsent = f", '{ChunkState.PLANNED}', '{ChunkState.LOADING}'" if twin.cancelled else ""
-    live = f"chunks.state NOT IN ('{ChunkState.REJECTED}'{unsent})"
-    return _rows(twin.id, f"{person}, {sent}", f"{person}, {owner}", states, live, dialect)
+    free = f"'{ChunkState.EMPTY}'"
+    if twin.older:
+        states += f", '{RowState.REJECTED}'"
+    else:
+        free += f", '{ChunkState.REJECTED}'"
+    if twin.cancelled:
+        free += f", '{ChunkState.PLANNED}', '{ChunkState.LOADING}'"
+    live = f"chunks.state NOT IN ({free})"
+    return _rows(twin.id, f"{person}, {own}", f"{person}, {follow}", states, live, dialect)
 
 
 def _rows(job: int, own: str, follow: str, states: str, chunks: str, dialect: Dialect) -> str:

@@ -84,7 +84,8 @@ def every_planned(db: Connection) -> list[JobRecord]:
 class Twin:
     """Another planned job with the same content; ``replans`` counts how often it took rejected
     rows back. One that is ``cancelled`` has nobody but those it sent to. From one that is
-    ``erased``, people were removed.
+    ``erased``, people were removed. Of one that is ``older`` than the state of the journal that was
+    put back, the rejected rows may have been sent since.
     """
 
     id: int
@@ -92,6 +93,7 @@ class Twin:
     replans: int
     cancelled: bool = False
     erased: bool = False
+    older: bool = False
 
 
 WhenPlanned = Callable[[Connection, JobRecord], object]
@@ -105,15 +107,22 @@ class Overtaken(Exception):
 def twins(db: Connection, job: JobRecord) -> Sequence[Twin]:
     """The other planned jobs with the job's content, the oldest first."""
     found = db.execute(
-        "SELECT id, name, replans, cancelled IS NOT NULL, erased FROM jobs "
+        "SELECT id, name, replans, cancelled IS NOT NULL, erased, created FROM jobs "
         f"WHERE state = '{JobState.PLANNED}' AND id <> ? "
         "AND content = (SELECT content FROM jobs WHERE id = ?) ORDER BY id",
         (job.id, job.id),
     )
+    until = put_back_at(db)
     return [
-        Twin(id, name, replans, bool(is_cancelled), bool(erased))
-        for id, name, replans, is_cancelled, erased in found
+        Twin(id, name, replans, bool(is_cancelled), bool(erased), created < until)
+        for id, name, replans, is_cancelled, erased, created in found
     ]
+
+
+def put_back_at(db: Connection) -> float:
+    """When an older state of the journal was put back last, in seconds since 1970; 0: never."""
+    found = db.execute("SELECT value FROM meta WHERE key = 'put_back'").fetchone()
+    return 0.0 if found is None else float(found[0])
 
 
 class Jobs:

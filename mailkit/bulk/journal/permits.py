@@ -237,16 +237,18 @@ class LedgerPermits:
     async def _ask(self, needs: Needs, deadline: float, give_up: float, key: str | None) -> Grant:
         """Ask until there is a permit. Whoever gives up leaves the line."""
         quotas = self.ledger.account.quotas
-        durable = self._store.dialect.restarts or any(
-            quotas[name].per_seconds >= DURABLE for name in needs
-        )
+        lasts = any(quotas[name].per_seconds >= DURABLE for name in needs)
+        durable = lasts or self._store.dialect.restarts
         waiting = self._waiting.here()
         try:
             while True:
                 asked, before = elapsed(), waiting.returns
 
                 def work(db: Connection, asked: float = asked) -> Grant | Busy:
-                    return self.ledger.ask(db, needs, key=key, deadline=deadline, asked=asked)
+                    found = self.ledger.ask(db, needs, key=key, deadline=deadline, asked=asked)
+                    if lasts and isinstance(found, Grant):
+                        self._store.granting(db, found.account, found.id)
+                    return found
 
                 found = await self._uninterrupted(work, durable=durable)
                 if isinstance(found, Grant):

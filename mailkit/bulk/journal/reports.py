@@ -17,7 +17,7 @@ from mailkit.bulk.journal.batches import one_of
 from mailkit.bulk.journal.counting import counts
 from mailkit.bulk.journal.details import Details, Failure
 from mailkit.bulk.journal.elsewhere import left_to, owner_in
-from mailkit.bulk.journal.jobs import by_id, every_planned, find, twins
+from mailkit.bulk.journal.jobs import by_id, every_planned, find, put_back_at, twins
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.parts import later
 from mailkit.bulk.journal.permits import place_of
@@ -69,7 +69,8 @@ class Snapshot:
     messages of all chunks together; ``unreconciled`` rows were accepted, the last of them at
     ``unreconciled_since``, and are still looked for; ``waiting`` is when the next task can be taken
     that has to wait, and for what; ``asking`` when the provider is asked again about a chunk that
-    it is not done with, and why.
+    it is not done with, and why; ``put_back`` when an older state of the journal was, since the job
+    began.
     """
 
     job: JobRecord
@@ -87,6 +88,7 @@ class Snapshot:
     rejected: Sequence[ChunkRecord]
     waiting: Later | None
     asking: Later | None
+    put_back: float | None
 
 
 @attrs.frozen
@@ -149,7 +151,7 @@ class Reports:
 
     def _snapshot(self, db: Connection, job: JobRecord, alive: Collection[int]) -> Snapshot:
         rows, ended = unreconciled(db, job)
-        elsewhere = _elsewhere(db, job)
+        elsewhere, put_back = _elsewhere(db, job), put_back_at(db)
         return Snapshot(
             job=job,
             running=bool(alive),
@@ -166,6 +168,7 @@ class Reports:
             rejected=chunks(db, job, [ChunkState.REJECTED]),
             waiting=_waiting(db, job, alive),
             asking=_asking(db, job),
+            put_back=put_back if job.created < put_back else None,
         )
 
     def _others(

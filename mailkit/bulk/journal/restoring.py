@@ -12,6 +12,7 @@ from collections.abc import Collection
 from msgspec import json
 
 from mailkit.bulk.journal.counting import count_left_out
+from mailkit.bulk.journal.jobs import put_back_at
 from mailkit.bulk.journal.ledger import use_up
 from mailkit.bulk.journal.names import free_name, is_provisional
 from mailkit.bulk.journal.records import Adopt, ChunkState, JobRecord, JobState, RowState
@@ -40,8 +41,7 @@ def put_back(db: Connection, until: float) -> None:
     """Note that what happened up to this moment (seconds since 1970, by the database's clock if
     that is everybody's) may be unknown: permits may have been had.
     """
-    found = db.execute("SELECT value FROM meta WHERE key = 'put_back'").fetchone()
-    until = max(until, 0.0 if found is None else float(found[0]))
+    until = max(until, put_back_at(db))
     db.execute(
         "INSERT INTO meta (key, value) VALUES ('put_back', ?) "
         "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -121,10 +121,9 @@ def check_rejected_since(db: Connection, job: JobRecord) -> None:
     """InvalidArgument if rows that count as rejected may have been ordered again, and sent, before
     an older state of the journal was put back.
     """
-    found = db.execute("SELECT value FROM meta WHERE key = 'put_back'").fetchone()
-    if found is not None and job.created < float(found[0]):
+    if job.created < put_back_at(db):
         raise InvalidArgument(
             f"the rejected rows of the job {job.name} may have been ordered again, and sent, "
             "before an older state of the journal was put back. If they were not, send them in a "
-            "job of their own"
+            f"job of their own, with {remedy('again=True', '--again')}"
         )

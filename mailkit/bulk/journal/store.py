@@ -166,6 +166,12 @@ class Store(Protocol):
         by then, and when (seconds since 1970)."""
         ...
 
+    def granting(self, db: Connection, account: int, grants: int) -> None:
+        """Inside the operation that grants permits of a long quota to a request that is no chunk's:
+        so many grants the account has had by then.
+        """
+        ...
+
     def confirm(self, db: Connection, job: int) -> None:
         """Inside the operation that begins to send a job: JournalError if takes are missing."""
         ...

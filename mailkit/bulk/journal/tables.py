@@ -21,7 +21,8 @@ CREATE TABLE meta (
                                          -- lost: the jobs that only the witness knows,
                                          -- suppressed: how often suppressions were added,
                                          -- pseudonyms: the secret of those that there are,
-                                         -- put_back: until when what happened may be unknown
+                                         -- put_back: until when what happened may be unknown,
+                                         -- lacks: what a machine knows that this one does not
     value
 ) WITHOUT ROWID;
 

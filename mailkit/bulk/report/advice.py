@@ -60,6 +60,12 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
             f"its pruning began on {at(report.pruning)}, and has not ended; to go on:",
             "mailkit journal prune --older-than 90d",
         )
+    elif report.counts.rejected and report.put_back is not None:
+        yield Advice(
+            "rejected rows may have been ordered again, and sent, before an older state of the "
+            f"journal was put back on {at(report.put_back)}; if they were not, send them in a job "
+            "of their own, with --again"
+        )
     elif report.counts.rejected and not (report.running or report.cancelled):
         yield Advice("to send the rejected rows again:", f"mailkit resume {job} --rejected")
 

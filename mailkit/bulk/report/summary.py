@@ -67,7 +67,8 @@ class Report:
     frequent first; in a report that is not proven, those of the first thousand rows. Accepted rows
     that are ``unreconciled`` are checked until ``looks_until``, or longer if the run was told to;
     None if the provider sets no limit. From a job that was ``pruned``, the people were removed
-    then; a ``pruning`` that began has not ended.
+    then; a ``pruning`` that began has not ended. ``put_back`` is when an older state of the journal
+    was put back since the job began: until then, rejected rows may have been sent after all.
     """
 
     job: str
@@ -93,6 +94,7 @@ class Report:
     others: Sequence[OtherJob] = ()
     pruned: datetime | None = None
     pruning: datetime | None = None
+    put_back: datetime | None = None
 
     @property
     def without_anybody(self) -> bool:
@@ -140,6 +142,7 @@ class Report:
             "cancelled": self.cancelled and self.cancelled.isoformat(timespec="seconds"),
             "pruned": self.pruned and self.pruned.isoformat(timespec="seconds"),
             "pruning": self.pruning and self.pruning.isoformat(timespec="seconds"),
+            "put_back": self.put_back and self.put_back.isoformat(timespec="seconds"),
             "complete": self.complete,
         }
 
@@ -221,6 +224,7 @@ def report_of(found: Snapshot, details: Details | None, *, proven: bool = False)
         others=found.others,
         pruned=pruned if job.is_pruned else None,
         pruning=None if job.is_pruned else pruned,
+        put_back=None if found.put_back is None else datetime.fromtimestamp(found.put_back, UTC),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from mailkit.bulk.journal.postgres import schema, servers, troubles
 from mailkit.bulk.journal.postgres.dressing import Dressed, adapt
 from mailkit.bulk.journal.postgres.store import CONNECTIONS, PostgresStore
-from mailkit.bulk.journal.postgres.witness import Mark, Witness, lineage, place_of
+from mailkit.bulk.journal.postgres.witness import Mark, Witness, last_known, lineage, place_of
 from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.tables import VERSION
 from mailkit.bulk.journal.tokens import journal_id
@@ -41,14 +41,18 @@ def open_store(
         first.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # it sees what others note
         try:
             with first.transaction():
-                witness, before, system = _prepare(
+                witness, before, system, known = _prepare(
                     first, adopt=adopt, create=create, single_server=single_server
                 )
         except JournalError as error:
+            if isinstance(error, servers.Lacking):
+                servers.tell(first, error)
             raise JournalError(f"the journal {place}: {error}") from error
+        db = Dressed(first)
         if adopt is not None:  # the original, if it is elsewhere, is not to go on
-            history = lineage(Dressed(first), system).history
+            history = lineage(db, system).history
             witness.note([Mark(where, history) for where in (before, system)])
+        witness.note(last_known(db, system), known=known)
         prepares = is_direct(first)
     faults: list[JournalError] = []
 
@@ -67,11 +71,15 @@ def open_store(
         connection.prepare_threshold = 5 if prepares else None
         with lasting():
             known = witness.read()  # before the transaction, which may see nothing later
-        with connection.transaction():
-            db = Dressed(connection)
-            standing = servers.look(db)
-            with lasting():
-                servers.check(db, standing, known=known)
+        try:
+            with connection.transaction():
+                db = Dressed(connection)
+                standing = servers.look(db)
+                with lasting():
+                    servers.check(db, standing, known=known)
+        except servers.Lacking as error:
+            servers.tell(connection, error)
+            raise
         faults.clear()
 
     pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
@@ -92,7 +100,7 @@ def open_store(
         if faults:
             raise faults[-1] from error
         raise JournalError(f"the journal's database {place} can't be reached") from error
-    return PostgresStore(pool, place, witness, system, faults, is_pooled=not prepares)
+    return PostgresStore(pool, place, witness, system, faults)
 
 
 def version_in(address: str) -> int | None:
@@ -148,8 +156,8 @@ def _prepare(
     adopt: Adopt | None,
     create: bool,
     single_server: bool,
-) -> tuple[Witness, str, str]:
-    """The journal's witness, the system that it was on, and the one that it is on."""
+) -> tuple[Witness, str, str, Collection[Mark]]:
+    """The journal's witness, the systems that it was on and is on, and what was known of it."""
     db = Dressed(connection)
     standing = servers.look(db)
     found = schema.version(db)
@@ -177,8 +185,15 @@ def _prepare(
         servers.trust(db)
     witness = Witness(place_of(journal_id(db)))
     before = servers.system_of(db)
-    servers.check(db, standing, adopt, known=witness.read())
-    return witness, before, standing.system
+    try:
+        known = witness.read()
+    except JournalError:
+        if adopt is not Adopt.OLDER:
+            raise
+        witness.forget()
+        known = ()
+    servers.check(db, standing, adopt, known=known)
+    return witness, before, standing.system, known
 
 
 def is_direct(connection: psycopg.Connection[Any]) -> bool:

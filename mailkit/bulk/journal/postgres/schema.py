@@ -64,6 +64,7 @@ def create(db: Connection) -> None:
     """Create the tables; the caller holds the transaction."""
     for statement in statements():
         db.execute(statement)
+    db.execute("CREATE INDEX chunks_by_start ON chunks (started)")  # for the witness
     db.execute(
         "INSERT INTO meta (key, value) VALUES ('id', ?), ('version', ?), ('suppressed', '0'), "
         "('history', ?)",

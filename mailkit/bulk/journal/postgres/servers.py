@@ -7,24 +7,42 @@ over begins a new one, and so does a backup that is restored up to a moment.
 
 from __future__ import annotations
 
+import contextlib
+import platform
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import attrs
+import psycopg
 from msgspec import json
 
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.postgres import schema
-from mailkit.bulk.journal.postgres.witness import Mark, lineage, missing
+from mailkit.bulk.journal.postgres.witness import HERE, Mark, lineage, missing
 from mailkit.bulk.journal.records import Adopt, ChunkState
 from mailkit.bulk.journal.restoring import doubt_unsent, put_back, words_for
 from mailkit.core.moments import spoken
 from mailkit.errors import JournalError
 
-__all__ = ["Standing", "begin", "check", "compare", "look", "note", "older", "system_of", "trust"]
+__all__ = [
+    "LACKS",
+    "Lacking",
+    "Standing",
+    "begin",
+    "check",
+    "compare",
+    "look",
+    "note",
+    "system_of",
+    "tell",
+    "trust",
+]
 
 SINGLE_SERVER = "single server"
+LACKS = "lacks"
+"""What the journal is known to lack, noted by the first machine that noticed."""
 CLOCK_SECONDS = 60.0
 """How far apart the clocks of the machines may be."""
 _COUNT = re.compile(r"^(?:(?:FIRST|ANY)\s+)?\d+\s*(?=\()", re.IGNORECASE)
@@ -117,21 +135,38 @@ def trust(db: Connection) -> None:
     )
 
 
-def older(fault: str) -> JournalError:
-    """The refusal of a journal that this machine has seen further on, in these words."""
-    word = words_for(Adopt.OLDER)
-    return JournalError(
-        f"the journal is older than this machine has seen it: {fault}. The database, or its "
-        "server's files, were put back from a copy, or this is another server with such a copy. "
-        "Use the newest one. If that is gone for good, end everything that sends, and open this "
-        f"one once with {word}: whoever may have been mailed since is in doubt"
-    )
+class Lacking(JournalError):
+    """The journal is older than a machine has seen it, which is the ``fault``."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(
+            f"the journal is older than it was: {fault}. The database, or its server's files, were "
+            "put back from a copy, or this is another server with such a copy. Use the newest one. "
+            "If that is gone for good, end everything that sends, and open this one once with "
+            f"{words_for(Adopt.OLDER)}: whoever may have been mailed since is in doubt"
+        )
+        self.fault = fault
 
 
 def compare(db: Connection, system: str, known: Collection[Mark]) -> None:
-    """JournalError if something is missing from the journal on this system that is known."""
+    """Lacking if something is missing from the journal on this system that is known."""
     if (fault := missing(db, lineage(db, system), known)) is not None:
-        raise older(fault)
+        raise Lacking(fault)
+
+
+def tell(connection: psycopg.Connection[Any], error: Lacking) -> None:
+    """Have the journal say to all machines what it lacks; not that a person's word was overtaken,
+    which may be about another copy.
+    """
+    if HERE not in error.fault:
+        return
+    fault = error.fault.replace(HERE, f"the machine {platform.node()}")
+    with contextlib.suppress(psycopg.Error):
+        connection.execute(
+            "INSERT INTO meta (key, value) SELECT %s, %s "
+            "WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'history') ON CONFLICT DO NOTHING",
+            (LACKS, fault),
+        )
 
 
 def check(
@@ -156,8 +191,9 @@ def check(
         )
     the_latest, an_older = words_for(Adopt.LATEST), words_for(Adopt.OLDER)
     line = lineage(db, found.system)
-    fault = missing(db, line, known)
-    if adopt is Adopt.LATEST and (why := missing(db, line, known, is_latest=True)) is not None:
+    fault = missing(db, line, known) or meta.get(LACKS)
+    why = missing(db, line, known, is_latest=True) or meta.get(LACKS)
+    if adopt is Adopt.LATEST and why is not None:
         raise JournalError(
             f"the journal is not the latest: {why}. Open it once with {an_older}, and whoever "
             "may have been mailed since is in doubt"
@@ -176,7 +212,7 @@ def check(
             "is unsent in jobs under way is in doubt"
         )
     if adopt is None and fault is not None:
-        raise older(fault)
+        raise Lacking(fault)
     if stored == found and fault is None and adopt is not Adopt.OLDER:
         return False  # the other word counts: not all can be noticed
     if adopt is not None:  # whoever was at work joins anew
@@ -187,6 +223,7 @@ def check(
             doubt_unsent(db)
             _pass_over(db)
             put_back(db, now)
+            db.execute("DELETE FROM meta WHERE key = ?", (LACKS,))
             ancestors = []
         _write(db, {"history": schema.history_of(now), "ancestors": " ".join(ancestors)})
     _keep(db, found)

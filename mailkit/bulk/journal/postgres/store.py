@@ -31,7 +31,7 @@ from mailkit.bulk.journal.postgres import servers, troubles
 from mailkit.bulk.journal.postgres.copying import copied
 from mailkit.bulk.journal.postgres.dressing import Dressed, Streamed, Taking
 from mailkit.bulk.journal.postgres.facts import facts
-from mailkit.bulk.journal.postgres.witness import Mark, Witness, under_way
+from mailkit.bulk.journal.postgres.witness import Mark, Witness, last_known
 from mailkit.bulk.journal.store import CommitUnknown, Dialect, NotOurs, forked, in_lists, outcome
 from mailkit.errors import JournalError
 
@@ -76,7 +76,6 @@ class PostgresStore:
         system: str,
         faults: Sequence[JournalError] = (),
         *,
-        is_pooled: bool = False,
         patience: float = PATIENCE,
     ) -> None:
         assert DIALECT.clock is not None  # noqa: S101 - it is the database's
@@ -85,7 +84,6 @@ class PostgresStore:
         self._pool = pool
         self._witness = witness
         self._system = system
-        self._is_pooled = is_pooled
         self._faults = faults
         self._patience = patience
         self._away = False
@@ -170,6 +168,10 @@ class PostgresStore:
         assert isinstance(db, Dressed)  # noqa: S101 - operations are given no other
         db.taken.append((job, chunk, times, at))
 
+    def granting(self, db: Connection, account: int, grants: int) -> None:
+        """The witness is told once that is committed."""
+        self.taking(db, 0, account, grants, 0.0)
+
     def confirm(self, db: Connection, job: int) -> None:
         """The journal was compared with its witness by the connection. Who joins a job lets that
         know what was taken last, by whomever.
@@ -229,8 +231,10 @@ class PostgresStore:
                         _finish(connection)
                         committing = False
                         self._note(history, db.taken)
-                    except BaseException:
+                    except BaseException as error:
                         _undo(connection)
+                        if isinstance(error, servers.Lacking):
+                            servers.tell(connection, error)
                         raise
                 return result
             except (psycopg.Error, PoolTimeout) as error:
@@ -259,20 +263,23 @@ class PostgresStore:
     def _begin(
         self, connection: psycopg.Connection[Any], begin: str, durable: bool
     ) -> tuple[Dressed, str]:
-        """Begin a transaction. One that is durable gives the journal's history, which still has
-        what this process has taken last, and says whether a standby has had to confirm it, and all
-        before it.
+        """Begin a transaction, in a journal that still has the last take. One that is durable gives
+        the journal's history, and says whether a standby has had to confirm it, and all before it.
         """
         last = self._witness.last
-        found = connection.execute(begin.encode(), prepare=False)
+        found = connection.execute((begin + _proof(last)).encode(), prepare=False)
         while found.nextset():
             pass
         self._away = False
         db = Dressed(connection)
+        *asked, takes, started = cast("Sequence[Any]", found.fetchone())
+        if last is not None and not last.is_in(takes, started):
+            servers.compare(db, self._system, self._witness.own())
         if not durable:
             return db, ""
-        asked: Any = found.fetchone()
-        *_, fsync, names, noted, history = asked
+        *_, fsync, names, noted, history, lacks = asked
+        if lacks is not None:
+            raise servers.Lacking(lacks)
         if fsync == "off":
             raise JournalError(
                 "the server of the journal's database has fsync off by now: set fsync = on"
@@ -280,8 +287,6 @@ class PostgresStore:
         synchronous = bool(names.strip())
         if synchronous != (noted == "1"):
             servers.note(db, synchronous=synchronous)
-        if last is not None and self._is_pooled:  # else the connection would be a new one
-            servers.compare(db, self._system, [last])
         return db, str(history)
 
     def _note(self, history: str, taken: Sequence[Taking]) -> None:
@@ -369,8 +374,18 @@ class PostgresStore:
                     self._commit(self.liveness.beat, begin, again=True)
 
     def _see(self) -> None:
-        """Have the witness know what others take."""
-        self._witness.note(self._look(partial(under_way, system=self._system)))
+        """Have the witness know what others take, and everybody what the journal lacks."""
+
+        def look(db: Connection) -> Sequence[Mark]:
+            servers.compare(db, self._system, self._witness.own())
+            return last_known(db, self._system)
+
+        try:
+            self._witness.note(self._look(look))
+        except servers.Lacking as error:
+            with self._connection() as connection:
+                servers.tell(connection, error)
+            _log.error("%s", error)
 
 
 _SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -394,7 +409,8 @@ def _beginning(durable: bool, job: int | None, beside: bool) -> str:
         locks += f", pg_advisory_xact_lock({_JOB}, {job})"
     asked = ", current_setting('fsync'), current_setting('synchronous_standby_names'), "
     asked += "(SELECT value FROM meta WHERE key = 'synchronous'), "
-    asked += "(SELECT value FROM meta WHERE key = 'history')"
+    asked += "(SELECT value FROM meta WHERE key = 'history'), "
+    asked += f"(SELECT value FROM meta WHERE key = '{servers.LACKS}')"
     return (
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
         f"SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_MILLISECONDS}', true), "
@@ -402,6 +418,14 @@ def _beginning(durable: bool, job: int | None, beside: bool) -> str:
         f"set_config('synchronous_commit', {commit}, true); SELECT {locks}"
         f"{asked if durable else ''}"
     )
+
+
+def _proof(last: Mark | None) -> str:
+    """What is asked of the chunk that was taken last, to see whether the journal still has that."""
+    if last is None:
+        return ", NULL, NULL"
+    where = f"FROM chunks WHERE job = {last.job} AND n = {last.chunk}"
+    return f", (SELECT takes {where}), (SELECT started {where})"
 
 
 def _finish(connection: psycopg.Connection[Any]) -> None:

@@ -3,9 +3,9 @@
 A copy of the server's files that is put back, or started as a second server, looks like the server
 itself; and so does the database after ``pg_restore --clean``. But it has forgotten requests, and
 calls planned what may have been sent since. So each take is noted here, after its commit and before
-the request's first byte; whoever joins a job notes its last take, and an open journal, every few
-seconds, those of all who send. A journal without one of these takes is an older one. Since commits
-follow each other, the last few will do.
+the request's first byte, and so are permits of long quotas. Whenever the journal is opened, and
+every few seconds while it is, the last takes of all machines are noted, too. A journal without one
+of these is an older one. Since commits follow each other, the last few will do.
 
 A person's word begins a new history of the journal, which is named after its time. After ``--adopt
 older`` all that could be missing is in doubt. After ``--adopt latest`` nothing is said to be
@@ -16,10 +16,13 @@ earlier history than was seen at the same server is an older one, too.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import re
+import stat
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -30,19 +33,32 @@ import attrs
 
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.locks import alone
-from mailkit.bulk.journal.records import ChunkState
+from mailkit.bulk.journal.records import Adopt
+from mailkit.bulk.journal.restoring import words_for
 from mailkit.bulk.journal.state import state_folder
 from mailkit.errors import JournalError
 
-__all__ = ["KEPT", "Lineage", "Mark", "Witness", "lineage", "missing", "place_of", "under_way"]
+__all__ = [
+    "HERE",
+    "KEPT",
+    "Lineage",
+    "Mark",
+    "Witness",
+    "last_known",
+    "lineage",
+    "missing",
+    "place_of",
+]
 
 KEPT = 16
 """So many takes of a history are kept: more than a process commits at the same time."""
 LONGEST = 32_768
 """Bytes of the file; then what need not be kept is removed."""
+_LOOKS, _LOOK_SECONDS = 5, 0.02
 _LINE = re.compile(
     rb"(\S{1,60}) ([0-9a-f]{16}) (\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,12}\.\d{1,9});", re.ASCII
 )
+HERE = "this machine"
 _log = logging.getLogger("mailkit.journal")
 
 
@@ -50,7 +66,8 @@ _log = logging.getLogger("mailkit.journal")
 class Mark:
     """A chunk that was taken: for so many ``times`` by then, and when (seconds since 1970); in a
     ``history`` of the journal, on a ``system``, which is a server and a database in it. Without a
-    ``job``, all that is known is the history.
+    ``job``, the ``chunk`` is an account, which had so many grants of permits by then; without that,
+    too, all that is known is the history.
     """
 
     system: str
@@ -59,6 +76,12 @@ class Mark:
     chunk: int = 0
     times: int = 0
     at: float = 0.0
+
+    def is_in(self, takes: int | None, started: float | None) -> bool:
+        """Whether this take is among those of the chunk: so many, the last one then."""
+        if takes is None or takes < self.times:
+            return False
+        return takes > self.times or started in (None, self.at)
 
 
 @attrs.frozen
@@ -75,18 +98,21 @@ def lineage(db: Connection, system: str) -> Lineage:
     found = dict(
         db.execute("SELECT key, value FROM meta WHERE key IN ('history', 'ancestors')").fetchall()
     )
+    if "history" not in found:
+        raise JournalError("its tables are not complete: a backup may be being restored")
     return Lineage(system, found["history"], found.get("ancestors", "").split())
 
 
-def under_way(db: Connection, system: str) -> list[Mark]:
-    """The last takes of those who are sending now, whoever that is."""
-    found = db.execute(
-        "SELECT (SELECT value FROM meta WHERE key = 'history'), job, n, takes, started FROM chunks "
-        f"WHERE state = '{ChunkState.SENDING}' AND started IS NOT NULL AND job IN "
-        "(SELECT job FROM workers WHERE ended = 0) ORDER BY started DESC LIMIT ?",
+def last_known(db: Connection, system: str) -> list[Mark]:
+    """The last takes, by whomever, and how many grants each account has had."""
+    history = lineage(db, system).history
+    accounts = db.execute("SELECT 0, id, granted FROM accounts WHERE granted > 0").fetchall()
+    takes = db.execute(
+        "SELECT job, n, takes, started FROM chunks WHERE started > 0 AND takes > 0 "
+        "ORDER BY started DESC LIMIT ?",
         (KEPT,),
-    )
-    return [Mark(system, *taken) for taken in reversed(found.fetchall())]
+    ).fetchall()
+    return [Mark(system, history, *one) for one in (*accounts, *reversed(takes))]
 
 
 def missing(
@@ -100,23 +126,24 @@ def missing(
         return "it is as it was before a person said how it goes on"
     whole = {found.history, *found.ancestors}
     for one in reversed([*known]):
-        if one.job and one.history in whole and not _has(db, one):
+        if not (one.job or one.chunk) or one.history not in whole or _has(db, one):
+            continue
+        if one.job:
             at = datetime.fromtimestamp(one.at, UTC)
-            return f"it lacks a request that this machine knows of, from {at:%Y-%m-%d %H:%M:%S} UTC"
+            return f"it lacks a request that {HERE} knows of, from {at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"it lacks permits of a quota that {HERE} knows of"
     return None
 
 
 def _has(db: Connection, one: Mark) -> bool:
-    """Whether the chunk was taken so often, and then: a chunk that a copy has handed out itself was
-    taken at another time.
-    """
+    """Whether it was: a chunk that a copy has handed out itself was taken at another time."""
+    if not one.job:
+        found = db.execute("SELECT granted FROM accounts WHERE id = ?", (one.chunk,)).fetchone()
+        return found is not None and found[0] >= one.times
     found = db.execute(
         "SELECT takes, started FROM chunks WHERE job = ? AND n = ?", (one.job, one.chunk)
     ).fetchone()
-    if found is None:
-        return False
-    takes, started = found
-    return bool(takes > one.times or (takes == one.times and started in (None, one.at)))
+    return found is not None and one.is_in(*found)
 
 
 def place_of(journal: str) -> Path | None:
@@ -133,7 +160,7 @@ class Witness:
         self.trouble: str | None = None
         """Why it can't be kept in the file."""
         self.last: Mark | None = None
-        """What this process has noted last."""
+        """The last take that this process knows of: the journal must have it at each step."""
         self._own: tuple[Mark, ...] = ()
         self._guard = threading.Lock()
         if place is None:
@@ -145,32 +172,45 @@ class Witness:
             if self.place is None or not os.path.lexists(self.place):
                 return self._own
             try:
-                with _opened(self.place, os.O_RDONLY) as file:
-                    text = file.read()
+                text = _text_of(self.place)
             except OSError as error:
                 raise JournalError(
                     f"{self.place} can't be read: {error.strerror}. It knows what this machine has "
                     "sent: make it readable to this user"
                 ) from error
             known = dict.fromkeys(_parsed(text))
-            if text and not known:
+            if not known:
                 raise JournalError(
                     f"{self.place} is damaged, and can't tell whether the journal is the latest. "
-                    "If its database was not put back from a copy, remove that file"
+                    "If the database was not put back from a copy, remove that file; if it was, "
+                    f"open the journal once with {words_for(Adopt.OLDER)}"
                 )
             return _kept([*known, *(one for one in self._own if one not in known)])
 
-    def note(self, marks: Sequence[Mark]) -> None:
-        """These were taken, and what follows relies on it."""
+    def own(self) -> Collection[Mark]:
+        """What this process has noted."""
+        with self._guard:
+            return self._own
+
+    def forget(self) -> None:
+        """Remove what is known, be the file damaged: a person has said that it is to be doubted."""
+        with self._guard, contextlib.suppress(OSError):
+            self._own, self.last = (), None
+            if self.place is not None:
+                self.place.unlink(missing_ok=True)
+
+    def note(self, marks: Sequence[Mark], *, known: Collection[Mark] = ()) -> None:
+        """These were taken, and what follows relies on it; some may be ``known`` to the file."""
         with self._guard:
             new = [one for one in marks if one not in self._own]
             if not new:
                 return
             self._own = _kept([*self._own, *new])
-            self.last = new[-1]
+            self.last = next((one for one in reversed(new) if one.job), self.last)
             with self._telling():
-                if self.place is not None:
-                    _append(self.place, new)
+                unknown = [one for one in new if one not in known]
+                if self.place is not None and unknown:
+                    _append(self.place, unknown)
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
@@ -185,6 +225,16 @@ class Witness:
                     "processes that start here",
                     self.trouble,
                 )
+
+
+def _text_of(place: Path) -> bytes:
+    """All of the file; who makes it writes to it at once."""
+    for _ in range(_LOOKS):
+        with _opened(place, os.O_RDONLY) as file:
+            if text := file.read():
+                return text
+        time.sleep(_LOOK_SECONDS)
+    return b""
 
 
 def _append(place: Path, marks: Sequence[Mark]) -> None:
@@ -203,7 +253,10 @@ def _append(place: Path, marks: Sequence[Mark]) -> None:
 @contextlib.contextmanager
 def _opened(place: Path, flags: int) -> Iterator[FileIO]:
     """The file, which nobody else writes meanwhile."""
-    descriptor = os.open(place, flags, 0o600)
+    descriptor = os.open(place, flags | getattr(os, "O_NONBLOCK", 0), 0o600)  # it may be a pipe
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a regular file")
     shared = flags == os.O_RDONLY
     with (
         os.fdopen(descriptor, "rb" if shared else "r+b", buffering=0) as file,
@@ -213,11 +266,15 @@ def _opened(place: Path, flags: int) -> Iterator[FileIO]:
 
 
 def _kept(marks: Iterable[Mark]) -> tuple[Mark, ...]:
-    """The last ones of each history, in their order."""
-    found = defaultdict[tuple[str, str], deque[Mark]](lambda: deque(maxlen=KEPT))
+    """The last takes of each history, in their order, and the last word of each account."""
+    takes = defaultdict[tuple[str, str], deque[Mark]](lambda: deque(maxlen=KEPT))
+    accounts: dict[tuple[str, str, int], Mark] = {}
     for one in marks:
-        found[one.system, one.history].append(one)
-    return tuple(one for some in found.values() for one in some)
+        if one.job:
+            takes[one.system, one.history].append(one)
+        else:
+            accounts[one.system, one.history, one.chunk] = one
+    return (*accounts.values(), *(one for some in takes.values() for one in some))
 
 
 def _text(marks: Iterable[Mark]) -> bytes:

@@ -325,6 +325,9 @@ class SqliteStore:
         if self._file is not None:
             self._file.taking(job, chunk, times)
 
+    def granting(self, db: Connection, account: int, grants: int) -> None:
+        """The file's witness counts every durable commit."""
+
     def confirm(self, db: Connection, job: int) -> None:
         """In the work that begins to send a job: JournalError if takes are missing."""
         if self._file is not None:

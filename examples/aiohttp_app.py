@@ -1,4 +1,4 @@
-"""A web service with aiohttp: who signs up gets a welcome message.
+"""A web service with aiohttp: everyone who signs up gets a welcome message.
 
     MAILKIT_SMSBY_TOKEN=… python -m aiohttp.web -P 8080 aiohttp_app:make_app
     curl localhost:8080/signup -d '{"email": "anna@mail.by"}'
@@ -31,12 +31,12 @@ async def client(app: web.Application) -> AsyncIterator[None]:
 
 
 async def sign_up(request: web.Request) -> web.Response:
-    """POST /signup with {"email": "…"}: 201, or what became of the message instead."""
+    """POST /signup with {"email": "…"}: 201, or what happened instead."""
     try:
         email = Address.parse((await request.json())["email"]).email
     except (InvalidArgument, ValueError, TypeError, KeyError):
         return web.json_response({"error": "an e-mail address is needed"}, status=422)
-    # Here a real service stores the person; the message is not the sign-up.
+    # A real service would store the person here; the message is not the sign-up.
     try:
         await request.app[CLIENT].emails.send(
             sender="Shop <news@shop.by>",
@@ -45,7 +45,7 @@ async def sign_up(request: web.Request) -> web.Response:
             html="<p>Good to have you here.</p>",
         )
     except OutcomeUnknown:
-        # The message may be on its way. A second one could be one too many: it is never resent.
+        # The message may be on its way, so it is never sent again.
         return web.json_response({"email": email, "message": "unknown"}, status=202)
     except AuthenticationFailed:
         return web.json_response({"error": "messages can't be sent at present"}, status=502)

@@ -4,7 +4,7 @@
     MAILKIT_SMSBY_TOKEN=… python bulk.py --resume autumn
 
 The list has the columns email, name and city. Ctrl-C or a crash loses nothing: the second line
-goes on, and mails nobody twice.
+continues, and mails nobody twice.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ MESSAGE = Message(
 
 
 async def send(source: str, name: str) -> bool:
-    """Send to the list, or go on; whether every row has a known outcome."""
+    """Start the job, or resume it; whether every row has a known outcome."""
     async with SmsBy.from_env() as provider, BulkSender(provider) as sender:
         if source == "--resume":
             job = await sender.resume(name)
@@ -33,7 +33,7 @@ async def send(source: str, name: str) -> bool:
     for doubt in report.doubts:
         print(f"in doubt: {doubt.rows} rows from {doubt.first} on: {doubt.reason}")
         print(
-            f"  look at the service for {doubt.label}; then: mailkit resolve {name} {doubt.chunk}"
+            f"  look for {doubt.label} in the dashboard; then: mailkit resolve {name} {doubt.chunk}"
         )
     return report.complete
 

@@ -1,4 +1,4 @@
-"""A web service with FastAPI: who signs up gets a welcome message.
+"""A web service with FastAPI: everyone who signs up gets a welcome message.
 
     MAILKIT_SMSBY_TOKEN=… uvicorn fastapi_app:app
     curl localhost:8000/signup --json '{"email": "anna@mail.by"}'
@@ -42,15 +42,15 @@ def smsby(request: Request) -> SmsBy:
 
 
 class SignUp(BaseModel):
-    """Who signs up; a wrong address is answered with HTTP 422."""
+    """The person who signs up; an invalid address gets HTTP 422."""
 
     email: Annotated[str, AfterValidator(lambda text: Address.parse(text).email)]
 
 
 @app.post("/signup", status_code=201)
 async def sign_up(person: SignUp, smsby: Annotated[SmsBy, Depends(smsby)]) -> dict[str, str]:
-    """Send the welcome message; what can go wrong is answered below."""
-    # Here a real service stores the person; the message is not the sign-up.
+    """Send the welcome message; the handlers below respond to errors."""
+    # A real service would store the person here; the message is not the sign-up.
     await smsby.emails.send(
         sender="Shop <news@shop.by>",
         to=person.email,
@@ -62,13 +62,13 @@ async def sign_up(person: SignUp, smsby: Annotated[SmsBy, Depends(smsby)]) -> di
 
 @app.exception_handler(OutcomeUnknown)
 async def unknown(request: Request, error: OutcomeUnknown) -> JSONResponse:
-    """The message may be on its way. A second one could be one too many: it is never resent."""
+    """The message may be on its way, so it is never sent again."""
     return JSONResponse({"message": "unknown"}, 202)
 
 
 @app.exception_handler(Refused)
 async def refused(request: Request, error: Refused) -> JSONResponse:
-    """The service said no to this message; or to the credentials, which nobody there can fix."""
+    """The service refused the message, or the credentials, which the visitor can't fix."""
     if isinstance(error, AuthenticationFailed):
         return JSONResponse({"error": "messages can't be sent at present"}, 502)
     return JSONResponse({"error": "refused", "reasons": error.reasons}, 422)

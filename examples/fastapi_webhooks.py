@@ -1,10 +1,10 @@
-"""A web service with FastAPI that hears what became of its messages.
+"""A web service with FastAPI that receives webhooks about its messages.
 
     MAILKIT_WEBHOOK_SECRET=… uvicorn fastapi_webhooks:app
     curl localhost:8000/people/anna@mail.by
 
-Have the services call https://YOUR-HOST/webhooks/sendpulse/SECRET and …/devino/SECRET. What they
-say goes into the journal of this machine, next to the jobs that are sent from it.
+Have the services call https://YOUR-HOST/webhooks/sendpulse/SECRET and …/devino/SECRET. Their events
+go into the journal of this machine, next to the jobs that are sent from it.
 """
 
 import os
@@ -22,14 +22,14 @@ left: set[str] = set()
 
 @receiver.on(DeliveryStatus.UNSUBSCRIBED, DeliveryStatus.COMPLAINED)
 async def leave(event: DeliveryEvent) -> None:
-    """Called after the response, again if it fails: a second call must do no harm."""
-    # Here a real service marks the person in its own database.
+    """Called after the response, and again if it fails: a second call must do no harm."""
+    # A real service would mark the person in its own database here.
     left.add(event.address or "")
 
 
 @asynccontextmanager
 async def life(app: FastAPI) -> AsyncIterator[None]:
-    """Open the journal at startup, close it at shutdown: mounted apps are not told of either."""
+    """Open the journal at startup, close it at shutdown: mounted apps hear of neither."""
     async with receiver:
         yield
 

@@ -1,4 +1,4 @@
-"""A send with metrics for Prometheus: how requests and rows end, and how long both take.
+"""A send with metrics for Prometheus: how requests and rows end, and how long requests take.
 
     MAILKIT_SMSBY_TOKEN=… python prometheus_metrics.py autumn.csv autumn
     curl localhost:9464/metrics
@@ -35,7 +35,7 @@ REQUESTS = Histogram(
 WAITS = Histogram("mailkit_wait_seconds", "Waits for a quota or a token", ["provider", "call"])
 ROWS = Counter("mailkit_rows", "Rows of lists whose request has ended", ["outcome"])
 DOUBTS = Counter("mailkit_chunks_in_doubt", "Requests whose outcome is unknown")
-HELD = Gauge("mailkit_held", "1 while a quota or the service lets the job wait")
+HELD = Gauge("mailkit_held", "1 while a quota or the service makes the job wait")
 
 
 def count_attempt(attempt: Attempt) -> None:
@@ -67,7 +67,7 @@ def count_rows(event: JobEvent) -> None:
 
 
 async def send(source: str, name: str) -> bool:
-    """Send to the list, or go on with it; whether every row has a known outcome."""
+    """Start or resume the job; whether every row has a known outcome."""
     async with (
         SmsBy.from_env(hooks=[count_attempt]) as provider,
         BulkSender(provider, hooks=[count_rows]) as sender,
@@ -79,7 +79,7 @@ async def send(source: str, name: str) -> bool:
 
 
 def main(source: str, name: str) -> int:
-    """Serve the metrics while the list is sent."""
+    """Serve the metrics while the job is sent."""
     server, thread = start_http_server(int(os.environ.get("METRICS_PORT", "9464")), "127.0.0.1")
     try:
         return 0 if asyncio.run(send(source, name)) else 3

@@ -272,8 +272,8 @@ class PostgresStore:
             pass
         self._away = False
         db = Dressed(connection)
-        *asked, takes, started = cast("Sequence[Any]", found.fetchone())
-        if last is not None and not last.is_in(takes, started):
+        *asked, proof = cast("Sequence[Any]", found.fetchone())
+        if last is not None and not (proof is not None and last.is_in(*proof)):
             servers.compare(db, self._system, self._witness.own())
         if not durable:
             return db, ""
@@ -423,9 +423,9 @@ def _beginning(durable: bool, job: int | None, beside: bool) -> str:
 def _proof(last: Mark | None) -> str:
     """What is asked of the chunk that was taken last, to see whether the journal still has that."""
     if last is None:
-        return ", NULL, NULL"
-    where = f"FROM chunks WHERE job = {last.job} AND n = {last.chunk}"
-    return f", (SELECT takes {where}), (SELECT started {where})"
+        return ", NULL"
+    found = f"FROM chunks WHERE job = {last.job} AND n = {last.chunk}"
+    return f", (SELECT ARRAY[takes, started] {found})"
 
 
 def _finish(connection: psycopg.Connection[Any]) -> None:

@@ -77,11 +77,9 @@ class Mark:
     times: int = 0
     at: float = 0.0
 
-    def is_in(self, takes: int | None, started: float | None) -> bool:
+    def is_in(self, takes: float, started: float | None) -> bool:
         """Whether this take is among those of the chunk: so many, the last one then."""
-        if takes is None or takes < self.times:
-            return False
-        return takes > self.times or started in (None, self.at)
+        return takes > self.times or (takes == self.times and started in (None, self.at))
 
 
 @attrs.frozen

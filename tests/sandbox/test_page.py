@@ -201,7 +201,7 @@ async def test_search_and_pages(api: Api, sandbox: Sandbox) -> None:
         html = await page(api, path)
     assert seen == list(range(120, 0, -1))
     assert shown(await page(api, "/?search=to:reader11@")) == [12]
-    assert "No message found" in await page(api, "/?search=nobody")
+    assert "No messages found" in await page(api, "/?search=nobody")
 
 
 async def test_a_message_says_everything(sendpulse: JsonApi, api: Api, sandbox: Sandbox) -> None:

@@ -27,6 +27,10 @@ from mailkit.errors import JournalError
 __all__ = ["is_direct", "open_store", "shown", "version_in"]
 
 CONNECT_SECONDS = 10
+RECONNECT_SECONDS = 10.0
+"""So long the pool tries by itself, less and less often; then whoever needs a connection has it
+begin anew. So a server that is there again is found at once.
+"""
 logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # the store says so itself
 _MAKING = 0x6D61696C
 """The lock of whoever makes or changes the tables: that of the whole journal."""
@@ -89,6 +93,7 @@ def open_store(
         min_size=1,
         max_size=CONNECTIONS + 4,
         timeout=5.0,
+        reconnect_timeout=RECONNECT_SECONDS,
         name="mailkit-journal",
         open=False,
     )

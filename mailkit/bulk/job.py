@@ -83,6 +83,11 @@ class Job:
         """
         return self._engine.stopped
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended, and nobody waits for it or is to hear of a failure."""
+        return self._ended.is_set() and self._failure is None and not self._waiting
+
     @checked
     async def progress(self, every: float = 0.2) -> AsyncIterator[Progress]:
         """A look at the job each ``every`` seconds, and a last one when the run has ended."""

@@ -515,6 +515,6 @@ class BulkSender:
         except BaseException:
             await self.journal.workers.leave(record)
             raise
-        self._jobs.append(job)
+        self._jobs = [*(one for one in self._jobs if not one.is_over), job]
         self._tasks.create_task(job.run(), name=f"mailkit {record.name}")
         return job

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -555,3 +557,21 @@ def test_hooks_are_functions_that_return_at_once(hooks: Any) -> None:
 def test_a_class_is_no_client() -> None:
     with pytest.raises(InvalidArgument, match=r"give a client, FakeProvider\(…\), not the class"):
         BulkSender(FakeProvider)  # type: ignore[arg-type]
+
+
+async def test_a_sender_of_many_jobs_keeps_none_that_has_ended(journal: Journal) -> None:
+    """Such as that of a web service, which is open for months."""
+    provider = FakeProvider()
+    async with BulkSender(provider, journal=journal, clock=FakeClock()) as sender:
+        jobs = [
+            await sender.start(MESSAGE, read_recipients([f"p{n}@example.com"]), name=f"job {n}")
+            for n in range(3)
+        ]
+        for job in jobs:
+            await job.wait()
+        kept = weakref.ref(jobs.pop())
+        del jobs, job
+        last = await sender.start(MESSAGE, read_recipients(["last@example.com"]), name="last")
+        await last.wait()
+        gc.collect()
+        assert kept() is None

@@ -567,10 +567,9 @@ async def test_a_sender_of_many_jobs_keeps_none_that_has_ended(journal: Journal)
             await sender.start(MESSAGE, read_recipients([f"p{n}@example.com"]), name=f"job {n}")
             for n in range(3)
         ]
-        for job in jobs:
-            await job.wait()
+        await asyncio.gather(*(job.wait() for job in jobs))
         kept = weakref.ref(jobs.pop())
-        del jobs, job
+        jobs.clear()
         last = await sender.start(MESSAGE, read_recipients(["last@example.com"]), name="last")
         await last.wait()
         gc.collect()

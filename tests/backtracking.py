@@ -58,7 +58,10 @@ def sample(pattern: re.Pattern[Any], random: Random) -> Any:
         if isinstance(empty, bytes):
             chars = [char.encode("latin1") for char in CHARS if char < "\u0100"]
         fits = matcher.leaf(kind, what).match
-        return random.choice([*filter(fits, chars)] or [*filter(fits, map(chr, range(0x500)))])
+        others: list[Any] = [chr(code) for code in range(0x500)]
+        if isinstance(empty, bytes):
+            others = [bytes([code]) for code in range(256)]
+        return random.choice([*filter(fits, chars)] or [*filter(fits, others)])
 
     return made(matcher.tree)
 

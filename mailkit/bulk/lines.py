@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from mailkit.bulk.blanks import has_rare_blanks
 from mailkit.bulk.kinds import kind_of_bytes
+from mailkit.bulk.utf8 import is_mostly_utf8, misread
 from mailkit.errors import InvalidArgument
 from mailkit.remedies import remedy
 
@@ -93,6 +94,7 @@ class Lines:
         self._fallback = fallback
         self._line_ends = 0
         self._after_cr = False
+        self._beyond_ascii = False  # in what was decoded so far
 
     def __iter__(self) -> Generator[list[str], None, None]:
         if not isinstance(self._file, Path):
@@ -159,12 +161,16 @@ class Lines:
             fallback = fallback or encoding
         decoder = codecs.getincrementaldecoder(encoding)("strict")
         while True:
+            if marked is None and self._encoding is not None:
+                self._check_misread(data, encoding)
             try:
                 text = decoder.decode(data, not data)
             except UnicodeDecodeError as error:
                 if fallback:
                     self.fault = self._undecodable(error, encoding)
                     data = decoder.getstate()[0] + data
+                    if self._is_utf8(error, encoding):
+                        fallback = encoding
                     decoder = codecs.getincrementaldecoder(fallback)("replace")
                     fallback = None
                     continue
@@ -173,6 +179,7 @@ class Lines:
                 raise InvalidArgument(f"{self.name} is not {encoding}: {error}") from None
             self._line_ends += self._count(text)
             self._after_cr = text.endswith("\r") if text else self._after_cr
+            self._beyond_ascii = self._beyond_ascii or not text.isascii()
             yield text
             if not data:
                 return
@@ -209,10 +216,29 @@ class Lines:
     def _undecodable(self, error: UnicodeDecodeError, encoding: str) -> str:
         at = self.bytes_read - len(error.object) + error.start + 1
         line = self._line_ends + self._count(_head(error)) + 1
+        byte = f"byte {at} of the file is 0x{error.object[error.start]:02x}"
+        if self._is_utf8(error, encoding):
+            return f"{self.name} is UTF-8, but not in line {line}: {byte}; correct that line"
         return (
-            f"{self.name} is not {encoding}: line {line}, byte {at} of the file is "
-            f"0x{error.object[error.start]:02x}; name its encoding, e.g. "
+            f"{self.name} is not {encoding}: line {line}, {byte}; name its encoding, e.g. "
             f"{self._example()}"
+        )
+
+    def _is_utf8(self, error: UnicodeDecodeError, encoding: str) -> bool:
+        """Whether the file is UTF-8, as far as it was read, but for these bytes."""
+        utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
+        return utf8 and (self._beyond_ascii or is_mostly_utf8(error.object))
+
+    def _check_misread(self, data: bytes, encoding: str) -> None:
+        """Refuse text in UTF-8 that another encoding would make gibberish of."""
+        span = misread(data, encoding)
+        if span is None:
+            return
+        line = self._line_ends + self._count(data[: span[0]].decode(encoding, "replace")) + 1
+        given = remedy(f"encoding={self._encoding!r}", f"{self._option} {self._encoding}")
+        raise InvalidArgument(
+            f"{self.name} is UTF-8, not {encoding}, in line {line}, which would read "
+            f"{data[slice(*span)].decode(encoding, 'replace')!r}; leave out {given}"
         )
 
 

@@ -263,6 +263,52 @@ async def test_bytes_that_cannot_be_decoded_are_named_with_place_and_remedy() ->
     assert "is not utf-16" in await refusal(UTF16.encode("utf-16") + b"\0", encoding="utf-8")
 
 
+@pytest.mark.parametrize("rows", [1, 20_000])  # 20,000 are several blocks
+@pytest.mark.parametrize("given", [None, "utf-8", "UTF_8"])
+async def test_a_line_that_is_not_utf_8_in_a_list_that_is_has_no_other_encoding(
+    rows: int, given: str | None
+) -> None:
+    data = b"email,name\n" + "a@b.by,Анна\n".encode() * rows
+    bad = len(data) + len("c@d.by,") + 1
+    data += "c@d.by,Иван\n".encode("cp1251") + "e@f.by,Вера\n".encode()
+    sentence = await refusal(data, encoding=given)
+    assert sentence.endswith(
+        f" is UTF-8, but not in line {rows + 2}: byte {bad} of the file is 0xc8; correct that line"
+    )
+
+
+@pytest.mark.parametrize("names", ["Анна,Иван", "Оля,x", "José,Müller,Françoise", "Łukasz,Zoë,Żak"])
+@pytest.mark.parametrize("encoding", ["cp1251", "cp1252", "latin-1", "koi8-r"])
+async def test_a_list_in_utf_8_is_not_read_as_gibberish(names: str, encoding: str) -> None:
+    rows = "".join(f"a{n}@b.by,{name}\r\n" for n, name in enumerate(names.split(",")))
+    data = f"email,name\r\n{rows}".encode()
+    sentence = await refusal(data, encoding=encoding)
+    assert f"is UTF-8, not {encoding}, in line 2, which would read '" in sentence
+    assert sentence.endswith(f"; leave out encoding='{encoding}'")
+    mixed = data + "c@d.by,щи\n".encode("koi8-r")
+    if "Оля" in names or "Анна" in names:
+        assert "in line 2, which would read" in await refusal(mixed, encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("cp1251", ["ОАО «БЕЛАЗ»", "«ГАЗ»", "Р°", "С™", "№ 5", "Їжак", "Ґанок"]),
+        ("cp1252", ["NESCAFÉ®", "CAFÉ™", "Zoë", "“AMANHÔ"]),
+        ("cp866", ["тамтам", "собака", "стеклотара", "Вера"]),
+        ("koi8-r", ["Анна", "ПЯТЬ", "щи"]),
+        ("gbk", ["联通", "王伟"]),
+    ],
+)
+async def test_names_in_another_encoding_are_not_taken_for_utf_8(
+    encoding: str, names: list[str]
+) -> None:
+    for several in ([name] * 3 for name in names):
+        data = "\n".join(["email,name", *(f"a@b.by,{name}" for name in several)])
+        rows = await read(data.encode(encoding), encoding=encoding)
+        assert [row.values for row in rows] == [(name,) for name in several]
+
+
 async def test_a_file_that_is_open_as_text_is_read_as_it_is() -> None:
     rows = await rows_of(read_recipients(io.StringIO("\ufeffemail\r\na@b.by\r\n")))
     assert rows == [Row(2, "a@b.by", ())]

@@ -59,6 +59,12 @@ LISTS: dict[str, bytes] = {
     "gzip": gzip.compress(b"email\n"),
     "NUL bytes": b"email\0name\nanna@example.com\n",
     "another encoding": "email,name\nanna@example.com,Анна\n".encode("cp1251"),
+    "a line in another encoding": b"".join(
+        (
+            "email,name\nanna@example.com,Анна\n".encode(),
+            "ivan@example.com,Иван\n".encode("cp1251"),
+        )
+    ),
     "two columns email": b"email,E-Mail\na@example.com,b@example.com\n",
 }
 
@@ -68,6 +74,13 @@ def test_a_list_that_can_not_be_read(shop: Shop, kind: str) -> None:
     path = shop.folder / "autumn.csv"
     path.write_bytes(LISTS[kind])
     refused(shop, f"a list with {kind}", *sending(shop, people=path))
+
+
+def test_a_list_in_utf_8_that_is_said_to_have_another_encoding(shop: Shop) -> None:
+    path = shop.folder / "autumn.csv"
+    path.write_text("email,name\nanna@example.com,Анна\n", encoding="utf-8")
+    words = (*sending(shop, people=path), "--encoding", "cp1251")
+    refused(shop, "a list in UTF-8 that is said to have another encoding", *words)
 
 
 LETTERS: dict[str, dict[str, object]] = {

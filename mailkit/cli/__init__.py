@@ -47,6 +47,7 @@ def _main() -> None:
             sys.exit(2)
     try:
         from mailkit.cli.app import app
+        from mailkit.cli.ending import come_too_late, process_ends_with_command
         from mailkit.cli.run import written
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich"}:
@@ -65,7 +66,7 @@ def _main() -> None:
     if interruptible:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.freeze()  # modules are no garbage
+    process_ends_with_command()
     code = written(command)
-    if interruptible:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    come_too_late()
     sys.exit(code)

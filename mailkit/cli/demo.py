@@ -77,7 +77,7 @@ async def _demo(folder: Path, settings: dict[str, str], rows: int, *, as_json: b
         ):
             async with planning(source, quiet=as_json):
                 job = await sender.start(Message.from_toml(message), source, name="autumn")
-            with graceful(job.stop, job.left_behind):
+            with graceful(job.stop, job.left_behind, last=False):
                 report = await follow_job(job, quiet=as_json)
         seconds = time.monotonic() - began
         twice, lost, strangers = await _compare(journal, job, url)

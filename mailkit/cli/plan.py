@@ -114,7 +114,7 @@ def plan(
                 def left_behind() -> LeftBehind | None:
                     return LeftBehind() if job is None else job.left_behind()
 
-                with graceful(stop, left_behind):
+                with graceful(stop, left_behind, planned=lambda: job is not None):
                     async with planning(source, quiet=as_json):
                         began = await begin(
                             parsed, source, name=name, again=again, suppress=unwanted, rate=rate

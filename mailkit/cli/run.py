@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import IntEnum
 from functools import partial
+from shlex import quote
 from typing import Any, NoReturn, TextIO
 
 import typer
@@ -20,6 +21,7 @@ from mailkit.bulk.journal import Adopt, Journal, LeftBehind
 from mailkit.bulk.report import Report
 from mailkit.cli import log_json, terminal
 from mailkit.cli.config import is_credential
+from mailkit.cli.ending import SIGNALS, come_too_late, held_back
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -54,21 +56,25 @@ class Exit(IntEnum):
 
 
 class CutOff(Exception):
-    """A signal came while the list was being read."""
+    """A signal came before the first request; ``job`` is there, and has rows unsent."""
+
+    def __init__(self, job: str | None = None) -> None:
+        super().__init__(job)
+        self.job = job
 
 
 def exit_code(report: Report, *, failed: bool, strict: bool = False) -> Exit:
     """Doubt comes first, then an error that stopped the job, or rejected rows for the account's
     sake, then rows that are merely unsent, or that nobody has looked for because the job was
-    stopped, then what other jobs have not ended that rows are left to, and last that nobody was
-    accepted.
+    stopped (unless the service has said that it is at work on them), then what other jobs have not
+    ended that rows are left to, and last that nobody was accepted.
     """
     counts = report.counts
     if counts.in_doubt:
         return Exit.IN_DOUBT
     if failed or (report.held and not report.running):
         return Exit.ERROR
-    if counts.unsent or (report.stopped and report.unreconciled):
+    if counts.unsent or (report.stopped and report.unreconciled and report.looks_until):
         return Exit.UNSENT
     if any(other.in_doubt for other in report.others):
         return Exit.IN_DOUBT
@@ -124,9 +130,14 @@ def _run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
         sentence = f"mailkit: {plain(str(error))}{_remedy(error)}"
         say(sentence, "error", error=type(error).__name__)
         return Exit.ERROR
-    except CutOff:
-        say("mailkit: stopped while planning: nothing was sent", "exit", code=int(Exit.UNSENT))
-        os._exit(Exit.UNSENT)  # else a read of stdin would hold the process until more comes
+    except CutOff as cut:
+        if cut.job is None:
+            code, text = Exit.INTERRUPTED, "stopped while planning: nothing was sent"
+        else:
+            code = Exit.UNSENT
+            text = f"stopped before anything was sent; to send it: mailkit resume {quote(cut.job)}"
+        say(f"mailkit: {plain(text)}", "exit", code=int(code))
+        os._exit(code)  # else a read of stdin would hold the process until more comes
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
 
@@ -196,10 +207,15 @@ async def opened(
 
 @contextlib.contextmanager
 def graceful(
-    stop: Callable[[], None], left_behind: Callable[[], LeftBehind | None]
+    stop: Callable[[], None],
+    left_behind: Callable[[], LeftBehind | None],
+    planned: Callable[[], bool] = lambda: True,
+    *,
+    last: bool = True,
 ) -> Iterator[None]:
     """The first Ctrl-C, SIGTERM or SIGHUP stops gently; the second one ends the process at once,
-    and says what is ``left_behind``.
+    and says what is ``left_behind``. Nothing is unsent of a job that is not ``planned``.
+    ``last`` as in `hearing`.
     """
     asked = False
 
@@ -207,12 +223,14 @@ def graceful(
         nonlocal asked
         if asked:
             code, words = _last(left_behind())
+            if code is Exit.UNSENT and not planned():
+                code = Exit.INTERRUPTED
             end_at_once(f"ended at once; {words}", code)
         asked = True
         stop()
         say("mailkit: stopping: requests under way end first (once more ends at once)", "stopping")
 
-    with hearing(hear):
+    with hearing(hear, last=last):
         yield
 
 
@@ -241,25 +259,27 @@ def _last(found: LeftBehind | None) -> tuple[Exit, str]:
 
 
 @contextlib.contextmanager
-def hearing(hear: Callable[[], None]) -> Iterator[None]:
+def hearing(hear: Callable[[], None], *, last: bool = True) -> Iterator[None]:
     """Call ``hear`` at each Ctrl-C, SIGTERM or SIGHUP; one that the parent process had this one
-    ignore, as nohup does, stays ignored.
+    ignore, as nohup does, stays ignored. Afterwards they come too late, if this is the ``last`` of
+    the command but for what it prints.
     """
     loop = asyncio.get_running_loop()
-    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not known everywhere
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    heard = [number for number in numbers if before[number] != signal.SIG_IGN]
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heard = [number for number in SIGNALS if before[number] != signal.SIG_IGN]
     for number in heard:
         with contextlib.suppress(NotImplementedError):  # no signal handlers on Windows' loops
             loop.add_signal_handler(number, partial(_heard, number, hear))
     try:
         yield
     finally:
-        for number in heard:
-            with contextlib.suppress(NotImplementedError):
-                loop.remove_signal_handler(number)
-                signal.signal(number, before[number] or signal.SIG_DFL)
+        with held_back():
+            for number in heard:
+                with contextlib.suppress(NotImplementedError):
+                    loop.remove_signal_handler(number)
+                    signal.signal(number, before[number] or signal.SIG_DFL)
+            if last:
+                come_too_late()
 
 
 def _heard(number: int, hear: Callable[[], None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from mailkit.bulk.job import Job
-from mailkit.bulk.journal import Journal, LeftBehind, check_shared, default_place
+from mailkit.bulk.journal import JobRecord, Journal, LeftBehind, check_shared, default_place
 from mailkit.bulk.report import Report
 from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.sender import BulkSender
@@ -133,8 +133,8 @@ def send(
     - 1: an error, or nobody was accepted
     - 2: wrong usage
     - 3: rows are in doubt
-    - 4: stopped with rows unsent
-    - 130: Ctrl-C while nothing was being sent
+    - 4: stopped with rows unsent, or not yet found in the status lists
+    - 130: Ctrl-C or SIGTERM before the job was planned
     """
     if resume and again:
         raise typer.BadParameter("use --resume or --again, not both")
@@ -198,7 +198,15 @@ def send(
         ):
             if detach:
                 return await _detach(client, store, settings, leave, as_json=as_json)
-            return await _send(client, store, settings, start, as_json=as_json, strict=strict)
+            return await _send(
+                client,
+                store,
+                settings,
+                start,
+                name=name if resume else None,
+                as_json=as_json,
+                strict=strict,
+            )
 
     raise typer.Exit(run(command, log_as_json=log_as_json))
 
@@ -278,7 +286,15 @@ def resume(
                 await restart(place, store, job)
                 return _say_detached("resumed", job, as_json=as_json)
             async with open_provider(record.provider, account) as client:
-                return await _send(client, store, settings, start, as_json=as_json, strict=strict)
+                return await _send(
+                    client,
+                    store,
+                    settings,
+                    start,
+                    name=job,
+                    as_json=as_json,
+                    strict=strict,
+                )
 
     raise typer.Exit(run(command, log_as_json=log_as_json))
 
@@ -289,11 +305,13 @@ async def _send(
     settings: EngineSettings,
     start: Callable[[BulkSender], Awaitable[Job]],
     *,
+    name: str | None,
     as_json: bool,
     strict: bool,
 ) -> int:
     job: Job | None = None
     report: Report | None = None
+    known = await journal.jobs.list()
     async with BulkSender(client, journal=journal, settings=settings) as sender:
         with anyio.CancelScope() as planning:
 
@@ -306,18 +324,30 @@ async def _send(
             def left_behind() -> LeftBehind | None:
                 return LeftBehind() if job is None else job.left_behind()
 
-            with graceful(stop, left_behind):
+            with graceful(stop, left_behind, planned=lambda: job is not None):
                 job = await start(sender)
                 _say_left_out(job.name, job.left_out)
                 report = await follow_job(job, quiet=as_json)
     if job is None or report is None:
-        raise CutOff
+        raise CutOff(await _begun(journal, client, known, name))
     if job.left and not log_json.is_on():  # else the log has it
         say(f"mailkit: {plain(job.name)} is {plain(job.stopped or '')}")
     counts = attrs.asdict(report.counts)
     note("report", f"{job.name}: {report.counts.accepted:,} accepted", job=job.name, **counts)
     print_report(report, as_json=as_json)
     return exit_code(report, failed=job.error is not None, strict=strict)
+
+
+async def _begun(
+    journal: Journal, client: Provider, known: Sequence[JobRecord], name: str | None
+) -> str | None:
+    """The job of this name, or one that was not known before, if rows of it are unsent."""
+    names = {one.name for one in known} - {name}
+    for job in await journal.jobs.list():
+        ours = job.provider == client.name and job.account == client.account
+        if ours and job.name not in names and (await journal.reports.counts(job)).unsent:
+            return job.name
+    return None
 
 
 async def _detach(
@@ -329,11 +359,15 @@ async def _detach(
     as_json: bool,
 ) -> int:
     name: str | None = None
+    known = await journal.jobs.list()
     async with BulkSender(client, journal=journal, settings=settings) as sender:
-        with anyio.CancelScope() as planning, graceful(planning.cancel, LeftBehind):
+        with (
+            anyio.CancelScope() as planning,
+            graceful(planning.cancel, LeftBehind, planned=lambda: False),
+        ):
             name = await leave(sender)
     if name is None:
-        raise CutOff
+        raise CutOff(await _begun(journal, client, known, None))
     return _say_detached("planned", name, as_json=as_json)
 
 

@@ -25,12 +25,16 @@ LISTS = {
 }
 
 
-def report(*, stopped: Any = None, unreconciled: int = 0, **counts: int) -> Report:
+def report(
+    *, stopped: Any = None, unreconciled: int = 0, asked_again: bool = False, **counts: int
+) -> Report:
+    at = datetime(2030, 1, 1, tzinfo=UTC)
     return Report(
         job="autumn",
         provider="smsby",
         subject="Autumn",
-        created=datetime(2030, 1, 1, tzinfo=UTC),
+        created=at,
+        looks_until=None if asked_again else at,
         counts=Counts(read=sum(counts.values()), **counts),
         elsewhere={},
         unreconciled=unreconciled,
@@ -55,6 +59,7 @@ def report(*, stopped: Any = None, unreconciled: int = 0, **counts: int) -> Repo
         (report(accepted=1, unsent=1), Exit.UNSENT),
         (report(unsent=1), Exit.UNSENT),
         (report(accepted=1, unreconciled=1, stopped="on request"), Exit.UNSENT),
+        (report(accepted=1, unreconciled=1, asked_again=True, stopped="on request"), Exit.DONE),
         (report(accepted=1, stopped="on request"), Exit.DONE),
         *((report(**{state: 1}), Exit.ERROR) for state in ("invalid", "duplicate", "suppressed")),
         (report(rejected=2, invalid=1), Exit.ERROR),

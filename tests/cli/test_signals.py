@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from mailkit.sandbox import Fault
+from tests.approval import approve
 
 from .shop import SEND, Shop, end_of, screened
 
@@ -41,6 +42,29 @@ async def press(*args, **named):
     await asyncio.sleep(60)
 
 with patch({place!r}, press):
+    main()
+"""
+
+PRESSED_LATE = """
+import atexit, os, signal
+from unittest.mock import patch
+from mailkit.cli import main, send
+
+number = signal.{name}
+printed = send.print_report
+
+def press(*args, **named):
+    printed(*args, **named)
+    os.kill(os.getpid(), number)
+
+class Last:
+    def __del__(self):  # when modules are taken apart
+        self.kill(self.pid, number)
+
+last = Last()
+last.kill, last.pid = os.kill, os.getpid()
+atexit.register(os.kill, os.getpid(), number)
+with patch("mailkit.cli.send.print_report", press):
     main()
 """
 
@@ -141,3 +165,47 @@ def test_ctrl_c_while_nothing_is_sent_is_silent(shop: Shop, place: str, words: l
     )
     assert (ended.returncode, ended.stderr) == (130, "")
     assert not list(shop.folder.glob("mailkit-demo-*"))
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_after_the_report_does_not_change_the_exit_code(shop: Shop, name: str) -> None:
+    words = ["send", shop.letter(), shop.customers(3), "--provider", "smsby", "--name", "autumn"]
+    ended = subprocess.run(
+        [sys.executable, "-c", PRESSED_LATE.format(name=name), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **shop.environment},
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "  accepted                 3\n" in ended.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_there_already_has_rows_unsent(shop: Shop, number: signal.Signals) -> None:
+    shop.sandbox.faults.add(Fault("rate_limited", on=SEND, retry_after=600))
+    with shop.spawn(*send(shop)) as process:
+        shop.until(lambda: shop.sandbox.requests[SEND], process)
+        process.send_signal(number)
+        assert end_of(process).code == 4
+    shop.sandbox.faults.clear()
+    tried = shop.sandbox.requests["smsby.templates.list"]
+    shop.sandbox.faults.add(Fault("slow_answer", on="smsby.templates.list", seconds=600))
+    with shop.spawn("resume", "autumn") as process:
+        shop.until(lambda: shop.sandbox.requests["smsby.templates.list"] > tried, process)
+        process.send_signal(number)
+        ended = end_of(process)
+    assert ended.code == 4
+    approve("signal: stopped before anything was sent", ended.err)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_planning_leaves_nothing_unsent(shop: Shop, number: signal.Signals) -> None:
+    with shop.spawn("send", shop.letter(), "-", "--provider", "smsby") as process:
+        assert process.stdin is not None
+        process.stdin.write(shop.customers(3).read_text())
+        process.stdin.flush()
+        shop.until(lambda: shop.in_journal("jobs"), process)
+        process.send_signal(number)
+        assert process.wait(30) == 130
+    assert shop.in_journal("jobs") == 0

@@ -192,7 +192,7 @@ def test_a_signal_while_the_credential_is_tried_ends_with_nothing_sent(shop: Sho
         shop.until(lambda: shop.sandbox.requests["smsby.templates.list"], process)
         process.send_signal(signal.SIGINT)
         ended = end_of(process)
-    assert (ended.code, ended.out) == (4, "")
+    assert (ended.code, ended.out) == (130, "")
     approve("signal: stopped while planning", ended.err)
     assert shop.in_journal("jobs") == shop.sandbox.truth.emails == 0
 

@@ -26,7 +26,7 @@ LISTS = {
 
 
 def report(
-    *, stopped: Any = None, unreconciled: int = 0, asked_again: bool = False, **counts: int
+    *, stopped: Any = None, unreconciled: int = 0, asked_again: Any = None, **counts: int
 ) -> Report:
     at = datetime(2030, 1, 1, tzinfo=UTC)
     return Report(

@@ -181,3 +181,19 @@ def test_ended_at_once_while_lists_are_loaded_nothing_is_in_doubt(shop: Shop) ->
     assert (ended.code, ended.out) == (4, "")
     approve("signal: ended at once while nothing is sent", ended.err)
     assert (shop.report()["in_doubt"], shop.sandbox.truth.emails) == (0, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_sendpulse_is_at_the_campaign_leaves_nothing_undone(
+    shop: Shop, number: signal.Signals
+) -> None:
+    shop.sandbox.sendpulse.settings.moderated_from = 1
+    read = "sendpulse.campaigns.get"
+    with shop.spawn("send", shop.letter(**MESSAGE), shop.table(LIST), *WORDS) as process:
+        shop.until(
+            lambda: shop.in_journal("chunks", "until IS NOT NULL AND state = 'accepted'"), process
+        )
+        process.send_signal(number)
+        ended = end_of(process)
+    assert shop.sandbox.requests[read]
+    assert (ended.code, shop.report()["complete"], shop.report()["accepted"]) == (0, True, 2)

@@ -169,7 +169,7 @@ def test_ctrl_c_while_nothing_is_sent_is_silent(shop: Shop, place: str, words: l
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_after_the_report_does_not_change_the_exit_code(shop: Shop, name: str) -> None:
-    words = ["send", shop.letter(), shop.customers(3), "--provider", "smsby", "--name", "autumn"]
+    words = ["send", str(shop.letter()), str(shop.customers(3)), "--provider", "smsby"]
     ended = subprocess.run(
         [sys.executable, "-c", PRESSED_LATE.format(name=name), *words],
         capture_output=True,

@@ -253,6 +253,8 @@ def _ascii_domain(domain: str) -> str:
             raise ValueError("no dot in the domain")
         if domain.endswith("."):
             raise ValueError("a dot at the end of the domain")
+    if fault := _mixed(domain):
+        raise ValueError(fault)
     # Imported here, since few programs meet such a domain and the import is slow.
     from email_validator import EmailNotValidError, validate_email
 
@@ -260,14 +262,42 @@ def _ascii_domain(domain: str) -> str:
         found = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise ValueError(_domain_fault(domain)) from None
+    if fault := _mixed(found.domain):  # it was written in punycode
+        raise ValueError(fault)
     return found.ascii_domain
+
+
+def _mixed(domain: str) -> str | None:
+    """Why no registry has this domain, if a part of it mixes Latin and Cyrillic letters."""
+    for part in _labels(domain):
+        latin = [char for char in part if _script(char) == "LATIN"]
+        cyrillic = [char for char in part if _script(char) == "CYRILLIC"]
+        if not (latin and cyrillic):
+            continue
+        if len(cyrillic) <= len(latin):
+            found, script, others = cyrillic[0], "Cyrillic", "Latin"
+        else:
+            found, script, others = latin[0], "Latin", "Cyrillic"
+        return (
+            f"the {script} letter {found!r} among {others} letters in the domain; type the "
+            f"{others} letter in its place"
+        )
+    return None
+
+
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "").partition(" ")[0]
+
+
+def _labels(domain: str) -> list[str]:
+    return re.split("[.\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH FULL STOP}]", domain)
 
 
 def _domain_fault(domain: str) -> str:
     """Why this is not a domain."""
     if odd := _not_in_domain(domain):
         return f"{'a space' if odd[0] == ' ' else repr(odd[0])} in the domain"
-    parts = re.split("[.\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH FULL STOP}]", domain)
+    parts = _labels(domain)
     if not all(parts):
         return "an extra dot in the domain"
     if any("-" in (part[0], part[-1]) for part in parts):

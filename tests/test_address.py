@@ -81,6 +81,15 @@ def test_an_address_is_brought_to_its_one_spelling(given_text: str, expected: st
         ("a@-shop.by", "hyphen"),
         ("a@my_shop.by", "'_' in the domain"),
         ("a@xn--zzzzzz.by", "not a valid domain"),
+        (
+            "anna@m\N{CYRILLIC SMALL LETTER A}il.by",
+            "the Cyrillic letter 'а' among Latin letters in the domain; type the Latin letter in "
+            "its place",
+        ),
+        ("a@shop.m\N{CYRILLIC SMALL LETTER A}il.by", "the Cyrillic letter 'а' among Latin letters"),
+        ("a@\N{CYRILLIC CAPITAL LETTER ES}om.by", "the Cyrillic letter 'С' among Latin letters"),
+        ("a@пoчта.рф", "the Latin letter 'o' among Cyrillic letters in the domain"),
+        ("a@xn--mil-6cd.by", "the Cyrillic letter 'а' among Latin letters in the domain"),
         ("a@sh\u202eop.by", "in the domain"),
         ("a\0@shop.by", "before the @"),
         ("a@sh\ud800op.by", "in the domain"),

@@ -142,7 +142,7 @@ class WorkbookRows:
         likely = [one for one, head in full if self.table.has_address_column(head)]
         if len(likely) == 1 or len(full) == 1:
             return (likely or [one for one, _ in full])[0]
-        names = " or ".join(repr(one.title) for one in likely or [one for one, _ in full])
+        names = " and ".join(repr(one.title) for one in likely or [one for one, _ in full])
         raise InvalidArgument(
             f"{self._name} has several sheets, {names}: choose one with "
             + remedy("sheet=…", "--sheet NAME")

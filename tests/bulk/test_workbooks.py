@@ -155,7 +155,7 @@ async def test_the_sheet_is_the_one_with_addresses_or_is_named() -> None:
     file = workbook(Notes=[["read me"], ["x"]], People=PEOPLE, Empty=[])
     assert len(await read(file)) == 2
     several = workbook(Minsk=PEOPLE, Brest=[["email"], ["x@y.by"]])
-    assert "several sheets, 'Minsk' or 'Brest': choose one with sheet=…" in await refusal(several)
+    assert "several sheets, 'Minsk' and 'Brest': choose one with sheet=…" in await refusal(several)
     assert await read(several, sheet="brest ") == [Row(2, "x@y.by", ())]
     assert "has no sheet 'Gomel', only 'Minsk', 'Brest'" in await refusal(several, sheet="Gomel")
     assert "it has no sheets" in await refusal(io.BytesIO(b"email\na@b.by\n"), sheet="Minsk")

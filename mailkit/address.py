@@ -253,7 +253,7 @@ def _ascii_domain(domain: str) -> str:
             raise ValueError("no dot in the domain")
         if domain.endswith("."):
             raise ValueError("a dot at the end of the domain")
-    if fault := _mixed(domain):
+    if not _not_in_domain(domain) and (fault := _mixed(domain)):
         raise ValueError(fault)
     # Imported here, since few programs meet such a domain and the import is slow.
     from email_validator import EmailNotValidError, validate_email

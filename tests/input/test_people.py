@@ -38,8 +38,8 @@ async def test_spellings_of_one_mailbox_are_one_person() -> None:
 async def test_people_that_only_look_alike_are_different_people() -> None:
     people = [
         "a@paypal.com",
-        "a@раypal.com",  # Cyrillic er and a
-        "a@раураl.com",
+        "a@раура.com",  # all of it is Cyrillic
+        "a@paypa.com",
         "a@paypaI.co",
         "a+x@paypal.com",
         "a.@paypal.com".replace(".@", ".b@"),
@@ -52,6 +52,13 @@ async def test_people_that_only_look_alike_are_different_people() -> None:
     journey = await travel(read_recipients(people))
     assert len(set(journey.mailed)) == len(journey.mailed) == len(people)
     assert all(address.isascii() for address in journey.mailed), "what looks alike is seen"
+
+
+async def test_letters_that_look_like_those_of_another_alphabet_are_no_domain() -> None:
+    people = ["a@раypal.com", "a@раураl.com", "a@почта.рф", "a@пример.бел"]  # Cyrillic er and a
+    journey = await travel(read_recipients(people))
+    assert journey.report.counts.invalid == 2
+    assert len(journey.mailed) == 2
 
 
 @pytest.mark.parametrize(

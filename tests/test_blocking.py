@@ -88,11 +88,11 @@ def test_a_client_outside_of_its_block_says_so(mailkit_sandbox: Sandbox) -> None
 def test_what_makes_no_client_is_refused() -> None:
     wrong: Any = SmsBy("t")
     with pytest.raises(
-        InvalidArgument, match=r"give what makes the client: blocking\(lambda: SmsBy"
+        InvalidArgument, match=r"give a function that creates the client: blocking\(lambda: SmsBy"
     ):
         blocking(wrong)
     for nothing in (None, "smsby"):
-        with pytest.raises(InvalidArgument, match="give what makes the client"):
+        with pytest.raises(InvalidArgument, match="give a function that creates"):
             blocking(nothing)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     async def later() -> SmsBy:
@@ -132,7 +132,7 @@ def check_what_is_known(smsby: Any) -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         smsby.emails.send(sender="news@shop.by", to="a@mail.by", subject="Hi", html="<p>Hi</p>")
     assert caught.value.__notes__ == [
-        "smsby.emails.send was cancelled: the service may have acted: check there"
+        "smsby.emails.send was cancelled: the service may have processed it: check there"
     ]
 
 

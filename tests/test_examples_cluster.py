@@ -115,11 +115,11 @@ def test_what_the_compose_file_says_to_run_sends(postgres_database: str) -> None
     send, status = (shlex.split(command) for command in commands if "COMMAND" not in command)
     with sandbox_in_thread() as sandbox:
         given = environment(sandbox, postgres_database)
-        assert "is made" in run(SERVICES["init"]["command"], given)
+        assert "was created" in run(SERVICES["init"]["command"], given)
         with worker(given) as one, worker(given) as other:
             for process in (one, other):
                 heard(process, '"event": "working"')
-            assert "left to workers" in run(send, given)
+            assert "workers will send it" in run(send, given)
             deadline = time.monotonic() + PATIENCE
             while sandbox.truth.emails < 3:
                 assert time.monotonic() < deadline

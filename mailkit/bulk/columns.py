@@ -95,8 +95,8 @@ class Columns:
         self._gaps += len(values) - len(fields)
         if self._gaps > max(GAPS, 100 * self._given):
             raise InvalidArgument(
-                f"the rows have {len(self.names):,} different keys, and hardly two the same ones: "
-                "give all rows the same keys"
+                f"the rows have {len(self.names):,} different keys, and hardly any rows have the "
+                "same ones: give all rows the same keys"
             )
         return values
 

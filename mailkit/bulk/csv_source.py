@@ -404,7 +404,7 @@ class CsvRows:
         if self._reread > _REREAD + self._lines.bytes_read:
             raise InvalidArgument(
                 f"{self._name}: too many rows open a quote that is not closed, up to line "
-                f"{self._line - 1}; mend the quotes of this file"
+                f"{self._line - 1}; fix the quotes in this file"
             )
 
 

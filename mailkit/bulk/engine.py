@@ -163,7 +163,7 @@ class Engine:
         """Until when rows are looked for that were accepted then, by the wall clock."""
         return self._polling.looks_until(accepted)
 
-    def stop(self, reason: str = "stopped on request", *, everybody: bool = False) -> None:
+    def stop(self, reason: str = "stopped at your request", *, everybody: bool = False) -> None:
         """Begin nothing more; requests under way end first. Other workers go on with the job,
         unless ``everybody`` is meant.
         """

@@ -144,4 +144,4 @@ def _reason(line: str, error: Exception) -> str:
         case json.JSONDecodeError():
             return f"not JSON: {error.msg} at character {error.colno}"
         case _:
-            return "JSON that is nested too deeply, or has too long a number"
+            return "JSON that is nested too deeply, or has a number that is too long"

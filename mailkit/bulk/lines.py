@@ -118,7 +118,7 @@ class Lines:
             if "\0" in first[0]:
                 raise InvalidArgument(
                     f"{self.name} has NUL bytes in its first line: it is not text, or it has "
-                    f"another encoding; name that, e.g. {self._example()}"
+                    f"another encoding; give it, e.g. {self._example()}"
                 )
             yield first
             break
@@ -220,7 +220,7 @@ class Lines:
         if self._is_utf8(error, encoding):
             return f"{self.name} is UTF-8, but not in line {line}: {byte}; correct that line"
         return (
-            f"{self.name} is not {encoding}: line {line}, {byte}; name its encoding, e.g. "
+            f"{self.name} is not {encoding}: line {line}, {byte}; give its encoding, e.g. "
             f"{self._example()}"
         )
 

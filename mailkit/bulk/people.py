@@ -50,7 +50,7 @@ def _told() -> Iterator[None]:
     except sqlite3.Error as error:
         raise InvalidArgument(
             f"the list can't be kept in the folder for temporary files ({error}): set TMPDIR to "
-            "one that has room"
+            "one with more space"
         ) from error
 
 

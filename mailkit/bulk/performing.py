@@ -232,8 +232,8 @@ class Performing:
                 self._run.fail(
                     error,
                     f"after {self._refusals.requests(taken)} requests it is still not clear which "
-                    f"rows of chunk {root} the provider refuses: {error}; resume the job to go on, "
-                    "once you have looked whether the account may send",
+                    f"rows of chunk {root} the provider refuses: {error}; check "
+                    "that the account may send, then resume the job",
                 )
 
     async def _reject_row(self, taken: Taken, words: str) -> None:

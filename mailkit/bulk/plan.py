@@ -156,7 +156,7 @@ async def drafted(
     check_name(spec.name)
     if message.send_at is not None and message.send_at.timestamp() <= clock.now():
         raise InvalidArgument(
-            f"send_at ({message.send_at.isoformat()}) has passed: take it out to send at once"
+            f"send_at ({message.send_at.isoformat()}) has passed: remove it to send immediately"
         )
     _ = spec.quota  # it is checked before the list is read
     template = Template.parse(message)
@@ -213,7 +213,7 @@ def check_name(name: str | None) -> None:
             f"the job's name has {len(name):,} characters: shorten it to {LONGEST_NAME}"
         )
     if name is not None and (name.startswith("-") or not name.strip()):
-        raise InvalidArgument(f"the job's name can't be {name!r}: begin it with a letter or digit")
+        raise InvalidArgument(f"the job's name can't be {name!r}: start it with a letter or digit")
 
 
 def _stem(source: str) -> str:

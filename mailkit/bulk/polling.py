@@ -281,7 +281,7 @@ class Polling:
             polled = PollResult((), chunk.cursor, again=self._next_look(poll), why=why)
             since = max(since, self._began)  # one failed look at an old chunk proves nothing
         else:
-            why = "taken with its chunk, but missing in the provider's status list"
+            why = "accepted with its chunk, but missing from the provider's status list"
         late = is_late(
             since,
             self._look_at_clock(),
@@ -301,9 +301,9 @@ class Polling:
         if found.held is not None and not self._settings.trust_refusals:
             self._fail(
                 AccountRefused(found.held),
-                f"the provider took chunk {chunk.n} and then rejected rows of it, which seems to "
-                f"be about the account: {found.held}; once that is fixed, resume with --rejected; "
-                "if it means these rows, with --trust-refusals",
+                f"the provider accepted chunk {chunk.n} and then rejected rows of it, which seems "
+                f"to be about the account: {found.held}; once that is fixed, resume with "
+                "--rejected; if it means these rows, with --trust-refusals",
             )
         chunk = attrs.evolve(chunk, reconciled=found.reconciled, cursor=found.cursor)
         poll = attrs.evolve(poll, chunk=chunk, tries=poll.tries + 1)

@@ -250,7 +250,7 @@ class Refusals:
         tried = f"{len(trials)} rows" if len(trials) > 1 else "a row"
         self._run.fail(
             self._refusal or Refused(trials[-1].words),
-            f"the provider refused {tried} tried alone, so that it seems to mean the account or "
+            f"the provider also refused {tried} tried alone, so it seems to mean the account or "
             f"the message: {trials[-1].words}; if it means these rows, resume with "
             "--trust-refusals",
         )

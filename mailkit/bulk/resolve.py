@@ -80,4 +80,4 @@ async def _choice(journal: Journal, record: JobRecord) -> str:
         return f"nothing in the job {record.name} is in doubt"
     labels = [f"{one.n}.{one.attempt}" if one.attempt > 1 else f"{one.n}" for one in doubts]
     some = ", ".join(labels[:20]) + (", …" if len(labels) > 20 else "")
-    return f"name the chunks of the job {record.name} that you looked for; in doubt: {some}"
+    return f"give the chunks of the job {record.name} that you checked; in doubt: {some}"

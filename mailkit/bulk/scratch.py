@@ -17,4 +17,4 @@ def temporary_folder(prefix: str) -> tempfile.TemporaryDirectory[str]:
         why = "there is no folder for temporary files"
         if not isinstance(error, FileNotFoundError):
             why = f"the folder for temporary files can't be used ({error.strerror})"
-        raise InvalidArgument(f"{why}: set TMPDIR to one that can be used") from error
+        raise InvalidArgument(f"{why}: set TMPDIR to one that is writable") from error

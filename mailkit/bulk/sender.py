@@ -302,7 +302,7 @@ class BulkSender:
             if len(draft.dispatch.stages) == 1:
                 raise Unsupported(
                     f"{self._provider.name} takes message and recipients in one request: there is "
-                    "nothing to upload before"
+                    "nothing to upload first"
                 )
             seen = await draft.cut()
             found = await rehearse(draft, message, self._provider.quotas)
@@ -403,8 +403,8 @@ class BulkSender:
     def _check_track(self, settings: EngineSettings) -> None:
         if settings.track and not self._provider.can_poll:
             raise Unsupported(
-                f"{self._provider.name} can't be asked for the status of messages: leave the "
-                "tracking out; its callbacks tell"
+                f"{self._provider.name} can't be asked for the status of messages: leave out the "
+                "tracking; its callbacks report it"
             )
 
     async def _known(self, name: str) -> JobRecord:
@@ -421,7 +421,7 @@ class BulkSender:
         if record.account != self._provider.account:
             raise InvalidArgument(
                 f"the job {record.name} was started with another account of {record.provider}; if "
-                "the credential was only renewed, name the account: "
+                "the credential was only renewed, give the account: "
                 + remedy(f"account={record.account!r}", f"--account {shlex.quote(record.account)}")
             )
 

@@ -58,7 +58,7 @@ async def send_single(
         dispatch = provider.dispatch(message, columns.names)
         subject, body = dispatch.render(address, values)
     except InvalidRow as error:
-        where = "name a list to take it from" if row is None else f"row {number}, line {row.line}"
+        where = "give a list to take it from" if row is None else f"row {number}, line {row.line}"
         raise InvalidArgument(f"{error.reason}: {where}") from None
     await dispatch.prepare()
     sent = await dispatch.test(TaskRow(1, address, values))
@@ -78,7 +78,7 @@ async def _row(recipients: RecipientSource, number: int) -> Row:
                     raise InvalidArgument(f"row {number}, line {row.line}: {row.reason}")
                 return row
             read += len(batch)
-    raise InvalidArgument(f"the list has {read:,} rows, and no row {number:,}")
+    raise InvalidArgument(f"the list has only {read:,} rows, so no row {number:,}")
 
 
 def _check(sent: Sent, context: ErrorContext) -> None:

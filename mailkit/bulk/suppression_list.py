@@ -56,7 +56,7 @@ def _keys(source: RecipientSource, row: Row) -> list[str]:
     if REPLACED in row.address:
         why = "the address is not in UTF-8"
         option = remedy("encoding='cp1251'", "mailkit suppress import --encoding cp1251")
-        cure = f"save the file as UTF-8, or name its encoding, e.g. {option}"
+        cure = f"save the file as UTF-8, or give its encoding, e.g. {option}"
     raise InvalidArgument(f"{source.shown}, line {row.line}: {why}; {cure}: nobody was suppressed")
 
 

@@ -75,7 +75,7 @@ def _sentence(event: JobEvent) -> str:
     job = event.job
     match event:
         case JobStarted(provider=provider, unsent=0):
-            return f"{job}: nothing is left to send; asking {provider} what became of it"
+            return f"{job}: nothing is left to send; checking the outcome with {provider}"
         case JobStarted(provider=provider, unsent=unsent):
             return f"{job}: sending {unsent:,} rows over {provider}"
         case ChunkAccepted(chunk=chunk, accepted=accepted, rejected=rejected, in_doubt=in_doubt):
@@ -92,6 +92,8 @@ def _sentence(event: JobEvent) -> str:
         case JobStopped(reason=reason):
             return f"{job}: stopped: {reason}"
         case JobEnded(in_doubt=in_doubt) if in_doubt:
-            return f"{job}: ended, with {in_doubt:,} {'row' if in_doubt == 1 else 'rows'} in doubt"
+            return (
+                f"{job}: finished, with {in_doubt:,} {'row' if in_doubt == 1 else 'rows'} in doubt"
+            )
         case _:
             return f"{job}: done"

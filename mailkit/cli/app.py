@@ -98,7 +98,7 @@ def main(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="The file to use instead of mailkit.toml; the .env next to it is read, too.",
+            help="A file to use instead of mailkit.toml; the .env next to it is read, too.",
             envvar="MAILKIT_CONFIG",
             readable=False,
         ),

@@ -32,7 +32,7 @@ def cancel(
         bool,
         typer.Option(
             "--recall",
-            help="Also ask the provider to take back what it has accepted and not delivered yet.",
+            help="Also ask the provider to take back messages that are not delivered yet.",
         ),
     ] = False,
     account: Account = None,
@@ -40,10 +40,10 @@ def cancel(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send nothing more of a job, from any terminal.
+    """Cancel a job, from any terminal: nothing more of it is sent.
 
-    Processes that are sending it end the requests that are under way, and stop. Whoever is not sent
-    to by then can be sent to by another job, or by resume --cancelled.
+    Processes that are sending it finish their requests under way and stop. Recipients that are
+    still unsent can be mailed by another job, or by resume --cancelled.
     """
 
     async def command() -> int:
@@ -107,14 +107,14 @@ def _recalled(found: RecallResult, report: Report) -> list[str]:
         return [f"there is nothing to take back: {report.provider} has accepted nothing"]
     lines = [f"taken back by {report.provider}: {_chunks(found.recalled)}"]
     for n, why in found.refused.items():
-        lines.append(plain(f"  chunk {n} is not taken back: {why}"))
+        lines.append(plain(f"  chunk {n} was not taken back: {why}"))
     for n, why in found.unknown.items():
-        lines.append(plain(f"  chunk {n}: nobody knows whether it is taken back: {why}"))
+        lines.append(plain(f"  chunk {n}: unknown whether it was taken back: {why}"))
     if found.recalled:
         job = shlex.quote(plain(report.job))
         lines.append(f"To see what was sent before that: mailkit status {job} --follow")
     if found.unknown:
-        lines.append("Look in the provider's dashboard, or run the command again")
+        lines.append("Check in the provider's dashboard, or run the command again")
     return lines
 
 

@@ -44,7 +44,7 @@ CITIES = ("Minsk", "Гродно", "Brest", "Віцебск")
 
 def demo(
     rows: Annotated[
-        int, typer.Option(min=100, max=5_000_000, help="How long the list is.")
+        int, typer.Option(min=100, max=5_000_000, help="The number of rows in the list.")
     ] = 100_000,
     as_json: AsJson = False,
 ) -> None:

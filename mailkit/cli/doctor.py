@@ -37,8 +37,8 @@ def doctor(
     journal: JournalPlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a service with your own credentials: that it can be reached, that it accepts them, and
-    that each response has the shape that mailkit expects.
+    """Check a service with your credentials: whether it can be reached, accepts them, and responds
+    as mailkit expects.
 
     Nothing is sent or changed. The output can go into a bug report: it has no credentials,
     addresses, names or amounts. With a journal, the account's quotas are respected.

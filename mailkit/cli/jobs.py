@@ -32,7 +32,7 @@ def status(
         typer.Argument(metavar="JOB", help="The job's name; without it, every job."),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Go on asking the provider about deliveries.")
+        bool, typer.Option("--follow", help="Keep checking deliveries at the provider.")
     ] = False,
     track: Annotated[
         str,
@@ -45,8 +45,8 @@ def status(
 ) -> None:
     """Show the progress of all jobs, or of one.
 
-    Of one job: what became of its rows so far, which processes are at work on it, what it waits
-    for, and what to do.
+    For one job: the states of its rows, the processes that work on it, what it waits for, and what
+    to do.
     """
 
     async def command() -> int:
@@ -94,16 +94,16 @@ def resolve(
         list[str] | None,
         typer.Argument(
             metavar="CHUNK",
-            help="The chunks that you looked for, as the report and the provider label them: 12 "
-            "or, sent again, 12.2.",
+            help="The chunks that you checked, as the report and the provider label them: 12, or "
+            "12.2 if sent again.",
         ),
     ] = None,
     addresses: Annotated[
         list[str] | None,
-        typer.Option("--address", help="Only the row with this address; can be repeated."),
+        typer.Option("--address", help="Only the row with this address; may be repeated."),
     ] = None,
     accepted: Annotated[
-        bool, typer.Option("--accepted", help="The provider took them: they count as accepted.")
+        bool, typer.Option("--accepted", help="The provider accepted them.")
     ] = False,
     not_sent: Annotated[
         bool, typer.Option("--not-sent", help="They were not sent: resume sends them.")
@@ -112,15 +112,15 @@ def resolve(
         bool,
         typer.Option(
             "--rejected",
-            help="What the provider rejected is planned again, all of it if no chunk and no "
-            "address is given: resume sends it.",
+            help="Plan rejected rows again, all of them unless you give chunks or addresses: "
+            "resume sends them.",
         ),
     ] = False,
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
-    """Say what became of rows in doubt, after looking in the provider's dashboard; or order rows
-    again that the provider rejected.
+    """Record the outcome of rows in doubt, after checking the provider's dashboard; or plan
+    rejected rows again.
     """
     if accepted + not_sent + rejected != 1:
         raise typer.BadParameter("choose one of --accepted, --not-sent and --rejected")
@@ -135,7 +135,7 @@ def resolve(
                 rows = await end_doubts(store, job, *which, accepted=accepted, addresses=people)
         one = rows == 1
         if accepted:
-            print("1 row counts" if one else f"{rows:,} rows count", "as accepted now")
+            print("1 row now counts" if one else f"{rows:,} rows now count", "as accepted")
         elif rows:
             how = f"mailkit resume {shlex.quote(plain(job))}"
             print("1 row is" if one else f"{rows:,} rows are", f"planned again; send with: {how}")

@@ -36,7 +36,7 @@ DryRun = Annotated[
 
 journal = typer.Typer(
     no_args_is_help=True,
-    help="Make a journal, look after it, and remove what it knows about people.",
+    help="Create and maintain a journal, and remove personal data from it.",
 )
 
 
@@ -46,7 +46,7 @@ def init(
     place: Annotated[
         str | None,
         typer.Argument(
-            metavar="JOURNAL", help="Where to make it; by default, where --journal says."
+            metavar="JOURNAL", help="Where to create it; default: the place of --journal."
         ),
     ] = None,
     journal: JournalPlace = None,
@@ -54,11 +54,11 @@ def init(
         bool,
         typer.Option(
             "--single-server",
-            help="PostgreSQL only: say that no standby of the server will ever be promoted.",
+            help="PostgreSQL only: note that no standby of the server will ever be promoted.",
         ),
     ] = False,
 ) -> None:
-    """Make a journal, and say what it relies on; one that exists stays as it is."""
+    """Create a journal, and show what it relies on. An existing one stays as it is."""
     source = context.get_parameter_source("journal")
     if place is not None and source is not None and source.name == "COMMANDLINE":
         raise typer.BadParameter("JOURNAL and --journal are two places: give one of them")
@@ -73,7 +73,7 @@ def init(
         async with await Journal.open(where, single_server=single_server) as store:
             await _make_queues(str(where or default_place()))
             found = await store.info()
-        done = "is made" if before is None else "is already there"
+        done = "was created" if before is None else "already exists"
         print(plain(f"the journal {found.place} {done}: {_database(found)}"))
         for sentence in found.store.reliance:
             print(f"  {sentence}")
@@ -84,9 +84,9 @@ def init(
 
 @journal.command()
 def migrate(journal: JournalPlace = None) -> None:
-    """Upgrade a journal of the previous version to this one, unless somebody sends with it.
+    """Upgrade a journal of the previous version to this one, unless a process is sending with it.
 
-    Every other command but info does that, too, when it opens the journal.
+    All other commands except info do so when they open the journal.
     """
 
     async def command() -> int:
@@ -112,7 +112,7 @@ def info(journal: JournalPlace = None, adopt: AdoptAs = None, as_json: AsJson = 
     async def command() -> int:
         if adopt is None and (version := await _version(journal)) < VERSION:
             raise JournalError(
-                f"the journal is of version {version}, and this mailkit reads version {VERSION}: "
+                f"the journal has version {version}, and this mailkit reads version {VERSION}: "
                 "upgrade it with mailkit journal migrate"
             )
         async with opened(journal, adopt=adopt, look=True) as store:
@@ -134,16 +134,16 @@ def backup(
     ],
     journal: JournalPlace = None,
 ) -> None:
-    """Copy the journal to a new file, while others go on sending.
+    """Copy the journal to a new file, even while jobs are being sent.
 
-    Its output says how to restore it.
+    The output says how to restore it.
     """
 
     async def command() -> int:
         async with opened(journal, look=True) as store:
             size = await store.backup(destination)
             path = store.path
-        print(plain(f"{destination}: {_size(size)}, for its owner alone"))
+        print(plain(f"{destination}: {_size(size)}, readable only by its owner"))
         assert path is not None  # noqa: S101 - what a command opens is in a file
         for line in _restoring(path):
             print(plain(line))
@@ -167,7 +167,7 @@ def prune(
         str,
         typer.Option(
             "--older-than",
-            help="Jobs that ended longer ago than this, e.g. 90d.",
+            help="How long ago the jobs ended, e.g. 90d.",
             callback=checked(_check_age),
         ),
     ],
@@ -175,11 +175,11 @@ def prune(
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
-    """Remove what old jobs hold about people: addresses, fields and reasons.
+    """Remove the personal data of old jobs: addresses, fields and reasons.
 
-    Counts stay. So do codes that say who has which message, and can't be read back: nobody is
-    mailed it again. What a pruned job has not sent can't be sent any more. Jobs with rows unsent or
-    in doubt are kept, unless they were cancelled.
+    Counts stay, and so do irreversible codes of who has which message, so that nobody is mailed it
+    again. Unsent rows of a pruned job can't be sent any more. Jobs with rows unsent or in doubt are
+    kept, unless they were cancelled.
     """
 
     async def command() -> int:
@@ -209,17 +209,17 @@ def forget(
         bool,
         typer.Option(
             "--drop-calls",
-            help="Also drop calls of webhook handlers about them that are still to be made.",
+            help="Also drop pending webhook handler calls about them.",
         ),
     ] = False,
     dry_run: DryRun = False,
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
-    """Make what the journal knows about people unreadable, in all jobs.
+    """Make the personal data of these addresses unreadable, in all jobs.
 
-    Whoever has a message is not mailed it again, and whoever is suppressed stays so. If they must
-    not be mailed by later lists either, suppress them first.
+    People who have a message are not mailed it again, and suppressed addresses stay suppressed. To
+    keep later lists from mailing them, too, suppress them first.
     """
 
     async def command() -> int:
@@ -239,7 +239,7 @@ async def _version(journal: str | None) -> int:
     if found is None:
         place = str(journal or default_place())
         where = "in that database" if is_address(place) else f"at {place}"
-        raise JournalError(f"there is no journal {where} yet: make it with mailkit journal init")
+        raise JournalError(f"there is no journal {where} yet: create it with mailkit journal init")
     return found
 
 
@@ -273,7 +273,7 @@ def _forgotten(found: ForgetResult, *, dry_run: bool) -> Iterator[str]:
         return
     yield f"{'found' if dry_run else 'forgotten'} in {', '.join(places)}"
     for obstacle in found.obstacles:
-        yield f"not yet to be forgotten: {obstacle}"
+        yield f"can't be forgotten yet: {obstacle}"
     if dry_run:
         yield "nothing was changed"
     else:
@@ -288,12 +288,12 @@ def _plural(what: str) -> str:
 def _restoring(journal: Path) -> Iterator[str]:
     name = journal.name
     look = f"mailkit journal info --journal {shlex.quote(str(journal))} --adopt"
-    yield "To restore it, once nobody sends with the journal any more:"
+    yield "To restore it, once no process is sending with the journal:"
     yield f"  1. remove {name}, {name}-wal and {name}-shm; leave {name}-takes where it is"
-    yield f"  2. put the backup in the place of {journal}"
-    yield f"  3. {look} latest   if that file has stayed in its place, or nothing was sent since"
-    yield f"     {look} older    if not: all that was to be sent is in doubt"
-    yield "Jobs that were begun since are not in it: don't send their lists again."
+    yield f"  2. copy the backup to {journal}"
+    yield f"  3. {look} latest   if {name}-takes is still there, or nothing was sent since"
+    yield f"     {look} older    otherwise; what was to be sent is then in doubt"
+    yield "Jobs started since are not in it: don't send their lists again."
 
 
 def _lines(found: JournalInfo) -> Iterator[tuple[str, str]]:
@@ -311,7 +311,7 @@ def _lines(found: JournalInfo) -> Iterator[tuple[str, str]]:
     yield "suppressions", f"{found.suppressions:,}"
     yield "parked events", f"{found.parked:,}"
     for handler, calls in found.handler_calls.items():
-        yield "handler calls", f"{calls:,} to be made to {handler}"
+        yield "handler calls", f"{calls:,} pending for {handler}"
     for account in found.accounts:
         yield "account", f"{account.provider} {account.account}"
         for quota in account.quotas:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from mailkit.cli import log_json, terminal
 from mailkit.cli.options import AdoptAs, JournalPlace, LogJson
+from mailkit.cli.ports import port_refused
 from mailkit.cli.run import Exit, end_at_once, hearing, opened, run
 from mailkit.cli.show import print_json
 from mailkit.core.secret import Secret
@@ -35,25 +35,26 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 
 def listen(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
-    prefix: Annotated[
-        str, typer.Option(help="The beginning of the path that providers post to.")
-    ] = "/webhooks",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 picks a free one.")
+    ] = 8080,
+    prefix: Annotated[str, typer.Option(help="The beginning of the webhooks' path.")] = "/webhooks",
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="Print two lines of JSON: where it listens, and at the end what has come.",
+            help="Print two lines of JSON: where it listens, and at the end the counts.",
         ),
     ] = False,
     log_as_json: LogJson = False,
 ) -> None:
-    """Take what providers post about messages into the journal, next to jobs that are being sent.
+    """Receive the providers' webhooks and record their events in the journal, even while jobs are
+    being sent.
 
-    The secret that ends each path comes from MAILKIT_WEBHOOK_SECRET; two with a comma between them
-    are both valid while one is being replaced. Put a reverse proxy with TLS in front of it.
+    The secret at the end of each path comes from MAILKIT_WEBHOOK_SECRET; while you replace it, give
+    both, separated by a comma. Put a reverse proxy with TLS in front.
     """
     if not _PREFIX.fullmatch(prefix):
         raise typer.BadParameter("--prefix: give the beginning of a path, e.g. /webhooks")
@@ -73,10 +74,7 @@ def listen(
                 try:
                     url = await stack.enter_async_context(listening(receiver, host, port))
                 except OSError as error:
-                    raise InvalidArgument(
-                        f"port {port} of {host} can't be listened on ({_why(error)}): name another "
-                        "with --port or --host"
-                    ) from None
+                    raise port_refused(error, host, port) from None
                 place = prefix.rstrip("/")
                 _introduce(receiver, url, place, store.place, as_json=as_json)
                 with _shown(receiver, quiet=as_json):
@@ -99,7 +97,7 @@ def _secrets() -> Sequence[Secret]:
     given = secret_from_env(VARIABLE)
     if given is None:
         raise InvalidArgument(
-            f"set {VARIABLE} to a text that nobody can guess, such as the output of: "
+            f"set {VARIABLE} to a random secret, such as the output of: "
             "python3 -c 'import secrets; print(secrets.token_urlsafe())'"
         )
     secrets = wrapped([one.strip() for one in given.reveal().split(",")])
@@ -107,14 +105,9 @@ def _secrets() -> Sequence[Secret]:
     return secrets
 
 
-def _why(error: OSError) -> str:
-    number = error.errno or 0
-    return os.strerror(number) if number > 0 else str(error.strerror)
-
-
 def _hear(ended: asyncio.Event) -> None:
     if ended.is_set():
-        end_at_once("ended at once; what was not answered is posted again", Exit.ERROR)
+        end_at_once("quit at once; providers post again what was not answered", Exit.ERROR)
     ended.set()
 
 
@@ -131,7 +124,7 @@ def _introduce(
     print(f"Register these addresses, with your host and the secret in {VARIABLE}:")
     for provider in receiver.providers:
         print(f"  {provider:<10} https://YOUR-HOST{place}/{provider}/${VARIABLE}")
-    print(f"Health: {url}{place}/health   End: Ctrl-C", flush=True)
+    print(f"Health: {url}{place}/health   Stop: Ctrl-C", flush=True)
 
 
 @contextmanager
@@ -160,17 +153,17 @@ def _sentence(counts: WebhookCounts) -> str:
         "not about messages": counts.other,
     }
     if not any(attrs.astuple(counts)):
-        return "nothing has come"
+        return "no webhooks yet"
     events = ", ".join(f"{count:,} {fate}" for fate, count in fates.items() if count)
     told = f"{_many(counts.events, 'event')} in {_many(counts.posts, 'post')}"
     reasons = {
         "unreadable": counts.broken,
-        "unreadable in posts that were taken": counts.left_out,
+        "unreadable in accepted posts": counts.left_out,
         "without the secret": counts.strangers,
         "while the journal could not be written": counts.unwritten,
     }
     others = ", ".join(f"{count:,} {why}" for why, count in reasons.items() if count)
-    return told + (f": {events}" if events else "") + (f"; turned away: {others}" if others else "")
+    return told + (f": {events}" if events else "") + (f"; refused: {others}" if others else "")
 
 
 def _many(count: int, what: str) -> str:

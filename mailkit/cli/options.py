@@ -116,7 +116,7 @@ JournalPlace = Annotated[
     str | None,
     typer.Option(
         "--journal",
-        help="The journal's file, or the address of a PostgreSQL database, for all jobs.",
+        help="The journal of all jobs: a file, or the address of a PostgreSQL database.",
         metavar="PLACE",
         envvar="MAILKIT_JOURNAL",
         show_default="in the user's state directory",
@@ -127,29 +127,32 @@ AdoptAs = Annotated[
     Adopt | None,
     typer.Option(
         "--adopt",
-        help="Say once what a journal is that was copied or put back from a backup: the latest "
-        "state, if nothing was sent since; or an older one, and all that it was about to send is "
-        "in doubt. Its refusal says which.",
+        help="Accept a journal that was copied or restored: latest if nothing was sent since, "
+        "otherwise older, which puts what it was about to send in doubt.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and no bar.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object, without a progress bar.")
+]
 LogJson = Annotated[
     bool,
     typer.Option(
         "--log-json",
-        help="Log to stderr what happens, one JSON object a line, instead of a progress bar.",
+        help="Log events to stderr as JSON, one object per line, instead of a progress bar.",
     ),
 ]
-Concurrency = Annotated[int, typer.Option(min=1, max=100, help="Requests under way at once.")]
+Concurrency = Annotated[
+    int, typer.Option(min=1, max=100, help="The number of requests under way at once.")
+]
 Account = Annotated[
     str | None,
-    typer.Option(help="The account that the quotas belong to; by default, that of the credential."),
+    typer.Option(help="The account whose quotas apply; default: that of the credential."),
 ]
 
 Rate = Annotated[
     str | None,
     typer.Option(
-        help="How many recipients the account may mail at most: e.g. 100/min, 5000/h or 20000/d.",
+        help="Limit how many recipients the account mails, e.g. 100/min, 5000/h or 20000/d.",
         callback=checked(quota_of),
     ),
 ]
@@ -164,7 +167,7 @@ Recipients = Annotated[
 ProviderName = Annotated[
     str,
     typer.Option(
-        help="The service to send with, e.g. smsby.",
+        help="The service, e.g. smsby.",
         envvar="MAILKIT_PROVIDER",
         callback=checked(check_provider),
         autocompletion=provider_names,
@@ -174,7 +177,7 @@ SomeProvider = Annotated[
     str | None,
     typer.Option(
         "--provider",
-        help="The service to send with, e.g. smsby.",
+        help="The service, e.g. smsby.",
         callback=checked(check_provider),
         autocompletion=provider_names,
     ),
@@ -182,19 +185,23 @@ SomeProvider = Annotated[
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
 NewName = Annotated[
     str | None,
-    typer.Option("--name", help="The job's name; else one is made.", callback=checked(check_name)),
+    typer.Option(
+        "--name", help="The job's name; default: generated.", callback=checked(check_name)
+    ),
 ]
 Again = Annotated[
     bool,
     typer.Option(
         "--again",
         help="Send even if this job, or the same message to the same list, already exists, and "
-        "also to people whom another job has sent this message.",
+        "also to people who have this message from another job.",
     ),
 ]
 Suppress = Annotated[
     str | None,
-    typer.Option(help="Whom this job must not mail: addresses one a line, CSV or JSONL."),
+    typer.Option(
+        help="A list of addresses that this job must not mail: one per line, CSV or JSONL."
+    ),
 ]
 Encoding = Annotated[
     str | None,
@@ -202,7 +209,9 @@ Encoding = Annotated[
 ]
 Delimiter = Annotated[
     str | None,
-    typer.Option(help="What separates the list's columns.", callback=checked(check_delimiter)),
+    typer.Option(
+        help="The character that separates the list's columns.", callback=checked(check_delimiter)
+    ),
 ]
 Track = Annotated[
     str | None,
@@ -213,9 +222,7 @@ Track = Annotated[
 ]
 EmailColumn = Annotated[
     str | None,
-    typer.Option(
-        "--email-column", metavar="NAME", help="The column of the list that has the addresses."
-    ),
+    typer.Option("--email-column", metavar="NAME", help="The list's column with the addresses."),
 ]
 Map = Annotated[
     list[str] | None,

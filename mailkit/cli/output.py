@@ -85,16 +85,18 @@ def _failed(path: Path, error: Exception) -> InvalidArgument:
 def _check(path: Path, place: Path, *, overwrite: bool, journal: Path | None) -> None:
     """InvalidArgument if no file must be put there."""
     if place.is_dir():
-        raise InvalidArgument(f"{path} is a directory; name a file in it")
+        raise InvalidArgument(f"{path} is a directory; give a file in it")
     if not place.parent.is_dir():
-        raise InvalidArgument(f"there is no directory {path.parent}; make it first")
+        raise InvalidArgument(f"there is no directory {path.parent}; create it first")
     if journal is not None and _belongs(place, journal):
-        raise InvalidArgument(f"{path} belongs to the journal; name another file")
+        raise InvalidArgument(f"{path} belongs to the journal; choose another file")
     if os.path.lexists(place):
         if not place.is_file():
-            raise InvalidArgument(f"{path} is not a regular file; without --output, it is stdout")
+            raise InvalidArgument(
+                f"{path} is not a regular file; leave out --output to write to stdout"
+            )
         if not overwrite:
-            raise InvalidArgument(f"{path} exists; name another file, or say --overwrite")
+            raise InvalidArgument(f"{path} already exists; choose another file, or use --overwrite")
 
 
 def _belongs(place: Path, journal: Path) -> bool:

@@ -61,8 +61,8 @@ def plan(
         bool,
         typer.Option(
             "--upload",
-            help="Load the list into the service, which then says the exact cost; the job stays, "
-            "and resume sends it.",
+            help="Upload the list to the service, which then reports the exact cost; the job is "
+            "kept, and resume sends it.",
         ),
     ] = False,
     rate: Rate = None,
@@ -76,11 +76,11 @@ def plan(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a send would do: whom it leaves out and why, the first messages, the requests, the
-    cost and the time. Sends nothing.
+    """Show what a send would do, without sending: who is left out and why, the first messages, the
+    requests, the cost and the time.
 
-    The list is read and compared with other jobs and suppressions as a send does it, and then
-    forgotten, unless it is to be uploaded.
+    The list is read and compared with other jobs and suppressions, as for a send. It is not kept,
+    unless you upload it.
     """
 
     async def command() -> int:
@@ -221,7 +221,7 @@ def _message(sample: Sample) -> Iterator[str]:
 
 def _cost(plan: Plan) -> Iterator[str]:
     if plan.cost is None:
-        yield f"cost: {plan.provider} does not say"
+        yield "cost: unknown"
         return
     facts = (
         f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
@@ -233,7 +233,7 @@ def _cost(plan: Plan) -> Iterator[str]:
 
 def _time(duration: Duration) -> str:
     if duration.quota is None:
-        return "no quota slows it down"
+        return "no quota applies"
     return f"at least {spoken(duration.seconds)}, because of the quota of {duration.quota}"
 
 

@@ -46,11 +46,11 @@ def _names(text: str) -> list[str]:
 def report(
     job: JobName,
     as_html: Annotated[
-        bool, typer.Option("--html", help="One web page for people, which loads nothing else.")
+        bool, typer.Option("--html", help="Write a self-contained web page.")
     ] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Every row as CSV.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write every row as CSV.")] = False,
     as_excel: Annotated[
-        bool, typer.Option("--excel", help="Numbers and rows as a workbook for Excel, .xlsx.")
+        bool, typer.Option("--excel", help="Write numbers and rows as an Excel workbook (.xlsx).")
     ] = False,
     state: Annotated[
         str | None,
@@ -61,9 +61,7 @@ def report(
     ] = None,
     as_recipients: Annotated[
         bool,
-        typer.Option(
-            "--as-recipients", help="The rows as a list that can be sent to again, as CSV."
-        ),
+        typer.Option("--as-recipients", help="Write the rows as CSV that can be used as a list."),
     ] = False,
     output: Annotated[
         Path | None,
@@ -76,18 +74,18 @@ def report(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the outcome of every row, and the sum that proves it."""
+    """Show the outcome of a job: each row is in one state, and their sum proves it."""
     kinds = {"--html": as_html, "--csv": as_csv, "--excel": as_excel, "--json": as_json}
     given = [option for option, is_given in kinds.items() if is_given]
     _check(given, state=state is not None, as_recipients=as_recipients)
     place = None if output == Path("-") else output
     if overwrite and place is None:
-        raise typer.BadParameter("--overwrite is about the file of --output: give that, too")
+        raise typer.BadParameter("--overwrite needs --output")
     if as_excel and place is None and sys.stdout.isatty():
-        raise typer.BadParameter("a workbook is not for a terminal: name a file with --output")
+        raise typer.BadParameter("a workbook is not for a terminal: give a file with --output")
     if state is not None and not state.strip(" ,"):
         raise typer.BadParameter(
-            "--state is empty: name a state, such as rejected, or leave it out"
+            "--state is empty: give a state, such as rejected, or leave it out"
         )
     _check_suffix(place, given, rows=as_recipients or state is not None)
     states = _names(state or "")
@@ -140,8 +138,8 @@ def _check_suffix(place: Path | None, given: Sequence[str], *, rows: bool) -> No
 def _say_cut(found: WorkbookResult) -> int:
     if found.cut:
         say(
-            f"mailkit: cells that were cut, since Excel takes {CHARACTERS:,} characters of each: "
-            f"{found.cut:,}; --csv has them whole"
+            f"mailkit: cells cut to Excel's limit of {CHARACTERS:,} characters: {found.cut:,}; "
+            "--csv has the full text"
         )
     return Exit.DONE
 
@@ -163,8 +161,8 @@ async def _rows(store: Journal, job: str, states: Sequence[str], *, as_recipient
     found = [f"{written[state]:,} {state}" for state in risky if written[state]]
     if as_recipients and found:
         say(
-            f"mailkit: some of these people may have the message, or must not get it "
-            f"({', '.join(found)}), which only this journal knows; to leave them out: mailkit "
+            f"mailkit: some of these people may already have the message, or must not get it "
+            f"({', '.join(found)}); only this journal knows that. To leave them out: mailkit "
             f"report {shlex.quote(plain(job))} --state rejected,unsent --as-recipients"
         )
     return Exit.DONE

@@ -225,10 +225,14 @@ def graceful(
             code, words = _last(left_behind())
             if code is Exit.UNSENT and not planned():
                 code = Exit.INTERRUPTED
-            end_at_once(f"ended at once; {words}", code)
+            end_at_once(f"quit at once; {words}", code)
         asked = True
         stop()
-        say("mailkit: stopping: requests under way end first (once more ends at once)", "stopping")
+        say(
+            "mailkit: stopping: finishing requests under way; press Ctrl-C or send SIGTERM again "
+            "to quit now",
+            "stopping",
+        )
 
     with hearing(hear, last=last):
         yield

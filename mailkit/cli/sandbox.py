@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from mailkit.cli.options import AsJson
+from mailkit.cli.ports import port_refused
 from mailkit.cli.run import Exit, hearing, run
 from mailkit.errors import InvalidArgument
 
@@ -24,7 +25,9 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8025,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 picks a free one.")
+    ] = 8025,
     host: Annotated[
         str,
         typer.Option(
@@ -36,22 +39,22 @@ def sandbox(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A further name by which clients reach it, e.g. that of the container; "
-            "localhost and IP addresses always do; can be repeated.",
+            help="Another host name that clients use, e.g. the container's; may be repeated. "
+            "localhost and IP addresses are always allowed.",
         ),
     ] = None,
     keep: Annotated[
-        int, typer.Option(min=0, help="How many of the last messages are kept with their text.")
+        int, typer.Option(min=0, help="The number of recent messages to keep with their text.")
     ] = 1000,
     speed: Annotated[
-        float, typer.Option(min=0, max=1e9, help="How fast the sandbox's time runs.")
+        float, typer.Option(min=0, max=1e9, help="How fast the sandbox's clock runs.")
     ] = 1.0,
     fault: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KIND[:NAME=VALUE,…]",
-            help="What goes wrong, e.g. reset_after_acting:on=smsby.bulk.send,times=1; "
-            "several are possible, and --fault help lists them.",
+            help="A fault to inject, e.g. reset_after_acting:on=smsby.bulk.send,times=1; "
+            "may be repeated. --fault help lists them all.",
         ),
     ] = None,
     settings: Annotated[
@@ -60,13 +63,14 @@ def sandbox(
             "--set",
             metavar="NAME=VALUE",
             help="A service's setting, e.g. devino.callback_url=http://127.0.0.1:8080/… or "
-            "sendpulse.posting.repeated=0.2; can be repeated.",
+            "sendpulse.posting.repeated=0.2; may be repeated.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the services as a local server that mails nobody, with a page that shows what was sent;
-    prints the environment variables to set.
+    """Run the services as a local server that mails nobody, with a page of the messages sent.
+
+    Prints the environment variables to set.
     """
 
     from mailkit.sandbox import Fault, Sandbox  # no other command needs a server
@@ -98,9 +102,7 @@ def sandbox(
         except socket.gaierror as error:
             raise InvalidArgument(f"--host {host}: {error.strerror}") from None
         except OSError as error:
-            raise InvalidArgument(
-                f"port {port} can't be listened on ({error.strerror}): name another with --port"
-            ) from None
+            raise port_refused(error, host, port) from None
         try:
             for one in faults:
                 _add(server, one)
@@ -151,4 +153,4 @@ def _introduce(server: Sandbox, *, as_json: bool) -> None:
     print(f"The sandbox listens on {server.url} and mails nobody. In another terminal:\n")
     for name, value in server.environment().items():
         print(f"export {name}={value}")
-    print(f"\nWhat was sent: {server.url}/   End: Ctrl-C", flush=True)
+    print(f"\nMessages: {server.url}/   Stop: Ctrl-C", flush=True)

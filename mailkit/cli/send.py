@@ -65,8 +65,8 @@ Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Resume the job of this message and list if there is one, else start it: the same "
-        "command may run again and again.",
+        help="Resume the job of this message and list if it exists, otherwise start it, so that "
+        "the command can be repeated.",
     ),
 ]
 Detach = Annotated[
@@ -94,7 +94,9 @@ DryRun = Annotated[
         help="There is none: mailkit plan does it.",
     ),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Invalid and rejected rows are an error.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Treat invalid and rejected rows as an error.")
+]
 
 
 def send(
@@ -214,7 +216,7 @@ def send(
 def resume(
     job: JobName,
     rejected: Annotated[
-        bool, typer.Option("--rejected", help="Send what the provider rejected again, too.")
+        bool, typer.Option("--rejected", help="Also send the rejected rows again.")
     ] = False,
     cancelled: Annotated[
         bool, typer.Option("--cancelled", help="Send the rest of a job that was cancelled.")
@@ -227,7 +229,7 @@ def resume(
         bool,
         typer.Option(
             "--trust-refusals",
-            help="The provider's refusals are about the rows, not about the account.",
+            help="Take the provider's refusals to be about the rows, not about the account.",
         ),
     ] = False,
     ignore_send_at: IgnoreSendAt = False,
@@ -386,12 +388,12 @@ def _say_left_out(name: str, rows: int) -> None:
 
 
 def _say_detached(done: str, name: str, *, as_json: bool) -> int:
-    note("detached", f"{name}: {done}, and left to workers", job=name)
+    note("detached", f"{name}: {done}; workers will send it", job=name)
     if as_json:
         print_json(msgspec.json.encode({"job": name}).decode())
     else:
         shown = plain(name)
-        print(f"{shown} is {done}, and left to workers; to look: mailkit status {quote(shown)}")
+        print(f"{shown} is {done}; workers will send it. To check: mailkit status {quote(shown)}")
     return Exit.DONE
 
 

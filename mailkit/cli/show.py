@@ -86,7 +86,9 @@ def report_text(report: Report) -> Iterator[str]:
     if report.doubts:
         yield "in doubt:"
         yield from _some([_doubt(doubt) for doubt in report.doubts], "  ")
-        yield "Look in the provider's dashboard whether they were sent, then say what you found:"
+        yield (
+            "Check in the provider's dashboard whether they were sent, then record what you found:"
+        )
         yield from (f"  {command}" for command in settling(report, report.doubts[0]))
     yield from map(_sentence, next_steps(report, moment_of))
 
@@ -155,7 +157,7 @@ def jobs_table(reports: Sequence[Report]) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("job", overflow="fold")
     table.add_column("provider", no_wrap=True)
-    table.add_column("begun", no_wrap=True)
+    table.add_column("started", no_wrap=True)
     states = (RowState.ACCEPTED, RowState.REJECTED, RowState.IN_DOUBT, RowState.UNSENT)
     for heading in ("rows", *states):
         table.add_column(heading, justify="right", no_wrap=True)

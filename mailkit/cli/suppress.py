@@ -29,11 +29,11 @@ __all__ = ["people_in", "say_ignored", "suppress"]
 
 suppress = typer.Typer(
     no_args_is_help=True,
-    help="Manage the addresses that no job of the journal mails, whatever its list says.",
+    help="Manage suppressed addresses, which no job of the journal mails.",
 )
 
 Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS", help="The addresses.")]
-Reason = Annotated[str, typer.Option(help="Why, as the reports of later jobs say it.")]
+Reason = Annotated[str, typer.Option(help="The reason, which reports show.")]
 
 
 def people_in(given: Sequence[str]) -> list[str]:
@@ -69,11 +69,11 @@ def import_list(
         typer.Argument(
             metavar="LIST",
             help="The addresses: one per line, CSV, JSONL or .xlsx; - is stdin. A column reason "
-            "says why.",
+            "has the reasons.",
         ),
     ],
     reason: Annotated[
-        str | None, typer.Option(help="Why, where the list does not say it; else imported.")
+        str | None, typer.Option(help="The reason for rows without one; default: imported.")
     ] = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -82,7 +82,7 @@ def import_list(
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
-    """Suppress everybody in a list, or nobody if one of its lines can't be read."""
+    """Suppress all addresses in a list, or none if a line can't be read."""
 
     async def command() -> int:
         why = header_text(reason or "imported", "--reason")
@@ -124,10 +124,8 @@ def remove(addresses: Addresses, journal: JournalPlace = None, adopt: AdoptAs = 
 
 @suppress.command("list")
 def show(
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="As CSV, which import takes again.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON list.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV that import accepts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
 ) -> None:
@@ -192,7 +190,7 @@ async def _print_lines(found: AsyncIterator[Suppression]) -> None:
         since = datetime.fromtimestamp(one.since, UTC).astimezone()
         print(plain(f"{since:%Y-%m-%d %H:%M}  {one.address}  {one.reason}"))
     if empty:
-        print("no address is suppressed")
+        print("no addresses are suppressed")
 
 
 def _since(one: Suppression) -> str:
@@ -200,7 +198,7 @@ def _since(one: Suppression) -> str:
 
 
 def _say_added(new: int, before: int) -> None:
-    rest = f"; {before:,} {_was(before)} suppressed already" if before else ""
+    rest = f"; {before:,} {_was(before)} already suppressed" if before else ""
     print(f"{_addresses(new)} added{rest}")
 
 

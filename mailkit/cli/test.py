@@ -37,14 +37,14 @@ __all__ = ["send_test"]
 
 def send_test(
     message: MessageFile,
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who gets the message.")],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The recipient.")],
     provider: ProviderName,
     recipients: Annotated[
         str | None,
-        typer.Option("--list", help="A list, one row of which fills the placeholders."),
+        typer.Option("--list", help="A list with a row that fills the placeholders."),
     ] = None,
     row: Annotated[
-        int | None, typer.Option(min=1, help="Which row, counted from 1; else the first.")
+        int | None, typer.Option(min=1, help="The row, counted from 1; default: the first.")
     ] = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -56,7 +56,7 @@ def send_test(
     adopt: AdoptAs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send one real message to an address of your own, at once. No job is made of it.
+    """Send one real message to an address of your own, immediately. It does not become a job.
 
     Exit codes:
 
@@ -89,7 +89,7 @@ def send_test(
                 found = await sender.test(parsed, address, source, row=row or 1)
             except OutcomeUnknown as error:
                 say(
-                    f"mailkit: nobody knows whether the message to {plain(address)} was sent: "
+                    f"mailkit: it is unknown whether the message to {plain(address)} was sent: "
                     f"{plain(str(error))}"
                 )
                 return Exit.IN_DOUBT
@@ -105,7 +105,7 @@ def send_test(
 
 def _print(found: SampleResult, provider: str) -> None:
     values = "" if found.line is None else f", with the values of line {found.line}"
-    reference = "" if found.reference is None else f" as {found.reference}"
-    print(plain(f"{provider} took the message to {found.to}{reference}{values}:"))
+    reference = "" if found.reference is None else f" (ID {found.reference})"
+    print(plain(f"{provider} accepted the message to {found.to}{reference}{values}:"))
     print(plain(f"  {found.subject}"))
     print(plain(f"  {shown(found.html, found.text)}"))

@@ -36,13 +36,15 @@ def worker(
         list[str] | None,
         typer.Option(
             "--provider",
-            help="A service whose jobs to send; may be repeated. By default, each one that has "
+            help="A service whose jobs to send; may be repeated. Default: every service with "
             "credentials in the environment.",
             callback=checked_each(check_provider),
             autocompletion=provider_names,
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=1_000, help="Jobs under way at once.")] = 10,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=1_000, help="The number of jobs under way at once.")
+    ] = 10,
     concurrency: Concurrency = 8,
     account: Account = None,
     journal: JournalPlace = None,
@@ -51,11 +53,11 @@ def worker(
 ) -> None:
     """Send the jobs of a journal in PostgreSQL, together with the workers on other machines.
 
-    It takes jobs of the accounts whose credentials are in its environment, until Ctrl-C or SIGTERM:
-    then requests under way end first, and other workers do the rest.
+    It sends jobs of the accounts whose credentials are in the environment, until Ctrl-C or SIGTERM.
+    Then it finishes its requests under way, and other workers send the rest.
     """
     if account is not None and len(providers or ()) != 1:
-        raise typer.BadParameter("--account names that of one provider: give one --provider")
+        raise typer.BadParameter("--account is for a single provider: give one --provider")
 
     async def command() -> int:
         place = str(journal or default_place())

@@ -106,7 +106,8 @@ def make_tables(address: str) -> bool:
             return is_direct(db)
     except psycopg.Error as error:
         raise JournalError(
-            f"the workers' tables can't be made in {shown(address)}: {' '.join(str(error).split())}"
+            f"the workers' tables can't be created in {shown(address)}: "
+            f"{' '.join(str(error).split())}"
         ) from error
 
 
@@ -148,5 +149,5 @@ def put_plan(address: str, account: tuple[str, str], values: Mapping[str, JSONVa
         raise is_ordered(job) from None
     except psycopg.Error as error:
         raise JournalError(
-            f"the order can't be put into {shown(address)}: {' '.join(str(error).split())}"
+            f"the order can't be written to {shown(address)}: {' '.join(str(error).split())}"
         ) from error

@@ -155,7 +155,7 @@ class BasicAuth(HeaderKey):
         user, password = Secret(user), Secret(password)  # before anything can raise
         user, password = credential(user, "user"), credential(password, "password")
         if ":" in user.reveal():
-            raise InvalidArgument("user: a name has no colon")
+            raise InvalidArgument("user: a name can't contain a colon")
         pair = f"{user.reveal()}:{password.reveal()}".encode()
         super().__init__(Secret(b64encode(pair).decode()), "Basic")
         self.secrets = (user, password, *self.secrets)

@@ -42,9 +42,11 @@ def blocking(make: Callable[[], Client]) -> AbstractContextManager[Any]:
     """
     if isinstance(make, Client):
         kind = type(make).__name__
-        raise InvalidArgument(f"give what makes the client: blocking(lambda: {kind}(…))")
+        raise InvalidArgument(
+            f"give a function that creates the client: blocking(lambda: {kind}(…))"
+        )
     if not callable(make):
-        raise InvalidArgument("give what makes the client: blocking(SmsBy.from_env)")
+        raise InvalidArgument("give a function that creates the client: blocking(SmsBy.from_env)")
     return _Block(make)
 
 

@@ -29,7 +29,7 @@ def number(
     def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
         check_number(value, field.name, least=least, whole=whole)
         if isinstance(value, int | float) and value > most:
-            raise InvalidArgument(f"{field.name}: give {most:g} at most, not {value!r}")
+            raise InvalidArgument(f"{field.name}: give at most {most:g}, not {value!r}")
 
     return check
 

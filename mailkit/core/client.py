@@ -219,7 +219,9 @@ class Client:
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and exchange is not None:
                 sent = exchange.unknown or exchange.request.began is not False
-                fate = "the service may have acted: check there" if sent else "nothing was sent"
+                fate = (
+                    "the service may have processed it: check there" if sent else "nothing was sent"
+                )
                 error.add_note(f"{self.name}.{name} was cancelled: {fate}")
             clear_frames(error)
             exchange = end = response = None  # what this frame has, which is still running

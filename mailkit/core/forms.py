@@ -162,7 +162,7 @@ def _quote(key: str, value: object) -> str:
         except UnicodeDecodeError:
             raise InvalidArgument(f"{key}: bytes that are not UTF-8") from None
     if type(value) is not str:
-        raise InvalidArgument(f"{key}: a file can't travel in this form")
+        raise InvalidArgument(f"{key}: this form can't contain a file")
     return value if harmless(value) else quoted(key, value)
 
 

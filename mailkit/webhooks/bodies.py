@@ -24,8 +24,8 @@ async def read_body(request: Request, *, largest: int, seconds: float) -> bytes:
                 body.add(piece)
         return body.whole()
     except TooLong:
-        raise Rejection(413, f"a body may have {largest} bytes at most") from None
+        raise Rejection(413, f"a body may have at most {largest} bytes") from None
     except BadBody:
         raise Rejection(400, "the body can't be unpacked: use gzip, deflate or none") from None
     except TimeoutError:
-        raise Rejection(408, f"the body did not come within {seconds:g} seconds") from None
+        raise Rejection(408, f"the body did not arrive within {seconds:g} seconds") from None

@@ -164,7 +164,7 @@ class Caller:
     async def _failed(self, handler: Handler, call: HandlerCall, why: str) -> None:
         wait = retry_in(call.tries, self._random)
         _log.warning(
-            "the handler %s failed on an event of %s (try %d): %s; again in %.0f s",
+            "the handler %s failed on an event of %s (try %d): %s; trying again in %.0f s",
             handler.name,
             call.provider,
             call.tries,

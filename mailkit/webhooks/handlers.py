@@ -65,7 +65,7 @@ class Handlers:
         handler = Handler(_checked(function, name), function, classes, statuses)
         if handler.name in self._by_name:
             raise InvalidArgument(
-                f"there is a handler {handler.name} already: name all its events in one "
+                f"there is already a handler {handler.name}: give all its events in one "
                 "@receiver.on(…), or give this one another name=…"
             )
         self._by_name[handler.name] = handler

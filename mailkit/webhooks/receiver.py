@@ -185,11 +185,11 @@ class WebhookReceiver:
         except JournalError as error:
             if not request.route.health:  # who asks for that sees it
                 self._count(unwritten=1)
-                _log.error("a post can't be taken: %s", error)
+                _log.error("a post can't be recorded: %s", error)
             return Answer(503, "the journal can't be written now", {"Retry-After": "60"})
         except Exception as error:  # noqa: BLE001 - a server would log it with what it holds
-            _log.error("a post can't be taken: %s", place_of(error))
-            return Answer(500, "this post can't be taken", close=True)
+            _log.error("a post can't be recorded: %s", place_of(error))
+            return Answer(500, "this post can't be recorded", close=True)
         finally:
             self._under_way -= 1
             if not self._under_way:
@@ -208,7 +208,7 @@ class WebhookReceiver:
             raise Rejection(405, "use POST", {"Allow": "POST"})
         if provider is None:
             self._count(strangers=1)
-            _log.info("no such address here: %s", request.route.shown)
+            _log.info("no such path: %s", request.route.shown)
             raise Rejection(404, "not found")
         journal = await self._opened()
         try:
@@ -216,7 +216,7 @@ class WebhookReceiver:
             parsed = await self._parsed(provider, body)
         except Rejection as rejection:
             self._count(broken=1)
-            _log.warning("a post of %s was turned away: %s", provider, rejection)
+            _log.warning("a post from %s was refused: %s", provider, rejection)
             raise
         recorded = await journal.events.record(
             parsed.events, now=self._clock.now(), handlers=self._handlers.names
@@ -224,7 +224,7 @@ class WebhookReceiver:
         self._counts = self._counts.plus(recorded, parsed.left_out)
         if parsed.left_out:
             _log.warning(
-                "a post of %s was taken without %d of its items: %s",
+                "a post from %s was accepted without %d of its items: %s",
                 provider,
                 parsed.left_out,
                 parsed.why,

@@ -236,7 +236,7 @@ async def test_a_stop_leaves_the_rest_unsent_and_resume_sends_it(journal: Journa
         provider.on_send = lambda chunk: job.stop()
         report = await job.wait()
     assert (report.counts.accepted, report.counts.unsent) == (3, 6)
-    assert report.stopped == "stopped on request"
+    assert report.stopped == "stopped at your request"
     provider.on_send = None
     report = await resume(journal, provider, "a")
     assert report.complete

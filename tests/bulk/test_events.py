@@ -90,7 +90,7 @@ async def test_the_log_has_a_sentence_and_the_facts(
         ("INFO", "a: sending 6 rows over fake"),
         ("INFO", "a: chunk 1: 3 in doubt: reset"),
         ("INFO", "a: chunk 2: 3 accepted"),
-        ("INFO", "a: ended, with 3 rows in doubt"),
+        ("INFO", "a: finished, with 3 rows in doubt"),
     ]
     facts = vars(caplog.records[1])
     assert facts["mailkit_event"] == "chunk_in_doubt"

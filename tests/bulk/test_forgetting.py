@@ -241,7 +241,7 @@ async def test_nobody_is_forgotten_whose_address_is_needed(journal: Journal, cas
         "unsent": "is still going to mail p1@example.com",
         "sending": "a request of the job b with p1@example.com is under way",
         "in doubt": "p1@example.com is in doubt in the job b",
-        "looked for": "the job b must still find out what became of p1@example.com",
+        "looked for": "the job b still has to check the status of p1@example.com",
     }
     with pytest.raises(InvalidArgument, match=words[case]):
         await journal.forget("x@b.by", ANNA)
@@ -262,7 +262,7 @@ async def test_all_that_is_in_the_way_is_named_at_once(journal: Journal) -> None
     words = str(refused.value)
     found = (await journal.forget(ANNA, "p2@example.com", dry_run=True)).obstacles
     assert len(found) == 6
-    assert words.startswith(f"nobody is forgotten, for 6 reasons: (1) {found[0]}; (2) {found[1]}")
+    assert words.startswith(f"nobody was forgotten, for 6 reasons: (1) {found[0]}; (2) {found[1]}")
     assert [one for one in found if one not in words] == []
     less = await journal.forget(ANNA, "p2@example.com", dry_run=True, drop_calls=True)
     assert len(less.obstacles) == 5

@@ -78,7 +78,7 @@ async def test_where_files_have_one_name_the_backup_is_moved(
         assert read(place, "PRAGMA integrity_check") == "ok"
         place.unlink()
         monkeypatch.setattr(Path, "hardlink_to", taken)
-        with pytest.raises(InvalidArgument, match="overwrites nothing"):
+        with pytest.raises(InvalidArgument, match="never overwrites"):
             await journal.backup(place)
     assert place.read_text() == "mine"
     assert not list(tmp_path.glob(".mailkit-*"))

@@ -72,7 +72,7 @@ async def test_a_copy_is_refused_until_it_is_adopted(tmp_path: Path) -> None:
     path, copy = tmp_path / "journal.db", tmp_path / "copy.db"
     await some_job(path)
     shutil.copy(path, copy)
-    assert "copy.db was copied, moved or put back without copy.db-takes" in (await refusal(copy))
+    assert "copy.db was copied, moved or restored without copy.db-takes" in (await refusal(copy))
     async with at(copy, adopt="latest") as journal:
         assert [job.name for job in await journal.jobs.list()] == ["a"]
     async with at(copy), at(path):
@@ -110,7 +110,7 @@ async def test_a_journal_that_was_moved_with_its_witness_is_the_same(tmp_path: P
     await some_job(path)
     await takes(path, 2)
     path.rename(new)
-    assert "moved or put back without new.db-takes, which knows" in await refusal(new)
+    assert "moved or restored without new.db-takes, which records" in await refusal(new)
     witness.place(path).rename(witness.place(new))
     await takes(new, 3)
 
@@ -126,8 +126,8 @@ async def test_a_backup_put_back_in_place_never_plans_again_what_was_sent_since(
     put_back(backup, path)
     assert await refusal(path) == (
         f"{path} is older than journal.db-takes next to it, and lacks the last 4 changes, with 3 "
-        "requests: it was put back from a backup, or its -wal was lost. Put the newest one back; "
-        'or open this one once with adopt="latest", and whoever those requests may have mailed is '
+        "requests: it was restored from a backup, or its -wal was lost. Restore the newest one, "
+        'or open this one once with adopt="latest", which puts the recipients of those requests '
         "in doubt"
     )
     async with at(path, adopt="latest") as journal:
@@ -154,7 +154,7 @@ async def test_a_backup_put_in_its_place_as_a_new_file_is_a_copy_that_knows_its_
     shutil.copy(path, backup)
     await takes(path, 3)
     backup.replace(path)
-    assert "was put back from a backup: " in await refusal(path)
+    assert "was restored from a backup: " in await refusal(path)
     async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
@@ -169,7 +169,7 @@ async def test_what_was_not_a_request_is_missed_too(tmp_path: Path) -> None:
         await journal.suppressions.add(["p1@example.com"], reason="left", now=5.0)
     put_back(backup, path)
     said = await refusal(path)
-    assert "lacks the last change: it was put back" in said
+    assert "lacks the last change: it was restored" in said
     assert said.endswith('or open this one once with adopt="latest"'), "nobody is in doubt"
     async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
@@ -186,7 +186,7 @@ async def test_a_job_that_the_backup_does_not_have_is_missed(tmp_path: Path) -> 
     put_back(backup, path)
     said = await refusal(path)
     assert "lacks the last 4 changes, with 1 request:" in said
-    assert said.endswith("is in doubt. It lacks a whole job: don't send its list again")
+    assert said.endswith("in doubt. It lacks a whole job: don't send its list again")
     async with at(path, adopt="latest") as journal:
         assert [job.name for job in await journal.jobs.list()] == ["a"]
         again = await planned(journal, people(3), "b")
@@ -207,7 +207,7 @@ async def test_a_wal_that_was_lost_is_missed(tmp_path: Path) -> None:
     assert forking.start("tests.bulk.killed", path, "1", cwd=forking.ROOT).wait() == -signal.SIGKILL
     Path(f"{path}-wal").unlink()
     Path(f"{path}-shm").unlink()
-    assert "with 1 request: it was put back from a backup, or its -wal" in await refusal(path)
+    assert "with 1 request: it was restored from a backup, or its -wal" in await refusal(path)
     async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 8 + ["unsent"] * 2
@@ -230,7 +230,7 @@ async def test_a_backup_below_the_wal_of_what_was_there_before_is_left_as_it_is(
         assert "and lacks " in await refusal(path)
     else:
         backup.replace(path)
-        assert "was put back from a backup: " in await refusal(path)
+        assert "was restored from a backup: " in await refusal(path)
     assert (path.read_bytes(), wal.read_bytes()) == before
 
 
@@ -241,7 +241,7 @@ async def test_pages_that_went_back_are_noticed_by_who_begins_to_send(tmp_path: 
     await takes(path, 2)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE chunks SET state = 'planned', takes = 0 WHERE n = 2")
-    assert "and lacks 1 request: it was put back" in await refusal(path)
+    assert "and lacks 1 request: it was restored" in await refusal(path)
     async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["accepted"] * 2 + ["in doubt"] * 2 + ["unsent"] * 6
@@ -399,7 +399,7 @@ async def test_an_adoption_that_was_cut_off_loses_nothing(
         with pytest.raises(KeyboardInterrupt):
             await Journal.open(path, adopt="latest")
     if how == "as a new file":
-        assert "was put back from a backup: " in await refusal(path)
+        assert "was restored from a backup: " in await refusal(path)
     async with at(path, adopt="latest") as journal:
         found = await states(journal, await journal.jobs.get("a"))
         assert list(found.values()) == ["in doubt"] * 6 + ["unsent"] * 4
@@ -423,12 +423,12 @@ async def test_whoever_an_older_copy_was_about_to_send_to_is_in_doubt(
     place = path if moved else backup / "journal.db"
     said = await refusal(place)
     if moved:
-        assert f"{path} was put back from a backup: " in said
-        assert '"latest" if journal.db-takes has stayed in its place, or nothing was sent' in said
+        assert f"{path} was restored from a backup: " in said
+        assert '"latest" if journal.db-takes is still there, or nothing was sent' in said
     else:
         assert f"{place} is a copy of another journal, or was moved: " in said
-        assert '"latest" if nothing was sent since; ' in said
-    assert said.endswith('"older", and all that it was about to send is in doubt')
+        assert '"latest" if nothing was sent since, otherwise ' in said
+    assert said.endswith('"older", which puts what it was about to send in doubt')
     async with at(place, adopt=how) as journal:
         found = list((await states(journal, await journal.jobs.get("a"))).values())
     assert found == ["accepted"] * 2 + ["unsent" if how == "latest" else "in doubt"] * 8
@@ -684,7 +684,7 @@ async def test_a_journal_that_is_removed_and_put_back_is_refused_whatever_its_in
     for _ in range(20):  # the number that comes free is given to the next file, or soon
         shutil.rmtree(path.parent)
         shutil.copytree(backup, path.parent)
-        assert "was put back from a backup: " in await refusal(path)
+        assert "was restored from a backup: " in await refusal(path)
 
 
 async def test_a_new_journal_without_its_wal_and_its_witness_is_not_an_empty_one(
@@ -696,7 +696,7 @@ async def test_a_new_journal_without_its_wal_and_its_witness_is_not_an_empty_one
     path.write_bytes((tmp_path / "alone").read_bytes())
     for name in NEXT_TO_IT[1:]:
         path.with_name(path.name + name).unlink(missing_ok=True)
-    assert "moved or put back without journal.db-takes" in await refusal(path)
+    assert "moved or restored without journal.db-takes" in await refusal(path)
 
 
 async def test_a_copy_under_the_same_inode_of_another_file_system_is_refused(

@@ -200,7 +200,7 @@ async def stops(content: str | bytes, **options: Any) -> list[str]:
 
 async def test_a_stop_list_in_another_encoding_is_refused_only_where_that_matters() -> None:
     cyrillic = "имя;эл. почта\nАнна;a@b.by\n".encode("cp1251")
-    with pytest.raises(InvalidArgument, match="line 1, byte 1 of the file is 0xe8; name its enc"):
+    with pytest.raises(InvalidArgument, match="line 1, byte 1 of the file is 0xe8; give its enc"):
         await stops(cyrillic)
     assert await stops(cyrillic, encoding="cp1251") == ["a@b.by"]
     assert await stops("email;имя\na@b.by;Анна\n".encode("cp1251")) == ["a@b.by"]

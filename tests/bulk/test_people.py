@@ -42,7 +42,7 @@ def test_everybody_is_there_once_with_the_first_reason(
 @pytest.mark.skipif(os.name == "nt", reason="there is no limit for files")
 def test_a_place_that_is_full_is_told() -> None:
     crowd = [(f"friend{n:06}@example.by", "a reason " * 100) for n in range(5_000)]
-    told = "can't be kept in the folder for temporary files .*: set TMPDIR to one that has room"
+    told = "can't be kept in the folder for temporary files .*: set TMPDIR to one with more space"
     with people_on_disk() as people, no_room(), pytest.raises(InvalidArgument, match=told):
         people.add(crowd)
     with people_on_disk() as people:

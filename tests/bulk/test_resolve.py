@@ -85,7 +85,7 @@ def refused(*places: int) -> Act:
 async def test_a_word_without_a_place_is_refused_and_names_the_places(journal: Journal) -> None:
     await send(journal, FakeProvider(acts=[RESET, unnamed(1)]), 9)
     for accepted in (True, False):
-        with pytest.raises(InvalidArgument, match=r"that you looked for; in doubt: 1, 2$"):
+        with pytest.raises(InvalidArgument, match=r"that you checked; in doubt: 1, 2$"):
             await resolve(journal, "a", accepted=accepted)
     assert (await make_report(journal, "a")).counts.in_doubt == 4
 
@@ -133,7 +133,7 @@ async def test_not_sent_is_refused_while_the_request_may_still_arrive(
     await send(journal, FakeProvider(acts=[RESET]), 3, clock)
     for seconds in (-86_400.0, 0.0, 149.0):
         with pytest.raises(
-            InvalidArgument, match=r"it is too early .* look again after 2030-01-01"
+            InvalidArgument, match=r"it is too early .* check again after 2030-01-01"
         ):
             await resolve(journal, "a", 1, accepted=False, clock=at(started + seconds))
     assert (await make_report(journal, "a")).counts.in_doubt == 3

@@ -196,7 +196,7 @@ async def test_an_address_that_was_taken_and_forgotten_is_in_doubt_after_the_dea
     assert (report.counts.accepted, report.counts.in_doubt) == (3, 1)
     [doubt] = report.doubts
     assert (doubt.chunk, doubt.rows, doubt.first) == (1, 1, "missing@example.com")
-    assert doubt.reason == "taken with its chunk, but missing in the provider's status list"
+    assert doubt.reason == "accepted with its chunk, but missing from the provider's status list"
     assert await world.agrees()
 
     await resolve(world.journal, "autumn", 1, accepted=False)

@@ -172,7 +172,7 @@ async def test_a_person_can_not_say_not_sent_while_the_worker_lives_that_sent_it
     other = await journal.workers.join(await journal.jobs.get("a"))
     taken = await take(journal, other)
     await journal.chunks.doubt(other, taken.ticket, 3.0, "reset")
-    with pytest.raises(InvalidArgument, match=r"which sent chunk 1 .*, is still at work"):
+    with pytest.raises(InvalidArgument, match=r"which sent chunk 1 .*, is still running"):
         await resolve(journal, "a", 1, accepted=False)
     assert await resolve(journal, "a", 1, accepted=True) == 3
     with pytest.raises(InvalidArgument, match="not in doubt"):

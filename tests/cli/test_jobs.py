@@ -38,7 +38,7 @@ def test_status_shows_every_job_in_a_line_the_newest_first(shop: Shop) -> None:
     ended = shop("status")
     assert (ended.code, ended.err) == (0, "")
     heading, second, first = ended.out.splitlines()
-    titles = ["job", "provider", "begun", "rows", "accepted", "rejected", "in", "doubt", "unsent"]
+    titles = ["job", "provider", "started", "rows", "accepted", "rejected", "in", "doubt", "unsent"]
     assert heading.split() == titles
     assert second.split()[:2] == ["autumn", "smsby"]
     numbers = ["503", "2", "0", "500", "0"]  # one of them is a duplicate

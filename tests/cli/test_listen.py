@@ -162,7 +162,7 @@ def test_on_a_terminal_it_shows_the_counts_while_they_change(shop: Shop) -> None
     with shop.spawn("listen", "--port", "0", streams=other) as process:
         os.close(other)
         shown = ""
-        while "nothing has come" not in shown:
+        while "no webhooks yet" not in shown:
             shown += os.read(screen, 65536).decode()
         port = int(re.findall(r"127.0.0.1:(\d+)/", shown)[0])
         assert Listening(process, port).post(body(callback(1))) == 200

@@ -140,7 +140,7 @@ def test_a_signal_is_an_event(shop: Shop) -> None:
         ended = end_of(process)
     found = lines(begin + ended.err)
     assert only(found, "signal")["signal"] == "SIGTERM"
-    assert has(only(found, "job_stopped"), reason="stopped on request")
+    assert has(only(found, "job_stopped"), reason="stopped at your request")
     assert "requests under way" in only(found, "stopping")["message"]
     assert has(found[-1], event="exit", code=4)
     assert ended.code == 4

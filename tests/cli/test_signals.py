@@ -128,7 +128,7 @@ def test_a_bar_that_has_no_time_to_end_leaves_the_cursor(shop: Shop) -> None:
         process.send_signal(signal.SIGTERM)
         shown += screened(screen)
         assert process.wait(30) == 3
-    assert b"ended at once" in shown
+    assert b"quit at once" in shown
     assert 0 < shown.rfind(b"\x1b[?25l") < shown.rfind(b"\x1b[?25h")
 
 

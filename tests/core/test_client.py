@@ -284,7 +284,7 @@ class Stuck(Script):
 
 @pytest.mark.parametrize(
     ("began", "fate"),
-    [(True, "the service may have acted: check there"), (False, "nothing was sent")],
+    [(True, "the service may have processed it: check there"), (False, "nothing was sent")],
 )
 async def test_a_timeout_from_outside_says_what_is_known(began: bool, fate: str) -> None:
     library = Library(Stuck(began=began))
@@ -338,7 +338,7 @@ async def test_who_is_cancelled_between_two_attempts_knows_of_the_first() -> Non
     for act, fate in (
         (UNSENT, "nothing was sent"),
         (LATER, "nothing was sent"),
-        (LOST, "the service may have acted: check there"),
+        (LOST, "the service may have processed it: check there"),
     ):
         books = Library(Script(act), Waits()).books
         with pytest.raises(asyncio.CancelledError) as caught:

@@ -240,13 +240,14 @@ def test_a_signal_lets_requests_under_way_end_and_resume_does_the_rest(
         shop.until(lambda: under_way(shop, requests=2, acted=2), process)
         process.send_signal(number)
         assert process.stderr.readline() == (
-            "mailkit: stopping: requests under way end first (once more ends at once)\n"
+            "mailkit: stopping: finishing requests under way; press Ctrl-C or send SIGTERM again "
+            "to quit now\n"
         )
         release()
         ended = end_of(process)
     assert (ended.code, ended.err) == (4, "")
     assert "  in doubt                 0\n" in ended.out
-    assert "Stopped: stopped on request. Send the rest with: mailkit resume autumn\n" in ended.out
+    assert "Stopped at your request. Send the rest with: mailkit resume autumn\n" in ended.out
     report = shop.report()
     assert (report["in_doubt"], report["rejected"]) == (0, 0)
     assert report["accepted"] == shop.sandbox.truth.emails < ROWS
@@ -266,7 +267,7 @@ def test_a_second_signal_ends_at_once(shop: Shop) -> None:
         ended = end_of(process)
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == (
-        "mailkit: ended at once; 2 requests were under way, and their 1,000 rows are in doubt\n"
+        "mailkit: quit at once; 2 requests were under way, and their 1,000 rows are in doubt\n"
     )
     assert shop.report()["in_doubt"] == 1000
     shop.sandbox.faults.clear()
@@ -311,7 +312,8 @@ def test_a_signal_while_a_pipe_is_read_ends_at_once(shop: Shop, rows: int) -> No
         assert process.wait(30) == 130  # though the pipe is still open
         assert process.stderr is not None
         assert process.stderr.read() == (
-            "mailkit: stopping: requests under way end first (once more ends at once)\n"
+            "mailkit: stopping: finishing requests under way; press Ctrl-C or send SIGTERM again "
+            "to quit now\n"
             "mailkit: stopped while planning: nothing was sent\n"
         )
     assert [shop.in_journal(table) for table in ("jobs", "rows", "chunks")] == [0, 0, 0]

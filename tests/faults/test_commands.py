@@ -141,7 +141,7 @@ def test_a_signal_is_heard_though_nobody_reads_the_answer(shop: Shop) -> None:
         release()
         ended = end_of(process)
     assert ended.code == 4
-    assert "Stopped: stopped on request." in ended.out
+    assert "Stopped at your request." in ended.out
     assert shop.report()["accepted"] == 2 * CHUNK
     everybody_was_mailed_once(shop)
 

@@ -358,7 +358,7 @@ async def test_a_copied_journal_is_refused_until_it_is_adopted_and_then_sends_th
     assert await story.live(Disk()) is None
     shutil.copy(story.path, copy)
     for _ in range(2):
-        with pytest.raises(JournalError, match="copied, moved or put back without"):
+        with pytest.raises(JournalError, match="copied, moved or restored without"):
             await Journal.open(copy)
     opened = await Journal.open(copy, adopt="latest")
     await opened.close()

@@ -54,7 +54,7 @@ async def test_without_a_mark_the_encoding_is_utf_8_or_the_one_that_is_named(enc
 
 async def test_a_list_in_another_encoding_is_refused_with_the_place_and_the_remedy() -> None:
     sentence = await refusal(TABLE.encode("cp1251"))
-    assert "line 2, byte 25 of the file is 0xc0; name its encoding" in sentence
+    assert "line 2, byte 25 of the file is 0xc0; give its encoding" in sentence
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

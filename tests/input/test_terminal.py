@@ -133,7 +133,7 @@ async def test_each_line_of_a_report_is_one_line(tmp_path: Path) -> None:
         await journal.close()
     lines = list(report_text(report))
     assert all(line.isprintable() for line in lines)
-    assert any("stopped \\x1b" in line for line in lines)
+    assert any("Stopped \\x1b" in line for line in lines)
     assert any("no p0@b.by \\x1b" in line for line in lines)
     assert any("lost \\x1b" in line for line in lines)
 
@@ -295,7 +295,7 @@ LISTS: dict[str, tuple[bytes, str]] = {
     "quotes all over": (b"email,n,x\n" + b'a",b,"c\n' * 200_000, "too many rows open a quote"),
     "ever new keys": (
         b"".join(b'{"email": "p%d@b.by", "k%d": 1}\n' % (n, n) for n in range(6_000)),
-        "different keys, and hardly two the same ones",
+        "different keys, and hardly any rows have the same ones",
     ),
     "half of UTF-16": ("email\na@b.by".encode("utf-16")[:-1], "is not utf-16"),
     "bad bytes after old line ends": (b"email\ra@b.by\r\xff\r", "is not utf-8: line 3, byte 14"),

@@ -405,7 +405,7 @@ async def test_a_place_that_can_not_be_written_holds_nobody_up(
             "processes that start here"
         ]
         facts = (await journal.info()).store.reliance
-        assert any("put back from a copy is not noticed here" in fact for fact in facts)
+        assert any("restored from a copy is not noticed here" in fact for fact in facts)
 
 
 async def journal_name(journal: Journal) -> str:

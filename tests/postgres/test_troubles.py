@@ -60,11 +60,11 @@ def test_a_server_that_refuses(name: str, error: psycopg.Error) -> None:
 @pytest.mark.parametrize(
     ("user", "database", "words"),
     [
-        ("mailkit", "nosuch", r'can\'t be used: .*"nosuch" does not exist; make it with CREATE DA'),
+        ("mailkit", "nosuch", r'can\'t be used: .*"nosuch" does not exist; create it with CREATE'),
         (
             "nobody_here",
             "postgres",
-            r'can\'t be used: .*"nobody_here" .*exist; make it with CREATE',
+            r'can\'t be used: .*"nobody_here" .*exist; create it with CREATE',
         ),
     ],
 )
@@ -82,5 +82,5 @@ async def test_a_server_that_is_not_there() -> None:
 
 
 async def test_a_journal_that_is_not_there(postgres_database: str) -> None:
-    with pytest.raises(JournalError, match="it does not exist yet: make it with mailkit journal"):
+    with pytest.raises(JournalError, match="it does not exist yet: create it with mailkit journal"):
         await Journal.open(postgres_database, create=False)

@@ -164,7 +164,7 @@ async def test_an_odd_item_costs_none_of_the_others(
     assert receiver.counts == WebhookCounts(posts=1, events=n, foreign=n, left_out=2)
     [warning] = caplog.record_tuples
     assert warning[:2] == ("mailkit.webhooks", logging.WARNING)
-    assert "devino was taken without 2 of its items: " in warning[2]
+    assert "devino was accepted without 2 of its items: " in warning[2]
     assert ADDRESS not in caplog.text
     assert (await post(receiver, data)).status == 200
     assert events(receiver) == (2 * n, n)

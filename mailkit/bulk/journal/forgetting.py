@@ -99,13 +99,13 @@ class _Row:
             return f"a request of the job {job} with {who} is under way: wait until it has ended"
         if row.state is RowState.IN_DOUBT or self.chunk is ChunkState.IN_DOUBT:
             return (
-                f"{who} is in doubt in the job {job}, or was sent with somebody who is: "
-                + remedy("resolve that first", f"settle that first, as mailkit report {job} says")
+                f"{who} is in doubt in the job {job}, or was sent with a recipient who is: "
+                + remedy("resolve that first", f"resolve that first, as mailkit report {job} says")
             )
         if row.state is RowState.UNSENT and self.job.cancelled is None:
             return f"the job {job} is still going to mail {who}: send the rest of it, or cancel it"
         if row.state is RowState.ACCEPTED and not self.reconciled:
-            return f"the job {job} must still find out what became of {who}: resume it to its end"
+            return f"the job {job} still has to check the status of {who}: resume it to its end"
         return None
 
 
@@ -292,13 +292,13 @@ def _all_of(obstacles: Sequence[str]) -> str:
     if len(obstacles) == 1:
         return obstacles[0]
     numbered = "; ".join(f"({n}) {obstacle}" for n, obstacle in enumerate(obstacles, 1))
-    return f"nobody is forgotten, for {len(obstacles):,} reasons: {numbered}"
+    return f"nobody was forgotten, for {len(obstacles):,} reasons: {numbered}"
 
 
 def _calls_to_make(calls: Mapping[str, int]) -> str:
     many = ", ".join(f"{count} of {handler}" for handler, count in sorted(calls.items()))
     drop = remedy("drop_calls=True", "--drop-calls")
     return (
-        f"calls of webhook handlers about them are still to be made ({many}): wait until that is "
-        f"done, or drop them with {drop}"
+        f"webhook handler calls about them are pending ({many}): wait until they are made, or "
+        f"drop them with {drop}"
     )

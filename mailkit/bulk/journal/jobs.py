@@ -222,7 +222,7 @@ class Jobs:
         job, is_planned = await self._store.read(lambda db: self._look(db, name))
         if job is not None and is_planned:
             raise InvalidArgument(
-                f"another process is planning the job {name} at this moment: try again once it has "
+                f"another process is planning the job {name} right now: try again once it has "
                 "read the list"
             )
         if job is None or job.state is JobState.PLANNING:

@@ -132,8 +132,8 @@ class Resolving:
                 if source.worker in living:
                     raise InvalidArgument(
                         f"{_process(db, source)}, which sent chunk {source.n} of the job "
-                        f"{job.name}, is still at work: say that it was not sent once that has "
-                        "ended, or end it first"
+                        f"{job.name}, is still running: record that it was not sent once "
+                        "that process has ended"
                     )
                 _check_time(db, job, source, now)
             return _plan_again(db, job, sources)
@@ -265,7 +265,7 @@ def _check_chunks(
             now = f"{n}.{attempts[n]}" if attempts[n] > 1 else str(n)
             raise InvalidArgument(
                 f"chunk {n} of the job {job.name} has been sent again since, "
-                f"as {job.name} #{now}: look for that label"
+                f"as {job.name} #{now}: check that label"
             )
 
 
@@ -284,7 +284,7 @@ def _check_time(db: Connection, job: JobRecord, source: _Source, now: float) -> 
         at = datetime.fromtimestamp(earliest).astimezone()
         raise InvalidArgument(
             f"it is too early to say that chunk {source.n} of the job {job.name} was not sent: "
-            f"its request may be held up in the network; look again after {at:%Y-%m-%d %H:%M:%S %Z}"
+            f"its request may be delayed; check again after {at:%Y-%m-%d %H:%M:%S %Z}"
         )
 
 

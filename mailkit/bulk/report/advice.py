@@ -57,7 +57,7 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
         yield Advice(f"pruned on {at(report.pruned)}: only the counts are left")
     elif report.pruning is not None:
         yield Advice(
-            f"its pruning began on {at(report.pruning)}, and has not ended; to go on:",
+            f"its pruning started on {at(report.pruning)}, and has not finished; to continue:",
             "mailkit journal prune --older-than 90d",
         )
     elif report.counts.rejected and report.put_back is not None:
@@ -100,14 +100,14 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
         yield Advice(f"Cancelled at {at(report.cancelled)}. To send the rest after all:", resume)
         yield from _by_workers(report, resume)
     elif counts.unsent:
-        why = f"Stopped: {plain(report.stopped)}. Send" if report.stopped else "Send"
+        why = f"{_stopped(report.stopped)}. Send" if report.stopped else "Send"
         if report.shared and not (report.stopped or report.running):
-            why = "If a mailkit worker runs, it goes on within two minutes; if none does, send"
+            why = "If a mailkit worker runs, it continues within two minutes; otherwise, send"
         yield Advice(f"{why} the rest with:", f"mailkit resume {job}")
         if report.stopped:
             yield from _by_workers(report, f"mailkit resume {job}")
     elif report.stopped:
-        yield Advice(f"Stopped: {plain(report.stopped)}")
+        yield Advice(_stopped(report.stopped))
     elif report.without_anybody:
         yield Advice(f"Nobody was accepted; the name {plain(report.job)} is free for another job")
 
@@ -129,6 +129,11 @@ def listing(report: Report, state: str | None = None) -> str:
     """The command that lists every row, or those in a state."""
     only = "" if state is None else f" --state {shlex.quote(state)}"
     return f"mailkit report {_job(report)} --csv{only}"
+
+
+def _stopped(why: str) -> str:
+    why = plain(why)
+    return f"S{why[1:]}" if why.startswith("stopped ") else f"Stopped: {why}"
 
 
 def _rows(accepted: int) -> str:

@@ -58,7 +58,7 @@ def _working(workers: Sequence[WorkerInfo], what: str) -> str:
 
 def _sending(report: Report) -> str:
     if report.cancelled or report.stopped:
-        return "ending its last requests"
+        return "finishing its last requests"
     if report.counts.unsent:
         return "sending it"
     return "checking the provider's status lists" if report.unreconciled else _FINISHING

@@ -68,7 +68,7 @@ async def html_report(journal: Journal, name: str, *, now: datetime | None = Non
     page = await journal.reports.details(name, look)
     if page is None:
         await journal.jobs.get(name)  # which says what jobs there are
-        raise JournalError(f"the job {name} was planned just now: look again")
+        raise JournalError(f"the job {name} was planned just now: try again")
     return _html(page)
 
 
@@ -114,7 +114,7 @@ def _header(page: _Page) -> Markup:
         tag("p", tag("bdi", report.subject), class_="subject"),
         tag(
             "p",
-            f"over {report.provider}, begun ",
+            f"over {report.provider}, started ",
             times.tag(report.created),
             "; as of ",
             times.tag(page.now),
@@ -198,8 +198,8 @@ def _doubts(report: Report, times: Times) -> Markup | None:
         "In doubt",
         tag(
             "p",
-            "Nobody knows whether these were sent, so they are not sent again. Look for the label "
-            f"in {report.provider}'s dashboard, then run the command that says what you found.",
+            "It is unknown whether these were sent, so they are not sent again. Check the label in "
+            f"{report.provider}'s dashboard, then run the command for what you found.",
         ),
         *(_doubt(report, doubt, times) for doubt in worst),
         _rest(f"{more:,} more. ", report, RowState.IN_DOUBT) if more else None,
@@ -313,7 +313,7 @@ def _counted(report: Report) -> Markup | None:
     ]
     return section(
         f"Counted by {report.provider}",
-        tag("p", "The service's own numbers, which name nobody.", class_="note"),
+        tag("p", "The service's own numbers, without addresses.", class_="note"),
         table(
             ("event", "emails"),
             *rows,

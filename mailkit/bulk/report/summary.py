@@ -164,7 +164,7 @@ async def make_report(journal: Journal, name: str, *, proven: bool = True) -> Re
     )
     if report is None:
         await journal.jobs.get(name)  # which says what jobs there are
-        raise JournalError(f"the job {name} was planned just now: look again")
+        raise JournalError(f"the job {name} was planned just now: try again")
     return report
 
 

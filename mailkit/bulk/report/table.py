@@ -58,8 +58,7 @@ async def csv_report(
     job = await journal.jobs.get(name)
     if as_recipients and job.pruned is not None:
         raise InvalidArgument(
-            f"the job {job.name} was pruned: its people are removed, so that no list can be made "
-            "of them"
+            f"the job {job.name} was pruned: its addresses are removed, so there is no list of them"
         )
     some = read_states(states)
     written = Counter[RowState]()

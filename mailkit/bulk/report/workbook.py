@@ -73,8 +73,8 @@ async def excel_report(
     header = header_of(job)
     if len(header) > COLUMNS:
         raise InvalidArgument(
-            f"the list has {len(job.columns):,} columns, and a sheet has room for {COLUMNS:,}: "
-            "take --csv"
+            f"the list has {len(job.columns):,} columns, and a sheet has at most {COLUMNS:,}: "
+            "use --csv"
         )
     report = await make_report(journal, name)
     with temporary_folder("mailkit-") as folder:

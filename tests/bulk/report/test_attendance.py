@@ -53,8 +53,8 @@ def said(*workers: WorkerInfo, **changes: Any) -> list[str]:
         ({}, "sending it"),
         ({"counts": Counts(3, accepted=3), "unreconciled": 1}, "checking the provider's status"),
         ({"counts": Counts(3, accepted=3)}, "finishing it"),
-        ({"cancelled": NOON}, "ending its last requests"),
-        ({"stopped": "no money left"}, "ending its last requests"),
+        ({"cancelled": NOON}, "finishing its last requests"),
+        ({"stopped": "no money left"}, "finishing its last requests"),
     ],
 )
 def test_what_a_living_process_does(changes: dict[str, Any], what: str) -> None:
@@ -113,7 +113,7 @@ def test_a_dead_process_is_named_until_nothing_is_left_of_the_job() -> None:
 def test_workers_take_up_what_is_not_stopped_in_a_shared_journal() -> None:
     [advice] = said(shared=True)
     assert advice == (
-        "If a mailkit worker runs, it goes on within two minutes; if none does, send the rest "
+        "If a mailkit worker runs, it continues within two minutes; otherwise, send the rest "
         "with: mailkit resume autumn"
     )
     assert said(shared=True, stopped="no money left") == [

@@ -17,7 +17,7 @@ _COMMON = (
 _SYNCHRONOUS = "it is on a standby, too: a failover to a synchronous standby loses nothing"
 _ALONE = (
     "no commit waits for a standby: if one took over, jobs under way would be held until a person "
-    "looks"
+    "decides"
 )
 _SINGLE = "no standby of this server will ever be promoted, as was noted with --single-server"
 
@@ -32,9 +32,9 @@ def facts(db: Connection, witness: Witness) -> StoreFacts:
     ).fetchone()
     standing = servers.look(db)
     noticed = (
-        f"a database that is put back from a copy is noticed here, by {witness.place}"
+        f"a database that is restored from a copy is noticed here, by {witness.place}"
         if witness.trouble is None
-        else f"a database that is put back from a copy is not noticed here: {witness.trouble}"
+        else f"a database that is restored from a copy is not noticed here: {witness.trouble}"
     )
     single = db.execute("SELECT 1 FROM meta WHERE key = ?", (servers.SINGLE_SERVER,)).fetchone()
     standby = {_SYNCHRONOUS: standing.synchronous, _SINGLE: single is not None}

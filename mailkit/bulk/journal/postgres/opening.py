@@ -171,7 +171,7 @@ def _prepare(
         found = schema.version(db)
     if found is None:
         if not create:
-            raise JournalError("it does not exist yet: make it with mailkit journal init")
+            raise JournalError("it does not exist yet: create it with mailkit journal init")
         if others := schema.taken(db):
             raise JournalError(
                 f"the database has tables of another program ({', '.join(others)}): use one that "

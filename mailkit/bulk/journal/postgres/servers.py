@@ -141,9 +141,9 @@ class Lacking(JournalError):
     def __init__(self, fault: str) -> None:
         super().__init__(
             f"the journal is older than it was: {fault}. The database, or its server's files, were "
-            "put back from a copy, or this is another server with such a copy. Use the newest one. "
-            "If that is gone for good, end everything that sends, and open this one once with "
-            f"{words_for(Adopt.OLDER)}: whoever may have been mailed since is in doubt"
+            "restored from a copy, or this is another server with such a copy. Use the newest one. "
+            "If that is gone for good, stop all sending, and open this one once with "
+            f"{words_for(Adopt.OLDER)}, which puts all who may have been mailed since in doubt"
         )
         self.fault = fault
 

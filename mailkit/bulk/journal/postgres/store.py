@@ -159,8 +159,8 @@ class PostgresStore:
     async def backup(self, destination: Path) -> int:
         """PostgreSQL has programs of its own for that."""
         raise JournalError(
-            f"{destination} was not written: back up a PostgreSQL database with pg_dump, or with "
-            "whatever archives its WAL. A restored one is refused until --adopt says what it is"
+            f"{destination} was not written: back up a PostgreSQL database with pg_dump, or "
+            "with your WAL archiving. A restored one is refused until you open it with --adopt"
         )
 
     def taking(self, db: Connection, job: int, chunk: int, times: int, at: float) -> None:

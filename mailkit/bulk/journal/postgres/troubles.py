@@ -19,34 +19,34 @@ _REMEDIES = {
     "42501": _OWN,  # insufficient_privilege
     "53100": "free some space on the server's disk",
     "53200": "the server needs more memory",
-    "53300": "raise max_connections, or end other clients",
+    "53300": "raise max_connections, or disconnect other clients",
 }
-_LET_IN = "the server's pg_hba.conf must let this user in"
-_START = "start the server, or look at the host and port in the address"
-_NETWORK = "look at the network, and at the host and port in the address"
+_LET_IN = "allow this user in the server's pg_hba.conf"
+_START = "start the server, or check the host and port in the address"
+_NETWORK = "check the network, and the host and port in the address"
 _PLACES = "PGPASSWORD, ~/.pgpass or the journal's address"
 _SAYS = (
     (("password authentication failed",), f"correct it in {_PLACES}"),
-    (("no password supplied",), f"put it into {_PLACES}"),
+    (("no password supplied",), f"set it in {_PLACES}"),
     (
         ('database "', "does not exist"),
-        "make it with CREATE DATABASE, and then the journal in it with mailkit journal init",
+        "create it with CREATE DATABASE, then the journal with mailkit journal init",
     ),
     (
         ('role "', "does not exist"),
-        "make it with CREATE ROLE, or name another user in the address",
+        "create it with CREATE ROLE, or give another user in the address",
     ),
     (("pg_hba.conf",), _LET_IN),
     (("Peer authentication failed",), _LET_IN),
     (("permission denied for database",), _OWN),
     (("too many clients",), _REMEDIES["53300"]),
     (("remaining connection slots",), _REMEDIES["53300"]),
-    (("does not support SSL",), "turn on ssl at the server, or take sslmode out of the address"),
-    (("certificate",), "look at sslmode and sslrootcert in the address"),
+    (("does not support SSL",), "turn on ssl on the server, or remove sslmode from the address"),
+    (("certificate",), "check sslmode and sslrootcert in the address"),
 )
 """What is said, all of it, by a server that can be reached, and won't have the client."""
 _SILENT = (
-    (("resolve host",), "look at the host in the address"),
+    (("resolve host",), "check the host in the address"),
     (("Connection refused",), _START),
     (("No such file or directory",), _START),
     (("timeout",), _NETWORK),

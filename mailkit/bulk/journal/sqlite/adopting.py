@@ -23,8 +23,8 @@ def fault_of(
     place = witness.place(path)
     if testimony is None:
         return (
-            f"{path} was copied, moved or put back without {place.name}, which knows what was sent "
-            f"since. Put that file next to it. If it is gone: {_say()}"
+            f"{path} was copied, moved or restored without {place.name}, which records what was "
+            f"sent since. Put that file next to it. If it is gone: {_say()}"
         )
     if (copy := copied(path, origin, testimony)) is not None:
         return copy
@@ -44,8 +44,8 @@ def copied(path: Path, origin: Origin, testimony: Witness) -> str | None:
         return None
     if testimony.origin.path != origin.path:
         return f"{path} is a copy of another journal, or was moved: {_say()}"
-    stayed = f"{witness.place(path).name} has stayed in its place, or "
-    return f"{path} was put back from a backup: {_say(stayed)}"
+    stayed = f"{witness.place(path).name} is still there, or "
+    return f"{path} was restored from a backup: {_say(stayed)}"
 
 
 def _say(latest: str = "") -> str:
@@ -53,8 +53,8 @@ def _say(latest: str = "") -> str:
     words = {how: words_for(how) for how in Adopt}
     return (
         f"once no other copy is in use, open this one with {words[Adopt.LATEST]} if "
-        f"{latest}nothing was sent since; else with {words[Adopt.OLDER]}, and all that it was "
-        "about to send is in doubt"
+        f"{latest}nothing was sent since, otherwise with {words[Adopt.OLDER]}, which puts what it "
+        "was about to send in doubt"
     )
 
 

@@ -24,11 +24,13 @@ def check_place(destination: Path, journal: Path) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle
         raise InvalidArgument(f"{destination} can't be written: {error}") from error
     if not folder:
-        raise InvalidArgument(f"there is no directory {place.parent}; make it first")
+        raise InvalidArgument(f"there is no directory {place.parent}; create it first")
     if exists:
-        raise InvalidArgument(f"{destination} exists: a backup overwrites nothing; name a new file")
+        raise InvalidArgument(
+            f"{destination} already exists, and a backup never overwrites: choose a new file"
+        )
     if place.parent == journal.parent and place.name.startswith(f"{journal.name}-"):
-        raise InvalidArgument(f"{destination} belongs to the journal; name another file")
+        raise InvalidArgument(f"{destination} belongs to the journal; choose another file")
     return place
 
 
@@ -78,7 +80,9 @@ def _put(temporary: Path, place: Path) -> None:
         place.hardlink_to(temporary)
         return
     if os.path.lexists(place):
-        raise InvalidArgument(f"{place} exists: a backup overwrites nothing; name a new file")
+        raise InvalidArgument(
+            f"{place} already exists, and a backup never overwrites: choose a new file"
+        )
     temporary.replace(place)
 
 

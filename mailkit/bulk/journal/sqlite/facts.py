@@ -13,10 +13,10 @@ from mailkit.bulk.journal.sqlite.schema import VERSION
 __all__ = ["facts"]
 
 _ON_DISK = (
-    "all processes of this machine can use it, and no other machine",
+    "all processes on this machine can use it, but no other machine",
     "what is about to be sent is on the disk before its request, if the disk keeps its word",
 )
-_IN_MEMORY = ("nothing is on the disk: it ends with this process",)
+_IN_MEMORY = ("nothing is on the disk: it is lost when this process ends",)
 
 
 def facts(db: sqlite3.Connection, path: Path | None) -> StoreFacts:

@@ -23,7 +23,7 @@ def elsewhere() -> str:
     """The remedy for a place that won't do."""
     return remedy(
         "pass another path, or set MAILKIT_JOURNAL",
-        "name another place with --journal or MAILKIT_JOURNAL",
+        "choose another place with --journal or MAILKIT_JOURNAL",
     )
 
 
@@ -79,7 +79,7 @@ def gone(path: Path, left: Path) -> JournalError:
     return _unusable(
         path,
         f"it is gone, but {left} is still there; put the journal back, or remove {left.name} "
-        "too, to begin with an empty one",
+        "too, to start with an empty one",
     )
 
 

@@ -341,7 +341,7 @@ class SqliteStore:
         """Write a copy of the journal, as it is at one moment, to a new file; see `Keeper`."""
         file = self._file
         if file is None:
-            raise JournalError("a journal in memory is not backed up: it ends with its process")
+            raise JournalError("a journal in memory can't be backed up: use one in a file")
         place = check_place(destination, file.path)
 
         def work() -> int:

@@ -18,10 +18,10 @@ _OF_ONE_WORK = (
 _REMEDIES = {
     sqlite3.SQLITE_BUSY: "another process keeps it locked: end that one",
     sqlite3.SQLITE_CANTOPEN: "its folder must be writable too",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged: look at it with PRAGMA integrity_check",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged: check it with PRAGMA integrity_check",
     sqlite3.SQLITE_FULL: "free some space on its disk, and in the folder for temporary files, "
     "which SQLITE_TMPDIR sets",
-    sqlite3.SQLITE_IOERR: "look at its disk",
+    sqlite3.SQLITE_IOERR: "check its disk",
     sqlite3.SQLITE_READONLY: "make the file and its folder writable",
     sqlite3.SQLITE_IOERR_GETTEMPPATH: "SQLITE_TMPDIR must name a folder for temporary files",
 }

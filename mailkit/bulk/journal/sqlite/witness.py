@@ -208,14 +208,14 @@ def told(journal: Path, gap: Missing) -> str:
     if gap.commits:
         lost = f"the last {gap.commits} changes" if gap.commits > 1 else "the last change"
         lost += f", with {requests}" if gap.takes else ""
-    then = ", and whoever those requests may have mailed is in doubt" if gap.takes else ""
+    then = ", which puts the recipients of those requests in doubt" if gap.takes else ""
     if gap.jobs == 1:
         then += ". It lacks a whole job: don't send its list again"
     elif gap.jobs:
         then += f". It lacks {gap.jobs} whole jobs: don't send their lists again"
     latest = remedy('adopt="latest"', "--adopt latest")
     return (
-        f"{journal} is older than {place(journal).name} next to it, and lacks {lost}: it was put "
-        "back from a backup, or its -wal was lost. Put the newest one back; or open this one once "
-        f"with {latest}{then}"
+        f"{journal} is older than {place(journal).name} next to it, and lacks {lost}: it was "
+        "restored from a backup, or its -wal was lost. Restore the newest one, or open this one "
+        f"once with {latest}{then}"
     )

@@ -98,7 +98,7 @@ async def test_wrong_credentials_are_a_sentence(site: Path, tmp_path: Path) -> N
         code, out, err = await mailkit(site, tmp_path, server, *words, secret="trout")
         assert (code, out) == (1, "")
         assert err.startswith("mailkit: listmail.account_info.get: unknown key or wrong secret")
-        assert err.endswith("; look at the credential in MAILKIT_LISTMAIL_…\n")
+        assert err.endswith("; check MAILKIT_LISTMAIL_KEY and MAILKIT_LISTMAIL_SECRET\n")
         assert not server.mailed
 
 

@@ -164,9 +164,9 @@ class Table:
     def _fitted(self, cells: list[str]) -> list[str]:
         """As many cells as the header has."""
         if self.delimiter in cells[0] and self.width > 1 and not any(cells[1:]):
-            # The line was quoted as a whole, if there is anything in it.
+            # The line was quoted as a whole, if it has an address where one belongs.
             whole = _cells_of(cells[0], self.delimiter) or []
-            cells = whole if any(whole) else cells
+            cells = whole if any(map(holds_address, whole[self.email : self.email + 1])) else cells
         found, width = len(cells), self.width
         if found < width:
             if found <= max((self.email, *self.kept)):  # not only nameless columns are missing

@@ -840,6 +840,7 @@ async def test_rows_do_not_depend_on_the_size_of_blocks(text: str, size: int) ->
             assert await outcome(head, **options) == whole
 
 
+@example([("0,", "", "")], ",", "utf-8")
 @example([("", "0", "\t")], "\t", "utf-8")
 @example([("\t", "0", "")], "\t", "utf-8")
 @example([("a\t", "\t0", "\tb")], "\t", "utf-8")

@@ -15,7 +15,7 @@ import pytest
 
 from mailkit.bulk.journal import JobRecord, Journal, Taken
 from mailkit.bulk.journal.ledger import Account, Busy, Grant, Ledger
-from mailkit.bulk.journal.postgres import servers, store
+from mailkit.bulk.journal.postgres import opening, servers, store, witness
 from mailkit.bulk.journal.postgres.witness import (
     KEPT,
     LONGEST,
@@ -185,7 +185,9 @@ async def put_back_beside(address: str, monkeypatch: pytest.MonkeyPatch, folder:
     """A machine that knows nothing finds the journal as the others left it."""
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     for adopt in (None, "latest"):
-        with pytest.raises(JournalError, match=r"it lacks .* that the machine .* knows of"):
+        with pytest.raises(
+            JournalError, match=r"it lacks .* that (the machine \S+|this machine) kn"
+        ):
             await Journal.open(address, adopt=adopt)
     async with await Journal.open(address, adopt="older") as journal:
         counts = await journal.reports.counts(await journal.jobs.get("a"))
@@ -305,10 +307,46 @@ async def goes_on_with_another(address: str) -> None:
         await send(journal, await planned(journal, people(2), name="b", chunk=1))
 
 
-def restore(postgres: Databases, name: str) -> None:
-    """As ``pg_restore --clean`` does it, for the chunks."""
-    postgres.run("DELETE FROM chunks", database=name)
-    postgres.run("INSERT INTO chunks SELECT * FROM before", database=name)
+async def test_a_second_restore_is_noticed_by_who_has_seen_the_first_one(
+    postgres: Databases, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another machine had noticed that, or a person had said how it goes on."""
+    name = postgres.create_database()
+    address = postgres.dsn(name)
+    try:
+        await begun(address)
+        for table in ("chunks", "meta"):
+            postgres.run(f"CREATE TABLE {BEFORE[table]} AS SELECT * FROM {table}", database=name)
+        await goes_on(address)
+        restore(postgres, name, "chunks", "meta")
+        with pytest.raises(JournalError, match="that this machine knows of"):
+            await Journal.open(address)
+        with monkeypatch.context() as another:
+            another.setenv("XDG_STATE_HOME", str(tmp_path / "heard"))
+            with pytest.raises(JournalError, match=r"that the machine .* knows of"):
+                await Journal.open(address)
+            restore(postgres, name, "chunks", "meta")
+            with pytest.raises(JournalError, match="that this machine knows of"):
+                await Journal.open(address)
+        await (await Journal.open(address, adopt="older")).close()
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "looked"))
+        await (await Journal.open(address, read_only=True)).close()
+        restore(postgres, name, "chunks", "meta")
+        for adopt in (None, "latest"):
+            with pytest.raises(JournalError, match="before a person said how it goes on"):
+                await Journal.open(address, adopt=adopt)
+    finally:
+        postgres.drop_database(name)
+
+
+BEFORE = {"chunks": "before", "meta": "meta_before"}
+
+
+def restore(postgres: Databases, name: str, *tables: str) -> None:
+    """As ``pg_restore --clean`` does it, for these tables, or the chunks."""
+    for table in tables or ("chunks",):
+        postgres.run(f"DELETE FROM {table}", database=name)
+        postgres.run(f"INSERT INTO {table} SELECT * FROM {BEFORE[table]}", database=name)
 
 
 async def test_a_copy_whose_original_went_on_is_not_the_latest(postgres: Databases) -> None:
@@ -465,12 +503,44 @@ def test_a_torn_line_counts_for_nothing(tmp_path: Path) -> None:
         Witness(tmp_path / "j").read()
 
 
+def test_one_that_this_user_may_not_read_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one in a folder that was made by a run of another user."""
+
+    def denied(place: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(witness, "_text_of", denied)
+    with pytest.raises(JournalError, match="make it and its folder readable and writable"):
+        Witness(tmp_path / "j").read()
+
+
+async def test_who_opens_a_journal_prepares_no_statements(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pooler may hand the connection's server to others, which would find them there."""
+    thresholds: list[int | None] = []
+    prepare = opening._prepare
+
+    def seen(connection: Any, **options: Any) -> Any:
+        thresholds.append(connection.prepare_threshold)
+        return prepare(connection, **options)
+
+    monkeypatch.setattr(opening, "_prepare", seen)
+    await (await Journal.open(postgres_database)).close()
+    assert thresholds == [None]
+
+
 def test_one_that_can_not_be_read_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "j").mkdir()
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "nothing").symlink_to("/dev/null")
-    for place in ("j", "pipe", "nothing"):
-        with pytest.raises(JournalError, match=r"can't be read: (Not a regular file|Is a dir)"):
+    (tmp_path / "loop").symlink_to("loop")
+    for place in ("j", "pipe", "nothing", "loop"):
+        with pytest.raises(
+            JournalError, match=r"can't be read: (Not a regular file|Is a dir|Too many)"
+        ):
             Witness(tmp_path / place).read()
     assert Witness(tmp_path / "j" / "none").read() == ()
     assert Witness(None).read() == ()
@@ -485,7 +555,8 @@ async def test_what_a_journal_lacks(postgres_database: str) -> None:
             *known: Mark, system: str = HERE, history: str = LATE, ancestors: Sequence[str] = ()
         ) -> str | None:
             line = Lineage(system, history, ancestors)
-            return await journal._db.read(lambda db: missing(db, line, known))
+            gap = await journal._db.read(lambda db: missing(db, line, known))
+            return None if gap is None else str(gap)
 
         assert await lacks(Mark(HERE, LATE)) is None
         taken, lost = mark(1, LATE, job=job.id), mark(2, LATE, job=job.id)

@@ -83,6 +83,7 @@ def open_store(
                     servers.check(db, standing, known=known)
         except servers.Lacking as error:
             servers.tell(connection, error)
+            witness.learn(error.gap)
             raise
         faults.clear()
 
@@ -136,7 +137,8 @@ def _patiently(address: str, options: dict[str, Any]) -> psycopg.Connection[Any]
     give_up = time.monotonic() + CONNECT_SECONDS
     while True:
         try:
-            return psycopg.connect(address, autocommit=True, **options)
+            # Behind a pooler, statements can't be prepared.
+            return psycopg.connect(address, autocommit=True, prepare_threshold=None, **options)
         except psycopg.OperationalError as error:
             if not troubles.is_soon_there(error) or time.monotonic() > give_up:
                 raise
@@ -197,7 +199,11 @@ def _prepare(
             raise
         witness.forget()
         known = ()
-    servers.check(db, standing, adopt, known=known)
+    try:
+        servers.check(db, standing, adopt, known=known)
+    except servers.Lacking as error:
+        witness.learn(error.gap)
+        raise
     return witness, before, standing.system, known
 
 

@@ -20,7 +20,7 @@ from msgspec import json
 
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.postgres import schema
-from mailkit.bulk.journal.postgres.witness import HERE, Mark, lineage, missing
+from mailkit.bulk.journal.postgres.witness import Gap, Mark, lineage, missing
 from mailkit.bulk.journal.records import Adopt, ChunkState
 from mailkit.bulk.journal.restoring import doubt_unsent, put_back, words_for
 from mailkit.core.moments import spoken
@@ -136,36 +136,40 @@ def trust(db: Connection) -> None:
 
 
 class Lacking(JournalError):
-    """The journal is older than a machine has seen it, which is the ``fault``."""
+    """The journal is older than a machine has seen it: there is a ``gap``."""
 
-    def __init__(self, fault: str) -> None:
+    def __init__(self, gap: Gap, *, adopt: Adopt | None = None) -> None:
+        self.gap = gap
+        if adopt is Adopt.LATEST:
+            super().__init__(
+                f"the journal is not the latest: {gap}. Open it once with "
+                f"{words_for(Adopt.OLDER)}, and whoever may have been mailed since is in doubt"
+            )
+            return
         super().__init__(
-            f"the journal is older than it was: {fault}. The database, or its server's files, were "
+            f"the journal is older than it was: {gap}. The database, or its server's files, were "
             "restored from a copy, or this is another server with such a copy. Use the newest one. "
             "If that is gone for good, stop all sending, and open this one once with "
             f"{words_for(Adopt.OLDER)}, which puts all who may have been mailed since in doubt"
         )
-        self.fault = fault
 
 
 def compare(db: Connection, system: str, known: Collection[Mark]) -> None:
     """Lacking if something is missing from the journal on this system that is known."""
-    if (fault := missing(db, lineage(db, system), known)) is not None:
-        raise Lacking(fault)
+    if (gap := missing(db, lineage(db, system), known)) is not None:
+        raise Lacking(gap)
 
 
 def tell(connection: psycopg.Connection[Any], error: Lacking) -> None:
-    """Have the journal say to all machines what it lacks; not that a person's word was overtaken,
-    which may be about another copy.
-    """
-    if HERE not in error.fault:
+    """Have the journal say to all machines what it lacks, unless one has done so."""
+    line = error.gap.line(platform.node())
+    if error.gap.by or not line:
         return
-    fault = error.fault.replace(HERE, f"the machine {platform.node()}")
     with contextlib.suppress(psycopg.Error):
         connection.execute(
             "INSERT INTO meta (key, value) SELECT %s, %s "
             "WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'history') ON CONFLICT DO NOTHING",
-            (LACKS, fault),
+            (LACKS, line),
         )
 
 
@@ -191,13 +195,11 @@ def check(
         )
     the_latest, an_older = words_for(Adopt.LATEST), words_for(Adopt.OLDER)
     line = lineage(db, found.system)
-    fault = missing(db, line, known) or meta.get(LACKS)
-    why = missing(db, line, known, is_latest=True) or meta.get(LACKS)
+    told = Gap.of(meta.get(LACKS))
+    gap = missing(db, line, known) or told
+    why = missing(db, line, known, is_latest=True) or told
     if adopt is Adopt.LATEST and why is not None:
-        raise JournalError(
-            f"the journal is not the latest: {why}. Open it once with {an_older}, and whoever "
-            "may have been mailed since is in doubt"
-        )
+        raise Lacking(why, adopt=adopt)
     if adopt is None and stored.system != found.system:
         raise JournalError(
             "this journal is a copy of another database's: it does not know what was sent with "
@@ -211,9 +213,9 @@ def check(
             f"{the_latest} if the last commits are there, else with {an_older}: then whatever "
             "is unsent in jobs under way is in doubt"
         )
-    if adopt is None and fault is not None:
-        raise Lacking(fault)
-    if stored == found and fault is None and adopt is not Adopt.OLDER:
+    if adopt is None and gap is not None:
+        raise Lacking(gap)
+    if stored == found and gap is None and adopt is not Adopt.OLDER:
         return False  # the other word counts: not all can be noticed
     if adopt is not None:  # whoever was at work joins anew
         db.execute("UPDATE workers SET ended = 1 WHERE ended = 0")

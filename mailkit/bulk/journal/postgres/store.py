@@ -31,7 +31,7 @@ from mailkit.bulk.journal.postgres import servers, troubles
 from mailkit.bulk.journal.postgres.copying import copied
 from mailkit.bulk.journal.postgres.dressing import Dressed, Streamed, Taking
 from mailkit.bulk.journal.postgres.facts import facts
-from mailkit.bulk.journal.postgres.witness import Mark, Witness, last_known
+from mailkit.bulk.journal.postgres.witness import Gap, Mark, Witness, last_known
 from mailkit.bulk.journal.store import CommitUnknown, Dialect, NotOurs, forked, in_lists, outcome
 from mailkit.errors import JournalError
 
@@ -87,6 +87,7 @@ class PostgresStore:
         self._faults = faults
         self._patience = patience
         self._away = False
+        self._said = ""
         self._threads = ThreadPoolExecutor(CONNECTIONS, "mailkit-journal")
         self._handed_over = ThreadPoolExecutor(1, "mailkit-journal-post")  # in order
         self._process = os.getpid()
@@ -235,6 +236,7 @@ class PostgresStore:
                         _undo(connection)
                         if isinstance(error, servers.Lacking):
                             servers.tell(connection, error)
+                            self._witness.learn(error.gap)
                         raise
                 return result
             except (psycopg.Error, PoolTimeout) as error:
@@ -278,8 +280,8 @@ class PostgresStore:
         if not durable:
             return db, ""
         *_, fsync, names, noted, history, lacks = asked
-        if lacks is not None:
-            raise servers.Lacking(lacks)
+        if (gap := Gap.of(lacks)) is not None:
+            raise servers.Lacking(gap)
         if fsync == "off":
             raise JournalError(
                 "the server of the journal's database has fsync off by now: set fsync = on"
@@ -382,10 +384,13 @@ class PostgresStore:
 
         try:
             self._witness.note(self._look(look))
-        except servers.Lacking as error:
-            with self._connection() as connection:
-                servers.tell(connection, error)
-            _log.error("%s", error)
+        except JournalError as error:
+            if isinstance(error, servers.Lacking):
+                with contextlib.suppress(PoolTimeout), self._connection() as connection:
+                    servers.tell(connection, error)
+            if str(error) != self._said:
+                self._said = str(error)
+                _log.error("%s", error)
 
 
 _SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"

@@ -39,8 +39,8 @@ from mailkit.bulk.journal.state import state_folder
 from mailkit.errors import JournalError
 
 __all__ = [
-    "HERE",
     "KEPT",
+    "Gap",
     "Lineage",
     "Mark",
     "Witness",
@@ -58,7 +58,6 @@ _LOOKS, _LOOK_SECONDS = 5, 0.02
 _LINE = re.compile(
     rb"(\S{1,60}) ([0-9a-f]{16}) (\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,12}\.\d{1,9});", re.ASCII
 )
-HERE = "this machine"
 _log = logging.getLogger("mailkit.journal")
 
 
@@ -67,7 +66,7 @@ class Mark:
     """A chunk that was taken: for so many ``times`` by then, and when (seconds since 1970); in a
     ``history`` of the journal, on a ``system``, which is a server and a database in it. Without a
     ``job``, the ``chunk`` is an account, which had so many grants of permits by then; without that,
-    too, all that is known is the history.
+    too, all that is known is the history: 0 ``times`` if a person began it elsewhere.
     """
 
     system: str
@@ -80,6 +79,40 @@ class Mark:
     def is_in(self, takes: float, started: float | None) -> bool:
         """Whether this take is among those of the chunk: so many, the last one then."""
         return takes > self.times or (takes == self.times and started in (None, self.at))
+
+
+@attrs.frozen
+class Gap:
+    """What a journal is known to lack: a ``mark``, on this machine or that of the name ``by``; or,
+    without one, what came after a person's word.
+    """
+
+    mark: Mark | None = None
+    by: str = ""
+
+    def __str__(self) -> str:
+        if self.mark is None:
+            return "it is as it was before a person said how it goes on"
+        who = f"the machine {self.by}" if self.by else "this machine"
+        if not self.mark.job:
+            return f"it lacks permits of a quota that {who} knows of"
+        at = datetime.fromtimestamp(self.mark.at, UTC)
+        return f"it lacks a request that {who} knows of, from {at:%Y-%m-%d %H:%M:%S} UTC"
+
+    def line(self, machine: str) -> str:
+        """As the journal itself keeps it, for all machines; empty for a person's word, which may be
+        about another copy.
+        """
+        return "" if self.mark is None else f"{machine}{_text([self.mark]).decode()}"
+
+    @classmethod
+    def of(cls, line: str | None) -> Gap | None:
+        """What the journal keeps; None: it lacks nothing."""
+        if line is None:
+            return None
+        machine, _, text = line.partition("\n")
+        found = _parsed(text.encode())
+        return cls(found[0] if found else None, machine)
 
 
 @attrs.frozen
@@ -102,7 +135,7 @@ def lineage(db: Connection, system: str) -> Lineage:
 
 
 def last_known(db: Connection, system: str) -> list[Mark]:
-    """The last takes, by whomever, and how many grants each account has had."""
+    """The history, the last takes, by whomever, and how many grants each account has had."""
     history = lineage(db, system).history
     accounts = db.execute("SELECT 0, id, granted FROM accounts WHERE granted > 0").fetchall()
     takes = db.execute(
@@ -110,26 +143,22 @@ def last_known(db: Connection, system: str) -> list[Mark]:
         "ORDER BY started DESC LIMIT ?",
         (KEPT,),
     ).fetchall()
-    return [Mark(system, history, *one) for one in (*accounts, *reversed(takes))]
+    return [Mark(system, history, *one) for one in ((0, 0, 1), *accounts, *reversed(takes))]
 
 
 def missing(
     db: Connection, found: Lineage, known: Collection[Mark], *, is_latest: bool = False
-) -> str | None:
+) -> Gap | None:
     """Why the journal is older than what is known of it; None if it isn't. By a person's word it
-    ``is_latest``: then a history counts only if something was taken in it.
+    ``is_latest``: then a history counts only if it was seen at this system.
     """
     later = [one for one in known if one.system == found.system and one.history > found.history]
-    if any(one.job or not is_latest for one in later):
-        return "it is as it was before a person said how it goes on"
+    if any(one.times or not is_latest for one in later):
+        return Gap()
     whole = {found.history, *found.ancestors}
     for one in reversed([*known]):
-        if not (one.job or one.chunk) or one.history not in whole or _has(db, one):
-            continue
-        if one.job:
-            at = datetime.fromtimestamp(one.at, UTC)
-            return f"it lacks a request that {HERE} knows of, from {at:%Y-%m-%d %H:%M:%S} UTC"
-        return f"it lacks permits of a quota that {HERE} knows of"
+        if (one.job or one.chunk) and one.history in whole and not _has(db, one):
+            return Gap(one)
     return None
 
 
@@ -167,14 +196,21 @@ class Witness:
     def read(self) -> Collection[Mark]:
         """What is known by now, other processes' knowledge included."""
         with self._guard:
-            if self.place is None or not os.path.lexists(self.place):
+            if self.place is None:
                 return self._own
             try:
                 text = _text_of(self.place)
+            except (FileNotFoundError, NotADirectoryError):
+                return self._own
             except OSError as error:
+                is_denied = isinstance(error, PermissionError)
                 raise JournalError(
-                    f"{self.place} can't be read: {error.strerror}. It knows what this machine has "
-                    "sent: make it readable to this user"
+                    f"{self.place} can't be read: {error.strerror}. It tells what this machine has "
+                    + (
+                        "sent: make it and its folder readable and writable for this user"
+                        if is_denied
+                        else "sent: remove what is in its place"
+                    )
                 ) from error
             known = dict.fromkeys(_parsed(text))
             if not known:
@@ -196,6 +232,11 @@ class Witness:
             self._own, self.last = (), None
             if self.place is not None:
                 self.place.unlink(missing_ok=True)
+
+    def learn(self, gap: Gap) -> None:
+        """Note what another machine has said that the journal lacks."""
+        if gap.by and gap.mark is not None:
+            self.note([gap.mark])
 
     def note(self, marks: Sequence[Mark], *, known: Collection[Mark] = ()) -> None:
         """These were taken, and what follows relies on it; some may be ``known`` to the file."""

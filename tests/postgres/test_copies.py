@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import attrs
 import pytest
@@ -315,8 +315,8 @@ async def test_a_second_restore_is_noticed_by_who_has_seen_the_first_one(
     address = postgres.dsn(name)
     try:
         await begun(address)
-        for table in ("chunks", "meta"):
-            postgres.run(f"CREATE TABLE {BEFORE[table]} AS SELECT * FROM {table}", database=name)
+        for table, before in BEFORE.items():
+            postgres.run(f"CREATE TABLE {before} AS SELECT * FROM {table}", database=name)
         await goes_on(address)
         restore(postgres, name, "chunks", "meta")
         with pytest.raises(JournalError, match="that this machine knows of"):
@@ -339,10 +339,10 @@ async def test_a_second_restore_is_noticed_by_who_has_seen_the_first_one(
         postgres.drop_database(name)
 
 
-BEFORE = {"chunks": "before", "meta": "meta_before"}
+BEFORE: dict[LiteralString, LiteralString] = {"chunks": "before", "meta": "meta_before"}
 
 
-def restore(postgres: Databases, name: str, *tables: str) -> None:
+def restore(postgres: Databases, name: str, *tables: LiteralString) -> None:
     """As ``pg_restore --clean`` does it, for these tables, or the chunks."""
     for table in tables or ("chunks",):
         postgres.run(f"DELETE FROM {table}", database=name)

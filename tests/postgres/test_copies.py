@@ -80,14 +80,14 @@ async def test_files_that_are_put_back_are_noticed(make_postgres: Make) -> None:
         await planned(journal, people(2), name="b", chunk=1)
     await (await Journal.open(server.dsn())).close()
     server.put_back(copy)
-    with pytest.raises(JournalError, match="before a person said how it goes on"):
+    with pytest.raises(JournalError, match="predates an --adopt"):
         await Journal.open(server.dsn())
 
 
 async def test_a_machine_that_came_later_knows_that_the_same_copy_is_older(
     make_postgres: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has seen nothing of the journal before a person said how it goes on."""
+    """It has seen nothing of the journal from before the older state was adopted."""
     server = make_postgres()
     await begun(server.dsn())
     copy = server.copy_files()
@@ -99,7 +99,7 @@ async def test_a_machine_that_came_later_knows_that_the_same_copy_is_older(
         job = await planned(journal, people(2), name="b", chunk=1)
         await send(journal, job)
     server.put_back(copy)
-    with pytest.raises(JournalError, match="before a person said"):
+    with pytest.raises(JournalError, match="predates an --adopt"):
         await Journal.open(server.dsn())
 
 
@@ -333,7 +333,7 @@ async def test_a_second_restore_is_noticed_by_who_has_seen_the_first_one(
         await (await Journal.open(address, read_only=True)).close()
         restore(postgres, name, "chunks", "meta")
         for adopt in (None, "latest"):
-            with pytest.raises(JournalError, match="before a person said how it goes on"):
+            with pytest.raises(JournalError, match="predates an --adopt"):
                 await Journal.open(address, adopt=adopt)
     finally:
         postgres.drop_database(name)
@@ -359,7 +359,7 @@ async def test_a_copy_whose_original_went_on_is_not_the_latest(postgres: Databas
             await Journal.open(postgres.dsn(copy), adopt="latest")
         await (await Journal.open(postgres.dsn(copy), adopt="older")).close()
         await (await Journal.open(postgres.dsn(copy))).close()
-        with pytest.raises(JournalError, match="before a person said how it goes on"):
+        with pytest.raises(JournalError, match="predates an --adopt"):
             await Journal.open(postgres.dsn(name))  # which was to be gone for good
         await (await Journal.open(postgres.dsn(name), adopt="latest")).close()  # it was not
         await goes_on(postgres.dsn(name))
@@ -576,5 +576,5 @@ async def test_what_a_journal_lacks(postgres_database: str) -> None:
         assert await lacks(older) is None, "what was missing is in doubt"
         assert "it lacks" in str(await lacks(older, ancestors=[EARLY]))
         assert "it lacks" in str(await lacks(mark(2, EARLY, ELSEWHERE), ancestors=[EARLY]))
-        assert "before a person said" in str(await lacks(taken, history=EARLY))
+        assert "predates an --adopt" in str(await lacks(taken, history=EARLY))
         assert await lacks(taken, history=EARLY, system=ELSEWHERE) is None, "the original goes on"

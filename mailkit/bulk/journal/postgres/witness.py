@@ -92,7 +92,7 @@ class Gap:
 
     def __str__(self) -> str:
         if self.mark is None:
-            return "it is as it was before a person said how it goes on"
+            return "it predates an --adopt that this machine knows of"
         who = f"the machine {self.by}" if self.by else "this machine"
         if not self.mark.job:
             return f"it lacks permits of a quota that {who} knows of"
@@ -216,7 +216,7 @@ class Witness:
             if not known:
                 raise JournalError(
                     f"{self.place} is damaged, and can't tell whether the journal is the latest. "
-                    "If the database was not put back from a copy, remove that file; if it was, "
+                    "If the database was not restored from a copy, remove that file; if it was, "
                     f"open the journal once with {words_for(Adopt.OLDER)}"
                 )
             return _kept([*known, *(one for one in self._own if one not in known)])

@@ -116,7 +116,7 @@ class Caller:
             except JournalError as error:
                 _log.error("calls of the handler %s can't be claimed: %s", handler.name, error)
                 wait = _LOOK
-            if self._ending and wait and not running:
+            if self._ending and wait and not running and not news.is_set():
                 return
             await self._clock.sleep_until(news, wait)
 

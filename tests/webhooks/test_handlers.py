@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
 
 from mailkit.bulk.journal import Journal
+from mailkit.bulk.journal.calls import HandlerCalls
 from mailkit.errors import InvalidArgument, JournalError
 from mailkit.events import (
     DeliveryEvent,
@@ -274,6 +275,31 @@ async def test_what_was_posted_last_is_called_before_the_end(
         await post(receiver, body(*map(callback, range(50))))
     assert len(heard.events) == 50
     assert not await journal.handler_calls.waiting()
+
+
+async def test_the_end_sees_what_is_posted_while_the_journal_is_asked(
+    receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is due when it is asked, and something is when it answers."""
+    heard = Heard()
+    receiver.on(DeliveryEvent, name="heard")(heard)
+    next_due, asked, answered = HandlerCalls.next_due, asyncio.Event(), asyncio.Event()
+
+    async def slow(calls: HandlerCalls, handlers: Collection[str]) -> float | None:
+        due = await next_due(calls, handlers)
+        asked.set()
+        await answered.wait()
+        return due
+
+    monkeypatch.setattr(HandlerCalls, "next_due", slow)
+    await receiver.open()
+    await asked.wait()
+    await post(receiver)
+    closing = asyncio.create_task(receiver.aclose())
+    await asyncio.sleep(0)
+    answered.set()
+    await closing
+    assert heard.tries == 1
 
 
 async def test_the_end_does_not_wait_for_what_failed(

@@ -25,7 +25,8 @@ class OriginCheck:
     to `host`, and to `names`; ValueError for a name that no Host header can have.
     """
 
-    def __init__(self, host: str, names: Iterable[str] = ()) -> None:
+    def __init__(self, host: str, names: str | Iterable[str] = ()) -> None:
+        names = [names] if isinstance(names, str) else names
         self._names = {"localhost", host.lower(), *map(_host_name, names)}
 
     def problem(self, headers: Mapping[str, str], *, is_page: bool = False) -> str | None:

@@ -58,7 +58,7 @@ class Sandbox:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        hosts: Iterable[str] = (),
+        hosts: str | Iterable[str] = (),
         remote: bool = False,
         speed: float = 1.0,
         seed: int | None = None,

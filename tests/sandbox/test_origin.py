@@ -69,6 +69,10 @@ def test_more_names_can_be_given() -> None:
     assert door.problem({"Host": "sandbox.evil.example"})
 
 
+def test_one_name_needs_no_list() -> None:
+    assert OriginCheck("127.0.0.1", "mail.test").problem({"Host": "mail.test"}) is None
+
+
 @pytest.mark.parametrize("name", ["", "a b", "sandbox:8025", "http://sandbox", "a/b", "a@b", "[x]"])
 def test_a_name_that_no_request_can_have_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(repr(name))} can't be allowed as a host"):

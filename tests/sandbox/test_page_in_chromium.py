@@ -9,10 +9,10 @@ import pytest
 
 from mailkit.sandbox import Sandbox
 
-from .chromium import PROGRAM, Tab, opened
+from ..chromium import Tab, needs_chromium, opened
 from .conftest import MESSAGE, Api
 
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="Chromium is not installed")
+pytestmark = needs_chromium
 
 EVIL = """<style>h1 {color: rgb(1, 2, 3)}</style><h1>Autumn</h1>
 <script>top.location = 'http://127.0.0.1:1/'; document.body.innerHTML = 'harmed'</script>

@@ -1,11 +1,9 @@
-"""The page as a browser has it, where there is Chromium; elsewhere this is skipped."""
+"""The page as a browser has it."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from html import escape, unescape
 from pathlib import Path
@@ -15,10 +13,10 @@ import pytest
 
 from mailkit import Journal, html_report
 
+from ...chromium import PROGRAM, needs_chromium
 from ..fakes import FakeProvider, memory_journal, people
 from .test_page import sent
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTHS = (320, 375, 768, 1100)
 HOSTILE = "</title></style><script>top.acted = 1</script><img src=x onerror='top.acted = 1'>"
 FRAMES = """<!doctype html><body>{frames}<script>
@@ -35,9 +33,7 @@ addEventListener("load", () => {{
 }});
 </script>"""
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or sys.platform != "linux", reason="there is no Chromium"
-)
+pytestmark = needs_chromium
 
 
 class Frame(msgspec.Struct):
@@ -68,7 +64,7 @@ def look(folder: Path, html: str) -> Found:
     options = ("--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files")
     ended = subprocess.run(
         [
-            str(CHROMIUM),
+            PROGRAM,
             *options,
             f"--user-data-dir={folder / 'profile'}",
             "--virtual-time-budget=5000",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -12,8 +13,14 @@ from typing import Any
 
 import aiohttp
 import attrs
+import pytest
 
-PROGRAM = shutil.which("chromium") or shutil.which("google-chrome") or ""
+_FOUND = shutil.which("chromium") or shutil.which("google-chrome")
+PROGRAM = _FOUND or "chromium"
+
+needs_chromium = pytest.mark.skipif(
+    _FOUND is None and not os.environ.get("CI"), reason="Chromium is not installed"
+)
 OPTIONS = (
     "--headless=new",
     "--no-sandbox",

@@ -70,7 +70,7 @@ def listen(
             receiver = WebhookReceiver(store, secret=secrets)
             ended = asyncio.Event()
             async with AsyncExitStack() as stack:
-                stack.enter_context(hearing(lambda: _hear(ended)))
+                stack.enter_context(hearing(ended.set, _quit))
                 try:
                     url = await stack.enter_async_context(listening(receiver, host, port))
                 except OSError as error:
@@ -105,10 +105,8 @@ def _secrets() -> Sequence[Secret]:
     return secrets
 
 
-def _hear(ended: asyncio.Event) -> None:
-    if ended.is_set():
-        end_at_once("quit at once; providers post again what was not answered", Exit.ERROR)
-    ended.set()
+def _quit() -> None:
+    end_at_once("quit at once; providers post again what was not answered", Exit.ERROR)
 
 
 def _introduce(

@@ -21,7 +21,8 @@ from mailkit.bulk.journal import Adopt, Journal, LeftBehind
 from mailkit.bulk.report import Report
 from mailkit.cli import log_json, terminal
 from mailkit.cli.config import is_credential
-from mailkit.cli.ending import SIGNALS, come_too_late, held_back
+from mailkit.cli.ending import SIGNALS, Signals, come_too_late, held_back
+from mailkit.core.clock import Clock
 from mailkit.errors import (
     AuthenticationFailed,
     MailkitError,
@@ -215,18 +216,10 @@ def graceful(
 ) -> Iterator[None]:
     """The first Ctrl-C, SIGTERM or SIGHUP stops gently; the second one ends the process at once,
     and says what is ``left_behind``. Nothing is unsent of a job that is not ``planned``.
-    ``last`` as in `hearing`.
+    ``last`` and what counts as the second as in `hearing`.
     """
-    asked = False
 
-    def hear() -> None:
-        nonlocal asked
-        if asked:
-            code, words = _last(left_behind())
-            if code is Exit.UNSENT and not planned():
-                code = Exit.INTERRUPTED
-            end_at_once(f"quit at once; {words}", code)
-        asked = True
+    def stop_gently() -> None:
         stop()
         say(
             "mailkit: stopping: finishing requests under way; press Ctrl-C or send SIGTERM again "
@@ -234,7 +227,13 @@ def graceful(
             "stopping",
         )
 
-    with hearing(hear, last=last):
+    def quit_now() -> None:
+        code, words = _last(left_behind())
+        if code is Exit.UNSENT and not planned():
+            code = Exit.INTERRUPTED
+        end_at_once(f"quit at once; {words}", code)
+
+    with hearing(stop_gently, quit_now, last=last):
         yield
 
 
@@ -263,17 +262,34 @@ def _last(found: LeftBehind | None) -> tuple[Exit, str]:
 
 
 @contextlib.contextmanager
-def hearing(hear: Callable[[], None], *, last: bool = True) -> Iterator[None]:
-    """Call ``hear`` at each Ctrl-C, SIGTERM or SIGHUP; one that the parent process had this one
-    ignore, as nohup does, stays ignored. Afterwards they come too late, if this is the ``last`` of
-    the command but for what it prints.
+def hearing(
+    first: Callable[[], None],
+    second: Callable[[], None] | None = None,
+    *,
+    last: bool = True,
+    clock: Clock = Clock(),
+) -> Iterator[None]:
+    """Call ``first`` at the first Ctrl-C, SIGTERM or SIGHUP, and ``second`` at another one, unless
+    it repeats the first (see `Signals`); one that the parent process had this one ignore, as nohup
+    does, stays ignored. Afterwards they come too late, if this is the ``last`` of the command but
+    for what it prints.
     """
     loop = asyncio.get_running_loop()
+    signals = Signals(clock)
+
+    def hear(number: int) -> None:
+        name = signal.Signals(number).name
+        log_json.note("signal", f"received {name}", signal=name)
+        if signals.is_first():
+            first()
+        elif second is not None and not signals.repeats():
+            second()
+
     before = {number: signal.getsignal(number) for number in SIGNALS}
     heard = [number for number in SIGNALS if before[number] != signal.SIG_IGN]
     for number in heard:
         with contextlib.suppress(NotImplementedError):  # no signal handlers on Windows' loops
-            loop.add_signal_handler(number, partial(_heard, number, hear))
+            loop.add_signal_handler(number, partial(hear, number))
     try:
         yield
     finally:
@@ -284,9 +300,3 @@ def hearing(hear: Callable[[], None], *, last: bool = True) -> Iterator[None]:
                     signal.signal(number, before[number] or signal.SIG_DFL)
             if last:
                 come_too_late()
-
-
-def _heard(number: int, hear: Callable[[], None]) -> None:
-    name = signal.Signals(number).name
-    log_json.note("signal", f"received {name}", signal=name)
-    hear()

@@ -41,6 +41,7 @@ EAGER: Mapping[str, object] = {
     "mailkit.bulk.resuming.LOOK_SECONDS": 0.02,
     "mailkit.bulk.cancel.LOOK_SECONDS": 0.02,
     "mailkit.cli.progress.LOOK_EVERY": 0.1,
+    "mailkit.cli.ending.REPEATED_SECONDS": 0.0,
     "mailkit.providers.sendpulse._REQUESTS": Quota(1000, 1.0, "requests"),
 }
 """Commands of the tests look more often than others, in this process and in those of their own."""
@@ -254,6 +255,15 @@ def end_of(process: Process, stdin: str | None = None) -> Ended:
     """Wait for the process to end."""
     out, err = process.communicate(stdin, timeout=30)
     return Ended(process.returncode, out or "", err or "")  # None: it went elsewhere
+
+
+def insist(process: Process, number: int) -> None:
+    """Send the signal until the process ends: one that comes soon after the first only repeats it,
+    unless the process was forked (see EAGER).
+    """
+    while process.poll() is None:
+        process.send_signal(number)
+        time.sleep(0.002)
 
 
 def kill(process: Process) -> None:

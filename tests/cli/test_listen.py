@@ -20,7 +20,7 @@ import pytest
 from ..approval import approve
 from ..security.canary import folder
 from ..webhooks.posting import ADDRESS, SECRET, body, callback
-from .shop import Process, Shop, end_of, kill, screened
+from .shop import Process, Shop, end_of, insist, kill, screened
 
 VARIABLE = "MAILKIT_WEBHOOK_SECRET"
 
@@ -190,7 +190,7 @@ def test_a_second_signal_ends_it_at_once(shop: Shop) -> None:
     with listening(shop) as shown, begun(shown, length=9):
         shown.process.terminate()
         shop.until(lambda: not accepts(shown.port), shown.process)
-        shown.process.terminate()
+        insist(shown.process, signal.SIGTERM)
         ended = end_of(shown.process)
     assert ended.code == 1
     approve("listen: ended at once", ended.err)

@@ -20,7 +20,7 @@ from mailkit.sandbox import Fault
 from mailkit.testing import FakeClock
 
 from ..webhooks.posting import ADDRESS, SECRET, body, callback
-from .shop import SEND, Ended, Process, Shop, end_of
+from .shop import SEND, Ended, Process, Shop, end_of, insist
 from .test_progress import step
 
 Line = dict[str, Any]
@@ -158,7 +158,7 @@ def test_the_second_signal_has_the_last_word(shop: Shop) -> None:
         assert process.stderr is not None
         while lines(process.stderr.readline())[0]["event"] != "stopping":
             pass
-        process.send_signal(signal.SIGINT)
+        insist(process, signal.SIGINT)
         ended = end_of(process)
     *_, heard, last = lines(ended.err)
     assert has(heard, event="signal", signal="SIGINT")

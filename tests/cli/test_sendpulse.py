@@ -9,7 +9,7 @@ import pytest
 from mailkit.sandbox import Fault
 
 from ..approval import approve
-from .shop import Shop, end_of, kill
+from .shop import Shop, end_of, insist, kill
 
 MESSAGE = {
     "sender": "Shop <news@shop.by>",
@@ -176,7 +176,7 @@ def test_ended_at_once_while_lists_are_loaded_nothing_is_in_doubt(shop: Shop) ->
         shop.until(lambda: shop.sandbox.requests[load], process)
         process.send_signal(signal.SIGINT)
         assert "stopping" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
+        insist(process, signal.SIGINT)
         ended = end_of(process)
     assert (ended.code, ended.out) == (4, "")
     approve("signal: ended at once while nothing is sent", ended.err)

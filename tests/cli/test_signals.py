@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -10,10 +11,13 @@ import sys
 
 import pytest
 
+from mailkit.cli import log_json
+from mailkit.cli.run import hearing
 from mailkit.sandbox import Fault
+from mailkit.testing import FakeClock
 from tests.approval import approve
 
-from .shop import SEND, Shop, end_of, screened
+from .shop import SEND, Shop, end_of, insist, screened
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or shutil.which("bash") is None, reason="POSIX's signals"
@@ -66,6 +70,22 @@ last.kill, last.pid = os.kill, os.getpid()
 atexit.register(os.kill, os.getpid(), number)
 with patch("mailkit.cli.send.print_report", press):
     main()
+"""
+
+
+TWICE = """
+import signal
+from mailkit.cli import ending
+from mailkit.testing import FakeClock
+
+clock = FakeClock()
+ending.process_ends_with_command()
+ending.come_too_late(clock)
+for seconds in (0.0, 0.5, 0.5):
+    clock.advance(seconds)
+    print(seconds, flush=True)
+    signal.raise_signal(signal.SIGTERM)
+print("it did not end")
 """
 
 
@@ -125,7 +145,7 @@ def test_a_bar_that_has_no_time_to_end_leaves_the_cursor(shop: Shop) -> None:
         shown = b""
         while b"stopping" not in shown:
             shown += os.read(screen, 65536)
-        process.send_signal(signal.SIGTERM)
+        insist(process, signal.SIGTERM)
         shown += screened(screen)
         assert process.wait(30) == 3
     assert b"quit at once" in shown
@@ -179,6 +199,33 @@ def test_a_signal_after_the_report_does_not_change_the_exit_code(shop: Shop, nam
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "  accepted                 3\n" in ended.stdout
+
+
+async def test_a_signal_that_repeats_the_first_is_the_same_wish(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As from GNU timeout, which signals the command and then its whole group."""
+    monkeypatch.setattr("mailkit.cli.ending.REPEATED_SECONDS", 1.0)
+    heard: list[str] = []
+    received: asyncio.Queue[None] = asyncio.Queue()
+    monkeypatch.setattr(log_json, "note", lambda *args, **facts: received.put_nowait(None))
+    clock = FakeClock(autojump=False)
+    with hearing(lambda: heard.append("stop"), lambda: heard.append("quit"), clock=clock):
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+            signal.raise_signal(number)
+            await received.get()
+        assert heard == ["stop"]
+        clock.advance(1.0)
+        signal.raise_signal(signal.SIGTERM)
+        await received.get()
+    assert heard == ["stop", "quit"]
+
+
+def test_one_that_repeats_what_came_too_late_does_not_end_the_process() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", TWICE], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (-signal.SIGTERM, "0.0\n0.5\n0.5\n"), ended.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

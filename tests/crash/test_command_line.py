@@ -14,7 +14,7 @@ import pytest
 
 from mailkit.sandbox import Fault
 
-from ..cli.shop import SEND, Shop, customer, end_of, kill, open_shop
+from ..cli.shop import SEND, Shop, customer, end_of, insist, kill, open_shop
 
 ROWS, CHUNK = 4000, 500
 FOR_EVER = 600.0
@@ -263,7 +263,7 @@ def test_a_second_signal_ends_at_once(shop: Shop) -> None:
         shop.until(lambda: under_way(shop, requests=2, acted=2), process)
         process.send_signal(signal.SIGINT)
         assert "stopping" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
+        insist(process, signal.SIGINT)
         ended = end_of(process)
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == (

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -17,7 +16,7 @@ import pytest
 from mailkit.sandbox import Fault
 
 from ..approval import approve
-from ..cli.shop import SEND, Ended, Files, Process, Shop, customer, end_of, open_shop
+from ..cli.shop import SEND, Ended, Files, Process, Shop, customer, end_of, insist, open_shop
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or shutil.which("bash") is None, reason="POSIX's pipes and signals"
@@ -150,10 +149,7 @@ def test_a_second_signal_is_heard_though_nobody_reads_the_answer(shop: Shop) -> 
     shop.sandbox.faults.add(Fault("slow_answer", on=SEND, seconds=FOR_EVER))
     with spawn(shop, *send(shop), gone="stderr") as process:
         shop.until(lambda: under_way(shop, 2), process)
-        process.send_signal(signal.SIGINT)
-        while process.poll() is None:  # two that come at once may be one
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.01)
+        insist(process, signal.SIGINT)
         ended = end_of(process)
     assert (ended.code, ended.out) == (3, "")
     assert shop.report()["in_doubt"] == 2 * CHUNK
@@ -174,7 +170,7 @@ def test_any_two_signals_end_at_once_with_what_was_under_way_in_doubt(
         shop.until(lambda: under_way(shop, 2), process)
         process.send_signal(first)
         approve("signal: stopping", process.stderr.readline())
-        process.send_signal(second)
+        insist(process, second)
         ended = end_of(process)
     assert (ended.code, ended.out) == (3, "")
     approve("signal: ended at once", ended.err)

@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .examples import EVERYDAY, LONG
+from .forking import hear_signals
+
+hear_signals()
 
 # A busy machine is no failure. ``--hypothesis-profile long`` looks for rare examples.
 settings.register_profile("everyday", deadline=None, max_examples=EVERYDAY)

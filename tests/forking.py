@@ -19,15 +19,32 @@ import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
-__all__ = ["ROOT", "start"]
+__all__ = ["ROOT", "hear_signals", "start"]
 
 ROOT = Path(__file__).parents[1]
 PRELOADED = ("mailkit.cli.app", "mailkit.sandbox.server", "tests.bulk.jobs", "tests.core.doubles")
 _NUMBER = struct.Struct("q")
 _READ_AT_START = {"PYTHONIOENCODING", "PYTHONDEVMODE", "COVERAGE_PROCESS_CONFIG"}
 """Settings of Python that a fork comes too late for."""
+
+
+def hear_signals() -> None:
+    """A shell starts what it is to run in the background, or under nohup, with signals ignored, and
+    all its children inherit that. Those of this process hear them; this one hears Ctrl-C.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            is_ctrl_c = number == signal.SIGINT
+            # A handler is not inherited.
+            signal.signal(number, signal.default_int_handler if is_ctrl_c else _ignore)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 def start(

@@ -42,9 +42,7 @@ class Signals:
 
     def repeats(self) -> bool:
         """Whether a later one only repeats the first."""
-        return (
-            self._first is not None and self._clock.monotonic() - self._first < REPEATED_SECONDS
-        )
+        return self._first is not None and self._clock.monotonic() - self._first < REPEATED_SECONDS
 
 
 def process_ends_with_command() -> None:

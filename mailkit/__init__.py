@@ -152,7 +152,11 @@ __version__: str
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES, "__version__"})
+    from mailkit.extras import installed
+
+    extras = {"cluster", "otel"}  # modules that need an extra of their name
+    missing = {name for name in extras if not installed(name)}  # help() reads all that is listed
+    return sorted({*globals(), *__all__, *_MODULES, "__version__"} - missing)
 
 
 if not TYPE_CHECKING:  # a type checker would take it for any name at all

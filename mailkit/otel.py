@@ -10,9 +10,6 @@ from importlib.metadata import version
 from time import monotonic, time_ns
 
 import attrs
-from opentelemetry import context, metrics, trace
-from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 
 from mailkit.core.hooks import Attempt
 from mailkit.core.retry import Outcome
@@ -27,6 +24,12 @@ from mailkit.events import (
     SendingHeld,
     SendingResumed,
 )
+from mailkit.extras import needed
+
+with needed("otel", "mailkit.otel needs"):
+    from opentelemetry import context, metrics, trace
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 
 __all__ = ["Telemetry"]
 

@@ -99,3 +99,34 @@ def test_another_name_is_an_attribute_error() -> None:
 def test_importing_it_loads_no_http_library(module: str) -> None:
     program = f"import {module}, sys; sys.exit('aiohttp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+EXTRAS = {
+    "cluster": ["procrastinate", "psycopg"],
+    "otel": ["opentelemetry"],
+    "others": ["jinja2", "openpyxl", "pytest", "rich", "typer", "uvloop", "xlsxwriter"],
+}
+
+
+def without(extra: str, program: str) -> subprocess.CompletedProcess[str]:
+    """The end of a program that finds none of an extra's packages."""
+    hidden = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS[extra]}))\n"
+    return subprocess.run(
+        [sys.executable, "-c", hidden + program], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_help_needs_no_extra(extra: str) -> None:
+    shown = without(extra, "import mailkit; help(mailkit)").stdout
+    assert "class BulkSender" in shown
+    assert "class SmsBy" in shown
+
+
+@pytest.mark.parametrize("extra", ["cluster", "otel"])
+@pytest.mark.parametrize("statement", ["import mailkit.{}", "from mailkit import {}"])
+def test_a_module_without_its_extra_says_what_to_install(extra: str, statement: str) -> None:
+    ended = without(extra, statement.format(extra))
+    *_, last = ended.stderr.splitlines()
+    assert last.startswith(f"ModuleNotFoundError: mailkit.{extra} needs ")
+    assert last.endswith(f": pip install 'mailkit-bulk[{extra}]'")

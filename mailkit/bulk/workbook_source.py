@@ -23,6 +23,7 @@ from mailkit.bulk.lines import Readable
 from mailkit.bulk.rows import Row
 from mailkit.bulk.table import Ragged, Table
 from mailkit.errors import InvalidArgument
+from mailkit.extras import install
 from mailkit.remedies import remedy
 from mailkit.text import BLANKS, column_name
 
@@ -66,7 +67,7 @@ class WorkbookRows:
         except ImportError:
             raise InvalidArgument(
                 f"{self._name} is an Excel workbook; to read it, "
-                "pip install 'mailkit-bulk[excel]', or save it as CSV"
+                f"{install('excel')}, or save it as CSV"
             ) from None
         opened = self._file.open("rb") if isinstance(self._file, Path) else nullcontext(self._file)
         with opened as file:

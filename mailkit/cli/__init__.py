@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mailkit.extras import install
+
 __all__ = ["main"]
 
 RENAMED = {"--late": "--ignore-send-at", "--senders": "--concurrency"}
@@ -52,7 +54,7 @@ def _main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich"}:
             raise
-        sys.exit("mailkit: the command line needs its extra: pip install 'mailkit-bulk[cli]'")
+        sys.exit(f"mailkit: the command line needs its extra: {install('cli')}")
 
     def command() -> int:
         try:

@@ -6,8 +6,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from mailkit.bulk.journal import default_place, is_address
-from mailkit.cli.extras import has_cluster
 from mailkit.cli.show import moment_of
+from mailkit.extras import installed
 from mailkit.text import plain
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ async def waiting(journal: str | None) -> list[OrderToPlan]:
     workers are installed.
     """
     place = str(journal or default_place())
-    if not (is_address(place) and has_cluster()):
+    if not (is_address(place) and installed("cluster")):
         return []
     from mailkit.cluster import orders_to_plan
 

@@ -20,7 +20,6 @@ from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_suppressions
 from mailkit.cli import log_json
-from mailkit.cli.extras import cluster
 from mailkit.cli.log_json import note
 from mailkit.cli.options import (
     Account,
@@ -52,6 +51,7 @@ from mailkit.cli.show import print_json, report_text
 from mailkit.cli.suppress import say_ignored
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
+from mailkit.extras import needed
 from mailkit.message import Message
 from mailkit.providers import open_provider
 from mailkit.text import plain
@@ -174,7 +174,7 @@ def send(
             return job
 
         async def leave(sender: BulkSender) -> str:
-            with cluster():
+            with needed("cluster", "workers need", InvalidArgument):
                 from mailkit.cluster import detach as leave_to_workers
             async with planning(source, quiet=as_json):
                 planned = await leave_to_workers(
@@ -279,7 +279,7 @@ def resume(
                     f"the job {job} was cancelled: to send the rest after all, add --cancelled"
                 )
             if detach:
-                with cluster():
+                with needed("cluster", "workers need", InvalidArgument):
                     from mailkit.cluster import restart
                 left_out = await store.cancelling.restore(record) if cancelled else 0
                 if rejected:

@@ -13,7 +13,6 @@ import typer
 from mailkit.bulk.journal import check_shared, default_place
 from mailkit.bulk.settings import EngineSettings
 from mailkit.cli import log_json
-from mailkit.cli.extras import cluster
 from mailkit.cli.options import (
     Account,
     AdoptAs,
@@ -26,6 +25,7 @@ from mailkit.cli.options import (
 from mailkit.cli.run import Exit, end_at_once, graceful, opened, run, say
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
+from mailkit.extras import needed
 from mailkit.providers import open_provider, provider_names
 
 __all__ = ["worker"]
@@ -62,7 +62,7 @@ def worker(
     async def command() -> int:
         place = str(journal or default_place())
         check_shared(place)
-        with cluster():
+        with needed("cluster", "workers need", InvalidArgument):
             from mailkit.cluster import Worker
             from mailkit.cluster.task import LONGEST_WAIT
         settings = EngineSettings(concurrency=concurrency, max_wait=LONGEST_WAIT)

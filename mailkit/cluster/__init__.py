@@ -6,10 +6,13 @@ already adds mailkit's tasks to their App with `blueprint`.
 
 from __future__ import annotations
 
-from mailkit.cluster.detaching import detach, plan, restart
-from mailkit.cluster.orders import OrderState, OrderToPlan, drop_order, orders_to_plan
-from mailkit.cluster.task import blueprint
-from mailkit.cluster.worker import Worker, queues
+from mailkit.extras import needed
+
+with needed("cluster", "mailkit.cluster needs"):
+    from mailkit.cluster.detaching import detach, plan, restart
+    from mailkit.cluster.orders import OrderState, OrderToPlan, drop_order, orders_to_plan
+    from mailkit.cluster.task import blueprint
+    from mailkit.cluster.worker import Worker, queues
 
 __all__ = [
     "OrderState",

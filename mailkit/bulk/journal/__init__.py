@@ -6,9 +6,8 @@ tells who was handed to a provider, who was not, and whose fate is in doubt.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -70,6 +69,7 @@ from mailkit.core.arguments import checked
 from mailkit.core.clock import Clock
 from mailkit.core.quota import Limited
 from mailkit.errors import InvalidArgument, JournalError
+from mailkit.extras import needed
 
 __all__ = [
     "RECIPIENTS",
@@ -327,25 +327,15 @@ def check_shared(place: str) -> None:
 
 
 def _in_database(address: str, adopt: Adopt | None, create: bool, single_server: bool) -> Keeper:
-    with _driver():
+    with needed("postgres", "a journal in PostgreSQL needs", JournalError):
         from mailkit.bulk.journal.postgres.opening import open_store
     return open_store(address, adopt=adopt, create=create, single_server=single_server)
 
 
 def _version_in_database(address: str) -> int | None:
-    with _driver():
+    with needed("postgres", "a journal in PostgreSQL needs", JournalError):
         from mailkit.bulk.journal.postgres.opening import version_in
     return version_in(address)
-
-
-@contextlib.contextmanager
-def _driver() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise JournalError(
-            f"a journal in PostgreSQL needs {error.name}: pip install 'mailkit-bulk[postgres]'"
-        ) from None
 
 
 def _resolved(path: str | Path) -> Path:

@@ -28,6 +28,7 @@ from mailkit.bulk.scratch import temporary_folder
 from mailkit.bulk.spreadsheets import FACTS
 from mailkit.core.arguments import checked
 from mailkit.errors import InvalidArgument
+from mailkit.extras import needed
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -60,13 +61,9 @@ async def excel_report(
     Needs the extra ``excel``. InvalidArgument without it, if there is no such job or state, or if
     the list has more columns than a sheet.
     """
-    try:
+    with needed("excel", "a workbook needs", InvalidArgument):
         from xlsxwriter import Workbook
         from xlsxwriter.exceptions import FileCreateError
-    except ModuleNotFoundError:
-        raise InvalidArgument(
-            "a workbook needs the package XlsxWriter: pip install 'mailkit-bulk[excel]'"
-        ) from None
     check_file(file, io.RawIOBase | io.BufferedIOBase, "open('report.xlsx', 'wb')")
     some = read_states(states)
     job = await journal.jobs.get(name)

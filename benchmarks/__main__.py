@@ -24,6 +24,7 @@ from benchmarks import (
 )
 from benchmarks.rows import Bench, LeftOut, Row, Setting
 from benchmarks.server import serve
+from mailkit.text import counted
 
 BENCHES: list[Bench] = [
     *calls.BENCHES,
@@ -72,7 +73,8 @@ def main() -> None:
         print(f"left out: {what}")
     if not options.only:
         report.write(rows, setting.series, left_out, quick=options.quick)
-    print(f"{time.monotonic() - began:.0f} s; {sum(row.met is False for row in rows)} goals missed")
+    missed = counted(sum(row.met is False for row in rows), "goal")
+    print(f"{time.monotonic() - began:.0f} s; {missed} missed")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ __all__ = [
     "BLANKS",
     "column_name",
     "control_character",
+    "counted",
     "header_text",
     "plain",
     "stripped",
@@ -87,6 +88,11 @@ def utf8(text: str, place: str) -> bytes:
         raise InvalidArgument(
             f"{place}: an unpaired surrogate at character {error.start + 1}: remove it"
         ) from None
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something: ``1 event``, ``1,200 events``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def with_article(name: str) -> str:

@@ -56,7 +56,7 @@ class BulkSender:
     """Sends one message to a list of any length, through one provider, and keeps the record.
 
     ``journal`` is the journal's path, an open Journal (which is not closed here), or None for
-    the default place. ``settings`` say how many requests run at once and how long to look for
+    the default place. ``settings`` sets how many requests run at once and how long to look for
     rows that the provider does not name. ``hooks`` are called with each `JobEvent`; the same goes
     to the logger ``mailkit.jobs``. Leaving the ``async with`` block stops what still runs.
     """

@@ -13,6 +13,7 @@ from mailkit.core.dispatch import Provider, Sent, TaskRow
 from mailkit.errors import AccountRefused, ErrorContext, InvalidArgument, OutcomeUnknown, Refused
 from mailkit.message import Message
 from mailkit.template import InvalidRow, Template
+from mailkit.text import counted
 
 __all__ = ["SampleResult", "send_single"]
 
@@ -78,7 +79,7 @@ async def _row(recipients: RecipientSource, number: int) -> Row:
                     raise InvalidArgument(f"row {number}, line {row.line}: {row.reason}")
                 return row
             read += len(batch)
-    raise InvalidArgument(f"the list has only {read:,} rows, so no row {number:,}")
+    raise InvalidArgument(f"the list has only {counted(read, 'row')}, so no row {number:,}")
 
 
 def _check(sent: Sent, context: ErrorContext) -> None:

@@ -21,7 +21,7 @@ from mailkit.events import (
     SendingHeld,
     SendingResumed,
 )
-from mailkit.text import without_addresses
+from mailkit.text import counted, without_addresses
 
 __all__ = ["Teller"]
 
@@ -77,7 +77,7 @@ def _sentence(event: JobEvent) -> str:
         case JobStarted(provider=provider, unsent=0):
             return f"{job}: nothing is left to send; checking the outcome with {provider}"
         case JobStarted(provider=provider, unsent=unsent):
-            return f"{job}: sending {unsent:,} rows over {provider}"
+            return f"{job}: sending {counted(unsent, 'row')} over {provider}"
         case ChunkAccepted(chunk=chunk, accepted=accepted, rejected=rejected, in_doubt=in_doubt):
             others = f", {rejected} rejected, {in_doubt} in doubt" if rejected or in_doubt else ""
             return f"{job}: chunk {chunk}: {accepted} accepted{others}"
@@ -92,8 +92,6 @@ def _sentence(event: JobEvent) -> str:
         case JobStopped(reason=reason):
             return f"{job}: stopped: {reason}"
         case JobEnded(in_doubt=in_doubt) if in_doubt:
-            return (
-                f"{job}: finished, with {in_doubt:,} {'row' if in_doubt == 1 else 'rows'} in doubt"
-            )
+            return f"{job}: finished, with {counted(in_doubt, 'row')} in doubt"
         case _:
             return f"{job}: done"

@@ -21,7 +21,7 @@ from mailkit.cli.run import Exit, opened, run
 from mailkit.cli.show import moment_of, print_json
 from mailkit.errors import InvalidArgument
 from mailkit.providers import open_provider
-from mailkit.text import plain
+from mailkit.text import counted, plain
 
 __all__ = ["cancel"]
 
@@ -105,7 +105,7 @@ def _told(report: Report) -> list[str]:
 def _recalled(found: RecallResult, report: Report) -> list[str]:
     if not (found.recalled or found.refused or found.unknown):
         return [f"there is nothing to take back: {report.provider} has accepted nothing"]
-    lines = [f"taken back by {report.provider}: {_chunks(found.recalled)}"]
+    lines = [f"taken back by {report.provider}: {counted(found.recalled, 'chunk')}"]
     for n, why in found.refused.items():
         lines.append(plain(f"  chunk {n} was not taken back: {why}"))
     for n, why in found.unknown.items():
@@ -116,10 +116,6 @@ def _recalled(found: RecallResult, report: Report) -> list[str]:
     if found.unknown:
         lines.append("Check in the provider's dashboard, or run the command again")
     return lines
-
-
-def _chunks(count: int) -> str:
-    return "1 chunk" if count == 1 else f"{count:,} chunks"
 
 
 def _code(report: Report, found: RecallResult | None) -> Exit:

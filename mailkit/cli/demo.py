@@ -22,11 +22,12 @@ from mailkit.bulk.journal import Journal, RowState
 from mailkit.bulk.scratch import temporary_folder
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
-from mailkit.cli.options import AsJson
+from mailkit.cli.options import OnlyJson
 from mailkit.cli.progress import follow_job, planning
 from mailkit.cli.run import exit_code, graceful, run
 from mailkit.cli.send import print_report
 from mailkit.message import Message
+from mailkit.text import counted
 
 __all__ = ["demo"]
 
@@ -46,7 +47,7 @@ def demo(
     rows: Annotated[
         int, typer.Option(min=100, max=5_000_000, help="The number of rows in the list.")
     ] = 100_000,
-    as_json: AsJson = False,
+    as_json: OnlyJson = False,
 ) -> None:
     """Send a made-up list through a sandbox, and compare the report with the sandbox's truth."""
 
@@ -65,7 +66,8 @@ async def _demo(folder: Path, settings: dict[str, str], rows: int, *, as_json: b
     message.write_text(MESSAGE, encoding="utf-8")
     suppressed = await anyio.to_thread.run_sync(write_list, table, rows)
     if not as_json:
-        print(f"A list of {rows:,} rows goes out to a local sandbox at {url}; nobody is mailed.")
+        size = counted(rows, "row")
+        print(f"A list of {size} goes out to a local sandbox at {url}; nobody is mailed.")
     began = time.monotonic()
     journal = await Journal.open(folder / "journal.db")
     try:

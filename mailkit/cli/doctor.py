@@ -20,7 +20,7 @@ from mailkit.cli.run import Exit, run
 from mailkit.cli.show import print_json
 from mailkit.errors import JournalError, Unsupported
 from mailkit.providers import provider_class
-from mailkit.text import plain
+from mailkit.text import counted, plain
 
 if TYPE_CHECKING:
     from mailkit.core.client import Client
@@ -109,8 +109,7 @@ async def _journal(path: str | None, stack: AsyncExitStack) -> tuple[CheckResult
         if "there is no journal at" in str(error):
             return CheckResult("journal", CheckState.SKIPPED, "there is none yet"), None
         return CheckResult("journal", CheckState.FAILED, redacted(str(error))), None
-    many = "1 job" if jobs == 1 else f"{jobs:,} jobs"
-    return CheckResult("journal", CheckState.OK, f"usable, with {many}"), store
+    return CheckResult("journal", CheckState.OK, f"usable, with {counted(jobs, 'job')}"), store
 
 
 def _print(result: CheckResult, *, quiet: bool) -> None:

@@ -14,7 +14,7 @@ from mailkit.bulk.resolve import resolve as end_doubts
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.cli import orders
-from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPlace, checked, duration
+from mailkit.cli.options import Account, AdoptAs, JobName, JournalPlace, OnlyJson, checked, duration
 from mailkit.cli.progress import follow_job
 from mailkit.cli.run import Exit, exit_code, graceful, opened, run
 from mailkit.cli.send import print_report
@@ -41,7 +41,7 @@ def status(
     account: Account = None,
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
-    as_json: AsJson = False,
+    as_json: OnlyJson = False,
 ) -> None:
     """Show the progress of all jobs, or of one.
 

@@ -26,7 +26,7 @@ from mailkit.cli.show import moment_of, print_json
 from mailkit.cli.suppress import people_in
 from mailkit.core.moments import spoken
 from mailkit.errors import InvalidArgument, JournalError
-from mailkit.text import plain
+from mailkit.text import counted, plain
 
 __all__ = ["journal"]
 
@@ -187,10 +187,10 @@ def prune(
             found = await store.prune(older_than=duration(older_than), dry_run=dry_run)
             free = (await store.info()).store.free
         for job in found.jobs:
-            print(plain(f"{job.name}: {job.rows:,} {'row' if job.rows == 1 else 'rows'}"))
+            print(plain(f"{job.name}: {counted(job.rows, 'row')}"))
         for name in found.kept:
             print(plain(f"{name} is kept: it has not ended"))
-        jobs = f"{len(found.jobs):,} {'job' if len(found.jobs) == 1 else 'jobs'}"
+        jobs = counted(len(found.jobs), "job")
         if dry_run:
             print(f"{jobs} would be pruned; nothing was changed")
         else:

@@ -22,7 +22,7 @@ from mailkit.cli.run import Exit, end_at_once, hearing, opened, run
 from mailkit.cli.show import print_json
 from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument
-from mailkit.text import plain
+from mailkit.text import counted, plain
 
 if TYPE_CHECKING:
     from mailkit.webhooks import WebhookCounts, WebhookReceiver
@@ -153,7 +153,7 @@ def _sentence(counts: WebhookCounts) -> str:
     if not any(attrs.astuple(counts)):
         return "no webhooks yet"
     events = ", ".join(f"{count:,} {fate}" for fate, count in fates.items() if count)
-    told = f"{_many(counts.events, 'event')} in {_many(counts.posts, 'post')}"
+    told = f"{counted(counts.events, 'event')} in {counted(counts.posts, 'post')}"
     reasons = {
         "unreadable": counts.broken,
         "unreadable in accepted posts": counts.left_out,
@@ -162,7 +162,3 @@ def _sentence(counts: WebhookCounts) -> str:
     }
     others = ", ".join(f"{count:,} {why}" for why, count in reasons.items() if count)
     return told + (f": {events}" if events else "") + (f"; refused: {others}" if others else "")
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

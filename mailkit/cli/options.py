@@ -33,6 +33,7 @@ __all__ = [
     "Map",
     "MessageFile",
     "NewName",
+    "OnlyJson",
     "ProviderName",
     "Rate",
     "Recipients",
@@ -131,14 +132,15 @@ AdoptAs = Annotated[
         "otherwise older, which puts what it was about to send in doubt.",
     ),
 ]
-AsJson = Annotated[
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+OnlyJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object, without a progress bar.")
 ]
 LogJson = Annotated[
     bool,
     typer.Option(
         "--log-json",
-        help="Log events to stderr as JSON, one object per line, instead of a progress bar.",
+        help="Log events to stderr as JSON, one object per line, and nothing else.",
     ),
 ]
 Concurrency = Annotated[

@@ -23,7 +23,6 @@ from mailkit.cli.options import (
     Account,
     AdoptAs,
     Again,
-    AsJson,
     Delimiter,
     EmailColumn,
     Encoding,
@@ -31,6 +30,7 @@ from mailkit.cli.options import (
     Map,
     MessageFile,
     NewName,
+    OnlyJson,
     ProviderName,
     Rate,
     Recipients,
@@ -45,7 +45,7 @@ from mailkit.cli.suppress import say_ignored
 from mailkit.core.moments import spoken
 from mailkit.message import Message
 from mailkit.providers import open_provider
-from mailkit.text import plain
+from mailkit.text import counted, plain
 
 __all__ = ["plan"]
 
@@ -74,7 +74,7 @@ def plan(
     account: Account = None,
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
-    as_json: AsJson = False,
+    as_json: OnlyJson = False,
 ) -> None:
     """Show what a send would do, without sending: who is left out and why, the first messages, the
     requests, the cost and the time.
@@ -201,7 +201,7 @@ def plan_text(plan: Plan, recipients: str) -> Iterator[str]:
     yield "the first messages:" if counts.to_send > 1 else "the message:"
     for sample in plan.samples:
         yield from _message(sample)
-    yield f"requests: {plan.requests:,}, for {_number(plan.chunks, 'chunk')}"
+    yield f"requests: {plan.requests:,}, for {counted(plan.chunks, 'chunk')}"
     yield from _cost(plan)
     yield f"time: {_time(plan.duration)}"
 
@@ -235,7 +235,3 @@ def _time(duration: Duration) -> str:
     if duration.quota is None:
         return "no quota applies"
     return f"at least {spoken(duration.seconds)}, because of the quota of {duration.quota}"
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

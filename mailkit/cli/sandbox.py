@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from mailkit.cli.options import AsJson
 from mailkit.cli.ports import port_refused
 from mailkit.cli.run import Exit, hearing, run
 from mailkit.errors import InvalidArgument
@@ -53,8 +52,8 @@ def sandbox(
         list[str] | None,
         typer.Option(
             metavar="KIND[:NAME=VALUE,…]",
-            help="A fault to inject, e.g. reset_after_acting:on=smsby.bulk.send,times=1; "
-            "may be repeated. --fault help lists them all.",
+            help="A fault to inject, e.g. rate_limited:times=2; may be repeated. --fault help "
+            "lists them all.",
         ),
     ] = None,
     settings: Annotated[
@@ -62,15 +61,20 @@ def sandbox(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A service's setting, e.g. devino.callback_url=http://127.0.0.1:8080/… or "
-            "sendpulse.posting.repeated=0.2; may be repeated.",
+            help="A service's setting, e.g. smsby.token=mine; may be repeated.",
         ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the environment variables as a JSON object.")
+    ] = False,
 ) -> None:
     """Run the services as a local server that mails nobody, with a page of the messages sent.
 
-    Prints the environment variables to set.
+    Prints the environment variables to set. For example, to lose a response, and to have Devino's
+    events posted:
+
+    - mailkit sandbox --fault reset_after_acting:on=smsby.bulk.send,times=1
+    - mailkit sandbox --set devino.callback_url=http://127.0.0.1:8080/…
     """
 
     from mailkit.sandbox import Fault, Sandbox  # no other command needs a server

@@ -25,7 +25,6 @@ from mailkit.cli.options import (
     Account,
     AdoptAs,
     Again,
-    AsJson,
     Concurrency,
     Delimiter,
     EmailColumn,
@@ -36,6 +35,7 @@ from mailkit.cli.options import (
     Map,
     MessageFile,
     NewName,
+    OnlyJson,
     ProviderName,
     Rate,
     Recipients,
@@ -121,7 +121,7 @@ def send(
     account: Account = None,
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
-    as_json: AsJson = False,
+    as_json: OnlyJson = False,
     log_as_json: LogJson = False,
     _dry_run: DryRun = False,
 ) -> None:
@@ -240,7 +240,7 @@ def resume(
     account: Account = None,
     journal: JournalPlace = None,
     adopt: AdoptAs = None,
-    as_json: AsJson = False,
+    as_json: OnlyJson = False,
     log_as_json: LogJson = False,
 ) -> None:
     """Continue a job that was stopped or killed. Requests that were under way are in doubt."""

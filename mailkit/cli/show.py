@@ -19,7 +19,7 @@ from mailkit.bulk.report import Doubt, Report
 from mailkit.bulk.report.advice import Advice, grouped, listing, next_steps, remarks, settling
 from mailkit.bulk.report.attendance import is_attended
 from mailkit.core.moments import moment
-from mailkit.text import plain
+from mailkit.text import counted, plain
 
 __all__ = [
     "SHOWN",
@@ -117,7 +117,7 @@ def _group(group: ReasonGroup) -> str:
 
 def _doubt(doubt: Doubt) -> str:
     people = doubt.first if doubt.rows == 1 else f"{doubt.first} … {doubt.last}"
-    rows = "1 row" if doubt.rows == 1 else f"{doubt.rows:,} rows"
+    rows = counted(doubt.rows, "row")
     return plain(f"chunk {doubt.chunk} ({doubt.label}, {rows}, {people}): {doubt.reason}")
 
 

@@ -58,17 +58,18 @@ def log_attempt(attempt: Attempt) -> None:
     if not log.isEnabledFor(logging.INFO):
         return
     outcome = None if attempt.outcome is None else attempt.outcome.value
+    status = "no response" if attempt.status is None else f"HTTP {attempt.status}"
     facts = {key: getattr(attempt, name) for key, name in _FACTS}
     facts.update(mailkit_event="attempt", mailkit_outcome=outcome)
     log.info(
-        "%s %s: %s %s, attempt %d: %s, HTTP %s, %.3f s",
+        "%s %s: %s %s, attempt %d: %s, %s, %.3f s",
         attempt.provider,
         attempt.call,
         attempt.verb,
         attempt.route,
         attempt.attempt,
         outcome,
-        attempt.status,
+        status,
         attempt.seconds,
         extra=facts,
     )

@@ -20,6 +20,7 @@ from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument, JournalError
 from mailkit.events import DeliveryEvent, DeliveryStatus, WebhookEvent
 from mailkit.providers import webhook_parsers
+from mailkit.text import counted
 from mailkit.webhooks.asgi import Receive, Scope, Send, serve_asgi
 from mailkit.webhooks.bodies import read_body
 from mailkit.webhooks.calling import Caller, CallLimits
@@ -232,7 +233,7 @@ class WebhookReceiver:
         if _log.isEnabledFor(logging.INFO):
             facts = {"event": "post", "provider": provider, **attrs.asdict(recorded)}
             extra = {f"mailkit_{key}": fact for key, fact in facts.items()}
-            _log.info("%s posted %d events", provider, len(parsed.events), extra=extra)
+            _log.info("%s posted %s", provider, counted(len(parsed.events), "event"), extra=extra)
         if self._caller is not None:
             self._caller.wake()
         return Answer(200, "ok")

@@ -191,6 +191,7 @@ def test_what_listens_says_where_and_what_comes(shop: Shop) -> None:
         ended = end_of(process)
     found = lines(ended.err)
     assert has(only(found, "post"), logger="mailkit.webhooks", provider="devino", repeated=0)
+    assert only(found, "post")["message"] == "devino posted 1 event"
     assert has(only(found, "ended"), posts=1, events=1)
     assert only(found, "signal")["signal"] == "SIGTERM"
     assert found[-1]["code"] == ended.code == 0

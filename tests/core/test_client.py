@@ -361,6 +361,13 @@ async def test_what_a_hook_raises_is_logged_and_changes_nothing(
     assert CANARY not in caplog.text
 
 
+async def test_the_log_says_that_no_response_came(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "mailkit.requests")
+    await Library(Script(UNSENT, OK)).books.get("a")
+    first, _ = caplog.records
+    assert first.getMessage().endswith("attempt 1: not sent, no response, 0.000 s")
+
+
 async def test_attempts_are_logged_at_info_with_their_facts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -102,9 +102,10 @@ def _deliveries(report: Report, deliveries: Deliveries, times: Times) -> Markup:
         ),
         tag(
             "p",
-            "A row is counted in each line that it has reached, from the time that the provider "
-            "names, or else from the look that found it; and it stays there, whatever happened "
-            "later. Someone whose message is known to be opened counts as delivered, too.",
+            "A row counts in each line that it has reached, from the time that the provider "
+            "reports; if it reports none, from when mailkit found out. It stays in the line, "
+            "whatever happens later. Someone whose message is known to be opened counts as "
+            "delivered, too.",
             class_="note",
         ),
         tag("p", data(missing), " more were delivered, or failed, at a time that is not known.")

@@ -84,8 +84,8 @@ class SmsByDispatch:
         template = Template.parse(message)
         if template.unsubscribe and unsubscribe is None:
             raise InvalidArgument(
-                "the message has {{ unsubscribe }}, and sms.by fills none in: give the address of "
-                "your page as unsubscribe_url=… or MAILKIT_SMSBY_UNSUBSCRIBE_URL"
+                "the message has {{ unsubscribe }}, but sms.by has no link of its own for it: give "
+                "the address of your page as unsubscribe_url=… or MAILKIT_SMSBY_UNSUBSCRIBE_URL"
             )
         # No waiting and no repeats here: while a chunk waits, it must count as planned.
         self._client = client.with_options(attempts=1, quota_wait=0)

@@ -200,7 +200,7 @@ class PostgresStore:
         if self._process != os.getpid():
             raise forked(self.place)
         if self._closed.is_set():
-            raise JournalError("the journal is closed: what uses it must end before that")
+            raise JournalError("the journal is closed: end whatever uses it before you close it")
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()  # who cancels the wait does not cancel the work
 

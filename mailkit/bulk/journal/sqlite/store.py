@@ -371,7 +371,7 @@ class SqliteStore:
         if self._process != os.getpid():
             raise forked(self.place)
         if self._closed:
-            raise JournalError("the journal is closed: what uses it must end before that")
+            raise JournalError("the journal is closed: end whatever uses it before you close it")
         work = Work(run, durable)
         executor.submit(work)
         return cast("T", await outcome(work.future))

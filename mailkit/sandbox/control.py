@@ -71,7 +71,7 @@ class Control:
     async def respond(self, request: web.BaseRequest) -> Response:
         """Carry out a control request."""
         asked = method(request)
-        operation, args = _ENDPOINTS.find(asked, request.rel_url.raw_path) or ("", {})
+        operation, args = ENDPOINTS.find(asked, request.rel_url.raw_path) or ("", {})
         limit = LARGEST_LIST if operation == compare.operation else LARGEST
         body = await read_body(request, limit)
         if not operation:
@@ -86,7 +86,7 @@ class Control:
         try:
             _check(operation, request.query)
             params = {**request.query, **args}
-            return Response(200, await _ENDPOINTS[operation].handler(self, params, body))
+            return Response(200, await ENDPOINTS[operation].handler(self, params, body))
         except (BadRequest, Malformed, CannotHappen) as error:
             return Response(400, {"error": str(error)})
         except NoSuchMessage as error:
@@ -119,7 +119,7 @@ async def summary(control: Control, params: Params, body: bytes) -> object:
 
 @endpoint("mailings", "GET /sandbox/truth/mailings")
 async def mailings(control: Control, params: Params, body: bytes) -> object:
-    """The accepted calls that mailed somebody, campaigns by their numbers, with the addresses."""
+    """Each accepted call that mailed somebody, with its campaign and the addresses."""
     return [
         {
             **attrs.asdict(one, recurse=False, filter=_PUBLIC),
@@ -132,7 +132,9 @@ async def mailings(control: Control, params: Params, body: bytes) -> object:
 
 @endpoint("outcomes", "GET /sandbox/truth/outcomes")
 async def outcomes(control: Control, params: Params, body: bytes) -> object:
-    """What has become of each email, with `?end=1` what will have; `?service=` chooses one."""
+    """What has become of each email, with `?end=1` in the end; with `?service=smsby` those of that
+    service alone.
+    """
     in_the_end = _flag(params, "end")
     service = params.get("service")
     try:
@@ -150,7 +152,7 @@ async def arrivals(control: Control, params: Params, body: bytes) -> object:
 
 @endpoint("compare", "POST /sandbox/truth/compare")
 async def compare(control: Control, params: Params, body: bytes) -> object:
-    """The difference between a list of addresses and who was mailed."""
+    """The difference between a list of addresses, such as `["a@b.by"]`, and who was mailed."""
     believed = read_json(body)
     if not isinstance(believed, list) or not all(isinstance(one, str) for one in believed):
         raise BadRequest("the body must be a JSON list of addresses")
@@ -199,7 +201,9 @@ async def list_faults(control: Control, params: Params, body: bytes) -> object:
 
 @endpoint("faults.add", "POST /sandbox/faults")
 async def add_faults(control: Control, params: Params, body: bytes) -> object:
-    """Put one fault, or a list of them, in force."""
+    """Put one fault, such as `{"kind": "reset_after_acting", "on": "smsby.bulk.send", "times": 1}`,
+    or a list of them, in force.
+    """
     ordered = read_json(body)
     try:
         faults = [Fault.of(one) for one in (ordered if isinstance(ordered, list) else [ordered])]
@@ -219,7 +223,7 @@ async def clear_faults(control: Control, params: Params, body: bytes) -> object:
 
 @endpoint("advance", "POST /sandbox/advance")
 async def advance(control: Control, params: Params, body: bytes) -> object:
-    """Move the sandbox's time forward by `seconds`."""
+    """Move the sandbox's time forward, such as by `{"seconds": 3600}`."""
     order = read_json(body)
     if not isinstance(order, dict):
         raise BadRequest('the body must be a JSON object, such as {"seconds": 60}')
@@ -245,7 +249,9 @@ async def settings(control: Control, params: Params, body: bytes) -> object:
 
 @endpoint("deliver", "POST /sandbox/deliver")
 async def deliver(control: Control, params: Params, body: bytes) -> object:
-    """Post what the services have for customers' own addresses; what waits then, and is lost."""
+    """Post the events that are due to webhooks: how many posts that took, how many events are still
+    `waiting` to be accepted, and how many are `lost`.
+    """
     posts = await control.deliver()
     return {"posts": posts, **control.backlog()._asdict()}
 
@@ -280,7 +286,7 @@ def _number(params: Params, name: str, default: int | None = None) -> int:
 
 
 _Handler = Callable[[Control, Params, bytes], Coroutine[Any, Any, object]]
-_ENDPOINTS: Endpoints[_Handler] = Endpoints(
+ENDPOINTS: Endpoints[_Handler] = Endpoints(
     health,
     summary,
     mailings,

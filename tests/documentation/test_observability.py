@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import re
@@ -11,13 +12,13 @@ from typing import Any
 
 import attrs
 import pytest
+from typer.main import get_command
 
 from mailkit import Attempt, events
 from mailkit.bulk.journal import Recorded
-from mailkit.otel import Telemetry
+from mailkit.cli.app import app
 
 from ..cli.shop import open_shop
-from ..test_otel import Seen
 from ..test_public_names import ROOT
 from .test_pages import FILES, Block, Reader, blocks
 
@@ -56,16 +57,18 @@ def test_what_the_page_shows_runs(
             if block.language == "json":
                 check_log(block, reader.printed or "")
             else:
+                if block.language == "python":  # a program of its own
+                    logging.getLogger("mailkit").setLevel(logging.NOTSET)
                 reader.follow(block)
         assert shop.sandbox.truth.emails == 6
 
 
 def check_log(shown: Block, printed: str) -> None:
-    """Each line of the page is one that was written, but for its time."""
+    """Each line of the page is the one that was written, but for its time and those of attempts."""
     written = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
-    for line in shown.text.splitlines():
+    written = [one for one in written if one["event"] != "attempt"]
+    for found, line in zip(written, shown.text.splitlines(), strict=True):
         expected = json.loads(line)
-        [found] = [one for one in written if one["event"] == expected["event"]]
         assert [*found] == [*expected]
         varying = ("time", "reference")
         assert {k: v for k, v in found.items() if k not in varying} == {
@@ -105,10 +108,41 @@ def names_of(kind: type[Any]) -> set[str]:
     return {field.name for field in attrs.fields(kind)}
 
 
-async def test_the_metrics_are_those_that_are_there() -> None:
-    seen = Seen()
-    Telemetry(seen.tracers, seen.meters)
-    scopes = TEXT.partition("| metric | counts |")[2].partition("\n\n")[0]
-    listed = set(re.findall(r"^\| `([\w.]+)` ", scopes, re.MULTILINE))
+def test_the_metrics_are_those_that_are_there() -> None:
+    table = TEXT.partition("| metric | kind | unit |")[2].partition("\n\n")[0]
+    listed = set(re.findall(r"^\| `([\w.]+)` \| (\w+) \| `([\w{}]+)` ", table, re.MULTILINE))
     source = (ROOT / "mailkit/otel.py").read_text(encoding="utf-8")
-    assert listed == set(re.findall(r'"((?:http|mailkit)\.[\w.]+)",\s+"(?:s|{)', source))
+    made = re.findall(r'\.create_(\w+)\(\s*"([\w.]+)",\s*"([\w{}]+)"', source)
+    assert listed == {(name, kind, unit) for kind, name, unit in made}
+    assert listed
+
+
+def test_each_event_of_a_command_is_listed() -> None:
+    sources = (ROOT / "mailkit/cli").glob("*.py")
+    calls = [
+        call
+        for source in sources
+        for call in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+    ]
+    expected = {"notice", "log"}  # of what has no event of its own
+    for call in calls:
+        place = {"note": 0, "say": 1}.get(ast.unparse(call.func).rpartition(".")[2])
+        if place is not None and len(call.args) > place:
+            event = call.args[place]
+            expected |= {str(event.value)} if isinstance(event, ast.Constant) else set()
+    table = TEXT.partition("there are those of the command itself")[2].partition("\n\n## ")[0]
+    cells = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE)
+    assert {name for cell in cells for name in words(cell)} == expected
+
+
+def test_the_commands_that_log_json_are_named() -> None:
+    group: Any = get_command(app)
+    having = {
+        name
+        for name, command in group.commands.items()
+        if any("--log-json" in one.opts for one in command.params)
+    }
+    named = re.search(r"\n\n((?:`\w+`(?:, | and ))+`\w+`) take `--log-json`", TEXT)
+    assert named
+    assert words(named[1]) == having

@@ -81,6 +81,30 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(language, file, text)
 
 
+def check_shown(shown: str, printed: str) -> None:
+    """Each line is shown as it was printed; an … at the end of one is for the rest of it, a line
+    that is nothing else for any number of lines.
+    """
+    rest = printed.splitlines()
+    lines = shown.splitlines()
+    for line, after in zip(lines, [*lines[1:], None], strict=True):
+        if line == "…":
+            while rest and not _is(after, rest[0]):
+                del rest[0]
+        else:
+            assert rest, f"nobody prints {line!r}"
+            assert _is(line, rest[0]), f"{rest[0]!r} is printed, not {line!r}"
+            del rest[0]
+    assert rest == []
+
+
+def _is(shown: str | None, line: str) -> bool:
+    """Whether the line is the one that is shown."""
+    if shown is None:
+        return False
+    return line.startswith(shown[:-1]) if shown.endswith("…") else line.rstrip() == shown
+
+
 @attrs.define
 class Reader:
     """Does what a page shows; ``printed`` is what the last program or commands said."""
@@ -100,8 +124,7 @@ class Reader:
         elif block.language == "sh":
             self.printed = "".join(map(self.run_line, block.text.splitlines())) or None
         elif block.language == "text" and self.printed is not None:
-            for line in block.text.splitlines():
-                assert line.rstrip("…").strip() in self.printed
+            check_shown(block.text, self.printed)
 
     def run_program(self, block: Block) -> None:
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT

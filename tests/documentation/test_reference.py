@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from docs.hooks import calls, commands, links, message_toml, names, offline
+from docs.hooks import calls, commands, control, links, message_toml, names, offline
 from mailkit.cli.app import app
 from mailkit.cli.config import DEFAULTS
 from mailkit.core.call import Method, resource
 from mailkit.message_file import read_fields
 from mailkit.providers import provider_class, provider_names
+from mailkit.sandbox.control import ENDPOINTS
 from mailkit.toml_words import EXAMPLES, KEYS
 
 from ..test_public_names import PUBLIC, ROOT
@@ -134,3 +135,10 @@ def test_a_bar_in_a_table_needs_no_backslash_on_the_site() -> None:
     assert links.linked("<td><code>{{ name \\| 'x' }}</code></td>", "") == (
         "<td><code>{{ name | 'x' }}</code></td>"
     )
+
+
+def test_each_control_request_is_shown() -> None:
+    assert control.MARK in REFERENCE
+    shown = control.on_page_markdown(control.MARK)
+    rows = dict(re.findall(r"^\| `([A-Z]+ /sandbox/\S+)` \| (.+) \|$", shown, re.MULTILINE))
+    assert {*rows} == {route for one in ENDPOINTS for route in one.routes}

@@ -23,7 +23,14 @@ from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Dispatch, Done, Recut, Sent, Wait
 from mailkit.core.lateness import BEGINS_WITHIN, begins_by
 from mailkit.core.words import about_recipient
-from mailkit.errors import AccountRefused, MailkitError, OutcomeUnknown, Refused
+from mailkit.errors import (
+    AccountRefused,
+    MailkitError,
+    NotSent,
+    OutcomeUnknown,
+    QuotaExhausted,
+    Refused,
+)
 from mailkit.events import ChunkAccepted, ChunkInDoubt, JobHook
 
 __all__ = ["Performing"]
@@ -94,7 +101,7 @@ class Performing:
     async def leave(self, taken: Taken) -> None:
         """Nothing was sent: it is there to be taken again."""
         self._give_back(taken)
-        await shielded(self._put_back(taken, "put back before it was sent"))
+        await shielded(self._put_back(taken, "put back before it was sent", left=False))
         self._refusals.put_back(taken)
 
     async def _perform(self, taken: Taken) -> None:
@@ -194,7 +201,7 @@ class Performing:
                 await self._suspect(taken, error, words)
             case Next.WAIT:
                 self._holds.begin(error)  # first: what is put back can be taken at once
-                await shielded(self._put_back(taken, str(error)))
+                await shielded(self._put_back(taken, str(error), left=_may_have_left(error)))
                 self._refusals.put_back(taken)
             case Next.DOUBT:
                 await shielded(self._doubt(taken, str(error)))
@@ -272,9 +279,10 @@ class Performing:
             "--trust-refusals",
         )
 
-    async def _put_back(self, taken: Taken, why: str) -> None:
-        now, part = self._clock.now(), taken.task.part
-        await self._journal.chunks.put_back(self._job, taken.ticket, now, why, part)
+    async def _put_back(self, taken: Taken, why: str, *, left: bool = True) -> None:
+        """Plan it again; ``left``: its request may have reached the provider."""
+        ended, part = self._clock.now() if left else None, taken.task.part
+        await self._journal.chunks.put_back(self._job, taken.ticket, ended, why, part)
 
     async def _doubt(self, taken: Taken, why: str) -> None:
         await self._journal.chunks.doubt(self._job, taken.ticket, self._clock.now(), why)
@@ -286,3 +294,10 @@ class Performing:
         if self._breaker.doubted(taken.ticket) and self._breaker.unknown >= DOUBTS_TO_STOP:
             reason = f"the outcome of {self._breaker.unknown} chunks in a row is unknown: {error}"
             self._run.give_up(Left.DOUBTS, error, reason)
+
+
+def _may_have_left(error: MailkitError) -> bool:
+    """Whether the request may have reached the provider: not if there was no permit for it."""
+    if isinstance(error, QuotaExhausted):
+        return error.status is not None
+    return not isinstance(error, NotSent)

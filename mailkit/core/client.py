@@ -237,7 +237,8 @@ class Client:
             # From here on, what is known if the wait is cancelled.
             exchange.request.began = exchange.unknown
             unauthorized = end.response is not None and end.response.status == 401
-            renews = unauthorized and not renewed and (repeatable or end.outcome is Outcome.REFUSED)
+            may_renew = repeatable or (end.outcome is Outcome.REFUSED and policy.attempts > 1)
+            renews = unauthorized and not renewed and may_renew
             if renews:
                 renewed = True
             if not (renews and await self._auth.renew(exchange.request)):

@@ -143,11 +143,12 @@ class Task:
     attempt as no other journal does, for whatever must be found again. ``cursor`` is what the stage
     before, or this one before a wait, has left for this one; at a stage of the scope JOB,
     ``cursors`` has those of all chunks that are not sent yet. ``looks`` counts how often
-    `Dispatch.settle` has asked to look again. ``again``: a stage that is not repeatable was tried
-    before, and said to be not acted upon. Then, and while it is in doubt, ``heard_of`` has the
-    references under which webhooks speak of these people, and which no chunk has: this one may have
-    been taken under one of them. ``take`` counts how often the chunk was handed out for a stage
-    that is not repeatable. ``job_id`` is the job's number in its journal.
+    `Dispatch.settle` has asked to look again. ``tried``: when a request of a stage that is not
+    repeatable has ended before, whose outcome is unknown, or which was said to be not acted upon;
+    None if there was none. Then ``heard_of`` has the references under which webhooks speak of these
+    people, and which no chunk has: this one may have been taken under one of them. ``take`` counts
+    how often the chunk was handed out for a stage that is not repeatable. ``job_id`` is the job's
+    number in its journal.
     """
 
     job: str
@@ -162,7 +163,7 @@ class Task:
     cursors: Sequence[str] = ()
     started: datetime | None = None
     looks: int = 0
-    again: bool = False
+    tried: datetime | None = None
     heard_of: Sequence[str] = ()
     take: int = 0
     job_id: int = 0

@@ -367,7 +367,7 @@ async def test_what_a_person_plans_again_is_not_held_back_by_what_was_said_befor
     await journal.resolving.not_sent(job, Chosen(chunks={1: None}), LATER)
     job = await journal.workers.join(job)
     task = (await take(journal, job)).task
-    assert (task.label, task.again, task.heard_of) == ("a #1.2", False, ())
+    assert (task.label, task.tried, task.heard_of) == ("a #1.2", None, ())
 
 
 async def test_who_was_ordered_again_is_not_in_the_next_campaign_if_heard_of(
@@ -551,7 +551,8 @@ async def test_a_chunk_is_not_planned_again_while_webhooks_may_speak_of_it(
     asked = attrs.evolve(taken, task=attrs.evolve(taken.task, heard_of=("77",)))
     assert await journal.chunks.settle(job, asked, LATER, absent) == absent
     again = await take(journal, job)
-    assert (again.task.again, again.task.heard_of) == (True, ["77"])
+    assert again.task.tried is not None
+    assert again.task.heard_of == ["77"]
 
 
 async def twins(journal: Journal) -> tuple[JobRecord, JobRecord]:

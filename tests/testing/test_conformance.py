@@ -155,7 +155,7 @@ class SendsAgainItself(ListmailDispatch):
 
 class LooksEachTimeAnew(ListmailDispatch):
     async def perform(self, task: Task) -> Done | Sent | Wait:
-        if task.again:
+        if task.tried is not None:
             await self._once.campaigns.find(name_of(task))
         return await super().perform(task)
 

@@ -126,7 +126,7 @@ class Chunks:
             while True:
                 row = db.execute(
                     "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, rows, "
-                    f"anew FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' "
+                    f"ended, anew FROM chunks WHERE job = ? AND state = '{ChunkState.PLANNED}' "
                     f"AND {which} AND n > ? "
                     f"AND (until IS NULL OR until <= ?){parts.open_stages(stages)}"
                     f"{_outside(passed_over)} ORDER BY n LIMIT 1{claim}",
@@ -223,14 +223,13 @@ class Chunks:
             )
         else:
             takes = self._drawn[where] = max(takes, self._drawn.get(where, 0)) + 1
-            again = chunk.started is not None  # what a person plans again has another label
             self._store.taking(db, job.id, chunk.n, takes, now)
             db.execute(
                 f"UPDATE chunks SET state = '{ChunkState.SENDING}', worker = ?, started = ?, "
                 "until = NULL, looks = 0, reason = NULL, takes = ? WHERE job = ? AND n = ?",
                 (job.worker.id, now, takes, *where),
             )
-            chunk = attrs.evolve(chunk, started=now, looks=0, again=again)
+            chunk = attrs.evolve(chunk, started=now, looks=0, ended=chunk.tried)
         chunk = attrs.evolve(chunk, takes=takes, cursor=cursor)
         return task_of(db, self._store.dialect, job, chunk, stage, part, between)
 
@@ -266,9 +265,16 @@ class Chunks:
         await self._settle(job, ticket, ChunkState.IN_DOUBT, reason, now)
 
     async def put_back(
-        self, job: JobRecord, ticket: Ticket, now: float, reason: str, part: int | None = None
+        self,
+        job: JobRecord,
+        ticket: Ticket,
+        now: float | None,
+        reason: str,
+        part: int | None = None,
     ) -> None:
-        """The request was provably not acted upon, or may be repeated: plan the task again."""
+        """The request was said to be not acted upon, or may be repeated: plan the task again.
+        ``now`` is when it ended, None if it never left.
+        """
         self._after.pop(_id(job), None)
         if part is None:
             await self._settle(job, ticket, ChunkState.PLANNED, reason, now)
@@ -338,14 +344,14 @@ class Chunks:
         def work(db: Connection) -> list[Taken]:
             others = living(db, self._store.liveness, job.id) - {job.worker and job.worker.id}
             found = db.execute(
-                "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, "
-                f"rows, worker FROM chunks WHERE job = ? AND state = '{ChunkState.IN_DOUBT}' "
+                "SELECT n, attempt, root, role, takes, stage, cursor, started, looks, rows, "
+                f"ended, worker FROM chunks WHERE job = ? AND state = '{ChunkState.IN_DOUBT}' "
                 "ORDER BY n",
                 (job.id,),
             ).fetchall()
             dialect = self._store.dialect
             return [
-                task_of(db, dialect, job, PlannedChunk(*row, again=row[4] > 1), stages[row[5]])
+                task_of(db, dialect, job, PlannedChunk(*row), stages[row[5]])
                 for *row, worker in found
                 if worker not in others and row[5] < len(stages) and stages[row[5]].settles
             ]
@@ -413,7 +419,7 @@ class Chunks:
         await self._record(job, lambda db: parts.halve(db, job, taken.task.chunk, part, rows))
 
     async def _settle(
-        self, job: JobRecord, ticket: Ticket, state: ChunkState, reason: str, now: float
+        self, job: JobRecord, ticket: Ticket, state: ChunkState, reason: str, now: float | None
     ) -> None:
         await self._record(job, lambda db: settle(db, job, ticket, state, reason, now))
 

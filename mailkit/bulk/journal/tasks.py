@@ -56,7 +56,12 @@ class PlannedChunk:
     started: float | None
     looks: int
     rows: int
-    again: bool = attrs.field(default=False, kw_only=True)
+    ended: float | None
+
+    @property
+    def tried(self) -> float | None:
+        """When its last request ended; what a person planned again has had none."""
+        return None if self.started is None else self.ended
 
 
 def task_of(
@@ -89,8 +94,10 @@ def task_of(
         cursors=cursors,
         started=_moment(chunk.started),
         looks=chunk.looks,
-        again=chunk.again,
-        heard_of=references_about(db, job, chunk.n, chunk.started or 0.0) if chunk.again else (),
+        tried=_moment(chunk.tried),
+        heard_of=()
+        if chunk.tried is None
+        else references_about(db, job, chunk.n, chunk.started or 0.0),
         take=chunk.takes,
         job_id=job.id,
     )

@@ -64,9 +64,9 @@ class ChunkList:
     ``price`` what the latter cost. ``missed`` is when its campaign was looked for in vain,
     ``polls`` counts how often it was looked at, and ``over`` is when it was first seen to be over.
 
-    ``looked`` is the last take at which no campaign was asked for, since there was no permit left
-    once it had been looked for: of those that are known, ``ours`` have the chunk's name, and
-    ``others`` have not.
+    ``looked`` is the last take at which the campaign was looked for, and not asked for. Of those
+    that are known, ``ours`` have the chunk's name, and ``others`` have not. ``listed``: there was
+    no permit left once those of the list were known.
     """
 
     id: int
@@ -82,6 +82,7 @@ class ChunkList:
     polls: int = 0
     over: float | None = None
     looked: int | None = None
+    listed: bool = False
     ours: Sequence[int] = ()
     others: Sequence[int] = ()
 

@@ -40,11 +40,13 @@ from mailkit.core.message_parts import check_parts
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import (
     AccountRefused,
+    AuthenticationFailed,
     InvalidArgument,
     NotFound,
     OutcomeUnknown,
     QuotaExhausted,
     Refused,
+    RequestError,
     Unavailable,
     Unsupported,
 )
@@ -65,6 +67,7 @@ from mailkit.providers.sendpulse.chunk_list import (
     shortfall,
 )
 from mailkit.providers.sendpulse.codes import campaign_phase
+from mailkit.providers.sendpulse.error_codes import CAMPAIGN_REFUSED
 from mailkit.providers.sendpulse.list_contacts import NewContact
 from mailkit.providers.sendpulse.mailing_lists import Cost as CampaignCost
 from mailkit.providers.sendpulse.models import Contact
@@ -96,8 +99,10 @@ _REQUEST = 1_000  # bytes of a request that loads contacts, besides these
 _ATTACHMENTS = 5
 _TESTS = "mailkit tests"  # a list for them, in an account without any
 _TIMEOUT = 60.0  # seconds for the request that creates a campaign
-_ARRIVES = timedelta(seconds=10 + _TIMEOUT, minutes=10)
-"""After so long, counted from its take, a campaign that is not there was never created."""
+_ENDS = timedelta(seconds=10 + _TIMEOUT)
+"""After so long, counted from its take, the request for a campaign is over."""
+_LISTED = timedelta(minutes=10)
+"""A campaign that is not there so long after the request for it was never created."""
 _BETWEEN_LOOKS = timedelta(minutes=1)
 _SHOWN = timedelta(days=1)
 """After so long, a campaign that webhooks speak of and SendPulse does not show is a riddle."""
@@ -167,6 +172,7 @@ class SendPulseDispatch:
         self._blacklist: frozenset[str] = frozenset()
         self._blacklist_until = -inf
         self._asking = asyncio.Lock()
+        self._refused: dict[str, int] = {}  # campaigns that were not created: at which take
         self.limits = Limits(limits.rows, limits.size, base=_REQUEST, part_rows=limits.part_rows)
 
     def measure(self, address: str, values: Sequence[str]) -> int:
@@ -320,40 +326,60 @@ class SendPulseDispatch:
         return Done()
 
     async def _send(self, task: Task, chunk: ChunkList) -> Sent | Wait:
-        """Where permits are missing on the way, the next take goes on from there: as long as no
+        """Whoever said that there is no campaign yet may have been a gateway that knows nothing: it
+        is asked for again only once it is certain that there is none.
+
+        Where permits are missing on the way, the next take goes on from there: as long as no
         campaign was asked for, nobody else can have left one.
         """
-        listed = chunk.looked is not None and chunk.looked == task.take - 1
-        known = None if task.again and not listed else attrs.evolve(chunk, looked=task.take)
+        listed = chunk.listed and chunk.looked == task.take - 1
+        known = attrs.evolve(chunk, looked=task.take, listed=True)
+        looked = listed or task.tried is None
         try:
-            if task.again:  # whoever said "not now" may have been a gateway that knows nothing
+            if task.tried is not None:
                 async for found in self._look_for(self._once, task, chunk, listed=listed):
-                    known = attrs.evolve(found, looked=task.take)
-            if known is not None and len(known.ours) > 1:
-                raise OutcomeUnknown(f"SendPulse has two campaigns called {name_of(task)}")
-            if known is not None and known.ours:
-                return Sent(str(known.ours[0]), cursor=task.cursor)
+                    known = attrs.evolve(found, looked=task.take, listed=True)
+                    looked = True
+                if len(known.ours) > 1:
+                    raise OutcomeUnknown(f"SendPulse has two campaigns called {name_of(task)}")
+                if known.ours:
+                    return Sent(str(known.ours[0]), cursor=task.cursor)
+                believed = self._refused.pop(name_of(task), None) == task.take - 1
+                wait = None if believed else self._wait(task, known, task.tried)
+                if wait is not None:
+                    return wait
             return await self._create(task, chunk)
         except QuotaExhausted as error:
-            if known is None or error.available_at is None or error.status is not None:
+            if not looked or error.available_at is None or error.status is not None:
                 raise
             return Wait(error.available_at, error.text, known.cursor())
+        except AuthenticationFailed as error:
+            # The token may have expired; then there is another one after this look.
+            async for found in self._look_for(self._client, task, chunk, listed=False):
+                if found.ours:
+                    return Sent(str(found.ours[0]), cursor=task.cursor)
+            raise Unavailable(error.text, error.context) from error
 
     async def _create(self, task: Task, chunk: ChunkList) -> Sent:
         message, written = self._message, self._stored_placeholders(chunk)
         stats = None
         if message.track_opens is not None or message.track_clicks is not None:
             stats = Stats(message.track_opens, message.track_clicks)
-        campaign = await self._once.campaigns.create(
-            sender=message.sender,
-            subject=written.subject,
-            html=written.html,
-            list_id=chunk.id,
-            name=name_of(task),
-            send_at=message.send_at,
-            attachments=message.attachments or None,
-            stats=stats,
-        )
+        try:
+            campaign = await self._once.campaigns.create(
+                sender=message.sender,
+                subject=written.subject,
+                html=written.html,
+                list_id=chunk.id,
+                name=name_of(task),
+                send_at=message.send_at,
+                attachments=message.attachments or None,
+                stats=stats,
+            )
+        except RequestError as error:
+            if error.code in CAMPAIGN_REFUSED:
+                self._refused[name_of(task)] = task.take
+            raise
         return Sent(str(campaign.id), cursor=task.cursor)
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:
@@ -362,7 +388,7 @@ class SendPulseDispatch:
         of one that SendPulse does not show for a day: then a person must look.
         """
         name, chunk = name_of(task), ChunkList.of(task.cursor)
-        now = datetime.fromtimestamp(self._client.clock.now(), UTC)
+        now = self._now()
         try:
             looks = self._look_for(self._client, task, chunk, listed=False)
             found = [known.ours async for known in looks][-1]
@@ -374,17 +400,26 @@ class SendPulseDispatch:
             return None
         if found:
             return Sent(str(found[0]), cursor=task.cursor)
-        why = f"no campaign {name} at SendPulse so far"
-        arrives = now if task.started is None else task.started + _ARRIVES
-        if now < arrives:
-            return Wait(arrives, why)
-        if chunk.missed is None:
-            missed = attrs.evolve(chunk, missed=now.timestamp())
-            return Wait(now + _BETWEEN_LOOKS, why, missed.cursor())
-        again = datetime.fromtimestamp(chunk.missed, UTC) + _BETWEEN_LOOKS
-        if again.timestamp() > now.timestamp() >= chunk.missed:
-            return Wait(again, why)
-        return NotTaken(f"there is no campaign {name} at SendPulse")
+        over = [moment for moment in (task.started and task.started + _ENDS, task.tried) if moment]
+        wait = self._wait(task, chunk, max(over, default=now - _LISTED))
+        return wait or NotTaken(f"there is no campaign {name} at SendPulse")
+
+    def _wait(self, task: Task, chunk: ChunkList, over: datetime) -> Wait | None:
+        """What to wait for before it is certain that the request, which is ``over``, created no
+        campaign; None: it is.
+        """
+        now, why = self._now(), f"no campaign {name_of(task)} at SendPulse so far"
+        until, missed = over + _LISTED, chunk.missed
+        if now >= until and (missed is None or not until.timestamp() <= missed <= now.timestamp()):
+            missed = now.timestamp()
+        if missed is not None and now >= until:
+            until = datetime.fromtimestamp(missed, UTC) + _BETWEEN_LOOKS
+        if now >= until:
+            return None
+        return Wait(until, why, attrs.evolve(chunk, missed=missed, listed=False).cursor())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._client.clock.now(), UTC)
 
     async def _look_for(
         self, client: SendPulse, task: Task, chunk: ChunkList, *, listed: bool

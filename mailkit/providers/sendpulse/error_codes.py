@@ -12,7 +12,14 @@ from mailkit.core.call import Gone
 from mailkit.core.wire import Refusal
 from mailkit.core.words import about_account
 
-__all__ = ["GONE", "NOBODY_ACTIVE", "NOBODY_THERE", "WEBHOOK_GONE", "refusal_of"]
+__all__ = [
+    "CAMPAIGN_REFUSED",
+    "GONE",
+    "NOBODY_ACTIVE",
+    "NOBODY_THERE",
+    "WEBHOOK_GONE",
+    "refusal_of",
+]
 
 _CAMPAIGNS_USED_UP = 791
 _TOO_FAST = 2020202020  # more than 10 requests in a second
@@ -31,6 +38,8 @@ _REMEDIES = {
     _CODE_JUST_SENT: "use the code that was sent already",
 }
 _OF_THE_ACCOUNT = (707, 708, 3030303030)  # no money, more than the plan holds, above the plan
+CAMPAIGN_REFUSED = (_CAMPAIGNS_USED_UP, _TOO_FAST, *_OF_THE_ACCOUNT)
+"""With one of these, a campaign was certainly not created."""
 _ACTIVATE = "activate the sender with senders.request_code and senders.activate"
 _of_the_tariff = re.compile(r"(?i)\b(?:tariff|(?:pricing|subscription) plan|тариф)").search
 _of_the_sender = re.compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,7 @@ from mailkit.errors import (
     OutcomeUnknown,
     QuotaExhausted,
     Refused,
+    RequestError,
     Unavailable,
     Unsupported,
 )
@@ -78,6 +80,14 @@ class World:
         ended = await self.do(stage, *rows, cursor=cursor, **others)
         assert isinstance(ended, Done)
         return ended
+
+    async def created_again(self, cursor: str, **others: Any) -> Done | Sent | Wait | Recut:
+        """What the last of the takes gives after which it is certain that there is no campaign."""
+        began = self.at(-5_000)
+        waits = await self.do(SEND, cursor=cursor, tried=began, **others)
+        assert isinstance(waits, Wait)
+        self.clock.advance(60)
+        return await self.do(SEND, cursor=waits.cursor, tried=began, **others)
 
     async def made(self) -> str:
         """The cursor of a new list."""
@@ -404,7 +414,7 @@ async def test_a_campaign_is_given_up_after_two_looks(world: World) -> None:
     arrives = world.at(670)
     first = await world.dispatch.settle(doubt)
     assert isinstance(first, Wait)
-    assert (first.until, first.cursor) == (arrives, None)
+    assert first.until == arrives
     world.clock.advance(670)
     second = await world.dispatch.settle(doubt)
     assert isinstance(second, Wait)
@@ -423,12 +433,60 @@ async def test_a_campaign_is_looked_for_before_it_is_created_again(world: World)
     """A gateway's page says that it was not; the service has created it all the same."""
     cursor = await world.ready(*ROWS)
     sent = await world.do(SEND, cursor=cursor)
-    assert await world.do(SEND, cursor=cursor, again=True) == sent
+    assert await world.do(SEND, cursor=cursor, tried=world.at(0)) == sent
     assert world.sandbox.requests[CREATE] == 1
     world.clock.advance(60)
-    other = await world.do(SEND, cursor=cursor, again=True, key="other")
+    other = await world.created_again(cursor, key="other")
     assert other != sent
     assert world.sandbox.requests[CREATE] == 2
+
+
+async def test_a_campaign_is_created_again_after_two_looks(world: World) -> None:
+    """A list may show its new campaign late."""
+    cursor = await world.ready(*ROWS)
+    tried = world.at(0)
+    for take, seconds in ((2, 600), (3, 60)):
+        waits = await world.do(SEND, cursor=cursor, tried=tried, take=take)
+        assert isinstance(waits, Wait)
+        assert waits.until == world.at(seconds)
+        assert "no campaign autumn #1 7f3a at SendPulse so far" in waits.why
+        assert waits.cursor is not None
+        cursor = waits.cursor
+        world.clock.advance(seconds)
+    again = task(SEND, cursor=cursor, tried=world.at(0), take=4)
+    assert isinstance(await world.dispatch.perform(again), Wait)  # it was tried meanwhile
+    assert world.sandbox.requests[CREATE] == 0
+    assert isinstance(await world.do(SEND, cursor=cursor, tried=tried, take=4), Sent)
+
+
+@pytest.mark.parametrize(("take", "kind"), [(2, Sent), (3, Wait)])
+async def test_a_refusal_that_is_known_is_believed_by_the_next_take(
+    world: World, take: int, kind: type[object]
+) -> None:
+    cursor = await world.ready(*ROWS)
+    settings = world.sandbox.sendpulse.settings
+    settings.campaigns_per_hour = 0
+    with pytest.raises(RequestError) as caught:
+        await world.do(SEND, cursor=cursor, take=1)
+    assert caught.value.code == 791
+    settings.campaigns_per_hour = 4
+    tried = world.at(0)
+    world.clock.advance(3600)
+    ended = await world.do(SEND, cursor=cursor, tried=tried, take=take)
+    assert isinstance(ended, kind)
+
+
+async def test_after_a_refused_token_the_campaign_is_looked_for(world: World) -> None:
+    cursor = await world.ready(*ROWS)
+    sent = await world.do(SEND, cursor=cursor, key="made")
+    world.clock.advance(60)
+    for key in ("made", "not made"):
+        world.sandbox.faults.add(Fault("token_refused", on=CREATE, times=1))
+        world.sandbox.requests.clear()
+        with nullcontext() if key == "made" else pytest.raises(Unavailable):
+            assert await world.do(SEND, cursor=cursor, key=key) == sent
+        assert [*world.sandbox.requests] == [CREATE, LISTED]
+        world.clock.advance(60)
 
 
 async def test_a_campaign_that_its_list_does_not_show_yet_is_found_by_what_webhooks_say(
@@ -446,15 +504,15 @@ async def test_a_campaign_that_its_list_does_not_show_yet_is_found_by_what_webho
     forged = attrs.evolve(doubt, heard_of=("4711", *told, "4712"))
     assert await world.dispatch.settle(forged) == sent
     world.clock.advance(60)
-    assert await world.do(SEND, again=True, cursor=cursor, heard_of=told) == sent
+    assert await world.do(SEND, tried=world.at(0), cursor=cursor, heard_of=told) == sent
     assert world.sandbox.requests[CREATE] == 1
     world.clock.advance(60)
     with pytest.raises(Unavailable, match="webhooks for campaign 4711, but does not show it"):
-        await world.do(SEND, again=True, cursor=cursor, heard_of=("4711",))
+        await world.do(SEND, tried=world.at(0), cursor=cursor, heard_of=("4711",))
     assert world.sandbox.requests[CREATE] == 1
     made.name = "another one"  # which webhooks speak of as well
     world.clock.advance(60)
-    assert await world.do(SEND, again=True, cursor=cursor, heard_of=told) != sent
+    assert await world.created_again(cursor, heard_of=told) != sent
     assert world.sandbox.requests[CREATE] == 2
 
 
@@ -478,7 +536,7 @@ async def test_two_campaigns_of_one_name_are_for_a_person(world: World) -> None:
     assert await world.dispatch.settle(task(SEND, cursor=cursor, started=world.at(0))) is None
     world.clock.advance(2)
     with pytest.raises(OutcomeUnknown, match="two campaigns called autumn #1 7f3a"):
-        await world.do(SEND, cursor=cursor, again=True)
+        await world.do(SEND, cursor=cursor, tried=world.at(0))
 
 
 async def test_the_fifth_campaign_of_an_hour_waits(world: World) -> None:
@@ -523,39 +581,41 @@ async def test_a_look_is_not_made_again_where_no_permit_is_left_for_the_campaign
         made.lists = []
     world.sandbox.requests.clear()
     ended: list[str] = []
+    tried = world.at(-5_000)
 
     async def performed(take: int) -> object:
         dispatch = world.client.with_permits(Counted(1)).dispatch(MESSAGE, ["first name"])
-        asked = task(SEND, cursor=cursor, again=True, heard_of=told, take=take)
+        asked = task(SEND, cursor=cursor, tried=tried, heard_of=told, take=take)
         outcome = await dispatch.perform(asked)
         ended.extend(what for what in world.sandbox.requests if what not in ended)
         return outcome
 
-    for take in range(5, 8):
+    for take in (5, 6, 7, 8, 9, 10):
         outcome = await performed(take)
         assert isinstance(outcome, Wait)
-        assert outcome.until == MOMENT
+        assert (outcome.until == MOMENT) == (take != 7)
         assert outcome.cursor is not None
         cursor = outcome.cursor
-    assert isinstance(await performed(8), Sent)
+        if take == 7:  # the first look was in vain
+            world.clock.advance(60)
+    assert isinstance(await performed(11), Sent)
     assert ended == [LISTED, "sendpulse.campaigns.get", CREATE]
-    assert [*world.sandbox.requests.values()] == [1, 2, 1]
+    assert [*world.sandbox.requests.values()] == [2, 4, 1]
 
 
 async def test_a_look_holds_for_the_next_take_alone(world: World) -> None:
     """Whatever came between, may have been an attempt."""
     cursor = await world.ready(*ROWS)
     dispatch = world.client.with_permits(Counted(1)).dispatch(MESSAGE, ["first name"])
-    waits = await dispatch.perform(task(SEND, cursor=cursor, again=True, take=5))
+    asked = task(SEND, cursor=cursor, tried=world.at(-5_000), heard_of=("4711",), take=5)
+    waits = await dispatch.perform(asked)
     assert isinstance(waits, Wait)
-    world.sandbox.requests.clear()
-    sent = await world.do(SEND, cursor=waits.cursor, again=True, take=7)
-    assert isinstance(sent, Sent)
-    assert [*world.sandbox.requests] == [LISTED, CREATE]
-    world.clock.advance(10)
-    found = await world.do(SEND, cursor=waits.cursor, again=True, take=8)
-    assert found == Sent(sent.reference, cursor=waits.cursor)
-    assert world.sandbox.requests[CREATE] == 1
+    assert waits.until == MOMENT
+    for take, looks in ((6, 0), (7, 1)):
+        world.sandbox.requests.clear()
+        with pytest.raises(Unavailable, match="4711"):
+            await world.dispatch.perform(attrs.evolve(asked, cursor=waits.cursor, take=take))
+        assert world.sandbox.requests[LISTED] == looks
 
 
 async def test_a_campaign_that_was_found_is_kept_if_no_permit_is_left_to_look_on(
@@ -565,9 +625,9 @@ async def test_a_campaign_that_was_found_is_kept_if_no_permit_is_left_to_look_on
     sent = await world.do(SEND, cursor=cursor)
     assert isinstance(sent, Sent)
     dispatch = world.client.with_permits(Counted(1)).dispatch(MESSAGE, ["first name"])
-    waits = await dispatch.perform(task(SEND, cursor=cursor, again=True, take=2))
+    waits = await dispatch.perform(task(SEND, cursor=cursor, tried=world.at(0), take=2))
     assert isinstance(waits, Wait)
-    found = await world.do(SEND, cursor=waits.cursor, again=True, take=3)
+    found = await world.do(SEND, cursor=waits.cursor, tried=world.at(0), take=3)
     assert found == Sent(sent.reference, cursor=waits.cursor)
     assert world.sandbox.requests[CREATE] == 1
 
@@ -576,7 +636,7 @@ async def test_a_look_that_got_no_permit_is_still_to_be_made(world: World) -> No
     cursor = await world.ready(*ROWS)
     dispatch = world.client.with_permits(Counted(0)).dispatch(MESSAGE, ["first name"])
     with pytest.raises(QuotaExhausted):
-        await dispatch.perform(task(SEND, cursor=cursor, again=True, take=2))
+        await dispatch.perform(task(SEND, cursor=cursor, tried=world.at(0), take=2))
     waits = await dispatch.perform(task(SEND, cursor=cursor, take=1))
     assert isinstance(waits, Wait)  # nobody had asked for this campaign before
     assert waits.cursor is not None

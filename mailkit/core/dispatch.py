@@ -217,7 +217,8 @@ class Sent:
     ``rejected`` maps a row's number to the provider's reason, ``in_doubt`` to what is missing to
     know whether the provider took that row. ``held`` maps the rows that were left out for the
     account's sake to the reason: they are planned again, and the job stops. ``cursor`` is the mark
-    for the first poll.
+    for the first poll. ``receipt`` names the response where there are no questions to ask. Where
+    another chunk has the same one, or the same reference, the response is not this chunk's.
     """
 
     reference: str | None
@@ -225,6 +226,7 @@ class Sent:
     in_doubt: Mapping[int, str] = attrs.field(factory=dict)
     held: Mapping[int, str] = attrs.field(factory=dict)
     cursor: str | None = None
+    receipt: str | None = None
 
 
 @attrs.frozen

@@ -466,6 +466,19 @@ async def test_a_reference_that_a_chunk_has_already_is_an_answer_to_another_requ
         assert [due.n for due in await journal.statuses.due(job, track=True)] == [taken]
 
 
+async def test_a_receipt_that_a_chunk_has_already_is_that_of_another_request(
+    journal: Journal,
+) -> None:
+    job = await planned(journal, people(4))
+    accept = journal.chunks.accept
+    left = {2: "not named"}
+    taken = Sent(None, in_doubt=left, receipt="r")
+    assert await accept(job, (await take(journal, job)).ticket, 3.0, taken) is None
+    doubt = await accept(job, (await take(journal, job)).ticket, 3.0, Sent(None, receipt="r"))
+    assert doubt == "the response has the reference of chunk 1 of a: it may be that one's"
+    assert await journal.statuses.due(job, track=True) == []
+
+
 async def test_another_provider_s_references_are_its_own(journal: Journal) -> None:
     job = await planned(journal, people(2))
     other = await planned(journal, people(2), "b")

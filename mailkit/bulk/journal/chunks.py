@@ -246,9 +246,9 @@ class Chunks:
         """The provider took the chunk, but for the rows that ``sent`` rejects, leaves in doubt, or
         holds: those are planned again.
 
-        Without a reference, nothing can be asked: the chunk counts as reconciled. With one that a
-        chunk already has, the response is another request's: the chunk is in doubt, and why is
-        returned.
+        Without a reference, nothing can be asked: the chunk counts as reconciled. With one, or with
+        a receipt, that a chunk already has, the response is another request's: the chunk is in
+        doubt, and why is returned.
         """
 
         def work(db: Connection) -> str | None:

@@ -30,13 +30,14 @@ _UNDER_WAY = f"('{ChunkState.LOADING}', '{ChunkState.SENDING}', '{ChunkState.IN_
 def accept(db: Connection, job: JobRecord, ticket: Ticket, now: float, sent: Sent) -> str | None:
     """The provider took the chunk; see `Chunks.accept`."""
     n, left = ticket.chunk, (sent.rejected, sent.in_doubt, sent.held)
-    if doubt := _taken_before(db, job, sent.reference):
+    reference = sent.receipt if sent.reference is None else sent.reference
+    if doubt := _taken_before(db, job, reference):
         settle(db, job, ticket, ChunkState.IN_DOUBT, doubt, now)
         return doubt
     settle(db, job, ticket, ChunkState.ACCEPTED, None, now)
     db.execute(
         "UPDATE chunks SET reference = ?, cursor = ?, reconciled = ? WHERE job = ? AND n = ?",
-        (sent.reference, sent.cursor, int(sent.reference is None), job.id, n),
+        (reference, sent.cursor, 0 if sent.reference is not None else 2, job.id, n),
     )
     if sent.reference is not None and sent.held:
         index(db, job, n)

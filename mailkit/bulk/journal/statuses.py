@@ -53,7 +53,8 @@ class Statuses:
                 f"(SELECT 1 FROM rows WHERE rows.state = '{RowState.IN_DOUBT}' AND rows.chunk = "
                 "chunks.n "
                 "AND id BETWEEN ? AND ?) AS doubts FROM chunks WHERE job = ? "
-                f"AND state = '{ChunkState.ACCEPTED}' AND reference IS NOT NULL) AS accepted "
+                f"AND state = '{ChunkState.ACCEPTED}' AND reference IS NOT NULL "
+                "AND reconciled < 2) AS accepted "
                 "WHERE reconciled = 0 OR doubts OR unfinished > ? ORDER BY n",
                 (*job.ids, job.id, 0 if track else 1 << 40),
             )

@@ -95,9 +95,10 @@ CREATE TABLE chunks (
     worker     INTEGER,                  -- that took it last; with takes, the ticket
     started    REAL,                     -- committed before the request's first byte
     ended      REAL,
-    reference  TEXT,                     -- the provider's name for it
+    reference  TEXT,                     -- the provider's name for it, or for its response
     reason     TEXT,
-    reconciled INTEGER NOT NULL,         -- every row was found, or the deadline passed
+    reconciled INTEGER NOT NULL,         -- 1: every row was found, or the deadline passed; 2: the
+                                         -- provider can't be asked
     unfinished INTEGER NOT NULL,         -- rows whose delivery is not final, once reconciled
     cursor     TEXT,                     -- the provider's mark for the next stage, or poll
     delivery   INTEGER NOT NULL DEFAULT 0,  -- of the rows that follow it and have none

@@ -182,11 +182,12 @@ class DevinoDispatch:
 
     async def perform(self, task: Task) -> Sent:
         """One messages.send; its response refuses rows by name, and leaves in doubt whom it doesn't
-        name as it should.
+        name as it should. The first message's id is its receipt.
         """
         tokens = [{TOKEN: task.token(row)} for row in task.rows]
         sent = await self._send(self._client, self._merged(task.rows, tokens))
-        return self._outcome(sent, task.rows)
+        receipt = next((one.message_id for one in sent.accepted), None)
+        return attrs.evolve(self._outcome(sent, task.rows), receipt=receipt)
 
     async def test(self, row: TaskRow) -> Sent:
         """One messages.send; the reference is the message's id, which the callbacks name."""

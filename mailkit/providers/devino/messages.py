@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -132,8 +133,8 @@ Item = Mapping[str, object]
 def _read(call: SendMessages, raw: Raw) -> SendMessagesResult:
     """Join the response's items with the recipients, by index *and* address.
 
-    Who is not named exactly once, at their own index and by their own address, is in doubt: the
-    response may be that to another request.
+    Who is not named exactly once, at their own index, by their own address and with a message id of
+    their own, is in doubt: the response may be that to another request.
     """
     asked = [_recipient(value).address for value in call.recipients]
     tree = decode(raw)
@@ -157,6 +158,13 @@ def _read(call: SendMessages, raw: Raw) -> SendMessagesResult:
     words = [
         _word(index, address, named.get(index, []), key, strays)
         for index, (address, key) in enumerate(zip(asked, keys, strict=True))
+    ]
+    times = Counter(word.message_id for word in words if isinstance(word, AcceptedRecipient))
+    words = [
+        RecipientInDoubt(word.index, word.address, "the response has its message's id twice")
+        if isinstance(word, AcceptedRecipient) and times[word.message_id] > 1
+        else word
+        for word in words
     ]
     accepted = tuple(word for word in words if isinstance(word, AcceptedRecipient))
     refused = tuple(word for word in words if isinstance(word, RefusedRecipient))
@@ -183,7 +191,8 @@ def _everybody(items: list[Any], asked: Sequence[str]) -> tuple[AcceptedRecipien
         if at != index or item.get("address") != address:
             return None
         found.append(AcceptedRecipient(index, address, message_id))
-    return tuple(found)
+    ids = {one.message_id for one in found}
+    return tuple(found) if len(ids) == len(found) else None
 
 
 def _word(

@@ -30,10 +30,10 @@ def response(tree: object, status: int = 200) -> Response:
     return Response(status, {}, msgspec.json.encode(tree))
 
 
-def taken(letter: dict[str, Any]) -> Response:
+def taken(letter: dict[str, Any], prefix: str = "m") -> Response:
     """Every recipient of the request gets a message id."""
     items = [
-        {"index": index, "address": one["Address"], "messageId": f"m{index}"}
+        {"index": index, "address": one["Address"], "messageId": f"{prefix}{index}"}
         for index, one in enumerate(letter["Recipients"])
     ]
     return response({"result": items, "description": "ok"})
@@ -65,7 +65,7 @@ class Service:
             return act
         if not letter:
             return response({"result": {"fileId": f"file-{len(self.files)}"}})
-        return taken(letter)
+        return taken(letter, "m" if len(self.letters) == 1 else f"m{len(self.letters)}.")
 
     async def aclose(self) -> None:
         return

@@ -134,6 +134,14 @@ async def test_the_order_of_the_items_does_not_matter(odd: dict[str, Any]) -> No
     )
 
 
+async def test_two_recipients_with_one_message_id_are_in_doubt() -> None:
+    items = [item(0), item(1), item(2, messageId="m0"), item(3)]
+    for order in (items, items[::-1]):
+        sent = await send(Service(taken(*order)), PEOPLE)
+        assert [one.index for one in sent.accepted] == [1, 3]
+        assert [one.index for one in sent.in_doubt] == [0, 2]
+
+
 @pytest.mark.parametrize(
     ("no", "reason"),
     [

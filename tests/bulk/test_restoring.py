@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 
-from mailkit.bulk.journal import Chosen, JobRecord, Journal
+from mailkit.bulk.journal import Chosen, JobRecord, Journal, Ticket
 from mailkit.bulk.journal.restoring import doubt_unsent, put_back
 from mailkit.bulk.report.advice import remarks
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import InvalidArgument, JobExists
+from mailkit.provider import Sent
 
 from .fakes import MESSAGE, FakeProvider, people
 from .jobs import die, in_each, planned, planning, states, take
@@ -53,6 +55,35 @@ async def test_what_was_about_to_be_sent_is_in_doubt(journal: Journal) -> None:
     await older(journal)
     found = sorted((await states(journal, job)).values())
     assert found == ["in doubt"] * 4 + ["rejected"]
+
+
+async def test_what_was_sent_before_that_may_still_be_on_its_way(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if the older state knows that a request has ended: its rows may have been sent again."""
+    monkeypatch.setattr("mailkit.bulk.journal.resolving.HELD_UP_SECONDS", 120.0)
+    job, base = await planned(journal, people(3), chunk=1), time.time()
+    left_out, lost, _ = [await take(journal, job) for _ in range(3)]
+    no_answer = Sent(None, in_doubt={left_out.task.rows[0].n: "it was left out"})
+    await journal.chunks.accept(job, left_out.ticket, 3.0, no_answer)
+    await journal.chunks.doubt(job, lost.ticket, 3.0, "reset")
+    await older(journal, base)
+
+    async def not_sent(chunk: int, now: float) -> int:
+        return await journal.resolving.not_sent(job, Chosen({chunk: None}), now)
+
+    shared = journal._db.dialect.clock is not None  # it tells then
+    for chunk in (1, 2, 3):
+        with pytest.raises(InvalidArgument, match="too early to say that chunk"):
+            await not_sent(chunk, base + (1e6 if shared else 149.0))
+        until = await journal.chunks.held_up_until(job, Ticket(chunk, 1))
+        assert until.timestamp() == pytest.approx(base + 150)
+    earlier = str(base - 151)
+    if shared:
+        await journal._db.write(
+            lambda db: db.execute("UPDATE meta SET value = ? WHERE key = 'put_back'", (earlier,))
+        )
+    assert [await not_sent(chunk, base + 151) for chunk in (1, 2, 3)] == [1, 1, 1]
 
 
 async def test_what_was_read_of_a_list_is_in_doubt(journal: Journal) -> None:

@@ -368,6 +368,30 @@ async def test_a_copy_whose_original_went_on_is_not_the_latest(postgres: Databas
         postgres.drop_database(name)
 
 
+@pytest.mark.parametrize("sends", [True, False])
+async def test_who_has_seen_an_adopted_copy_does_not_go_back_to_the_original(
+    postgres: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sends: bool
+) -> None:
+    """The copy was adopted on another machine."""
+    name = postgres.create_database()
+    await begun(postgres.dsn(name))
+    copy = postgres.create_database(name)
+    try:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("XDG_STATE_HOME", str(tmp_path))
+            await (await Journal.open(postgres.dsn(copy), adopt="latest")).close()
+        if sends:
+            await goes_on(postgres.dsn(copy))
+        else:
+            await (await Journal.open(postgres.dsn(copy), read_only=True)).close()
+        with pytest.raises(JournalError, match="predates an --adopt"):
+            await goes_on(postgres.dsn(name))
+        await goes_on(postgres.dsn(copy))
+    finally:
+        postgres.drop_database(copy)
+        postgres.drop_database(name)
+
+
 async def test_a_word_that_was_wrong_is_noticed_by_who_knows_better(
     postgres: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -577,4 +601,9 @@ async def test_what_a_journal_lacks(postgres_database: str) -> None:
         assert "it lacks" in str(await lacks(older, ancestors=[EARLY]))
         assert "it lacks" in str(await lacks(mark(2, EARLY, ELSEWHERE), ancestors=[EARLY]))
         assert "predates an --adopt" in str(await lacks(taken, history=EARLY))
-        assert await lacks(taken, history=EARLY, system=ELSEWHERE) is None, "the original goes on"
+        seen = "predates an --adopt"
+        assert seen in str(await lacks(taken, history=EARLY, system=ELSEWHERE))
+        assert seen in str(await lacks(Mark(HERE, LATE), history=EARLY, system=ELSEWHERE))
+        line = Lineage(ELSEWHERE, EARLY)
+        asked = await journal._db.read(lambda db: missing(db, line, [taken], is_latest=True))
+        assert asked is None, "by a person's word, the original goes on"

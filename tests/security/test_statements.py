@@ -52,6 +52,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
         "columns",
         "', '.join(columns)",
         "self.clock",
+        "clock",
         "claim",
         "_NONE",
         "self._clock",

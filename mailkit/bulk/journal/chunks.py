@@ -17,6 +17,7 @@ from typing import TypeVar
 import attrs
 
 from mailkit.bulk.journal import parts
+from mailkit.bulk.journal.jobs import put_back_at
 from mailkit.bulk.journal.ledger import Busy, Ledger
 from mailkit.bulk.journal.outcomes import accept, leave_out, leave_out_unwanted, settle
 from mailkit.bulk.journal.ownership import check_alive, living
@@ -331,7 +332,8 @@ class Chunks:
             started, ended = db.execute(
                 "SELECT started, ended FROM chunks WHERE job = ? AND n = ?", (job.id, ticket.chunk)
             ).fetchone()
-            return datetime.fromtimestamp(max(0.0, held_up_until(started, ended)), UTC)
+            until = max(held_up_until(started, ended), held_up_until(put_back_at(db), None))
+            return datetime.fromtimestamp(max(0.0, until), UTC)
 
         return await self._store.read(work)
 

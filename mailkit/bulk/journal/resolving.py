@@ -19,7 +19,7 @@ from mailkit.bulk.journal.chunk_rows import following, recount
 from mailkit.bulk.journal.counting import leave
 from mailkit.bulk.journal.elsewhere import count, questions
 from mailkit.bulk.journal.erasing import erased
-from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
+from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, put_back_at, twins
 from mailkit.bulk.journal.leases import REQUEST_SECONDS
 from mailkit.bulk.journal.ownership import PROCESS
 from mailkit.bulk.journal.packing import packed
@@ -135,7 +135,7 @@ class Resolving:
                         f"{job.name}, is still running: record that it was not sent once "
                         "that process has ended"
                     )
-                _check_time(db, job, source, now)
+                _check_time(db, job, source, now, self._store.dialect.clock)
             return _plan_again(db, job, sources)
 
         return await self._store.write(work)
@@ -274,18 +274,26 @@ def _process(db: Connection, source: _Source) -> str:
     return str(found[0])
 
 
-def _check_time(db: Connection, job: JobRecord, source: _Source, now: float) -> None:
-    """Refuse a word that comes too early; a chunk whose response came can't be held up."""
+def _check_time(
+    db: Connection, job: JobRecord, source: _Source, now: float, clock: str | None
+) -> None:
+    """Refuse a word that comes too early. A chunk whose response came can't be held up; but where
+    an older state of the journal was put back, any chunk may have been sent again before that.
+    """
     (state,) = db.execute(
         "SELECT state FROM chunks WHERE job = ? AND n = ?", (job.id, source.n)
     ).fetchone()
-    earliest = held_up_until(source.started, source.ended)
-    if state == ChunkState.IN_DOUBT and now < earliest:
-        at = datetime.fromtimestamp(earliest).astimezone()
-        raise InvalidArgument(
-            f"it is too early to say that chunk {source.n} of the job {job.name} was not sent: "
-            f"its request may be delayed; check again after {at:%Y-%m-%d %H:%M:%S %Z}"
-        )
+    (at_database,) = (now,) if clock is None else db.execute(f"SELECT {clock}").fetchone()
+    times = [(held_up_until(put_back_at(db), None), at_database)]
+    if state == ChunkState.IN_DOUBT:
+        times.append((held_up_until(source.started, source.ended), now))
+    for earliest, moment in times:
+        if moment < earliest:
+            at = datetime.fromtimestamp(earliest).astimezone()
+            raise InvalidArgument(
+                f"it is too early to say that chunk {source.n} of the job {job.name} was not sent: "
+                f"its request may be delayed; check again after {at:%Y-%m-%d %H:%M:%S %Z}"
+            )
 
 
 def _set_aside(

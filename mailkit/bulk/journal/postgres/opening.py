@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from mailkit.bulk.journal.postgres import schema, servers, troubles
 from mailkit.bulk.journal.postgres.dressing import Dressed, adapt
 from mailkit.bulk.journal.postgres.store import CONNECTIONS, PostgresStore
-from mailkit.bulk.journal.postgres.witness import Mark, Witness, last_known, lineage, place_of
+from mailkit.bulk.journal.postgres.witness import Mark, Witness, last_known, place_of
 from mailkit.bulk.journal.records import Adopt
 from mailkit.bulk.journal.tables import VERSION
 from mailkit.bulk.journal.tokens import journal_id
@@ -45,18 +45,14 @@ def open_store(
         first.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # it sees what others note
         try:
             with first.transaction():
-                witness, before, system, known = _prepare(
+                witness, system, known = _prepare(
                     first, adopt=adopt, create=create, single_server=single_server
                 )
         except JournalError as error:
             if isinstance(error, servers.Lacking):
                 servers.tell(first, error)
             raise JournalError(f"the journal {place}: {error}") from error
-        db = Dressed(first)
-        if adopt is not None:  # the original, if it is elsewhere, is not to go on
-            history = lineage(db, system).history
-            witness.note([Mark(where, history) for where in (before, system)])
-        witness.note(last_known(db, system), known=known)
+        witness.note(last_known(Dressed(first), system), known=known)
         prepares = is_direct(first)
     faults: list[JournalError] = []
 
@@ -163,8 +159,8 @@ def _prepare(
     adopt: Adopt | None,
     create: bool,
     single_server: bool,
-) -> tuple[Witness, str, str, Collection[Mark]]:
-    """The journal's witness, the systems that it was on and is on, and what was known of it."""
+) -> tuple[Witness, str, Collection[Mark]]:
+    """The journal's witness, the system that it is on, and what was known of it."""
     db = Dressed(connection)
     standing = servers.look(db)
     found = schema.version(db)
@@ -191,7 +187,6 @@ def _prepare(
     if single_server:
         servers.trust(db)
     witness = Witness(place_of(journal_id(db)))
-    before = servers.system_of(db)
     try:
         known = witness.read()
     except JournalError:
@@ -204,7 +199,7 @@ def _prepare(
     except servers.Lacking as error:
         witness.learn(error.gap)
         raise
-    return witness, before, standing.system, known
+    return witness, standing.system, known
 
 
 def is_direct(connection: psycopg.Connection[Any]) -> bool:

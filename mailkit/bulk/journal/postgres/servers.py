@@ -35,7 +35,6 @@ __all__ = [
     "compare",
     "look",
     "note",
-    "system_of",
     "tell",
     "trust",
 ]
@@ -113,12 +112,6 @@ def _named(synchronous: str) -> Callable[[str], bool]:
     listed = _COUNT.sub("", synchronous.strip())
     found = {(quoted.replace('""', '"') or bare).casefold() for quoted, bare in _NAME(listed)}
     return lambda name: "*" in found or name.casefold() in found
-
-
-def system_of(db: Connection) -> str:
-    """The system that the journal was on last."""
-    (found,) = db.execute("SELECT value FROM meta WHERE key = 'system'").fetchone()
-    return str(found)
 
 
 def begin(db: Connection, found: Standing, *, single_server: bool) -> None:

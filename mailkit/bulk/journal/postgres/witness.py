@@ -10,7 +10,8 @@ of these is an older one. Since commits follow each other, the last few will do.
 A person's word begins a new history of the journal, which is named after its time. After ``--adopt
 older`` all that could be missing is in doubt. After ``--adopt latest`` nothing is said to be
 missing from the histories before, its ancestors: so their takes must be there. A journal of an
-earlier history than was seen at the same server is an older one, too.
+earlier history than was seen, on whichever server, is an older one, too: the original of a copy
+that is in use.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Mark:
     """A chunk that was taken: for so many ``times`` by then, and when (seconds since 1970); in a
     ``history`` of the journal, on a ``system``, which is a server and a database in it. Without a
     ``job``, the ``chunk`` is an account, which had so many grants of permits by then; without that,
-    too, all that is known is the history: 0 ``times`` if a person began it elsewhere.
+    too, all that is known is the history.
     """
 
     system: str
@@ -143,17 +144,17 @@ def last_known(db: Connection, system: str) -> list[Mark]:
         "ORDER BY started DESC LIMIT ?",
         (KEPT,),
     ).fetchall()
-    return [Mark(system, history, *one) for one in ((0, 0, 1), *accounts, *reversed(takes))]
+    return [Mark(system, history, *one) for one in ((), *accounts, *reversed(takes))]
 
 
 def missing(
     db: Connection, found: Lineage, known: Collection[Mark], *, is_latest: bool = False
 ) -> Gap | None:
     """Why the journal is older than what is known of it; None if it isn't. By a person's word it
-    ``is_latest``: then a history counts only if it was seen at this system.
+    ``is_latest``: then a later history counts only if it was seen at this system.
     """
-    later = [one for one in known if one.system == found.system and one.history > found.history]
-    if any(one.times or not is_latest for one in later):
+    systems = {one.system for one in known if one.history > found.history}
+    if found.system in systems or (systems and not is_latest):
         return Gap()
     whole = {found.history, *found.ancestors}
     for one in reversed([*known]):

@@ -104,6 +104,7 @@ def test_each_option_that_a_file_may_set_is_shown() -> None:
         ("<link href=//fonts.example.com/css rel=stylesheet>", True),
         ('<img alt="" src="http://example.com/x.png">', True),
         ('<script src="assets/x.js"></script><a href="https://example.com">there</a>', False),
+        ('<a href="https://github.com/a/b" class="md-source" data-md-component="source">', True),
         ('<link rel="canonical" href="https://mailkit.example.com/">', False),
     ],
 )

@@ -25,8 +25,11 @@ STEP_SECONDS = 60.0  # of a longer wait: the wall clock may be set meanwhile
 
 
 def _trouble(error: MailkitError) -> str:
-    failed = isinstance(error, RequestError) and (error.status or 0) >= 500
-    return "is unavailable" if failed else "can't be reached"
+    status = error.status if isinstance(error, RequestError) else None
+    if status is None:
+        return "the provider can't be reached"
+    failed = status >= 500
+    return "the provider is unavailable" if failed else "no request gets through to the provider"
 
 
 class Holds:
@@ -82,7 +85,7 @@ class Holds:
         if not away:  # it responds
             self._away = 0
         if self._away >= TRIES_TO_STOP:
-            reason = f"the provider {_trouble(error)}: {error}"
+            reason = f"{_trouble(error)}: {error}"
             self._run.give_up(Left.UNREACHABLE, error, reason)
             return
         text = error.text if isinstance(error, RequestError) else str(error)

@@ -14,6 +14,7 @@ from mailkit.core.call import CallResult, Gone, Raw
 from mailkit.core.moments import spoken
 from mailkit.core.retry import Outcome, parse_retry_after
 from mailkit.core.secret import Secret, scrub
+from mailkit.core.turned_away import STATUSES, turned_away
 from mailkit.core.wire import Missing, Refusal, Response, Unclear, Unreadable, check_json
 from mailkit.errors import (
     AccountRefused,
@@ -39,13 +40,15 @@ EnvelopeReader = Callable[[Response], Raw | Refusal]
 Unreadable for what is not the service's, Unclear for what may be."""
 
 _EXCERPT = 500  # characters of a body that an error shows
-_BEFORE_PASSING_ON = frozenset({400, 403, 404, 405, 407, 411, 413, 414, 421, 431})
 _FAILED = frozenset({500, 502, 503, 504})
 
 
 @attrs.frozen
 class Failure:
-    """An attempt that did not succeed; ``retry_after`` is the wait that the service asks for."""
+    """An attempt that did not succeed; ``retry_after`` is the wait that the service asks for.
+
+    A ``refusal`` of credentials may be *not now*, too: whoever turned the request away.
+    """
 
     outcome: Outcome
     text: str
@@ -66,14 +69,15 @@ def classify(
     """Which outcome a response is; only *not sent* can't be told from one.
 
     Only the service's own envelope can be a success or a refusal. What else comes with a status
-    that gateways give before they pass a request on is *not now*; all the rest is *unknown*, as
-    is a refusal with 408, a redirect or a 5xx other than 503, which may follow an act. Credentials
-    that the service repeats are taken out of its words here.
+    that gateways give before they pass a request on is *not now*, unless it may be a program's that
+    has failed; all the rest is *unknown*, as is a refusal with 408, a redirect or a 5xx other than
+    503, which may follow an act. Credentials that the service repeats are taken out of its words
+    here.
     """
     status = response.status
     if response.body.startswith(BOM_UTF8):
         response = attrs.evolve(response, body=response.body.removeprefix(BOM_UTF8))
-    outcome, fault = Outcome.UNKNOWN, ""
+    outcome, fault, refusal = Outcome.UNKNOWN, "", Refusal()
     try:
         if not repeatable:
             check_json(response.body)
@@ -89,13 +93,15 @@ def classify(
         fault = str(error)
     except (Unreadable, RecursionError) as error:
         fault = str(error)
-        if status in _BEFORE_PASSING_ON:
-            outcome = Outcome.NOT_NOW
-            fault = f"a gateway turned the request away: {HTTPStatus(status).phrase}"
+        words = turned_away(status, response.body) if status in STATUSES else None
+        if words is not None:
+            outcome, words = Outcome.NOT_NOW, _shown(words, secrets())
+            fault = f"the request was turned away: {words}"
+            refusal = Refusal((words,), credentials=True) if status == 401 else refusal
         elif status in _FAILED:
             fault = f"the service or a gateway failed: {HTTPStatus(status).phrase}"
     text = _shown(fault, secrets()) or f"HTTP {status}"
-    return Failure(outcome, text, response, retry_after=_retry_after(response, now))
+    return Failure(outcome, text, response, refusal, _retry_after(response, now))
 
 
 def already_done(
@@ -162,6 +168,8 @@ def error_of(
     if failure.outcome is Outcome.NOT_SENT:
         return NotSent(text, context)
     if failure.outcome is Outcome.NOT_NOW:
+        if refusal.credentials and not repeatable:
+            return AuthenticationFailed(text, context, reasons=refusal.reasons)
         return Unavailable(text, context, retry_after=retry_after)
     if failure.outcome is Outcome.UNKNOWN:
         if not repeatable:

@@ -45,6 +45,10 @@ def verdict(given: Response, *, repeatable: bool = False) -> CallResult[int] | F
 def error(given: Response, *, repeatable: bool = False) -> RequestError:
     end = verdict(given, repeatable=repeatable)
     assert isinstance(end, Failure)
+    return error_of_end(end, repeatable=repeatable)
+
+
+def error_of_end(end: Failure, *, repeatable: bool) -> RequestError:
     return error_of(
         end,
         provider="library",
@@ -74,7 +78,9 @@ def test_a_readable_2xx_is_answered(status: int) -> None:
         (400, b"<html>", Outcome.NOT_NOW),
         (400, 7, Outcome.UNKNOWN),  # a value of the service's own, whatever that means
         (401, ERROR, Outcome.REFUSED),
-        (401, b"<html>", Outcome.UNKNOWN),
+        (401, b"<html>", Outcome.NOT_NOW),
+        (401, b"", Outcome.NOT_NOW),
+        (401, {"message": "Database error"}, Outcome.UNKNOWN),
         (404, b"", Outcome.NOT_NOW),
         (408, ERROR, Outcome.UNKNOWN),
         (421, ERROR, Outcome.REFUSED),
@@ -112,7 +118,7 @@ def test_every_other_answer_is_refused_or_unknown(status: int, tree: Any, outcom
         (response(408, ERROR), OutcomeUnknown, Unavailable),
         (response(403, b"<html>"), Unavailable, Unavailable),
         (response(404, b"<html>"), Unavailable, Unavailable),
-        (response(401, b"<html>"), OutcomeUnknown, Unavailable),
+        (response(401, b"<html>"), AuthenticationFailed, Unavailable),
         (response(429, b"<html>"), OutcomeUnknown, RateLimited),
         (response(302, b""), OutcomeUnknown, BadResponse),
         (response(200, b"<html>"), OutcomeUnknown, BadResponse),
@@ -134,17 +140,20 @@ def test_an_error_tells_where_it_comes_from() -> None:
     assert str(told) == "library.books.add: title missing (HTTP 422)"
 
 
-NOT_NOW = {400, 403, 404, 405, 407, 411, 413, 414, 421, 431}
+NOT_NOW = {400, 401, 403, 404, 405, 407, 411, 413, 414, 421, 431}
 
 
-@pytest.mark.parametrize("body", [b"<html>Nope</html>", b"", b"Nope"], ids=["html", "none", "text"])
+@pytest.mark.parametrize(
+    "body", [b"<html>Nope</html>", b"", b"Access denied"], ids=["html", "none", "text"]
+)
 def test_a_page_is_never_a_refusal_whatever_its_status(body: bytes) -> None:
     for status in range(200, 1000):
         for repeatable in (True, False):
             end = verdict(response(status, body), repeatable=repeatable)
             assert isinstance(end, Failure)
             assert end.outcome is (Outcome.NOT_NOW if status in NOT_NOW else Outcome.UNKNOWN)
-            assert end.refusal == Refusal()
+            assert end.refusal.credentials is (status == 401)
+            assert type(error_of_end(end, repeatable=True)) is not AuthenticationFailed
 
 
 def test_a_gateway_s_no_names_its_status_and_its_wait() -> None:
@@ -152,7 +161,7 @@ def test_a_gateway_s_no_names_its_status_and_its_wait() -> None:
     assert isinstance(told, Unavailable)
     assert told.retry_after == 18
     assert str(told) == (
-        f"library.books.add: a gateway turned the request away: {HTTPStatus(413).phrase} (HTTP 413)"
+        f"library.books.add: the request was turned away: {HTTPStatus(413).phrase} (HTTP 413)"
     )
 
 
@@ -185,7 +194,7 @@ def test_json_without_a_bottom_is_no_answer() -> None:
     for status in (200, 400):
         end = verdict(response(status, b"[" * 100_000))
         assert isinstance(end, Failure)
-        assert end.outcome is (Outcome.NOT_NOW if status == 400 else Outcome.UNKNOWN)
+        assert end.outcome is Outcome.UNKNOWN
 
 
 def test_waits_are_told() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from mailkit.core.wire import Request, Response
 from mailkit.errors import (
+    AuthenticationFailed,
     BadResponse,
     MailkitError,
     OutcomeUnknown,
@@ -135,6 +136,8 @@ class Fuzzer:
         kind = type(error)
         self.counts[f"{name.partition('.')[0]} {kind.__name__}"] += 1
         refusal = isinstance(error, Refused | QuotaExhausted)
+        if once and status == 401 and kind is AuthenticationFailed:
+            return  # whoever says so
         if refusal or (once and isinstance(error, RateLimited)):
             assert may_refuse(name, once, status, body), f"{told} gave {error!r}"
         elif once and isinstance(error, Unavailable):

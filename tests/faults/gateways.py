@@ -17,7 +17,7 @@ from mailkit.sandbox import RawRequest, Service
 from .answers import in_words
 from .troubles import Trouble, said
 
-BEFORE_PASSING_ON = frozenset({400, 403, 404, 405, 407, 411, 413, 414, 421, 431})
+BEFORE_PASSING_ON = frozenset({400, 401, 403, 404, 405, 407, 411, 413, 414, 421, 431})
 """What a gateway says before it passes a request on."""
 
 ODD = (199, 201, 202, 204, 206, 226, 299, 300, 301, 302, 303, 304, 307, 308, 399, 600, 700, 999)
@@ -124,11 +124,15 @@ def trouble(dialect: str, status: int, *, acted: bool) -> Trouble:
     return said(acted=acted, play=in_words(status, body(dialect, status).decode()))
 
 
-def turned_away(provider: str, answer: Response) -> bool:
-    """Whether the gateway says so before it passes a request on. sms.by's own form with words about
-    a failure says so after it, whatever the status.
-    """
-    may_follow = provider == "smsby" and answer.body == body("error", answer.status)
+MAY_FOLLOW = ("envoy", "problem", "grpc", "lambda", "error", "null", "list")
+"""The dialects that speak of a failure behind the gateway, whatever the status, or give no reason,
+as a program's output may do.
+"""
+
+
+def turned_away(answer: Response) -> bool:
+    """Whether the gateway says so before it passes a request on."""
+    may_follow = any(answer.body == body(dialect, answer.status) for dialect in MAY_FOLLOW)
     return answer.status in BEFORE_PASSING_ON and not may_follow
 
 
@@ -138,13 +142,14 @@ Play = tuple[Response, bool]
 
 def plays(provider: str) -> Iterator[Play]:
     """A page with each status, before the service acts and, where that can be, after it; the
-    dialects take turns.
+    dialects take turns. A 401 that ends the job is left out.
     """
     dialects = list(DIALECTS)
     for at, (status, acted) in enumerate(product(STATUSES, (False, True))):
         dialect = dialects[at % len(dialects)]
         answer = page(dialect, status)
-        possible = not acted or not turned_away(provider, answer)
+        ends = status == 401 and turned_away(answer)
+        possible = not ends and (not acted or not turned_away(answer))
         if possible and (provider, dialect, status) not in NOT_TOLD_APART:
             yield answer, acted
 

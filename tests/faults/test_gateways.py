@@ -22,7 +22,7 @@ from mailkit.core.classify import Failure
 from mailkit.core.http import Transport
 from mailkit.core.retry import Outcome
 from mailkit.core.wire import Request, Response
-from mailkit.errors import OutcomeUnknown, Refused, Unavailable
+from mailkit.errors import AuthenticationFailed, OutcomeUnknown, Refused, Unavailable
 from mailkit.providers import devino, smsby
 from mailkit.providers.devino import Devino
 from mailkit.providers.smsby import SmsBy
@@ -68,11 +68,12 @@ def test_no_gateway_is_taken_for_the_service_by_a_call_that_is_not_repeated(name
         answer = page(dialect, status)
         end = decisions.classify(answer)
         assert isinstance(end, Failure), (dialect, status)
-        wanted = Outcome.NOT_NOW if turned_away(provider, answer) else Outcome.UNKNOWN
+        wanted = Outcome.NOT_NOW if turned_away(answer) else Outcome.UNKNOWN
         assert end.outcome is wanted, (dialect, status)
         error = decisions.error(end)
-        kind = Unavailable if wanted is Outcome.NOT_NOW else OutcomeUnknown
-        assert type(error) is kind, (dialect, status)
+        away = AuthenticationFailed if status == 401 else Unavailable
+        kinds = {Outcome.NOT_NOW: away, Outcome.UNKNOWN: OutcomeUnknown}
+        assert type(error) is kinds[wanted], (dialect, status)
 
 
 @pytest.mark.parametrize("name", AGAIN)
@@ -135,7 +136,7 @@ async def test_a_job_behind_gateways_mails_nobody_twice_and_rejects_nobody(provi
     every_second = [play for fault in faults for play in (fault, None)]
     front = Front(getattr(service, provider), CALL_OF[provider].operation, every_second)
     people = [f"p{n}@mail.by" for n in range(2 * len(faults))]
-    unknown = sum(not turned_away(provider, page) for page, _ in faults)
+    unknown = sum(not turned_away(page) for page, _ in faults)
     async with memory_journal() as journal:
         report = await run(provider, front, people, journal)
         assert report.stopped is None
@@ -148,7 +149,7 @@ async def test_a_job_behind_gateways_mails_nobody_twice_and_rejects_nobody(provi
 
 
 @each_provider
-@pytest.mark.parametrize("status", sorted(BEFORE_PASSING_ON))
+@pytest.mark.parametrize("status", sorted(BEFORE_PASSING_ON - {401}))
 async def test_a_gateway_that_turns_everything_away_stops_the_job(
     provider: str, status: int
 ) -> None:
@@ -159,7 +160,68 @@ async def test_a_gateway_that_turns_everything_away_stops_the_job(
         report = await run(provider, front, ["a@mail.by", "b@mail.by"], journal)
         assert (report.counts.unsent, service.truth.emails) == (2, 0)
         assert report.stopped is not None
-        assert f"a gateway turned the request away: {phrase(status)}" in report.stopped
+        assert report.stopped.startswith("no request gets through to the provider: ")
+        assert f"the request was turned away: {status} {phrase(status)}" in report.stopped
+
+
+@each_provider
+@pytest.mark.parametrize("words", [b"", b'{"error":"Unauthorized"}', b"<html>401</html>"])
+async def test_a_401_stops_the_job_with_nobody_in_doubt(provider: str, words: bytes) -> None:
+    service = sandbox()
+    front = Front(
+        getattr(service, provider), CALL_OF[provider].operation, [(Response(401, {}, words), False)]
+    )
+    async with memory_journal() as journal:
+        report = await run(provider, front, ["a@mail.by", "b@mail.by"], journal)
+        assert (report.counts.unsent, report.counts.in_doubt, service.truth.emails) == (2, 0, 0)
+        assert report.stopped is not None
+        assert "the request was turned away: Unauthorized (HTTP 401)" in report.stopped
+
+
+FAILED = {
+    "smsby": [
+        b'{"error":"Internal error","trace_id":"abc"}',
+        b'{"status":"error","code":500,"message":"Internal error"}',
+        b'{"status":"error","code":422,"message":"Zzz"}',
+        '{"error":"Внутренняя'.encode(),
+        b'<b>Warning</b>: x in <b>/a.php</b>{"error":"Invalid email"}',
+    ],
+    "devino": [
+        b'{"code":"internal_error","description":"Internal server error"}',
+        b'{"Description":"Internal server error","Reasons":[]}',
+        b"<b>Fatal error</b>: Uncaught PDOException: MySQL server has gone away in /a.php:3",
+    ],
+}
+
+
+@each_provider
+async def test_a_program_that_fails_after_the_act_mails_nobody_twice(provider: str) -> None:
+    service = sandbox()
+    answers = [
+        Response(status, {}, words)
+        for words in FAILED[provider]
+        for status in sorted(BEFORE_PASSING_ON)
+    ]
+    every_second = [play for answer in answers for play in ((answer, True), None)]
+    front = Front(getattr(service, provider), CALL_OF[provider].operation, every_second)
+    people = [f"p{n}@mail.by" for n in range(2 * len(answers))]
+    async with memory_journal() as journal:
+        report = await run(provider, front, people, journal)
+        assert (report.counts.in_doubt, report.counts.accepted) == (len(answers), len(answers))
+        assert service.truth.mailed_twice == []
+
+
+@each_provider
+async def test_a_job_shows_the_words_it_is_turned_away_with(provider: str) -> None:
+    words = b'{"status":"error","code":422,"message":"Account blocked\\u001b[2J"}'
+    always = [(Response(403, {}, words), False)] * 20
+    service = sandbox()
+    front = Front(getattr(service, provider), CALL_OF[provider].operation, always)
+    async with memory_journal() as journal:
+        report = await run(provider, front, ["a@mail.by"], journal)
+        assert report.stopped is not None
+        assert "turned away: Account blocked\\x1b[2J (HTTP 403)" in report.stopped
+        assert "can't be reached" not in report.stopped
 
 
 # Other requests' answers.

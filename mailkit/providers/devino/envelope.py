@@ -20,7 +20,10 @@ from mailkit.core.words import about_account
 __all__ = ["failure_in", "oks", "reasons", "unwrap"]
 
 _OWN = frozenset({"code", "description", "reasons"})
-_of_the_key = re.compile(r"(?i)unauthori[sz]ed|api[ ._-]?key").search
+_of_the_key = re.compile(
+    r"(?i)unauthori[sz]ed|api[ ._-]?key|authori[sz]ation[ ._](?:failed|error)"
+    r"|authentication[ ._](?:failed|error)"
+).search
 
 
 def unwrap(response: Response) -> bytes | Refusal:

@@ -36,7 +36,10 @@ class _Envelope(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Envelope).decode
 _REFUSES_WITH = (200, 400, 404, 421, 429)  # 500 is documented too, but may follow an act
 _MADE = frozenset({"uuid", "email_id", "message_id"})
-_of_the_token = re.compile(r"(?i)\b(token|api[ _-]?key|unauthori[sz]ed|токен|авторизац)").search
+_of_the_token = re.compile(
+    r"(?i)\b(token|api[ _-]?key|(un)?authori[sz](ed|ation)\b|authentication (failed|error)"
+    r"|токен|авториз|аутентифик|аўтарыз|аўтэнтыф)"
+).search
 
 
 def unwrap(response: Response) -> bytes | msgspec.Raw | Refusal:

@@ -234,7 +234,7 @@ async def test_requests_that_are_refused_whole_reject_nobody_and_stop(journal: J
         response({"description": "ok"}),
         Response(502, {}, b"<html>"),
         Response(503, {}, b'{"message": "Service Unavailable"}'),  # a gateway may say that
-        Response(401, {}, b'{"description": "Unauthorized"}'),  # as here
+        Response(400, {}, b'{"description": "Internal error"}'),  # as here
     ],
 )
 async def test_a_lost_answer_leaves_its_chunk_in_doubt_and_nobody_is_mailed_again(

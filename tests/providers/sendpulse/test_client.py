@@ -132,9 +132,11 @@ async def test_a_401_fetches_a_token_and_sends_the_same_bytes_again() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>401</html>", {"message": "Unauthorized"}])
-async def test_a_gateway_s_401_to_a_call_that_is_not_repeated_is_unknown(body: object) -> None:
+async def test_a_gateway_s_401_to_a_call_that_is_not_repeated_fetches_no_token(
+    body: object,
+) -> None:
     script = Script(token("t1"), response(401, body))
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(AuthenticationFailed):
         await with_oauth(script).mailing_lists.create("Autumn")
     assert not script.acts
 

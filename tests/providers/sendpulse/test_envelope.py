@@ -84,8 +84,9 @@ async def test_a_no_is_a_refusal_whatever_the_status(said: Response) -> None:
 async def test_what_has_another_form_refuses_nothing(tree: object) -> None:
     for status in STATUSES:
         script = Script(*[response(status, tree)] * 4)
-        with pytest.raises((OutcomeUnknown, Unavailable)):
+        with pytest.raises((OutcomeUnknown, Unavailable, AuthenticationFailed)) as caught:
             await client(script).campaigns.create(**LETTER)
+        assert status == 401 or not isinstance(caught.value, Refused)
         assert len(script.requests) == 1
         with pytest.raises((BadResponse, Unavailable, RateLimited)):
             await client(script).campaigns.cancel(1)
@@ -118,7 +119,7 @@ async def test_a_page_of_503_with_a_code_may_be_anybody_s() -> None:
 async def test_a_401_of_a_gateway_sends_nothing_again() -> None:
     for body in ({"message": "Unauthorized"}, {"message": "Unauthenticated."}, b"<html>", b""):
         script = Script(response(401, body))
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(AuthenticationFailed):
             await client(script).campaigns.create(**LETTER)
         assert len(script.requests) == 1
 

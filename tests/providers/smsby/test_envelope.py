@@ -207,7 +207,7 @@ def test_no_body_without_a_mark_is_a_success(body: bytes) -> None:
         ("not_verified", 429, RateLimited),
         ("no_money", 200, AccountRefused),
         ("not_verified", 403, Unavailable),
-        ("not_verified", 401, OutcomeUnknown),
+        ("not_verified", 401, AuthenticationFailed),
         ("not_verified", 503, OutcomeUnknown),
         ("error_of_fields", 200, OutcomeUnknown),
         ("error_of_a_gateway", 200, OutcomeUnknown),

@@ -41,6 +41,7 @@ Unreadable for what is not the service's, Unclear for what may be."""
 
 _EXCERPT = 500  # characters of a body that an error shows
 _FAILED = frozenset({500, 502, 503, 504})
+_NO_REFUSAL = Refusal()
 
 
 @attrs.frozen
@@ -77,7 +78,7 @@ def classify(
     status = response.status
     if response.body.startswith(BOM_UTF8):
         response = attrs.evolve(response, body=response.body.removeprefix(BOM_UTF8))
-    outcome, fault, refusal = Outcome.UNKNOWN, "", Refusal()
+    outcome, fault, refusal = Outcome.UNKNOWN, "", _NO_REFUSAL
     try:
         if not repeatable:
             check_json(response.body)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import LiteralString
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from mailkit.bulk.journal import Journal, Later, Taken
+from mailkit.bulk.journal import JobRecord, Journal, Later, Taken
 from mailkit.bulk.journal.postgres import servers
+from mailkit.bulk.journal.postgres.store import PostgresStore
 from mailkit.errors import JournalError
 from mailkit.provider import Sent
 
@@ -20,6 +23,11 @@ from .databases import Databases
 from .server import Server
 
 Make = Callable[..., Server]
+
+
+def store_of(journal: Journal) -> PostgresStore:
+    assert isinstance(journal._db, PostgresStore)
+    return journal._db
 
 
 def both(server: Server, standby: Server) -> str:
@@ -45,7 +53,12 @@ async def test_a_synchronous_standby_that_takes_over_lacks_nothing(make_postgres
         standby.promote()
         standby.configure({"synchronous_standby_names": ""})
         await journal.chunks.accept(job, second.ticket, 3.0, Sent(None))
-        assert isinstance(await journal.chunks.take(job, 4.0), Taken)
+        taking = asyncio.ensure_future(journal.chunks.take(job, 4.0))
+        while not store_of(journal)._said:  # the new server has no standby yet
+            assert not taking.done()
+            await asyncio.sleep(0)
+        standby.standby(synchronous=True)
+        assert isinstance(await taking, Taken)
         found = await states(journal, job)
     assert sorted(found.values()) == ["accepted", "accepted", "unsent", "unsent"]
 
@@ -152,6 +165,96 @@ async def test_a_take_that_the_standby_did_not_confirm_is_none(make_postgres: Ma
         assert await journal.chunks.planned(job) == 2
 
 
+async def stops(journal: Journal, job: JobRecord, address: str) -> None:
+    """Nothing is taken, and who opens the journal is told as well."""
+    store_of(journal)._patience = 0.0
+    with pytest.raises(servers.NoStandby, match="wait for none any more: synchronous_standby_name"):
+        await journal.chunks.take(job, 3.0)
+    with pytest.raises(JournalError, match=r"no commit waits for it|wait for none any more"):
+        await Journal.open(address, read_only=True)
+
+
+async def test_nothing_is_taken_once_no_commit_waits_for_the_standby(make_postgres: Make) -> None:
+    server = make_postgres()
+    standby = server.standby(synchronous=True)
+    [(names,)] = server.run("SHOW synchronous_standby_names")
+    async with await Journal.open(server.dsn()) as journal:
+        job = await planned(journal, people(4), chunk=1)
+        await take(journal, job)
+        for _ in range(2):  # the word is for this time only
+            server.configure({"synchronous_standby_names": ""})
+            await stops(journal, job, server.dsn())
+            await (await Journal.open(server.dsn(), single_server=True)).close()
+            await take(journal, job)
+            server.configure({"synchronous_standby_names": names})
+            await journal.suppressions.add(["a@b.by"], reason="x", now=1.0)
+        server.configure({"synchronous_standby_names": ""})
+        standby.stop()
+        await stops(journal, job, server.dsn())
+        assert (await journal.reports.counts(job)).unsent == 4
+
+
+async def test_a_take_that_no_longer_waits_for_the_standby_is_none(make_postgres: Make) -> None:
+    """The server says that it is committed, and the standby lacks it."""
+    server = make_postgres()
+    standby = server.standby(synchronous=True)
+    async with await Journal.open(server.dsn()) as journal:
+        job = await planned(journal, people(2), chunk=1)
+        standby.stop()
+        taking = asyncio.ensure_future(journal.chunks.take(job, 3.0))
+        waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        while not await asyncio.to_thread(server.run, waits):
+            assert not taking.done()
+        store_of(journal)._patience = 0.0
+        server.configure({"synchronous_standby_names": ""})
+        with pytest.raises(servers.NoStandby):
+            await taking
+        await (await Journal.open(server.dsn(), single_server=True)).close()
+        assert (await take(journal, job)).ticket == (1, 2)
+        assert await journal.chunks.planned(job) == 1
+
+
+async def test_nothing_is_taken_once_other_standbys_are_named(make_postgres: Make) -> None:
+    server = make_postgres()
+    standby = server.standby(synchronous=True)
+    async with await Journal.open(server.dsn()) as journal:
+        job = await planned(journal, people(2), chunk=1)
+        server.configure({"synchronous_standby_names": "another"})
+        with pytest.raises(JournalError, match=f"the standby {standby.folder.name} follows this"):
+            await journal.chunks.take(job, 3.0)
+
+
+async def test_a_backup_that_is_restored_into_the_database_is_noticed_by_everybody(
+    postgres: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``pg_restore --clean`` does it; nobody has seen what was sent since."""
+    name = postgres.create_database()
+    address = postgres.dsn(name)
+    try:
+        async with await Journal.open(address) as journal:
+            job = await planned(journal, people(2), chunk=1)
+            for statement in RESTORE:
+                postgres.run(statement, database=name)
+            with pytest.raises(servers.Replaced, match="a backup was restored into this database"):
+                await journal.chunks.take(job, 3.0)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+        with pytest.raises(JournalError, match="a backup was restored into this database"):
+            await Journal.open(address, read_only=True)
+        async with await Journal.open(address, adopt="older") as journal:
+            assert (await journal.reports.counts(job)).in_doubt == 2
+        await (await Journal.open(address)).close()
+    finally:
+        postgres.drop_database(name)
+
+
+RESTORE: Sequence[LiteralString] = (
+    "ALTER TABLE meta RENAME TO dumped",
+    "CREATE TABLE meta (LIKE dumped INCLUDING ALL)",
+    "INSERT INTO meta SELECT * FROM dumped",
+    "DROP TABLE dumped",
+)
+
+
 async def test_a_copy_of_the_database_is_refused(postgres: Databases) -> None:
     name = postgres.create_database()
     async with await Journal.open(postgres.dsn(name)) as journal:
@@ -171,15 +274,16 @@ async def test_a_copy_of_the_database_is_refused(postgres: Databases) -> None:
         postgres.drop_database(name)
 
 
-async def test_a_server_that_forgets_is_refused(make_postgres: Make) -> None:
-    server = make_postgres({"fsync": "off"})
-    with pytest.raises(JournalError, match="fsync = off"):
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+async def test_a_server_that_forgets_is_refused(make_postgres: Make, setting: str) -> None:
+    server = make_postgres({setting: "off"})
+    with pytest.raises(JournalError, match=f"{setting} = off"):
         await Journal.open(server.dsn())
-    server.configure({"fsync": "on"})
+    server.configure({setting: "on"})
     async with await Journal.open(server.dsn()) as journal:
         job = await planned(journal, people(2), chunk=1)
-        server.configure({"fsync": "off"})
-        with pytest.raises(JournalError, match="fsync off by now"):
+        server.configure({setting: "off"})
+        with pytest.raises(JournalError, match=f"{setting} off by now"):
             await journal.chunks.take(job, 3.0)
 
 

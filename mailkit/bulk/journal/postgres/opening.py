@@ -199,6 +199,10 @@ def _prepare(
     except servers.Lacking as error:
         witness.learn(error.gap)
         raise
+    if single_server:
+        servers.note(db, synchronous=standing.synchronous)
+    elif adopt is None:
+        servers.check_waits(db, standing)
     return witness, standing.system, known
 
 

@@ -1,8 +1,10 @@
 """What the journal relies on at its server: that a commit outlives a crash, and a failover too.
 
-The journal keeps where it was last: on which server, on which of its timelines, and whether commits
-were on a standby as well before they counted. A timeline is a line of commits; a standby that takes
-over begins a new one, and so does a backup that is restored up to a moment.
+The journal keeps where it was last: on which server, on which of its timelines, in which tables,
+and whether commits were on a standby as well before they counted. A timeline is a line of commits;
+a standby that takes over begins a new one, and so does a backup that is restored up to a moment.
+Once commits have waited for a standby, one that is cut off now may take over later: so the journal
+remembers that until a person says that none will.
 """
 
 from __future__ import annotations
@@ -29,9 +31,13 @@ from mailkit.errors import JournalError
 __all__ = [
     "LACKS",
     "Lacking",
+    "NoStandby",
+    "Replaced",
     "Standing",
     "begin",
     "check",
+    "check_followers",
+    "check_waits",
     "compare",
     "look",
     "note",
@@ -54,13 +60,15 @@ _PASSED_OVER = 100_000
 class Standing:
     """Where the journal is: the server's ``system`` and the database in it, the ``timeline``, and
     whether commits are ``synchronous``: on a standby, too, before they count. No commit waits for
-    the ``others`` that follow it.
+    the ``others`` that follow it. ``tables`` is the number that the database has given to the
+    journal's: those that ``pg_restore`` makes have another one.
     """
 
     system: str
     timeline: str
     synchronous: bool
     others: Sequence[str] = attrs.field(default=(), eq=False)
+    tables: str = ""
 
 
 def look(db: Connection) -> Standing:
@@ -116,7 +124,8 @@ def _named(synchronous: str) -> Callable[[str], bool]:
 
 def begin(db: Connection, found: Standing, *, single_server: bool) -> None:
     """Note where a new journal is; the caller holds the transaction."""
-    _keep(db, found)
+    (tables,) = db.execute("SELECT tableoid FROM meta WHERE key = 'id'").fetchone()
+    _keep(db, attrs.evolve(found, tables=str(tables)))
     if single_server:
         trust(db)
 
@@ -126,6 +135,29 @@ def trust(db: Connection) -> None:
     db.execute(
         "INSERT INTO meta (key, value) VALUES (?, '1') ON CONFLICT DO NOTHING", (SINGLE_SERVER,)
     )
+
+
+class NoStandby(JournalError):
+    """Commits have waited for a standby, and wait for none any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "commits have waited for a standby, and wait for none any more: "
+            "synchronous_standby_names is empty. If a standby took over, it might not know who was "
+            "mailed. Name the standbys there again; or, if none is ever promoted, say so once with "
+            "mailkit journal init --single-server"
+        )
+
+
+class Replaced(JournalError):
+    """The journal's tables are not those that it had: they come from a backup."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a backup was restored into this database: it does not know what was sent after the "
+            f"backup was made. Open the journal once with {words_for(Adopt.LATEST)} if nothing was "
+            f"sent since, else with {words_for(Adopt.OLDER)}"
+        )
 
 
 class Lacking(JournalError):
@@ -153,6 +185,28 @@ def compare(db: Connection, system: str, known: Collection[Mark]) -> None:
         raise Lacking(gap)
 
 
+def check_followers(db: Connection, found: Standing) -> None:
+    """JournalError if a standby follows that no commit waits for, unless a person has said that it
+    is never promoted.
+    """
+    if not found.others:
+        return
+    if db.execute("SELECT 1 FROM meta WHERE key = ?", (SINGLE_SERVER,)).fetchone() is None:
+        raise JournalError(
+            f"the standby {', '.join(found.others)} follows this server, and no commit waits for "
+            "it: if it took over, it might not know who was mailed. Name it in "
+            "synchronous_standby_names; or, if it is never promoted, say so once with mailkit "
+            "journal init --single-server"
+        )
+
+
+def check_waits(db: Connection, found: Standing) -> None:
+    """NoStandby if commits wait for none any more."""
+    noted = db.execute("SELECT value FROM meta WHERE key = 'synchronous'").fetchone()
+    if noted is not None and noted[0] == "1" and not found.synchronous:
+        raise NoStandby
+
+
 def tell(connection: psycopg.Connection[Any], error: Lacking) -> None:
     """Have the journal say to all machines what it lacks, unless one has done so."""
     line = error.gap.line(platform.node())
@@ -177,15 +231,16 @@ def check(
     caller holds the transaction. Whether something was noted. JournalError if commits may be
     missing, unless a person says what to ``adopt``.
     """
-    meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
-    stored = Standing(meta["system"], meta["timeline"], meta["synchronous"] == "1")
-    if found.others and SINGLE_SERVER not in meta:
-        raise JournalError(
-            f"the standby {', '.join(found.others)} follows this server, and no commit waits for "
-            "it: if it took over, it might not know who was mailed. Name it in "
-            "synchronous_standby_names; or, if it is never promoted, say so once with mailkit "
-            "journal init --single-server"
-        )
+    check_followers(db, found)
+    rows = db.execute("SELECT key, value, tableoid FROM meta").fetchall()
+    meta, tables = {key: value for key, value, _ in rows}, str(rows[0][2])
+    stored = Standing(
+        meta["system"],
+        meta["timeline"],
+        meta["synchronous"] == "1",
+        tables=meta.get("tables", ""),
+    )
+    found = attrs.evolve(found, tables=tables)
     the_latest, an_older = words_for(Adopt.LATEST), words_for(Adopt.OLDER)
     line = lineage(db, found.system)
     told = Gap.of(meta.get(LACKS))
@@ -208,6 +263,10 @@ def check(
         )
     if adopt is None and gap is not None:
         raise Lacking(gap)
+    if adopt is None and stored.tables not in ("", found.tables):
+        raise Replaced
+    if adopt is None or (stored.system, stored.timeline) == (found.system, found.timeline):
+        found = attrs.evolve(found, synchronous=found.synchronous or stored.synchronous)
     if stored == found and gap is None and adopt is not Adopt.OLDER:
         return False  # the other word counts: not all can be noticed
     if adopt is not None:  # whoever was at work joins anew
@@ -235,6 +294,7 @@ def _keep(db: Connection, found: Standing) -> None:
         "system": found.system,
         "timeline": found.timeline,
         "synchronous": str(int(found.synchronous)),
+        "tables": found.tables,
     }
     _write(db, values)
 

@@ -88,6 +88,8 @@ class PostgresStore:
         self._patience = patience
         self._away = False
         self._said = ""
+        self._names: str | None = None
+        """The standbys that commits wait for, as they were named when that was looked at last."""
         self._threads = ThreadPoolExecutor(CONNECTIONS, "mailkit-journal")
         self._handed_over = ThreadPoolExecutor(1, "mailkit-journal-post")  # in order
         self._process = os.getpid()
@@ -226,10 +228,12 @@ class PostgresStore:
             try:
                 with self._connection() as connection:
                     try:
-                        db, history = self._begin(connection, begin, durable)
+                        db, history, waits = self._begin(connection, begin, durable)
                         result = run(db)
                         committing = True
                         _finish(connection)
+                        if waits:
+                            _check_waited(connection)
                         committing = False
                         self._note(history, db.taken)
                     except BaseException as error:
@@ -255,6 +259,10 @@ class PostgresStore:
                 if not again or time.monotonic() > give_up:
                     raise
                 unknown = True
+            except servers.NoStandby as error:  # one may be named in a moment, after a failover
+                if self._closed.is_set() or time.monotonic() > give_up:
+                    raise
+                self._say(error)
             except NotOurs:
                 if not unknown:
                     raise
@@ -264,9 +272,9 @@ class PostgresStore:
 
     def _begin(
         self, connection: psycopg.Connection[Any], begin: str, durable: bool
-    ) -> tuple[Dressed, str]:
+    ) -> tuple[Dressed, str, bool]:
         """Begin a transaction, in a journal that still has the last take. One that is durable gives
-        the journal's history, and says whether a standby has had to confirm it, and all before it.
+        the journal's history, and whether its commit waits for a standby; that is noted.
         """
         last = self._witness.last
         found = connection.execute((begin + _proof(last)).encode(), prepare=False)
@@ -278,18 +286,27 @@ class PostgresStore:
         if last is not None and not (proof is not None and last.is_in(*proof)):
             servers.compare(db, self._system, self._witness.own())
         if not durable:
-            return db, ""
-        *_, fsync, names, noted, history, lacks = asked
+            return db, "", False
+        *_, fsync, pages, names, noted, history, lacks, has_its_tables = asked
         if (gap := Gap.of(lacks)) is not None:
             raise servers.Lacking(gap)
-        if fsync == "off":
-            raise JournalError(
-                "the server of the journal's database has fsync off by now: set fsync = on"
-            )
-        synchronous = bool(names.strip())
-        if synchronous != (noted == "1"):
-            servers.note(db, synchronous=synchronous)
-        return db, str(history)
+        if has_its_tables is False:
+            raise servers.Replaced
+        for setting, value in (("fsync", fsync), ("full_page_writes", pages)):
+            if value == "off":
+                raise JournalError(
+                    f"the server of the journal's database has {setting} off by now: "
+                    f"set {setting} = on"
+                )
+        waits = bool(names.strip())
+        if waits != (noted == "1"):
+            if not waits:
+                raise servers.NoStandby
+            servers.note(db, synchronous=True)
+        if names != self._names:
+            servers.check_followers(db, servers.look(db))
+            self._names = names
+        return db, str(history), waits
 
     def _note(self, history: str, taken: Sequence[Taking]) -> None:
         """Have the witness know what was taken, before anybody acts on it."""
@@ -388,9 +405,13 @@ class PostgresStore:
             if isinstance(error, servers.Lacking):
                 with contextlib.suppress(PoolTimeout), self._connection() as connection:
                     servers.tell(connection, error)
-            if str(error) != self._said:
-                self._said = str(error)
-                _log.error("%s", error)
+            self._say(error)
+
+    def _say(self, error: JournalError) -> None:
+        """Say it once."""
+        if str(error) != self._said:
+            self._said = str(error)
+            _log.error("%s", error)
 
 
 _SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -412,10 +433,12 @@ def _beginning(durable: bool, job: int | None, beside: bool) -> str:
     locks = f"pg_advisory_xact_lock{shared}({_JOURNAL})"
     if job is not None:
         locks += f", pg_advisory_xact_lock({_JOB}, {job})"
-    asked = ", current_setting('fsync'), current_setting('synchronous_standby_names'), "
+    asked = ", current_setting('fsync'), current_setting('full_page_writes'), "
+    asked += "current_setting('synchronous_standby_names'), "
     asked += "(SELECT value FROM meta WHERE key = 'synchronous'), "
     asked += "(SELECT value FROM meta WHERE key = 'history'), "
-    asked += f"(SELECT value FROM meta WHERE key = '{servers.LACKS}')"
+    asked += f"(SELECT value FROM meta WHERE key = '{servers.LACKS}'), "
+    asked += "(SELECT value = CAST(tableoid AS text) FROM meta WHERE key = 'tables')"
     return (
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
         f"SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_MILLISECONDS}', true), "
@@ -451,6 +474,19 @@ def _finish(connection: psycopg.Connection[Any]) -> None:
     if warnings:
         raise CommitUnknown(
             f"the journal's database, or its standby, has not confirmed a commit: {warnings[0]}"
+        )
+
+
+def _check_waited(connection: psycopg.Connection[Any]) -> None:
+    """CommitUnknown if commits wait for no standby any more: then PostgreSQL calls one confirmed
+    that was waiting.
+    """
+    found = connection.execute(
+        b"SELECT current_setting('synchronous_standby_names')", prepare=False
+    ).fetchone()
+    if found is None or not found[0].strip():
+        raise CommitUnknown(
+            "the journal's database has stopped waiting for its standby during a commit"
         )
 
 

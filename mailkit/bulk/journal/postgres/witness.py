@@ -1,7 +1,7 @@
 """The witness: a small file on each machine, with what it knows of the requests of a journal.
 
 A copy of the server's files that is put back, or started as a second server, looks like the server
-itself; and so does the database after ``pg_restore --clean``. But it has forgotten requests, and
+itself; and so does the database if its rows alone are restored. But it has forgotten requests, and
 calls planned what may have been sent since. So each take is noted here, after its commit and before
 the request's first byte, and so are permits of long quotas. Whenever the journal is opened, and
 every few seconds while it is, the last takes of all machines are noted, too. A journal without one

@@ -107,7 +107,7 @@ class Lines:
         except IsADirectoryError:
             raise InvalidArgument(f"{self._file} is a directory; give a file") from None
         except (OSError, ValueError) as error:  # ValueError: NUL in the path
-            raise InvalidArgument(f"{self._file} can't be read: {error}") from None
+            raise InvalidArgument(f"{self._file} can't be read: {_why(error)}") from None
         with file:
             yield from self._blocks(file)
 
@@ -202,7 +202,7 @@ class Lines:
                 f"{self.name} was opened with another encoding than it has: {error}"
             ) from None
         except (OSError, ValueError) as error:  # ValueError: a closed file
-            raise InvalidArgument(f"{self.name} can't be read: {error}") from None
+            raise InvalidArgument(f"{self.name} can't be read: {_why(error)}") from None
         if not isinstance(data, bytes | str):
             raise InvalidArgument(
                 f"{self.name} gives {type(data).__name__} where a file gives bytes or text"
@@ -284,6 +284,11 @@ def _whole_lines(texts: Iterator[str]) -> Iterator[list[str]]:
             yield lines
     if rest and not skipping:
         yield list(io.StringIO(rest, newline=""))
+
+
+def _why(error: OSError | ValueError) -> str:
+    said = error.strerror if isinstance(error, OSError) else None
+    return said.lower() if said else str(error)
 
 
 def _size(file: Readable) -> int | None:

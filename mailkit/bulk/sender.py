@@ -81,7 +81,7 @@ class BulkSender:
         self._place = journal
         self._settings = settings
         if not all(map(callable, hooks)):
-            raise InvalidArgument("hooks: give a list of functions")
+            raise InvalidArgument("hooks: give a list of functions, each of which takes a JobEvent")
         if any(map(inspect.iscoroutinefunction, hooks)):
             raise InvalidArgument("hooks: give functions that return at once, not async ones")
         self._tell = Teller(hooks)

@@ -12,6 +12,7 @@ from mailkit.bulk.source import RecipientSource, Row
 from mailkit.core.dispatch import Provider, Sent, TaskRow
 from mailkit.errors import AccountRefused, ErrorContext, InvalidArgument, OutcomeUnknown, Refused
 from mailkit.message import Message
+from mailkit.remedies import remedy
 from mailkit.template import InvalidRow, Template
 from mailkit.text import counted
 
@@ -59,7 +60,11 @@ async def send_single(
         dispatch = provider.dispatch(message, columns.names)
         subject, body = dispatch.render(address, values)
     except InvalidRow as error:
-        where = "give a list to take it from" if row is None else f"row {number}, line {row.line}"
+        where = (
+            remedy("give recipients to take it from", "give a list to take it from, with --list")
+            if row is None
+            else f"row {number}, line {row.line}"
+        )
         raise InvalidArgument(f"{error.reason}: {where}") from None
     await dispatch.prepare()
     sent = await dispatch.test(TaskRow(1, address, values))

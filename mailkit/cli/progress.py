@@ -229,10 +229,8 @@ def _below(step: Progress) -> Iterator[str]:
         yield plain(step.waiting.words(at))
     if step.unreconciled and step.looks_until is not None:
         rows = "row" if step.unreconciled == 1 else "rows"
-        yield (
-            f"{step.unreconciled:,} accepted {rows} not in the status lists yet; checking until "
-            f"{at(step.looks_until)}"
-        )
+        until = f"; checking until {at(step.looks_until)}" if step.looks_until > step.at else ""
+        yield f"{step.unreconciled:,} accepted {rows} not in the status lists yet{until}"
     if step.deliveries or step.tracks_until is not None:
         heard = (
             f"{status.name.lower().replace('_', ' ')} {rows:,}"

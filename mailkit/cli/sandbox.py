@@ -104,7 +104,10 @@ def sandbox(
         try:
             await server.start()
         except socket.gaierror as error:
-            raise InvalidArgument(f"--host {host}: {error.strerror}") from None
+            raise InvalidArgument(
+                f"--host: {host} is not an address of this machine ({error.strerror}); give e.g. "
+                "127.0.0.1"
+            ) from None
         except OSError as error:
             raise port_refused(error, host, port) from None
         try:
@@ -132,7 +135,7 @@ def _add(server: Sandbox, fault: Fault) -> None:
     try:
         server.faults.add(fault)
     except ValueError as error:
-        raise InvalidArgument(f"--fault: {error}") from None
+        raise typer.BadParameter(str(error), param_hint="--fault") from None
 
 
 def _list_faults(*, as_json: bool) -> None:

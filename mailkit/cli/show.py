@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 SHOWN = 10
+NAMED = 100
+"""So many chunks in doubt are named in one command."""
 
 
 def as_utf8() -> None:
@@ -89,7 +91,7 @@ def report_text(report: Report) -> Iterator[str]:
         yield (
             "Check in the provider's dashboard whether they were sent, then record what you found:"
         )
-        yield from (f"  {command}" for command in settling(report, report.doubts[0]))
+        yield from (f"  {command}" for command in settling(report, *report.doubts[:NAMED]))
     yield from map(_sentence, next_steps(report, moment_of))
 
 

@@ -87,14 +87,22 @@ class Auth(Protocol):
         ...
 
 
-def credential(value: str | Secret, place: str) -> Secret:
-    """The credential as a Secret; InvalidArgument names the place if it can't be one."""
+def credential(value: str | Secret, place: str, variable: str | None = None) -> Secret:
+    """The credential as a Secret; InvalidArgument names the place if it can't be one, and the
+    ``variable`` that ``from_env`` reads if there is none.
+    """
     secret = Secret(value)
     del value  # what follows may raise, and tracebacks can show the names of a frame
-    fit = isinstance(secret.reveal(), str) and secret.reveal().isascii()
-    if fit and not secret:
-        raise InvalidArgument(f"{place} is empty")
-    if not fit or " " in secret.reveal() or not secret.reveal().isprintable():
+    given: object = secret.reveal()
+    is_none, is_text = given is None, isinstance(given, str)
+    del given
+    if is_none or (is_text and not secret):
+        lacking = "not given" if is_none else "empty"
+        how = f"; give it, or set {variable} and use from_env()" if variable else ""
+        raise InvalidArgument(f"{place} is {lacking}{how}")
+    if not is_text:
+        raise InvalidArgument(f"{place}: give text")
+    if not secret.reveal().isascii() or " " in secret.reveal() or not secret.reveal().isprintable():
         raise InvalidArgument(
             f"{place}: a credential has printable ASCII characters only, and no spaces"
         )

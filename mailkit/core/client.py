@@ -89,7 +89,9 @@ class Client:
             )
         check_options(options, ClientOptions)
         hooks = options.get("hooks", ())
-        if not all(map(callable, hooks)) or any(map(iscoroutinefunction, hooks)):
+        if not all(map(callable, hooks)):
+            raise InvalidArgument("hooks: give a list of functions, each of which takes an Attempt")
+        if any(map(iscoroutinefunction, hooks)):
             raise InvalidArgument("hooks: give functions that return at once, not async functions")
         account = options.get("account") or auth.secrets[0].fingerprint()
         self.account = header_text(account, "account")

@@ -137,6 +137,8 @@ class Journal:
     __how__: ClassVar = "an open Journal, as from await Journal.open(path)"
 
     def __init__(self, db: Keeper) -> None:
+        if isinstance(db, str | Path):
+            raise InvalidArgument("a journal is opened: await Journal.open(path)")
         self._db = db
         self.jobs = Jobs(db)
         self.planning = Planning(db)

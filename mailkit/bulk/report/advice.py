@@ -44,7 +44,10 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
         rows = f"{_rows(report.unreconciled)} not in the status lists yet"
         if is_attended(report):
             until = report.looks_until
-            yield Advice(rows if until is None else f"{rows}; checking until {at(until)}")
+            is_over = until is None or until <= datetime.now(UTC)
+            yield Advice(
+                rows if is_over or until is None else f"{rows}; checking until {at(until)}"
+            )
         else:
             yield Advice(f"{rows}; to check again:", f"mailkit {_look(report)}")
     if report.held and not (report.running or report.stopped):
@@ -118,10 +121,10 @@ def _by_workers(report: Report, resume: str) -> Iterator[Advice]:
         yield Advice("Or have workers send it:", f"{resume} --detach")
 
 
-def settling(report: Report, doubt: Doubt) -> Sequence[str]:
-    """The two commands one of which ends the doubt."""
-    number = doubt.label.rpartition("#")[2]
-    command = f"mailkit resolve {_job(report)} {number}"
+def settling(report: Report, *doubts: Doubt) -> Sequence[str]:
+    """The two commands one of which ends these doubts."""
+    numbers = " ".join(doubt.label.rpartition("#")[2] for doubt in doubts)
+    command = f"mailkit resolve {_job(report)} {numbers}"
     return f"{command} --accepted", f"{command} --not-sent"
 
 

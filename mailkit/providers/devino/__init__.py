@@ -74,7 +74,7 @@ class Devino(Client):
 
     def __init__(self, api_key: str | Secret, url: str = _URL, **options: Unpack[Options]) -> None:
         api_key = Secret(api_key)  # before anything can raise: a traceback can show local variables
-        api_key = credential(api_key, "api_key")
+        api_key = credential(api_key, "api_key", "MAILKIT_DEVINO_API_KEY")
         check_options(options, Options)
         self._chunk_limits = options.pop("limits", ChunkLimits())
         self._escape = options.pop("escape", True)

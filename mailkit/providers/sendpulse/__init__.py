@@ -185,7 +185,11 @@ class SendPulse(Client):
             pair = credential(client_id, "client_id"), credential(client_secret, "client_secret")
             auth = Bearer(self._fetch, *pair, clock=options.get("clock"))
         else:
-            raise InvalidArgument("give client_id and client_secret, or api_key alone")
+            raise InvalidArgument(
+                "give client_id and client_secret, or api_key alone; from_env() reads them from "
+                "MAILKIT_SENDPULSE_CLIENT_ID and MAILKIT_SENDPULSE_CLIENT_SECRET, or "
+                "MAILKIT_SENDPULSE_API_KEY"
+            )
         zone = options.pop("zone", None)
         quotas = {
             "campaigns": options.pop("campaigns", _CAMPAIGNS),

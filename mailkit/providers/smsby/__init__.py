@@ -103,7 +103,7 @@ class SmsBy(Client):
 
     def __init__(self, token: str | Secret, url: str = _URL, **options: Unpack[Options]) -> None:
         token = Secret(token)  # before anything can raise: a traceback can show local variables
-        token = credential(token, "token")
+        token = credential(token, "token", "MAILKIT_SMSBY_TOKEN")
         check_options(options, Options)
         zone = time_zone(options.pop("zone", "Europe/Minsk"))
         multipart = options.pop("multipart", True)

@@ -117,7 +117,10 @@ def read(path: Path) -> Witness | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise JournalError(f"{path} can't be read: {error.strerror}") from error
+        raise JournalError(
+            f"{path} can't be read: {error.strerror}. It tells what the journal next to it has "
+            "sent: make it readable and writable for this user"
+        ) from error
     found = _HEAD.fullmatch(head)
     if found is None:
         return Witness("", None, 0, {})

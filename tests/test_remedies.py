@@ -50,7 +50,7 @@ def test_all_chunks_in_doubt_are_settled_by_one_command() -> None:
 
 
 def test_a_moment_in_the_past_is_not_said_to_be_waited_for() -> None:
-    seen = step(60, unreconciled=1)
+    seen = step(60, checked=0)
     for year, said in ((2000, False), (2100, True)):
         late = attrs.evolve(seen, looks_until=datetime(year, 1, 1, tzinfo=UTC))
         [line] = Lines("autumn").of(late)

@@ -131,9 +131,16 @@ def test_an_empty_credential_is_said_to_be_empty(empty: str | Secret) -> None:
         credential(empty, "token")
 
 
-@pytest.mark.parametrize("wrong", ["  ", "a b", "ключ", "a\nb", "a\x7f", None, 7])
-def test_a_credential_is_printable_ascii(wrong: str) -> None:
-    with pytest.raises(InvalidArgument, match="token: a credential") as caught:
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        *((text, "token: a credential") for text in ("  ", "a b", "ключ", "a\nb", "a\x7f")),
+        (None, "token is not given"),
+        (7, "token: give text"),
+    ],
+)
+def test_a_credential_is_printable_ascii(wrong: str, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=said) as caught:
         credential(wrong, "token")
     frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     ours = [frame for frame in frames.stack if "/mailkit/" in frame.filename]

@@ -88,7 +88,7 @@ def one_of_each(call: Call, *, but: Container[str] = ()) -> list[Row]:
 
 def patience(row: Row, *, again: bool) -> float:
     """The seconds for an attempt; one that comes ``again`` has to connect within them."""
-    return PATIENT if not row.slow else 0.15 if again else 0.05
+    return PATIENT if not row.slow else 0.3 if again else 0.05
 
 
 # fmt: off

@@ -11,7 +11,7 @@ import pytest
 
 from mailkit.core.hooks import Attempt
 from mailkit.core.wire import Request, Response
-from mailkit.errors import MailkitError, OutcomeUnknown, RequestError, Unavailable
+from mailkit.errors import MailkitError, OutcomeUnknown, RequestError
 from mailkit.providers.sendpulse import SendPulse
 
 from .acts import ACTS, FREE, HOOK, Act, each_act

@@ -137,5 +137,6 @@ def search(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """The measurements of benchmarks/; ``nox -s bench -- --quick`` for a short look."""
-    session.install("-e", ".[cli,fast]", "-r", "benchmarks/requirements.txt")
+    wanted = (*groups("tests"), "-r", "benchmarks/requirements.txt")  # and PostgreSQL
+    session.install("-e", ".[cli,cluster,fast]", *wanted)
     session.run("python", "-m", "benchmarks", *session.posargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -40,6 +41,7 @@ BENCHES: list[Bench] = [
     *workers.BENCHES,
     *apart.BENCHES,
 ]
+KEYS = [bench.key for bench in BENCHES]
 
 
 def main() -> None:
@@ -49,7 +51,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="show the keys and end")
     options = parser.parse_args()
     if options.list:
-        print("\n".join(bench.key for bench in BENCHES))
+        print("\n".join(KEYS))
         return
     rows: list[Row] = []
     left_out: list[str] = []
@@ -71,6 +73,8 @@ def main() -> None:
                 left_out.append(f"{bench.key}: {error}")
     for what in left_out:
         print(f"left out: {what}")
+    if not rows:
+        sys.exit(f"nothing was measured; --only takes a part of one of: {', '.join(KEYS)}")
     if not options.only:
         report.write(rows, setting.series, left_out, quick=options.quick)
     missed = counted(sum(row.met is False for row in rows), "goal")

@@ -500,7 +500,8 @@ def _failed_step(error: aiohttp.ClientConnectorError) -> str:
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return f"the proxy in {VARIABLE} can't be reached"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the host's name can't be resolved"
+        proxy = "" if Proxies.of_environment() is None else f", or that of the proxy in {VARIABLE},"
+        return f"the host's name{proxy} can't be resolved"
     return "TLS failed" if isinstance(error, aiohttp.ClientSSLError) else "can't connect"
 
 

@@ -133,6 +133,15 @@ async def test_a_name_that_does_not_resolve_is_not_sent() -> None:
             await transport.send(request("http://no-such-host.invalid/"), 5.0)
 
 
+async def test_a_proxy_whose_name_does_not_resolve_is_mentioned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://no-such-proxy.invalid:3128")
+    async with transports() as transport:
+        with pytest.raises(NotSent, match="or that of the proxy in HTTPS_PROXY, can't be resolved"):
+            await transport.send(request("https://shop.example/"), 5.0)
+
+
 async def test_a_failed_tls_handshake_is_not_sent() -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)

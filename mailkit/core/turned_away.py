@@ -26,6 +26,10 @@ _PAGE = 65_536  # bytes of a page; what is longer is not read
 _TEXT = 4_000  # characters of its words, the same
 _WORDS = 200  # characters of them that are shown
 _MARKS = frozenset({"status", "code", "type", "kind", "level", "severity"})
+_SUCCESS = frozenset(
+    {"accepted", "delivered", "done", "enqueued", "ok", "pending", "processed", "processing"}
+    | {"queued", "scheduled", "sending", "sent", "submitted", "success", "successful", "true"}
+)
 _CLOUDFLARE = range(1000, 1100)  # its codes, such as "error code: 1020"
 
 _is_page = re.compile(r"(?i)<(?:!doctype|html|head|title|body)\b").search
@@ -76,7 +80,7 @@ def _in_json(status: int, text: str) -> str | None:
         leaves = list(_leaves("", msgspec.json.decode(text)))
     except (ValueError, RecursionError):
         return None
-    if any(_failed_in(key, said) for key, said in leaves):
+    if any(_failed_in(key, said) or _taken_in(key, said) for key, said in leaves):
         return None
     reasons = [said for _, said in leaves if _gives_reason(status, said)]
     return _short(max(reasons, key=len)) if reasons else None
@@ -88,15 +92,20 @@ def _failed_in(key: str, said: str) -> bool:
     return _failed(f"{key}: {said}") or (key.casefold() not in _MARKS and _failed(said))
 
 
+def _taken_in(key: str, said: str) -> bool:
+    """Whether it is a mark of success."""
+    return said.casefold() in _SUCCESS and key.casefold() in {*_MARKS, *_SUCCESS, "result", "state"}
+
+
 def _leaves(key: str, tree: object) -> Iterator[tuple[str, str]]:
-    """The texts and numbers in JSON, each with its key."""
+    """The texts and numbers in JSON, and what is true, each with its key."""
     if isinstance(tree, dict):
         for name, item in tree.items():
             yield from _leaves(name, item)
     elif isinstance(tree, list):
         for item in tree:
             yield from _leaves(key, item)
-    elif isinstance(tree, str | int | float) and not isinstance(tree, bool):
+    elif isinstance(tree, str | int | float) and tree is not False:
         yield key, str(tree)
 
 

@@ -79,6 +79,9 @@ PROGRAMS: dict[str, tuple[int, str | bytes]] = {
     "a page without end": (403, "<html>" + "x" * 70_000),
     "a novel": (403, "<html>" + "word " * 1_000),
     "an errno": (400, '{"message":"Invalid","error_code":503}'),
+    "queued": (403, '{"message":"Forbidden","status":"queued"}'),
+    "a success": (401, '{"success":true,"message":"Unauthorized"}'),
+    "accepted": (404, '{"status":"accepted","message":"not found"}'),
 }
 """What may be said after the act."""
 # fmt: on

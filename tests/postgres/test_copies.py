@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import attrs
+import psycopg
 import pytest
 
 from mailkit.bulk.journal import JobRecord, Journal, Taken
@@ -101,6 +102,26 @@ async def test_a_machine_that_came_later_knows_that_the_same_copy_is_older(
     server.put_back(copy)
     with pytest.raises(JournalError, match="predates an --adopt"):
         await Journal.open(server.dsn())
+
+
+async def test_what_a_process_missed_is_not_said_once_a_person_has_adopted_the_journal(
+    make_postgres: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looked before, and says so after."""
+    server = make_postgres()
+    await begun(server.dsn())
+    copy = server.copy_files()
+    await goes_on(server.dsn())
+    server.put_back(copy)
+    found: list[servers.Lacking] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(servers, "tell", lambda _, error: found.append(error))
+        with pytest.raises(JournalError, match="older than it was"):
+            await Journal.open(server.dsn())
+    await (await Journal.open(server.dsn(), adopt="older")).close()
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        servers.tell(connection, found[0])
+    await (await Journal.open(server.dsn())).close()
 
 
 async def test_who_sends_meanwhile_takes_nothing_from_them(make_postgres: Make) -> None:

@@ -41,8 +41,10 @@ from mailkit.core.wire_format import WireFormat
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
+    BadResponse,
     InvalidArgument,
     NotFound,
+    NotSent,
     OutcomeUnknown,
     QuotaExhausted,
     Refused,
@@ -337,9 +339,12 @@ class SendPulseDispatch:
         looked = listed or task.tried is None
         try:
             if task.tried is not None:
-                async for found in self._look_for(self._once, task, chunk, listed=listed):
-                    known = attrs.evolve(found, looked=task.take, listed=True)
-                    looked = True
+                try:
+                    async for found in self._look_for(self._once, task, chunk, listed=listed):
+                        known = attrs.evolve(found, looked=task.take, listed=True)
+                        looked = True
+                except (Unavailable, BadResponse) as error:  # only this look may have left
+                    raise NotSent(error.text, error.context) from error
                 if len(known.ours) > 1:
                     raise OutcomeUnknown(f"SendPulse has two campaigns called {name_of(task)}")
                 if known.ours:

@@ -16,6 +16,7 @@ from mailkit.core.quota import LocalPermits
 from mailkit.errors import (
     AccountRefused,
     InvalidArgument,
+    NotSent,
     OutcomeUnknown,
     QuotaExhausted,
     Refused,
@@ -507,7 +508,7 @@ async def test_a_campaign_that_its_list_does_not_show_yet_is_found_by_what_webho
     assert await world.do(SEND, tried=world.at(0), cursor=cursor, heard_of=told) == sent
     assert world.sandbox.requests[CREATE] == 1
     world.clock.advance(60)
-    with pytest.raises(Unavailable, match="webhooks for campaign 4711, but does not show it"):
+    with pytest.raises(NotSent, match="webhooks for campaign 4711, but does not show it"):
         await world.do(SEND, tried=world.at(0), cursor=cursor, heard_of=("4711",))
     assert world.sandbox.requests[CREATE] == 1
     made.name = "another one"  # which webhooks speak of as well
@@ -613,7 +614,7 @@ async def test_a_look_holds_for_the_next_take_alone(world: World) -> None:
     assert waits.until == MOMENT
     for take, looks in ((6, 0), (7, 1)):
         world.sandbox.requests.clear()
-        with pytest.raises(Unavailable, match="4711"):
+        with pytest.raises(NotSent, match="4711"):
             await world.dispatch.perform(attrs.evolve(asked, cursor=waits.cursor, take=take))
         assert world.sandbox.requests[LISTED] == looks
 

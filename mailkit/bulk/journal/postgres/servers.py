@@ -161,10 +161,11 @@ class Replaced(JournalError):
 
 
 class Lacking(JournalError):
-    """The journal is older than a machine has seen it: there is a ``gap``."""
+    """The journal is older than a machine has seen it: there is a ``gap`` in its ``history``."""
 
-    def __init__(self, gap: Gap, *, adopt: Adopt | None = None) -> None:
+    def __init__(self, gap: Gap, history: str = "", *, adopt: Adopt | None = None) -> None:
         self.gap = gap
+        self.history = history
         if adopt is Adopt.LATEST:
             super().__init__(
                 f"the journal is not the latest: {gap}. Open it once with "
@@ -181,8 +182,9 @@ class Lacking(JournalError):
 
 def compare(db: Connection, system: str, known: Collection[Mark]) -> None:
     """Lacking if something is missing from the journal on this system that is known."""
-    if (gap := missing(db, lineage(db, system), known)) is not None:
-        raise Lacking(gap)
+    line = lineage(db, system)
+    if (gap := missing(db, line, known)) is not None:
+        raise Lacking(gap, line.history)
 
 
 def check_followers(db: Connection, found: Standing) -> None:
@@ -208,15 +210,18 @@ def check_waits(db: Connection, found: Standing) -> None:
 
 
 def tell(connection: psycopg.Connection[Any], error: Lacking) -> None:
-    """Have the journal say to all machines what it lacks, unless one has done so."""
+    """Have the journal say to all machines what it lacks, unless one has done so, or a person has
+    adopted it meanwhile.
+    """
     line = error.gap.line(platform.node())
     if error.gap.by or not line:
         return
     with contextlib.suppress(psycopg.Error):
         connection.execute(
             "INSERT INTO meta (key, value) SELECT %s, %s "
-            "WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'history') ON CONFLICT DO NOTHING",
-            (LACKS, line),
+            "WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'history' AND value = %s) "
+            "ON CONFLICT DO NOTHING",
+            (LACKS, line, error.history),
         )
 
 
@@ -247,7 +252,7 @@ def check(
     gap = missing(db, line, known) or told
     why = missing(db, line, known, is_latest=True) or told
     if adopt is Adopt.LATEST and why is not None:
-        raise Lacking(why, adopt=adopt)
+        raise Lacking(why, line.history, adopt=adopt)
     if adopt is None and stored.system != found.system:
         raise JournalError(
             "this journal is a copy of another database's: it does not know what was sent with "
@@ -262,7 +267,7 @@ def check(
             "is unsent in jobs under way is in doubt"
         )
     if adopt is None and gap is not None:
-        raise Lacking(gap)
+        raise Lacking(gap, line.history)
     if adopt is None and stored.tables not in ("", found.tables):
         raise Replaced
     if adopt is None or (stored.system, stored.timeline) == (found.system, found.timeline):

@@ -44,10 +44,9 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
         rows = f"{_rows(report.unreconciled)} not in the status lists yet"
         if is_attended(report):
             until = report.looks_until
-            is_over = until is None or until <= datetime.now(UTC)
-            yield Advice(
-                rows if is_over or until is None else f"{rows}; checking until {at(until)}"
-            )
+            if until is not None and until > datetime.now(UTC):
+                rows = f"{rows}; checking until {at(until)}"
+            yield Advice(rows)
         else:
             yield Advice(f"{rows}; to check again:", f"mailkit {_look(report)}")
     if report.held and not (report.running or report.stopped):

@@ -160,8 +160,9 @@ def _read(call: SendMessages, raw: Raw) -> SendMessagesResult:
         for index, (address, key) in enumerate(zip(asked, keys, strict=True))
     ]
     times = Counter(word.message_id for word in words if isinstance(word, AcceptedRecipient))
+    shared = "the response gives another recipient the same message id"
     words = [
-        RecipientInDoubt(word.index, word.address, "the response has its message's id twice")
+        RecipientInDoubt(word.index, word.address, shared)
         if isinstance(word, AcceptedRecipient) and times[word.message_id] > 1
         else word
         for word in words

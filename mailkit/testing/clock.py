@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from mailkit.bulk.journal.store import under_way
 from mailkit.core.clock import Clock
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = ["FakeClock"]
 
 _NEW_YEAR = datetime(2030, 1, 1, tzinfo=UTC)
 _IDLE_TURNS = 50  # of the event loop without a new sleeper: everybody waits
+_LOOK_SECONDS = 0.001  # of the real time, until work in another thread is looked for again
 _SHORTEST = 1e-6  # seconds: a loop of waits for 0 seconds comes to an end
 
 
@@ -32,8 +34,9 @@ class FakeClock(Clock):
     """Made-up time, for the ``clock`` of a client or a BulkSender.
 
     It passes by `advance` and, with ``autojump``, jumps to the next sleeper's moment once nothing
-    else is left to do. ``start`` is an aware datetime or seconds since 1970. ``moved`` is called
-    with the seconds of each step: ``sandbox.clock.advance`` makes a sandbox keep the same time.
+    else is left to do, in the event loop and in a journal's threads. ``start`` is an aware datetime
+    or seconds since 1970. ``moved`` is called with the seconds of each step:
+    ``sandbox.clock.advance`` makes a sandbox keep the same time.
     """
 
     def __init__(
@@ -132,8 +135,12 @@ class FakeClock(Clock):
     def _jump(self, turns: int) -> None:
         if self._holds or not self._sleepers:
             return
+        loop = asyncio.get_running_loop()
         if turns:
-            self._look = asyncio.get_running_loop().call_soon(self._jump, turns - 1)
+            self._look = loop.call_soon(self._jump, turns - 1)
+            return
+        if under_way():
+            self._look = loop.call_later(_LOOK_SECONDS, self._jump, _IDLE_TURNS)
             return
         due = min(sleeper.due for sleeper in self._sleepers)
         self._move(due - self._steady, due)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
-from mailkit import BulkSender, SmsBy, read_recipients
+from mailkit import BulkSender, Journal, SmsBy, read_recipients
 from mailkit.sandbox import Fault, Sandbox
 from mailkit.testing import FakeClock
 
@@ -112,6 +114,21 @@ async def test_held_time_stands_still() -> None:
             await asyncio.sleep(0)
         assert clock.monotonic() == 0
     await sleeping
+    assert clock.monotonic() == 5
+
+
+async def test_time_stands_still_while_a_journal_works_in_its_thread(tmp_path: Path) -> None:
+    clock, go = FakeClock(), threading.Event()
+    async with await Journal.open(tmp_path / "journal.db") as journal:
+        working = asyncio.create_task(journal._db.read(lambda _: go.wait()))
+        sleeping = asyncio.create_task(clock.sleep(5))
+        for _ in range(200):
+            await asyncio.sleep(0)
+        slept = clock.monotonic()
+        go.set()
+        assert await working
+        assert (slept, clock.monotonic()) == (0, 0)
+        await sleeping
     assert clock.monotonic() == 5
 
 

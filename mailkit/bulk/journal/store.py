@@ -31,9 +31,12 @@ __all__ = [
     "forked",
     "in_lists",
     "outcome",
+    "under_way",
 ]
 
 T = TypeVar("T")
+
+_under_way: set[Future[Any]] = set()
 
 
 class CommitUnknown(JournalError):
@@ -210,13 +213,20 @@ async def outcome(work: Future[T]) -> T:
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
 
-    def wake(_: Future[T]) -> None:
+    def wake(done: Future[T]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits
             loop.call_soon_threadsafe(_end, ended)
+        _under_way.discard(done)
 
+    _under_way.add(work)
     work.add_done_callback(wake)
     await ended
     return work.result()
+
+
+def under_way() -> bool:
+    """Whether some journal of this process has work in another thread that somebody waits for."""
+    return bool(_under_way)
 
 
 def _end(wait: asyncio.Future[None]) -> None:

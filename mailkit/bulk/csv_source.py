@@ -30,7 +30,7 @@ from mailkit.text import BLANKS, column_name, stripped
 __all__ = ["CsvRows"]
 
 _row = tuple.__new__  # a third of the cost of Row(…)
-_DELIMITERS = ",;\t"
+_DELIMITERS = ",;\t|"
 _TITLES = 30  # lines below the first one among which the header may be
 _REREAD = 16_000_000  # characters that misquoted rows may cost, beside the file's own length
 
@@ -72,7 +72,7 @@ class CsvRows:
         self._name = lines.name
         self._lines = lines
         self._blocks = blocks
-        usual = _DELIMITERS + "|" * addresses + delimiters
+        usual = _DELIMITERS + delimiters
         self._delimiters = delimiter or "".join(dict.fromkeys(usual))
         self._delimiter = self._delimiters[0]
         self._edges = Edges(self._delimiter)
@@ -111,6 +111,8 @@ class CsvRows:
         used = 0
         broken = False
         for delimiter in self._delimiters:
+            if delimiter == "|" and table.has_address_column(header):
+                continue  # it is in the name of a column
             edges = Edges(delimiter)
             first = edges.quoted(lines[0])
             reader = csv.reader([first, *lines[1:]], delimiter=delimiter, strict=True)

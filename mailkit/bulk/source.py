@@ -361,8 +361,8 @@ def read_recipients(
     Nothing is opened before the first batch is requested. ``.csv``, ``.tsv`` and ``.txt`` are CSV,
     ``.jsonl`` and ``.ndjson`` are JSON lines; for other names, ``format`` or the first character
     decides. A workbook, ``.xlsx``, needs the extra ``excel``; ``sheet`` chooses one of several
-    sheets. CSV has a header; its ``delimiter`` is detected: comma, semicolon or tab. A byte-order
-    mark decides the encoding, else ``encoding``, else it is UTF-8.
+    sheets. CSV has a header; its ``delimiter`` is detected: comma, semicolon, tab or ``|``. A
+    byte-order mark decides the encoding, else ``encoding``, else it is UTF-8.
 
     The address column or key is ``email`` or ``e-mail``, in any case, else the only one with a name
     that exports use for it, such as ``Email Address``; ``email_column`` chooses another one.

@@ -85,6 +85,9 @@ async def test_a_csv_file_gives_rows_in_the_order_of_its_columns(tmp_path: Path)
     [
         ("email;name, surname", ("name, surname",)),
         ("email\tname;surname,", ("name;surname,",)),
+        ("email|name", ("name",)),
+        ("email,first|last|family", ("first|last|family",)),
+        ("first|last|family\temail", ("first|last|family",)),
         ("EMAIL,name", ("name",)),
         ("E-Mail , name ", ("name",)),
         ('"email","first\nname"', ("first name",)),

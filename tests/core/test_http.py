@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -17,23 +17,15 @@ from mailkit.core.http import AiohttpTransport
 from mailkit.core.wire import Request, Response
 from mailkit.errors import InvalidArgument, NotSent, OutcomeUnknown
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+from ..tcp import Serve, tcp_server
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @asynccontextmanager
 async def server(serve: Serve) -> AsyncIterator[str]:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        finally:
-            writer.close()
-
-    running = await asyncio.start_server(handle, "127.0.0.1", 0)
-    port = running.sockets[0].getsockname()[1]
-    async with running:
-        yield f"http://127.0.0.1:{port}/path"
+    async with tcp_server(serve) as address:
+        yield f"http://{address}/path"
 
 
 @asynccontextmanager

@@ -1,13 +1,8 @@
-"""Servers of a few lines, which stand in for the service or between it and its client."""
+"""What servers need that stand in for the service, or between it and its client."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from ssl import SSLContext
-
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def message(reader: asyncio.StreamReader) -> bytes:
@@ -29,19 +24,4 @@ async def ask(url: str, request: bytes) -> bytes:
         return await message(reader)
     finally:
         writer.close()
-
-
-@asynccontextmanager
-async def server(serve: Serve, tls: SSLContext | None = None) -> AsyncIterator[str]:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(OSError, asyncio.IncompleteReadError):
-                await serve(reader, writer)
-        finally:
-            writer.close()
-
-    listening = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
-    try:
-        yield f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    finally:
-        listening.close()  # and no waiting for connections that a client keeps
+        await writer.wait_closed()

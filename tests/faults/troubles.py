@@ -25,8 +25,9 @@ from mailkit.core.wire import Request
 from mailkit.errors import NotSent
 from mailkit.sandbox import Fault
 
+from ..tcp import tcp_server
 from .answers import Play
-from .servers import ask, message, server
+from .servers import ask, message
 from .world import World, until
 
 SHORT = 0.03
@@ -100,7 +101,7 @@ async def hung_up(world: World, operation: str) -> AsyncIterator[None]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
 
-    async with server(serve) as address, _detour(world, f"https://{address}"):
+    async with tcp_server(serve) as address, _detour(world, f"https://{address}"):
         yield
 
 
@@ -111,7 +112,7 @@ async def self_signed(world: World, operation: str) -> AsyncIterator[None]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         world.astray += 1
 
-    async with server(serve, _certificate()) as address, _detour(world, f"https://{address}"):
+    async with tcp_server(serve, _certificate()) as address, _detour(world, f"https://{address}"):
         yield
 
 
@@ -131,7 +132,7 @@ def handshake_without_end(connect: float = SHORT) -> Trouble:
     @asynccontextmanager
     async def trouble(world: World, operation: str) -> AsyncIterator[None]:
         async with (
-            server(serve) as address,
+            tcp_server(serve) as address,
             _detour(world, f"https://{address}", connect=connect),
         ):
             yield
@@ -206,7 +207,7 @@ def said(*, acted: bool, play: Play) -> Trouble:
             writer.write(play(answer))
             await writer.drain()
 
-        async with server(serve) as address, _detour(world, f"http://{address}"):
+        async with tcp_server(serve) as address, _detour(world, f"http://{address}"):
             yield
 
     return trouble
@@ -232,7 +233,7 @@ def moved(status: int) -> Trouble:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             world.strangers += 1
 
-        async with server(serve) as address:
+        async with tcp_server(serve) as address:
             location = f"http://{address.replace('127.0.0.1', 'localhost')}/api"
             async with sandbox("redirect", status=status, location=location)(world, operation):
                 yield
@@ -250,7 +251,7 @@ async def reads_nothing(world: World, operation: str) -> AsyncIterator[None]:
         world.astray += 1
         await over.wait()
 
-    async with server(serve) as address, _detour(world, f"http://{address}"):
+    async with tcp_server(serve) as address, _detour(world, f"http://{address}"):
         yield
         over.set()
 
@@ -268,7 +269,7 @@ def unasked(play: Play, when: asyncio.Event, said: asyncio.Event) -> Trouble:
                 writer.write(play(answer))
                 said.set()
 
-        async with server(serve) as address, _detour(world, f"http://{address}"):
+        async with tcp_server(serve) as address, _detour(world, f"http://{address}"):
             yield
 
     return trouble

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -22,6 +22,7 @@ from mailkit.providers.devino import Devino
 from mailkit.providers.sendpulse import SendPulse
 from mailkit.providers.smsby import SmsBy
 
+from ..tcp import Serve, tcp_server
 from .acts import FREE, LETTER
 from .canary import CANARY, assert_hidden, everything
 from .service import GRANT, answer
@@ -74,7 +75,6 @@ class Reached:
     def __init__(self, tokens: bool) -> None:
         self.tokens = tokens
         self.event = asyncio.Event()
-        self.over = asyncio.Event()
 
 
 Place = Callable[[Reached], AbstractAsyncContextManager[str]]
@@ -96,25 +96,13 @@ async def _request(
 
 
 @asynccontextmanager
-async def serving(
-    reached: Reached, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-) -> AsyncIterator[str]:
-    handling: set[asyncio.Task[None] | None] = set()
+async def serving(serve: Serve) -> AsyncIterator[str]:
+    async def serve_and_keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await serve(reader, writer)
+        await asyncio.Event().wait()
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handling.add(asyncio.current_task())
-        with suppress(OSError, asyncio.IncompleteReadError):
-            await serve(reader, writer)
-            await reached.over.wait()
-        writer.close()
-
-    running = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with running:
-        try:
-            yield f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
-        finally:
-            reached.over.set()
-            await asyncio.gather(*filter(None, handling))
+    async with tcp_server(serve_and_keep) as address:
+        yield f"http://{address}"
 
 
 @asynccontextmanager
@@ -125,7 +113,7 @@ async def connecting(reached: Reached) -> AsyncIterator[str]:
         await reader.read(1)
         reached.event.set()
 
-    async with serving(reached, serve) as url:
+    async with serving(serve) as url:
         yield url.replace("http:", "https:")
 
 
@@ -137,7 +125,7 @@ async def silent(reached: Reached) -> AsyncIterator[str]:
         await _request(reader, writer, reached)
         reached.event.set()
 
-    async with serving(reached, serve) as url:
+    async with serving(serve) as url:
         yield url
 
 
@@ -151,7 +139,7 @@ async def dripping(reached: Reached) -> AsyncIterator[str]:
         await writer.drain()
         reached.event.set()
 
-    async with serving(reached, serve) as url:
+    async with serving(serve) as url:
         yield url
 
 

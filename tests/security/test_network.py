@@ -22,6 +22,7 @@ from mailkit.core.wire import base_url
 from mailkit.errors import InvalidArgument, NotSent, RequestError
 from mailkit.providers.smsby import SmsBy
 
+from ..tcp import tcp_server
 from .acts import ACTS, CLIENTS, Act, each_act
 from .canary import CANARY, assert_hidden, everything
 from .certificate import write_certificate
@@ -43,16 +44,14 @@ async def tls_server(certificate: Path) -> AsyncIterator[tuple[str, list[bytes]]
     context.load_cert_chain(certificate)
     heard: list[bytes] = []
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.append(await reader.read(100_000))
         if heard[-1]:
             writer.write(answer(200, EMPTY.decode(), "Connection: close"))
             await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield f"https://localhost:{server.sockets[0].getsockname()[1]}", heard
+    async with tcp_server(serve, context) as address:
+        yield f"https://{address.replace('127.0.0.1', 'localhost')}", heard
 
 
 def trusting(certificate: Path) -> aiohttp.ClientSession:

@@ -20,6 +20,7 @@ from mailkit.core.secret import Secret
 from mailkit.errors import InvalidArgument, NotSent
 from mailkit.providers.smsby import SmsBy
 
+from ..tcp import tcp_server
 from .canary import CANARY, assert_hidden, everything
 from .certificate import write_certificate
 from .service import EMPTY, answer
@@ -62,21 +63,13 @@ def saying(*pieces: bytes) -> Answer:
 async def proxy(answer: Answer) -> AsyncIterator[tuple[str, list[bytes]]]:
     """A proxy, its address, and the heads that it has seen."""
     heads: list[bytes] = []
-    handled: list[asyncio.Task[None] | None] = []
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handled.append(asyncio.current_task())
-        try:
-            heads.append(await reader.readuntil(b"\r\n\r\n"))
-            await answer(reader, writer, heads[-1].split()[1].decode())
-        finally:
-            writer.close()
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        await answer(reader, writer, heads[-1].split()[1].decode())
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
-        server.close()
-        await asyncio.gather(*filter(None, handled), return_exceptions=True)
+    async with tcp_server(serve) as address:
+        yield address, heads
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ __all__ = [
     "graceful",
     "hearing",
     "opened",
+    "remedy_of",
     "run",
     "say",
     "written",
@@ -128,7 +129,7 @@ def _run(command: Callable[[], Coroutine[Any, Any, int]]) -> int:
         return _loop()(command())
     except MailkitError as error:
         # Names of files and columns, and a service's words, must not steer the terminal.
-        sentence = f"mailkit: {plain(str(error))}{_remedy(error)}"
+        sentence = f"mailkit: {plain(str(error))}{remedy_of(error)}"
         say(sentence, "error", error=type(error).__name__)
         return Exit.ERROR
     except CutOff as cut:
@@ -167,7 +168,7 @@ def _give_up(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _remedy(error: MailkitError) -> str:
+def remedy_of(error: MailkitError) -> str:
     """What a command's user can do about errors that don't say it themselves."""
     if not isinstance(error, RequestError):
         return ""

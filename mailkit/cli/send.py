@@ -46,7 +46,7 @@ from mailkit.cli.options import (
     list_of,
 )
 from mailkit.cli.progress import follow_job, planning
-from mailkit.cli.run import CutOff, Exit, exit_code, graceful, opened, run, say
+from mailkit.cli.run import CutOff, Exit, exit_code, graceful, opened, remedy_of, run, say
 from mailkit.cli.show import print_json, report_text
 from mailkit.cli.suppress import say_ignored
 from mailkit.core.dispatch import Provider
@@ -334,6 +334,8 @@ async def _send(
         raise CutOff(await _begun(journal, client, known, name))
     if job.left and not log_json.is_on():  # else the log has it
         say(f"mailkit: {plain(job.name)} is {plain(job.stopped or '')}")
+    if job.error is not None and (remedy := remedy_of(job.error)):
+        say(f"mailkit: {plain(job.name)} was stopped by an error{remedy}")
     counts = attrs.asdict(report.counts)
     note("report", f"{job.name}: {report.counts.accepted:,} accepted", job=job.name, **counts)
     print_report(report, as_json=as_json)

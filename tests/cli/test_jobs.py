@@ -214,6 +214,7 @@ def test_resume_reports_as_send_does(shop: Shop, words: list[str]) -> None:
     ended = shop.send(shop.letter(), shop.customers(3), "--name", "autumn", *words)
     assert ended.code == 1
     assert "the provider can't be used: smsby.bulk.send: Wrong or missing token" in ended.out
+    assert "was stopped by an error; check MAILKIT_SMSBY_TOKEN\n" in ended.err
     ended = shop("resume", "autumn", *words)
     assert (ended.code, ended.err) == (0, "")
     assert ended == shop("report", "autumn", *words)

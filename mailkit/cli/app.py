@@ -118,13 +118,18 @@ def main(
 
 
 def _defaults(command: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options by the commands that have them, and the names of their parameters."""
-    found: dict[str, Any] = {
-        parameter.name: options[option]
-        for parameter in command.params
-        for option in options
-        if f"--{option}" in parameter.opts
-    }
+    """The options by the commands that have them, and the names of their parameters. A list is a
+    default where the option may be repeated, and elsewhere if it has one value.
+    """
+    found: dict[str, Any] = {}
+    for parameter in command.params:
+        for option, value in options.items():
+            if f"--{option}" not in parameter.opts:
+                continue
+            if not isinstance(value, list) or parameter.multiple:
+                found[parameter.name] = value
+            elif len(value) == 1:
+                found[parameter.name] = value[0]
     for name, inner in getattr(command, "commands", {}).items():
         found[name] = _defaults(inner, options)
     return found

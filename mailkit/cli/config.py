@@ -20,7 +20,7 @@ from mailkit.cli.dotenv import read_dotenv
 from mailkit.errors import InvalidArgument
 from mailkit.message import Message
 
-__all__ = ["DEFAULTS", "KINDS", "Config", "is_credential", "read_config"]
+__all__ = ["DEFAULTS", "FILE", "KINDS", "Config", "is_credential", "read_config"]
 
 FILE = "mailkit.toml"
 DEFAULTS: Mapping[str, type] = {
@@ -31,16 +31,22 @@ DEFAULTS: Mapping[str, type] = {
     "encoding": str,
     "journal": str,
     "map": list,
-    "provider": str,
+    "provider": list,
     "rate": str,
     "strict": bool,
     "suppress": str,
     "track": str,
 }
 """The options that a file can have, and their types in TOML. None of them makes anybody be mailed
-who would not be without it."""
+who would not be without it. An option that some command takes several times is a list, or a string
+for a list of one."""
 
-KINDS = {str: "a string", int: "a number", bool: "true or false", list: "a list of strings"}
+KINDS = {
+    str: "a string",
+    int: "a number",
+    bool: "true or false",
+    list: "a string, or a list of strings",
+}
 """The types in words."""
 
 _SUCH_AS = "the provider's variable, such as MAILKIT_SMSBY_TOKEN"
@@ -131,10 +137,11 @@ class _Table:
             option = name.replace("_", "-")
             self._known(option, DEFAULTS, where)
             kind = DEFAULTS[option]
-            texts = value if kind is list and isinstance(value, list) else [""]
-            if type(value) is not kind or not all(isinstance(text, str) for text in texts):
+            given = [value] if kind is list and isinstance(value, str) else value
+            texts = given if kind is list and isinstance(given, list) else [""]
+            if type(given) is not kind or not all(isinstance(text, str) for text in texts):
                 raise self._wrong(where, f"{name} must be {KINDS[kind]}")
-            found[option] = _beside(self.path.parent, str(value)) if option in _PATHS else value
+            found[option] = _beside(self.path.parent, str(given)) if option in _PATHS else given
         return found
 
     def _variables(self, tree: Mapping[str, Any], prefix: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mailkit.bulk.journal import Adopt, check_address, is_address
+from mailkit.bulk.kinds import is_workbook
 from mailkit.bulk.lines import check_encoding
 from mailkit.bulk.plan import check_name
 from mailkit.bulk.rate import quota_of
@@ -45,6 +46,8 @@ __all__ = [
     "checked",
     "checked_each",
     "duration",
+    "fitting",
+    "is_from_file",
     "list_of",
 ]
 
@@ -233,7 +236,29 @@ Map = Annotated[
 Sheet = Annotated[str | None, typer.Option(help="The sheet to read, if the list is a workbook.")]
 
 
+def is_from_file(context: typer.Context, parameter: str) -> bool:
+    """Whether this option of the command is a default from a mailkit.toml."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "DEFAULT_MAP"
+
+
+def fitting(
+    context: typer.Context, recipients: str, encoding: str | None, delimiter: str | None
+) -> tuple[str | None, str | None]:
+    """The encoding and the delimiter of a list, without defaults from a mailkit.toml that are not
+    for lists of its kind.
+    """
+    neither = recipients != "-" and is_workbook(Path(recipients))
+    is_jsonl = Path(recipients).suffix.lower() in (".jsonl", ".ndjson")
+    if neither and is_from_file(context, "encoding"):
+        encoding = None
+    if (neither or is_jsonl) and is_from_file(context, "delimiter"):
+        delimiter = None
+    return encoding, delimiter
+
+
 def list_of(
+    context: typer.Context,
     recipients: str,
     *,
     encoding: str | None,
@@ -243,6 +268,7 @@ def list_of(
     sheet: str | None,
 ) -> RecipientSource:
     """The list of a command."""
+    encoding, delimiter = fitting(context, recipients, encoding, delimiter)
     return read_recipients(
         "-" if recipients == "-" else Path(recipients),
         encoding=encoding,

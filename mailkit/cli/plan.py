@@ -51,6 +51,7 @@ __all__ = ["plan"]
 
 
 def plan(
+    context: typer.Context,
     message: MessageFile,
     recipients: Recipients,
     provider: ProviderName,
@@ -86,6 +87,7 @@ def plan(
     async def command() -> int:
         parsed = Message.from_toml(message)
         source = list_of(
+            context,
             recipients,
             encoding=encoding,
             delimiter=delimiter,

@@ -43,6 +43,7 @@ from mailkit.cli.options import (
     Suppress,
     Track,
     duration,
+    is_from_file,
     list_of,
 )
 from mailkit.cli.progress import follow_job, planning
@@ -100,6 +101,7 @@ Strict = Annotated[
 
 
 def send(
+    context: typer.Context,
     message: MessageFile,
     recipients: Recipients,
     provider: ProviderName,
@@ -140,7 +142,8 @@ def send(
     """
     if resume and again:
         raise typer.BadParameter("use --resume or --again, not both")
-    if detach and (resume or ignore_send_at or strict):
+    strict_here = strict and not is_from_file(context, "strict")
+    if detach and (resume or ignore_send_at or strict_here):
         raise typer.BadParameter(
             "--detach only plans the job: --resume, --ignore-send-at and --strict are for sending"
         )
@@ -148,6 +151,7 @@ def send(
     async def command() -> int:
         parsed = Message.from_toml(message)
         source = list_of(
+            context,
             recipients,
             encoding=encoding,
             delimiter=delimiter,
@@ -214,6 +218,7 @@ def send(
 
 
 def resume(
+    context: typer.Context,
     job: JobName,
     rejected: Annotated[
         bool, typer.Option("--rejected", help="Also send the rejected rows again.")
@@ -245,16 +250,17 @@ def resume(
 ) -> None:
     """Continue a job that was stopped or killed. Requests that were under way are in doubt."""
     ours = {
-        "--trust-refusals": trust_refusals,
-        "--ignore-send-at": ignore_send_at,
-        "--strict": strict,
-        "--track": track,
-        "--rate": rate,
+        "trust_refusals": trust_refusals,
+        "ignore_send_at": ignore_send_at,
+        "strict": strict,
+        "track": track,
+        "rate": rate,
     }
-    if detach and any(ours.values()):
-        given = ", ".join(name for name, value in ours.items() if value)
+    given = [name for name, value in ours.items() if value and not is_from_file(context, name)]
+    if detach and given:
+        words = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise typer.BadParameter(
-            f"leave out {given}: with --detach, workers send the job, and only --cancelled and "
+            f"leave out {words}: with --detach, workers send the job, and only --cancelled and "
             "--rejected can be given"
         )
 

@@ -20,7 +20,15 @@ from mailkit.bulk.people import people_on_disk
 from mailkit.bulk.source import RecipientSource, read_suppressions
 from mailkit.bulk.spreadsheets import harmless
 from mailkit.bulk.suppression_list import unwanted
-from mailkit.cli.options import AdoptAs, Delimiter, EmailColumn, Encoding, JournalPlace, Sheet
+from mailkit.cli.options import (
+    AdoptAs,
+    Delimiter,
+    EmailColumn,
+    Encoding,
+    JournalPlace,
+    Sheet,
+    fitting,
+)
 from mailkit.cli.run import Exit, opened, run, say
 from mailkit.cli.show import as_utf8
 from mailkit.text import header_text, plain
@@ -64,6 +72,7 @@ def add(
 
 @suppress.command("import")
 def import_list(
+    context: typer.Context,
     source: Annotated[
         str,
         typer.Argument(
@@ -86,10 +95,11 @@ def import_list(
 
     async def command() -> int:
         why = header_text(reason or "imported", "--reason")
+        its_encoding, its_delimiter = fitting(context, source, encoding, delimiter)
         people = read_suppressions(
             source if source == "-" else Path(source),
-            encoding=encoding,
-            delimiter=delimiter,
+            encoding=its_encoding,
+            delimiter=its_delimiter,
             email_column=email_column,
             sheet=sheet,
         )

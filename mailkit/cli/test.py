@@ -36,6 +36,7 @@ __all__ = ["send_test"]
 
 
 def send_test(
+    context: typer.Context,
     message: MessageFile,
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The recipient.")],
     provider: ProviderName,
@@ -73,6 +74,7 @@ def send_test(
         source = None
         if recipients is not None:
             source = list_of(
+                context,
                 recipients,
                 encoding=encoding,
                 delimiter=delimiter,

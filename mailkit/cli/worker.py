@@ -13,6 +13,7 @@ import typer
 from mailkit.bulk.journal import check_shared, default_place
 from mailkit.bulk.settings import EngineSettings
 from mailkit.cli import log_json
+from mailkit.cli.config import FILE
 from mailkit.cli.options import (
     Account,
     AdoptAs,
@@ -21,23 +22,27 @@ from mailkit.cli.options import (
     LogJson,
     check_provider,
     checked_each,
+    is_from_file,
 )
 from mailkit.cli.run import Exit, end_at_once, graceful, opened, run, say
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument
 from mailkit.extras import needed
 from mailkit.providers import open_provider, provider_names
+from mailkit.text import plain
 
 __all__ = ["worker"]
 
 
 def worker(
+    context: typer.Context,
     providers: Annotated[
         list[str] | None,
         typer.Option(
             "--provider",
             help="A service whose jobs to send; may be repeated. Default: every service with "
             "credentials in the environment.",
+            envvar="MAILKIT_PROVIDER",
             callback=checked_each(check_provider),
             autocompletion=provider_names,
         ),
@@ -56,8 +61,6 @@ def worker(
     It sends jobs of the accounts whose credentials are in the environment, until Ctrl-C or SIGTERM.
     Then it finishes its requests under way, and other workers send the rest.
     """
-    if account is not None and len(providers or ()) != 1:
-        raise typer.BadParameter("--account is for a single provider: give one --provider")
 
     async def command() -> int:
         place = str(journal or default_place())
@@ -67,7 +70,7 @@ def worker(
             from mailkit.cluster.task import LONGEST_WAIT
         settings = EngineSettings(concurrency=concurrency, max_wait=LONGEST_WAIT)
         async with (
-            _clients(providers or (), account) as clients,
+            _clients(context, providers or (), account) as clients,
             opened(place, adopt=adopt) as store,
         ):
             one = Worker(place, store, clients, jobs=jobs, settings=settings)
@@ -88,16 +91,30 @@ def worker(
 
 
 @asynccontextmanager
-async def _clients(names: Sequence[str], account: str | None) -> AsyncIterator[list[Provider]]:
-    """The clients of these providers, or of all that have credentials."""
+async def _clients(
+    context: typer.Context, names: Sequence[str], account: str | None
+) -> AsyncIterator[list[Provider]]:
+    """The clients of these providers, or of all that have credentials. An account is that of a
+    single one: its quotas must not count for another service.
+    """
     async with AsyncExitStack() as stack:
         found: list[Provider] = []
-        for name in names or provider_names():
+        for name in dict.fromkeys(names or provider_names()):
             with contextlib.nullcontext() if names else contextlib.suppress(InvalidArgument):
                 found.append(await stack.enter_async_context(open_provider(name, account)))
         if not found:
             raise InvalidArgument(
                 "the environment has no provider's credentials: set e.g. MAILKIT_SMSBY_TOKEN"
+            )
+        if account is not None and len(found) > 1:
+            given, remedy = "--account", "give one --provider"
+            if is_from_file(context, "account"):
+                given = f"account in {plain(str(context.find_root().params['config'] or FILE))}"
+                remedy += ", or move account into a profile"
+            services = ", ".join(client.name for client in found)
+            raise typer.BadParameter(
+                f"{given} is for a single service, and there are credentials of {services}: "
+                f"{remedy}"
             )
         yield found
 

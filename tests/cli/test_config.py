@@ -50,11 +50,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_each_place_counts_for_more_than_the_next_one(folder: Path) -> None:
     assert read() == Config({}, {})
     write(folder, toml=FILE, env="MAILKIT_SMSBY_UNSUBSCRIBE_URL=https://env.by\nPATH=/nowhere\n")
-    defaults = {"provider": "smsby", "journal": "state/journal.db", "concurrency": 2}
+    defaults = {"provider": ["smsby"], "journal": "state/journal.db", "concurrency": 2}
     url = "MAILKIT_SMSBY_UNSUBSCRIBE_URL"
     assert read() == Config(defaults, {url: "https://env.by"})
     assert read(MAILKIT_SMSBY_UNSUBSCRIBE_URL="").variables == {}
-    news = {**defaults, "provider": "sendpulse", "strict": True}
+    news = {**defaults, "provider": ["sendpulse"], "strict": True}
     zone = {"MAILKIT_SENDPULSE_ZONE": "Europe/Minsk"}
     assert read("news") == Config(news, {url: "https://env.by", **zone})
     assert read(MAILKIT_PROFILE="news").options == news

@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from mailkit.errors import InvalidArgument
+from mailkit.remedies import remedy
 from mailkit.text import header_text, utf8
 
 __all__ = ["Attachment", "read_file"]
@@ -36,7 +37,8 @@ def _file_name(name: str) -> str:
     for char in '"/\\':
         if char in name:
             raise InvalidArgument(
-                f"attachment: {char!r} in the file name {name!r}: give another with name=…"
+                f"attachment: {char!r} in the file name {name!r}: "
+                + remedy("give another with name=…", "rename the file")
             )
     return name
 

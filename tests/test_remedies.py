@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
+import mailkit
 from mailkit import BulkSender, Devino, Journal, SendPulse, SmsBy
 from mailkit.bulk.report.advice import settling
 from mailkit.bulk.report.summary import Doubt
@@ -69,3 +72,31 @@ def test_a_list_that_may_not_be_read_is_said_without_numbers(
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InvalidArgument, match=r"l\.csv can't be read: permission denied$"):
         list(FileLines(Path("l.csv"), "l.csv", None))
+
+
+ARGUMENT = re.compile(r"\b[a-z_]+=(?:True|False|None|…)")
+ONLY_IN_PYTHON = {"attachment.py", "message.py", "webhooks/handlers.py"}
+"""No command gives the bytes of an attachment or a Message, or has handlers."""
+
+
+def texts_for_all(tree: ast.AST) -> Iterator[str]:
+    """The texts in calls of errors and other functions, except those that `remedy` chooses from."""
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "remedy":
+        return
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.Constant) and isinstance(child.value, str):
+            if not isinstance(tree, ast.Expr):  # a docstring
+                yield child.value
+        else:
+            yield from texts_for_all(child)
+
+
+def test_no_sentence_has_a_python_argument_for_the_reader_of_a_command() -> None:
+    package = Path(mailkit.__file__).parent
+    found = {
+        file.relative_to(package).as_posix(): texts
+        for file in package.rglob("*.py")
+        if not {"sandbox", "testing"} & {*file.parts}
+        and (texts := [*filter(ARGUMENT.search, texts_for_all(ast.parse(file.read_text("utf-8"))))])
+    }
+    assert found.keys() == ONLY_IN_PYTHON, found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext
 
 import pytest
 
@@ -12,8 +13,10 @@ from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import read_recipients
 from mailkit.errors import InvalidArgument, JobExists, OutcomeUnknown, Refused
+from mailkit.remedies import for_commands
 from mailkit.testing import FakeClock
 
+from ..approval import approve
 from .fakes import MESSAGE, FakeProvider, memory_journal, people
 from .jobs import die, planned, take
 
@@ -112,13 +115,34 @@ async def test_what_is_still_to_be_sent_keeps_the_name_until_it_is_cancelled(
 ) -> None:
     provider = FakeProvider(refuses=lambda task: "the sender is not active")
     assert (await send(journal, people(2), provider=provider)).counts.unsent == 2
-    with pytest.raises(JobExists, match="none of it was sent"):
+    with pytest.raises(JobExists, match="nothing of it was sent yet"):
         await send(journal, people(3))
     with pytest.raises(JobExists):
         await send(journal, people(2), name="same list")
     await cancel(journal, "autumn", clock=FakeClock())
     assert (await send(journal, people(2))).counts.accepted == 2
     assert (await make_report(journal, "autumn-2")).counts.unsent == 2
+
+
+async def test_where_nothing_was_sent_yet_the_refusal_says_who_is_at_work_and_what_to_do(
+    journal: Journal,
+) -> None:
+    job = await planned(journal, people(2), "autumn")
+
+    async def check(who: str) -> None:
+        for what, start in (
+            ("name", lambda: send(journal, people(3))),
+            ("message and list", lambda: journal.jobs.refuse_twin(b"autumn")),
+        ):
+            for reader, words in ((" in Python", nullcontext), ("", for_commands)):
+                with words(), pytest.raises(JobExists) as refused:
+                    await start()
+                assert refused.value.name == "autumn"
+                approve(f"nothing sent yet{reader}: {who}, the same {what}", str(refused.value))
+
+    await check("a process at work")
+    die(job)
+    await check("nobody at work")
 
 
 async def test_only_what_was_planned_gives_way_and_only_to_what_was_planned(

@@ -9,6 +9,7 @@ import msgspec
 
 from mailkit.bulk.journal.counting import count_left_out
 from mailkit.bulk.journal.names import (
+    already_ordered,
     exists,
     free_name,
     is_being_planned,
@@ -21,7 +22,7 @@ from mailkit.bulk.journal.names import (
 from mailkit.bulk.journal.ownership import check_alive, living, register
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState
 from mailkit.bulk.journal.store import Connection, Store
-from mailkit.errors import InvalidArgument, JobExists
+from mailkit.errors import InvalidArgument
 from mailkit.remedies import remedy
 from mailkit.text import control_character
 
@@ -159,7 +160,7 @@ class Jobs:
                 elif again:
                     chosen = free_name(db, chosen)
                 else:
-                    raise exists(db, found)
+                    raise exists(db, self._store.liveness, found)
             db.execute(
                 "INSERT INTO jobs (name, provider, account, state, message, columns, content, "
                 "read, planner, created, rate, again) "
@@ -393,7 +394,7 @@ class Jobs:
             return name
         if numbered:
             return free_name(db, name)
-        raise exists(db, found)
+        raise exists(db, self._store.liveness, found)
 
     async def is_over_without_anybody(self, job: JobRecord) -> bool:
         """Whether nothing of the job was or may have been sent, and nothing is going to be."""
@@ -413,11 +414,7 @@ class Jobs:
                 db, self._store.liveness, twin
             )
             if ended or not over:
-                raise JobExists(
-                    f"this message already went to this list, as the job {twin.name}: "
-                    "resume that job, or send again with " + remedy("again=True", "--again"),
-                    name=twin.name,
-                )
+                raise already_ordered(db, self._store.liveness, twin)
 
     async def forget(self, job: JobRecord) -> None:
         """Remove the job that this worker planned, unless others have joined; the worker leaves."""
@@ -503,7 +500,7 @@ def check_wanted(job: JobRecord) -> None:
     if job.cancelled is not None:
         raise InvalidArgument(
             f"the job {job.name} is cancelled: to send the rest after all, resume it with "
-            "cancelled=True"
+            + remedy("cancelled=True", "--cancelled")
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
+from shlex import quote
 
 from mailkit.bulk.journal.liveness import Liveness
 from mailkit.bulk.journal.ownership import living
@@ -19,6 +20,7 @@ from mailkit.errors import JobExists
 from mailkit.remedies import remedy
 
 __all__ = [
+    "already_ordered",
     "exists",
     "free_name",
     "is_being_planned",
@@ -105,10 +107,14 @@ def make_way(db: Connection, old: JobRecord, new: JobRecord) -> None:
 
 def is_being_planned(job: JobRecord) -> JobExists:
     """The refusal to start a name that another process has just taken."""
-    return JobExists(f"the job {job.name} is being planned by another process", name=job.name)
+    return JobExists(
+        f"the job {job.name} is being planned by another process right now: wait until it has read "
+        "the list, or use another name",
+        name=job.name,
+    )
 
 
-def exists(db: Connection, job: JobRecord) -> JobExists:
+def exists(db: Connection, lives: Liveness, job: JobRecord) -> JobExists:
     """The refusal to start a name that is taken."""
     name = job.name
     if job.state is JobState.PLANNING:
@@ -120,11 +126,48 @@ def exists(db: Connection, job: JobRecord) -> JobExists:
         return JobExists(
             f"the job {name} already exists: resume it, or send again with {again}", name=name
         )
+    if living(db, lives, job.id, sends=True):
+        return JobExists(
+            f"the job {name} already exists: another process is at work on it, and nothing was "
+            f"sent yet; {_to_follow(job)}",
+            name=name,
+        )
     return JobExists(
-        f"the job {name} already exists, and none of it was sent: resume it with its own message "
-        "and list, or cancel it to free its name",
+        f"the job {name} already exists, and nothing of it was sent yet; {_to_send(job)}; to free "
+        "its name, cancel it",
         name=name,
     )
+
+
+def already_ordered(db: Connection, lives: Liveness, job: JobRecord) -> JobExists:
+    """The refusal to start another job of the message and list of this one."""
+    name = job.name
+    if _has_rows(db, job, _SENT):
+        what = (
+            f"this message already went to this list, as the job {name}: resume that job, or send "
+            "again with " + remedy("again=True", "--again")
+        )
+    elif living(db, lives, job.id, sends=True):
+        what = (
+            f"another process is at work on the same message to the same list, as the job {name}, "
+            f"and nothing was sent yet; {_to_follow(job)}"
+        )
+    else:
+        what = (
+            f"this message is planned for this list, as the job {name}, and nothing was sent yet; "
+            f"{_to_send(job)}"
+        )
+    return JobExists(what, name=name)
+
+
+def _to_follow(job: JobRecord) -> str:
+    how = remedy(f"make_report(journal, {job.name!r})", f"mailkit status {quote(job.name)}")
+    return f"to see how far it is: {how}"
+
+
+def _to_send(job: JobRecord) -> str:
+    how = remedy(f"sender.resume({job.name!r})", f"mailkit resume {quote(job.name)}")
+    return f"to send it: {how}"
 
 
 def free_name(db: Connection, base: str) -> str:

@@ -11,6 +11,7 @@ import re
 from mailkit.core.call import Gone
 from mailkit.core.wire import Refusal
 from mailkit.core.words import about_account
+from mailkit.remedies import remedy
 
 __all__ = [
     "CAMPAIGN_REFUSED",
@@ -40,7 +41,6 @@ _REMEDIES = {
 _OF_THE_ACCOUNT = (707, 708, 3030303030)  # no money, more than the plan holds, above the plan
 CAMPAIGN_REFUSED = (_CAMPAIGNS_USED_UP, _TOO_FAST, *_OF_THE_ACCOUNT)
 """With one of these, a campaign was certainly not created."""
-_ACTIVATE = "activate the sender with senders.request_code and senders.activate"
 _of_the_tariff = re.compile(r"(?i)\b(?:tariff|(?:pricing|subscription) plan|тариф)").search
 _of_the_sender = re.compile(
     r"(?i)\bsender\b.*\b(?:inactive|not[ ._-](?:valid|active|activated|confirmed))\b"
@@ -49,6 +49,10 @@ _of_the_sender = re.compile(
 
 def refusal_of(reasons: tuple[str, ...], code: int) -> Refusal:
     """The refusal in these words with this code."""
+    activate = remedy(
+        "activate the sender with senders.request_code and senders.activate",
+        "activate the sender in the dashboard",
+    )
     sender, tariff = any(map(_of_the_sender, reasons)), any(map(_of_the_tariff, reasons))
     return Refusal(
         reasons,
@@ -58,7 +62,7 @@ def refusal_of(reasons: tuple[str, ...], code: int) -> Refusal:
         quota=code in _QUOTAS,
         account=code in _OF_THE_ACCOUNT or sender or tariff or about_account(reasons),
         missing=code in _MISSING,
-        remedy=_REMEDIES.get(code, _ACTIVATE if sender else ""),
+        remedy=_REMEDIES.get(code, activate if sender else ""),
     )
 
 

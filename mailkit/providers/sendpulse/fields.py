@@ -14,6 +14,7 @@ from mailkit.core import fields as core_fields
 from mailkit.core.secret import Secret
 from mailkit.core.wire_format import WireFormat
 from mailkit.errors import InvalidArgument
+from mailkit.remedies import remedy
 from mailkit.text import control_character, header_text, utf8
 
 __all__ = [
@@ -134,7 +135,10 @@ def moment(value: datetime, wire_format: WireFormat) -> str:
     if wire_format.zone is None:
         raise InvalidArgument(
             "send_at: SendPulse reads dates in the account's own zone, which is not known here; "
-            "give it, such as Europe/Minsk, as zone=… or MAILKIT_SENDPULSE_ZONE"
+            + remedy(
+                "give it, such as Europe/Minsk, as zone=… or MAILKIT_SENDPULSE_ZONE",
+                "set MAILKIT_SENDPULSE_ZONE to it, such as Europe/Minsk",
+            )
         )
     try:
         exact = value.astimezone(UTC)

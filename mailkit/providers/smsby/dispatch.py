@@ -36,6 +36,7 @@ from mailkit.message import Message
 from mailkit.providers.smsby.bulk import BulkError
 from mailkit.providers.smsby.deliveries import RenderedMessages
 from mailkit.providers.smsby.emails import EmailStatus, by_delivery
+from mailkit.remedies import remedy
 from mailkit.template import LinkTemplate, Template
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ __all__ = ["ChunkLimits", "SmsByDispatch"]
 
 _PART = 120  # bytes around a value in a multipart body, and more than around an urlencoded one
 _REQUEST = 2_000  # bytes of a request besides its recipients and the common message
+_LINK_VARIABLE = "MAILKIT_SMSBY_UNSUBSCRIBE_URL"
 _REASON = 500  # characters of the service's words about a row
 _MESSAGES = 5  # of a chunk, at most, that are asked about one by one
 
@@ -78,14 +80,17 @@ class SmsByDispatch:
         check_parts(message, "sms.by")
         if message.attachments:
             raise Unsupported(
-                "sms.by takes no attachments in bulk: link to the files instead, or send the "
-                "messages one by one with emails.send"
+                "sms.by takes no attachments in bulk: link to the files instead"
+                + remedy(", or send the messages one by one with emails.send", "")
             )
         template = Template.parse(message)
         if template.unsubscribe and unsubscribe is None:
             raise InvalidArgument(
-                "the message has {{ unsubscribe }}, but sms.by has no link of its own for it: give "
-                "the address of your page as unsubscribe_url=… or MAILKIT_SMSBY_UNSUBSCRIBE_URL"
+                "the message has {{ unsubscribe }}, but sms.by has no link of its own for it: "
+                + remedy(
+                    f"give the address of your page as unsubscribe_url=… or {_LINK_VARIABLE}",
+                    f"set {_LINK_VARIABLE} to the address of your page",
+                )
             )
         # No waiting and no repeats here: while a chunk waits, it must count as planned.
         self._client = client.with_options(attempts=1, quota_wait=0)

@@ -2,11 +2,14 @@
 
 The patterns read words as `failure_words` makes them: a space between words, and no ё, ў or Latin i
 among Cyrillic letters. So a Belarusian pattern has у for ў. All of it is in lower case.
+
+Compiling them takes longer than importing any other module, and most programs never need them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 __all__ = [
     "about_gateway",
@@ -23,8 +26,8 @@ __all__ = [
 ]
 
 
-def _any_of(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns))
+def _any_of(*patterns: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile("|".join(patterns)).search
 
 
 _VERBS = (

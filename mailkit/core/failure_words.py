@@ -8,22 +8,9 @@ from __future__ import annotations
 
 import re
 
-from mailkit.core import failure_patterns as patterns
 from mailkit.core.words import about_account, about_recipient
 
 __all__ = ["about_failure", "about_refusal"]
-
-_on_the_way = patterns.on_the_way.search
-_of_the_server = patterns.of_the_server.search
-_of_the_program = patterns.of_the_program.search
-_done_already = patterns.done_already.search
-_about_gateway = patterns.about_gateway.search
-_of_code = patterns.of_code.search
-_about_template = patterns.about_template.search
-_no_cause = patterns.no_cause.search
-_taken = patterns.taken.search
-_cause = patterns.cause.search
-_denial = patterns.denial.search
 
 _addresses = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w.-]*").sub
 _between_words = re.compile(r"[\W_]+|(?<=[a-zа-яё])(?=[A-ZА-ЯЁ])").sub
@@ -41,25 +28,29 @@ def about_failure(said: str, *, by_gateway: bool = False) -> bool:
     words of a success, such as "queued". A gateway names itself and its kind: ``by_gateway``, that
     is no failure.
     """
+    from mailkit.core import failure_patterns as found
+
     said = _addresses("…", said)  # which may have such words in them
     words = _words(said)
-    if _on_the_way(words) or _of_the_server(words) or _done_already(words):
+    if found.on_the_way(words) or found.of_the_server(words) or found.done_already(words):
         return True
-    if _of_the_program(words) or _of_the_program(said.lower()):  # its signs count, too
+    if found.of_the_program(words) or found.of_the_program(said.lower()):  # its signs count
         return True
-    if not by_gateway and _about_gateway(words):
+    if not by_gateway and found.about_gateway(words):
         return True
-    if _of_code(words) and not _about_template(words):
+    if found.of_code(words) and not found.about_template(words):
         return True
     if _has_cause(said, words):
         return False
-    return _no_cause(words) is not None or (_taken(words) is not None and not _negated(words))
+    return bool(found.no_cause(words) or (found.taken(words) and not _negated(words)))
 
 
 def about_refusal(said: str) -> bool:
     """Whether the words say what in the request, or of its sender, is not let through."""
+    from mailkit.core import failure_patterns as found
+
     words = _words(said)
-    return _has_cause(said, words) or bool(_denial(words) or _about_gateway(words))
+    return _has_cause(said, words) or bool(found.denial(words) or found.about_gateway(words))
 
 
 def _words(said: str) -> str:
@@ -67,4 +58,6 @@ def _words(said: str) -> str:
 
 
 def _has_cause(said: str, words: str) -> bool:
-    return bool(_cause(words) or about_recipient(said) or about_account((said,)))
+    from mailkit.core import failure_patterns as found
+
+    return bool(found.cause(words) or about_recipient(said) or about_account((said,)))

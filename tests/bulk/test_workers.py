@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
@@ -21,7 +22,7 @@ from mailkit.bulk.source import read_recipients
 from mailkit.core.lateness import BEGINS_WITHIN, elapsed, is_too_late
 from mailkit.errors import InvalidArgument, JournalError, OutcomeUnknown
 from mailkit.message import Message
-from mailkit.provider import Dispatch, Sent, Task
+from mailkit.provider import Dispatch, Sent, Stage, Task, Wait
 from mailkit.testing import FakeClock
 
 from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
@@ -352,3 +353,20 @@ async def test_what_is_put_back_by_a_worker_that_then_leaves_is_not_overlooked(
         report = await job.wait()
     assert report.complete
     assert provider.mailed == dict.fromkeys(people(9), 1)
+
+
+async def test_who_asks_about_anothers_request_does_not_release_it(journal: Journal) -> None:
+    """Its own take of the same chunk, which the database has undone, had the same number."""
+    stages = [Stage("send", settles=True)]
+    one = await planned(journal, people(1))
+    two = await journal.workers.join(one)
+    lost = await take(journal, two)
+    die(two)
+    await journal.workers.busy(one)
+    [doubt] = await journal.chunks.in_doubt(one, stages)
+    assert doubt.ticket == lost.ticket
+    wait = Wait(datetime.fromtimestamp(9.0, UTC), "it is not there so far")
+    assert await journal.chunks.settle(one, doubt, 3.0, wait) == wait
+    journal.chunks._lost = [(one, lost, None)]
+    await journal.chunks._release()
+    assert [taken.ticket for taken in await journal.chunks.in_doubt(one, stages)] == [lost.ticket]

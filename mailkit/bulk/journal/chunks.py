@@ -188,6 +188,7 @@ class Chunks:
                     if taken.task.part is not None:
                         parts.end(db, job, taken.task.chunk, taken.task.part)
                     else:
+                        _check_not_asked(db, job, taken.ticket)
                         reason = "its taking was not confirmed"
                         settle(db, job, taken.ticket, ChunkState.PLANNED, reason, None)
                     # Without a ticket of its own, its grant may be somebody else's by now.
@@ -381,7 +382,8 @@ class Chunks:
         def work(db: Connection) -> Sent | NotTaken | Wait | None:
             check_alive(db, job)
             mine = db.execute(
-                "UPDATE chunks SET worker = ? WHERE job = ? AND n = ? AND takes = ? "
+                "UPDATE chunks SET worker = ?, looks = looks + 1 "
+                "WHERE job = ? AND n = ? AND takes = ? "
                 f"AND state = '{ChunkState.IN_DOUBT}'",
                 (worker, job.id, *ticket),
             )
@@ -399,8 +401,7 @@ class Chunks:
                 settle(db, job, ticket, ChunkState.PLANNED, found.why, now)
             else:
                 db.execute(
-                    "UPDATE chunks SET looks = looks + 1, cursor = coalesce(?, cursor) "
-                    "WHERE job = ? AND n = ?",
+                    "UPDATE chunks SET cursor = coalesce(?, cursor) WHERE job = ? AND n = ?",
                     (found.cursor, job.id, ticket.chunk),
                 )
             return found
@@ -439,6 +440,20 @@ def _left_out(
     if chunk.stage > 0 and stage.repeatable:
         return False
     return leave_out_unwanted(db, dialect, job, chunk.n)
+
+
+def _check_not_asked(db: Connection, job: JobRecord, ticket: Ticket) -> None:
+    """NotOurs if the chunk is in doubt, and a worker has asked what became of it: then that has the
+    ticket of the one whose request it was, and another take of its own, that the database has
+    undone, may have had the same number.
+    """
+    asked = db.execute(
+        f"SELECT 1 FROM chunks WHERE job = ? AND n = ? AND state = '{ChunkState.IN_DOUBT}' "
+        "AND looks > 0",
+        (job.id, ticket.chunk),
+    )
+    if asked.fetchone() is not None:
+        raise NotOurs(f"chunk {ticket.chunk} of the job {job.name} is another worker's")
 
 
 def _id(job: JobRecord) -> int:

@@ -108,7 +108,7 @@ CREATE TABLE chunks (
     stage      INTEGER NOT NULL DEFAULT 0,  -- the provider's stage that is next, or under way
     until      REAL,                     -- not to be taken, or asked about, before; the reason
                                          -- says why
-    looks      INTEGER NOT NULL DEFAULT 0,  -- how often it was asked, in vain, what became of it
+    looks      INTEGER NOT NULL DEFAULT 0,  -- how often it was asked what became of it
     statistics TEXT,                     -- JSON object: what the provider counts of its messages
     anew       INTEGER NOT NULL DEFAULT 0,  -- 1: what was prepared for it has a row too many
     accepted_rows INTEGER NOT NULL DEFAULT 0,  -- that were sent in it, and have this state of their

@@ -13,7 +13,7 @@ import attrs
 from mailkit.bulk.breaker import Breaker
 from mailkit.bulk.holds import Holds
 from mailkit.bulk.journal import JobRecord, Journal, LedgerPermits, Taken
-from mailkit.bulk.policy import Next, names, next_step
+from mailkit.bulk.policy import Next, may_have_left, names, next_step
 from mailkit.bulk.polling import Polling
 from mailkit.bulk.refusals import Refusals
 from mailkit.bulk.run import Left, Run
@@ -26,9 +26,7 @@ from mailkit.core.words import about_recipient
 from mailkit.errors import (
     AccountRefused,
     MailkitError,
-    NotSent,
     OutcomeUnknown,
-    QuotaExhausted,
     Refused,
 )
 from mailkit.events import ChunkAccepted, ChunkInDoubt, JobHook
@@ -192,7 +190,7 @@ class Performing:
         if isinstance(error, Refused):
             named = [row.n for row in task.rows if names(row.address, words)]
         step = next_step(error, self._refusals.known(taken), task.stage)
-        if step is not Next.DOUBT:
+        if step not in (Next.DOUBT, Next.STOP_IN_DOUBT):
             self._breaker.ended(taken.ticket)
         match step:
             case Next.STOP:
@@ -201,11 +199,14 @@ class Performing:
                 await self._suspect(taken, error, words)
             case Next.WAIT:
                 self._holds.begin(error)  # first: what is put back can be taken at once
-                await shielded(self._put_back(taken, str(error), left=_may_have_left(error)))
+                await shielded(self._put_back(taken, str(error), left=may_have_left(error)))
                 self._refusals.put_back(taken)
             case Next.DOUBT:
                 await shielded(self._doubt(taken, str(error)))
                 self._doubted(taken, error)
+            case Next.STOP_IN_DOUBT:
+                await shielded(self._doubt(taken, str(error)))
+                self._fail_for(error)
             case Next.HALVE_PART:
                 await shielded(self._journal.chunks.halve_part(self._job, taken))
             case Next.DEFER if not (names(task.rows[0].address, words) or self._trusts(words)):
@@ -266,7 +267,10 @@ class Performing:
         return self._settings.trust_refusals or about_recipient(words)
 
     async def _stop_for(self, taken: Taken, error: MailkitError) -> None:
-        await shielded(self._put_back(taken, str(error)))
+        await shielded(self._put_back(taken, str(error), left=may_have_left(error)))
+        self._fail_for(error)
+
+    def _fail_for(self, error: MailkitError) -> None:
         self._run.fail(error, f"the provider can't be used: {error}")
 
     async def _suspect(self, taken: Taken, error: MailkitError, words: str) -> None:
@@ -294,10 +298,3 @@ class Performing:
         if self._breaker.doubted(taken.ticket) and self._breaker.unknown >= DOUBTS_TO_STOP:
             reason = f"the outcome of {self._breaker.unknown} chunks in a row is unknown: {error}"
             self._run.give_up(Left.DOUBTS, error, reason)
-
-
-def _may_have_left(error: MailkitError) -> bool:
-    """Whether the request may have reached the provider: not if there was no permit for it."""
-    if isinstance(error, QuotaExhausted):
-        return error.status is not None
-    return not isinstance(error, NotSent)

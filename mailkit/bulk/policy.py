@@ -36,6 +36,7 @@ from mailkit.errors import (
     QuotaExhausted,
     RateLimited,
     Refused,
+    RequestError,
     Unavailable,
     Unsupported,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "Trial",
     "gist",
     "judge",
+    "may_have_left",
     "names",
     "next_step",
     "refusal_of_all",
@@ -70,6 +72,7 @@ class Next(StrEnum):
     WAIT = "planned again, after a wait"
     YIELD = "planned again: another chunk's rows are being tried at this moment"
     DOUBT = "in doubt"
+    STOP_IN_DOUBT = "in doubt, and the job stops"
     PROBE = "cut: three of its rows are tried alone before anything else is sent"
     HALVE = "cut in two"
     TRY = "its one row is on trial"
@@ -99,14 +102,15 @@ class Answers:
 
 def next_step(error: MailkitError, known: Answers, stage: Stage = SEND) -> Next:
     """What happens to the task next; only a plain refusal depends on what is known of the rows."""
+    in_doubt = stage.settles and may_have_left(error) and not _is_believed(error, stage)
     if isinstance(error, AuthenticationFailed | AccountRefused | InvalidArgument | Unsupported):
-        return Next.STOP
+        return Next.STOP_IN_DOUBT if in_doubt else Next.STOP
     if isinstance(error, NotNow):
-        return Next.WAIT
+        return Next.DOUBT if in_doubt else Next.WAIT
     if not isinstance(error, Refused):
         return Next.WAIT if stage.repeatable else Next.DOUBT
     if not (stage.has_rows and stage.rows_refusable):
-        return Next.STOP
+        return Next.STOP_IN_DOUBT if in_doubt else Next.STOP
     if stage.repeatable:
         return _next_for_part(known)
     if known.rows == 1:
@@ -116,6 +120,18 @@ def next_step(error: MailkitError, known: Answers, stage: Stage = SEND) -> Next:
     if known.about_rows:
         return Next.HALVE
     return Next.YIELD if known.probing else Next.PROBE
+
+
+def may_have_left(error: MailkitError) -> bool:
+    """Whether the request may have reached the provider: not if there was no permit for it."""
+    if isinstance(error, QuotaExhausted):
+        return error.status is not None
+    return isinstance(error, RequestError) and not isinstance(error, NotSent)
+
+
+def _is_believed(error: MailkitError, stage: Stage) -> bool:
+    """Whether it is the service's own word that nothing was done."""
+    return isinstance(error, RequestError) and error.code in stage.believed
 
 
 def _next_for_part(known: Answers) -> Next:

@@ -66,9 +66,10 @@ class Stage:
     A ``repeatable`` stage is done again when its outcome is unknown; the chunk is never in doubt
     for its sake. ``carries_rows``: its tasks have the rows. ``rows_refusable``: a refusal may be
     about some of the rows, so that these are looked for. ``settles``: what is in doubt can be
-    settled by asking the service (``Dispatch.settle``). ``optional``: the stage before may find
-    that it is not needed. ``quotas`` names those of the client that each of its requests falls
-    under.
+    settled by asking the service (``Dispatch.settle``); then any request without success leaves its
+    chunk in doubt, unless it never left, or the service's code is among those that are ``believed``
+    to mean that nothing was done. ``optional``: the stage before may find that it is not needed.
+    ``quotas`` names those of the client that each of its requests falls under.
 
     A stage of the scope JOB is a barrier: it is done once every chunk has come to it, and before
     any of them goes on.
@@ -80,6 +81,7 @@ class Stage:
     carries_rows: bool = True
     rows_refusable: bool = True
     settles: bool = False
+    believed: frozenset[int | str] = frozenset()
     optional: bool = False
     quotas: tuple[str, ...] = ()
 
@@ -144,11 +146,11 @@ class Task:
     before, or this one before a wait, has left for this one; at a stage of the scope JOB,
     ``cursors`` has those of all chunks that are not sent yet. ``looks`` counts how often
     `Dispatch.settle` has asked to look again. ``tried``: when a request of a stage that is not
-    repeatable has ended before, whose outcome is unknown, or which was said to be not acted upon;
-    None if there was none. Then ``heard_of`` has the references under which webhooks speak of these
-    people, and which no chunk has: this one may have been taken under one of them. ``take`` counts
-    how often the chunk was handed out for a stage that is not repeatable. ``job_id`` is the job's
-    number in its journal.
+    repeatable has ended before, whose outcome is or was unknown, or which was said to be not acted
+    upon; None if there was none. Then ``heard_of`` has the references under which webhooks speak of
+    these people, and which no chunk has: this one may have been taken under one of them. ``take``
+    counts how often the chunk was handed out for a stage that is not repeatable. ``job_id`` is the
+    job's number in its journal.
     """
 
     job: str

@@ -21,6 +21,7 @@ from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
     BadResponse,
+    ErrorContext,
     InvalidArgument,
     MailkitError,
     NotFound,
@@ -70,6 +71,8 @@ def test_what_becomes_of_a_chunk(error: MailkitError, known: Answers, step: Next
 
 LOAD = Stage("load", Scope.PART, repeatable=True)
 CAMPAIGN = Stage("send", carries_rows=False, rows_refusable=False)
+ASKED_FOR = attrs.evolve(CAMPAIGN, settles=True, believed=frozenset({791}))
+USED_UP = RateLimited("used up", ErrorContext("fake", "send", 400, 791))
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,15 @@ CAMPAIGN = Stage("send", carries_rows=False, rows_refusable=False)
         (CAMPAIGN, OutcomeUnknown("reset"), MANY, Next.DOUBT),
         (CAMPAIGN, Refused("no"), MANY, Next.STOP),
         (CAMPAIGN, Refused("no"), Answers(rows=1), Next.STOP),
+        (ASKED_FOR, NotSent("no route"), MANY, Next.WAIT),
+        (ASKED_FOR, QuotaExhausted("no permit"), MANY, Next.WAIT),
+        (ASKED_FOR, InvalidArgument("no sender"), MANY, Next.STOP),
+        (ASKED_FOR, USED_UP, MANY, Next.WAIT),
+        (ASKED_FOR, RateLimited("later"), MANY, Next.DOUBT),
+        (ASKED_FOR, Unavailable("turned away"), MANY, Next.DOUBT),
+        (ASKED_FOR, AuthenticationFailed("token"), MANY, Next.STOP_IN_DOUBT),
+        (ASKED_FOR, AccountRefused("no sender"), MANY, Next.STOP_IN_DOUBT),
+        (ASKED_FOR, Refused("no"), MANY, Next.STOP_IN_DOUBT),
         (attrs.evolve(LOAD, scope=Scope.JOB), Refused("no"), MANY, Next.STOP),
         (attrs.evolve(CAMPAIGN, repeatable=True), OutcomeUnknown("reset"), MANY, Next.WAIT),
     ],

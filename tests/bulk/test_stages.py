@@ -344,7 +344,9 @@ async def test_a_refused_campaign_stops_and_rejects_nobody(
 ) -> None:
     shop.acts["send"] = [lambda task: Refused("this template is not allowed")]
     report = await send(journal, shop, people(15))
-    assert (report.counts.rejected, report.counts.unsent) == (0, 15)
+    counts = report.counts
+    assert (counts.rejected, counts.in_doubt, counts.unsent) == (0, 6, 9)
+    assert report.stopped == "the provider can't be used: this template is not allowed"
 
 
 @pytest.mark.parametrize("done", [True, False])

@@ -132,7 +132,7 @@ async def test_each_chunk_gets_a_list_and_a_campaign(world: World) -> None:
 
 async def test_one_request_in_ten_seconds_is_enough(world: World) -> None:
     """Some campaigns need a new token first, and one is looked for until it is certain that it was
-    turned away.
+    turned away, and once more before it is asked for again.
     """
     world.sandbox.sendpulse.settings.token_lifetime = 100.0  # good for 50 seconds
     wire = Wire(world.clock, [Strike(Trouble.TURNED_AWAY, "send")])
@@ -149,8 +149,27 @@ async def test_one_request_in_ten_seconds_is_enough(world: World) -> None:
     report = ended.result()
     assert report is not None
     assert report.complete
-    assert world.sandbox.requests["sendpulse.mailing_lists.campaigns"] == 3
+    assert world.sandbox.requests["sendpulse.mailing_lists.campaigns"] == 4
     assert world.sandbox.requests[SEND] == 3
+    assert await world.agrees()
+
+
+async def test_whoever_may_have_got_a_campaign_is_in_doubt(world: World) -> None:
+    """A gateway's page says that it was turned away; others must not send to them meanwhile."""
+    wire = Wire(world.clock, [Strike(Trouble.TURNED_AWAY, "send")])
+    async with world.client(FEW, transport=wire) as client:
+        provider = WatchedProvider(client, world.clock)
+        async with BulkSender(provider, journal=world.journal, clock=world.clock) as sender:
+            job = await sender.start(COMMON, read_recipients(people(20)), name="autumn")
+            async for step in job.progress():
+                if step.counts.in_doubt:
+                    job.stop()
+            report = await job.wait()
+    assert (report.counts.in_doubt, report.counts.unsent) == (20, 0)
+    assert "403" in report.doubts[0].reason
+    assert world.sandbox.truth.emails == 0
+    report = await world.resume()
+    assert report.complete
     assert await world.agrees()
 
 

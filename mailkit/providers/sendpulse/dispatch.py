@@ -41,7 +41,6 @@ from mailkit.core.wire_format import WireFormat
 from mailkit.errors import (
     AccountRefused,
     AuthenticationFailed,
-    BadResponse,
     InvalidArgument,
     NotFound,
     NotSent,
@@ -93,6 +92,7 @@ SEND = Stage(
     carries_rows=False,
     rows_refusable=False,
     settles=True,
+    believed=frozenset(CAMPAIGN_REFUSED),
     quotas=("campaigns",),
 )
 
@@ -174,7 +174,6 @@ class SendPulseDispatch:
         self._blacklist: frozenset[str] = frozenset()
         self._blacklist_until = -inf
         self._asking = asyncio.Lock()
-        self._refused: dict[str, int] = {}  # campaigns that were not created: at which take
         self.limits = Limits(limits.rows, limits.size, base=_REQUEST, part_rows=limits.part_rows)
 
     def measure(self, address: str, values: Sequence[str]) -> int:
@@ -328,8 +327,7 @@ class SendPulseDispatch:
         return Done()
 
     async def _send(self, task: Task, chunk: ChunkList) -> Sent | Wait:
-        """Whoever said that there is no campaign yet may have been a gateway that knows nothing: it
-        is asked for again only once it is certain that there is none.
+        """Create the campaign; before any request but the first one, look whether it is there.
 
         Where permits are missing on the way, the next take goes on from there: as long as no
         campaign was asked for, nobody else can have left one.
@@ -339,20 +337,13 @@ class SendPulseDispatch:
         looked = listed or task.tried is None
         try:
             if task.tried is not None:
-                try:
-                    async for found in self._look_for(self._once, task, chunk, listed=listed):
-                        known = attrs.evolve(found, looked=task.take, listed=True)
-                        looked = True
-                except (Unavailable, BadResponse) as error:  # only this look may have left
-                    raise NotSent(error.text, error.context) from error
+                async for found in self._look_again(task, chunk, listed=listed):
+                    known = attrs.evolve(found, looked=task.take, listed=True)
+                    looked = True
                 if len(known.ours) > 1:
                     raise OutcomeUnknown(f"SendPulse has two campaigns called {name_of(task)}")
                 if known.ours:
                     return Sent(str(known.ours[0]), cursor=task.cursor)
-                believed = self._refused.pop(name_of(task), None) == task.take - 1
-                wait = None if believed else self._wait(task, known, task.tried)
-                if wait is not None:
-                    return wait
             return await self._create(task, chunk)
         except QuotaExhausted as error:
             if not looked or error.available_at is None or error.status is not None:
@@ -363,28 +354,39 @@ class SendPulseDispatch:
             async for found in self._look_for(self._client, task, chunk, listed=False):
                 if found.ours:
                     return Sent(str(found.ours[0]), cursor=task.cursor)
-            raise Unavailable(error.text, error.context) from error
+            raise OutcomeUnknown(error.text, error.context) from error
+
+    async def _look_again(
+        self, task: Task, chunk: ChunkList, *, listed: bool
+    ) -> AsyncIterator[ChunkList]:
+        """See `_look_for`. If that fails, nothing but this look has left."""
+        try:
+            async for found in self._look_for(self._once, task, chunk, listed=listed):
+                yield found
+        except QuotaExhausted:
+            raise
+        except AuthenticationFailed as error:
+            async for found in self._look_for(self._client, task, chunk, listed=False):
+                yield found
+            raise NotSent(error.text, error.context) from error
+        except RequestError as error:
+            raise NotSent(error.text, error.context) from error
 
     async def _create(self, task: Task, chunk: ChunkList) -> Sent:
         message, written = self._message, self._stored_placeholders(chunk)
         stats = None
         if message.track_opens is not None or message.track_clicks is not None:
             stats = Stats(message.track_opens, message.track_clicks)
-        try:
-            campaign = await self._once.campaigns.create(
-                sender=message.sender,
-                subject=written.subject,
-                html=written.html,
-                list_id=chunk.id,
-                name=name_of(task),
-                send_at=message.send_at,
-                attachments=message.attachments or None,
-                stats=stats,
-            )
-        except RequestError as error:
-            if error.code in CAMPAIGN_REFUSED:
-                self._refused[name_of(task)] = task.take
-            raise
+        campaign = await self._once.campaigns.create(
+            sender=message.sender,
+            subject=written.subject,
+            html=written.html,
+            list_id=chunk.id,
+            name=name_of(task),
+            send_at=message.send_at,
+            attachments=message.attachments or None,
+            stats=stats,
+        )
         return Sent(str(campaign.id), cursor=task.cursor)
 
     async def settle(self, task: Task) -> Sent | NotTaken | Wait | None:

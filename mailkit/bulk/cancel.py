@@ -26,14 +26,15 @@ async def cancel(
     """Send nothing of the job any more, whoever is sending it at the moment.
 
     They end the requests that are under way, and stop; waits at most ``max_wait`` seconds for that,
-    and returns the report. A job that has nothing left to send stays as it is. InvalidArgument if
-    there is no such job.
+    and returns the report. A job of which nothing is unsent by then, nor in doubt, is not
+    cancelled: its statuses are looked for as before. What is in doubt and turns out not to be sent
+    stays unsent. InvalidArgument if there is no such job.
     """
     check_number(max_wait, "max_wait", least=0)
     record = await journal.jobs.get(name)
     if await journal.cancelling.cancel(record, clock.now()):
         give_up = clock.monotonic() + max_wait
-        while await journal.cancelling.sender(record) is not None and clock.monotonic() < give_up:
+        while await journal.cancelling.is_under_way(record) and clock.monotonic() < give_up:
             await clock.sleep(LOOK_SECONDS)
     return await make_report(journal, name)
 

@@ -396,7 +396,10 @@ class Engine:
             await self._polling.take_up(everybody=False)
             await self._clock.sleep(OTHERS_SECONDS)
             return True
-        return await self._refusals.conclude() or await self._take_last()
+        if await self._refusals.conclude() or await self._take_last():
+            return True
+        await self._journal.cancelling.lapse(self._job)
+        return False
 
     async def _take_last(self) -> bool:
         """Whether there is something after all: whoever was busy may have put it back and left."""

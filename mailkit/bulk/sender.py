@@ -200,7 +200,7 @@ class BulkSender:
         The job is found by its ``name``, else by its message and list. While another process plans
         it, this one waits, and then joins. ``suppress`` and ``rate`` apply from now on. JobExists
         if the job of this name has a different message or list, unless it gives way, as in
-        ``start``; InvalidArgument if it was cancelled.
+        ``start``; InvalidArgument if it was cancelled with rows unsent.
         """
         self._check_track(self._settings)
         spec = JobSpec(message, recipients, name, suppress=suppress, rate=rate)
@@ -219,7 +219,8 @@ class BulkSender:
                     raise
             else:
                 return await self._run(record, self._settings, prepared=True)
-        check_not_cancelled(record)
+        if await self.journal.cancelling.is_unwanted(record):
+            check_not_cancelled(record)
         if suppress is not None:
             await suppress_for(self.journal, record, suppress, self._clock)
         return await self.resume(record.name, rate=rate)
@@ -352,11 +353,11 @@ class BulkSender:
         restart: bool = True,
     ) -> Job:
         """Go on with a job that was stopped or cut off; what was under way then is in doubt. With
-        ``rejected``, what the provider rejected is sent again too. A job that was cancelled needs
-        ``cancelled``. Whoever has the message from another job by now is left out, and counted in
-        the job's ``left_out``; for one that was started with ``again``, from a job that came after
-        it. ``rate`` is the job's from now on. Without ``restart``, a job that was stopped is
-        InvalidArgument.
+        ``rejected``, what the provider rejected is sent again too. A job that was cancelled with
+        rows unsent needs ``cancelled``. Whoever has the message from another job by now is left
+        out, and counted in the job's ``left_out``; for one that was started with ``again``, from a
+        job that came after it. ``rate`` is the job's from now on. Without ``restart``, a job that
+        was stopped is InvalidArgument.
 
         If other processes send the job at this moment, this one joins them. InvalidArgument if
         there is no such job, or if it was started with another provider or account.
@@ -368,6 +369,8 @@ class BulkSender:
         if rate is not None:
             await self.journal.jobs.set_rate(record, rate, most=quota_of(rate).limit)
             record = attrs.evolve(record, rate=rate)
+        if rejected and not cancelled:
+            check_not_cancelled(record)
         left_out = await self.journal.cancelling.restore(record) if cancelled else 0
         return await self._run(
             record, self._settings, rejected=rejected, restart=restart, left_out=left_out

@@ -14,6 +14,7 @@ from mailkit.bulk.cancel import RecallResult
 from mailkit.bulk.cancel import cancel as stop_sending
 from mailkit.bulk.journal import Journal
 from mailkit.bulk.report import Report
+from mailkit.bulk.report.advice import unfound
 from mailkit.bulk.sender import BulkSender
 from mailkit.cli import orders
 from mailkit.cli.options import Account, AdoptAs, AsJson, JobName, JournalPlace
@@ -42,8 +43,9 @@ def cancel(
 ) -> None:
     """Cancel a job, from any terminal: nothing more of it is sent.
 
-    Processes that are sending it finish their requests under way and stop. Recipients that are
-    still unsent can be mailed by another job, or by resume --cancelled.
+    Processes that are sending it finish their requests under way and stop. If these send the rest,
+    the job is not cancelled. Recipients that are still unsent can be mailed by another job, or by
+    resume --cancelled.
     """
 
     async def command() -> int:
@@ -89,15 +91,22 @@ def _told(report: Report) -> list[str]:
     handed = f"{counts.accepted:,} accepted, {counts.rejected:,} rejected"
     if counts.in_doubt:
         handed += f", {counts.in_doubt:,} in doubt"
-    if report.cancelled is None or not (counts.unsent or report.running):
-        return [f"{job}: nothing is left to cancel: {handed}"]
     quoted = shlex.quote(job)
-    lines = [
-        f"{job}: cancelled at {moment_of(report.cancelled)}: {handed}, {counts.unsent:,} unsent"
-    ]
-    if report.running:
+    if report.cancelled is None:
+        lines = [f"{job}: nothing is left to cancel: {handed}"]
+    else:
+        at = moment_of(report.cancelled)
+        lines = [f"{job}: cancelled at {at}: {handed}, {counts.unsent:,} unsent"]
+    if counts.unsent and report.running:
         lines.append(f"It is still being sent: a request takes long; see mailkit status {quoted}")
-    if counts.unsent:
+    if counts.in_doubt:
+        lines.append(
+            f"To settle what is in doubt: mailkit status {quoted}; what turns out not to be sent "
+            "stays unsent"
+        )
+    if report.unreconciled:
+        lines.append(str(unfound(report, moment_of)))
+    if report.stopped and counts.unsent:
         lines.append(f"To send the rest after all: mailkit resume {quoted} --cancelled")
     return lines
 

@@ -133,12 +133,15 @@ def resolve(
                 rows, left_out = again.rows, again.elsewhere
             else:
                 rows = await end_doubts(store, job, *which, accepted=accepted, addresses=people)
+            cancelled = await store.cancelling.is_unwanted(await store.jobs.get(job))
         one = rows == 1
         if accepted:
             print("1 row now counts" if one else f"{rows:,} rows now count", "as accepted")
         elif rows:
-            how = f"mailkit resume {shlex.quote(plain(job))}"
-            print("1 row is" if one else f"{rows:,} rows are", f"planned again; send with: {how}")
+            how, what = f"mailkit resume {shlex.quote(plain(job))}", "planned again; send with:"
+            if cancelled:
+                how, what = f"{how} --cancelled", "unsent, and the job is cancelled; send with:"
+            print("1 row is" if one else f"{rows:,} rows are", what, how)
         elif not left_out:
             print(f"the job {plain(job)} has no rejected rows: nothing is planned again")
         if left_out:

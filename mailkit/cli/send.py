@@ -280,7 +280,7 @@ def resume(
             check_shared(place)
         async with opened(place, adopt=adopt) as store:
             record = await store.jobs.get(job)
-            if record.cancelled is not None and not cancelled:
+            if not cancelled and await store.cancelling.is_unwanted(record):
                 raise InvalidArgument(
                     f"the job {job} was cancelled: to send the rest after all, add --cancelled"
                 )

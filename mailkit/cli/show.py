@@ -145,7 +145,7 @@ def _state(report: Report) -> str:
         return "running" if is_attended(report) else "not heard from"
     if report.complete:
         return "nobody accepted" if report.without_anybody else "done"
-    if report.cancelled:
+    if report.cancelled and report.counts.unsent:
         return "cancelled"
     if report.stopped:
         return "stopped"

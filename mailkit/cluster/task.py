@@ -22,6 +22,7 @@ from procrastinate.jobs import JobDeferrer
 from procrastinate.types import JSONValue
 
 from mailkit.bulk.journal import JobRecord, JobState, Journal, check_shared
+from mailkit.bulk.journal.wanted import CANCELLED
 from mailkit.bulk.settings import EngineSettings
 from mailkit.cluster.queue import (
     SWEEP_QUEUE,
@@ -187,7 +188,9 @@ class Tasks:
     async def _record(self, job: str) -> JobRecord | None:
         """The job, if it is there to be worked on."""
         found = await self._journal.jobs.find(job)
-        wanted = found is not None and found.state is JobState.PLANNED and found.cancelled is None
+        wanted = (
+            found is not None and found.state is JobState.PLANNED and found.stopped != CANCELLED
+        )
         return found if wanted else None
 
     async def _has_ended(self, record: JobRecord) -> bool:

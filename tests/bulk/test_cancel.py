@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
@@ -107,6 +106,87 @@ async def test_a_job_without_anything_left_to_send_stays_as_it_is(
     assert report.cancelled is None
     with pytest.raises(InvalidArgument):
         await cancel(journal, "b")
+
+
+async def test_a_job_whose_last_requests_were_under_way_ends_as_any_other(
+    journal: Journal, provider: Shop
+) -> None:
+    """It goes on looking for what it has sent."""
+    provider.cancels.add(("a", 2))
+    provider.hidden = {people(4)[3]}
+    report = await send(journal, provider, people(4), "a")
+    assert (report.counts.accepted, report.counts.in_doubt, report.counts.unsent) == (3, 1, 0)
+    assert (report.unreconciled, report.cancelled, report.stopped) == (0, None, None)
+    await resolve(journal, "a", addresses=provider.hidden, accepted=False)
+    async with sender_of(journal, provider) as sender:
+        assert (await (await sender.resume("a")).wait()).counts.in_doubt == 1  # hidden again
+
+
+async def test_it_ends_so_too_with_several_requests_under_way(
+    journal: Journal, provider: Shop
+) -> None:
+    provider.cancels |= {("a", 1), ("a", 2)}
+    settings = EngineSettings(concurrency=2)
+    async with BulkSender(provider, journal=journal, settings=settings, clock=FakeClock()) as one:
+        job = await one.start(MESSAGE, read_recipients(people(4)), name="a")
+        report = await job.wait()
+    assert (report.counts.accepted, report.unreconciled) == (4, 0)
+    assert (report.cancelled, report.stopped, report.complete) == (None, None, True)
+    async with sender_of(journal, provider) as sender:
+        with pytest.raises(JobExists, match="already went to this list"):
+            await sender.start(MESSAGE, read_recipients(people(4)), name="b")
+        assert (await (await sender.resume("a")).wait()).counts == report.counts
+
+
+async def test_what_was_under_way_and_comes_back_stays_unsent(
+    journal: Journal, provider: Shop
+) -> None:
+    provider.cancels.add(("a", 2))
+    provider.acts = [lambda task: Sent("1"), RateLimited("busy", retry_after=1.0)]
+    report = await send(journal, provider, people(4), "a")
+    assert (report.counts.accepted, report.counts.unsent) == (2, 2)
+    assert (report.cancelled is None, report.stopped) == (False, "cancelled")
+    assert provider.mailed == dict.fromkeys(people(2), 1)
+
+
+async def test_what_is_in_doubt_and_was_not_sent_stays_unsent(
+    journal: Journal, provider: Shop
+) -> None:
+    provider.acts = [OutcomeUnknown("reset"), OutcomeUnknown("reset")]
+    await send(journal, provider, people(4), "a")
+    report = await cancel(journal, "a")
+    assert (report.counts.in_doubt, report.counts.unsent, report.stopped) == (4, 0, None)
+    assert report.cancelled is not None
+    async with sender_of(journal, provider) as sender:
+        await (await sender.resume("a")).wait()  # nothing is left to send
+        with pytest.raises(InvalidArgument, match="was cancelled"):
+            await sender.resume("a", rejected=True)
+        await resolve(journal, "a", 1, accepted=False)
+        with pytest.raises(InvalidArgument, match="is cancelled"):
+            await sender.resume("a")
+    assert (await make_report(journal, "a")).stopped == "cancelled"
+    other = await send(journal, provider, people(4), "b")
+    assert (other.counts.accepted, other.counts.duplicate) == (2, 2)
+    await resolve(journal, "a", 2, accepted=True)
+    async with sender_of(journal, provider) as sender:
+        report = await (await sender.resume("a", cancelled=True)).wait()
+    assert (report.counts.accepted, report.counts.duplicate) == (2, 2)
+
+
+async def test_a_job_whose_doubts_all_were_sent_is_not_cancelled(
+    journal: Journal, provider: Shop
+) -> None:
+    provider.acts = [OutcomeUnknown("reset")]
+    provider.bad = {people(4)[2]}
+    await send(journal, provider, people(4), "a")
+    assert (await cancel(journal, "a")).cancelled is not None
+    await resolve(journal, "a", 1, accepted=True)
+    report = await make_report(journal, "a")
+    assert (report.cancelled, report.stopped, report.complete) == (None, None, True)
+    provider.bad.clear()
+    async with sender_of(journal, provider) as sender:  # a new order, which nobody has cancelled
+        report = await (await sender.resume("a", rejected=True)).wait()
+    assert (report.counts.accepted, report.cancelled) == (4, None)
 
 
 async def test_who_waits_for_hours_hears_of_it(journal: Journal, provider: Shop) -> None:
@@ -249,7 +329,7 @@ async def test_what_a_dead_worker_was_sending_is_in_doubt_and_can_be_resolved(
     await take(journal, job)
     die(job)
     assert await journal.cancelling.cancel(job, 3.0)
-    assert await journal.cancelling.sender(job) is None
+    assert not await journal.cancelling.is_under_way(job)
     counts = (await snapshot(journal, job)).counts
     assert (counts.in_doubt, counts.unsent) == (2, 2)
     await resolve(journal, job.name, 1, accepted=True)
@@ -263,13 +343,38 @@ async def test_it_is_not_resumed_while_a_request_is_under_way(journal: Journal) 
     job = await journal.workers.join(job)
     taken = await take(journal, job)
     assert await journal.cancelling.cancel(job, 3.0)
-    assert await journal.cancelling.sender(job) == os.getpid()
+    assert await journal.cancelling.is_under_way(job)
     with pytest.raises(InvalidArgument):
         await journal.cancelling.restore(job)
     await journal.chunks.accept(job, taken.ticket, 3.0, Sent("1"))
     await journal.workers.leave(job)
     assert await journal.cancelling.restore(job) == 0
     assert (await snapshot(journal, job)).job.cancelled is None
+
+
+async def test_how_the_last_request_ends_decides_whether_the_job_is_cancelled(
+    journal: Journal,
+) -> None:
+    """Who cancels it waits for that, and for workers to stop if anything is left."""
+    for sent in (True, False):
+        job = await planned(journal, people(2), f"sent {sent}")
+        job = await journal.workers.join(job)
+        taken = await take(journal, job)
+        assert await journal.cancelling.cancel(job, 3.0)
+        assert await journal.cancelling.is_under_way(job)
+        assert (await snapshot(journal, job)).job.stopped is None
+        if sent:
+            await journal.chunks.accept(job, taken.ticket, 4.0, Sent("1"))
+            assert not await journal.cancelling.is_under_way(job)  # it looks for what it has sent
+        else:
+            await journal.chunks.put_back(job, taken.ticket, 4.0, "busy")
+            assert await journal.cancelling.is_under_way(job)
+        found = (await snapshot(journal, job)).job
+        assert (found.cancelled, found.stopped) == ((None, None) if sent else (3.0, "cancelled"))
+        await journal.workers.leave(job)
+        assert not await journal.cancelling.is_under_way(job)
+        waiting = await journal.workers.unattended()
+        assert [one.name for one in waiting] == ["sent True"]
 
 
 async def test_what_was_accepted_is_taken_back_chunk_by_chunk(journal: Journal) -> None:

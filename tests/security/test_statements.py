@@ -19,7 +19,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
     """Statements are put together from names and question marks; values travel beside them."""
     constants = {"_COLUMNS", "columns", "WHERE", "where", "state", "sending", "table", "column",
                  "VERSION", "begin", "SENT", "_HEARD", "chunk", "following", "which", "parts",
-                 "condition", "looks",
+                 "condition", "looks", "CANCELLED_AT", "STOPPED", "_IS_UNSENT",
                  "COLUMNS", "IS_ONE", "names", "_address(dialect)",
                  "_address(store.dialect)", "PROCESS", "_REASON", "person",
                  "WAL_LIMIT", "_SENT", "_UNDER_WAY", "_UNSENT", "joined", "kept", "others",

@@ -17,13 +17,11 @@ from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.wanted import CANCELLED_AT, check_wanted, is_unwanted
 from mailkit.bulk.journal.workers import at_work, reap
 from mailkit.errors import InvalidArgument
 
-__all__ = ["CANCELLED", "Cancelling"]
-
-CANCELLED = "cancelled"
-"""Why a cancelled job is stopped."""
+__all__ = ["Cancelling"]
 
 _UNSENT = f"'{ChunkState.PLANNED}', '{ChunkState.LOADING}'"
 
@@ -35,30 +33,56 @@ class Cancelling:
         self._store = store
 
     async def cancel(self, job: JobRecord, now: float) -> bool:
-        """Send nothing of the job any more; whether there was anything left to send."""
+        """Send nothing of the job any more; whether anything of it is, or may be, unsent."""
 
         def work(db: Connection) -> bool:
             reap(db, self._store.liveness, job.id)
-            changed = db.execute(
-                "UPDATE jobs SET cancelled = coalesce(cancelled, ?), stopped = ? WHERE id = ? AND "
-                "(cancelled IS NOT NULL OR EXISTS (SELECT 1 FROM chunks WHERE job = jobs.id AND "
-                f"state IN ({_UNSENT}, '{ChunkState.SENDING}')))",
-                (now, CANCELLED, job.id),
+            db.execute(
+                "UPDATE jobs SET cancelled = coalesce(cancelled, ?) WHERE id = ?", (now, job.id)
             )
-            return changed.rowcount > 0
+            _lapse(db, job)
+            found = db.execute(
+                "SELECT 1 FROM jobs WHERE id = ? AND cancelled IS NOT NULL", (job.id,)
+            )
+            return found.fetchone() is not None
 
         return await self._store.write(work)
 
-    async def sender(self, job: JobRecord) -> int | None:
-        """A process that is still sending the job; what dead ones had under way is in doubt."""
+    async def check_wanted(self, job: JobRecord) -> None:
+        """InvalidArgument if the job is cancelled, and has something unsent."""
+        await self._store.read(lambda db: check_wanted(db, job))
 
-        def work(db: Connection) -> int | None:
-            reap(db, self._store.liveness, job.id)
+    async def is_unwanted(self, job: JobRecord) -> bool:
+        """Whether the job is cancelled, and has something unsent."""
+        return await self._store.read(lambda db: is_unwanted(db, job))
+
+    async def lapse(self, job: JobRecord) -> None:
+        """The job is not cancelled if nothing of it is unsent or in doubt by now."""
+
+        def look(db: Connection) -> bool:
+            found = db.execute(
+                f"SELECT 1 FROM jobs WHERE id = ? AND cancelled IS NOT NULL "
+                f"AND {CANCELLED_AT} IS NULL",
+                (job.id,),
+            )
+            return found.fetchone() is not None
+
+        if await self._store.read(look):
+            await self._store.write(lambda db: _lapse(db, job))
+
+    async def is_under_way(self, job: JobRecord) -> bool:
+        """Whether a request of the job is under way, or a worker has not stopped yet though the
+        rest is not to be sent; what dead ones had under way is in doubt. The job is not cancelled
+        if nothing of it is unsent or in doubt by now.
+        """
+
+        def work(db: Connection) -> bool:
+            alive = reap(db, self._store.liveness, job.id)
+            _lapse(db, job)
+            if at_work(db, job, alive, looking=False) is not None:
+                return True
             senders = living(db, self._store.liveness, job.id, sends=True)
-            if not senders:
-                return None
-            found = db.execute("SELECT process FROM workers WHERE id = ?", (min(senders),))
-            return int(found.fetchone()[0])
+            return bool(senders) and is_unwanted(db, job)
 
         return await self._store.write(work, durable=False)
 
@@ -105,6 +129,10 @@ class Cancelling:
 
             with contextlib.suppress(Overtaken):
                 return await self._store.write(work)
+
+
+def _lapse(db: Connection, job: JobRecord) -> None:
+    db.execute(f"UPDATE jobs SET cancelled = {CANCELLED_AT} WHERE id = ?", (job.id,))
 
 
 def _set_aside(db: Connection, job: JobRecord, elsewhere: Mapping[int, str]) -> int:

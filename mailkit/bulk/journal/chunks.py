@@ -36,6 +36,7 @@ from mailkit.bulk.journal.resolving import held_up_until
 from mailkit.bulk.journal.row_ids import row_id
 from mailkit.bulk.journal.store import CommitUnknown, Connection, Dialect, NotOurs, Store
 from mailkit.bulk.journal.tasks import PlannedChunk, Taken, task_of
+from mailkit.bulk.journal.wanted import STOPPED
 from mailkit.core.dispatch import (
     SEND,
     Done,
@@ -116,7 +117,7 @@ class Chunks:
             assert job.worker is not None  # noqa: S101 - check_alive looked
             job.worker.life.check(db)
             stopped, unwanted = db.execute(
-                "SELECT stopped, suppressed <> (SELECT CAST(value AS INTEGER) FROM meta "
+                f"SELECT {STOPPED}, suppressed <> (SELECT CAST(value AS INTEGER) FROM meta "
                 "WHERE key = 'suppressed') FROM jobs WHERE id = ?",
                 (job.id,),
             ).fetchone()

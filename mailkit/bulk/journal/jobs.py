@@ -22,8 +22,8 @@ from mailkit.bulk.journal.names import (
 from mailkit.bulk.journal.ownership import check_alive, living, register
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.wanted import CANCELLED_AT, STOPPED, check_wanted
 from mailkit.errors import InvalidArgument
-from mailkit.remedies import remedy
 from mailkit.text import control_character
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "WhenPlanned",
     "by_id",
     "check_not_pruned",
-    "check_wanted",
     "every",
     "every_planned",
     "find",
@@ -41,8 +40,8 @@ __all__ = [
 ]
 
 _COLUMNS = (
-    "id, name, provider, account, state, message, columns, fingerprint, read, created, stopped, "
-    "cancelled, held, rate, pruned, erased, again"
+    "id, name, provider, account, state, message, columns, fingerprint, read, created, "
+    f"{STOPPED}, {CANCELLED_AT}, held, rate, pruned, erased, again"
 )
 
 
@@ -270,7 +269,7 @@ class Jobs:
         """Why nothing more is to be taken of the job, if so."""
 
         def work(db: Connection) -> str | None:
-            found = db.execute("SELECT stopped FROM jobs WHERE id = ?", (job.id,)).fetchone()
+            found = db.execute(f"SELECT {STOPPED} FROM jobs WHERE id = ?", (job.id,)).fetchone()
             return None if found is None else found[0]
 
         return await self._store.read(work)
@@ -309,8 +308,11 @@ class Jobs:
         def work(db: Connection) -> None:
             found = by_id(db, job.id)
             assert found is not None  # noqa: S101 - planned jobs are not deleted
-            check_wanted(found)
-            db.execute("UPDATE jobs SET stopped = NULL WHERE id = ?", (job.id,))
+            check_wanted(db, found)
+            db.execute(
+                f"UPDATE jobs SET stopped = NULL, cancelled = {CANCELLED_AT} WHERE id = ?",
+                (job.id,),
+            )
             then(db, found)
 
         await self._store.write(work)
@@ -330,10 +332,7 @@ class Jobs:
             if others and not everybody:
                 db.execute("UPDATE workers SET sends = 0 WHERE id = ?", (own,))
                 return False
-            db.execute(
-                "UPDATE jobs SET stopped = ? WHERE id = ? AND cancelled IS NULL",
-                (reason, job.id),
-            )
+            db.execute("UPDATE jobs SET stopped = ? WHERE id = ?", (reason, job.id))
             return True
 
         return await self._store.write(work)
@@ -466,7 +465,8 @@ def _same(db: Connection, fingerprint: bytes) -> Sequence[JobRecord]:
     """
     found = db.execute(
         f"SELECT {_COLUMNS} FROM jobs WHERE fingerprint = ? AND state = '{JobState.PLANNED}' "
-        "ORDER BY cancelled IS NOT NULL, CASE WHEN cancelled IS NULL THEN id ELSE -id END",
+        f"ORDER BY {CANCELLED_AT} IS NOT NULL, "
+        f"CASE WHEN {CANCELLED_AT} IS NULL THEN id ELSE -id END",
         (fingerprint,),
     ).fetchall()
     return [*map(_record, found)]
@@ -492,15 +492,6 @@ def check_not_pruned(db: Connection, job: JobRecord) -> None:
         raise InvalidArgument(
             f"the job {job.name} was pruned: the journal has no addresses of its rows any more, "
             "and nothing more of it can be sent"
-        )
-
-
-def check_wanted(job: JobRecord) -> None:
-    """InvalidArgument if the job is cancelled."""
-    if job.cancelled is not None:
-        raise InvalidArgument(
-            f"the job {job.name} is cancelled: to send the rest after all, resume it with "
-            + remedy("cancelled=True", "--cancelled")
         )
 
 

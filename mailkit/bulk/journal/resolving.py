@@ -27,6 +27,7 @@ from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.restoring import check_rejected_since
 from mailkit.bulk.journal.store import Connection, Store
 from mailkit.bulk.journal.suppressions import FORGOTTEN
+from mailkit.bulk.journal.wanted import CANCELLED_AT
 from mailkit.bulk.journal.workers import reap
 from mailkit.errors import InvalidArgument
 
@@ -171,7 +172,9 @@ class Resolving:
                 found = _sources(db, job, RowState.REJECTED, chosen)
                 sources = [_set_aside(db, job, source, elsewhere) for source in found]
                 db.execute(
-                    "UPDATE jobs SET replans = replans + 1, held = NULL WHERE id = ?", (job.id,)
+                    "UPDATE jobs SET replans = replans + 1, held = NULL, "
+                    f"cancelled = {CANCELLED_AT} WHERE id = ?",
+                    (job.id,),
                 )
                 planned = _plan_again(db, job, sources)
                 return ReplanResult(planned, sum(source.count for source in found) - planned)

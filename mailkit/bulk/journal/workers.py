@@ -11,13 +11,14 @@ from collections.abc import Collection
 
 import attrs
 
-from mailkit.bulk.journal.jobs import check_wanted, every_planned, find
+from mailkit.bulk.journal.jobs import every_planned, find
 from mailkit.bulk.journal.ledger import leave
 from mailkit.bulk.journal.liveness import Liveness
 from mailkit.bulk.journal.ownership import PROCESS, living, register
 from mailkit.bulk.journal.permits import place_of
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, PartState, Role
 from mailkit.bulk.journal.store import Connection, Store
+from mailkit.bulk.journal.wanted import CANCELLED_AT, check_wanted
 from mailkit.errors import InvalidArgument, JournalError
 
 __all__ = ["Workers", "at_work", "reap"]
@@ -36,7 +37,7 @@ class Workers:
         """Work on the job, too; what dead workers were sending is in doubt from now on.
 
         One that ``sends`` goes on with a job that was stopped, unless it is not to ``restart`` one:
-        then that is InvalidArgument, as a cancelled one always is.
+        then that is InvalidArgument, as a cancelled one with something unsent always is.
         """
 
         def work(db: Connection) -> JobRecord:
@@ -45,10 +46,13 @@ class Workers:
             if found is None or found.id != job.id or found.state is not JobState.PLANNED:
                 raise JournalError(f"the job {job.name} is gone from the journal")
             if sends:
-                check_wanted(found)
+                check_wanted(db, found)
                 if found.stopped is not None and not restart:
                     raise InvalidArgument(f"the job {job.name} is stopped: {found.stopped}")
-                db.execute("UPDATE jobs SET stopped = NULL WHERE id = ?", (job.id,))
+                db.execute(
+                    f"UPDATE jobs SET stopped = NULL, cancelled = {CANCELLED_AT} WHERE id = ?",
+                    (job.id,),
+                )
             worker = register(db, self._store.liveness, job.id, sends=sends)
             reap(db, self._store.liveness, job.id)
             return attrs.evolve(found, worker=worker)
@@ -80,8 +84,8 @@ class Workers:
         )
 
     async def unattended(self) -> list[JobRecord]:
-        """The jobs that are neither stopped nor cancelled, with something to send or to look for,
-        and no living worker who does.
+        """The jobs that are not stopped, with something to send or to look for, and no living
+        worker who does.
         """
 
         def work(db: Connection) -> list[JobRecord]:
@@ -89,7 +93,6 @@ class Workers:
                 job
                 for job in every_planned(db)
                 if job.stopped is None
-                and job.cancelled is None
                 and _is_under_way(db, job)
                 and not living(db, self._store.liveness, job.id, sends=True)
             ]

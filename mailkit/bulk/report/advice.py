@@ -14,7 +14,7 @@ from mailkit.bulk.report.attendance import attendance, is_attended
 from mailkit.bulk.report.summary import Doubt, Report
 from mailkit.text import plain
 
-__all__ = ["Advice", "grouped", "listing", "next_steps", "remarks", "settling"]
+__all__ = ["Advice", "grouped", "listing", "next_steps", "remarks", "settling", "unfound"]
 
 
 @attrs.frozen
@@ -41,14 +41,7 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
     """What to know about rows that were accepted or rejected; ``at`` writes a time."""
     job = _job(report)
     if report.unreconciled:
-        rows = f"{_rows(report.unreconciled)} not in the status lists yet"
-        if is_attended(report):
-            until = report.looks_until
-            if until is not None and until > datetime.now(UTC):
-                rows = f"{rows}; checking until {at(until)}"
-            yield Advice(rows)
-        else:
-            yield Advice(f"{rows}; to check again:", f"mailkit {_look(report)}")
+        yield unfound(report, at)
     if report.held and not (report.running or report.stopped):
         yield Advice(
             "some rejections seem to be about the account: "
@@ -70,6 +63,17 @@ def remarks(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
         )
     elif report.counts.rejected and not (report.running or report.cancelled):
         yield Advice("to send the rejected rows again:", f"mailkit resume {job} --rejected")
+
+
+def unfound(report: Report, at: Callable[[datetime], str]) -> Advice:
+    """What becomes of accepted rows that are not in the status lists yet."""
+    rows = f"{_rows(report.unreconciled)} not in the status lists yet"
+    if not is_attended(report):
+        return Advice(f"{rows}; to check again:", f"mailkit {_look(report)}")
+    until = report.looks_until
+    if until is not None and until > datetime.now(UTC):
+        rows = f"{rows}; checking until {at(until)}"
+    return Advice(rows)
 
 
 def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice]:
@@ -108,6 +112,10 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
         yield Advice(f"{why} the rest with:", f"mailkit resume {job}")
         if report.stopped:
             yield from _by_workers(report, f"mailkit resume {job}")
+    elif report.cancelled:
+        yield Advice(
+            f"Cancelled at {at(report.cancelled)}. Rows in doubt that were not sent stay unsent"
+        )
     elif report.stopped:
         yield Advice(_stopped(report.stopped))
     elif report.without_anybody:

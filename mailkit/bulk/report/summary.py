@@ -61,14 +61,15 @@ class Report:
     ``stopped`` is why the last engine ended early. ``workers`` are the processes that have not left
     the job, dead ones included as long as nobody has gone on in their place; it is ``running`` as
     long as one of them does not count as dead. Of a ``shared`` journal, a ``mailkit worker`` takes
-    up what nobody sends. ``cancelled`` is when a person cancelled the job.
-    ``held`` has the provider's words if rows seem to be rejected because of the account and not of
-    themselves. ``reasons`` says why rows were left out or rejected, for each state, the most
-    frequent first; in a report that is not proven, those of the first thousand rows. Accepted rows
-    that are ``unreconciled`` are checked until ``looks_until``, or longer if the run was told to;
-    None if the provider sets no limit. From a job that was ``pruned``, the people were removed
-    then; a ``pruning`` that began has not ended. ``put_back`` is when an older state of the journal
-    was put back since the job began: until then, rejected rows may have been sent after all.
+    up what nobody sends. ``cancelled`` is when a person cancelled the job; None once nothing of it
+    is unsent or in doubt. ``held`` has the provider's words if rows seem to be rejected because of
+    the account and not of themselves. ``reasons`` says why rows were left out or rejected, for each
+    state, the most frequent first; in a report that is not proven, those of the first thousand
+    rows. Accepted rows that are ``unreconciled`` are checked until ``looks_until``, or longer if
+    the run was told to; None if the provider sets no limit. From a job that was ``pruned``, the
+    people were removed then; a ``pruning`` that began has not ended. ``put_back`` is when an older
+    state of the journal was put back since the job began: until then, rejected rows may have been
+    sent after all.
     """
 
     job: str

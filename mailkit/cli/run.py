@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import IntEnum
 from functools import partial
+from http import HTTPStatus
 from shlex import quote
 from typing import Any, NoReturn, TextIO
 
@@ -173,10 +174,12 @@ def remedy_of(error: MailkitError) -> str:
     if not isinstance(error, RequestError):
         return ""
     variables = f"MAILKIT_{error.provider.upper()}_"
-    if isinstance(error, AuthenticationFailed):
+    if isinstance(error, AuthenticationFailed) or error.status == HTTPStatus.UNAUTHORIZED:
         given = (name for name in sorted(os.environ) if name.startswith(variables))
         named = " and ".join(name for name in given if is_credential(name))
-        return f"; check {named}" if named else ""
+        if isinstance(error, AuthenticationFailed):
+            return f"; check {named}" if named else ""
+        return f"; check {named or 'the credentials'}, and {variables}URL if it is set"
     if isinstance(error, Unavailable) and (error.status or 0) >= 500:
         return "; try again later"
     if isinstance(error, NotSent | Unavailable):

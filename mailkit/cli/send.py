@@ -14,7 +14,7 @@ import typer
 
 from mailkit.bulk.job import Job
 from mailkit.bulk.journal import JobRecord, Journal, LeftBehind, check_shared, default_place
-from mailkit.bulk.report import Report
+from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resolve import replan_rejected
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
@@ -291,8 +291,15 @@ def resume(
                 if rejected:
                     left_out += (await replan_rejected(store, job)).elsewhere
                 _say_left_out(job, left_out)
-                await restart(place, store, job)
-                return _say_detached("resumed", job, as_json=as_json)
+                found = await make_report(store, job, proven=False)
+                is_to_send = found.counts.unsent or found.unreconciled
+                if is_to_send or found.counts.in_doubt or found.stopped:
+                    await restart(place, store, job)
+                if is_to_send:
+                    return _say_detached("resumed", job, as_json=as_json)
+                say(f"mailkit: {plain(job)}: nothing is left to send", "nothing_left", job=job)
+                print_report(found, as_json=as_json)
+                return exit_code(found, failed=False)
             async with open_provider(record.provider, account) as client:
                 return await _send(
                     client,

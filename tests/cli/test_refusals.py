@@ -167,6 +167,11 @@ def test_a_wrong_token_from_a_process(shop: Shop) -> None:
     shop.run(*sending(shop)).check_refusal("a wrong token at HTTP 200")
 
 
+def test_a_token_that_a_gateway_refuses(shop: Shop) -> None:
+    shop.sandbox.faults.add(Fault("html_200", on="smsby.templates.list", status=401))
+    refused(shop, "a token that a gateway refuses", *sending(shop))
+
+
 def test_a_provider_that_is_not_there(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailkit.core.client.delay", lambda *args, **options: None)
     refused(shop, "no service", *sending(shop), MAILKIT_SMSBY_URL="http://127.0.0.1:1")

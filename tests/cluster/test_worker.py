@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
+
+import pytest
 
 from mailkit.sandbox import Fault
 
@@ -161,6 +165,19 @@ def test_what_was_rejected_is_ordered_again_and_left_to_workers(cluster: Cluster
     assert shop.sandbox.truth.count("anna@example.com") == 1
 
 
+@pytest.mark.parametrize("words", [[], ["--rejected"]], ids=["all", "rejected"])
+def test_a_finished_job_is_not_left_to_workers(cluster: Cluster, words: list[str]) -> None:
+    shop = cluster.shop
+    shop.send(shop.letter(), shop.customers(1), "--name", "autumn")
+    plain = shop("resume", "autumn", *words)
+    ended = shop("resume", "autumn", "--detach", *words)
+    assert (ended.code, ended.out) == (plain.code, plain.out)
+    assert ended.err == "mailkit: autumn: nothing is left to send\n"
+    ended = shop("resume", "autumn", "--detach", "--json", *words)
+    assert (ended.code, ended.json["accepted"]) == (0, 1)
+    assert cluster.ask("SELECT to_regclass('procrastinate_jobs') IS NULL")
+
+
 def test_an_order_that_waits_is_enough(cluster: Cluster) -> None:
     cluster.detach(10, name="autumn")
     for _ in range(2):
@@ -222,3 +239,16 @@ def test_a_file_is_no_journal_for_workers(shop: Shop) -> None:
     for command in (words, ("worker",), ("resume", "autumn", "--detach")):
         ended = shop(*command)
         ended.check_refusal("a file as the journal of workers", path=shop.journal)
+
+
+RAW = """
+import logging
+import mailkit.cluster
+for name in ("psycopg", "psycopg.pool", "procrastinate", "procrastinate.worker"):
+    logging.getLogger(name).error("a raw line of %s", name)
+"""
+
+
+def test_the_libraries_below_write_no_lines_of_their_own() -> None:
+    ended = subprocess.run([sys.executable, "-c", RAW], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""

@@ -31,7 +31,7 @@ RECONNECT_SECONDS = 10.0
 """So long the pool tries by itself, less and less often; then whoever needs a connection has it
 begin anew. So a server that is there again is found at once.
 """
-logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # the store says so itself
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # the store says so itself
 _MAKING = 0x6D61696C
 """The lock of whoever makes or changes the tables: that of the whole journal."""
 

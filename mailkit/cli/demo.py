@@ -25,7 +25,7 @@ from mailkit.bulk.source import read_recipients
 from mailkit.cli.options import OnlyJson
 from mailkit.cli.progress import follow_job, planning
 from mailkit.cli.run import exit_code, graceful, run
-from mailkit.cli.send import print_report
+from mailkit.cli.show import report_text
 from mailkit.message import Message
 from mailkit.text import counted
 
@@ -92,7 +92,8 @@ async def _demo(folder: Path, settings: dict[str, str], rows: int, *, as_json: b
         result |= {"mailed_twice": twice, "lost": lost, "seconds": round(seconds, 2)}
         print(msgspec.json.encode(result).decode())
     else:
-        print_report(report, as_json=False)
+        for line in report_text(report, commands=False):  # the journal goes when the demo ends
+            print(line)
         print(
             f"The sandbox's own truth: {twice} mailed twice, {lost} lost, {strangers} unexpected."
         )

@@ -57,8 +57,8 @@ def _escaped(char: str) -> str:
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
-def report_text(report: Report) -> Iterator[str]:
-    """The report, line by line."""
+def report_text(report: Report, *, commands: bool = True) -> Iterator[str]:
+    """The report, line by line, with the ``commands`` that say more or do what is left to do."""
     counts = report.counts
     yield plain(f"{report.job} over {report.provider}: {report.subject}")
     yield f"  {'rows read':<12}{counts.read:>14,}"
@@ -81,9 +81,14 @@ def report_text(report: Report) -> Iterator[str]:
         )
         yield f"  counted by {report.provider}: {', '.join(counted)}"
     for state, groups in grouped(report):
-        yield f"{state}{_looked_at(report, state, groups)}:"
+        yield f"{state}{_looked_at(report, state, groups) if commands else ''}:"
         yield from _some([plain(_group(group)) for group in groups], "  ")
-        yield f"  full list: {listing(report, state)}"
+        if commands:
+            yield f"  full list: {listing(report, state)}"
+    if not commands:
+        if report.stopped:
+            yield plain(report.stopped)
+        return
     yield from map(_sentence, remarks(report, moment_of))
     if report.doubts:
         yield "in doubt:"

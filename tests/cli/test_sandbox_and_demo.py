@@ -130,6 +130,15 @@ def test_the_sandbox_as_json(shop: Shop) -> None:
         assert end_of(process) == Ended(0, "", "")
 
 
+def test_the_demo_suggests_no_command_for_a_journal_that_is_gone(shop: Shop) -> None:
+    ended = shop.run("demo", "--rows", "200")
+    assert (ended.code, ended.err) == (0, "")
+    assert "  sum                    200  = rows read\n" in ended.out
+    assert "The sandbox's own truth: 0 mailed twice, 0 lost, 0 unexpected.\n" in ended.out
+    assert "rejected:\n" in ended.out
+    assert "mailkit" not in ended.out
+
+
 def test_the_demo_agrees_with_the_sandbox(shop: Shop) -> None:
     shop.environment.update({"http_proxy": "http://127.0.0.1:1", "no_proxy": ""})  # not for it
     ended = shop.run("demo", "--rows", "500", "--json")

@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from mailkit.sandbox import Sandbox
+from mailkit.webhooks.secrets import LEAST
 
 from .posting import ADDRESS, body, callback
 
@@ -58,3 +59,7 @@ async def test_the_webhooks_are_registered(monkeypatch: pytest.MonkeyPatch) -> N
         assert {hook.url for hook in hooks} == {
             "https://shop.by/webhooks/sendpulse/a-secret-from-your-settings"
         }
+
+
+def test_the_page_says_how_long_a_secret_must_be() -> None:
+    assert f"at least {LEAST} characters" in " ".join(PAGE.split())

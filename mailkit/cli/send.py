@@ -297,9 +297,8 @@ def resume(
                     await restart(place, store, job)
                 if is_to_send:
                     return _say_detached("resumed", job, as_json=as_json)
-                say(f"mailkit: {plain(job)}: nothing is left to send", "nothing_left", job=job)
-                print_report(found, as_json=as_json)
-                return exit_code(found, failed=False)
+                say(f"mailkit: {plain(job)}: nothing is left to send")
+                return _ended(found, as_json=as_json, failed=False)
             async with open_provider(record.provider, account) as client:
                 return await _send(
                     client,
@@ -349,10 +348,15 @@ async def _send(
         say(f"mailkit: {plain(job.name)} is {plain(job.stopped or '')}")
     if job.error is not None and (remedy := remedy_of(job.error)):
         say(f"mailkit: {plain(job.name)} was stopped by an error{remedy}")
+    return _ended(report, as_json=as_json, failed=job.error is not None, strict=strict)
+
+
+def _ended(report: Report, *, as_json: bool, failed: bool, strict: bool = False) -> int:
+    """The report, and the exit code that it stands for."""
     counts = attrs.asdict(report.counts)
-    note("report", f"{job.name}: {report.counts.accepted:,} accepted", job=job.name, **counts)
+    note("report", f"{report.job}: {report.counts.accepted:,} accepted", job=report.job, **counts)
     print_report(report, as_json=as_json)
-    return exit_code(report, failed=job.error is not None, strict=strict)
+    return exit_code(report, failed=failed, strict=strict)
 
 
 async def _begun(

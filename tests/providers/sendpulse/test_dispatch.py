@@ -405,11 +405,11 @@ async def test_a_campaign_is_created_once_whatever_happens(world: World) -> None
 async def test_a_campaign_is_given_up_after_two_looks(world: World) -> None:
     cursor = await world.ready(*ROWS)
     doubt = task(SEND, cursor=cursor, started=world.at(0))
-    arrives = world.at(670)
+    arrives = world.at(1270)
     first = await world.dispatch.settle(doubt)
     assert isinstance(first, Wait)
     assert first.until == arrives
-    world.clock.advance(670)
+    world.clock.advance(1270)
     second = await world.dispatch.settle(doubt)
     assert isinstance(second, Wait)
     assert second.until == world.at(60)
@@ -439,7 +439,7 @@ async def test_a_campaign_was_not_created_after_two_looks(world: World) -> None:
     """A list may show its new campaign late."""
     cursor = await world.ready(*ROWS)
     tried = world.at(0)
-    for seconds in (600, 60):
+    for seconds in (1200, 60):
         waits = await world.dispatch.settle(task(SEND, cursor=cursor, tried=tried))
         assert isinstance(waits, Wait)
         assert waits.until == world.at(seconds)

@@ -35,6 +35,7 @@ from mailkit.bulk.rehearsal import Plan, rehearse, what_is_left
 from mailkit.bulk.report import Report, make_report
 from mailkit.bulk.resuming import check_not_cancelled, check_same, find_planned, find_same
 from mailkit.bulk.settings import EngineSettings
+from mailkit.bulk.signal import shielded
 from mailkit.bulk.single import SampleResult, send_single
 from mailkit.bulk.source import RecipientSource, SuppressionSource
 from mailkit.bulk.telling import Teller
@@ -473,9 +474,9 @@ class BulkSender:
             if not (prepared or (sends and not rejected and await self._has_ended(record))):
                 await dispatch.prepare()
             record = await self.journal.workers.join(record, sends=sends, restart=restart)
-        finally:
-            if planner is not None:
-                await self.journal.workers.leave(planner)
+        except BaseException:
+            await self._leave(planner)
+            raise
 
         def engine_of(record: JobRecord) -> Engine:
             return Engine(
@@ -501,6 +502,7 @@ class BulkSender:
             return duration(last, quotas, await permits.used()).seconds
 
         try:
+            await self._leave(planner)
             if rejected:
                 left_out += (await self.journal.resolving.again(record, Chosen())).elsewhere
             elif sends and settings.trust_refusals:
@@ -516,8 +518,12 @@ class BulkSender:
                 left_out=left_out,
             )
         except BaseException:
-            await self.journal.workers.leave(record)
+            await self._leave(record)
             raise
         self._jobs = [*(one for one in self._jobs if not one.is_over), job]
         self._tasks.create_task(job.run(), name=f"mailkit {record.name}")
         return job
+
+    async def _leave(self, record: JobRecord | None) -> None:
+        if record is not None:
+            await shielded(self.journal.workers.leave(record))

@@ -319,7 +319,7 @@ async def test_a_forgotten_jobs_number_is_never_used_again(journal: Journal) -> 
 
 async def test_a_name_is_taken_from_the_first_moment_on(journal: Journal) -> None:
     await planning(journal, people(1))
-    with pytest.raises(JobExists, match="the job a is being planned by another process"):
+    with pytest.raises(JobExists, match="the job a is being planned right now"):
         await journal.jobs.create("a", "fake", "shop", "{}", again=False, now=1.0)
     job = await journal.jobs.create("a", "fake", "shop", "{}", again=True, now=1.0)
     assert job.name == "a-2"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import namedtuple
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -163,6 +163,7 @@ class MemoryStore(Store):
         again: bool = False,
         job: int | None = None,
         beside: bool = False,
+        undo: Callable[[T], Awaitable[object]] | None = None,
     ) -> T:
         result = self._database.run(run)
         self.durable |= durable

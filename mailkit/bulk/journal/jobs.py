@@ -148,7 +148,7 @@ class Jobs:
         ``content`` is the same for jobs that send the same. JobExists if the name is taken; with
         ``again``, which the job keeps, it gets the next free name, as ``autumn-2``. Without a name,
         or with that of a job that is over without anybody, it has a provisional one until its
-        planning ends.
+        planning ends. If the caller is cancelled, the journal holds nothing of it.
         """
 
         def work(db: Connection) -> JobRecord:
@@ -172,7 +172,7 @@ class Jobs:
             db.execute("UPDATE jobs SET planner = ? WHERE id = ?", (worker.id, job.id))
             return attrs.evolve(job, worker=worker)
 
-        return await self._store.write(work)
+        return await self._store.write(work, undo=self.forget)
 
     async def histories(self) -> Sequence[str]:
         """The histories of the journal of which it knows everything, by their names; the present
@@ -222,8 +222,7 @@ class Jobs:
         job, is_planned = await self._store.read(lambda db: self._look(db, name))
         if job is not None and is_planned:
             raise InvalidArgument(
-                f"another process is planning the job {name} right now: try again once it has "
-                "read the list"
+                f"the job {name} is being planned right now: try again once its list is read"
             )
         if job is None or job.state is JobState.PLANNING:
             names = [record.name for record in await self.list()]

@@ -106,10 +106,10 @@ def make_way(db: Connection, old: JobRecord, new: JobRecord) -> None:
 
 
 def is_being_planned(job: JobRecord) -> JobExists:
-    """The refusal to start a name that another process has just taken."""
+    """The refusal to start a name that somebody else has just taken, in whatever process."""
     return JobExists(
-        f"the job {job.name} is being planned by another process right now: wait until it has read "
-        "the list, or use another name",
+        f"the job {job.name} is being planned right now: wait until its list is read, or use "
+        "another name",
         name=job.name,
     )
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import anyio
 import attrs
 
 from mailkit.bulk.journal.connection import Connection, Cursor
@@ -120,11 +121,13 @@ class Store(Protocol):
         again: bool = False,
         job: int | None = None,
         beside: bool = False,
+        undo: Callable[[T], Awaitable[object]] | None = None,
     ) -> T:
         """Run the operation in a transaction and give its result once that is committed.
 
         What is ``durable`` outlives whatever happens to the machine. Cancelling the caller does not
-        cancel the operation: it may still be committed.
+        cancel the operation: it may still be committed. With ``undo``, a cancelled caller waits for
+        the end all the same, and its result is undone.
 
         It is the only one that writes the journal meanwhile. With ``job``, others may write about
         other jobs; with ``beside``, they may write anything: then the operation itself sees to it
@@ -205,11 +208,34 @@ def forked(place: str) -> JournalError:
     )
 
 
-async def outcome(work: Future[T]) -> T:
-    """How work ended that runs in another thread; who cancels the wait does not cancel the work."""
+async def outcome(
+    work: Future[T], undo: Callable[[T], Awaitable[object]] | None = None
+) -> T:
+    """How work ended that runs in another thread; who cancels the wait does not cancel the work.
+    With ``undo``, it is waited for all the same then, and undone.
+    """
+    try:
+        await _end_of(work)
+    except asyncio.CancelledError:
+        if undo is not None:
+            with anyio.CancelScope(shield=True):
+                await _undone(work, undo)
+        raise
+    return work.result()
+
+
+async def _undone(work: Future[T], undo: Callable[[T], Awaitable[object]]) -> None:
+    while not work.done():
+        with contextlib.suppress(asyncio.CancelledError):  # the caller is cancelled already
+            await _end_of(work)
+    if work.exception() is None:
+        await undo(work.result())
+
+
+async def _end_of(work: Future[T]) -> None:
     if work.done():  # it ran here, and others have their turn all the same
         await asyncio.sleep(0)
-        return work.result()
+        return
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
 
@@ -221,7 +247,6 @@ async def outcome(work: Future[T]) -> T:
     _under_way.add(work)
     work.add_done_callback(wake)
     await ended
-    return work.result()
 
 
 def under_way() -> bool:

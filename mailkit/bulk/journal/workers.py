@@ -37,7 +37,8 @@ class Workers:
         """Work on the job, too; what dead workers were sending is in doubt from now on.
 
         One that ``sends`` goes on with a job that was stopped, unless it is not to ``restart`` one:
-        then that is InvalidArgument, as a cancelled one with something unsent always is.
+        then that is InvalidArgument, as a cancelled one with something unsent always is. A caller
+        who is cut off has left.
         """
 
         def work(db: Connection) -> JobRecord:
@@ -57,7 +58,7 @@ class Workers:
             reap(db, self._store.liveness, job.id)
             return attrs.evolve(found, worker=worker)
 
-        return await self._store.write(work)
+        return await self._store.write(work, undo=self.leave)
 
     async def leave(self, job: JobRecord) -> None:
         """Stop working on the job."""

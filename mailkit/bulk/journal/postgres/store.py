@@ -13,7 +13,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -106,13 +106,15 @@ class PostgresStore:
         again: bool = False,
         job: int | None = None,
         beside: bool = False,
+        undo: Callable[[T], Awaitable[object]] | None = None,
     ) -> T:
         """Run the operation in a transaction and give its result once that is committed."""
         begin = _beginning(durable, job, beside)
         return await outcome(
             self._submit(
                 self._threads, lambda: self._commit(run, begin, again=again, durable=durable)
-            )
+            ),
+            undo,
         )
 
     def post(self, run: Callable[[Connection], object]) -> None:

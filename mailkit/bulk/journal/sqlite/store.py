@@ -12,7 +12,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from itertools import islice
@@ -261,13 +261,14 @@ class SqliteStore:
         again: bool = False,
         job: int | None = None,
         beside: bool = False,
+        undo: Callable[[T], Awaitable[object]] | None = None,
     ) -> T:
         """Run the work in a transaction and give its result once that is committed; nobody else
         writes meanwhile.
 
-        Cancelling the wait does not undo the work: it may still be committed.
+        Cancelling the wait does not undo the work, which may still be committed, but with ``undo``.
         """
-        return await self._submit(self._writer, run, durable)
+        return await self._submit(self._writer, run, durable, undo)
 
     def load(self, db: Connection, table: str, columns: Mapping[str, Sequence[object]]) -> None:
         """In a work: insert many rows, by their columns."""
@@ -366,7 +367,11 @@ class SqliteStore:
                 self._file.close()
 
     async def _submit(
-        self, executor: Executor, run: Callable[[sqlite3.Connection], T], durable: bool
+        self,
+        executor: Executor,
+        run: Callable[[sqlite3.Connection], T],
+        durable: bool,
+        undo: Callable[[T], Awaitable[object]] | None = None,
     ) -> T:
         if self._process != os.getpid():
             raise forked(self.place)
@@ -374,4 +379,4 @@ class SqliteStore:
             raise JournalError("the journal is closed: end whatever uses it before you close it")
         work = Work(run, durable)
         executor.submit(work)
-        return cast("T", await outcome(work.future))
+        return cast("T", await outcome(work.future, undo))

@@ -5,14 +5,17 @@ keeps others from the job.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from pathlib import Path
 
 import attrs
 import pytest
 
 from mailkit.bulk.journal import InlineExecutor, Journal
+from mailkit.bulk.journal.sqlite.opening import Connector
 from mailkit.bulk.journal.sqlite.store import Work
 from mailkit.bulk.journal.store import outcome
 from mailkit.bulk.sender import BulkSender
@@ -39,11 +42,12 @@ class Cancelling:
     seen: int = 0
 
     def look(self) -> None:
-        if self.task is None or asyncio.current_task() is not self.task:
+        task = asyncio.current_task()
+        if task is None or task is not self.task:
             return
         self.seen += 1
         if self.seen == self.nth or (self.again and self.seen > self.nth):
-            self.task.cancel()
+            task.cancel()
 
 
 async def cancelled_at(
@@ -168,3 +172,27 @@ async def test_nothing_is_undone_of_what_failed() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert undone == []
+
+
+async def test_a_journal_that_nobody_waits_for_any_more_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_writer, may_open, begun = Connector.__call__, threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slowly(connector: Connector) -> object:
+        loop.call_soon_threadsafe(begun.set)
+        may_open.wait()
+        return open_writer(connector)
+
+    monkeypatch.setattr(Connector, "__call__", slowly)
+    before = set(threading.enumerate())
+    opening = asyncio.ensure_future(Journal.open(tmp_path / "journal.db"))
+    await begun.wait()
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    may_open.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+        assert not thread.is_alive()

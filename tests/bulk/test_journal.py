@@ -255,7 +255,7 @@ async def test_sweep_forgets_a_planning_that_was_cut_off_and_no_other(tmp_path: 
             InvalidArgument, match="there is no job 'cut off'; the journal has 'done"
         ):
             await journal.jobs.get("cut off")
-        with pytest.raises(InvalidArgument, match="process is planning the job living"):
+        with pytest.raises(InvalidArgument, match="the job living is being planned right now"):
             await journal.jobs.get("living")
         await journal.jobs.sweep()
         assert await journal.jobs.find("cut off") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from mailkit.bulk.journal import Account, Journal, Later, Taken
 from mailkit.bulk.journal.postgres import store as postgres
+from mailkit.bulk.journal.postgres.dressing import Streamed
 from mailkit.bulk.journal.store import CommitUnknown
 from mailkit.core.clock import Clock
 from mailkit.errors import JournalError
@@ -237,3 +239,44 @@ async def test_a_machine_that_is_cut_off_holds_the_others_up_for_a_moment_only(
         assert await journal._db.write(lambda db: "done", job=1) == "done"
         with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
             holds.execute("SELECT 1")
+
+
+async def test_a_stream_whose_reader_is_cancelled_gives_its_connection_back(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is cancelled while the connection is on its way."""
+    store = journal._db
+    assert isinstance(store, postgres.PostgresStore)
+    begin, end, held = store._begin_stream, store._end_stream, set[object]()
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+    may_begin, has_begun = threading.Event(), threading.Event()
+
+    def slowly() -> Streamed:
+        loop.call_soon_threadsafe(begun.set)
+        may_begin.wait()
+        db = begin()
+        held.add(db)
+        has_begun.set()
+        return db
+
+    def ended(db: Streamed) -> None:
+        end(db)
+        held.remove(db)
+
+    monkeypatch.setattr(store, "_begin_stream", slowly)
+    monkeypatch.setattr(store, "_end_stream", ended)
+
+    async def read() -> None:
+        async for _ in store.stream("SELECT 1", ()):
+            pass
+
+    reading = asyncio.ensure_future(read())
+    await begun.wait()
+    reading.cancel()
+    loop.call_soon(may_begin.set)
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await asyncio.to_thread(has_begun.wait)
+    assert not held
+    monkeypatch.undo()
+    assert [rows async for rows in store.stream("SELECT 1", ())] == [[(1,)]]

@@ -6,8 +6,10 @@ tells who was handed to a provider, who was not, and whose fate is in doubt.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -62,6 +64,7 @@ from mailkit.bulk.journal.sqlite.store import (
 )
 from mailkit.bulk.journal.state import state_folder
 from mailkit.bulk.journal.statuses import DueChunk, Statuses
+from mailkit.bulk.journal.store import outcome
 from mailkit.bulk.journal.suppressions import Suppression, Suppressions
 from mailkit.bulk.journal.tasks import Taken
 from mailkit.bulk.journal.workers import Workers
@@ -210,11 +213,7 @@ class Journal:
         named = default_place() if path is None else path
         if isinstance(named, str) and is_address(named):
             check_address(named)
-            return cls(
-                await anyio.to_thread.run_sync(
-                    partial(_in_database, named, word, create, single_server)
-                )
-            )
+            return cls(await _opened(partial(_in_database, named, word, create, single_server)))
         place = None if named == ":memory:" else _resolved(named)
         connect = Connector(place, adopt=word, create=create)
 
@@ -234,7 +233,7 @@ class Journal:
                 raise
             return SqliteStore(connect.file, writer, reader)
 
-        return cls(await anyio.to_thread.run_sync(start))
+        return cls(await _opened(start))
 
     @classmethod
     @checked
@@ -326,6 +325,24 @@ def check_shared(place: str) -> None:
             f"workers need a journal in PostgreSQL, and {place} is a file: name a database, "
             "postgresql://user@host/database"
         )
+
+
+async def _opened(start: Callable[[], Keeper]) -> Keeper:
+    """What is opened in another thread; nobody keeps it open for a caller who was cancelled."""
+    thread = ThreadPoolExecutor(1, "mailkit-journal-open")
+    opening = thread.submit(start)
+    try:
+        return await outcome(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close)
+        raise
+    finally:
+        thread.shutdown(wait=False)
+
+
+def _close(opened: Future[Keeper]) -> None:
+    if opened.exception() is None:
+        opened.result().close()
 
 
 def _in_database(address: str, adopt: Adopt | None, create: bool, single_server: bool) -> Keeper:

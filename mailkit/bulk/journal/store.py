@@ -208,9 +208,7 @@ def forked(place: str) -> JournalError:
     )
 
 
-async def outcome(
-    work: Future[T], undo: Callable[[T], Awaitable[object]] | None = None
-) -> T:
+async def outcome(work: Future[T], undo: Callable[[T], Awaitable[object]] | None = None) -> T:
     """How work ended that runs in another thread; who cancels the wait does not cancel the work.
     With ``undo``, it is waited for all the same then, and undone.
     """

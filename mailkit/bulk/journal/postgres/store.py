@@ -141,16 +141,22 @@ class PostgresStore:
 
     async def batches(self, run: Callable[[Connection], Iterator[T]]) -> AsyncIterator[T]:
         """What the operation gives one by one, each when it is asked for; it must not write."""
-        connection = await outcome(self._submit(self._threads, self._begin_stream))
-        db = Streamed(connection)
-        found = run(db)
+
+        async def end(db: Streamed) -> None:
+            await outcome(self._submit(self._threads, lambda: self._end_stream(db)))
+
+        async def no_more(_: object) -> None:
+            """What was under way has ended: the connection can be given back."""
+
+        db = await outcome(self._submit(self._threads, self._begin_stream), end)
         try:
+            found = run(db)
             while some := await outcome(
-                self._submit(self._threads, lambda: _told(lambda: list(islice(found, 1))))
+                self._submit(self._threads, lambda: _told(lambda: list(islice(found, 1)))), no_more
             ):
                 yield some[0]
         finally:
-            await outcome(self._submit(self._threads, lambda: self._end_stream(db)))
+            await end(db)
 
     def load(self, db: Connection, table: str, columns: Mapping[str, Sequence[object]]) -> None:
         """Inside an operation: insert many rows, by their columns."""
@@ -333,15 +339,15 @@ class PostgresStore:
             tries += 1
             self._pause(tries)
 
-    def _begin_stream(self) -> psycopg.Connection[Any]:
-        def begin() -> psycopg.Connection[Any]:
+    def _begin_stream(self) -> Streamed:
+        def begin() -> Streamed:
             connection = self._pool.getconn()
             try:
                 connection.execute(_STREAM, prepare=False)
             except BaseException:
                 self._pool.putconn(connection)
                 raise
-            return connection
+            return Streamed(connection)
 
         return _told(begin)
 

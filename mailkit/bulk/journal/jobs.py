@@ -148,7 +148,7 @@ class Jobs:
         ``content`` is the same for jobs that send the same. JobExists if the name is taken; with
         ``again``, which the job keeps, it gets the next free name, as ``autumn-2``. Without a name,
         or with that of a job that is over without anybody, it has a provisional one until its
-        planning ends. If the caller is cancelled, the journal holds nothing of it.
+        planning ends. If the caller is cut off, the journal holds nothing of it.
         """
 
         def work(db: Connection) -> JobRecord:

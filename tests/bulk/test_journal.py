@@ -331,7 +331,7 @@ async def test_a_job_is_told_apart_by_its_message_and_list(journal: Journal) -> 
     job = await planned(journal, people(1), "first")
     assert job.fingerprint == b"first"
     twin = await planning(journal, people(1), None)
-    with pytest.raises(JobExists, match="at work on the same message") as refused:
+    with pytest.raises(JobExists, match="is being sent to this list right now") as refused:
         await journal.jobs.finish_planning(
             twin, columns=[], fingerprint=b"first", name=None, stem="list", again=False
         )

@@ -124,12 +124,12 @@ async def test_what_is_still_to_be_sent_keeps_the_name_until_it_is_cancelled(
     assert (await make_report(journal, "autumn-2")).counts.unsent == 2
 
 
-async def test_where_nothing_was_sent_yet_the_refusal_says_who_is_at_work_and_what_to_do(
+async def test_a_refusal_says_whether_the_other_job_is_being_sent_and_what_to_do(
     journal: Journal,
 ) -> None:
     job = await planned(journal, people(2), "autumn")
 
-    async def check(who: str) -> None:
+    async def check(state: str) -> None:
         for what, start in (
             ("name", lambda: send(journal, people(3))),
             ("message and list", lambda: journal.jobs.refuse_twin(b"autumn")),
@@ -138,11 +138,11 @@ async def test_where_nothing_was_sent_yet_the_refusal_says_who_is_at_work_and_wh
                 with words(), pytest.raises(JobExists) as refused:
                     await start()
                 assert refused.value.name == "autumn"
-                approve(f"nothing sent yet{reader}: {who}, the same {what}", str(refused.value))
+                approve(f"a job that is {state}{reader}: the same {what}", str(refused.value))
 
-    await check("a process at work")
+    await check("being sent")
     die(job)
-    await check("nobody at work")
+    await check("planned")
 
 
 async def test_only_what_was_planned_gives_way_and_only_to_what_was_planned(

@@ -167,7 +167,8 @@ def test_what_a_living_process_sends_is_not_in_doubt(shop: Shop) -> None:
             assert ended.err == "mailkit: chunk 2 of the job autumn is not in doubt\n"
         ended = shop(*words)
         assert ended.err == (
-            "mailkit: the job autumn already exists: resume it, or send again with --again\n"
+            "mailkit: the job autumn already exists, and is being sent right now; to see how far "
+            "it is: mailkit status autumn\n"
         )
         report = shop.report()
         assert (report["running"], report["accepted"]) == (True, 500)

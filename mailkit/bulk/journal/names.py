@@ -121,36 +121,28 @@ def exists(db: Connection, lives: Liveness, job: JobRecord) -> JobExists:
         return is_being_planned(job)
     if was_cut_off(job):
         return may_have_been_sent(job)
-    if _has_rows(db, job, _SENT):
-        again = remedy("again=True", "--again")
-        return JobExists(
-            f"the job {name} already exists: resume it, or send again with {again}", name=name
-        )
+    what = f"the job {name} already exists"
     if living(db, lives, job.id, sends=True):
-        return JobExists(
-            f"the job {name} already exists: another process is at work on it, and nothing was "
-            f"sent yet; {_to_follow(job)}",
-            name=name,
-        )
-    return JobExists(
-        f"the job {name} already exists, and nothing of it was sent yet; {_to_send(job)}; to free "
-        "its name, cancel it",
-        name=name,
-    )
+        what += f", and is being sent right now; {_to_follow(job)}"
+    elif _has_rows(db, job, _SENT):
+        what += ": resume it, or send again with " + remedy("again=True", "--again")
+    else:
+        what += f", and nothing of it was sent yet; {_to_send(job)}; to free its name, cancel it"
+    return JobExists(what, name=name)
 
 
 def already_ordered(db: Connection, lives: Liveness, job: JobRecord) -> JobExists:
     """The refusal to start another job of the message and list of this one."""
     name = job.name
-    if _has_rows(db, job, _SENT):
+    if living(db, lives, job.id, sends=True):
+        what = (
+            f"this message is being sent to this list right now, as the job {name}; "
+            f"{_to_follow(job)}"
+        )
+    elif _has_rows(db, job, _SENT):
         what = (
             f"this message already went to this list, as the job {name}: resume that job, or send "
             "again with " + remedy("again=True", "--again")
-        )
-    elif living(db, lives, job.id, sends=True):
-        what = (
-            f"another process is at work on the same message to the same list, as the job {name}, "
-            f"and nothing was sent yet; {_to_follow(job)}"
         )
     else:
         what = (

@@ -16,7 +16,15 @@ from rich.text import Text
 from mailkit.bulk.journal import RowState
 from mailkit.bulk.reasons import ReasonGroup, first_of
 from mailkit.bulk.report import Doubt, Report
-from mailkit.bulk.report.advice import Advice, grouped, listing, next_steps, remarks, settling
+from mailkit.bulk.report.advice import (
+    Advice,
+    checking,
+    grouped,
+    listing,
+    next_steps,
+    remarks,
+    settling,
+)
 from mailkit.bulk.report.attendance import is_attended
 from mailkit.core.moments import moment
 from mailkit.text import counted, plain
@@ -93,9 +101,7 @@ def report_text(report: Report, *, commands: bool = True) -> Iterator[str]:
     if report.doubts:
         yield "in doubt:"
         yield from _some([_doubt(doubt) for doubt in report.doubts], "  ")
-        yield (
-            "Check in the provider's dashboard whether they were sent, then record what you found:"
-        )
+        yield str(checking(report))
         yield from (f"  {command}" for command in settling(report, *report.doubts[:NAMED]))
     yield from map(_sentence, next_steps(report, moment_of))
 

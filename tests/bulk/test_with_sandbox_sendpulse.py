@@ -16,6 +16,7 @@ from mailkit.bulk.report import Report
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.settings import EngineSettings
 from mailkit.bulk.source import Item, read_recipients
+from mailkit.cli.show import report_text
 from mailkit.events import DeliveryStatus
 from mailkit.message import Message
 from mailkit.providers.sendpulse import ChunkLimits, SendPulse
@@ -167,6 +168,9 @@ async def test_whoever_may_have_got_a_campaign_is_in_doubt(world: World) -> None
             report = await job.wait()
     assert (report.counts.in_doubt, report.counts.unsent) == (20, 0)
     assert "403" in report.doubts[0].reason
+    assert "To have mailkit ask the provider: mailkit resume autumn; or check in" in "\n".join(
+        report_text(report)
+    )
     assert world.sandbox.truth.emails == 0
     report = await world.resume()
     assert report.complete

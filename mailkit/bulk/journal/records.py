@@ -216,6 +216,7 @@ class ChunkRecord:
     worker: int | None
     first_address: str | None
     last_address: str | None
+    stage: int
 
 
 class RowRecord(NamedTuple):

@@ -332,7 +332,7 @@ def doubts(db: Connection, job: JobRecord, alive: Collection[int]) -> list[Chunk
     )
     found = db.execute(
         f"SELECT n, state, in_doubt_rows, attempt, started, ended, reference, {why}, reconciled, "
-        f"worker, {first}, {last} FROM chunks WHERE job = ? AND in_doubt_rows > 0",
+        f"worker, {first}, {last}, stage FROM chunks WHERE job = ? AND in_doubt_rows > 0",
         (*job.ids, *job.ids, *job.ids, job.id),
     )
     return sorted([*whole, *map(_chunk, found)], key=lambda chunk: chunk.n)
@@ -419,7 +419,7 @@ def chunks(db: Connection, job: JobRecord, states: Sequence[ChunkState]) -> list
     found = db.execute(
         "SELECT n, state, rows, attempt, started, ended, reference, reason, reconciled, worker, "
         f"{follower.format(least='min', order='ASC')}, "
-        f"{follower.format(least='max', order='DESC')} "
+        f"{follower.format(least='max', order='DESC')}, stage "
         f"FROM chunks WHERE job = ? AND state IN ({one_of(states)}) "
         "ORDER BY n",
         (*job.ids, *job.ids, job.id, *states),

@@ -14,7 +14,16 @@ from mailkit.bulk.report.attendance import attendance, is_attended
 from mailkit.bulk.report.summary import Doubt, Report
 from mailkit.text import plain
 
-__all__ = ["Advice", "grouped", "listing", "next_steps", "remarks", "settling", "unfound"]
+__all__ = [
+    "Advice",
+    "checking",
+    "grouped",
+    "listing",
+    "next_steps",
+    "remarks",
+    "settling",
+    "unfound",
+]
 
 
 @attrs.frozen
@@ -126,6 +135,16 @@ def _by_workers(report: Report, resume: str) -> Iterator[Advice]:
     """Workers leave a job alone that a person or the service has stopped."""
     if report.shared:
         yield Advice("Or have workers send it:", f"{resume} --detach")
+
+
+def checking(report: Report) -> Advice:
+    """What to do before a person's word on what is in doubt."""
+    check = "heck in the provider's dashboard whether they were sent, then record what you found:"
+    if not any(doubt.asks for doubt in report.doubts):
+        return Advice(f"C{check}")
+    if is_attended(report):
+        return Advice(f"The provider is being asked. If it can't tell, c{check}")
+    return Advice(f"To have mailkit ask the provider: mailkit resume {_job(report)}; or c{check}")
 
 
 def settling(report: Report, *doubts: Doubt) -> Sequence[str]:

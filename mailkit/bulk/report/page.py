@@ -14,7 +14,7 @@ from mailkit.bulk.journal import Details, Journal, RowState, Snapshot
 from mailkit.bulk.journal.details import FAILED
 from mailkit.bulk.journal.suppressions import SUPPRESSES
 from mailkit.bulk.reasons import Kind, ReasonGroup, Reasons, first_of
-from mailkit.bulk.report.advice import Advice, listing, next_steps, remarks, settling
+from mailkit.bulk.report.advice import Advice, checking, listing, next_steps, remarks, settling
 from mailkit.bulk.report.charts import bar, stack
 from mailkit.bulk.report.elements import data, id_of, number, percent, section, table, words
 from mailkit.bulk.report.funnel import ARRIVED, funnel
@@ -198,9 +198,9 @@ def _doubts(report: Report, times: Times) -> Markup | None:
         "In doubt",
         tag(
             "p",
-            "It is unknown whether these were sent, so they are not sent again. Check the label in "
-            f"{report.provider}'s dashboard, then run the command for what you found.",
+            "It is unknown whether these were sent, so they are not sent again.",
         ),
+        tag("p", str(checking(report))),
         *(_doubt(report, doubt, times) for doubt in worst),
         _rest(f"{more:,} more. ", report, RowState.IN_DOUBT) if more else None,
     )

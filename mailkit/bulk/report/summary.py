@@ -10,6 +10,7 @@ import msgspec
 
 from mailkit.bulk.journal import (
     ChunkRecord,
+    ChunkState,
     Counts,
     Details,
     Failure,
@@ -46,6 +47,8 @@ class Doubt:
     last: str
     started: datetime | None
     reason: str
+    asks: bool = False
+    """Whether ``resume`` asks the provider about it, if that can tell."""
 
 
 @attrs.frozen
@@ -279,4 +282,5 @@ def _doubt(job: JobRecord, chunk: ChunkRecord) -> Doubt:
         last=chunk.last_address or "",
         started=None if chunk.started is None else datetime.fromtimestamp(chunk.started, UTC),
         reason=chunk.reason or "the process ended while the request was under way",
+        asks=chunk.stage > 0 and chunk.state in (ChunkState.SENDING, ChunkState.IN_DOUBT),
     )

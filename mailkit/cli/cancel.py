@@ -63,6 +63,9 @@ def cancel(
             if not as_json:
                 for line in _told(report):
                     print(line)
+            if await orders.drop(journal, job) and not as_json:
+                print(f"{plain(job)}: the order to plan another job of this name is dropped")
+            if not as_json:
                 sys.stdout.flush()
             found: RecallResult | None = None
             if recall:

@@ -83,6 +83,8 @@ def status(
                         await follow_job(run_of, quiet=as_json)
             found = await make_report(store, job, proven=False)
             print_report(found, as_json=as_json)
+            if not as_json and (ordered_too := await orders.find(journal, job)) is not None:
+                print(orders.line(ordered_too))
             return exit_code(found, failed=False)
 
     raise typer.Exit(run(command))

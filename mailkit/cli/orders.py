@@ -51,6 +51,12 @@ def line(order: OrderToPlan) -> str:
     """Where the order is."""
     job, since = plain(order.job), moment_of(order.since)
     if failed(order):
+        if order.job_exists:
+            return (
+                f"{job}: a worker failed to plan another job of this name, {since}; its log says "
+                "why. Order that one under another name; once the job itself has ended, "
+                f"mailkit cancel {shlex.quote(job)} drops the order"
+            )
         what_to_do = f"Order it again, or drop the order: mailkit cancel {shlex.quote(job)}"
         return f"{job}: a worker failed to plan it, {since}; its log says why. {what_to_do}"
     if order.state.name == "TAKEN":

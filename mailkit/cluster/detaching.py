@@ -13,7 +13,13 @@ from mailkit.bulk.plan import check_name
 from mailkit.bulk.sender import BulkSender
 from mailkit.bulk.source import RecipientSource, SuppressionSource
 from mailkit.cluster.orders import OrderState, orders_to_plan
-from mailkit.cluster.queue import is_ordered, make_tables, put_plan, put_send
+from mailkit.cluster.queue import (
+    is_ordered,
+    make_tables,
+    put_plan,
+    put_send,
+    put_send_of_new,
+)
 from mailkit.core.dispatch import Provider
 from mailkit.errors import InvalidArgument, JobExists
 from mailkit.message import Message
@@ -49,7 +55,8 @@ async def detach(
     ``address`` is that of the sender's journal. The list is read in this process, since it has the
     file; the order for the workers is committed with the plan, so that neither is there without
     the other. Afterwards deliveries are followed for ``track`` seconds. Raises what
-    ``sender.start`` does, and InvalidArgument for a journal in a file.
+    ``sender.start`` does, JobExists if a worker is to plan a job of this name, and InvalidArgument
+    for a journal in a file.
     """
     check_shared(address)
     await anyio.to_thread.run_sync(make_tables, address)
@@ -63,7 +70,7 @@ async def detach(
         again=again,
         suppress=suppress,
         rate=rate,
-        then=partial(put_send, track=track),
+        then=partial(put_send_of_new, track=track),
     )
 
 

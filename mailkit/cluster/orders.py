@@ -1,4 +1,4 @@
-"""Orders to plan a job that no worker has carried out: such a job is not in the journal yet."""
+"""Orders to plan a job that no worker has carried out."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ __all__ = ["OrderState", "OrderToPlan", "drop_order", "orders_to_plan"]
 
 _HAS_QUEUES = "SELECT has_table_privilege(to_regclass('procrastinate_jobs'), 'SELECT')"
 _ORDERS = """
-SELECT args->>'job', args->>'provider', args->>'recipients', status::text,
-    (SELECT max(at) FROM procrastinate_events WHERE job_id = procrastinate_jobs.id)
-FROM procrastinate_jobs
-WHERE task_name = 'mailkit:plan' AND status IN ('todo', 'doing', 'failed')
-    AND args->>'job' NOT IN (SELECT name FROM jobs WHERE state <> 'planning')
-ORDER BY id
+SELECT job, orders.provider, recipients, status, since, jobs.id IS NOT NULL
+FROM (
+    SELECT id, args->>'job' AS job, args->>'provider' AS provider,
+        args->>'recipients' AS recipients, status::text AS status,
+        (SELECT max(at) FROM procrastinate_events WHERE job_id = procrastinate_jobs.id) AS since
+    FROM procrastinate_jobs
+    WHERE task_name = 'mailkit:plan' AND status IN ('todo', 'doing', 'failed')
+) AS orders LEFT JOIN jobs ON jobs.name = job AND jobs.state <> 'planning'
+WHERE jobs.id IS NULL OR (status = 'failed' AND jobs.created < extract(epoch FROM since))
+ORDER BY orders.id
 """
 _DROP = """
 DELETE FROM procrastinate_jobs
@@ -48,7 +52,7 @@ class OrderState(Enum):
 @attrs.frozen
 class OrderToPlan:
     """An order of `plan`: the ``job`` that is to be planned, and from which file; ``since`` is when
-    it came into its state.
+    it came into its state. ``job_exists`` if the journal has another job of this name.
     """
 
     job: str
@@ -56,10 +60,12 @@ class OrderToPlan:
     recipients: str
     state: OrderState
     since: datetime
+    job_exists: bool = False
 
 
 async def orders_to_plan(address: str) -> list[OrderToPlan]:
-    """The orders to plan that wait or have failed, the last one of each job, the oldest first.
+    """The orders to plan that wait or have failed, the last one of each job, the oldest first. One
+    that has failed is left out once a job of its name was planned otherwise.
 
     ``address`` is that of the journal's database. JournalError if it can't be read, InvalidArgument
     for a journal in a file.
@@ -78,8 +84,8 @@ def _orders(address: str) -> list[OrderToPlan]:
     with _connected(address) as db:
         rows = db.execute(_ORDERS).fetchall() if _has_queues(db) else []
     orders = [
-        OrderToPlan(job, provider, recipients, OrderState(state), since)
-        for job, provider, recipients, state, since in rows
+        OrderToPlan(job, provider, recipients, OrderState(state), since, job_exists)
+        for job, provider, recipients, state, since, job_exists in rows
     ]
     return list({order.job: order for order in orders}.values())
 

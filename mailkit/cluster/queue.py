@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 import psycopg
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
@@ -17,7 +18,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.schema import SchemaManager
 from procrastinate.types import JSONValue
 
-from mailkit.bulk.journal import JobRecord
+from mailkit.bulk.journal import JobRecord, JobState
 from mailkit.bulk.journal.connection import Connection
 from mailkit.bulk.journal.postgres.dressing import Dressed
 from mailkit.bulk.journal.postgres.opening import is_direct, shown
@@ -32,6 +33,7 @@ __all__ = [
     "plan_lock",
     "put_plan",
     "put_send",
+    "put_send_of_new",
     "queue_of",
     "send_lock",
     "track_lock",
@@ -44,6 +46,17 @@ SWEEP_QUEUE = "mailkit"
 CONNECT_SECONDS = 10
 _MAKING = 0x6D61696D
 """The lock of whoever makes Procrastinate's tables."""
+_NAMING = 0x6D616A
+"""With a name's digest, the lock of whoever gives that name to a job of the workers."""
+_IS_ORDERED = """
+SELECT 1 FROM procrastinate_jobs
+WHERE task_name = 'mailkit:plan' AND status IN ('todo', 'doing') AND args->>'job' = %s LIMIT 1
+"""
+_IS_PLANNED = "SELECT 1 FROM jobs WHERE name = %s AND state = %s"
+_DROP_FAILED = """
+DELETE FROM procrastinate_jobs
+WHERE task_name = 'mailkit:plan' AND status = 'failed' AND args->>'job' = %s
+"""
 
 logging.getLogger("procrastinate").addHandler(logging.NullHandler())
 
@@ -127,17 +140,43 @@ def put_send(db: Connection, job: JobRecord, *, track: float = 0.0) -> None:
         order.defer(job=job.name, track=track)
 
 
+def put_send_of_new(db: Connection, job: JobRecord, *, track: float = 0.0) -> None:
+    """The same of a job that this operation makes planned. JobExists if a worker is to plan one of
+    its name.
+    """
+    assert isinstance(db, Dressed)  # noqa: S101 - the caller checked that it is PostgreSQL
+    _hold_name(db.connection, job.name)
+    put_send(db, job, track=track)
+
+
+def _hold_name(db: psycopg.Connection[Any], job: str) -> None:
+    """Until the transaction ends, nobody else gives this name to a job that the workers are to
+    have. JobExists if a worker is to plan one.
+    """
+    digest = int.from_bytes(sha256(job.encode()).digest()[:4], signed=True)
+    db.execute("SELECT pg_advisory_xact_lock(CAST(%s AS int), CAST(%s AS int))", [_NAMING, digest])
+    if db.execute(_IS_ORDERED, [job]).fetchone() is not None:
+        raise is_ordered(job)
+
+
 def is_ordered(job: str) -> JobExists:
     """A worker is to plan a job of this name."""
     return JobExists(f"the job {job} is already waiting to be planned", name=job)
 
 
 def put_plan(address: str, account: tuple[str, str], values: Mapping[str, JSONValue]) -> None:
-    """Have a worker of the account plan a job. JobExists if that is ordered already."""
+    """Have a worker of the account plan a job; an order of this name that has failed is dropped.
+    JobExists if that is ordered already, or if the journal has such a job.
+    """
     job = str(values["job"])
     app = App(connector=SyncPsycopgConnector())  # it uses no connection of its own
     try:
         with psycopg.connect(address, connect_timeout=CONNECT_SECONDS) as db:
+            _hold_name(db, job)
+            # After the orders: one that was carried out meanwhile has left its job in the journal.
+            if db.execute(_IS_PLANNED, [job, str(JobState.PLANNED)]).fetchone() is not None:
+                raise JobExists(f"the job {job} already exists", name=job)
+            db.execute(_DROP_FAILED, [job])
             order = app.configure_task(
                 f"{NAMESPACE}:plan",
                 queue=queue_of(*account),

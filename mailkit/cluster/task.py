@@ -18,6 +18,7 @@ from msgspec import convert
 from msgspec.structs import asdict
 from procrastinate import Blueprint, JobContext
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.jobs import Job as ProcrastinateJob
 from procrastinate.jobs import JobDeferrer
 from procrastinate.types import JSONValue
 
@@ -33,7 +34,7 @@ from mailkit.cluster.queue import (
     track_lock,
 )
 from mailkit.cluster.runs import PlanOrder, Runs
-from mailkit.cluster.sweep import fail_stalled
+from mailkit.cluster.sweep import replace_stalled
 from mailkit.core.clock import Clock
 from mailkit.core.dispatch import Provider
 from mailkit.errors import MailkitError
@@ -167,19 +168,22 @@ class Tasks:
         for record in await self._journal.workers.unattended():
             await self._put_send(record, 0.0)
         names = [self._plan.name, self._send.name, self._track.name, self._sweep.name]
-        for stalled in await fail_stalled(context.app.job_manager, names):
-            values = stalled.task_kwargs
-            if stalled.task_name == self._plan.name:
-                await self._put_plan(convert(values, PlanOrder))
-                continue
-            lost = await self._record(str(values.get("job")))
-            match stalled.task_name, values.get("track"), values.get("until"):
-                case self._send.name, int() | float() as track, _ if lost is not None:
-                    await self._put_send(lost, track)
-                case self._track.name, _, int() | float() as until if lost is not None:
-                    await self._put_track(lost, until)
-                case _:
-                    pass
+        await replace_stalled(context.app.job_manager, names, self._replace)
+
+    async def _replace(self, stalled: ProcrastinateJob) -> None:
+        """Have another worker do what a dead one had begun."""
+        values = stalled.task_kwargs
+        if stalled.task_name == self._plan.name:
+            await self._put_plan(convert(values, PlanOrder))
+            return
+        lost = await self._record(str(values.get("job")))
+        match stalled.task_name, values.get("track"), values.get("until"):
+            case self._send.name, int() | float() as track, _ if lost is not None:
+                await self._put_send(lost, track)
+            case self._track.name, _, int() | float() as until if lost is not None:
+                await self._put_track(lost, until)
+            case _:
+                pass
 
     async def put_sweep(self) -> None:
         """Have a worker sweep now."""

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from procrastinate.types import JSONValue
 
-from mailkit import Journal, Message, SmsBy
-from mailkit.cluster import plan
+from mailkit import BulkSender, Journal, Message, SmsBy, read_recipients
+from mailkit.bulk.journal import JobRecord
+from mailkit.cluster import detach, plan
+from mailkit.cluster.queue import put_plan
 from mailkit.errors import InvalidArgument, JobExists
 
 from ..approval import approve
@@ -170,3 +173,81 @@ def test_an_order_waits_while_somebody_else_seems_to_plan_it(cluster: Cluster) -
     asyncio.run(plan_by_hand())
     assert cluster.orders("plan", "failed") == 0
     assert cluster.shop.sandbox.truth.emails == 10
+
+
+@pytest.mark.parametrize("state", ["todo", "doing"])
+def test_what_is_ordered_is_ordered_once(cluster: Cluster, state: str) -> None:
+    """Whichever comes second hears of it: another order, or a plan that was made meanwhile."""
+    file = Path(cluster.shop.customers(10)).resolve()
+
+    def take() -> None:
+        with psycopg.connect(cluster.dsn) as db:
+            db.execute(
+                "UPDATE procrastinate_jobs SET status = %s::procrastinate_job_status", [state]
+            )
+
+    order(cluster, file)
+    take()
+    for again in (file, Path(cluster.shop.customers(20)).resolve()):
+        with pytest.raises(JobExists, match="the job autumn is already waiting to be planned"):
+            order(cluster, again)
+    assert cluster.orders("plan", state) == 1
+
+
+def test_a_job_that_was_planned_while_it_was_ordered_refuses_the_order(cluster: Cluster) -> None:
+    """The order looks at the journal once nobody else can give the name."""
+    file = Path(cluster.shop.customers(10)).resolve()
+    cluster.detach(10)
+    values: dict[str, JSONValue] = {"job": "autumn", "recipients": str(file)}
+    with pytest.raises(JobExists, match="the job autumn already exists"):
+        put_plan(cluster.dsn, ("smsby", "a"), values)
+    assert cluster.orders("plan", "todo") == 0
+
+
+async def test_a_plan_that_was_ordered_while_it_was_made_is_refused(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order comes between the look at the orders and the end of the planning."""
+    file = Path(cluster.shop.customers(10)).resolve()
+    token, url = (
+        cluster.shop.sandbox.environment()[f"MAILKIT_SMSBY_{name}"] for name in ("TOKEN", "URL")
+    )
+    async with (
+        await Journal.open(cluster.dsn) as journal,
+        SmsBy(token, url=url) as smsby,
+        BulkSender(smsby, journal=journal) as sender,
+    ):
+        mark_duplicates = journal.planning.mark_duplicates
+
+        async def late(job: JobRecord) -> None:
+            values: dict[str, JSONValue] = {"job": "autumn", "recipients": str(file)}
+            await asyncio.to_thread(put_plan, cluster.dsn, ("smsby", "a"), values)
+            await mark_duplicates(job)
+
+        monkeypatch.setattr(journal.planning, "mark_duplicates", late)
+        with pytest.raises(JobExists, match="the job autumn is already waiting to be planned"):
+            await detach(cluster.dsn, sender, MESSAGE, read_recipients(file), name="autumn")
+        assert await journal.jobs.list() == []
+    assert (cluster.orders("send", "todo"), cluster.orders("plan", "todo")) == (0, 1)
+
+
+def test_status_shows_an_order_that_failed_since_a_job_has_its_name(cluster: Cluster) -> None:
+    shop, file = cluster.shop, Path(cluster.shop.customers(20)).resolve()
+    order(cluster, file)
+    with psycopg.connect(cluster.dsn) as db:
+        db.execute("CREATE TABLE kept AS SELECT * FROM procrastinate_jobs")
+        db.execute("DELETE FROM procrastinate_jobs")
+    cluster.detach(10)
+    with psycopg.connect(cluster.dsn) as db:
+        db.execute("INSERT INTO procrastinate_jobs SELECT * FROM kept")
+    worker = cluster.work()
+    cluster.until(lambda: cluster.orders("plan", "failed") == 1, worker)
+    cluster.until(cluster.ended, worker)
+    every, one = shop("status"), shop("status", "autumn")
+    assert every.out.splitlines()[-1] == one.out.splitlines()[-1]
+    told = re.sub(r"(?<=name, ).*?(?=; its)", "TIME", one.out.splitlines()[-1])
+    approve("an order to plan has failed and its name is taken", told)
+    dropped = shop("cancel", "autumn")
+    assert "the order to plan another job of this name is dropped" in dropped.out
+    assert "a worker failed" not in shop("status").out
+    assert cluster.orders("plan", "failed") == 0

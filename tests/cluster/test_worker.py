@@ -43,9 +43,7 @@ def test_a_killed_worker_leaves_doubt_and_the_sweep_sends_the_rest(cluster: Clus
     cluster.until(lambda: cluster.chunks("accepted") == 3, second)
     cluster.until(lambda: cluster.chunks("in doubt") == 1, second)
     cluster.until(lambda: not cluster.orders("send", "doing"), second)
-    assert (
-        cluster.orders("send", "failed") >= 1
-    )  # a busy machine may take the second worker for dead, too
+    assert cluster.orders("send", "failed") == 0
     cluster.shop.settled()
     assert cluster.shop.sandbox.truth.emails == 2_000
     assert cluster.shop.report()["in_doubt"] == 500

@@ -143,7 +143,8 @@ class Naming:
         self, names: Sequence[str], renamed: Sequence[str], shown: str
     ) -> Sequence[int]:
         """The places of the addresses' column, which may be given by its old name or its new one,
-        and which may be there several times; InvalidArgument unless there is exactly one name.
+        and which may be there several times, in any case; InvalidArgument unless there is exactly
+        one name.
         """
         if self.email is not None:
             among = names if self.email in names else renamed
@@ -154,7 +155,7 @@ class Naming:
         else:
             found = [] if self.likely is None else called(self.likely, names)
             found = found or address_columns(renamed)
-        if len({renamed[n] for n in found}) == 1:
+        if len({renamed[n].casefold() for n in found}) == 1:
             return found
         if found:
             several = ", ".join(repr(renamed[n]) for n in found[:20])

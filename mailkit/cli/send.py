@@ -136,7 +136,7 @@ def send(
     - 0: every row has a known outcome, and somebody was accepted
     - 1: an error, or nobody was accepted
     - 2: wrong usage
-    - 3: rows are in doubt
+    - 3: rows are in doubt, and others may be unsent
     - 4: stopped with rows unsent, or not yet found in the status lists
     - 130: Ctrl-C or SIGTERM before the job was planned
     """

@@ -12,6 +12,7 @@ import pytest
 from mailkit import BulkSender, EngineSettings, Journal, read_recipients
 from mailkit.bulk.cancel import RecallResult, cancel
 from mailkit.bulk.report import Report, make_report
+from mailkit.bulk.report.advice import next_steps
 from mailkit.bulk.resolve import resolve
 from mailkit.errors import (
     InvalidArgument,
@@ -25,6 +26,7 @@ from mailkit.message import Message
 from mailkit.provider import Dispatch, Limits, Provider, Sent, Task, Wait
 from mailkit.testing import FakeClock, ScriptedProvider
 
+from ..approval import approve
 from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
 from .jobs import die, planned, snapshot, states, take, until_waiting
 from .test_stages import ListProvider
@@ -157,6 +159,9 @@ async def test_what_is_in_doubt_and_was_not_sent_stays_unsent(
     report = await cancel(journal, "a")
     assert (report.counts.in_doubt, report.counts.unsent, report.stopped) == (4, 0, None)
     assert report.cancelled is not None
+    early = await send(journal, provider, people(4), "b")
+    assert (early.counts.duplicate, early.complete) == (4, False)
+    assert "--again" not in "".join(map(str, next_steps(early, str)))
     async with sender_of(journal, provider) as sender:
         await (await sender.resume("a")).wait()  # nothing is left to send
         with pytest.raises(InvalidArgument, match="was cancelled"):
@@ -171,6 +176,39 @@ async def test_what_is_in_doubt_and_was_not_sent_stays_unsent(
     async with sender_of(journal, provider) as sender:
         report = await (await sender.resume("a", cancelled=True)).wait()
     assert (report.counts.accepted, report.counts.duplicate) == (2, 2)
+
+
+async def test_a_list_that_is_in_doubt_is_refused_with_what_helps(
+    journal: Journal, provider: Shop
+) -> None:
+    provider.acts = [OutcomeUnknown("reset"), OutcomeUnknown("reset")]
+    await send(journal, provider, people(4), "a")
+
+    async def refusal() -> str:
+        with pytest.raises(JobExists) as refused:
+            await send(journal, provider, people(4), "b")
+        return str(refused.value)
+
+    approve("the same list: all in doubt", await refusal())
+    await resolve(journal, "a", 1, accepted=False)
+    approve("the same list: in doubt and unsent", await refusal())
+    await resolve(journal, "a", 2, accepted=True)
+    approve("the same list: accepted and unsent", await refusal())
+    await cancel(journal, "a")
+    other = await send(journal, provider, people(4), "b")
+    assert (other.counts.accepted, other.counts.duplicate) == (2, 2)
+
+
+async def test_what_is_said_of_a_list_after_all_of_it_was_not_sent(
+    journal: Journal, provider: Shop
+) -> None:
+    provider.acts = [OutcomeUnknown("reset")]
+    await send(journal, provider, people(2), "a")
+    await resolve(journal, "a", 1, accepted=False)
+    with pytest.raises(JobExists, match=r"nothing was sent yet; .*; to send it with another job"):
+        await send(journal, provider, people(2), "b")
+    await cancel(journal, "a")
+    assert (await send(journal, provider, people(2), "b")).counts.accepted == 2
 
 
 async def test_a_job_whose_doubts_all_were_sent_is_not_cancelled(

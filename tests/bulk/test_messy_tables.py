@@ -214,7 +214,8 @@ async def test_a_stop_list_has_its_own_addresses_column_or_that_of_the_list() ->
     assert await stops(line, like=like) == ["a@b.by"]
     for own in ("Почта\na@b.by\n", "a@b.by\n", '{"email": "a@b.by"}\n'):
         assert await stops(own, like=like) == ["a@b.by"]
-    assert await stops("email;email\na@b.by;c@d.by\n") == ["a@b.by", "c@d.by"]
+    for header in ("email;email", "email;Email"):
+        assert await stops(f"{header}\na@b.by;c@d.by\n") == ["a@b.by", "c@d.by"]
     with pytest.raises(InvalidArgument, match="more than one column may have the addresses"):
         await stops(two, like=read_recipients("list.csv"))
 

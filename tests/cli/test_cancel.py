@@ -58,6 +58,18 @@ def test_a_job_is_cancelled_while_another_process_sends_it(shop: Shop) -> None:
     assert shop.sandbox.truth.compare(shop.accepted()).agrees
 
 
+def test_a_job_whose_last_requests_are_under_way_ends_as_any_other(shop: Shop) -> None:
+    with being_sent(shop, 1_000) as process:
+        ended = shop("cancel", "autumn")
+        assert (ended.code, ended.err) == (0, "")
+        first = "autumn: nothing is left to cancel: 1,000 accepted, 0 rejected"
+        assert ended.out.splitlines()[0] == first
+        sent = end_of(process)
+    assert (sent.code, shop("resume", "autumn").code) == (0, 0)
+    report = shop.report()
+    assert (report["accepted"], report["unreconciled"], report["cancelled"]) == (1_000, 0, None)
+
+
 def test_a_cancelled_job_is_called_that(shop: Shop) -> None:
     half_sent(shop)
     ended = shop("cancel", "autumn")

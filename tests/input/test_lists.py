@@ -93,6 +93,7 @@ async def test_comma_semicolon_and_tab_are_told_apart(delimiter: str) -> None:
         ("name,email,name\nx,a@b.by,y\n", "{{ name }}: the list has several columns 'name'"),
         ("email,E-Mail\na@b.by,c@d.by\n", "may have the addresses: 'email', 'E-Mail'; choose"),
         ("email,email\na@b.by,c@d.by\n", "line 2: two columns 'email' have different addresses"),
+        ("email,Email\na@b.by,c@d.by\n", "line 2: two columns 'email' have different addresses"),
         ("email,city\na@b.by,y\n", "{{ name }}: the list has no such column"),
         ("", "the file is empty"),
         ("email,name\n", "has a header and nothing below it"),
@@ -103,6 +104,12 @@ async def test_comma_semicolon_and_tab_are_told_apart(delimiter: str) -> None:
 )
 async def test_columns_that_are_missing_empty_or_there_twice(content: str, sentence: str) -> None:
     assert sentence in await refusal(content, letter("For {{ name }} and {{ name | 'you' }}"))
+
+
+async def test_columns_of_the_addresses_that_differ_in_case_are_one() -> None:
+    journey = await send("Email,name,email,EMAIL\na@b.by,x,A@B.by,\n,y,,c@d.by\n")
+    assert (journey.columns, journey.values("name")) == (["name"], ["x", "y"])
+    assert journey.mailed == ["a@b.by", "c@d.by"]
 
 
 async def test_columns_without_a_name_are_left_out() -> None:

@@ -17,7 +17,7 @@ from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.store import Connection, Store
-from mailkit.bulk.journal.wanted import CANCELLED_AT, check_wanted, is_unwanted
+from mailkit.bulk.journal.wanted import CANCELLED_AT, is_unwanted
 from mailkit.bulk.journal.workers import at_work, reap
 from mailkit.errors import InvalidArgument
 
@@ -48,10 +48,6 @@ class Cancelling:
 
         return await self._store.write(work)
 
-    async def check_wanted(self, job: JobRecord) -> None:
-        """InvalidArgument if the job is cancelled, and has something unsent."""
-        await self._store.read(lambda db: check_wanted(db, job))
-
     async def is_unwanted(self, job: JobRecord) -> bool:
         """Whether the job is cancelled, and has something unsent."""
         return await self._store.read(lambda db: is_unwanted(db, job))
@@ -61,7 +57,7 @@ class Cancelling:
 
         def look(db: Connection) -> bool:
             found = db.execute(
-                f"SELECT 1 FROM jobs WHERE id = ? AND cancelled IS NOT NULL "
+                "SELECT 1 FROM jobs WHERE id = ? AND cancelled IS NOT NULL "
                 f"AND {CANCELLED_AT} IS NULL",
                 (job.id,),
             )

@@ -12,12 +12,14 @@ import secrets
 from collections.abc import Iterator
 from shlex import quote
 
+from mailkit.bulk.journal.counting import counts
 from mailkit.bulk.journal.liveness import Liveness
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, RowState
 from mailkit.bulk.journal.store import Connection
 from mailkit.errors import JobExists
 from mailkit.remedies import remedy
+from mailkit.text import counted
 
 __all__ = [
     "already_ordered",
@@ -140,16 +142,34 @@ def already_ordered(db: Connection, lives: Liveness, job: JobRecord) -> JobExist
             f"{_to_follow(job)}"
         )
     elif _has_rows(db, job, _SENT):
-        what = (
-            f"this message already went to this list, as the job {name}: resume that job, or send "
-            "again with " + remedy("again=True", "--again")
-        )
+        what = _already_sent(db, lives, job)
     else:
         what = (
             f"this message is planned for this list, as the job {name}, and nothing was sent yet; "
-            f"{_to_send(job)}"
+            f"{_to_send(job)}; to send it with another job, cancel that job first"
         )
     return JobExists(what, name=name)
+
+
+def _already_sent(db: Connection, lives: Liveness, job: JobRecord) -> str:
+    """What became of the job of the same message and list, and what can be done."""
+    name, now = job.name, counts(db, job, living(db, lives, job.id))
+    part = " a part of" if now.unsent or (now.accepted and now.in_doubt) else ""
+    went = f"{'already went' if now.accepted else 'may have gone'} to{part} this list"
+    if now.unsent:
+        return (
+            f"this message {went}, as the job {name}, which has {counted(now.unsent, 'row')} "
+            "unsent: resume that job, or cancel it to send the rest with another"
+        )
+    if now.in_doubt:
+        look = remedy(f"make_report(journal, {name!r})", f"mailkit status {quote(name)}")
+        settle = remedy(f"resolve(journal, {name!r}, …)", f"mailkit resolve {quote(name)}")
+        return (
+            f"this message {went}, as the job {name}, which has {counted(now.in_doubt, 'row')} in "
+            f"doubt: check them ({look}), and say what became of them ({settle})"
+        )
+    again = remedy("again=True", "--again")
+    return f"this message {went}, as the job {name}: resume that job, or send again with {again}"
 
 
 def _to_follow(job: JobRecord) -> str:

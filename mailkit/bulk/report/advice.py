@@ -89,10 +89,11 @@ def next_steps(report: Report, at: Callable[[datetime], str]) -> Iterator[Advice
     """What the job waits for, and what has to be done so that it goes on; ``at`` writes a time."""
     job, counts = _job(report), report.counts
     if report.elsewhere and not counts.to_send:
-        yield Advice(
-            "Nobody is left to mail: other jobs have sent them this message, or will. To send it "
-            "to them again, use --again"
-        )
+        if any(other.in_doubt for other in report.others):
+            has = "have sent them this message, may have, or will"
+        else:
+            has = "have sent them this message, or will. To send it to them again, use --again"
+        yield Advice(f"Nobody is left to mail: other jobs {has}")
     for other in report.others:
         name = shlex.quote(plain(other.name))
         who = f"Some rows belong to the job {plain(other.name)}, which"

@@ -115,6 +115,8 @@ def test_rows_in_doubt_are_said_and_are_the_exit_code(shop: Shop) -> None:
     ended = shop("cancel", "autumn")
     assert (ended.code, ended.err) == (3, "")
     approve_text("cancel: rows in doubt", ended)
+    chunk = shop.report()["doubts"][0]["label"].rpartition("#")[2]
+    approve("resolve: a cancelled job", shop("resolve", "autumn", chunk, "--not-sent").out)
 
 
 def test_a_provider_that_takes_nothing_back_says_so_and_the_job_is_cancelled(shop: Shop) -> None:

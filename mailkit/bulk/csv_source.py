@@ -111,7 +111,7 @@ class CsvRows:
         used = 0
         broken = False
         for delimiter in self._delimiters:
-            if delimiter == "|" and table.has_address_column(header):
+            if delimiter == "|" and len(header) > 1 and table.has_address_column(header):
                 continue  # it is in the name of a column
             edges = Edges(delimiter)
             first = edges.quoted(lines[0])

@@ -328,7 +328,7 @@ async def test_only_what_is_in_doubt_can_be_resolved(journal: Journal) -> None:
 async def test_a_name_that_exists_is_refused_and_again_numbers_it(journal: Journal) -> None:
     provider = FakeProvider()
     await send(journal, provider, people(3), name="a")
-    with pytest.raises(JobExists, match="the job a already exists: resume it, or send again"):
+    with pytest.raises(JobExists, match="the job a already exists, and has nothing left to send"):
         await send(journal, provider, people(4), name="a")
     report = await send(journal, provider, people(4), name="a", again=True)
     assert report.job == "a-2"

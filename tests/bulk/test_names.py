@@ -102,10 +102,13 @@ async def test_a_job_that_was_rejected_gives_its_name_away_and_stays(journal: Jo
 
 
 async def test_a_name_is_taken_once_anything_was_or_may_have_been_sent(journal: Journal) -> None:
-    for name, acts in (("accepted", []), ("in doubt", [OutcomeUnknown("lost")])):
+    for name, acts, why in (
+        ("accepted", [], "nothing left to send: use another name, or mail everybody"),
+        ("in doubt", [OutcomeUnknown("lost")], "2 rows in doubt: check them .*, or use another"),
+    ):
         await send(journal, people(2), provider=FakeProvider(acts=[*acts]), name=name, again=True)
         for rows in (people(2), people(5)):
-            with pytest.raises(JobExists, match="already exists: resume it, or send again with"):
+            with pytest.raises(JobExists, match=f"already exists, and has {why}"):
                 await send(journal, rows, name=name)
     assert (await send(journal, people(2), name="accepted", again=True)).job == "accepted-2"
 
@@ -178,7 +181,7 @@ async def test_what_was_under_way_when_its_process_was_killed_keeps_the_name(
     job = await planned(journal, people(2), "autumn")
     await take(journal, job)
     die(job)
-    with pytest.raises(JobExists, match="send again with again=True"):
+    with pytest.raises(JobExists, match="autumn already exists, and has 2 rows in doubt"):
         await send(journal, people(3))
 
 

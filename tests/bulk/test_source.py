@@ -86,6 +86,7 @@ async def test_a_csv_file_gives_rows_in_the_order_of_its_columns(tmp_path: Path)
         ("email;name, surname", ("name, surname",)),
         ("email\tname;surname,", ("name;surname,",)),
         ("email|name", ("name",)),
+        ("email|Email", ()),
         ("email,first|last|family", ("first|last|family",)),
         ("first|last|family\temail", ("first|last|family",)),
         ("EMAIL,name", ("name",)),
@@ -101,6 +102,13 @@ async def test_the_delimiter_is_the_one_that_makes_sense_of_the_header(
 ) -> None:
     source = read_recipients(io.StringIO(head + "\n" + "a@b.by" + "\n"))
     assert await source.columns() == columns
+
+
+async def test_two_spellings_of_the_address_column_are_not_one_name() -> None:
+    assert await read("email|Email\n|a@b.by\nb@b.by|\n") == [
+        Row(2, "a@b.by", ()),
+        Row(3, "b@b.by", ()),
+    ]
 
 
 async def test_the_delimiter_can_be_given() -> None:

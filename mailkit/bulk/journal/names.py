@@ -127,10 +127,36 @@ def exists(db: Connection, lives: Liveness, job: JobRecord) -> JobExists:
     if living(db, lives, job.id, sends=True):
         what += f", and is being sent right now; {_to_follow(job)}"
     elif _has_rows(db, job, _SENT):
-        what += ": resume it, or send again with " + remedy("again=True", "--again")
+        what += _what_became_of(db, lives, job)
     else:
         what += f", and nothing of it was sent yet; {_to_send(job)}; to free its name, cancel it"
     return JobExists(what, name=name)
+
+
+def _what_became_of(db: Connection, lives: Liveness, job: JobRecord) -> str:
+    """What became of a job whose name somebody wants, and what can be done."""
+    name, now = job.name, counts(db, job, living(db, lives, job.id))
+    if now.in_doubt:
+        look = remedy(f"make_report(journal, {name!r})", f"mailkit status {quote(name)}")
+        return (
+            f", and has {counted(now.in_doubt, 'row')} in doubt: check them ({look}), or use "
+            "another name"
+        )
+    if now.unsent and job.cancelled is not None:
+        resume = remedy(
+            f"sender.resume({name!r}, cancelled=True)", f"mailkit resume {quote(name)} --cancelled"
+        )
+        return (
+            f", and was cancelled with {counted(now.unsent, 'row')} unsent: send these with "
+            f"{resume}, or use another name"
+        )
+    if now.unsent:
+        return f", and has {counted(now.unsent, 'row')} unsent: resume it, or use another name"
+    again = remedy("again=True", "--again")
+    return (
+        f", and has nothing left to send: use another name, or mail everybody on the list once "
+        f"more with {again}"
+    )
 
 
 def already_ordered(db: Connection, lives: Liveness, job: JobRecord) -> JobExists:

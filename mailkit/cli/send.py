@@ -292,12 +292,17 @@ def resume(
                     left_out += (await replan_rejected(store, job)).elsewhere
                 _say_left_out(job, left_out)
                 found = await make_report(store, job, proven=False)
-                is_to_send = found.counts.unsent or found.unreconciled
+                asks = any(doubt.asks for doubt in found.doubts)
+                unsent = found.counts.unsent and not found.cancelled
+                is_to_send = unsent or found.unreconciled or asks
                 if is_to_send or found.counts.in_doubt or found.stopped:
                     await restart(place, store, job)
                 if is_to_send:
                     return _say_detached("resumed", job, as_json=as_json)
-                say(f"mailkit: {plain(job)}: nothing is left to send")
+                left = (
+                    "nothing more is sent of it" if found.cancelled else "nothing is left to send"
+                )
+                say(f"mailkit: {plain(job)}: {left}")
                 return _ended(found, as_json=as_json, failed=False)
             async with open_provider(record.provider, account) as client:
                 return await _send(

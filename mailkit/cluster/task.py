@@ -165,7 +165,7 @@ class Tasks:
 
     async def sweep(self, context: JobContext, timestamp: int) -> None:
         """Have somebody work on each job that nobody works on, and on what dead workers had."""
-        for record in await self._journal.workers.unattended():
+        for record in await self._journal.workers.unattended(_clock.now()):
             await self._put_send(record, 0.0)
         names = [self._plan.name, self._send.name, self._track.name, self._sweep.name]
         await replace_stalled(context.app.job_manager, names, self._replace)

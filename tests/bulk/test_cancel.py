@@ -411,7 +411,7 @@ async def test_how_the_last_request_ends_decides_whether_the_job_is_cancelled(
         assert (found.cancelled, found.stopped) == ((None, None) if sent else (3.0, "cancelled"))
         await journal.workers.leave(job)
         assert not await journal.cancelling.is_under_way(job)
-        waiting = await journal.workers.unattended()
+        waiting = await journal.workers.unattended(5.0)
         assert [one.name for one in waiting] == ["sent True"]
 
 

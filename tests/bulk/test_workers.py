@@ -22,7 +22,7 @@ from mailkit.bulk.source import read_recipients
 from mailkit.core.lateness import BEGINS_WITHIN, elapsed, is_too_late
 from mailkit.errors import InvalidArgument, JournalError, OutcomeUnknown
 from mailkit.message import Message
-from mailkit.provider import Dispatch, Sent, Stage, Task, Wait
+from mailkit.provider import Dispatch, Done, Sent, Stage, Task, Wait
 from mailkit.testing import FakeClock
 
 from .fakes import MESSAGE, FakeDispatch, FakeProvider, memory_journal, people
@@ -370,3 +370,23 @@ async def test_who_asks_about_anothers_request_does_not_release_it(journal: Jour
     journal.chunks._lost = [(one, lost, None)]
     await journal.chunks._release()
     assert [taken.ticket for taken in await journal.chunks.in_doubt(one, stages)] == [lost.ticket]
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+async def test_a_doubt_is_attended_to_where_the_provider_may_tell(
+    journal: Journal, stage: int
+) -> None:
+    prepare, sending = Stage("prepare", repeatable=True), Stage("send", settles=True)
+    stages = [prepare, sending] if stage else [sending]
+    job = await planned(journal, people(1))
+    if stage:
+        first = await journal.chunks.take(job, 2.0, stages)
+        assert isinstance(first, Taken)
+        await journal.chunks.advance(job, first, Done(), stages)
+    taken = await journal.chunks.take(job, 2.0, stages)
+    assert isinstance(taken, Taken)
+    await journal.chunks.doubt(job, taken.ticket, 3.0, "a gateway's page")
+    assert await journal.workers.unattended(4.0) == []  # its worker lives
+    await journal.workers.leave(job)
+    assert len(await journal.workers.unattended(4.0)) == stage
+    assert await journal.workers.unattended(90_000.0) == []

@@ -25,6 +25,8 @@ __all__ = ["Workers", "at_work", "reap"]
 
 CUT_OFF = "the process ended while the request was under way"
 LOST = "the journal's database has lost how the request ended"
+_ASKED_FOR = 24 * 3600.0
+"""Seconds for which workers ask what became of a request, where the provider may tell."""
 
 
 class Workers:
@@ -84,9 +86,9 @@ class Workers:
             )
         )
 
-    async def unattended(self) -> list[JobRecord]:
+    async def unattended(self, now: float) -> list[JobRecord]:
         """The jobs that are not stopped, with something to send or to look for, and no living
-        worker who does.
+        worker who does. A doubt that is a day old is left to a person.
         """
 
         def work(db: Connection) -> list[JobRecord]:
@@ -94,7 +96,7 @@ class Workers:
                 job
                 for job in every_planned(db)
                 if job.stopped is None
-                and _is_under_way(db, job)
+                and _is_under_way(db, job, now)
                 and not living(db, self._store.liveness, job.id, sends=True)
             ]
 
@@ -136,13 +138,16 @@ class Workers:
         return await self._store.write(work, durable=False, again=True)
 
 
-def _is_under_way(db: Connection, job: JobRecord) -> bool:
-    """Whether something of the job is to be sent, or to be looked for."""
+def _is_under_way(db: Connection, job: JobRecord, now: float) -> bool:
+    """Whether something of the job is to be sent, or to be looked for. A request at a stage of its
+    own may be one that the provider can be asked about.
+    """
     found = db.execute(
         "SELECT 1 FROM chunks WHERE job = ? AND (state IN "
         f"('{ChunkState.PLANNED}', '{ChunkState.LOADING}', '{ChunkState.SENDING}') "
-        f"OR (state = '{ChunkState.ACCEPTED}' AND reconciled = 0)) LIMIT 1",
-        (job.id,),
+        f"OR (state = '{ChunkState.ACCEPTED}' AND reconciled = 0) "
+        f"OR (state = '{ChunkState.IN_DOUBT}' AND stage > 0 AND started > ?)) LIMIT 1",
+        (job.id, now - _ASKED_FOR),
     )
     return found.fetchone() is not None
 

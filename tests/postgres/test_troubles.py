@@ -37,6 +37,10 @@ ASKS = "Is the server running on that host and accepting TCP/IP connections?"
         ("no host", "failed to resolve host 'db': [Errno -2] Name or service not known"),
         ("no way", "connection timeout expired"),
         ("it starts", f"{AT}FATAL:  the database system is starting up"),
+        (
+            "it was killed",
+            f"{AT}FATAL:  terminating connection due to unexpected postmaster exit",
+        ),
         ("something else", f"{AT}FATAL:  etwas anderes"),
     ],
 )

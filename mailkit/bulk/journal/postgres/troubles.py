@@ -65,7 +65,8 @@ _NOISE = (
 
 def is_soon_there(error: psycopg.OperationalError) -> bool:
     """Whether the server says that it starts, recovers or ends."""
-    return "the database system is" in str(error)
+    said = str(error)
+    return "the database system is" in said or "terminating connection" in said
 
 
 def words(error: Exception) -> str:

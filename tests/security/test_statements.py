@@ -22,7 +22,7 @@ def test_values_are_bound_in_every_statement_of_the_journal() -> None:
                  "condition", "looks", "CANCELLED_AT", "STOPPED", "_IS_UNSENT",
                  "COLUMNS", "IS_ONE", "names", "_address(dialect)",
                  "_address(store.dialect)", "PROCESS", "_REASON", "person",
-                 "WAL_LIMIT", "_SENT", "_UNDER_WAY", "_UNSENT", "joined", "kept", "others",
+                 "WAL_LIMIT", "_SENT", "_UNDER_WAY", "UNSENT", "joined", "kept", "others",
                  "theirs", "people", "found",
                  "folder"}  # fmt: skip
     # The last one is quoted: a PRAGMA takes no values.

@@ -17,13 +17,11 @@ from mailkit.bulk.journal.jobs import Overtaken, Twin, check_not_pruned, twins
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, RowState
 from mailkit.bulk.journal.store import Connection, Store
-from mailkit.bulk.journal.wanted import CANCELLED_AT, is_unwanted
+from mailkit.bulk.journal.wanted import CANCELLED_AT, UNSENT, is_unwanted
 from mailkit.bulk.journal.workers import at_work, reap
 from mailkit.errors import InvalidArgument
 
 __all__ = ["Cancelling"]
-
-_UNSENT = f"'{ChunkState.PLANNED}', '{ChunkState.LOADING}'"
 
 
 class Cancelling:
@@ -171,6 +169,6 @@ def _set_aside(db: Connection, job: JobRecord, elsewhere: Mapping[int, str]) -> 
 
 def _rows_of(db: Connection, job: JobRecord) -> dict[int, int]:
     found = db.execute(
-        f"SELECT n, rows FROM chunks WHERE job = ? AND state IN ({_UNSENT})", (job.id,)
+        f"SELECT n, rows FROM chunks WHERE job = ? AND state IN ({UNSENT})", (job.id,)
     )
     return dict(found.fetchall())

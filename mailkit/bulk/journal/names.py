@@ -17,6 +17,7 @@ from mailkit.bulk.journal.liveness import Liveness
 from mailkit.bulk.journal.ownership import living
 from mailkit.bulk.journal.records import ChunkState, JobRecord, JobState, RowState
 from mailkit.bulk.journal.store import Connection
+from mailkit.bulk.journal.wanted import UNSENT
 from mailkit.errors import JobExists
 from mailkit.remedies import remedy
 from mailkit.text import counted
@@ -36,7 +37,6 @@ __all__ = [
 
 _provisional = re.compile(r"\.[0-9a-f]{16}").fullmatch
 _SENT = f"'{ChunkState.SENDING}', '{ChunkState.ACCEPTED}', '{ChunkState.IN_DOUBT}'"
-_UNSENT = f"'{ChunkState.PLANNED}', '{ChunkState.LOADING}'"
 
 
 def provisional() -> str:
@@ -53,7 +53,7 @@ def is_over_without_anybody(db: Connection, lives: Liveness, job: JobRecord) -> 
     """Whether nothing of the job was or may have been sent, and nothing is going to be."""
     if job.state is not JobState.PLANNED or was_cut_off(job) or living(db, lives, job.id):
         return False
-    return not _has_rows(db, job, _SENT if job.cancelled is not None else f"{_SENT}, {_UNSENT}")
+    return not _has_rows(db, job, _SENT if job.cancelled is not None else f"{_SENT}, {UNSENT}")
 
 
 def was_cut_off(job: JobRecord) -> bool:
@@ -137,10 +137,9 @@ def _what_became_of(db: Connection, lives: Liveness, job: JobRecord) -> str:
     """What became of a job whose name somebody wants, and what can be done."""
     name, now = job.name, counts(db, job, living(db, lives, job.id))
     if now.in_doubt:
-        look = remedy(f"make_report(journal, {name!r})", f"mailkit status {quote(name)}")
         return (
-            f", and has {counted(now.in_doubt, 'row')} in doubt: check them ({look}), or use "
-            "another name"
+            f", and has {counted(now.in_doubt, 'row')} in doubt: check them ({_status(job)}), or "
+            "use another name"
         )
     if now.unsent and job.cancelled is not None:
         resume = remedy(
@@ -154,7 +153,7 @@ def _what_became_of(db: Connection, lives: Liveness, job: JobRecord) -> str:
         return f", and has {counted(now.unsent, 'row')} unsent: resume it, or use another name"
     again = remedy("again=True", "--again")
     return (
-        f", and has nothing left to send: use another name, or mail everybody on the list once "
+        ", and has nothing left to send: use another name, or mail everybody on the list once "
         f"more with {again}"
     )
 
@@ -188,19 +187,21 @@ def _already_sent(db: Connection, lives: Liveness, job: JobRecord) -> str:
             "unsent: resume that job, or cancel it to send the rest with another"
         )
     if now.in_doubt:
-        look = remedy(f"make_report(journal, {name!r})", f"mailkit status {quote(name)}")
         settle = remedy(f"resolve(journal, {name!r}, …)", f"mailkit resolve {quote(name)}")
         return (
             f"this message {went}, as the job {name}, which has {counted(now.in_doubt, 'row')} in "
-            f"doubt: check them ({look}), and say what became of them ({settle})"
+            f"doubt: check them ({_status(job)}), and say what became of them ({settle})"
         )
     again = remedy("again=True", "--again")
     return f"this message {went}, as the job {name}: resume that job, or send again with {again}"
 
 
+def _status(job: JobRecord) -> str:
+    return remedy(f"make_report(journal, {job.name!r})", f"mailkit status {quote(job.name)}")
+
+
 def _to_follow(job: JobRecord) -> str:
-    how = remedy(f"make_report(journal, {job.name!r})", f"mailkit status {quote(job.name)}")
-    return f"to see how far it is: {how}"
+    return f"to see how far it is: {_status(job)}"
 
 
 def _to_send(job: JobRecord) -> str:

@@ -13,15 +13,17 @@ from mailkit.bulk.journal.records import ChunkState, JobRecord
 from mailkit.errors import InvalidArgument
 from mailkit.remedies import remedy
 
-__all__ = ["CANCELLED", "CANCELLED_AT", "STOPPED", "check_wanted", "is_unwanted"]
+__all__ = ["CANCELLED", "CANCELLED_AT", "STOPPED", "UNSENT", "check_wanted", "is_unwanted"]
 
 CANCELLED = "cancelled"
 """Why a cancelled job is stopped."""
 
-_UNSENT = f"'{ChunkState.PLANNED}', '{ChunkState.LOADING}'"
-_MAYBE = f"{_UNSENT}, '{ChunkState.SENDING}', '{ChunkState.IN_DOUBT}'"
+UNSENT = f"'{ChunkState.PLANNED}', '{ChunkState.LOADING}'"
+"""The states of chunks of which nothing was sent yet, as SQL."""
+
+_MAYBE = f"{UNSENT}, '{ChunkState.SENDING}', '{ChunkState.IN_DOUBT}'"
 _IS_UNSENT = (
-    f"EXISTS (SELECT 1 FROM chunks WHERE job = jobs.id AND rows > 0 AND state IN ({_UNSENT}))"
+    f"EXISTS (SELECT 1 FROM chunks WHERE job = jobs.id AND rows > 0 AND state IN ({UNSENT}))"
 )
 
 CANCELLED_AT = (
